@@ -1,0 +1,101 @@
+"""One case: one model under one strategy and one scenario, as data that crosses processes as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from edgebench.components import Link, Placement, Weights
+
+__all__ = ["BackendChoice", "Case", "digest"]
+
+
+def digest(document: Any) -> str:
+    """Return the SHA-256, in hexadecimal, of a JSON document written in one canonical way."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@attrs.frozen
+class BackendChoice:
+    """A backend, a device of it and its options, written `openvino:cpu(precision=bf16)`."""
+
+    name: str
+    device: str = ""
+    """Empty for the backend's first device."""
+    options: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=lambda v: tuple(map(tuple, v)))
+    """Keys and values as they were written, sorted by key."""
+
+    def __str__(self) -> str:
+        """Return how it is written."""
+        device = f":{self.device}" if self.device else ""
+        options = ",".join(f"{key}={value}" for key, value in self.options)
+        return f"{self.name}{device}" + (f"({options})" if options else "")
+
+
+@attrs.frozen(kw_only=True)
+class Case:
+    """One model under one strategy and one scenario."""
+
+    model: str
+    variant: str
+    weights: Weights = Weights()
+    dataset: str = ""
+    chain: str = "identity"
+    """The chain in its canonical form, hybrids expanded, options sorted."""
+    placement: Placement
+    backends: tuple[BackendChoice, ...] = attrs.field(converter=tuple)
+    """One for each tier of the placement, in order."""
+    links: tuple[Link, ...] = attrs.field(default=(), converter=tuple)
+    """The links of the route from the first tier to the last that works, in order."""
+    route: tuple[str, ...] = attrs.field(converter=tuple)
+    """The tiers that a request passes, from the one that holds the input to the last that works."""
+    fabric: str = "process"
+    scenario: str = "single-stream"
+    batch: int = attrs.field(default=1, validator=attrs.validators.ge(1))
+    threads: int | None = None
+    """Threads a host may use, where the user set it."""
+    seed: int = 0
+
+    @property
+    def id(self) -> str:
+        """Eight hexadecimal digits that stand for everything that makes this case what it is."""
+        return digest(self.to_json())[:8]
+
+    @property
+    def backend(self) -> str:
+        """The backends as written: one name where all tiers have the same."""
+        if len(set(self.backends)) == 1:
+            return str(self.backends[0])
+        pairs = zip(self.placement.tiers, self.backends, strict=True)
+        return ",".join(f"{tier}={choice}" for tier, choice in pairs)
+
+    @property
+    def label(self) -> str:
+        """The case in one line, for people."""
+        return f"{self.model}:{self.variant} {self.chain} on {self.placement} with {self.backend}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object from which `from_json` makes an equal case."""
+        return attrs.asdict(
+            self, value_serializer=lambda _, __, v: str(v) if isinstance(v, Path) else v
+        )
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Case:
+        """Make a case of what `to_json` returned, lists standing for tuples."""
+        values = dict(document)
+        weights = dict(values.pop("weights"))
+        path = weights.pop("path")
+        return cls(
+            weights=Weights(path=Path(path) if path else None, **weights),
+            placement=Placement(values.pop("placement")["tiers"]),
+            backends=[BackendChoice(**choice) for choice in values.pop("backends")],
+            links=[Link(**link) for link in values.pop("links")],
+            **values,
+        )

@@ -1,0 +1,118 @@
+"""What measuring gives: blocks, scores and results, immutable, raw samples included."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Block", "LinkCheck", "Score", "TierCheck"]
+
+
+@attrs.frozen(kw_only=True)
+class LinkCheck:
+    """One verified link, one way, at one message size."""
+
+    source: str
+    """The sending tier."""
+    target: str
+    """The receiving tier."""
+    when: str
+    """`before` or `after` the requests of the block."""
+    message_bytes: int
+    round_trip_s: float
+    """Round trip of a message of a few bytes, both ways, delay included."""
+    measured_s: float
+    """One message of that size sent and a few bytes back."""
+    expected_s: float
+    """message_bytes x 8 / rate + round trip."""
+    goodput_bit_s: float | None
+    """message_bytes x 8 / (measured - round trip); None where the message is too small to tell."""
+    rate_bit_s: float
+    """What the link claims."""
+    delay_s: float
+    """One-way delay that the link claims."""
+    ok: bool
+    """|measured - expected| is at most the larger of 5 % and 0.5 ms."""
+
+
+@attrs.frozen(kw_only=True)
+class TierCheck:
+    """How fast a tier was found to be, against what it claims."""
+
+    name: str
+    claimed: float
+    """Speed against this machine unlimited, on equal threads: 1 / slow-down."""
+    measured: float
+    """Median time of a fixed computation unlimited, over that with the tier's limits."""
+    measured_p95: float
+    """The same of the 95th percentiles."""
+    work_s: float
+    """How long the fixed computation took unlimited."""
+    enforced: Mapping[str, str]
+    """How cpu, memory, bandwidth and delay are enforced, in words; `emulated` where they are."""
+    threads: int
+    ok: bool
+    """measured is within 15 % of claimed."""
+
+
+@attrs.frozen(kw_only=True)
+class Block:
+    """One uninterrupted stretch of measuring a case, in fresh processes."""
+
+    number: int
+    """Which block of its case, from 0."""
+    order: int
+    """Which block of the run, from 0, in the recorded random order."""
+    status: str
+    """`ok`, `failed` or `timeout`."""
+    reason: str = ""
+    started: str
+    """UTC, ISO 8601."""
+    duration_s: float = 0.0
+    latency_s: NDArray[Any] | None = attrs.field(default=None, eq=False, repr=False)
+    """Seconds of each measured request, shape (requests,), float64."""
+    phases_s: Mapping[str, NDArray[Any]] = attrs.field(factory=dict, eq=False, repr=False)
+    """Seconds of each phase of each measured request, by phase, shape (requests,), float64.
+    A phase with several of its kind is numbered: `inference-0`, `transfer-0`."""
+    inputs: NDArray[Any] | None = attrs.field(default=None, eq=False, repr=False)
+    """Which sample of the test split each request sent, shape (requests,), int64."""
+    warmup_s: NDArray[Any] | None = attrs.field(default=None, eq=False, repr=False)
+    """Latency of each warm-up request, kept and left out of the figures."""
+    warmup: str = ""
+    """How the warm-up ended: `stable after 12` or `not stable after 50`."""
+    cold_s: Mapping[str, Mapping[str, float]] = attrs.field(factory=dict)
+    """By tier: seconds of `start` (process), `import`, `load` (session), `first` (inference)."""
+    bytes_out: Mapping[str, float] = attrs.field(factory=dict)
+    """Median bytes sent by each tier towards the next and, as `answer`, back."""
+    exit_rates: Mapping[str, float] = attrs.field(factory=dict)
+    """Share of the samples that left at each stage with an exit, by stage number."""
+    links: tuple[LinkCheck, ...] = ()
+    tiers: tuple[TierCheck, ...] = ()
+    peak_memory_bytes: Mapping[str, int] = attrs.field(factory=dict)
+    """Peak resident set of each host's process, by tier."""
+    controller_cpu: float | None = None
+    """CPU seconds that the controller used for each second of the block."""
+    machine: Mapping[str, Any] = attrs.field(factory=dict)
+    """What the machine did meanwhile: load, steal, swap, frequency; null where not readable."""
+    logs: Mapping[str, str] = attrs.field(factory=dict, eq=False, repr=False)
+    """What each process printed, by role and tier, the last 64 KiB."""
+
+
+@attrs.frozen(kw_only=True)
+class Score:
+    """Accuracy of one artifact on one backend and device: counts a sample and raw outputs."""
+
+    key: str
+    """Digest of artifact, backends, devices, options, versions and test split."""
+    counts: Mapping[str, NDArray[Any]] = attrs.field(factory=dict, eq=False, repr=False)
+    """By metric, the counts of each test sample, shape (samples, k)."""
+    outputs: tuple[NDArray[Any], ...] = attrs.field(default=(), eq=False, repr=False)
+    """The pipeline's outputs for the first samples (at most 256), for agreement."""
+    exit_rates: Mapping[str, float] = attrs.field(factory=dict)
+    samples: int = 0
+    versions: Mapping[str, str] = attrs.field(factory=dict)

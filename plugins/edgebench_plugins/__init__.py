@@ -1,0 +1,1 @@
+"""The plugins that ship with edgebench, one folder a hook, one file a plugin."""

@@ -1,0 +1,1 @@
+"""The shipped backends, one file a plugin."""

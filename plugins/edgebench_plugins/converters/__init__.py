@@ -1,0 +1,1 @@
+"""The shipped converters, one file a plugin."""

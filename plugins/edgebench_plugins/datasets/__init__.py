@@ -1,0 +1,1 @@
+"""The shipped datasets, one file a plugin."""

@@ -1,0 +1,1 @@
+"""The shipped fabrics, one file a plugin."""

@@ -1,0 +1,1 @@
+"""The shipped models, one file a plugin."""

@@ -1,0 +1,1 @@
+"""The shipped operators, one file a plugin."""

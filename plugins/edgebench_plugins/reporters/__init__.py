@@ -1,0 +1,1 @@
+"""The shipped reporters, one file a plugin."""

@@ -1,0 +1,1 @@
+"""The shipped tiers, one file a plugin."""

@@ -1,0 +1,1 @@
+"""The shipped trainers, one file a plugin."""
