@@ -36,6 +36,8 @@ from edgebench.components import (
 from edgebench.errors import CaseFailed, CaseSkipped, ChainError, DataError, EdgebenchError
 from edgebench.hookspecs import hookimpl
 from edgebench.pipeline import Edit, Exit, Pipeline, Stage, Tensors, TensorSpec
+from edgebench.registry import Registry
+from edgebench.results import Block, Result, Run, RunResults
 
 API = (1, 0)
 """The version of the plugin interface: the first number rises when something is taken away."""
@@ -43,6 +45,7 @@ API = (1, 0)
 __all__ = [
     "API",
     "Backend",
+    "Block",
     "Budget",
     "Case",
     "CaseFailed",
@@ -68,7 +71,11 @@ __all__ = [
     "Pipeline",
     "Placement",
     "Quantization",
+    "Registry",
     "Reporter",
+    "Result",
+    "Run",
+    "RunResults",
     "Running",
     "Sample",
     "Session",

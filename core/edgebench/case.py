@@ -1,16 +1,17 @@
-"""One case: one model under one strategy and one scenario, as data that crosses processes as JSON."""
+"""One case: one model under one strategy and one scenario, as data that crosses processes."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from edgebench.components import Link, Placement, Weights
+from edgebench.pipeline import as_tuple
 
 __all__ = ["BackendChoice", "Case", "digest"]
 
@@ -21,14 +22,18 @@ def digest(document: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _pairs(values: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((key, value) for key, value in values)
+
+
 @attrs.frozen
 class BackendChoice:
-    """A backend, a device of it and its options, written `openvino:cpu(precision=bf16)`."""
+    """A backend, a device of it and its options, written `npu:0(precision=bf16)`."""
 
     name: str
     device: str = ""
     """Empty for the backend's first device."""
-    options: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=lambda v: tuple(map(tuple, v)))
+    options: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=_pairs)
     """Keys and values as they were written, sorted by key."""
 
     def __str__(self) -> str:
@@ -44,16 +49,16 @@ class Case:
 
     model: str
     variant: str
-    weights: Weights = Weights()
+    weights: Weights = attrs.field(factory=Weights)
     dataset: str = ""
     chain: str = "identity"
     """The chain in its canonical form, hybrids expanded, options sorted."""
     placement: Placement
-    backends: tuple[BackendChoice, ...] = attrs.field(converter=tuple)
+    backends: tuple[BackendChoice, ...] = attrs.field(converter=as_tuple)
     """One for each tier of the placement, in order."""
-    links: tuple[Link, ...] = attrs.field(default=(), converter=tuple)
+    links: tuple[Link, ...] = attrs.field(default=(), converter=as_tuple)
     """The links of the route from the first tier to the last that works, in order."""
-    route: tuple[str, ...] = attrs.field(converter=tuple)
+    route: tuple[str, ...] = attrs.field(converter=as_tuple)
     """The tiers that a request passes, from the one that holds the input to the last that works."""
     fabric: str = "process"
     scenario: str = "single-stream"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from edgebench.pipeline import Pipeline, Stage, Tensors
+from edgebench.pipeline import Pipeline, Stage, Tensors, as_tuple
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,6 +95,10 @@ def _texts(value: Iterable[str]) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _text_set(value: Iterable[str]) -> frozenset[str]:
+    return frozenset(_texts(value))
+
+
 @attrs.frozen(kw_only=True)
 class NoOptions:
     """The options of a part that takes none."""
@@ -115,8 +119,9 @@ class Component:
 class Weights:
     """Where the weights of a variant come from: a named choice, recorded in every result."""
 
-    kind: str = "trained"
-    """`trained` (here, on the dataset), `random`, `file` or `hub`."""
+    kind: str = "own"
+    """`own` (what `build` brings along), `trained` (here, on the dataset), `random`, `file` or
+    `hub`."""
     path: Path | None = None
     """The file, for the kind `file`."""
     seed: int = 0
@@ -145,13 +150,13 @@ class Variant:
     summary: str = ""
     parameters: int | None = None
     """Number of trained values; a test of the model holds it true."""
-    weights: tuple[str, ...] = attrs.field(default=("trained",), converter=_texts)
+    weights: tuple[str, ...] = attrs.field(default=("own",), converter=_texts)
     """The kinds of weights to choose from, the default first."""
     dataset: str = ""
     """The dataset of this variant, where it is not the model's."""
     student: str = ""
     """The variant that a distillation trains in its place."""
-    exits: tuple[ExitPoint, ...] = attrs.field(default=(), converter=tuple)
+    exits: tuple[ExitPoint, ...] = attrs.field(default=(), converter=as_tuple)
     keep: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     """Modules that pruning must leave alone."""
 
@@ -180,17 +185,19 @@ def _answer_as_json(outputs: Any) -> bytes:
     return json.dumps({"class": best, "score": round(float(scores[best]), 6)}).encode()
 
 
-def _array_from_npy(payload: bytes, variant: str) -> Any:
-    """Read a payload that is one array in numpy's `.npy` form, without pickle."""
+def _arrays_from_numpy(payload: bytes, variant: str) -> Any:
+    """Read a payload in numpy's `.npy` form (one array) or `.npz` form (arrays by name)."""
     import io
 
     import numpy as np
 
-    return np.load(io.BytesIO(payload), allow_pickle=False)
+    loaded = np.load(io.BytesIO(payload), allow_pickle=False)
+    return loaded if isinstance(loaded, np.ndarray) else dict(loaded)
 
 
-def _array_as_input(decoded: Any, variant: str) -> Tensors:
-    return {"input": decoded[None]}
+def _arrays_as_inputs(decoded: Any, variant: str) -> Tensors:
+    arrays = decoded if isinstance(decoded, dict) else {"input": decoded}
+    return {name: array[None] for name, array in arrays.items()}
 
 
 def _first_output(outputs: Tensors, variant: str) -> Any:
@@ -209,17 +216,21 @@ class Model(Component):
     """Build one stage for a variant, its `live` object set. For weights of the kind `trained` it
     initialises them with `weights.seed`, and the core trains them through the trainer."""
     variants: tuple[Variant, ...] = attrs.field(
-        default=(Variant(name="default"),), converter=tuple, validator=attrs.validators.min_len(1)
+        default=(Variant(name="default"),),
+        converter=as_tuple,
+        validator=attrs.validators.min_len(1),
     )
     """Its sizes, the default first."""
     dataset: str = ""
     """The dataset it is measured on."""
     format: str = ""
     """The format of the stage that `build` makes; planning checks chains against it."""
-    decode: Callable[[bytes, str], Any] = attrs.field(default=_array_from_npy, validator=_callable)
+    decode: Callable[[bytes, str], Any] = attrs.field(
+        default=_arrays_from_numpy, validator=_callable
+    )
     """From the wire form of a request to a picture, a text, ...; timed as `decode`."""
     preprocess: Callable[[Any, str], Tensors] = attrs.field(
-        default=_array_as_input, validator=_callable
+        default=_arrays_as_inputs, validator=_callable
     )
     """From what `decode` gave to the tensors of a batch of one; timed as `preprocess`."""
     postprocess: Callable[[Tensors, str], Any] = attrs.field(
@@ -294,7 +305,9 @@ class Dataset(Component):
 class Quantization:
     """What kind of quantized graph a backend runs fast; quantizers that name `target` follow it."""
 
-    activation: str = attrs.field(default="uint8", validator=attrs.validators.in_(["uint8", "int8"]))
+    activation: str = attrs.field(
+        default="uint8", validator=attrs.validators.in_(["uint8", "int8"])
+    )
     symmetric_activation: bool = False
     weight: str = attrs.field(default="int8", validator=attrs.validators.in_(["uint8", "int8"]))
     per_channel: bool = True
@@ -316,7 +329,7 @@ class Split(Protocol):
 class Link:
     """The network between two tiers, the same both ways."""
 
-    between: tuple[str, str] = attrs.field(converter=tuple)
+    between: tuple[str, str] = attrs.field(converter=as_tuple)
     rate: float = attrs.field(validator=attrs.validators.gt(0))
     """Payload goodput in bit/s."""
     delay: float = attrs.field(default=0.0, validator=attrs.validators.ge(0))
@@ -333,7 +346,7 @@ class Link:
 class Placement:
     """Which tiers run the pieces, in order; written `mobile-edge`."""
 
-    tiers: tuple[str, ...] = attrs.field(converter=tuple, validator=attrs.validators.min_len(1))
+    tiers: tuple[str, ...] = attrs.field(converter=as_tuple, validator=attrs.validators.min_len(1))
 
     def __str__(self) -> str:
         """Return how it is written."""
@@ -346,10 +359,15 @@ class Context(Protocol):
     Everything here raises `ChainError` when the operator did not declare the need for it.
     """
 
-    options: Any
-    """Its options, an instance of its own options class."""
-    seed: int
-    """Derived from the run's seed and the operator's name."""
+    @property
+    def options(self) -> Any:
+        """Its options, an instance of its own options class."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """A number derived from the run's seed and the operator's name."""
+        ...
 
     @property
     def placement(self) -> Placement:
@@ -374,7 +392,9 @@ class Context(Protocol):
         """Return the stage with its `live` object loaded by its format."""
         ...
 
-    def fit(self, stage: Stage, *, budget: Budget | None = None, teacher: Stage | None = None) -> Stage:
+    def fit(
+        self, stage: Stage, *, budget: Budget | None = None, teacher: Stage | None = None
+    ) -> Stage:
         """Train a stage with the trainer of its format and its model's loss; needs `training`."""
         ...
 
@@ -416,7 +436,7 @@ class Operator(Component):
     options: type = attrs.field(default=NoOptions, validator=_options_class)
     """An attrs class whose fields are the options, each with a default."""
     needs: frozenset[str] = attrs.field(
-        default=frozenset(), converter=lambda v: frozenset(_texts(v)), validator=_known_needs
+        default=frozenset(), converter=_text_set, validator=_known_needs
     )
     """Which of calibration, training, validation, placement, links, profile, target it uses."""
     reads: tuple[str, ...] = attrs.field(default=(), converter=_texts)
@@ -507,7 +527,7 @@ class Session(Protocol):
     """A stage loaded by a backend, ready to run; one on another machine has the same face."""
 
     def run(self, inputs: Tensors) -> Tensors:
-        """Run the stage on a batch; names are those inside the stage's file (`TensorSpec.inside`)."""
+        """Run the stage on a batch; names are those in the stage's file (`TensorSpec.inside`)."""
         ...
 
 
@@ -573,13 +593,25 @@ class Running(Protocol):
 class Host(Protocol):
     """One running machine of a tier: the same face for a process, a container, a device."""
 
-    tier: Tier
-    threads: int
-    """How many threads its stages may use."""
-    slowdown: float
-    """How many times slower than this machine it pretends to be: 1 for none. Emulated."""
-    paced: bool
-    """Whether the ends of its links must pace them in user space."""
+    @property
+    def tier(self) -> Tier:
+        """The tier whose machine it is."""
+        ...
+
+    @property
+    def threads(self) -> int:
+        """How many threads its stages may use."""
+        ...
+
+    @property
+    def slowdown(self) -> float:
+        """How many times slower than this machine it pretends to be: 1 for none. Emulated."""
+        ...
+
+    @property
+    def paced(self) -> bool:
+        """Whether the ends of its links must pace them in user space."""
+        ...
 
     @property
     def enforced(self) -> Mapping[str, str]:
@@ -603,11 +635,12 @@ class Host(Protocol):
 class Fabric(Component):
     """What makes tiers and links real."""
 
-    open: Callable[
-        [Sequence[Tier], Sequence[Link]], AbstractContextManager[Mapping[str, Host]]
-    ] = attrs.field(validator=_callable)
+    open: Callable[[Sequence[Tier], Sequence[Link]], AbstractContextManager[Mapping[str, Host]]] = (
+        attrs.field(validator=_callable)
+    )
     """From the tiers of a route, in order, and the links between them to running hosts by tier."""
     usable: Callable[[], Usable] = attrs.field(default=lambda: True, validator=_callable)
+    """Whether it works on this machine, or why not; asked before a run."""
     enforces: Mapping[str, str] = attrs.field(factory=dict)
     """How it enforces `cpu`, `memory`, `bandwidth` and `delay`, for people."""
 

@@ -1,7 +1,7 @@
 """Every error a user can meet.
 
 ```
-EdgebenchError          the user's mistake or the machine's lack: one line, exit status 2
+EdgebenchError          the user's mistake, or the machine's lack: one line, status 2
 ├── UnknownName         no part is called so; the nearest known name is offered
 ├── NameClash           two plugins offer the same name; both are named
 ├── PluginFault         a plugin does not load, or what it yields is nonsense
@@ -9,7 +9,7 @@ EdgebenchError          the user's mistake or the machine's lack: one line, exit
 ├── ChainError          a chain that cannot be written or applied, with the reason
 ├── OptionError         an option that a part does not take, or of the wrong type
 ├── Missing             something known that is not installed; says what to install
-├── DataError           a dataset that is not what it must be: empty, overlapping splits, undecodable
+├── DataError           a dataset that is not what it must be: empty, overlapping splits
 ├── StoreError          the artifact store cannot be used
 ├── DatabaseError       the results database cannot be used
 └── CaseFailed          a case that failed while it was prepared or measured; a row with its reason
@@ -93,6 +93,11 @@ class DatabaseError(EdgebenchError):
 
 class CaseFailed(EdgebenchError):
     """One case failed; the suite goes on and its row keeps the reason."""
+
+    def __init__(self, reason: str, log: str = "") -> None:
+        """Keep the reason, and what the case's processes had printed."""
+        super().__init__(reason)
+        self.log = log
 
 
 class CaseSkipped(CaseFailed):

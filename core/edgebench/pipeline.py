@@ -7,7 +7,8 @@ cross a cut follows from the names alone: what was there before it and is read a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import attrs
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Edit", "Exit", "Pipeline", "Stage", "Tensors", "TensorSpec"]
+__all__ = ["Edit", "Exit", "Pipeline", "Stage", "TensorSpec", "Tensors"]
 
 Tensors = Mapping[str, "NDArray[Any]"]
 """Arrays by tensor name, the first axis of each being the batch."""
@@ -26,6 +27,11 @@ DTYPES = frozenset(
     + [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
 )
 """The element types that may cross from one stage to another, by numpy's names."""
+
+
+def as_tuple(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Return values as a tuple: the type checkers take `tuple` itself amiss as a converter."""
+    return tuple(values)
 
 
 def _known_dtype(_: object, __: object, value: str) -> None:
@@ -41,7 +47,7 @@ class TensorSpec:
     """Its name across the whole pipeline."""
     dtype: str = attrs.field(validator=_known_dtype)
     """Its element type, by numpy's name."""
-    shape: tuple[int | str, ...] = attrs.field(converter=tuple)
+    shape: tuple[int | str, ...] = attrs.field(converter=as_tuple)
     """Its dimensions: a number, or a word for one that is known only at run time (`batch`)."""
     port: str = ""
     """What the stage's own file calls it; the pipeline's name if empty."""
@@ -63,7 +69,7 @@ class Exit:
 
     condition: str
     """A tensor that the stage writes, of shape (batch,) or (batch, 1)."""
-    answer: tuple[str, ...] = attrs.field(converter=tuple, validator=attrs.validators.min_len(1))
+    answer: tuple[str, ...] = attrs.field(converter=as_tuple, validator=attrs.validators.min_len(1))
     """The tensors that stand for the pipeline's outputs, one for each, in order."""
     threshold: float
     """The least value of the condition at which a sample leaves."""
@@ -95,7 +101,7 @@ def _specs_distinct(_: object, field: attrs.Attribute[Any], value: tuple[TensorS
 
 @attrs.frozen(kw_only=True)
 class Stage:
-    """The smallest unit that a backend opens: some files of one format, or the live object they hold.
+    """The smallest unit that a backend opens: files of one format, or the live object they hold.
 
     While operators work, in one process, `live` may hold a framework's own object; what is kept
     and what crosses a process is always `directory`, written and read by the stage's format.
@@ -103,16 +109,16 @@ class Stage:
 
     format: str
     """The name of the format in which it is kept."""
-    inputs: tuple[TensorSpec, ...] = attrs.field(converter=tuple, validator=_specs_distinct)
-    outputs: tuple[TensorSpec, ...] = attrs.field(converter=tuple, validator=_specs_distinct)
-    files: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    inputs: tuple[TensorSpec, ...] = attrs.field(converter=as_tuple, validator=_specs_distinct)
+    outputs: tuple[TensorSpec, ...] = attrs.field(converter=as_tuple, validator=_specs_distinct)
+    files: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
     """Its files relative to `directory`, the one to open first."""
     directory: Path | None = None
     """Where its files lie; None while it exists only as a live object."""
     live: Any = attrs.field(default=None, eq=False, repr=False)
     """The framework's object that the files hold; None until its format has loaded it."""
     exit: Exit | None = None
-    edits: tuple[Edit, ...] = attrs.field(default=(), converter=tuple)
+    edits: tuple[Edit, ...] = attrs.field(default=(), converter=as_tuple)
     """What was done to it since its model was built, in order."""
     model: str = ""
     """The model whose `build` made it; empty for a stage that is not rebuilt from one."""
@@ -149,10 +155,14 @@ class Pipeline:
 
     model: str
     variant: str
-    stages: tuple[Stage, ...] = attrs.field(converter=tuple, validator=attrs.validators.min_len(1))
-    outputs: tuple[str, ...] = attrs.field(converter=tuple, validator=attrs.validators.min_len(1))
+    stages: tuple[Stage, ...] = attrs.field(
+        converter=as_tuple, validator=attrs.validators.min_len(1)
+    )
+    outputs: tuple[str, ...] = attrs.field(
+        converter=as_tuple, validator=attrs.validators.min_len(1)
+    )
     """The tensors that are the answer, in order."""
-    cuts: tuple[int, ...] = attrs.field(default=(), converter=tuple)
+    cuts: tuple[int, ...] = attrs.field(default=(), converter=as_tuple)
     """A cut lies before each stage numbered here; rising, never 0."""
 
     def __attrs_post_init__(self) -> None:
@@ -160,7 +170,9 @@ class Pipeline:
         if list(self.cuts) != sorted(set(self.cuts)) or any(
             not 0 < cut < len(self.stages) for cut in self.cuts
         ):
-            raise ValueError(f"cuts must rise between 1 and {len(self.stages) - 1}, not {self.cuts}")
+            raise ValueError(
+                f"cuts must rise between 1 and {len(self.stages) - 1}, not {self.cuts}"
+            )
         written = {spec.name for stage in self.stages for spec in stage.outputs}
         if lost := [name for name in self.outputs if name not in written]:
             raise ValueError(f"no stage writes the output {lost[0]!r}")
@@ -188,7 +200,7 @@ class Pipeline:
     def pieces(self) -> tuple[range, ...]:
         """The numbers of the stages that each host runs, in order."""
         bounds = (0, *self.cuts, len(self.stages))
-        return tuple(range(low, high) for low, high in zip(bounds, bounds[1:], strict=False))
+        return tuple(range(low, high) for low, high in pairwise(bounds))
 
     def crossing(self, before: int) -> tuple[str, ...]:
         """Return the names of the tensors that must be carried to stage number *before*.

@@ -1,0 +1,152 @@
+"""The splits of a dataset, made once and kept in the artifact store, and proved disjoint.
+
+Payloads and answers of a split lie one after another in one file each, with the bounds beside, so
+that a process that sends requests reads single samples without loading the dataset's plugin.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench.components import SPLITS, Dataset, Sample
+from edgebench.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Payloads", "keep", "read"]
+
+SUMMARY = "splits.json"
+
+
+@attrs.frozen(eq=False)
+class _Packed:
+    """Byte strings one after another in a file."""
+
+    path: Path
+    bounds: NDArray[np.int64]
+
+    def __getitem__(self, index: int) -> bytes:
+        low, high = int(self.bounds[index]), int(self.bounds[index + 1])
+        with self.path.open("rb") as file:
+            file.seek(low)
+            return file.read(high - low)
+
+
+@attrs.frozen(eq=False)
+class Payloads:
+    """The samples of one kept split."""
+
+    _payloads: _Packed
+    _answers: _Packed
+
+    def __len__(self) -> int:
+        return len(self._payloads.bounds) - 1
+
+    def __getitem__(self, index: int) -> bytes:
+        """Return the payload of a sample, in its wire form."""
+        return self._payloads[index]
+
+    def answer(self, index: int) -> Any:
+        """Return the answer of a sample: a number, a text, or an array."""
+        import numpy as np
+
+        value = np.load(io.BytesIO(self._answers[index]), allow_pickle=False)
+        return value if value.ndim else value.item()
+
+    def __iter__(self) -> Iterator[Sample]:
+        for index in range(len(self)):
+            yield self[index], self.answer(index)
+
+
+def read(directory: Path, split: str) -> Payloads:
+    """Open one split of a dataset that was kept in *directory*.
+
+    Raises:
+        DataError: The dataset has no such split.
+    """
+    import numpy as np
+
+    place = directory / split
+    if not place.is_dir():
+        raise DataError(f"the dataset kept in {directory} has no {split} split")
+    return Payloads(
+        *(
+            _Packed(place / f"{part}.bin", np.load(place / f"{part}.npy"))
+            for part in ("payloads", "answers")
+        )
+    )
+
+
+def sizes(directory: Path) -> dict[str, int]:
+    """Return the number of samples of each split of a kept dataset."""
+    summary = json.loads((directory / SUMMARY).read_text())
+    return {split: facts["samples"] for split, facts in summary.items()}
+
+
+def keep(
+    dataset: Dataset, seed: int, directory: Path, progress: Callable[[int, int, str], None]
+) -> None:
+    """Write every split of a dataset into an empty directory.
+
+    Raises:
+        DataError: A payload stands in two splits, the test split is empty, or a sample is not what
+            a dataset may yield.
+    """
+    seen: dict[bytes, str] = {}
+    summary = {}
+    for number, split in enumerate(SPLITS):
+        progress(number, len(SPLITS), f"{dataset.name}: making the {split} split")
+        digests = list(_write(dataset, split, seed, directory / split))
+        for index, digest in enumerate(digests):
+            if seen.setdefault(digest, split) != split:
+                raise DataError(
+                    f"dataset {dataset.name}: sample {index} of the {split} split also stands in "
+                    f"the {seen[digest]} split; splits must share no payload"
+                )
+        whole = hashlib.sha256(b"".join(digests)).hexdigest()
+        summary[split] = {"samples": len(digests), "sha256": whole}
+    if not summary["test"]["samples"]:
+        raise DataError(f"dataset {dataset.name}: its test split is empty")
+    (directory / SUMMARY).write_text(json.dumps(summary, indent=1))
+
+
+def _write(dataset: Dataset, split: str, seed: int, place: Path) -> Iterator[bytes]:
+    """Write one split, and yield the SHA-256 of each payload."""
+    import numpy as np
+
+    place.mkdir()
+    bounds: dict[str, list[int]] = {"payloads": [0], "answers": [0]}
+    with (
+        (place / "payloads.bin").open("wb") as payloads,
+        (place / "answers.bin").open("wb") as answers,
+    ):
+        for index, (payload, answer) in enumerate(dataset.samples(split, seed)):
+            if not isinstance(payload, bytes):
+                raise DataError(
+                    f"dataset {dataset.name}: payload {index} of the {split} split is "
+                    f"{type(payload).__name__}, not bytes"
+                )
+            payloads.write(payload)
+            answers.write(_encoded(answer))
+            bounds["payloads"].append(payloads.tell())
+            bounds["answers"].append(answers.tell())
+            yield hashlib.sha256(payload).digest()
+    for part, values in bounds.items():
+        np.save(place / f"{part}.npy", np.asarray(values, dtype=np.int64))
+
+
+def _encoded(answer: Any) -> bytes:
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.save(buffer, np.asarray(answer), allow_pickle=False)
+    return buffer.getvalue()

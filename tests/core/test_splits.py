@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgebench import Dataset
+from edgebench.errors import DataError
+from edgebench.splits import keep, read, sizes
+
+
+def dataset(samples) -> Dataset:
+    return Dataset(name="toy", summary="A toy.", samples=samples)
+
+
+def numbered(split: str, seed: int):
+    for index in range({"training": 3, "test": 2}.get(split, 0)):
+        yield f"{split} {index} {seed}".encode(), index
+
+
+def kept(samples, tmp_path):
+    said = []
+    keep(dataset(samples), 5, tmp_path, lambda *event: said.append(event))
+    return said
+
+
+def test_samples_are_read_as_they_were_given(tmp_path):
+    kept(numbered, tmp_path)
+    test = read(tmp_path, "test")
+    assert list(test) == [(b"test 0 5", 0), (b"test 1 5", 1)]
+    assert (len(test), test[1], test.answer(1)) == (2, b"test 1 5", 1)
+
+
+def test_answers_may_be_texts_and_arrays(tmp_path):
+    def samples(split, seed):
+        if split == "test":
+            yield b"a", "yes"
+            yield b"b", np.arange(6, dtype=np.uint8).reshape(2, 3)
+
+    kept(samples, tmp_path)
+    test = read(tmp_path, "test")
+    assert test.answer(0) == "yes"
+    assert test.answer(1).tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_a_split_may_be_empty_but_not_the_test_split(tmp_path):
+    kept(numbered, tmp_path)
+    assert sizes(tmp_path) == {"training": 3, "calibration": 0, "validation": 0, "test": 2}
+    assert len(read(tmp_path, "calibration")) == 0
+    (tmp_path / "other").mkdir()
+    with pytest.raises(DataError, match="toy: its test split is empty"):
+        kept(lambda split, seed: [], tmp_path / "other")
+
+
+def test_splits_that_share_a_payload_are_refused(tmp_path):
+    def samples(split, seed):
+        yield f"only in {split}".encode(), 0
+        if split in ("calibration", "test"):
+            yield b"in both", 1
+
+    with pytest.raises(
+        DataError,
+        match="sample 1 of the test split also stands in the calibration split; splits must share no",
+    ):
+        kept(samples, tmp_path)
+
+
+def test_a_payload_that_is_no_bytes_is_refused(tmp_path):
+    with pytest.raises(DataError, match="payload 0 of the training split is str, not bytes"):
+        kept(lambda split, seed: [("text", 0)], tmp_path)
+
+
+def test_an_unknown_split_is_a_data_error(tmp_path):
+    kept(numbered, tmp_path)
+    with pytest.raises(DataError, match="has no holdout split"):
+        read(tmp_path, "holdout")
+
+
+def test_progress_is_said_for_each_split(tmp_path):
+    said = kept(numbered, tmp_path)
+    assert [(done, total) for done, total, _ in said] == [(0, 4), (1, 4), (2, 4), (3, 4)]
