@@ -1,0 +1,135 @@
+"""The controller's side of preparing: find what is in the store, or have a worker make it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from edgebench.case import Case
+from edgebench.errors import CaseFailed, CaseSkipped
+from edgebench.prepare.make import Progress, walk
+from edgebench.prepare.recipe import Recipes
+
+__all__ = ["Prepared", "Preparer"]
+
+_LOG_TAIL = 64 * 1024
+
+
+@attrs.frozen(kw_only=True)
+class Prepared:
+    """Where a case's pipeline lies, and what its worker printed."""
+
+    path: Path
+    log: str = ""
+    """Empty where it was found in the store."""
+
+
+@attrs.frozen(kw_only=True)
+class Preparer:
+    """Prepares cases, each in a process of its own."""
+
+    recipes: Recipes
+    progress: Progress
+    limit_s: float = 3600.0
+    """A worker that takes longer is killed, with all it started."""
+
+    def prepare(self, case: Case) -> Prepared:
+        """Return the prepared pipeline of a case.
+
+        Raises:
+            CaseSkipped: The case turned out not to be possible.
+            CaseFailed: Preparing failed; the error's `log` holds what was printed meanwhile.
+        """
+        found = walk(self.recipes, case, lambda step, _: self.recipes.store.find(step.key))
+        return Prepared(path=found) if found else self._work("pipeline", case)
+
+    def inputs(self, case: Case) -> Path:
+        """Return the directory of the kept splits that a case's requests are taken from."""
+        found = self.recipes.store.find(self.recipes.inputs_key(case))
+        return found or self._work("inputs", case).path
+
+    def _work(self, what: str, case: Case) -> Prepared:
+        with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
+            order, log = Path(scratch) / "order.json", Path(scratch) / "log"
+            source = self.recipes.plugins.source.to_json()
+            store = str(self.recipes.store.root)
+            words = {"source": source, "store": store, "what": what, "case": case.to_json()}
+            order.write_text(json.dumps(words))
+            try:
+                outcome = self._watch(order, log)
+            finally:
+                printed = log.read_bytes()[-_LOG_TAIL:].decode(errors="replace")
+        if "path" in outcome:
+            return Prepared(path=Path(outcome["path"]), log=printed)
+        if "skipped" in outcome:
+            raise CaseSkipped(outcome["skipped"])
+        raise CaseFailed(outcome["failed"], log=printed)
+
+    def _watch(self, order: Path, log: Path) -> dict[str, Any]:
+        """Run a worker to its end, and return its last event."""
+        reading, writing = os.pipe()
+        with log.open("wb") as printed:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "edgebench.prepare.worker", str(order), str(writing)],
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                pass_fds=[writing],
+                start_new_session=True,
+            )
+        os.close(writing)
+        try:
+            for event in _events(reading, time.monotonic() + self.limit_s):
+                if "progress" not in event:
+                    return event
+                self.progress(*event["progress"])
+            return {"failed": f"the preparing process {_how_ended(worker.wait())}"}
+        except TimeoutError:
+            return {"failed": f"preparing took longer than {self.limit_s:g} s and was ended"}
+        finally:
+            os.close(reading)
+            _end(worker)
+
+
+def _events(pipe: int, deadline: float) -> Iterator[dict[str, Any]]:
+    """Yield the events that come through a pipe until it closes, waiting without polling.
+
+    Raises:
+        TimeoutError: The deadline, on the monotonic clock, has passed.
+    """
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while True:
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                raise TimeoutError
+            chunk = os.read(pipe, 65536)
+            if not chunk:
+                return
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from (json.loads(line) for line in lines)
+
+
+def _how_ended(status: int) -> str:
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"ended with status {status} and said nothing"
+
+
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    """Kill a worker and everything in its process group, and wait for it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait()

@@ -1,0 +1,84 @@
+"""The samples of a kept split as a model's tensors."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench.components import Model
+from edgebench.errors import DataError
+from edgebench.pipeline import Tensors, TensorSpec
+from edgebench.splits import Payloads
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Preprocessed", "drawn", "stacked"]
+
+
+@attrs.frozen(eq=False)
+class Preprocessed:
+    """A split, decoded and preprocessed sample by sample whenever it is iterated."""
+
+    payloads: Payloads
+    model: Model
+    variant: str
+
+    def __len__(self) -> int:
+        return len(self.payloads)
+
+    def __iter__(self) -> Iterator[tuple[Tensors, Any]]:
+        for payload, answer in self.payloads:
+            decoded = self.model.decode(payload, self.variant)
+            yield self.model.preprocess(decoded, self.variant), answer
+
+
+def stacked(samples: Iterator[Tensors] | list[Tensors]) -> dict[str, NDArray[Any]]:
+    """Return batches of one as a single batch."""
+    import numpy as np
+
+    rows = list(samples)
+    if not rows:
+        raise DataError("a batch was asked of a split that is empty")
+    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+
+def first_batch(split: Preprocessed, size: int) -> dict[str, NDArray[Any]]:
+    """Return the first samples of a split as one batch."""
+    return stacked([tensors for tensors, _ in islice(split, size)])
+
+
+def drawn(specs: tuple[TensorSpec, ...], batch: int, seed: int) -> dict[str, NDArray[Any]]:
+    """Return random tensors that fit specifications, for a model without a dataset.
+
+    The first dimension is the batch.
+
+    Raises:
+        DataError: Another dimension has no number.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    tensors: dict[str, NDArray[Any]] = {}
+    for spec in specs:
+        if words := [size for size in spec.shape[1:] if isinstance(size, str)]:
+            raise DataError(f"the dimension {words[0]!r} of input {spec.name!r} has no number")
+        shape = (batch, *(int(size) for size in spec.shape[1:]))
+        if np.issubdtype(np.dtype(spec.dtype), np.floating):
+            tensors[spec.name] = rng.standard_normal(shape).astype(spec.dtype)
+        else:
+            tensors[spec.name] = rng.integers(0, 2, shape).astype(spec.dtype)
+    return tensors
+
+
+def packed(tensors: Mapping[str, NDArray[Any]], row: int) -> bytes:
+    """Return one row of each tensor in numpy's `.npz` form, which models decode by default."""
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.savez(buffer, **{name: values[row] for name, values in tensors.items()})
+    return buffer.getvalue()

@@ -1,0 +1,275 @@
+"""Doing the steps of a recipe: each leaves a prepared pipeline in the artifact store."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from edgebench.artifacts import Store, read_pipeline, write_pipeline
+from edgebench.case import Case
+from edgebench.components import Converter, Dataset, Format, Model, Trainer, Weights
+from edgebench.components import Operator as OperatorRecord
+from edgebench.errors import CaseFailed, CaseSkipped, ChainError
+from edgebench.pipeline import Pipeline, Stage
+from edgebench.prepare.context import OperatorContext
+from edgebench.prepare.data import Preprocessed, drawn, first_batch, packed
+from edgebench.prepare.recipe import SPLIT_SEED, Base, Convert, Operate, Recipes, Step
+from edgebench.prepare.run import Runner
+from edgebench.splits import keep, read
+
+__all__ = ["Maker", "Progress"]
+
+Progress = Callable[[int, int, str], None]
+"""Called with how much is done, of how much, and what it is."""
+
+DRAWN = 256
+"""Random inputs that are drawn for a model without a dataset."""
+EXAMPLES = 8
+"""Real inputs a converter is given: more than one, so that none takes the batch for fixed."""
+
+
+@attrs.frozen
+class Maker:
+    """Makes what recipes ask for, in this process."""
+
+    recipes: Recipes
+    progress: Progress
+
+    @property
+    def store(self) -> Store:
+        """The store in which everything is kept."""
+        return self.recipes.store
+
+    def prepare(self, case: Case) -> Path:
+        """Return the directory of a case's pipeline, ready for its backends."""
+        return self._through(case, for_backends=True)
+
+    def dataset(self, name: str) -> Path:
+        """Return the directory of a dataset's kept splits."""
+        dataset = self.recipes.plugins.get(Dataset, name)
+        return self.store.make(
+            self.recipes.dataset_key(name),
+            f"splits of {name}",
+            lambda directory: keep(dataset, SPLIT_SEED, directory, self.progress),
+        )
+
+    def inputs(self, case: Case) -> Path:
+        """Return the directory of the kept splits that a case's requests are taken from.
+
+        Those of its dataset; random ones that are drawn once where its model has none.
+        """
+        if case.dataset:
+            return self.dataset(case.dataset)
+        pipeline = read_pipeline(self._through(attrs.evolve(case, chain=""), for_backends=False))
+
+        def samples(split: str, seed: int) -> Iterator[tuple[bytes, int]]:
+            if split == "test":
+                rows = drawn(pipeline.inputs, DRAWN, seed)
+                yield from ((packed(rows, number), 0) for number in range(DRAWN))
+
+        dataset = Dataset(name="drawn", summary="Random inputs.", samples=samples)
+        return self.store.make(
+            self.recipes.inputs_key(case),
+            f"random inputs of {case.model}:{case.variant}",
+            lambda directory: keep(dataset, SPLIT_SEED, directory, self.progress),
+        )
+
+    def split(self, case: Case, name: str) -> Preprocessed:
+        """Return a split of a case's dataset as its model's tensors."""
+        model = self.recipes.plugins.get(Model, case.model)
+        return Preprocessed(read(self.dataset(case.dataset), name), model, case.variant)
+
+    def companion(self, case: Case) -> Pipeline:
+        """Return the pipeline of a second model, converted for no backend."""
+        return read_pipeline(self._through(case, for_backends=False))
+
+    def live(self, stage: Stage) -> Stage:
+        """Return a stage with its live object loaded."""
+        if stage.live is not None:
+            return stage
+        form = self.recipes.plugins.get(Format, stage.format)
+        return attrs.evolve(stage, live=form.load(stage, lambda: self._rebuilt(stage)))
+
+    def save(self, pipeline: Pipeline, directory: Path) -> None:
+        """Write a pipeline into an empty directory."""
+        stages = []
+        for number, stage in enumerate(pipeline.stages):
+            place = directory / f"stage-{number}"
+            place.mkdir()
+            stages.append(attrs.evolve(stage, files=self.write(stage, place)))
+        write_pipeline(pipeline.replaced(stages), directory)
+
+    def write(self, stage: Stage, place: Path) -> tuple[str, ...]:
+        """Write the files of a stage into an empty directory; return their names."""
+        if stage.directory is None:
+            form = self.recipes.plugins.get(Format, stage.format)
+            return tuple(form.save(stage, place))
+        for name in stage.files:
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            _link(stage.directory / name, place / name)
+        return stage.files
+
+    def _rebuilt(self, stage: Stage) -> Any:
+        model = self.recipes.plugins.get(Model, stage.model)
+        live = model.build(stage.variant, Weights(kind="random")).stages[0].live
+        for edit in stage.edits:
+            operator = self.recipes.plugins.get(OperatorRecord, edit.operator)
+            if operator.replay is None:
+                raise ChainError(f"{edit.operator} recorded an edit and offers no replay")
+            live = operator.replay(live, edit.values)
+        return live
+
+    def _through(self, case: Case, *, for_backends: bool) -> Path:
+        def obtain(step: Step, before: Path | None) -> Path:
+            return self._obtain(case, step, before)
+
+        path = walk(self.recipes, case, obtain, for_backends=for_backends)
+        if path is None:
+            raise AssertionError("a step that is made always lies somewhere")
+        return path
+
+    def _obtain(self, case: Case, step: Step, before: Path | None) -> Path:
+        def fill(directory: Path) -> None:
+            self.progress(0, 1, step.what)
+            self.save(self._done(case, step, before), directory)
+
+        return self.store.make(step.key, step.what, fill)
+
+    def _done(self, case: Case, step: Step, before: Path | None) -> Pipeline:
+        if isinstance(step, Base) or before is None:
+            return self._base(case)
+        pipeline = read_pipeline(before)
+        if isinstance(step, Operate):
+            return self._operate(case, step, pipeline)
+        return self._convert(case, step, pipeline)
+
+    def _base(self, case: Case) -> Pipeline:
+        model = self.recipes.plugins.get(Model, case.model)
+        path = case.weights.path
+        if model.from_file is not None and path is not None:
+            pipeline = model.from_file(path)
+        else:
+            pipeline = model.build(case.variant, case.weights)
+        stages = [
+            attrs.evolve(
+                stage, model=stage.model or case.model, variant=stage.variant or case.variant
+            )
+            for stage in pipeline.stages
+        ]
+        if case.weights.kind == "trained":
+            stages = [self.fit(case, stage, model) for stage in stages]
+        return pipeline.replaced(stages)
+
+    def fit(self, case: Case, stage: Stage, model: Model, **more: Any) -> Stage:
+        """Train a stage with the trainer of its format and its model's loss."""
+        trainer = self.trainer(stage.format)
+        if model.loss is None:
+            raise ChainError(f"{model.name} gives no loss to be trained with")
+        return trainer.fit(
+            self.live(stage),
+            model.loss,
+            self.split(case, "training"),
+            self.split(case, "validation"),
+            more.get("budget") or model.budget,
+            more.get("seed", case.weights.seed),
+            self.progress,
+            teacher=more.get("teacher"),
+        )
+
+    def trainer(self, form: str) -> Trainer:
+        """Return what trains stages of a format.
+
+        Raises:
+            ChainError: Nothing does.
+        """
+        for trainer in self.recipes.plugins.all(Trainer).values():
+            if trainer.format == form:
+                return trainer
+        raise ChainError(f"nothing here trains stages of format {form}")
+
+    def _operate(self, case: Case, step: Operate, pipeline: Pipeline) -> Pipeline:
+        operator = step.operator
+        accepted = operator.accepts(pipeline)
+        if accepted is not True:
+            raise CaseSkipped(f"{operator.name} cannot be applied to {case.model}: {accepted}")
+        if operator.reads:
+            pipeline = pipeline.replaced([self.live(stage) for stage in pipeline.stages])
+        with OperatorContext.open(self, case, step) as context:
+            changed = operator.apply(pipeline, context)
+        added = len(changed.cuts) - len(pipeline.cuts)
+        if added != operator.cuts(step.options):
+            raise CaseFailed(
+                f"{operator.name} announced {operator.cuts(step.options)} cuts and made {added}"
+            )
+        return changed
+
+    def _convert(self, case: Case, step: Convert, pipeline: Pipeline) -> Pipeline:
+        stages: list[Stage] = []
+        with self.runner() as runner:
+            tensors = dict(self._examples(case, pipeline))
+            for number, (stage, way) in enumerate(zip(pipeline.stages, step.ways, strict=True)):
+                given = {spec.name: tensors[spec.name] for spec in stage.inputs}
+                stages.append(self.converted(stage, way, given))
+                if number + 1 < len(pipeline.stages):
+                    tensors.update(runner.stage(stages[-1], given))
+        return pipeline.replaced(stages)
+
+    def converted(self, stage: Stage, way: tuple[Converter, ...], examples: Any) -> Stage:
+        """Return a stage converted along a way, checked on a batch of its inputs."""
+        for converter in way:
+            stage = converter.convert(self.live(stage), examples)
+            if stage.format != converter.target:
+                raise CaseFailed(f"{converter.name} gave {stage.format}, not {converter.target}")
+        return stage
+
+    @contextmanager
+    def runner(self) -> Iterator[Runner]:
+        """Give something that runs pipelines here; what it wrote is gone when the context ends."""
+        with (
+            tempfile.TemporaryDirectory(prefix="edgebench-") as scratch,
+            Runner.open(self, Path(scratch)) as runner,
+        ):
+            yield runner
+
+    def _examples(self, case: Case, pipeline: Pipeline) -> Any:
+        if not case.dataset:
+            return drawn(pipeline.inputs, EXAMPLES, case.seed)
+        split = self.split(case, "validation")
+        return first_batch(split if len(split) else self.split(case, "test"), EXAMPLES)
+
+
+def walk(
+    recipes: Recipes,
+    case: Case,
+    obtain: Callable[[Step, Path | None], Path | None],
+    *,
+    for_backends: bool = True,
+) -> Path | None:
+    """Go through the steps of a case; return where the last one's pipeline lies.
+
+    *obtain* returns where a step's artifact lies, given the one before it; None ends the walk.
+    """
+    step: Step | None = recipes.base(case)
+    path: Path | None = None
+    done, total = 0, len(list(recipes.operations(case)))
+    while step is not None:
+        path = obtain(step, path)
+        if path is None or (done == total and not for_backends):
+            break
+        step, done = recipes.next_step(case, done, step.key, read_pipeline(path))
+    return path
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        # Another file system, or one without hard links: a copy serves as well.
+        shutil.copyfile(source, target)

@@ -1,0 +1,78 @@
+"""Running pipelines in the process that prepares, for calibration and checks: never for timing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench.components import Backend, Converter, Session
+from edgebench.errors import CaseFailed
+from edgebench.pipeline import Pipeline, Stage, Tensors
+from edgebench.prepare.ways import find_way
+
+if TYPE_CHECKING:
+    from edgebench.prepare.make import Maker
+
+__all__ = ["Runner"]
+
+
+@attrs.frozen(eq=False)
+class Runner:
+    """Opens each stage once, on the first installed backend that reads it, and keeps it open."""
+
+    maker: Maker
+    scratch: Path
+    _stack: ExitStack
+    # Keyed by identity: a live object has no digest, and the stage lives on beside its session.
+    _open: dict[int, tuple[Stage, Session]] = attrs.field(factory=dict, init=False)
+
+    @classmethod
+    @contextmanager
+    def open(cls, maker: Maker, scratch: Path) -> Iterator[Runner]:
+        """Give a runner whose sessions are closed when the context ends."""
+        with ExitStack() as stack:
+            yield cls(maker, scratch, stack)
+
+    def pipeline(self, pipeline: Pipeline, inputs: Tensors) -> dict[str, Any]:
+        """Run every stage on a batch, exits left aside, and return every tensor written."""
+        tensors = dict(inputs)
+        for stage in pipeline.stages:
+            tensors.update(self.stage(stage, tensors))
+        return tensors
+
+    def stage(self, stage: Stage, tensors: Tensors) -> dict[str, Any]:
+        """Run one stage on the tensors that it reads, and return those that it writes."""
+        if id(stage) not in self._open:
+            self._open[id(stage)] = (stage, self._session(stage, tensors))
+        _, session = self._open[id(stage)]
+        given = {spec.inside: tensors[spec.name] for spec in stage.inputs}
+        written = session.run(given)
+        return {spec.name: written[spec.inside] for spec in stage.outputs}
+
+    def _session(self, stage: Stage, tensors: Tensors) -> Session:
+        plugins = self.maker.recipes.plugins
+        converters = plugins.all(Converter).values()
+        ways = {}
+        for name, backend in plugins.all(Backend).items():
+            if plugins.why_not(Backend, name) is None and backend.formats:
+                way = find_way(converters, stage.format, backend.formats)
+                if way is not None:
+                    ways[len(way), name] = (backend, way)
+        if not ways:
+            raise CaseFailed(f"no installed backend can run a stage of format {stage.format} here")
+        backend, way = ways[min(ways)]
+        given = {spec.name: tensors[spec.name] for spec in stage.inputs}
+        written = self._written(self.maker.converted(stage, way, given))
+        return self._stack.enter_context(backend.open(written, "cpu", 1, backend.options()))
+
+    def _written(self, stage: Stage) -> Stage:
+        if stage.directory is not None:
+            return stage
+        place = self.scratch / f"stage-{len(self._open)}"
+        place.mkdir()
+        files = self.maker.write(stage, place)
+        return attrs.evolve(stage, directory=place, files=files)

@@ -1,0 +1,68 @@
+"""The process that prepares one case: `python -m edgebench.prepare.worker ORDER.json EVENTS`.
+
+It writes one JSON line an event to the file descriptor EVENTS: progress, and at the end where the
+pipeline lies, or why there is none. What parts print goes to its own standard output, which the
+controller keeps as the case's log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, TextIO
+
+from edgebench.artifacts import Store
+from edgebench.case import Case
+from edgebench.errors import CaseSkipped, ChainError, EdgebenchError
+from edgebench.plugins import PluginSource
+from edgebench.prepare.make import Maker
+from edgebench.prepare.recipe import Recipes
+
+__all__ = ["main"]
+
+
+def main(argv: list[str]) -> int:
+    """Do what the order says, and return 0 whether it went well or not: the events tell."""
+    order = json.loads(Path(argv[0]).read_text())
+    with os.fdopen(int(argv[1]), "w", buffering=1) as events:
+        _say(events, _outcome(order, events))
+    return 0
+
+
+def _outcome(order: dict[str, Any], events: TextIO) -> dict[str, Any]:
+    try:
+        return {"path": str(_prepare(order, events))}
+    except (CaseSkipped, ChainError) as error:
+        return {"skipped": str(error)}
+    except EdgebenchError as error:
+        return {"failed": str(error)}
+    except Exception as error:  # noqa: BLE001 (whatever a part raises)
+        # A part's own bug fails its case, not the suite; the log keeps the traceback.
+        traceback.print_exc()
+        said = str(error).strip().splitlines() or [""]
+        return {"failed": f"{type(error).__name__}: {said[0]}"}
+
+
+def _prepare(order: dict[str, Any], events: TextIO) -> Path:
+    plugins = PluginSource.from_json(order["source"]).load()
+    recipes = Recipes(plugins, plugins.registry, Store(order["store"]))
+
+    def progress(done: int, total: int, what: str) -> None:
+        _say(events, {"progress": [done, total, what]})
+
+    maker = Maker(recipes, progress)
+    case = Case.from_json(order["case"])
+    if order["what"] == "inputs":
+        return maker.inputs(case)
+    return maker.prepare(case)
+
+
+def _say(events: TextIO, event: dict[str, Any]) -> None:
+    events.write(json.dumps(event) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
