@@ -1,0 +1,148 @@
+"""Texts as written, patterns included, into the names that they stand for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from edgebench.case import BackendChoice
+from edgebench.chain import Part, canonical, parse_backend, parse_chain, structure
+from edgebench.components import Backend, Model, Operator, Weights
+from edgebench.errors import ChainError, Missing, UnknownName
+from edgebench.plugins import Plugins
+
+__all__ = ["Subject", "backend_choices", "chains", "matching", "subjects"]
+
+Subject = tuple[str, str, Weights]
+"""A model, a variant and its weights."""
+
+_PATTERN = re.compile(r"[*?\[]")
+_TIER = re.compile(r"([a-z0-9_.]+)=")
+
+
+def is_pattern(text: str) -> bool:
+    """Say whether a text is a pattern (`*:small`) rather than a name."""
+    return _PATTERN.search(text) is not None
+
+
+def matching(kind: str, pattern: str, names: Iterable[str]) -> list[str]:
+    """Return the names that a pattern matches.
+
+    Raises:
+        UnknownName: It matches none.
+    """
+    known = list(names)
+    found = [name for name in known if fnmatchcase(name, pattern)]
+    if not found:
+        raise UnknownName(f"no {kind} matches {pattern!r}; known are: {', '.join(known[:12])}")
+    return found
+
+
+def subjects(text: str, plugins: Plugins, weights: str, seed: int) -> list[Subject]:
+    """Return the models that `model`, `model:variant`, a pattern, or the path of a file stands for.
+
+    *weights* is a kind, or empty for each variant's first.
+
+    Raises:
+        UnknownName: No model, variant or file is called so.
+        ChainError: A variant does not offer those weights.
+    """
+    if claimed := _file_subject(text, plugins):
+        return [claimed]
+    if is_pattern(text):
+        every = [f"{m.name}:{v.name}" for m in plugins.all(Model).values() for v in m.variants]
+        wanted = matching("model", text if ":" in text else f"{text}:*", every)
+    else:
+        wanted = [text]
+    return [_subject(each, plugins, weights, seed) for each in wanted]
+
+
+def _subject(text: str, plugins: Plugins, weights: str, seed: int) -> Subject:
+    name, _, wanted = text.partition(":")
+    variant = plugins.get(Model, name).variant(wanted)
+    kind = weights or variant.weights[0]
+    if kind not in variant.weights:
+        offered = ", ".join(variant.weights)
+        raise ChainError(f"{name}:{variant.name} has no weights {kind!r}; it has {offered}")
+    return name, variant.name, Weights(kind=kind, seed=seed)
+
+
+def _file_subject(text: str, plugins: Plugins) -> Subject | None:
+    if "/" not in text and "." not in text:
+        return None
+    path = Path(text)
+    for model in plugins.all(Model).values():
+        if model.from_file and any(fnmatchcase(path.name, pattern) for pattern in model.files):
+            if not path.is_file():
+                raise UnknownName(f"no file is called {text!r}; give the path of one that is there")
+            return model.name, model.variants[0].name, Weights(kind="file", path=path.resolve())
+    if path.is_file():
+        raise UnknownName(f"no installed model claims files like {path.name!r}")
+    return None
+
+
+def chains(text: str, plugins: Plugins, hybrids: Mapping[str, str]) -> list[str]:
+    """Return the chains that a chain or a pattern of operators stands for, in canonical form.
+
+    Raises:
+        UnknownName, ChainError, OptionError: What is written is not a chain of known operators.
+    """
+    if not text.strip():
+        raise ChainError("the chain is empty; name an operator")
+    if is_pattern(text) and "(" not in text:
+        return matching("operator", text, [*plugins.all(Operator), *hybrids])
+    return [canonical_chain(text, plugins, hybrids)]
+
+
+def canonical_chain(text: str, plugins: Plugins, hybrids: Mapping[str, str]) -> str:
+    """Return a chain with hybrids spelt out and options that say the default left out."""
+    return "+".join(str(_canonical(part, plugins)) for part in parse_chain(text, hybrids))
+
+
+def _canonical(part: Part, plugins: Plugins) -> Part:
+    operator = plugins.get(Operator, part.name)
+    return canonical(part, structure(operator.options, part.options, part.name))
+
+
+def backend_choices(
+    text: str, plugins: Plugins
+) -> list[Mapping[str, BackendChoice] | BackendChoice]:
+    """Return the backends that a text stands for: one for all tiers, or one for each named tier.
+
+    Raises:
+        UnknownName, ChainError, OptionError: What is written is not a known backend.
+    """
+    if _TIER.match(text):
+        return [dict(_tier_choice(item, plugins) for item in _outside_brackets(text))]
+    if is_pattern(text) and "(" not in text:
+        names = matching("backend", text, installed_backends(plugins))
+        return [BackendChoice(name) for name in names]
+    return [_checked(parse_backend(text), plugins)]
+
+
+def installed_backends(plugins: Plugins) -> Sequence[str]:
+    """Return the names of the backends whose requirements are installed."""
+    return list(plugins.all(Backend))
+
+
+def _tier_choice(item: str, plugins: Plugins) -> tuple[str, BackendChoice]:
+    found = _TIER.match(item)
+    if found is None:
+        raise ChainError(f"{item!r} names no tier; write tier=backend for each, joined by ','")
+    return found.group(1), _checked(parse_backend(item[found.end() :]), plugins)
+
+
+def _outside_brackets(text: str) -> list[str]:
+    return re.split(r",(?![^(]*\))", text)
+
+
+def _checked(choice: BackendChoice, plugins: Plugins) -> BackendChoice:
+    try:
+        backend = plugins.get(Backend, choice.name)
+    except Missing:
+        # Known and not installed is a reason to skip its cases, not a mistake in writing.
+        return choice
+    structure(backend.options, choice.options, choice.name)
+    return choice

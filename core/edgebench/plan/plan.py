@@ -1,0 +1,251 @@
+"""The plan of a run: its cases in order, and what was left out and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from fnmatch import fnmatchcase
+from itertools import product
+
+import attrs
+
+from edgebench.case import BackendChoice, Case, digest
+from edgebench.chain import parse_named
+from edgebench.components import Fabric, Link, Model, Placement, Tier
+from edgebench.errors import ChainError, UnknownName
+from edgebench.plan.expand import (
+    Subject,
+    backend_choices,
+    chains,
+    installed_backends,
+    is_pattern,
+    matching,
+    subjects,
+)
+from edgebench.plan.reasons import Reasons
+from edgebench.plan.routes import find_route, parse_placement, placements
+from edgebench.plan.usable import Usability
+from edgebench.plugins import Plugins
+from edgebench.registry import BLOCKS, REQUESTS, Product, Registry, Skip, Suite
+
+__all__ = ["SCENARIOS", "Plan", "Request", "Skipped", "make_plan"]
+
+SCENARIOS = ("single-stream",)
+"""How requests may be offered; a hook of its own when there is a second."""
+
+Backends = Mapping[str, BackendChoice] | BackendChoice
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """What a user asked to run: the products of a suite, or of the command's own options."""
+
+    suite: str = ""
+    products: tuple[Product, ...]
+    skips: tuple[Skip, ...] = ()
+    links: tuple[Link, ...] = ()
+    """Links that come before the registry's."""
+    sweep: tuple[Link, ...] = ()
+    """Links given on the command line; several for one pair of tiers are measured in turn."""
+    weights: str = ""
+    batch: int = 1
+    threads: int | None = None
+    seed: int = 0
+    blocks: int = BLOCKS
+    requests: int = REQUESTS
+
+    @classmethod
+    def of_suite(cls, suite: Suite) -> Request:
+        """Return the request that a suite stands for."""
+        return cls(
+            suite=suite.name,
+            products=suite.products,
+            skips=suite.skips,
+            links=suite.links,
+            blocks=suite.blocks,
+            requests=suite.requests,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Skipped:
+    """A case that will not be measured, with the reason."""
+
+    case: Case
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """What a run will do."""
+
+    request: Request
+    cases: tuple[Case, ...]
+    skipped: tuple[Skipped, ...]
+    references: Mapping[str, Case]
+    """By the id of each case, its model untransformed on the nearest backend, to compare with."""
+
+    @property
+    def digest(self) -> str:
+        """What a resumed run must have in common with the one it resumes."""
+        ids = [case.id for case in self.cases]
+        return digest([ids, self.request.blocks, self.request.requests, self.request.seed])
+
+
+def make_plan(request: Request, plugins: Plugins, registry: Registry) -> Plan:
+    """Expand a request into cases, and find which of them cannot be.
+
+    Raises:
+        EdgebenchError: Something written in the request is unknown or malformed.
+    """
+    with ExitStack() as stack:
+        asked: dict[str, Usability] = {}
+
+        def usability(fabric: str) -> Usability:
+            if fabric not in asked:
+                asked[fabric] = _usability(fabric, plugins, registry, stack)
+            return asked[fabric]
+
+        reasons = Reasons(plugins, registry, usability)
+        cases: dict[str, Case] = {}
+        skipped: dict[str, Skipped] = {}
+        for case, unlinked in _expanded(request, plugins, registry):
+            why = _left_out(case, request.skips) or unlinked or reasons.why_not(case)
+            if why:
+                skipped[case.id] = Skipped(case=case, reason=why)
+            else:
+                cases[case.id] = case
+        references = {
+            key: found for key, case in cases.items() if (found := reasons.reference(case))
+        }
+    return Plan(
+        request=request,
+        cases=tuple(cases.values()),
+        skipped=tuple(skipped.values()),
+        references=references,
+    )
+
+
+def _usability(name: str, plugins: Plugins, registry: Registry, stack: ExitStack) -> Usability:
+    tiers = list(plugins.all(Tier).values())
+    hosts = stack.enter_context(plugins.get(Fabric, name).open(tiers, registry.links))
+    return Usability(plugins, {tier: host.facts() for tier, host in hosts.items()})
+
+
+def _expanded(request: Request, plugins: Plugins, registry: Registry) -> Iterator[tuple[Case, str]]:
+    """Yield every case of a request, and why no route leads to it, if none does."""
+    for links in _link_settings(request, registry):
+        for row in request.products:
+            yield from _of_product(row, links, request, plugins, registry)
+
+
+def _link_settings(request: Request, registry: Registry) -> Iterator[tuple[Link, ...]]:
+    """Yield every combination of the swept links over the links that are known."""
+    by_pair: dict[frozenset[str], list[Link]] = {}
+    for link in request.sweep:
+        by_pair.setdefault(frozenset(link.between), []).append(link)
+    for chosen in product(*by_pair.values()):
+        yield _overlaid(_overlaid(registry.links, request.links), chosen)
+
+
+def _overlaid(known: Sequence[Link], newer: Sequence[Link]) -> tuple[Link, ...]:
+    """Return the links with the newer ones in place of those between the same tiers.
+
+    The newer one keeps the older one's direction: links are written from the input outwards.
+    """
+    links = list(known)
+    for new in newer:
+        same = [i for i, old in enumerate(links) if old.joins(*new.between)]
+        if same:
+            links[same[0]] = attrs.evolve(new, between=links[same[0]].between)
+        else:
+            links.append(new)
+    return tuple(links)
+
+
+def _of_product(
+    row: Product, links: tuple[Link, ...], request: Request, plugins: Plugins, registry: Registry
+) -> Iterator[tuple[Case, str]]:
+    scenario = str(parse_named(row.scenario, "scenario"))
+    if scenario not in SCENARIOS:
+        raise UnknownName.among("scenario", row.scenario, SCENARIOS)
+    plugins.get(Fabric, row.fabric)
+    combinations = product(
+        [s for text in row.models for s in subjects(text, plugins, request.weights, request.seed)],
+        [c for text in row.operators for c in chains(text, plugins, registry.hybrids)],
+        [p for text in row.placements or ("mobile",) for p in _placements(text, plugins, links)],
+        [
+            b
+            for text in row.backends or installed_backends(plugins)
+            for b in backend_choices(text, plugins)
+        ],
+    )
+    for subject, chain, placement, backends in combinations:
+        yield _case(row, subject, chain, placement, backends, links, request, plugins)
+
+
+def _placements(text: str, plugins: Plugins, links: Sequence[Link]) -> list[Placement]:
+    tiers = sorted(plugins.all(Tier).values(), key=lambda tier: (tier.cpus, tier.name))
+    names = [tier.name for tier in tiers]
+    wanted = matching("placement", text, placements(names)) if is_pattern(text) else [text]
+    return [parse_placement(each, names) for each in wanted]
+
+
+def _case(
+    row: Product,
+    subject: Subject,
+    chain: str,
+    placement: Placement,
+    backends: Backends,
+    links: tuple[Link, ...],
+    request: Request,
+    plugins: Plugins,
+) -> tuple[Case, str]:
+    model, variant, weights = subject
+    unlinked = ""
+    try:
+        route, passed = find_route(placement, links)
+    except ChainError as error:
+        route, passed, unlinked = placement.tiers, (), str(error)
+    case = Case(
+        model=model,
+        variant=variant,
+        weights=weights,
+        dataset=plugins.get(Model, model).dataset_of(variant),
+        chain=chain,
+        placement=placement,
+        backends=[_chosen(backends, tier) for tier in placement.tiers],
+        links=passed,
+        route=route,
+        fabric=row.fabric,
+        scenario=row.scenario,
+        batch=request.batch,
+        threads=request.threads,
+        seed=request.seed,
+    )
+    return case, unlinked
+
+
+def _chosen(backends: Backends, tier: str) -> BackendChoice:
+    if isinstance(backends, BackendChoice):
+        return backends
+    if tier not in backends:
+        raise ChainError(f"no backend is given for the tier {tier}; write {tier}=BACKEND as well")
+    return backends[tier]
+
+
+def _left_out(case: Case, skips: Sequence[Skip]) -> str:
+    """Return why a suite's own skip rows leave a case out; empty if they do not."""
+    for skip in skips:
+        pairs = (
+            (skip.models, f"{case.model}:{case.variant}"),
+            (skip.operators, case.chain),
+            (skip.placements, str(case.placement)),
+            (skip.backends, case.backend),
+        )
+        if all(
+            not patterns or any(fnmatchcase(value, p) for p in patterns)
+            for patterns, value in pairs
+        ):
+            return skip.why
+    return ""
