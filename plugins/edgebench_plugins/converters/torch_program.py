@@ -1,0 +1,83 @@
+"""From a torch module to the program that `torch.export` makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from edgebench import CaseFailed, Converter, Stage, Tensors, TensorSpec, hookimpl
+
+if TYPE_CHECKING:
+    import torch
+
+TOLERANCE = 1e-4
+"""How far the program's outputs may be from the module's, times the largest of them or one."""
+
+
+@hookimpl
+def edgebench_converters() -> Iterable[Converter]:
+    """Offer the way from what is trained to what torch deploys."""
+    yield Converter(
+        name="torch-module-to-torch-program",
+        summary="Capture a module with torch.export, its batch left open.",
+        source="torch-module",
+        target="torch-program",
+        convert=convert,
+    )
+
+
+def convert(stage: Stage, examples: Tensors) -> Stage:
+    """Export the module as it is in eval mode, and compare the two on the examples.
+
+    Raises:
+        CaseFailed: The program's outputs are not the module's.
+    """
+    import copy
+
+    import numpy as np
+    import torch
+
+    module = copy.deepcopy(stage.live).eval()
+    arrays = [examples[spec.name] for spec in stage.inputs]
+    if len(arrays[0]) == 1:
+        # Torch takes a dimension of one for a constant: the batch would stay one for ever.
+        arrays = [np.concatenate([array, array]) for array in arrays]
+    inputs = tuple(torch.tensor(array) for array in arrays)
+    with torch.no_grad():
+        program = torch.export.export(module, inputs, dynamic_shapes=_open(stage.inputs))
+        _compare(stage, program, module, inputs)
+    return stage.changed(program, format="torch-program")
+
+
+def _open(specs: Iterable[TensorSpec]) -> tuple[dict[int, Any], ...]:
+    """Name the dimensions that are known only at run time; one word is one dimension."""
+    from torch.export import Dim
+
+    words = {word for spec in specs for word in spec.shape if isinstance(word, str)}
+    dims = {word: Dim(word) for word in words}
+    return tuple(
+        {axis: dims[size] for axis, size in enumerate(spec.shape) if isinstance(size, str)}
+        for spec in specs
+    )
+
+
+def _compare(stage: Stage, program: Any, module: Any, inputs: tuple[torch.Tensor, ...]) -> None:
+    """Run both on all examples and on the first alone."""
+    import torch
+
+    run = program.module()
+    for some in (inputs, tuple(tensor[:1] for tensor in inputs)):
+        for spec, wanted, got in zip(
+            stage.outputs, _tensors(module(*some)), _tensors(run(*some)), strict=True
+        ):
+            bound = TOLERANCE * max(1.0, wanted.abs().max().item())
+            if not torch.allclose(got, wanted, rtol=0, atol=bound):
+                worst = (got - wanted).abs().max().item()
+                raise CaseFailed(
+                    f"the exported program of {stage.model}:{stage.variant} gives another "
+                    f"{spec.name} than the module: off by {worst:.3g}, {bound:.3g} allowed"
+                )
+
+
+def _tensors(given: Any) -> tuple[torch.Tensor, ...]:
+    return given if isinstance(given, tuple) else (given,)

@@ -1,0 +1,287 @@
+"""Where an ONNX graph may be cut in two, and the cutting.
+
+A cut is found by a sweep over the nodes in their order, which is topological. A tensor separates
+the graph if every path from an input to an output passes through it. Then all nodes that are not
+its ancestors are its descendants, so that, whatever the order, it is the only tensor alive right
+after the node that writes it: one pass finds all of them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import accumulate
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench import TensorSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["Cut", "Graph", "split"]
+
+
+@attrs.frozen(kw_only=True)
+class Cut:
+    """One place where a graph falls in two."""
+
+    crossing: tuple[TensorSpec, ...]
+    """What the second part reads of the first, by its names in the graph."""
+    weights: tuple[int, int]
+    """Bytes of weights of the two parts; what both use counts for both."""
+    quantized: bool
+    """Whether what crosses is all written by QuantizeLinear: then the parts equal the whole
+    exactly, since a runtime fuses nothing across it."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of what crosses."""
+        return tuple(spec.name for spec in self.crossing)
+
+    @property
+    def sent(self) -> int:
+        """Bytes that cross for one sample, dimensions that vary taken as 1."""
+        import numpy as np
+
+        return sum(
+            np.dtype(spec.dtype).itemsize * prod(n for n in spec.shape if isinstance(n, int))
+            for spec in self.crossing
+        )
+
+
+@attrs.frozen(eq=False)
+class Graph:
+    """A graph with what each of its nodes reads; constants are told from what depends on inputs."""
+
+    model: Any
+    reads: tuple[frozenset[str], ...]
+    """By node, the names it reads, those that the bodies of a conditional or loop capture too."""
+    constants: Mapping[str, int]
+    """Bytes of each initialiser and each tensor of a Constant node, by name."""
+    varying: frozenset[str]
+    """The names that depend on an input."""
+
+    @classmethod
+    def of(cls, model: Any) -> Graph:
+        """Read a graph, its shapes inferred where they are not noted in it."""
+        model = _annotated(model)
+        constants = {one.name: _bytes(one) for one in model.graph.initializer}
+        varying = {one.name for one in model.graph.input} - constants.keys()
+        reads = tuple(_reads(node) for node in model.graph.node)
+        for node, names in zip(model.graph.node, reads, strict=True):
+            if not names.isdisjoint(varying):
+                varying.update(filter(None, node.output))
+            elif node.op_type == "Constant":
+                constants[node.output[0]] = sum(
+                    _bytes(a.t) for a in node.attribute if a.name == "value"
+                )
+        return cls(model, reads, constants, frozenset(varying))
+
+    @property
+    def outputs(self) -> list[str]:
+        """The names of its outputs."""
+        return [one.name for one in self.model.graph.output]
+
+    @property
+    def holds_quantized(self) -> bool:
+        """Whether any tensor in it is quantized while it runs."""
+        return any(node.op_type == "QuantizeLinear" for node in self.model.graph.node)
+
+    def needed(self, wanted: Iterable[str], given: Iterable[str] = ()) -> list[int]:
+        """Return the numbers of the nodes that *wanted* depends on, not going beyond *given*."""
+        nodes = self.model.graph.node
+        missing, stop = set(wanted), set(given)
+        missing -= stop
+        numbers = []
+        for number in range(len(nodes) - 1, -1, -1):
+            if not missing.isdisjoint(nodes[number].output):
+                numbers.append(number)
+                missing |= self.reads[number] - stop
+        return numbers[::-1]
+
+    def crossing(self, front: Iterable[int]) -> list[str]:
+        """Return what is there after *front* and still read, or given, after it."""
+        inside = set(front)
+        nodes = self.model.graph.node
+        later = [n for n in self.needed(self.outputs) if n not in inside]
+        wanted = set(self.outputs).union(*(self.reads[number] for number in later))
+        written = [name for number in sorted(inside) for name in nodes[number].output]
+        present = [one.name for one in self.model.graph.input] + written
+        return [name for name in present if name in wanted and name in self.varying]
+
+    def cuts(self) -> list[Cut]:
+        """Return every cut at which one tensor crosses, in the order of the graph."""
+        nodes = self.model.graph.node
+        active = [
+            n for n in self.needed(self.outputs) if not self.varying.isdisjoint(nodes[n].output)
+        ]
+        balance = self._balance(active)
+        described = self.described()
+        found = []
+        for position, name in self._separators(active):
+            if spec := described.get(name):
+                by = nodes[active[position - 1]].op_type
+                found.append(
+                    Cut(
+                        crossing=(spec,),
+                        weights=balance[position],
+                        quantized=by == "QuantizeLinear",
+                    )
+                )
+        return found
+
+    def _separators(self, active: list[int]) -> list[tuple[int, str]]:
+        """Return each tensor that alone is alive, and the number of active nodes before it."""
+        reads = [self.reads[number] & self.varying for number in active]
+        uses = Counter(name for names in reads for name in names)
+        uses.update(self.outputs)
+        alive = {one.name for one in self.model.graph.input if one.name in uses} & self.varying
+        found = []
+        for position, number in enumerate(active[:-1]):
+            uses.subtract(reads[position])
+            alive.update(name for name in self.model.graph.node[number].output if uses[name])
+            alive.difference_update(name for name in reads[position] if not uses[name])
+            if len(alive) == 1:
+                found.append((position + 1, *alive))
+        return found
+
+    def _balance(self, active: list[int]) -> list[tuple[int, int]]:
+        """Return the bytes of weights before and after each position among the active nodes."""
+        rooted = self._rooted()
+        first: dict[str, int] = {}
+        last: dict[str, int] = {}
+        for position, number in enumerate(active):
+            for constant in frozenset().union(*(rooted.get(n, ()) for n in self.reads[number])):
+                first.setdefault(constant, position)
+                last[constant] = position
+        begun, ended = [0] * (len(active) + 1), [0] * (len(active) + 1)
+        for constant, position in first.items():
+            begun[position + 1] += self.constants[constant]
+            ended[last[constant] + 1] += self.constants[constant]
+        total = sum(begun)
+        pairs = zip(accumulate(begun), accumulate(ended), strict=True)
+        return [(before, total - over) for before, over in pairs]
+
+    def _rooted(self) -> dict[str, frozenset[str]]:
+        """Return the constants that each name which does not vary is computed from."""
+        rooted = {name: frozenset([name]) for name in self.constants}
+        for node, reads in zip(self.model.graph.node, self.reads, strict=True):
+            if self.varying.isdisjoint(node.output):
+                roots = frozenset().union(*(rooted.get(name, ()) for name in reads))
+                for name in node.output:
+                    rooted.setdefault(name, roots)
+        return rooted
+
+    def described(self) -> dict[str, TensorSpec]:
+        """Return dtype and shape of each tensor for which both are known, and may cross."""
+        known = (*self.model.graph.input, *self.model.graph.value_info, *self.model.graph.output)
+        specs = ((one.name, _spec(one)) for one in known)
+        return {name: spec for name, spec in specs if spec is not None}
+
+    def parameters(self) -> int:
+        """Count the trained values: not what shapes and quantization steps are written in."""
+        steps = {
+            name
+            for node in self.model.graph.node
+            if node.op_type in {"QuantizeLinear", "DequantizeLinear"}
+            for name in node.input[1:]
+        }
+        shapes = {7, 9}  # int64 and bool: sizes, axes, switches
+        return sum(
+            prod(one.dims)
+            for one in self.model.graph.initializer
+            if one.name not in steps and one.data_type not in shapes
+        )
+
+
+def split(graph: Graph, crossing: tuple[str, ...]) -> tuple[Any, Any]:
+    """Return the two parts of a graph that is cut where *crossing* crosses, both checked.
+
+    Constants go to whichever part uses them, to both if both do.
+    """
+    front = graph.needed(crossing)
+    tail = graph.needed(graph.outputs, given=crossing)
+    ahead = [name for name in graph.outputs if name not in crossing]
+    return _part(graph, front, (), crossing), _part(graph, tail, crossing, ahead)
+
+
+def _part(graph: Graph, numbers: list[int], given: Iterable[str], wanted: Iterable[str]) -> Any:
+    import onnx
+
+    source = graph.model.graph
+    infos = {one.name: one for one in (*source.value_info, *source.output, *source.input)}
+    nodes = [source.node[number] for number in numbers]
+    read = frozenset().union(*(graph.reads[number] for number in numbers))
+    known = read.union(*(node.output for node in nodes))
+    inputs = [one.name for one in source.input if one.name in read and one.name in graph.varying]
+    ends = {*inputs, *given, *wanted}
+    part = onnx.helper.make_model(
+        onnx.helper.make_graph(
+            nodes,
+            source.name,
+            [infos[name] for name in (*given, *(n for n in inputs if n not in set(given)))],
+            [infos[name] for name in wanted],
+            initializer=[one for one in source.initializer if one.name in read],
+            value_info=[one for one in source.value_info if one.name in known - ends],
+        ),
+        ir_version=graph.model.ir_version,
+        opset_imports=graph.model.opset_import,
+        functions=graph.model.functions,
+        producer_name=graph.model.producer_name,
+    )
+    onnx.checker.check_model(part, full_check=True)
+    return part
+
+
+def _annotated(model: Any) -> Any:
+    """Infer shapes, unless all are noted already: that copies the whole graph."""
+    import onnx
+
+    known = {one.name for one in (*model.graph.value_info, *model.graph.output)}
+    written = {name for node in model.graph.node for name in node.output if name}
+    return model if written <= known else onnx.shape_inference.infer_shapes(model)
+
+
+def _reads(node: Any) -> frozenset[str]:
+    names = set(filter(None, node.input))
+    for attribute in node.attribute:
+        for body in (attribute.g, *attribute.graphs):
+            names |= _captured(body)
+    return frozenset(names)
+
+
+def _captured(body: Any) -> set[str]:
+    """Return what a body reads of the graph round it; its own outputs may be such names too."""
+    own = {one.name for one in (*body.input, *body.initializer)}
+    own.update(name for node in body.node for name in node.output)
+    read = {one.name for one in body.output}.union(*(_reads(node) for node in body.node))
+    return read - own
+
+
+def _bytes(tensor: Any) -> int:
+    import onnx
+
+    if not tensor.data_type:
+        return 0
+    item: int = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    return int(prod(tensor.dims)) * item
+
+
+def _spec(info: Any) -> TensorSpec | None:
+    """Describe a tensor by what the graph notes of it; None if that is not enough to send it."""
+    import onnx
+
+    kind = info.type.tensor_type
+    if not kind.HasField("shape") or not kind.elem_type:
+        return None
+    shape = tuple(
+        dim.dim_value if dim.HasField("dim_value") else dim.dim_param or f"{info.name}_{axis}"
+        for axis, dim in enumerate(kind.shape.dim)
+    )
+    try:
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
+        return TensorSpec(name=info.name, dtype=dtype, shape=shape)
+    except ValueError:  # a type that no array on the wire has: text, bfloat16
+        return None

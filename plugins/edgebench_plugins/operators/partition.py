@@ -1,0 +1,208 @@
+"""The operator `partition`: one graph in two, where a single tensor separates it."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+
+from edgebench import (
+    CaseFailed,
+    ChainError,
+    Context,
+    Operator,
+    Pipeline,
+    Stage,
+    Tensors,
+    TensorSpec,
+    Usable,
+    hookimpl,
+)
+from edgebench_plugins.cuts import Cut, Graph, split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+TOLERANCE = 1e-5
+"""Largest difference between the parts and the whole, relative to the largest output where that
+exceeds 1: a runtime may lay tensors out in another way where a graph ends."""
+
+
+@attrs.frozen(kw_only=True)
+class PartitionOptions:
+    """Where the graph is cut."""
+
+    choose: Literal["balanced-bytes"] = "balanced-bytes"
+    """The rule that chooses among the cuts: `balanced-bytes` halves the bytes of the weights, and
+    of two that do so equally well takes the one that sends less."""
+    tensor: str = ""
+    """The tensor to cut at instead, by its name in the graph."""
+
+
+def apply(pipeline: Pipeline, context: Context) -> Pipeline:
+    """Cut one stage in two.
+
+    A quantized graph is cut where a tensor crosses as integers, unless a tensor is named: there
+    alone do the parts give what the whole gives, to the bit.
+
+    Raises:
+        ChainError: The named tensor is not there or does not separate its graph, or none does.
+        CaseFailed: The parts compute something else than the whole.
+    """
+    graphs = [Graph.of(stage.live) for stage in pipeline.stages]
+    name = context.options.tensor
+    number, cut = _named(graphs, name) if name else _balanced(graphs)
+    whole = pipeline.stages[number]
+    front, tail = _parts(pipeline, whole, graphs[number], cut)
+    if not graphs[number].holds_quantized:
+        _compare(pipeline, whole, (front, tail), context)
+    stages = (*pipeline.stages[:number], front, tail, *pipeline.stages[number + 1 :])
+    return pipeline.replaced(stages, cuts=[number + 1])
+
+
+def _named(graphs: Sequence[Graph], name: str) -> tuple[int, Cut]:
+    """Return the stage and the cut at the tensor of that name."""
+    cuts = [(number, cut) for number, graph in enumerate(graphs) for cut in graph.cuts()]
+    for number, cut in cuts:
+        if cut.names == (name,):
+            return number, cut
+    known = [cut.names[0] for _, cut in cuts]
+    for graph in graphs:
+        if name in graph.varying:
+            raise ChainError(f"the graph cannot be cut at {name!r}: {_obstacle(graph, name)}")
+    near = get_close_matches(name, known, n=3, cutoff=0.4) or known[:12]
+    raise ChainError(
+        f"no tensor is called {name!r}; "
+        + (
+            f"it can be cut at {', '.join(near)}"
+            if near
+            else "and no single one separates the graph"
+        )
+    )
+
+
+def _obstacle(graph: Graph, name: str) -> str:
+    """Say why a tensor that is there does not separate its graph."""
+    front = graph.needed([name])
+    others = [other for other in graph.crossing(front) if other != name]
+    if not front:
+        return "it is an input, nothing lies before it"
+    if others:
+        shown = ", ".join(others[:4]) + (", ..." if len(others) > 4 else "")
+        return f"{shown} would have to cross too"
+    if name in graph.described() and name not in graph.outputs:
+        return "no output depends on it"
+    return "nothing lies behind it" if name in graph.outputs else "its shape or type is not known"
+
+
+def _balanced(graphs: Sequence[Graph]) -> tuple[int, Cut]:
+    """Return the stage and the cut after which both parts of the pipeline weigh most alike."""
+    sizes = [sum(graph.constants.values()) for graph in graphs]
+    ranked = [
+        (abs(sum(sizes[:number]) + front - tail - sum(sizes[number + 1 :])), cut.sent, number, cut)
+        for number, graph in enumerate(graphs)
+        for cut in graph.cuts()
+        if cut.quantized or not graph.holds_quantized
+        for front, tail in [cut.weights]
+    ]
+    if not ranked:
+        raise ChainError("no single tensor separates the graph, so it cannot be cut in two")
+    # Of equals the last: an activation stays with the layer that a runtime fuses it with.
+    *_, number, cut = min(reversed(ranked), key=lambda row: row[:2])
+    return number, cut
+
+
+def _parts(pipeline: Pipeline, whole: Stage, graph: Graph, cut: Cut) -> tuple[Stage, Stage]:
+    """Return the two stages; what could leave the whole early leaves the second."""
+    front, tail = split(graph, cut.names)
+    outside = {spec.inside: spec for spec in whole.outputs}
+    crossing = tuple(outside.get(spec.name) or _renamed(pipeline, spec) for spec in cut.crossing)
+    needed = {one.name for one in tail.graph.input}
+    return (
+        whole.changed(
+            front,
+            outputs=crossing,
+            exit=None,
+            parameters=Graph.of(front).parameters(),
+            operations=None,
+        ),
+        whole.changed(
+            tail,
+            inputs=(*crossing, *(spec for spec in whole.inputs if spec.inside in needed)),
+            outputs=tuple(spec for spec in whole.outputs if spec not in crossing),
+            parameters=Graph.of(tail).parameters(),
+            operations=None,
+        ),
+    )
+
+
+def _renamed(pipeline: Pipeline, spec: TensorSpec) -> TensorSpec:
+    """Give a tensor a plain name that no other tensor of the pipeline has."""
+    taken = {one.name for stage in pipeline.stages for one in (*stage.inputs, *stage.outputs)}
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", spec.name).strip("_") or "cut"
+    name, number = plain, 2
+    while name in taken:
+        name, number = f"{plain}-{number}", number + 1
+    return attrs.evolve(spec, name=name, port=spec.name if name != spec.name else "")
+
+
+def _compare(pipeline: Pipeline, whole: Stage, parts: Sequence[Stage], context: Context) -> None:
+    """Run the parts and the whole on the same numbers, where nothing but the batch is left open."""
+    import numpy as np
+
+    if any(isinstance(size, str) for spec in whole.inputs for size in spec.shape[1:]):
+        return
+    inputs = _inputs(whole, context.seed)
+    answers = [spec.name for spec in whole.outputs]
+    alone = attrs.evolve(pipeline, stages=[whole], outputs=answers, cuts=())
+    wanted = context.run(alone, inputs)
+    got = context.run(attrs.evolve(alone, stages=parts), inputs)
+    for name in answers:
+        difference = float(np.max(np.abs(wanted[name] - got[name]), initial=0.0))
+        bound = TOLERANCE * max(1.0, float(np.max(np.abs(wanted[name]), initial=0.0)))
+        if not difference <= bound:
+            raise CaseFailed(
+                f"cut in two, {name!r} differs by {difference:.3g}; {bound:.1g} is allowed"
+            )
+
+
+def _inputs(stage: Stage, seed: int) -> Tensors:
+    """Return a batch of two made-up inputs: drawn where they are floats, else zeros."""
+    import numpy as np
+
+    random = np.random.default_rng(seed)
+    tensors: dict[str, Any] = {}
+    for spec in stage.inputs:
+        shape = [2 if isinstance(size, str) else size for size in spec.shape]
+        drawn = random.standard_normal(shape) if spec.dtype.startswith("float") else np.zeros(shape)
+        tensors[spec.name] = drawn.astype(spec.dtype)
+    return tensors
+
+
+def accepts(pipeline: Pipeline) -> Usable:
+    """Refuse what is cut already."""
+    if pipeline.cuts:
+        return f"it is cut already, before stage {pipeline.cuts[0]}"
+    return True
+
+
+def added_cuts(options: PartitionOptions) -> int:
+    """Return how many cuts it adds."""
+    return 1
+
+
+@hookimpl
+def edgebench_operators() -> Iterator[Operator]:
+    """Offer cutting in two."""
+    yield Operator(
+        name="partition",
+        summary="Cut a graph in two, so that two tiers can share it.",
+        apply=apply,
+        options=PartitionOptions,
+        reads=["onnx"],
+        writes="onnx",
+        cuts=added_cuts,
+        accepts=accepts,
+    )

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import attrs
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from edgebench import Stage, TensorSpec
+from edgebench_plugins.formats import onnx as form
+
+(FORMAT,) = form.edgebench_formats()
+
+
+@pytest.fixture
+def stage():
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["batch", 64]) for n in "xy"]
+    weight = np.random.default_rng(0).standard_normal((64, 64)).astype("f4")
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "product",
+        ends[:1],
+        ends[1:],
+        [numpy_helper.from_array(weight, "w")],
+    )
+    specs = [TensorSpec(name=name, dtype="float32", shape=("batch", 64)) for name in "xy"]
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    return Stage(format="onnx", live=made, inputs=specs[:1], outputs=specs[1:])
+
+
+def kept(stage, directory):
+    files = tuple(FORMAT.save(stage, directory))
+    return attrs.evolve(stage, live=None, directory=directory, files=files)
+
+
+def no_model():
+    raise AssertionError("a graph is whole, it needs no model to be built")
+
+
+def test_what_is_saved_is_loaded(stage, tmp_path):
+    there = kept(stage, tmp_path)
+    assert there.files == ("model.onnx",)
+    assert FORMAT.load(there, no_model) == stage.live
+
+
+def test_the_same_graph_is_the_same_bytes(stage, tmp_path):
+    places = [tmp_path / name for name in "ab"]
+    for place in places:
+        place.mkdir()
+        kept(stage, place)
+    one, other = ((place / "model.onnx").read_bytes() for place in places)
+    assert one == other
+
+
+def test_weights_too_large_for_one_file_lie_beside_it(stage, tmp_path, monkeypatch):
+    monkeypatch.setattr(form, "LARGEST", 1000)
+    before = onnx.ModelProto()
+    before.CopyFrom(stage.live)
+    there = kept(stage, tmp_path)
+    assert there.files == ("model.onnx", "model.onnx.data")
+    assert {path.name for path in tmp_path.iterdir()} == set(there.files)
+    assert (tmp_path / "model.onnx").stat().st_size < 1000
+    assert there.size > 64 * 64 * 4
+    loaded = FORMAT.load(there, no_model)
+    for one in (loaded, stage.live):  # the object that was saved still has its weights
+        assert one.graph.initializer[0].raw_data == before.graph.initializer[0].raw_data
+
+
+def test_weights_in_branches_count(stage, monkeypatch):
+    branch = onnx.GraphProto()
+    branch.CopyFrom(stage.live.graph)
+    whole = form._weight_bytes(stage.live)
+    node = stage.live.graph.node.add(op_type="If", output=["z"], input=["c"])
+    node.attribute.append(helper.make_attribute("then_branch", branch))
+    assert form._weight_bytes(stage.live) == 2 * whole == 2 * 64 * 64 * 4
+
+
+def test_a_damaged_file_is_not_taken_for_a_graph(stage, tmp_path):
+    there = kept(stage, tmp_path)
+    there.file.write_bytes(there.file.read_bytes()[:100])
+    with pytest.raises(Exception, match="pars"):
+        FORMAT.load(there, no_model)
