@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench.case import Case
+from edgebench.facts import STATUSES, Agreement, Facts, Figure, StageFacts
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Block", "LinkCheck", "Score", "TierCheck"]
+    from edgebench.analysis.intervals import Latency
+
+__all__ = [
+    "Agreement",
+    "Block",
+    "Facts",
+    "Figure",
+    "LinkCheck",
+    "Result",
+    "Run",
+    "RunResults",
+    "Score",
+    "StageFacts",
+    "TierCheck",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -96,7 +115,7 @@ class Block:
     peak_memory_bytes: Mapping[str, int] = attrs.field(factory=dict)
     """Peak resident set of each host's process, by tier."""
     controller_cpu: float | None = None
-    """CPU seconds that the controller used for each second of the block."""
+    """CPU seconds that the controller used for each second from the warm-up to the last check."""
     machine: Mapping[str, Any] = attrs.field(factory=dict)
     """What the machine did meanwhile: load, steal, swap, frequency; null where not readable."""
     logs: Mapping[str, str] = attrs.field(factory=dict, eq=False, repr=False)
@@ -116,3 +135,133 @@ class Score:
     exit_rates: Mapping[str, float] = attrs.field(factory=dict)
     samples: int = 0
     versions: Mapping[str, str] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class Run:
+    """One execution of a suite, and the machine it was made on."""
+
+    id: str = ""
+    """Empty until the database has given one."""
+    started: str
+    """UTC, ISO 8601."""
+    finished: str | None = None
+    """UTC, ISO 8601; None while it runs and after it was interrupted."""
+    suite: str = ""
+    seed: int = 0
+    tag: str = ""
+    arguments: tuple[str, ...] = ()
+    registry_digest: str = ""
+    plan_digest: str = ""
+    """Digest of the cases and blocks that were planned; a run is resumed by it."""
+    environment: Mapping[str, Any] = attrs.field(factory=dict)
+    overheads_s: Mapping[str, float | None] = attrs.field(factory=dict)
+    """What the harness costs, in seconds, by what was measured."""
+    aa_difference: float | None = None
+    """95th percentile of the relative difference between equal measurements on this machine."""
+
+
+@attrs.frozen(kw_only=True)
+class Result:
+    """What one case gave, raw samples included."""
+
+    case: Case
+    status: str = attrs.field(validator=attrs.validators.in_(STATUSES))
+    reason: str = ""
+    planned: int = 0
+    """How many blocks were planned."""
+    blocks: tuple[Block, ...] = ()
+    """All of them in order, those that failed among them."""
+    facts: Facts = attrs.field(factory=Facts)
+
+    @property
+    def measured(self) -> tuple[Block, ...]:
+        """The blocks that count: those that ended well and hold requests."""
+        return tuple(b for b in self.blocks if b.status == "ok" and b.latency_s is not None)
+
+    @property
+    def samples(self) -> int:
+        """How many measured requests it holds."""
+        return sum(len(b.latency_s) for b in self.measured if b.latency_s is not None)
+
+    @cached_property
+    def latency(self) -> Latency | None:
+        """The statistics of its latency; None without a measured request."""
+        from edgebench.analysis.intervals import Latency
+
+        blocks = [b.latency_s for b in self.measured if b.latency_s is not None]
+        return Latency(blocks=tuple(blocks), seed=int(self.case.id, 16)) if self.samples else None
+
+    @property
+    def median(self) -> float | None:
+        """Its median latency in seconds."""
+        return self.latency.median if self.latency else None
+
+    @cached_property
+    def phases(self) -> Mapping[str, float]:
+        """The median seconds of each phase, numbered ones apart, in the order of a request."""
+        from edgebench.analysis.phases import medians
+
+        return medians(self.measured)
+
+    @cached_property
+    def groups(self) -> Mapping[str, float]:
+        """The median seconds a request computes, travels, waits by emulation, and unaccounted."""
+        from edgebench.analysis.phases import groups
+
+        return groups(self.measured)
+
+    @cached_property
+    def doubts(self) -> tuple[str, ...]:
+        """Reasons to doubt it, a sentence each."""
+        from edgebench.checks import doubts
+
+        return doubts(self)
+
+    @property
+    def figure(self) -> Figure | None:
+        """The figure of merit that decides."""
+        return self.facts.figures[0] if self.facts.figures else None
+
+    @property
+    def model_bytes(self) -> int | None:
+        """The bytes of all its stages; None where one is not known."""
+        sizes = [stage.bytes for stage in self.facts.stages]
+        known = [size for size in sizes if size is not None]
+        return sum(known) if known and len(known) == len(sizes) else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the case as `run --json` shows it."""
+        from edgebench.analysis.document import case_document
+
+        return case_document(self)
+
+
+@attrs.frozen(kw_only=True)
+class RunResults:
+    """A run with the results of all its cases, in the order they were planned."""
+
+    run: Run
+    results: tuple[Result, ...]
+    path: Path
+    """The database they came from."""
+
+    def find(self, case: str) -> Result:
+        """Return the result of a case by its id, or the only beginning of one.
+
+        Raises:
+            UnknownName: No case, or more than one, has an id that begins so.
+        """
+        from edgebench.errors import UnknownName
+
+        found = [result for result in self.results if result.case.id.startswith(case)]
+        if len(found) == 1 and case:
+            return found[0]
+        ids = [result.case.id for result in (found or self.results)]
+        raise UnknownName.among(f"case of run {self.run.id}", case, ids)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the whole document that `run --json` and `report --json` print."""
+        from edgebench.analysis.document import run_document
+
+        return run_document(self)

@@ -1,0 +1,1 @@
+"""From samples to statements: intervals, losses of accuracy, decisions, and documents."""

@@ -1,0 +1,101 @@
+"""What verified links were found to be, and what they predict for a request."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgebench.results import Block, LinkCheck, Result
+
+__all__ = ["LinkSummary", "predicted", "summary"]
+
+
+@attrs.frozen(kw_only=True)
+class LinkSummary:
+    """All checks of one link, one way, at one message size: their medians."""
+
+    source: str
+    target: str
+    message_bytes: int
+    checks: int
+    rate_bit_s: float
+    """What it claims."""
+    delay_s: float
+    goodput_bit_s: float | None
+    round_trip_s: float
+    expected_s: float
+    measured_s: float
+    worst_s: float
+    """What the check furthest from what was expected measured."""
+    failed: int
+    """How many checks found it outside its bound."""
+    ok: bool
+
+
+def summary(blocks: Sequence[Block]) -> tuple[LinkSummary, ...]:
+    """Return one row for each link, way and message size, in the order they were checked."""
+    found: dict[tuple[str, str, int], list[LinkCheck]] = {}
+    for block in blocks:
+        for check in block.links:
+            key = (check.source, check.target, check.message_bytes)
+            found.setdefault(key, []).append(check)
+    return tuple(_summary(checks) for checks in found.values())
+
+
+def _summary(checks: Sequence[LinkCheck]) -> LinkSummary:
+    first = checks[0]
+    known = [check.goodput_bit_s for check in checks if check.goodput_bit_s is not None]
+    failed = sum(not check.ok for check in checks)
+    return LinkSummary(
+        source=first.source,
+        target=first.target,
+        message_bytes=first.message_bytes,
+        checks=len(checks),
+        rate_bit_s=first.rate_bit_s,
+        delay_s=first.delay_s,
+        goodput_bit_s=median(known) if known else None,
+        round_trip_s=median(check.round_trip_s for check in checks),
+        expected_s=median(check.expected_s for check in checks),
+        measured_s=median(check.measured_s for check in checks),
+        worst_s=max(checks, key=lambda check: abs(check.measured_s - check.expected_s)).measured_s,
+        failed=failed,
+        ok=not failed,
+    )
+
+
+def predicted(result: Result) -> float | None:
+    """Return the seconds a request of this case should travel, by its verified links.
+
+    For each hop of the route a round trip, the bytes there and the answer's bytes back, at the
+    goodput that was measured each way. None where a hop was not verified or nothing is known of
+    the bytes, and where samples leave early, for then a request may not travel at all.
+    """
+    blocks = result.measured
+    if not blocks or any(block.exit_rates for block in blocks):
+        return None
+    hops = list(zip(result.case.route, result.case.route[1:], strict=False))
+    links = summary(blocks)
+    sent = blocks[0].bytes_out
+    total = 0.0
+    for source, target in hops:
+        there, back = _nearest(links, source, target), _nearest(links, target, source)
+        if there is None or source not in sent or "answer" not in sent:
+            return None
+        total += there.round_trip_s + sent[source] * 8 / _rate(there)
+        total += sent["answer"] * 8 / _rate(back or there)
+    return total if hops else None
+
+
+def _rate(link: LinkSummary) -> float:
+    return link.goodput_bit_s or link.rate_bit_s
+
+
+def _nearest(links: Sequence[LinkSummary], source: str, target: str) -> LinkSummary | None:
+    """Return the check of the largest message, which tells the goodput best."""
+    found = [link for link in links if (link.source, link.target) == (source, target)]
+    return max(found, key=lambda link: link.message_bytes, default=None)

@@ -1,0 +1,72 @@
+"""What a request spent its time on: phases, and the three kinds they are of."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from edgebench.results import Block
+
+__all__ = ["GROUPS", "family", "group", "groups", "medians"]
+
+NETWORK = frozenset(["uplink", "transfer", "downlink", "network"])
+EMULATED = frozenset(["emulated", "emulated-wait"])
+GROUPS = ("compute", "network", "emulated", "unaccounted")
+"""The kinds of phases: computing, travelling, waiting because a tier is emulated, unexplained."""
+
+
+def family(phase: str) -> str:
+    """Return what a numbered phase is one of: `inference-0` is an `inference`."""
+    return re.sub(r"-\d+$", "", phase)
+
+
+def group(phase: str) -> str:
+    """Return which of `GROUPS` a phase belongs to."""
+    kind = family(phase)
+    if kind in NETWORK:
+        return "network"
+    return "emulated" if kind in EMULATED else "compute"
+
+
+def medians(blocks: Sequence[Block]) -> Mapping[str, float]:
+    """Return the median seconds of each phase over all requests in which it happened."""
+    import numpy as np
+
+    found: dict[str, list[NDArray[Any]]] = {}
+    for block in blocks:
+        for phase, seconds in block.phases_s.items():
+            found.setdefault(phase, []).append(seconds[~np.isnan(seconds)])
+    pooled = {phase: np.concatenate(parts) for phase, parts in found.items()}
+    return {phase: float(np.median(all_)) for phase, all_ in pooled.items() if len(all_)}
+
+
+def groups(blocks: Sequence[Block]) -> Mapping[str, float]:
+    """Return the median seconds that a request spends on each of `GROUPS`.
+
+    Phases are added up within a request before the median is taken, so that the parts of a
+    pipeline that are slow in turn are not all counted as slow. Empty without phases.
+    """
+    import numpy as np
+
+    if not any(block.phases_s for block in blocks):
+        return {}
+    sums = [_of_block(block) for block in blocks if block.latency_s is not None]
+    return {name: float(np.median(np.concatenate([one[name] for one in sums]))) for name in GROUPS}
+
+
+def _of_block(block: Block) -> dict[str, NDArray[Any]]:
+    """Return the seconds of each request by group; what no phase explains is unaccounted."""
+    import numpy as np
+
+    latency = np.asarray(block.latency_s, dtype=float)
+    sums = {name: np.zeros(len(latency)) for name in GROUPS}
+    for phase, seconds in block.phases_s.items():
+        sums[group(phase)] += np.nan_to_num(seconds)
+    explained = sums["compute"] + sums["network"] + sums["emulated"]
+    sums["unaccounted"] = latency - explained
+    return sums

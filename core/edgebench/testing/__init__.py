@@ -1,0 +1,1 @@
+"""Contracts and fakes for tests of plugins."""

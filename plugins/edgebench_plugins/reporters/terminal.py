@@ -1,0 +1,206 @@
+"""Results as tables for a terminal: 80 columns do, and more are used."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench import Reporter, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+    from edgebench import RunResults
+
+Case = dict[str, Any]
+WIDE = 116
+"""Columns from which phases and loss have columns of their own."""
+GROUPS = ("compute", "network", "emulated")
+
+
+@attrs.frozen
+class Report:
+    """A run, laid out when the width is known; *document* is what `run --json` prints."""
+
+    document: Mapping[str, Any]
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType]:
+        """Yield the title, then for each model a table and the decision, then the small print."""
+        from rich.text import Text
+
+        models: dict[str, list[Case]] = defaultdict(list)
+        for case in self.document["cases"]:
+            models[f"{case['model']}:{case['variant']}"].append(case)
+        decisions = {one["model"]: one for one in self.document["decisions"]}
+        yield Text(_title(self.document), style="bold")
+        for name, cases in models.items():
+            decision = decisions.get(name, {})
+            if measured := [case for case in cases if case["latency_s"]]:
+                yield Text(f"\n{name}", style="bold")
+                yield _table(measured, decision, wide=options.max_width >= WIDE)
+        yield from _section("Not measured, or not to the end", _grouped(self.document["cases"]))
+        yield from _section("Reasons to doubt", _doubts(self.document["cases"]))
+        yield from _section("Fastest", (one["sentence"] for one in decisions.values()))
+        if decisions:
+            yield Text(KEEPS, style="dim")
+        yield from _section("How tiers and links were made", _made(self.document["cases"]))
+
+
+KEEPS = (
+    "Below a figure is its 95 % interval. A strategy keeps its accuracy if the paired interval of "
+    "its loss against the untransformed pipeline includes 0 and the loss is at most 1 point, or "
+    "if the whole interval lies under 0.5 points. > marks the fastest of these, = its equals."
+)
+
+
+def _title(document: Mapping[str, Any]) -> str:
+    what = document["suite"] or "cases of the command line"
+    where = document["environment"].get("processor") or "a processor not readable here"
+    return f"{what}, run {document['run']}, {len(document['cases'])} cases, on {where}"
+
+
+def _section(title: str, lines: Iterable[str]) -> Iterator[Text]:
+    from rich.text import Text
+
+    for number, line in enumerate(lines):
+        if number == 0:
+            yield Text(f"\n{title}", style="bold")
+        yield Text(line)
+
+
+def _table(cases: list[Case], decision: Mapping[str, Any], *, wide: bool) -> Table:
+    """Lay out the strategies of one model, the fastest first; a second line holds intervals."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    metric = next(iter(cases[0]["accuracy"]), "accuracy")
+    left = [f"{a}\n{b} ms" for a, b in zip(("chain", "placement", "backend"), GROUPS, strict=True)]
+    for name in [name.split("\n")[0] for name in left] if wide else left:
+        table.add_column(name, overflow="fold")
+    right = ["median ms", "p95 ms", f"{metric} %"]
+    right += ["loss points", "MB", *(f"{one} ms" for one in GROUPS)] if wide else ["MB\nloss pt"]
+    for name in right:
+        table.add_column(name, justify="right", no_wrap=True)
+    for case in sorted(cases, key=lambda one: float(one["latency_s"]["median"])):
+        style = "bold" if case["id"] == decision.get("fastest") else ""
+        style = "dim" if case["accuracy_kept"] is False else style
+        table.add_row(*_row(case, _mark(case, decision), wide=wide), style=style)
+    return table
+
+
+def _mark(case: Case, decision: Mapping[str, Any]) -> str:
+    if case["id"] == decision.get("fastest"):
+        return "> "
+    return "= " if case["id"] in decision.get("equal", ()) else ""
+
+
+def _row(case: Case, mark: str, *, wide: bool) -> list[Text]:
+    from rich.text import Text
+
+    latency, metric = case["latency_s"], next(iter(case["accuracy"]), None)
+    emulated = "*" if any(_emulated(tier) for tier in case["tiers"]) else ""
+    left = [case["chain"], f"{case['placement']}{emulated}", case["backend"]]
+    spent = [_figure(case["groups_s"].get(name), 1e3) for name in GROUPS]
+    p95 = latency["p95"], latency["percentiles_ci95"]["p95"]
+    right = [
+        mark + _with_interval(latency["median"], latency["ci95"], 1e3),
+        _with_interval(*p95, 1e3) if p95[1] else latency["unsupported"]["p95"],
+        _with_interval(case["accuracy"][metric], case["accuracy_ci95"][metric], 100)
+        if metric
+        else f"n/a:\n{case['no_accuracy'] or 'not scored'}",
+    ]
+    loss = case["accuracy_loss"].get(metric)
+    size = _figure(case["model_bytes"], 1e-6)
+    if wide:
+        bounds = case["accuracy_loss_ci95"].get(metric)
+        right += [_with_interval(loss, bounds, 100) if bounds else "-", size, *spent]
+    else:
+        left = [f"{name}\n{seconds}" for name, seconds in zip(left, spent, strict=True)]
+        right += [f"{size}\n{_figure(loss, 100)}"]
+    return [Text(cell) for cell in (*left, *right)]
+
+
+def _figure(value: float | None, factor: float) -> str:
+    """Write a number in four characters where that is possible."""
+    if value is None:
+        return "-"
+    scaled = value * factor
+    digits = next((d for bound, d in ((9.995, 2), (99.95, 1)) if abs(scaled) < bound), 0)
+    return f"{scaled:.{digits}f}"
+
+
+def _with_interval(value: float, bounds: list[float], factor: float) -> str:
+    return f"{_figure(value, factor)}\n{'..'.join(_figure(end, factor) for end in bounds)}"
+
+
+def _emulated(tier: Mapping[str, Any]) -> bool:
+    return "emulated" in tier["enforced"].get("cpu", "")
+
+
+def _strategy(case: Case) -> str:
+    subject = f"{case['model']}:{case['variant']}"
+    return f"{subject} {case['chain']} on {case['placement']} with {case['backend']}"
+
+
+def _grouped(cases: Iterable[Case]) -> Iterator[str]:
+    """Yield one line for each status and reason, with a few of the cases that have it."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for case in cases:
+        if case["status"] != "ok":
+            found[case["status"], case["reason"]].append(_strategy(case))
+    for (status, reason), names in found.items():
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        yield f"{len(names)} {status}: {reason} ({'; '.join(names[:3])}{more})"
+
+
+def _doubts(cases: Iterable[Case]) -> Iterator[str]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for case in cases:
+        for doubt in case["doubts"]:
+            found[doubt].append(_strategy(case))
+    for doubt, names in found.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield f"{names[0]}{more}: {doubt}"
+
+
+def _made(cases: Iterable[Case]) -> Iterator[str]:
+    """Yield one line for each tier and each link: what it claims, what was measured, by what."""
+    tiers: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    links: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for case in cases:
+        for tier in case["tiers"]:
+            tiers[tier["name"]].append(tier)
+        for link in case["links"]:
+            links[link["source"], link["target"]].append(link)
+    for name, found in tiers.items():
+        how = ", ".join(f"{what} {words}" for what, words in found[0]["enforced"].items())
+        star = "*" if _emulated(found[0]) else ""
+        speeds = [tier["measured"] for tier in found]
+        yield (
+            f"{name}{star}: {found[0]['claimed']:.2f} of this machine's speed claimed, "
+            f"{min(speeds):.2f} to {max(speeds):.2f} measured, "
+            f"{found[0]['threads']} threads; {how or 'nothing enforced'}"
+        )
+    for (source, target), found in links.items():
+        rates = [one["goodput_bit_s"] / 1e6 for one in found if one["goodput_bit_s"]]
+        seen = f"{min(rates):.4g} to {max(rates):.4g} Mbit/s measured" if rates else "not measured"
+        yield f"{source} to {target}: {found[0]['rate_bit_s'] / 1e6:.4g} Mbit/s claimed, {seen}"
+
+
+def render(results: RunResults) -> Report:
+    """Lay out a run for a terminal."""
+    return Report(results.to_json())
+
+
+@hookimpl
+def edgebench_reporters() -> Iterator[Reporter]:
+    """Offer the terminal reporter."""
+    yield Reporter(name="terminal", summary="Tables for a terminal.", render=render)

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgebench.analysis import intervals
+from edgebench.analysis.intervals import PERCENTILES, Latency, needed, ratio, widening
+
+
+def latency(*blocks, seed=0):
+    return Latency(blocks=tuple(np.asarray(block, dtype=float) for block in blocks), seed=seed)
+
+
+def drawn(rng, blocks, requests, between, within):
+    """Draw blocks whose true median is 1, with scatter between and within them."""
+    return latency(
+        *(np.exp(rng.normal(0, between) + rng.normal(0, within, requests)) for _ in range(blocks))
+    )
+
+
+def test_how_many_samples_a_percentile_needs():
+    """The figures of the method: p90 46, p95 93, p99 473, p99.9 4742."""
+    assert [needed(q) for q in PERCENTILES.values()] == [46, 93, 473, 4742]
+
+
+@given(st.floats(0.5, 0.995))
+def test_the_need_is_that_two_samples_lie_beyond(quantile):
+    def chance_of_two(count):
+        none, one = quantile**count, count * quantile ** (count - 1) * (1 - quantile)
+        return 1 - none - one
+
+    count = needed(quantile)
+    assert chance_of_two(count) >= 0.95 - 1e-9
+    assert count == 2 or chance_of_two(count - 1) < 0.95 + 1e-9
+
+
+def test_percentiles_by_hand():
+    sample = latency(range(1, 51), range(51, 102))  # 1 to 101
+    assert sample.median == 51
+    assert sample.percentile("p90") == 91
+    assert sample.percentile("p95") == 96
+    assert sample.percentile("p99") is None
+    assert latency(range(92)).percentile("p95") is None
+    assert latency(range(93)).percentile("p95") is not None
+
+
+def test_equal_values_have_an_interval_of_no_width():
+    sample = latency([2.0] * 50, [2.0] * 50)
+    assert sample.interval() == (2.0, 2.0)
+    assert sample.interval("p90") == (2.0, 2.0)
+
+
+def test_one_request_is_all_there_is():
+    sample = latency([3.0])
+    assert (sample.median, sample.interval()) == (3.0, (3.0, 3.0))
+
+
+def test_the_same_seed_gives_the_same_interval():
+    blocks = np.random.default_rng(5).lognormal(size=(3, 40))
+    assert latency(*blocks, seed=1).interval() == latency(*blocks, seed=1).interval()
+    assert latency(*blocks, seed=1).interval() != latency(*blocks, seed=2).interval()
+
+
+def test_an_interval_holds_its_estimate_and_no_negative_time():
+    sample = latency([1e-6, 1e-3], [5e-3, 9e-3])
+    for name in ("median", *PERCENTILES):
+        low, high = sample.interval(name)
+        assert 0 <= low <= sample.quantile(PERCENTILES.get(name, 0.5)) <= high
+
+
+def test_blocks_are_resampled_before_requests():
+    """Blocks that differ make the interval wide, however many requests each has."""
+    rng = np.random.default_rng(1)
+    alike = drawn(rng, 5, 2000, 0.0, 0.02)
+    apart = drawn(rng, 5, 2000, 0.05, 0.02)
+    width = [sample.interval()[1] - sample.interval()[0] for sample in (alike, apart)]
+    assert width[0] < 0.01 < 0.05 < width[1]
+
+
+def test_blocks_of_unequal_length_weigh_alike():
+    long_, short = [1.0] * 1000, [2.0] * 10
+    sample = latency(long_, short, short, long_)
+    ones = float(np.mean(sample.draws[:, 0] < 1.5))
+    assert 0.4 < ones < 0.75  # half of the draws or, at a tie, between the two
+
+
+def test_resampling_in_parts_gives_as_many_draws(monkeypatch):
+    sample = latency(*np.random.default_rng(2).lognormal(size=(4, 100)))
+    whole = sample.draws
+    monkeypatch.setattr(intervals, "AT_ONCE", 7_000)
+    parts = latency(*sample.blocks).draws
+    assert parts.shape == whole.shape == (1000, 1 + len(PERCENTILES))
+    assert np.quantile(parts[:, 0], 0.5) == pytest.approx(np.quantile(whole[:, 0], 0.5), rel=0.02)
+
+
+@pytest.mark.parametrize("blocks", [3, 5, 10])
+@pytest.mark.parametrize(("between", "within"), [(0.0, 0.1), (0.05, 0.05), (0.1, 0.02)])
+def test_the_interval_holds_the_truth_as_often_as_it_says(blocks, between, within, monkeypatch):
+    """Of 200 simulated cases at least 89 %: 91 % less what the simulation may be off."""
+    monkeypatch.setattr(intervals, "RESAMPLES", 300)
+    rng = np.random.default_rng(11)
+    hits = 0
+    for _ in range(200):
+        low, high = drawn(rng, blocks, 40, between, within).interval()
+        hits += low <= 1 <= high
+    assert hits / 200 >= 0.89
+
+
+def test_without_widening_three_blocks_would_hold_it_too_rarely(monkeypatch):
+    monkeypatch.setattr(intervals, "RESAMPLES", 300)
+    monkeypatch.setattr(intervals, "widening", lambda _: 1.0)
+    rng = np.random.default_rng(11)
+    hits = 0
+    for _ in range(200):
+        low, high = drawn(rng, 3, 40, 0.1, 0.02).interval()
+        hits += low <= 1 <= high
+    assert hits / 200 < 0.85
+
+
+def test_widening_is_students_t_over_the_normal():
+    assert widening(1) == 1.0
+    assert widening(3) == pytest.approx(4.3027 / 1.959964)
+    assert widening(31) == pytest.approx(2.0423 / 1.959964)
+    assert widening(500) == 1.0
+    assert all(widening(n) > widening(n + 1) for n in range(2, 31))
+
+
+def test_the_ratio_of_medians_and_its_mirror():
+    rng = np.random.default_rng(3)
+    fast, slow = drawn(rng, 5, 100, 0.005, 0.05), drawn(rng, 5, 100, 0.005, 0.05)
+    slow = latency(*(1.8 * block for block in slow.blocks), seed=9)
+    middle, low, high = ratio(slow, fast)
+    assert low < 1.8 < high
+    assert high / low < 1.15
+    back, lowest, highest = ratio(fast, slow)
+    assert back == pytest.approx(1 / middle)
+    assert (lowest, highest) == (pytest.approx(1 / high), pytest.approx(1 / low))
+
+
+def test_the_ratio_of_two_blocks_is_wide_and_finite():
+    middle, low, high = ratio(latency([1e-4], [1.0]), latency([1e-3], [1e-3], [2e-3]))
+    assert 0 < low < middle < high < math.inf

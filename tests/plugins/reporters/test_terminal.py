@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import io
+
+import attrs
+import pytest
+from rich.console import Console
+
+from edgebench.facts import Facts
+from edgebench.results import Result
+from edgebench.testing.results import block_of, case_of, result_of, run_of
+from edgebench_plugins.reporters.terminal import edgebench_reporters
+
+
+def shown(results, width=80, **options):
+    (reporter,) = edgebench_reporters()
+    console = Console(file=io.StringIO(), width=width, color_system=None, **options)
+    console.print(reporter.render(results))
+    return console.file.getvalue()
+
+
+def flowing(text):
+    return " ".join(text.split())
+
+
+@pytest.fixture
+def run():
+    chains = [("plain", ("mobile",), 8.0, 0.0), ("shrink", ("mobile",), 4.0, 0.002)]
+    chains += [("shrink+cut", ("mobile", "edge"), 6.0, 0.002), ("careless", ("edge",), 3.5, 0.04)]
+    results = [
+        result_of(case_of(chain, *tiers), median_s=ms / 1e3, loss=loss, seed=number)
+        for number, (chain, tiers, ms, loss) in enumerate(chains)
+    ]
+    return run_of(results)
+
+
+@pytest.mark.parametrize("width", [80, 130])
+def test_it_fits(run, width):
+    lines = shown(run, width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert any("shrink+cut" in line and "mobile-edge" in line for line in lines)
+
+
+def test_the_fastest_that_keeps_its_accuracy_is_marked(run):
+    lines = shown(run).splitlines()
+    (marked,) = [line for line in lines if "> " in line and "marks" not in line]
+    assert marked.startswith("shrink ")
+    text = flowing(shown(run))
+    assert "the fastest without losing accuracy is shrink on mobile with eager, " in text
+    assert "at most 1 point" in text
+
+
+def test_strategies_stand_in_order_of_their_latency(run):
+    lines = shown(run, 130).splitlines()
+    rows = [line.split()[0] for line in lines if "eager " in line and ":small" not in line]
+    assert rows == ["careless", "shrink", "shrink+cut", "plain"]
+
+
+def test_every_figure_has_its_unit_in_the_header_and_its_interval_below(run):
+    text = shown(run, 130)
+    header = next(line for line in text.splitlines() if line.startswith("chain"))
+    for unit in ("median ms", "p95 ms", "accuracy %", "loss points", "MB", "network ms"):
+        assert unit in header
+    document = run.to_json()["cases"][0]
+    low, high = (f"{end * 1e3:.2f}" for end in document["latency_s"]["ci95"])
+    assert f"{low}..{high}" in text
+    assert "97.0..99.0" in text
+
+
+def test_emulated_tiers_are_labelled_and_explained_once(run):
+    text = flowing(shown(run))
+    assert "mobile-edge*" in text
+    assert text.count("emulated: waits 1 x each computation") == 2  # once a tier
+    assert "mobile to edge: 100 Mbit/s claimed, 100 to 100 Mbit/s measured" in text
+
+
+def test_cases_that_were_not_measured_are_grouped_by_reason():
+    why = "no converter from graph to blob [at all]"
+    skipped = [
+        Result(case=case_of(chain, backend="npu"), status="skipped", reason=why)
+        for chain in "abcde"
+    ]
+    failed = Result(case=case_of("f"), status="failed", reason="the model does not load")
+    text = flowing(shown(run_of([result_of(case_of()), *skipped, failed])))
+    assert text.count(why) == 1  # brackets and all
+    assert "5 skipped: no converter" in text
+    assert "toy:small c on mobile with npu and 2 more)" in text
+    assert "1 failed: the model does not load (toy:small f on mobile with eager)" in text
+
+
+def test_doubts_are_grouped_too():
+    case = case_of("plain", "edge")
+    blocks = tuple(block_of(case, n, median_s=9e-3) for n in range(2))
+    results = [
+        Result(case=attrs.evolve(case, model=model), status="partial", planned=3, blocks=blocks)
+        for model in ("toy", "top")
+    ]
+    text = flowing(shown(run_of(results)))
+    doubt = "2 blocks: at least 3 are needed to see what differs between processes"
+    assert f"toy:small plain on edge with eager and 1 more: {doubt}" in text
+
+
+def test_a_percentile_without_support_says_what_it_needs():
+    case = case_of()
+    blocks = tuple(block_of(case, n, requests=20) for n in range(3))
+    assert "needs 93" in shown(run_of([Result(case=case, status="ok", blocks=blocks)]))
+
+
+def test_a_model_without_accuracy_says_why():
+    result = attrs.evolve(result_of(case_of()), facts=Facts(no_accuracy="random weights"))
+    for width in (80, 130):
+        text = flowing(shown(run_of([result]), width))
+        assert "random weights" in text
+        assert "(accuracy is not known)" in text
+
+
+def test_a_run_of_nothing_but_skips_has_no_table():
+    text = shown(run_of([Result(case=case_of(), status="skipped", reason="no way")]))
+    assert "median" not in text
+    assert "1 skipped: no way" in text
+
+
+def test_names_are_never_read_as_markup():
+    odd = result_of(case_of("[bold]x[/bold]"))
+    assert "[bold]x[/bold]" in "".join(shown(run_of([odd], suite="[red]s")).split())
+    assert "[red]s, run" in shown(run_of([odd], suite="[red]s"))
+
+
+def test_without_colour_it_is_plain_text(run):
+    assert "\x1b" not in shown(run)
+    assert shown(run).isascii()
