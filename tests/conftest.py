@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import attrs
 import pytest
 
 from edgebench.artifacts import Store
@@ -36,3 +41,45 @@ def toy_plugins(registry):
 def recipes(toy_plugins, registry, tmp_path):
     """Recipes over an empty store."""
     return Recipes(toy_plugins, registry, Store(tmp_path / "store"))
+
+
+@attrs.frozen
+class Said:
+    """What a command printed, and how it ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    def cases(self):
+        """The cases of a run by chain, placement and backend."""
+        return {f"{c['chain']} {c['placement']} {c['backend']}": c for c in self.json["cases"]}
+
+
+@pytest.fixture
+def cli(tmp_path):
+    """Run `edgebench` as a user does: a process of its own, in an empty directory."""
+
+    def run(*words, **env):
+        done = subprocess.run(
+            [sys.executable, "-m", "edgebench", *map(str, words)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, **env},
+            timeout=280,
+            check=False,
+        )
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def toy():
+    """The plugin file of numpy alone."""
+    return TOY

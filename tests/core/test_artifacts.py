@@ -167,7 +167,10 @@ def attr(spec: TensorSpec, name: str) -> TensorSpec:
 def test_a_pipeline_is_read_as_it_was_written(tmp_path):
     write_pipeline(pipeline(), tmp_path)
     again = read_pipeline(tmp_path)
-    assert [stage.directory for stage in again.stages] == [tmp_path / "stage-0", tmp_path / "stage-1"]
+    assert [stage.directory for stage in again.stages] == [
+        tmp_path / "stage-0",
+        tmp_path / "stage-1",
+    ]
     assert again.stages[0].edits[0].values == {"by": 2}
     import attrs
 

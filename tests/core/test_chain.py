@@ -22,7 +22,8 @@ names = st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,4})?", fullmatch=True)
 keys = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
 # A double quote is what quotes a value, so it is the one character that none may hold.
 values = st.text(
-    st.characters(codec="utf-8", exclude_characters='"', exclude_categories=["Cs", "Cc"]), max_size=12
+    st.characters(codec="utf-8", exclude_characters='"', exclude_categories=["Cs", "Cc"]),
+    max_size=12,
 ).filter(lambda text: text == text.strip())
 parts = st.builds(
     lambda name, options: Part(name, tuple(sorted(options.items()))),
@@ -52,7 +53,11 @@ def test_options_are_read_with_spaces_and_quotes():
 
 
 def test_a_hybrid_stands_for_its_chain():
-    assert [p.name for p in parse_chain("one+both", {"both": "two+three(n=1)"})] == ["one", "two", "three"]
+    assert [p.name for p in parse_chain("one+both", {"both": "two+three(n=1)"})] == [
+        "one",
+        "two",
+        "three",
+    ]
 
 
 def test_a_hybrid_takes_no_options():
@@ -136,7 +141,10 @@ def test_a_wrong_option_is_one_clear_line(pair, said):
 
 def test_canonical_options_leave_out_what_says_the_default():
     given_options = Options(count=3, fast=True)
-    assert str(canonical(Part("shrink", (("count", "3"), ("fast", "yes"))), given_options)) == "shrink(fast=true)"
+    assert (
+        str(canonical(Part("shrink", (("count", "3"), ("fast", "yes"))), given_options))
+        == "shrink(fast=true)"
+    )
 
 
 def test_option_values_are_plain_and_complete():

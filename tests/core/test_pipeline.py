@@ -53,7 +53,9 @@ def test_an_output_that_nothing_writes_is_refused():
 
 def test_an_exit_answers_every_output():
     leaves = Exit(condition="c", answer=["y"], threshold=0.5)
-    with pytest.raises(ValueError, match="an exit must answer all 2 outputs of the pipeline, not 1"):
+    with pytest.raises(
+        ValueError, match="an exit must answer all 2 outputs of the pipeline, not 1"
+    ):
         made(stage("x", "c y z", leaves), outputs=("y", "z"))
 
 
@@ -74,7 +76,14 @@ def test_a_stage_without_files_says_so():
 
 def test_a_changed_stage_lets_its_files_go(tmp_path):
     (tmp_path / "a").write_bytes(b"123")
-    kept = Stage(format="f", inputs=[spec("x")], outputs=[spec("y")], files=["a"], directory=tmp_path)
+    kept = Stage(
+        format="f", inputs=[spec("x")], outputs=[spec("y")], files=["a"], directory=tmp_path
+    )
     assert (kept.file, kept.size) == (tmp_path / "a", 3)
     changed = kept.changed("live")
-    assert (changed.live, changed.files, changed.directory, changed.size) == ("live", (), None, None)
+    assert (changed.live, changed.files, changed.directory, changed.size) == (
+        "live",
+        (),
+        None,
+        None,
+    )

@@ -31,7 +31,10 @@ def labels(cases):
 
 
 def reasons(plan):
-    return {f"{one.case.chain} {one.case.placement} {one.case.backend}": one.reason for one in plan.skipped}
+    return {
+        f"{one.case.chain} {one.case.placement} {one.case.backend}": one.reason
+        for one in plan.skipped
+    }
 
 
 def test_cases_are_the_product_of_what_is_named(plan):
@@ -88,7 +91,9 @@ def test_a_backend_is_asked_whether_it_is_usable_on_each_tier(plan):
 
 def test_backends_may_differ_by_tier(plan):
     (case,) = plan(
-        operators=("toy-cut",), placements=("mobile-edge",), backends=("mobile=toy-chip,edge=toy-numpy",)
+        operators=("toy-cut",),
+        placements=("mobile-edge",),
+        backends=("mobile=toy-chip,edge=toy-numpy",),
     ).cases
     assert [choice.name for choice in case.backends] == ["toy-chip", "toy-numpy"]
     assert case.backend == "mobile=toy-chip,edge=toy-numpy"
@@ -140,7 +145,11 @@ def test_the_reference_is_the_model_untransformed_on_the_nearest_backend(plan):
     reference = plan(
         operators=("toy-round",), placements=("edge",), backends=("toy-chip",)
     ).references[case.id]
-    assert (reference.chain, str(reference.placement), reference.backend) == ("", "mobile", "toy-numpy")
+    assert (reference.chain, str(reference.placement), reference.backend) == (
+        "",
+        "mobile",
+        "toy-numpy",
+    )
     assert reference.links == ()
 
 
@@ -162,7 +171,11 @@ def test_the_digest_of_a_plan_is_what_a_resumed_run_shares(plan):
         ({"operators": ("toy-round(digit=1)",)}, OptionError, "did you mean 'digits'"),
         ({"placements": ("moon",)}, UnknownName, "no tier is called 'moon'"),
         ({"backends": ("toy-nmpy",)}, UnknownName, "did you mean 'toy-numpy'"),
-        ({"backends": ("toy-numpy(x=1)",)}, OptionError, "toy-numpy has no option 'x'; it takes none"),
+        (
+            {"backends": ("toy-numpy(x=1)",)},
+            OptionError,
+            "toy-numpy has no option 'x'; it takes none",
+        ),
         ({"fabric": "silk"}, UnknownName, "no fabric is called 'silk'"),
         ({"scenario": "multi"}, UnknownName, "no scenario is called 'multi'"),
         ({"weights": "stolen"}, ChainError, "has no weights 'stolen'; it has trained, random"),
@@ -185,5 +198,7 @@ def test_an_operator_that_wants_data_is_refused_on_a_model_without(plan, toy_plu
 
     (case,) = plan(operators=("toy-round",)).cases
     assert toy_plugins.get(Model, "toy").dataset
-    why = Reasons(toy_plugins, registry, lambda fabric: None).why_not(attrs.evolve(case, dataset=""))
+    why = Reasons(toy_plugins, registry, lambda fabric: None).why_not(
+        attrs.evolve(case, dataset="")
+    )
     assert why == "toy-round needs calibration inputs, and toy has no dataset"

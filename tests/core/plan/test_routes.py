@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,7 +56,9 @@ def test_a_direct_link_is_taken_where_there_is_one():
 
 
 def test_no_way_between_tiers_says_which_link_is_missing():
-    with pytest.raises(ChainError, match="no link leads from mobile to cloud; give one with --link"):
+    with pytest.raises(
+        ChainError, match="no link leads from mobile to cloud; give one with --link"
+    ):
         route("mobile-cloud", NEAR)
 
 
@@ -78,5 +82,5 @@ def test_a_route_visits_the_placement_in_order_over_real_links(order, length):
     tiers, links = find_route(Placement(chosen), [NEAR, FAR])
     rest = iter(tiers)
     assert all(tier in rest for tier in chosen)
-    for link, (here, there) in zip(links, zip(tiers, tiers[1:], strict=False), strict=True):
+    for link, (here, there) in zip(links, pairwise(tiers), strict=True):
         assert link.joins(here, there)

@@ -1,0 +1,108 @@
+"""What all commands share: their common options, and how they print."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edgebench.artifacts import Store
+    from edgebench.plugins import Plugins
+    from edgebench.registry import Registry
+
+__all__ = ["SCHEMA", "Common"]
+
+SCHEMA = 1
+"""The version of every JSON document that a command prints."""
+
+
+@attrs.frozen(kw_only=True)
+class Common:
+    """The options that every command takes, and what follows from them."""
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    registries: tuple[Path, ...] = ()
+    files: tuple[Path, ...] = ()
+    without: tuple[str, ...] = ()
+
+    @staticmethod
+    def arguments(parser: argparse.ArgumentParser) -> None:
+        """Declare the common options."""
+        group = parser.add_argument_group("options of every command")
+        group.add_argument("--json", action="store_true", help="print one JSON document")
+        group.add_argument("--registry", action="append", default=[], metavar="FILE", type=Path,
+                           help="read this registry file as well; repeats")  # fmt: skip
+        group.add_argument("--plugin", action="append", default=[], metavar="FILE", type=Path,
+                           help="load this Python file as a plugin; repeats")  # fmt: skip
+        group.add_argument("--without", action="append", default=[], metavar="NAME",
+                           help="leave a plugin out; repeats")  # fmt: skip
+        group.add_argument("--quiet", action="store_true", help="print results only")
+        group.add_argument("--verbose", action="store_true", help="print more, tracebacks too")
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> Common:
+        """Take what was parsed."""
+        return cls(
+            json=args.json,
+            quiet=args.quiet,
+            verbose=args.verbose,
+            registries=tuple(args.registry),
+            files=tuple(args.plugin),
+            without=tuple(args.without),
+        )
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The shipped registry with the user's own over it."""
+        from edgebench.registry import Registry
+
+        return Registry.read(self.registries)
+
+    @cached_property
+    def plugins(self) -> Plugins:
+        """The plugins that the options leave."""
+        from edgebench.plugins import Plugins
+
+        return Plugins.load(self.registry, self.files, self.without)
+
+    @cached_property
+    def store(self) -> Store:
+        """The artifact store."""
+        from edgebench.artifacts import Store
+
+        return Store()
+
+    @cached_property
+    def console(self) -> Console:
+        """Where things are laid out for people; no colour where there is no terminal."""
+        from rich.console import Console
+
+        width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100
+        return Console(highlight=False, width=width, soft_wrap=False)
+
+    def emit(self, document: Mapping[str, Any]) -> None:
+        """Print one JSON document, and nothing else, on standard output."""
+        sys.stdout.write(json.dumps({"schema": SCHEMA, **document}, indent=2) + "\n")
+
+    def show(self, renderable: Any) -> None:
+        """Print something laid out for people; a plain text is never taken for markup."""
+        from rich.text import Text
+
+        self.console.print(Text(renderable) if isinstance(renderable, str) else renderable)
+
+    def note(self, text: str) -> None:
+        """Say something beside the result, on standard error, unless it is to be quiet."""
+        if not self.quiet:
+            sys.stderr.write(text + "\n")

@@ -1,0 +1,106 @@
+"""`edgebench plan`: the cases of a suite or of options, and every skipped one with its reason."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from edgebench.cli.common import Common
+
+if TYPE_CHECKING:
+    from edgebench.case import Case
+    from edgebench.plan import Plan
+
+__all__ = ["configure", "run"]
+
+ASSUMED_BLOCK_S = 2.0
+"""What a block is taken to last where the database holds none of its case."""
+
+
+def configure(commands: Any) -> argparse.ArgumentParser:
+    """Declare the command."""
+    from edgebench.cli.request import declare
+
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "plan", help="show the cases that `run` would measure, and why others are skipped"
+    )
+    declare(parser)
+    return parser
+
+
+def run(args: argparse.Namespace, common: Common) -> int:
+    """Print the plan."""
+    from edgebench.cli.request import request_of
+    from edgebench.plan import make_plan
+
+    plan = make_plan(request_of(args, common), common.plugins, common.registry)
+    estimate, known = estimated_s(plan, args)
+    if common.json:
+        common.emit(
+            {
+                "cases": [_row(case) for case in plan.cases],
+                "skipped": [_row(one.case) | {"reason": one.reason} for one in plan.skipped],
+                "blocks": plan.request.blocks,
+                "requests": plan.request.requests,
+                "estimate_s": estimate,
+                "estimate_from": known,
+            }
+        )
+    else:
+        _show(plan, estimate, known, common)
+    return 0
+
+
+def _show(plan: Plan, estimate: float, known: str, common: Common) -> None:
+    from edgebench.cli.tables import table
+
+    columns = ("case", "model", "chain", "placement", "backend")
+    common.show(table("cases", columns, (_cells(case) for case in plan.cases)))
+    if plan.skipped:
+        rows = ([*_cells(one.case), one.reason] for one in plan.skipped)
+        common.show(table("skipped", (*columns, "why"), rows))
+    common.show(
+        f"{len(plan.cases)} cases in {plan.request.blocks} blocks of {plan.request.requests} "
+        f"requests, {len(plan.skipped)} skipped; measuring takes about {estimate:.0f} s ({known})"
+    )
+
+
+def _cells(case: Case) -> list[str]:
+    return [case.id, f"{case.model}:{case.variant}", case.chain, str(case.placement), case.backend]
+
+
+def _row(case: Case) -> dict[str, Any]:
+    return {
+        "id": case.id,
+        "model": case.model,
+        "variant": case.variant,
+        "weights": case.weights.label,
+        "chain": case.chain,
+        "placement": str(case.placement),
+        "backend": case.backend,
+        "fabric": case.fabric,
+        "scenario": case.scenario,
+        "links": [
+            {"between": list(link.between), "rate_bit_s": link.rate, "delay_s": link.delay}
+            for link in case.links
+        ],
+    }
+
+
+def estimated_s(plan: Plan, args: argparse.Namespace) -> tuple[float, str]:
+    """Return about how long measuring takes in seconds, and what that is taken from."""
+    from statistics import mean
+
+    from edgebench.database import Database
+
+    seen: dict[str, float] = {}
+    if args.db.is_file():
+        with Database.open(args.db) as database:
+            for run in database.runs():
+                for result in database.run(run.id).results:
+                    if durations := [block.duration_s for block in result.measured]:
+                        seen[result.case.id] = mean(durations)
+    blocks = [seen.get(case.id, ASSUMED_BLOCK_S) for case in plan.cases]
+    known = sum(case.id in seen for case in plan.cases)
+    source = f"{known} cases as measured before, the others at {ASSUMED_BLOCK_S:g} s a block"
+    return sum(blocks) * plan.request.blocks, source

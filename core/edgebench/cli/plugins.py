@@ -1,0 +1,40 @@
+"""`edgebench plugins list`: installed, missing, faulty and blocked plugins."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from edgebench.cli.common import Common
+from edgebench.cli.list_ import catalogue
+
+__all__ = ["configure", "run"]
+
+
+def configure(commands: Any) -> argparse.ArgumentParser:
+    """Declare the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "plugins", help="list plugins: installed, missing, faulty, blocked"
+    )
+    parser.add_argument("action", choices=["list"], metavar="list")
+    return parser
+
+
+def run(args: argparse.Namespace, common: Common) -> int:
+    """Print how every plugin stands; status 1 if one is faulty."""
+    rows = catalogue(common, ["plugins"])["plugins"]
+    if common.json:
+        common.emit({"plugins": rows})
+    else:
+        from edgebench.cli.tables import table
+
+        cells = (
+            [row["name"], row["status"], row["why_not"] or row["summary"], _origin(row)]
+            for row in rows
+        )
+        common.show(table("plugins", ("name", "status", "offers, or what is wrong", "from"), cells))
+    return int(any(row["status"] == "faulty" for row in rows))
+
+
+def _origin(row: Any) -> str:
+    return f"{row['distribution']} {row['version']}".strip() or str(row["origin"])

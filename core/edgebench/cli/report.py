@@ -1,0 +1,62 @@
+"""`edgebench report [RUN]`: the results of a run, laid out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from edgebench.cli.common import Common
+from edgebench.components import Reporter
+from edgebench.errors import EdgebenchError
+
+__all__ = ["configure", "print_results", "run"]
+
+
+def configure(commands: Any) -> argparse.ArgumentParser:
+    """Declare the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "report", help="lay out the results of a run"
+    )
+    parser.add_argument("run_id", nargs="?", default="latest", metavar="RUN")
+    parser.add_argument(
+        "--format", default="terminal", metavar="NAME", help="a reporter (terminal)"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE")
+    parser.add_argument("--db", type=Path, default=Path("edgebench.db"), metavar="FILE")
+    return parser
+
+
+def run(args: argparse.Namespace, common: Common) -> int:
+    """Print the report, or write it to a file."""
+    from edgebench.database import Database
+
+    with Database.open(args.db) as database:
+        results = database.run(args.run_id)
+    print_results(results, "json" if common.json else args.format, args.output, common)
+    return 0
+
+
+def print_results(results: Any, reporter: str, output: Path | None, common: Common) -> None:
+    """Lay results out with a reporter, and print them or write them to a file."""
+    laid = common.plugins.get(Reporter, reporter).render(results)
+    if output is not None:
+        _write(laid, output)
+    elif isinstance(laid, str):
+        sys.stdout.write(laid if laid.endswith("\n") else laid + "\n")
+    else:
+        common.show(laid)
+
+
+def _write(laid: Any, output: Path) -> None:
+    from rich.console import Console
+
+    try:
+        with output.open("w") as file:
+            if isinstance(laid, str):
+                file.write(laid)
+            else:
+                Console(file=file, width=120, highlight=False).print(laid)
+    except OSError as error:
+        raise EdgebenchError(f"cannot write {output}: {error.strerror}") from error

@@ -1,0 +1,184 @@
+"""What a vendor's backends and a stranger's models may be, each a plugin file."""
+
+from __future__ import annotations
+
+import numpy as np
+
+VENDOR = """
+    from contextlib import contextmanager
+    import attrs
+    from edgebench import Backend, Converter, Format, hookimpl
+
+    class Session:
+        def __init__(self, blob, stage):
+            self.blob, self.stage = blob, stage
+
+        def run(self, inputs):
+            read, written = self.stage.inputs[0].inside, self.stage.outputs[0].inside
+            return {written: inputs[read] @ self.blob}
+
+    @contextmanager
+    def open_blob(stage, device, threads, options):
+        import numpy as np
+
+        yield Session(np.frombuffer(stage.file.read_bytes(), np.float32).reshape(-1, 3), stage)
+
+    def save(stage, directory):
+        (directory / "model.blob").write_bytes(stage.live.tobytes())
+        return ["model.blob"]
+
+    def to_blob(stage, examples):
+        assert len(examples["input"]) > 1
+        return attrs.evolve(stage.changed(stage.live), format="vendor-blob")
+
+    @hookimpl
+    def edgebench_formats():
+        yield Format(name="vendor-blob", summary="Bytes.", save=save, load=lambda s, r: None)
+
+    @hookimpl
+    def edgebench_converters():
+        yield Converter(name="to-blob", summary="Flatten.", source="toy-matrix",
+                        target="vendor-blob", convert=to_blob)
+
+    @hookimpl
+    def edgebench_backends():
+        yield Backend(name="vendor", summary="A chip.", open=open_blob, formats=["vendor-blob"])
+"""
+
+
+def test_a_backend_with_a_private_format_its_format_and_converter(measured):
+    case = measured(VENDOR, "--model", "toy", "--backend", "vendor")["identity mobile vendor"]
+    assert case["status"] == "ok"
+    assert case["model_bytes"] == 8 * 3 * 4
+    assert case["agreement"]["max_abs_difference"] < 1e-5
+    assert case["accuracy"]["accuracy"] > 0.9
+
+
+def test_without_its_converter_the_reason_names_both_formats(cli, toy, tmp_path):
+    from textwrap import dedent
+
+    file = tmp_path / "vendor.py"
+    file.write_text(dedent(VENDOR).replace('source="toy-matrix"', 'source="elsewhere"'))
+    said = cli("run", "--plugin", toy, "--plugin", file, "--model", "toy", "--backend", "vendor")
+    assert said.status == 2
+    assert said.err == (
+        "edgebench: no case can be run: no converter from toy-matrix to vendor-blob, "
+        "which vendor reads\n"
+    )
+
+
+ONE_TIER = """
+    from edgebench import Backend, hookimpl
+
+    def usable(facts, device):
+        return facts.tier == "edge" or f"its board is not in the {facts.tier}"
+
+    def open_nothing(stage, device, threads, options):
+        raise AssertionError("only asked, never opened")
+
+    @hookimpl
+    def edgebench_backends():
+        yield Backend(name="board", summary="On the edge only.", open=open_nothing,
+                      formats=["toy-matrix"], usable=usable)
+"""
+
+
+def test_a_backend_usable_on_one_tier_only(cli, toy, tmp_path):
+    from textwrap import dedent
+
+    file = tmp_path / "board.py"
+    file.write_text(dedent(ONE_TIER))
+    said = cli(
+        "plan", "--plugin", toy, "--plugin", file, "--model", "toy", "--backend", "board",
+        "--placement", "mobile", "--placement", "edge", "--placement", "cloud", "--json",
+    )  # fmt: skip
+    assert said.status == 0, said.err
+    assert [case["placement"] for case in said.json["cases"]] == ["edge"]
+    assert {one["placement"]: one["reason"] for one in said.json["skipped"]} == {
+        "mobile": "board: its board is not in the mobile",
+        "cloud": "board: its board is not in the cloud",
+    }
+
+
+COMPILES = """
+    from contextlib import contextmanager
+    import attrs
+    from edgebench import Backend, hookimpl
+
+    class Session:
+        def __init__(self, matrix):
+            self.matrix = matrix
+
+        def run(self, inputs):
+            return {"scores": inputs["input"] @ self.matrix.T}
+
+    def compile_stage(stage, device, threads, options, directory):
+        import numpy as np
+
+        print("compiling")
+        np.save(directory / "transposed.npy", np.load(stage.file).T)
+        return attrs.evolve(stage, files=["transposed.npy"], directory=directory)
+
+    @contextmanager
+    def open_compiled(stage, device, threads, options):
+        import numpy as np
+
+        assert stage.files == ("transposed.npy",), "what was compiled must be what is opened"
+        yield Session(np.load(stage.file))
+
+    @hookimpl
+    def edgebench_backends():
+        yield Backend(name="compiler", summary="Compiles.", open=open_compiled,
+                      formats=["toy-matrix"], compile=compile_stage)
+"""
+
+
+def test_a_backend_that_must_compile_on_the_host(measured):
+    case = measured(COMPILES, "--model", "toy", "--backend", "compiler")["identity mobile compiler"]
+    assert case["status"] == "ok"
+    assert case["agreement"]["max_abs_difference"] < 1e-5
+    assert case["cold_s"]["mobile"]["compile"] > 0
+
+
+FILE_MODEL = """
+    from edgebench import Model, Pipeline, Stage, TensorSpec, hookimpl
+
+    def from_file(path):
+        import numpy as np
+
+        matrix = np.loadtxt(path, delimiter=",", dtype=np.float32)
+        specs = [TensorSpec(name=n, dtype="float32", shape=("batch", size))
+                 for n, size in zip(("signal", "levels"), matrix.shape)]
+        stage = Stage(format="toy-matrix", inputs=specs[:1], outputs=specs[1:], live=matrix)
+        return Pipeline(model="table", variant="default", stages=[stage], outputs=["levels"])
+
+    def build(variant, weights):
+        raise AssertionError("it has a file")
+
+    @hookimpl
+    def edgebench_models():
+        yield Model(name="table", summary="Any table of numbers.", build=build,
+                    files=["*.csv"], from_file=from_file, format="toy-matrix")
+"""
+
+
+def test_a_model_that_claims_a_kind_of_file(measured, tmp_path):
+    np.savetxt(tmp_path / "mine.csv", np.arange(10.0).reshape(5, 2), delimiter=",")
+    cases = measured(FILE_MODEL, "--model", "mine.csv", "--backend", "toy-numpy")
+    case = cases["identity mobile toy-numpy"]
+    assert case["status"] == "ok"
+    assert case["accuracy"] == {}
+    assert case["agreement"]["max_abs_difference"] == 0
+
+
+def test_a_file_that_is_not_there_is_one_clear_line(cli, toy, tmp_path):
+    from textwrap import dedent
+
+    file = tmp_path / "table.py"
+    file.write_text(dedent(FILE_MODEL))
+    said = cli("run", "--plugin", toy, "--plugin", file, "--model", "nowhere.csv")
+    assert said.status == 2
+    assert (
+        said.err
+        == "edgebench: no file is called 'nowhere.csv'; give the path of one that is there\n"
+    )

@@ -1,0 +1,114 @@
+"""What a stranger's operators may do, each a plugin file of some twenty lines."""
+
+from __future__ import annotations
+
+import pytest
+
+CLIP = """
+    from edgebench import Operator, hookimpl
+
+    def clip(pipeline, context):
+        import numpy as np
+
+        rows = [tensors["input"] for tensors, _ in context.inputs("calibration")]
+        bound = np.quantile(np.abs(np.concatenate(rows)), 0.99)
+        stages = [s.changed(np.clip(s.live, -bound, bound)) for s in pipeline.stages]
+        return pipeline.replaced(stages)
+
+    @hookimpl
+    def edgebench_operators():
+        yield Operator(name="clip", summary="Clip the weights.", apply=clip,
+                       needs=["calibration"], reads=["toy-matrix"])
+"""
+
+
+def test_an_operator_that_needs_calibration_data(measured):
+    case = measured(CLIP, "--model", "toy", "--operator", "clip", "--backend", "toy-numpy")
+    clipped = case["clip mobile toy-numpy"]
+    assert clipped["status"] == "ok"
+    assert clipped["accuracy"]["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("test", "clip asks for the test split, which no operator may see"),
+        ("training", "clip uses 'training' and does not declare that it needs it"),
+    ],
+)
+def test_an_operator_sees_only_what_it_declared(measured, asked, said):
+    plugin = CLIP.replace('inputs("calibration")', f'inputs("{asked}")')
+    cases = measured(plugin, "--model", "toy", "--operator", "clip", "--backend", "toy-numpy")
+    case = cases["clip mobile toy-numpy"]
+    assert (case["status"], case["reason"]) == ("skipped", said)
+
+
+SPLIT_BY_LINKS = """
+    import attrs
+    from edgebench import Operator, TensorSpec, hookimpl
+
+    def split(pipeline, context):
+        import numpy as np
+
+        stage = pipeline.stages[0]
+        slow = context.links[-1].rate < 10e6
+        left, right = (stage.live, np.eye(3)) if slow else (np.eye(8), stage.live)
+        name = TensorSpec(name="middle", dtype="float32", shape=("batch", left.shape[1]))
+        halves = [stage.changed(half.astype(np.float32)) for half in (left, right)]
+        front = attrs.evolve(halves[0], outputs=[name])
+        back = attrs.evolve(halves[1], inputs=[name])
+        return pipeline.replaced([front, back], cuts=[1])
+
+    @hookimpl
+    def edgebench_operators():
+        yield Operator(name="split", summary="Cut where the link is best served.", apply=split,
+                       needs=["links"], reads=["toy-matrix"], cuts=lambda options: 1)
+"""
+
+
+@pytest.mark.parametrize(("rate", "crossing"), [("1mbit", 3 * 4), ("100mbit", 8 * 4)])
+def test_an_operator_that_splits_a_stage_in_two_by_its_links(measured, rate, crossing):
+    cases = measured(
+        SPLIT_BY_LINKS, "--model", "toy", "--operator", "split", "--placement", "mobile-edge",
+        "--backend", "toy-numpy", "--link", f"mobile-edge={rate}",
+    )  # fmt: skip
+    case = cases["split mobile-edge toy-numpy"]
+    assert case["status"] == "ok"
+    assert case["agreement"]["max_abs_difference"] < 1e-5
+    # What crosses is the tensor and the few words that say what it is.
+    assert crossing <= case["stages"][0]["bytes_out"] < crossing + 200
+
+
+CASCADE = """
+    import attrs
+    from edgebench import Exit, Operator, TensorSpec, hookimpl
+
+    def small_first(pipeline, context):
+        small = context.prepared("toy:small", "toy-round").stages[0]
+        sure = TensorSpec(name="small-sure", dtype="float32", shape=("batch",), port="sure")
+        guess = attrs.evolve(small.outputs[0], name="small-scores", port="scores")
+        leaves = Exit(condition="small-sure", answer=["small-scores"], threshold=0.5)
+        first = attrs.evolve(small, outputs=[guess, sure], exit=leaves)
+        return pipeline.replaced([first, *pipeline.stages])
+
+    @hookimpl
+    def edgebench_operators():
+        yield Operator(name="cascade", summary="Small first, large if unsure.", apply=small_first,
+                       companions=lambda options, model, variant: [("toy:small", "toy-round")])
+"""
+
+
+def test_an_operator_that_asks_for_a_second_prepared_model(measured):
+    cases = measured(CASCADE, "--model", "toy", "--operator", "cascade", "--backend", "toy-numpy")
+    case = cases["cascade mobile toy-numpy"]
+    assert case["status"] == "ok"
+    assert 0 < case["exit_rates"]["0"] < 1
+    assert case["accuracy"]["accuracy"] > 0.9
+
+
+def test_a_second_model_that_was_not_announced_is_refused(measured):
+    plugin = CASCADE.replace('[("toy:small", "toy-round")])', "[])")
+    cases = measured(plugin, "--model", "toy", "--operator", "cascade", "--backend", "toy-numpy")
+    case = cases["cascade mobile toy-numpy"]
+    assert case["status"] == "skipped"
+    assert "which its companions do not announce" in case["reason"]
