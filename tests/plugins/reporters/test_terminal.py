@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import itertools
+import re
 
 import attrs
 import pytest
@@ -58,9 +60,13 @@ def test_strategies_stand_in_order_of_their_latency(run):
 
 def test_every_figure_has_its_unit_in_the_header_and_its_interval_below(run):
     text = shown(run, 130)
-    header = next(line for line in text.splitlines() if line.startswith("chain"))
-    for unit in ("median ms", "p95 ms", "accuracy %", "loss points", "MB", "network ms"):
-        assert unit in header
+    lines = text.splitlines()
+    below = next(number for number, line in enumerate(lines) if line.startswith("chain"))
+    for unit in ("median ms", "p95 ms", "accuracy %", "loss points"):
+        assert unit in lines[below - 1]
+    assert lines[below].count("(95 %)") == 4
+    for unit in ("MB", "compute ms", "network ms", "emulated ms"):
+        assert unit in lines[below]
     document = run.to_json()["cases"][0]
     low, high = (f"{end * 1e3:.2f}" for end in document["latency_s"]["ci95"])
     assert f"{low}..{high}" in text
@@ -129,3 +135,12 @@ def test_names_are_never_read_as_markup():
 def test_without_colour_it_is_plain_text(run):
     assert "\x1b" not in shown(run)
     assert shown(run).isascii()
+
+
+def test_where_there_is_no_room_the_times_say_what_they_are_and_in_which_unit(run):
+    (under,) = [
+        below
+        for line, below in itertools.pairwise(shown(run, 80).splitlines())
+        if line.startswith("shrink+cut")
+    ]
+    assert re.match(r"compute \d\.\d\dms +net \d\.\d\dms +wait\* \d\.\d\dms ", under)
