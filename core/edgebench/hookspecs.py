@@ -154,8 +154,9 @@ class Hooks(Protocol):
         ```python
         @hookimpl
         def edgebench_converters():
-            yield Converter(name="to-npu", summary="For our chip.", source="graph",
-                            target="npu-blob", convert=convert)
+            yield Converter(
+                name="to-npu", summary="For our chip.", source="graph", target="npu-blob", convert=convert
+            )
         ```
         """
         ...

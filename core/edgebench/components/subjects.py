@@ -1,0 +1,214 @@
+"""What is measured: models and their variants, datasets and their figures of merit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench.components.common import Component, is_callable, is_slug, texts
+from edgebench.errors import UnknownName
+from edgebench.pipeline import Pipeline, Tensors, as_tuple
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "SPLITS",
+    "Budget",
+    "Dataset",
+    "ExitPoint",
+    "Metric",
+    "Model",
+    "Sample",
+    "Variant",
+    "Weights",
+]
+
+SPLITS = ("training", "calibration", "validation", "test")
+
+Sample = tuple[bytes, Any]
+"""One input in its wire form, and its answer (a number, a text, or an array)."""
+
+
+@attrs.frozen(kw_only=True)
+class Weights:
+    """Where the weights of a variant come from: a named choice, recorded in every result."""
+
+    kind: str = "own"
+    """`own` (what `build` brings along), `trained` (here, on the dataset), `random`, `file` or
+    `hub`."""
+    path: Path | None = None
+    """The file, for the kind `file`."""
+    seed: int = 0
+    """What random or freshly trained weights are initialised with."""
+
+    @property
+    def label(self) -> str:
+        """How results name it: the kind, and the file where there is one."""
+        return f"{self.kind}:{self.path}" if self.path else self.kind
+
+
+@attrs.frozen(kw_only=True)
+class ExitPoint:
+    """A place in a model where an operator may attach an exit head."""
+
+    path: str
+    """The module after which the head is attached."""
+    summary: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Variant:
+    """One size of a model."""
+
+    name: str = attrs.field(validator=is_slug)
+    summary: str = ""
+    parameters: int | None = None
+    """Number of trained values; a test of the model holds it true."""
+    weights: tuple[str, ...] = attrs.field(default=("own",), converter=texts)
+    """The kinds of weights to choose from, the default first."""
+    dataset: str = ""
+    """The dataset of this variant, where it is not the model's."""
+    student: str = ""
+    """The variant that a distillation trains in its place."""
+    exits: tuple[ExitPoint, ...] = attrs.field(default=(), converter=as_tuple)
+    keep: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    """Modules that pruning must leave alone."""
+
+
+@attrs.frozen(kw_only=True)
+class Budget:
+    """How much training may cost, and how it goes about it."""
+
+    epochs: int = attrs.field(default=10, validator=attrs.validators.ge(1))
+    seconds: float | None = None
+    """Stop after the epoch in which this time has passed; None for no bound."""
+    batch: int = attrs.field(default=32, validator=attrs.validators.ge(1))
+    learning_rate: float = attrs.field(default=1e-3, validator=attrs.validators.gt(0))
+    patience: int = 5
+    """Epochs without a better validation loss after which training stops."""
+
+
+def _answer_as_json(outputs: Any) -> bytes:
+    """Encode scores of shape (classes,) as the winning class and its score."""
+    import json
+
+    import numpy as np
+
+    scores = np.asarray(outputs, dtype=float).ravel()
+    best = int(scores.argmax())
+    return json.dumps({"class": best, "score": round(float(scores[best]), 6)}).encode()
+
+
+def _arrays_from_numpy(payload: bytes, variant: str) -> Any:
+    """Read a payload in numpy's `.npy` form (one array) or `.npz` form (arrays by name)."""
+    import io
+
+    import numpy as np
+
+    loaded = np.load(io.BytesIO(payload), allow_pickle=False)
+    return loaded if isinstance(loaded, np.ndarray) else dict(loaded)
+
+
+def _arrays_as_inputs(decoded: Any, variant: str) -> Tensors:
+    arrays = decoded if isinstance(decoded, dict) else {"input": decoded}
+    return {name: array[None] for name, array in arrays.items()}
+
+
+def _first_output(outputs: Tensors, variant: str) -> Any:
+    return next(iter(outputs.values()))[0]
+
+
+@attrs.frozen(kw_only=True)
+class Model(Component):
+    """A subject under study: how it is built, and how its requests and answers travel.
+
+    The callables that handle a request run on the tier that holds the first or the last stage;
+    they are timed, and may import numpy or an image library but no framework.
+    """
+
+    build: Callable[[str, Weights], Pipeline] = attrs.field(validator=is_callable)
+    """Build one stage for a variant, its `live` object set. For weights of the kind `trained` it
+    initialises them with `weights.seed`, and the core trains them through the trainer."""
+    variants: tuple[Variant, ...] = attrs.field(
+        default=(Variant(name="default"),),
+        converter=as_tuple,
+        validator=attrs.validators.min_len(1),
+    )
+    """Its sizes, the default first."""
+    dataset: str = ""
+    """The dataset it is measured on."""
+    format: str = ""
+    """The format of the stage that `build` makes; planning checks chains against it."""
+    decode: Callable[[bytes, str], Any] = attrs.field(
+        default=_arrays_from_numpy, validator=is_callable
+    )
+    """From the wire form of a request to a picture, a text, ...; timed as `decode`."""
+    preprocess: Callable[[Any, str], Tensors] = attrs.field(
+        default=_arrays_as_inputs, validator=is_callable
+    )
+    """From what `decode` gave to the tensors of a batch of one; timed as `preprocess`."""
+    postprocess: Callable[[Tensors, str], Any] = attrs.field(
+        default=_first_output, validator=is_callable
+    )
+    """From the outputs for one sample (batch axis kept, of size 1) to its prediction, in the form
+    that the dataset's metrics take; timed as `postprocess`."""
+    encode: Callable[[Any], bytes] = attrs.field(default=_answer_as_json, validator=is_callable)
+    """From a prediction to the wire form of the answer; timed with `postprocess`."""
+    loss: Callable[[Any, Any], Any] | None = None
+    """For training: from the outputs by name and the answers, both the trainer's own kind of
+    tensor with the batch first, to a scalar to minimise. None where it cannot be trained."""
+    budget: Budget = Budget()
+    """What training it from nothing may cost."""
+    files: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    """Patterns of the files it claims (`*.ext`), for a model that is a file."""
+    from_file: Callable[[Path], Pipeline] | None = None
+    """Build the pipeline of such a file."""
+
+    def variant(self, name: str) -> Variant:
+        """Return the variant called *name*; the first for an empty name.
+
+        Raises:
+            UnknownName: It has no variant of that name.
+        """
+        for variant in self.variants:
+            if name in ("", variant.name):
+                return variant
+        raise UnknownName.among(f"variant of {self.name}", name, [v.name for v in self.variants])
+
+    def dataset_of(self, variant: str) -> str:
+        """Return the name of the dataset that *variant* is measured on; empty if none."""
+        return self.variant(variant).dataset or self.dataset
+
+
+@attrs.frozen(kw_only=True)
+class Metric:
+    """A figure of merit as counts that add up: nothing but the counts is held in memory.
+
+    Each sample gives a short vector of counts; the figure is a function of their sum. So a metric
+    can be accumulated in any order, merged, and resampled for a bootstrap interval.
+    """
+
+    name: str = attrs.field(validator=is_slug)
+    count: Callable[[Any, Any], Sequence[float]] = attrs.field(validator=is_callable)
+    """From one prediction and its answer to the counts, always equally many."""
+    value: Callable[[NDArray[Any]], float] = attrs.field(validator=is_callable)
+    """From the summed counts, shape (k,), to the figure, 0 to 1."""
+
+
+@attrs.frozen(kw_only=True)
+class Dataset(Component):
+    """Inputs with answers, in named splits that share no payload."""
+
+    samples: Callable[[str, int], Iterable[Sample]] = attrs.field(validator=is_callable)
+    """Yield the samples of a split (`training`, `calibration`, `validation`, `test`) in a fixed
+    order, made with a seed; nothing for a split that it does not have."""
+    metrics: Callable[[], Sequence[Metric]] = attrs.field(default=tuple, validator=is_callable)
+    """The figures of merit, the one that decides first."""
+    generated: bool = False
+    """Whether samples are computed rather than read: then they are made once and kept."""
+    synthetic: bool = False
+    """Whether the inputs themselves are invented; reports say so."""
