@@ -154,9 +154,7 @@ class Hooks(Protocol):
         ```python
         @hookimpl
         def edgebench_converters():
-            yield Converter(
-                name="to-npu", summary="For our chip.", source="graph", target="npu-blob", convert=convert
-            )
+            yield Converter(name="npu", summary="Ours.", source="graph", target="npu", convert=pack)
         ```
         """
         ...
