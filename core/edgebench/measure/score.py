@@ -1,0 +1,88 @@
+"""Scoring a prepared case through its real hosts, untimed, links and tiers as fast as can be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from edgebench.case import digest
+from edgebench.components import Dataset, Fabric
+from edgebench.errors import CaseFailed
+from edgebench.measure.control import Failure, Reply, Team
+from edgebench.measure.deployment import Deployment, Stand
+from edgebench.measure.launch import reports, start
+from edgebench.measure.orders import DRIVER
+from edgebench.results import Score
+
+__all__ = ["score"]
+
+SENDER = "edgebench.measure.scorer"
+
+
+def score(deployment: Deployment, fabric: Fabric, dataset: Dataset | None) -> Score:
+    """Send the whole test split once through the hosts, and count what the answers are worth.
+
+    Without a dataset only outputs are kept, for agreement.
+
+    Raises:
+        CaseFailed: A host failed, or the deadline has passed; with what the processes printed.
+    """
+    logs: dict[str, str] = {}
+    try:
+        with (
+            fabric.open(deployment.tiers, deployment.case.links) as hosts,
+            Team.gather(deployment.scratch, deployment.deadline_s) as team,
+        ):
+            try:
+                names = start(team, Stand(deployment, hosts, shaped=False), SENDER)
+                scored = team.ask(DRIVER, "score")
+                said = reports(team, names)
+            finally:
+                logs = team.logs()
+    except Failure as failure:
+        raise CaseFailed(f"scoring: {failure}", "\n".join(logs.values())) from failure
+    return _score(deployment, dataset, scored, said)
+
+
+def _score(
+    deployment: Deployment,
+    dataset: Dataset | None,
+    scored: Reply,
+    said: Mapping[str, Mapping[str, Any]],
+) -> Score:
+    import numpy as np
+
+    versions: dict[str, str] = {}
+    for report in said.values():
+        versions.update(report.get("versions", {}))
+    arrays = [
+        (what, np.frombuffer(raw, what["dtype"]).reshape(what["shape"]))
+        for what, raw in zip(scored.values["arrays"], scored.raw, strict=True)
+    ]
+    samples = scored.values["samples"]
+    exited = scored.values["exited"]
+    return Score(
+        key=_key(deployment, dataset, versions),
+        counts={what["metric"]: values for what, values in arrays if "metric" in what},
+        outputs=tuple(values for what, values in arrays if "output" in what),
+        exit_rates={
+            str(number): exited.get(str(number), 0) / samples
+            for number, stage in enumerate(deployment.pipeline.stages)
+            if stage.exit is not None
+        },
+        samples=samples,
+        versions=versions,
+    )
+
+
+def _key(deployment: Deployment, dataset: Dataset | None, versions: Mapping[str, str]) -> str:
+    """Return what stands for all that a score depends on."""
+    return digest(
+        {
+            "artifact": deployment.artifact.name,
+            "backends": [str(choice) for choice in deployment.case.backends],
+            "versions": dict(versions),
+            "dataset": dataset.name if dataset else "",
+            "split": str(deployment.split.parent.name),
+        }
+    )

@@ -1,0 +1,163 @@
+"""The driver of a scoring: sends the whole test split once, and counts what the answers are worth.
+
+Started by the controller as `python -m edgebench.measure.scorer ORDER.json`. Nothing is timed, so
+several requests are under way at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import zmq
+from numpy.typing import NDArray
+
+from edgebench.components import Dataset, Metric, Model
+from edgebench.measure.arrays import array
+from edgebench.measure.driver import RequestFailed
+from edgebench.measure.orders import DriverOrder
+from edgebench.measure.pace import now
+from edgebench.measure.port import Port, connect
+from edgebench.measure.wire import CODES, Kind, Message
+from edgebench.measure.worker import Control, first_cpu, settle
+from edgebench.splits import Payloads, read
+
+__all__ = ["Scorer", "main"]
+
+WINDOW = 4
+"""Requests under way: enough that no host waits for the driver."""
+KEPT_SAMPLES, KEPT_BYTES = 256, 64 * 2**20
+"""Of raw outputs, for agreement."""
+EXITED = CODES["exited"]
+
+
+@attrs.frozen(kw_only=True)
+class Scorer:
+    """Sends a split through the hosts, and counts."""
+
+    port: Port
+    payloads: Payloads
+    batch: int
+    model: Model
+    variant: str
+    metrics: Sequence[Metric] = ()
+    counts: dict[str, list[Any]] = attrs.field(factory=dict)
+    """By metric, the counts of each sample so far."""
+    kept: list[Mapping[str, NDArray[Any]]] = attrs.field(factory=list)
+    """The outputs of the first samples."""
+    exited: dict[int, int] = attrs.field(factory=dict)
+    """Samples that left, by stage."""
+
+    def run(self) -> int:
+        """Send every sample once, and return how many there are.
+
+        Raises:
+            RequestFailed: A host says that it could not answer.
+        """
+        samples = len(self.payloads)
+        answers: dict[int, Message] = {}
+        sent = done = 0
+        while done * self.batch < samples:
+            while sent * self.batch < samples and sent - done < WINDOW:
+                self._send(sent)
+                sent += 1
+            answer = self.port.receive(now()).message
+            if answer.kind is Kind.ERROR:
+                raise RequestFailed(str(answer.body[0], "utf-8"))
+            answers[answer.request] = answer
+            while done in answers:
+                self._count(done, answers.pop(done))
+                done += 1
+        return samples
+
+    def _send(self, request: int) -> None:
+        # A last batch that is not full is filled up from the start: a session may take no other.
+        samples = [
+            at % len(self.payloads)
+            for at in range(request * self.batch, (request + 1) * self.batch)
+        ]
+        body = [self.payloads[sample] for sample in samples]
+        self.port.send(
+            Message(kind=Kind.REQUEST, request=request, raw=True, samples=len(body), body=body)
+        )
+
+    def _count(self, request: int, answer: Message) -> None:
+        for mark in answer.marks:
+            if mark.code == EXITED:
+                self.exited[mark.number] = self.exited.get(mark.number, 0) + mark.value
+        outputs = {
+            shaped.name: array(shaped, view)
+            for shaped, view in zip(answer.tensors, answer.body, strict=True)
+        }
+        for place, sample in enumerate(range(request * self.batch, len(self.payloads))):
+            if place == self.batch:
+                return
+            self._judge(sample, {name: out[place : place + 1] for name, out in outputs.items()})
+
+    def _judge(self, sample: int, outputs: Mapping[str, NDArray[Any]]) -> None:
+        size = sum(output.nbytes for output in outputs.values())
+        if len(self.kept) < KEPT_SAMPLES and (len(self.kept) + 1) * size <= KEPT_BYTES:
+            self.kept.append({name: output.copy() for name, output in outputs.items()})
+        if not self.metrics:
+            return
+        prediction = self.model.postprocess(outputs, self.variant)
+        truth = self.payloads.answer(sample)
+        for metric in self.metrics:
+            self.counts.setdefault(metric.name, []).append(metric.count(prediction, truth))
+
+    def arrays(self) -> Iterator[tuple[dict[str, Any], NDArray[Any]]]:
+        """Yield what is to be kept, each array with what it is."""
+        for name, counts in self.counts.items():
+            yield {"metric": name}, np.asarray(counts, dtype=np.float64)
+        for name in self.kept[0] if self.kept else ():
+            yield {"output": name}, np.concatenate([outputs[name] for outputs in self.kept])
+
+
+def described(arrays: Iterable[tuple[dict[str, Any], NDArray[Any]]]) -> tuple[list[Any], list[Any]]:
+    """Return what JSON says of arrays, and their bytes."""
+    pairs = [(what, np.ascontiguousarray(values)) for what, values in arrays]
+    facts = [{**what, "dtype": a.dtype.name, "shape": a.shape} for what, a in pairs]
+    return facts, [values for _, values in pairs]
+
+
+def _scorer(order: DriverOrder, port: Port) -> Scorer:
+    from edgebench.plugins import PluginSource
+
+    plugins = PluginSource.from_json(order.source).load()
+    return Scorer(
+        port=port,
+        payloads=read(order.split.parent, order.split.name),
+        batch=order.batch,
+        model=plugins.get(Model, order.model),
+        variant=order.variant,
+        metrics=plugins.get(Dataset, order.dataset).metrics() if order.dataset else (),
+    )
+
+
+def main(argv: list[str]) -> None:
+    """Do what the order in the file named by the first argument says."""
+    order = DriverOrder.from_json(json.loads(Path(argv[0]).read_text()))
+    settle(order, first_cpu())
+    context = zmq.Context()
+    control = Control.connect(context, order)
+    control.say("hello", {})
+    with control.telling():
+        port = connect(context, control.hear()["next"], order.back, order.backward)
+        scorer = _scorer(order, port)
+        control.say("ready", {})
+        control.hear()
+        samples = scorer.run()
+        facts, raw = described(scorer.arrays())
+        control.say("score", {"samples": samples, "arrays": facts, "exited": scorer.exited}, *raw)
+    control.hear()
+    control.say("report", {})
+    control.hear()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
