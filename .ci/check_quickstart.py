@@ -47,7 +47,9 @@ def main(path: str) -> int:
     for case in cases:
         for problem in problems(case):
             failed += 1
-            print(f"{case['model']} {case['chain']} {case['placement']} {case['backend']}: {problem}")
+            print(
+                f"{case['model']} {case['chain']} {case['placement']} {case['backend']}: {problem}"
+            )
     if len(cases) != CASES:
         failed += 1
         print(f"{len(cases)} cases, not {CASES}")

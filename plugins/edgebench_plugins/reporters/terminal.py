@@ -57,10 +57,10 @@ class Report:
 
 
 KEEPS = (
-    "Below a figure is its 95 % interval; below a strategy, the milliseconds of a request in which "
-    "it computes, travels, and waits because its tier is emulated (*). A strategy keeps its accuracy if the paired interval of "
-    "its loss against the untransformed pipeline includes 0 and the loss is at most 1 point, or "
-    "if the whole interval lies under 0.5 points. > marks the fastest of these, = its equals."
+    "Below a figure is its 95 % interval; below a strategy, the time of a request in which it "
+    "computes, travels, and waits because its tier is emulated (*). A strategy keeps its accuracy "
+    "if the paired interval of its loss against the untransformed pipeline includes 0 and the loss "
+    "is at most 1 point, or if the whole interval lies under 0.5 points. > marks the fastest of these, = its equals."
 )
 
 
