@@ -67,10 +67,33 @@ class Case:
     """Threads a host may use, where the user set it."""
     seed: int = 0
 
+    def __attrs_post_init__(self) -> None:
+        """Refuse more or fewer backends than tiers."""
+        tiers = len(self.placement.tiers)
+        if len(self.backends) != tiers:
+            raise ValueError(f"{self.placement} needs {tiers} backends, not {len(self.backends)}")
+
     @property
     def id(self) -> str:
-        """Eight hexadecimal digits that stand for everything that makes this case what it is."""
-        return digest(self.to_json())[:8]
+        """Eight hexadecimal digits that stand for what makes this case another than the next.
+
+        The same from run to run, so that runs can be compared case by case: the run's seed is no
+        part of it, nor what a link's figures are taken from, nor what has its default.
+        """
+        return digest(self._identity())[:8]
+
+    def _identity(self) -> dict[str, Any]:
+        document = self.to_json()
+        plain = {
+            field.name: field.default
+            for field in attrs.fields(Case)
+            if not isinstance(field.default, attrs.Factory)  # type: ignore[arg-type]
+        }
+        kept = {key: value for key, value in document.items() if value != plain.get(key, self)}
+        kept.pop("seed", None)
+        kept["weights"] = self.weights.label
+        kept["links"] = [[*link.between, link.rate, link.delay] for link in self.links]
+        return kept
 
     @property
     def backend(self) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.analysis.accuracy import keeps
+from edgebench.analysis.groups import groups
 from edgebench.analysis.intervals import ratio
 
 if TYPE_CHECKING:
@@ -44,10 +45,12 @@ def verdict(one: Latency, other: Latency, within: float) -> str:
 
 @attrs.frozen(kw_only=True)
 class Decision:
-    """The answer for one model, and what it rests on."""
+    """The answer for one model under one set of conditions, and what it rests on."""
 
-    model: str
-    """Model and variant."""
+    title: str
+    """Model and variant, and what sets the conditions apart from others of the run."""
+    cases: tuple[str, ...]
+    """The ids of the cases that were compared."""
     within: float
     """The practical margin."""
     fastest: Result | None
@@ -59,16 +62,21 @@ class Decision:
     accuracy_known: bool = True
     """Whether the loss of accuracy is known; if not, only latency was compared."""
 
+    decidable: bool = True
+    """Whether any case has all its blocks, and more than one."""
+
     @property
     def sentence(self) -> str:
         """The answer in words."""
+        if not self.decidable:
+            return f"{self.title}: no case was measured in two blocks or more, so none is decided."
         if self.fastest is None or self.fastest.latency is None:
-            return f"{self.model}: no strategy that was measured keeps its accuracy."
+            return f"{self.title}: no strategy that was measured keeps its accuracy."
         low, high = self.fastest.latency.interval()
         what = "without losing accuracy" if self.accuracy_known else "(accuracy is not known)"
         median = self.fastest.latency.median
         time = f"{median * 1e3:.3g} ms ({low * 1e3:.3g} to {high * 1e3:.3g})"
-        parts = [f"{self.model}: the fastest {what} is {strategy(self.fastest)}, {time}."]
+        parts = [f"{self.title}: the fastest {what} is {strategy(self.fastest)}, {time}."]
         if self.equal:
             parts.append(f"Equal to it within {self.within:.0%}: {_listed(self.equal)}.")
         else:
@@ -89,30 +97,35 @@ def _listed(results: Sequence[Result]) -> str:
 
 
 def decisions(results: RunResults) -> tuple[Decision, ...]:
-    """Return the decision for each model and variant that has a measured case, in plan order."""
-    models: dict[str, list[Result]] = {}
-    for result in results.results:
-        if result.latency is not None:
-            models.setdefault(f"{result.case.model}:{result.case.variant}", []).append(result)
+    """Return the decision for each group of results that may be compared, in plan order."""
+    measured = [result for result in results.results if result.latency is not None]
     within = margin(results.run)
-    return tuple(decide(name, found, within) for name, found in models.items())
+    return tuple(decide(group.title, group.results, within) for group in groups(measured))
 
 
-def decide(model: str, results: Sequence[Result], within: float) -> Decision:
-    """Decide among the measured results of one model."""
-    kept = {result.case.id: keeps(result.figure) for result in results if result.figure}
+def decide(title: str, results: Sequence[Result], within: float) -> Decision:
+    """Decide among the measured results of one group.
+
+    Only a case with all its blocks can be the fastest: what one process measured says nothing of
+    the next, and looks all the more certain.
+    """
+    results = [result for result in results if result.latency is not None]
+    whole = [result for result in results if result.status == "ok" and len(result.measured) > 1]
+    kept = {result.case.id: keeps(result.figure) for result in whole if result.figure}
     known = any(value is not None for value in kept.values())
-    fit = [result for result in results if kept.get(result.case.id) or not known]
+    fit = [result for result in whole if kept.get(result.case.id) or not known]
     ranked = sorted(fit, key=lambda result: result.median or 0.0)
+    ids = tuple(result.case.id for result in results)
     if not ranked:
-        return Decision(model=model, within=within, fastest=None)
+        return Decision(title=title, cases=ids, within=within, fastest=None, decidable=bool(whole))
     fastest, *others = ranked
     found: dict[str, list[Result]] = {}
     for other in others:
         if fastest.latency and other.latency:
             found.setdefault(verdict(other.latency, fastest.latency, within), []).append(other)
     return Decision(
-        model=model,
+        title=title,
+        cases=ids,
         within=within,
         fastest=fastest,
         equal=tuple(found.get("equal", ())),

@@ -47,7 +47,8 @@ def run_document(results: RunResults) -> dict[str, Any]:
 
 def _decision(decision: Decision) -> dict[str, Any]:
     return {
-        "model": decision.model,
+        "title": decision.title,
+        "cases": list(decision.cases),
         "fastest": decision.fastest.case.id if decision.fastest else None,
         "equal": [result.case.id for result in decision.equal],
         "undecided": [result.case.id for result in decision.undecided],
@@ -69,6 +70,11 @@ def case_document(result: Result) -> dict[str, Any]:
         "backend": case.backend,
         "device": facts.device or ",".join(dict.fromkeys(b.device for b in case.backends)),
         "precision": facts.precision,
+        "route": list(case.route),
+        "network": [
+            {"between": list(link.between), "rate_bit_s": link.rate, "delay_s": link.delay}
+            for link in case.links
+        ],
         "fabric": case.fabric,
         "scenario": case.scenario,
         "batch": case.batch,

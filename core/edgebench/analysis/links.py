@@ -17,7 +17,7 @@ __all__ = ["LinkSummary", "predicted", "summary"]
 
 @attrs.frozen(kw_only=True)
 class LinkSummary:
-    """All checks of one link, one way, at one message size: their medians."""
+    """All checks of one link, one way: their medians."""
 
     source: str
     target: str
@@ -38,12 +38,14 @@ class LinkSummary:
 
 
 def summary(blocks: Sequence[Block]) -> tuple[LinkSummary, ...]:
-    """Return one row for each link, way and message size, in the order they were checked."""
-    found: dict[tuple[str, str, int], list[LinkCheck]] = {}
+    """Return one row for each link and way, in the order they were checked.
+
+    The sizes of a case's messages differ by little from block to block, as its inputs do.
+    """
+    found: dict[tuple[str, str], list[LinkCheck]] = {}
     for block in blocks:
         for check in block.links:
-            key = (check.source, check.target, check.message_bytes)
-            found.setdefault(key, []).append(check)
+            found.setdefault((check.source, check.target), []).append(check)
     return tuple(_summary(checks) for checks in found.values())
 
 
@@ -54,7 +56,7 @@ def _summary(checks: Sequence[LinkCheck]) -> LinkSummary:
     return LinkSummary(
         source=first.source,
         target=first.target,
-        message_bytes=first.message_bytes,
+        message_bytes=round(median(check.message_bytes for check in checks)),
         checks=len(checks),
         rate_bit_s=first.rate_bit_s,
         delay_s=first.delay_s,

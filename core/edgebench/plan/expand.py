@@ -13,7 +13,7 @@ from edgebench.components import Backend, Model, Operator, Weights
 from edgebench.errors import ChainError, Missing, UnknownName
 from edgebench.plugins import Plugins
 
-__all__ = ["Subject", "backend_choices", "chains", "matching", "subjects"]
+__all__ = ["Subject", "backend_choices", "chains", "known_model", "matching", "subjects"]
 
 Subject = tuple[str, str, Weights]
 """A model, a variant and its weights."""
@@ -59,10 +59,28 @@ def subjects(text: str, plugins: Plugins, weights: str, seed: int) -> list[Subje
     return [_subject(each, plugins, weights, seed) for each in wanted]
 
 
+def known_model(name: str, plugins: Plugins) -> Model:
+    """Return a model, also one whose requirements are missing: its cases are skipped for it.
+
+    Raises:
+        UnknownName: No plugin offers it.
+        Missing: Nothing is known of it but its name.
+    """
+    try:
+        return plugins.get(Model, name)
+    except Missing:
+        for line in plugins.listed(Model):
+            if line.name == name and isinstance(line.record, Model):
+                return line.record
+        raise
+
+
 def _subject(text: str, plugins: Plugins, weights: str, seed: int) -> Subject:
     name, _, wanted = text.partition(":")
-    variant = plugins.get(Model, name).variant(wanted)
+    variant = known_model(name, plugins).variant(wanted)
     kind = weights or variant.weights[0]
+    if kind == "file":
+        raise ChainError(f"weights from a file are those of a model that is a file, not of {name}")
     if kind not in variant.weights:
         offered = ", ".join(variant.weights)
         raise ChainError(f"{name}:{variant.name} has no weights {kind!r}; it has {offered}")
@@ -102,7 +120,11 @@ def canonical_chain(text: str, plugins: Plugins, hybrids: Mapping[str, str]) -> 
 
 
 def _canonical(part: Part, plugins: Plugins) -> Part:
-    operator = plugins.get(Operator, part.name)
+    try:
+        operator = plugins.get(Operator, part.name)
+    except Missing:
+        # Known and not installed is a reason to skip its cases, not a mistake in writing.
+        return part
     return canonical(part, structure(operator.options, part.options, part.name))
 
 

@@ -11,7 +11,7 @@ import attrs
 
 from edgebench.case import BackendChoice, Case, digest
 from edgebench.chain import parse_named
-from edgebench.components import Fabric, Link, Model, Placement, Tier
+from edgebench.components import Fabric, Link, Placement, Tier
 from edgebench.errors import ChainError, UnknownName
 from edgebench.plan.expand import (
     Subject,
@@ -19,6 +19,7 @@ from edgebench.plan.expand import (
     chains,
     installed_backends,
     is_pattern,
+    known_model,
     matching,
     subjects,
 )
@@ -211,7 +212,7 @@ def _case(
         model=model,
         variant=variant,
         weights=weights,
-        dataset=plugins.get(Model, model).dataset_of(variant),
+        dataset=known_model(model, plugins).dataset_of(variant),
         chain=chain,
         placement=placement,
         backends=[_chosen(backends, tier) for tier in placement.tiers],

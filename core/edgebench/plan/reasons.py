@@ -28,6 +28,8 @@ from edgebench.registry import Registry
 
 __all__ = ["Reasons"]
 
+# What most plugins import says nothing of what they are.
+_COMMON = {"attrs", "edgebench", "numpy"}
 _DATA_NEEDS = ("calibration", "training", "validation")
 
 
@@ -42,7 +44,14 @@ class Reasons:
 
     def why_not(self, case: Case) -> str | None:
         """Return the reason in one sentence, or None if nothing speaks against the case."""
-        checks = (self._missing, self._pieces, self._needs, self._formats, self._unusable)
+        checks = (
+            self._missing,
+            self._pieces,
+            self._needs,
+            self._formats,
+            self._no_fabric,
+            self._unusable,
+        )
         return next((reason for check in checks if (reason := check(case))), None)
 
     def reference(self, case: Case) -> Case | None:
@@ -52,11 +61,15 @@ class Reasons:
         """
         form = self.plugins.get(Model, case.model).format
         converters = list(self.plugins.all(Converter).values())
-        nearest: list[tuple[int, str]] = []
+        built_with = self._stands_on(Model, case.model)
+        nearest: list[tuple[int, int, str]] = []
         for name, backend in self.plugins.all(Backend).items():
             way = find_way(converters, form, backend.formats) if form else ()
             if way is not None:
-                nearest.append((len(way), name))
+                # Of backends equally near, the one that stands on what the model is built with
+                # computes as the model itself does.
+                shared = built_with & self._stands_on(Backend, name)
+                nearest.append((len(way), -len(shared), name))
         candidates = (
             attrs.evolve(
                 case,
@@ -67,7 +80,7 @@ class Reasons:
                 backends=[BackendChoice(name)],
                 batch=1,
             )
-            for _, name in sorted(nearest)
+            for _, _, name in sorted(nearest)
         )
         return next((each for each in candidates if self.why_not(each) is None), None)
 
@@ -122,12 +135,19 @@ class Reasons:
                 return no_way(form, formats, choice.name)
         return None
 
+    def _no_fabric(self, case: Case) -> str | None:
+        said = self.plugins.get(Fabric, case.fabric).usable()
+        return None if said is True else f"{case.fabric}: {said or 'not usable here'}"
+
     def _unusable(self, case: Case) -> str | None:
         usability = self.usability(case.fabric)
         for tier, choice in zip(case.placement.tiers, case.backends, strict=True):
             if why := usability.why_not(choice.name, choice.device, tier):
                 return f"{choice}: {why}"
         return None
+
+    def _stands_on(self, kind: type[Component], name: str) -> set[str]:
+        return set(self.plugins.owner(kind, name).imports) - _COMMON
 
     def _trainable(self, form: str) -> bool:
         return any(trainer.format == form for trainer in self.plugins.all(Trainer).values())

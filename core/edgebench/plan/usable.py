@@ -32,6 +32,11 @@ class Usability:
     hosts: Mapping[str, HostFacts]
     """What each tier's host says of itself."""
     _answers: dict[tuple[str, str, str], str] = attrs.field(factory=dict, init=False)
+    _devices: dict[str, list[str]] = attrs.field(factory=dict, init=False)
+
+    def devices(self, backend: str) -> Sequence[str]:
+        """Return the devices of a backend that was asked, the one it takes by itself first."""
+        return self._devices.get(backend, ())
 
     def why_not(self, backend: str, device: str, tier: str) -> str | None:
         """Return why a backend cannot run on a tier's host, or None if it can."""
@@ -48,10 +53,11 @@ class Usability:
         asked = {backend: self._start(backend, devices) for backend, devices in by_backend.items()}
         for backend, process in asked.items():
             said = self._answer(process)
+            self._devices[backend] = [] if isinstance(said, str) else said["devices"]
             for device in by_backend[backend]:
                 for tier in self.hosts:
                     self._answers[backend, device, tier] = (
-                        said if isinstance(said, str) else said[device][tier]
+                        said if isinstance(said, str) else said["why not"][device][tier]
                     )
 
     def _start(self, backend: str, devices: Sequence[str]) -> subprocess.Popen[str]:
@@ -90,7 +96,7 @@ class Usability:
 
 
 def main() -> int:
-    """Answer the questions on standard input: `{device: {tier: why not, or empty}}`."""
+    """Answer the questions on standard input: `why not` by device and tier, empty if usable."""
     question = json.load(sys.stdin)
     backend = PluginSource.from_json(question["source"]).load().get(Backend, question["backend"])
     hosts = {tier: HostFacts(**facts) for tier, facts in question["hosts"].items()}
@@ -98,7 +104,8 @@ def main() -> int:
         device: {tier: _why_not(backend, device, facts) for tier, facts in hosts.items()}
         for device in question["devices"]
     }
-    print(_MARK + json.dumps(answers))  # noqa: T201 (the answer is this process's whole purpose)
+    document = {"devices": list(backend.devices()), "why not": answers}
+    print(_MARK + json.dumps(document))  # noqa: T201 (the answer is this process's whole purpose)
     return 0
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +15,7 @@ import attrs
 
 from edgebench.errors import PluginFault
 from edgebench.plugins.records import Fault, Owner, PluginStatus
+from edgebench.plugins.source import Source, read_source
 from edgebench.registry import PluginRow, Registry, shipped_registry
 
 if TYPE_CHECKING:
@@ -111,7 +110,15 @@ class Candidate:
 
     def owner(self, plugin: object) -> Owner:
         """Return who it is, from what it loaded as."""
-        return Owner(self.name, self.distribution, self.version, self.origin, _digest(plugin))
+        source = _source(plugin)
+        return Owner(
+            plugin=self.name,
+            distribution=self.distribution,
+            version=self.version,
+            origin=self.origin,
+            digest=source.digest,
+            imports=source.imports,
+        )
 
     def fault(self, cause: str, error: BaseException | None = None) -> Fault:
         """Return a fault of it; the *error* behind the fault ends the sentence."""
@@ -121,53 +128,11 @@ class Candidate:
         return Fault(self.name, self.distribution, cause, self.label, error)
 
 
-def _digest(plugin: object) -> str:
+def _source(plugin: object) -> Source:
     name = getattr(plugin, "__module__", "")
     module = plugin if isinstance(plugin, ModuleType) else sys.modules.get(name)
     file = getattr(module, "__file__", None)
-    return source_digest(Path(file), module.__name__) if file and module else ""
-
-
-def source_digest(file: Path, name: str) -> str:
-    """Return the SHA-256 of a module's source and of what it imports from its own package.
-
-    What several plugins share lies in modules beside them: a change there changes them all.
-    """
-    package = name.partition(".")[0]
-    sources = {file: file.read_bytes()}
-    waiting = [file]
-    while waiting:
-        for other in _siblings(sources[waiting.pop()], package):
-            if other not in sources:
-                sources[other] = other.read_bytes()
-                waiting.append(other)
-    digests = sorted(hashlib.sha256(source).hexdigest() for source in sources.values())
-    return (
-        digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-    )
-
-
-def _siblings(source: bytes, package: str) -> Iterator[Path]:
-    """Yield the files of the modules of a package that a source imports anywhere."""
-    for node in ast.walk(ast.parse(source)):
-        names: list[str] = []
-        if isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        for name in names:
-            if name.startswith(f"{package}."):
-                yield from _file_of(name)
-
-
-def _file_of(name: str) -> Iterator[Path]:
-    # What is imported from a module may be a module below it, or a name in it.
-    try:
-        spec = find_spec(name)
-    except ModuleNotFoundError:
-        return
-    if spec is not None and spec.origin is not None and spec.origin.endswith(".py"):
-        yield Path(spec.origin)
+    return read_source(Path(file), module.__name__) if file and module else Source("", ())
 
 
 def from_rows(registry: Registry) -> Iterator[Candidate]:

@@ -26,7 +26,9 @@ class Owner:
     origin: str
     """The dotted module, or the file, that it was loaded from."""
     digest: str
-    """SHA-256 of the source file of its module, for keys; empty if there is none."""
+    """SHA-256 of its module's source and of what that shares, for keys; empty if there is none."""
+    imports: tuple[str, ...] = ()
+    """The top-level modules that they import anywhere, the standard library's left out."""
 
 
 @attrs.frozen

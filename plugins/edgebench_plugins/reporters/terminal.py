@@ -38,19 +38,16 @@ class Report:
         """Yield the title, then for each model a table and the decision, then the small print."""
         from rich.text import Text
 
-        models: dict[str, list[Case]] = defaultdict(list)
-        for case in self.document["cases"]:
-            models[f"{case['model']}:{case['variant']}"].append(case)
-        decisions = {one["model"]: one for one in self.document["decisions"]}
+        cases = {case["id"]: case for case in self.document["cases"]}
+        decisions = self.document["decisions"]
         yield Text(_title(self.document), style="bold")
-        for name, cases in models.items():
-            decision = decisions.get(name, {})
-            if measured := [case for case in cases if case["latency_s"]]:
-                yield Text(f"\n{name}", style="bold")
-                yield _table(measured, decision, wide=options.max_width >= WIDE)
+        for decision in decisions:
+            yield Text(f"\n{decision['title']}", style="bold")
+            compared = [cases[one] for one in decision["cases"]]
+            yield _table(compared, decision, wide=options.max_width >= WIDE)
         yield from _section("Not measured, or not to the end", _grouped(self.document["cases"]))
         yield from _section("Reasons to doubt", _doubts(self.document["cases"]))
-        yield from _section("Fastest", (one["sentence"] for one in decisions.values()))
+        yield from _section("Fastest", (one["sentence"] for one in decisions))
         if decisions:
             yield Text(KEEPS, style="dim")
         yield from _section("How tiers and links were made", _made(self.document["cases"]))
@@ -58,9 +55,10 @@ class Report:
 
 KEEPS = (
     "Below a figure is its 95 % interval; below a strategy, the time of a request in which it "
-    "computes, travels, and waits because its tier is emulated (*). A strategy keeps its accuracy "
-    "if the paired interval of its loss against the untransformed pipeline includes 0 and the loss "
-    "is at most 1 point, or if the whole interval lies under 0.5 points. > marks the fastest of these, = its equals."
+    "computes, travels, and waits because its tier is emulated (*). A strategy keeps its "
+    "accuracy if the paired interval of its loss against the untransformed pipeline includes 0 "
+    "and the loss is at most 1 point, or if the whole interval lies under 0.5 points. > marks "
+    "the fastest of these, = its equals."
 )
 
 

@@ -87,7 +87,7 @@ def test_each_model_has_its_own_decision_and_unmeasured_ones_have_none():
     other = result_of(case_of("a", model="two"))
     skipped = Result(case=case_of("a", model="three"), status="skipped", reason="no")
     found = decisions(run_of([small, other, skipped]))
-    assert [(one.model, one.fastest) for one in found] == [
+    assert [(one.title, one.fastest) for one in found] == [
         ("one:small", small),
         ("two:small", other),
     ]

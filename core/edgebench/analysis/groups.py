@@ -1,0 +1,84 @@
+"""Which results compete: those that differ in strategy alone, under the same links and scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from typing import TYPE_CHECKING
+
+import attrs
+
+from edgebench.units import write_link
+
+if TYPE_CHECKING:
+    from edgebench.case import Case
+    from edgebench.components import Link
+    from edgebench.results import Result
+
+__all__ = ["Group", "groups"]
+
+Pair = frozenset[str]
+
+
+@attrs.frozen(kw_only=True)
+class Group:
+    """Results of one model under one set of conditions."""
+
+    title: str
+    """The model, and what sets this group apart from others of the run."""
+    results: tuple[Result, ...]
+
+
+def groups(results: Sequence[Result]) -> tuple[Group, ...]:
+    """Sort results into groups that may be compared, in plan order.
+
+    A link that a run measures at several rates or delays makes a group of each; a case that does
+    not use that link stands in all of them.
+    """
+    made = []
+    for name, found in _by_model(results).items():
+        swept = _swept(found)
+        for setting in product(*swept.values()):
+            links = dict(zip(swept, setting, strict=True))
+            chosen = tuple(result for result in found if _under(result.case, links))
+            title = ", ".join([name, *(write_link(link) for link in setting)])
+            made.append(Group(title=title, results=chosen))
+    return tuple(made)
+
+
+def _by_model(results: Iterable[Result]) -> Mapping[str, list[Result]]:
+    cases = [result.case for result in results]
+    varied = [name for name in _CONDITIONS if len({_said(case, name) for case in cases}) > 1]
+    found: dict[str, list[Result]] = {}
+    for result in results:
+        extra = [_said(result.case, name) for name in varied]
+        title = ", ".join([f"{result.case.model}:{result.case.variant}", *filter(None, extra)])
+        found.setdefault(title, []).append(result)
+    return found
+
+
+_CONDITIONS = ("weights", "fabric", "scenario", "batch", "threads")
+
+
+def _said(case: Case, name: str) -> str:
+    if name == "weights":
+        return f"{case.weights.label} weights"
+    value = getattr(case, name)
+    return f"{name} {value}" if name in ("batch", "threads") and value else str(value or "")
+
+
+def _swept(results: Iterable[Result]) -> Mapping[Pair, list[Link]]:
+    """Return the links that were measured in several settings, with those settings."""
+    seen: dict[Pair, dict[tuple[float, float], Link]] = {}
+    for result in results:
+        for link in result.case.links:
+            seen.setdefault(frozenset(link.between), {}).setdefault((link.rate, link.delay), link)
+    return {pair: list(found.values()) for pair, found in seen.items() if len(found) > 1}
+
+
+def _under(case: Case, setting: Mapping[Pair, Link]) -> bool:
+    return all(_same(link, setting.get(frozenset(link.between), link)) for link in case.links)
+
+
+def _same(one: Link, other: Link) -> bool:
+    return (one.rate, one.delay) == (other.rate, other.delay)
