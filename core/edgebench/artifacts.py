@@ -8,6 +8,7 @@ lets two processes that want the same thing make it once.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -15,20 +16,22 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import attrs
 
+from edgebench.case import digest
 from edgebench.errors import StoreError
 from edgebench.pipeline import Edit, Exit, Pipeline, Stage, TensorSpec
 
-__all__ = ["Entry", "Store", "read_pipeline", "write_pipeline"]
+__all__ = ["Entry", "Store", "content", "read_pipeline", "write_pipeline"]
 
 MANIFEST = "manifest.json"
 PIPELINE = "pipeline.json"
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @attrs.frozen(kw_only=True)
@@ -79,11 +82,14 @@ class Store:
         path = self._path(key)
         if not path.is_dir():
             return None
-        if self._sound(key):
-            return path
+        with self._explained("use"):
+            if self._sound(key):
+                return path
         with self._locked(key):
-            if not self._sound(key):
-                shutil.rmtree(path, ignore_errors=True)
+            # Whoever held the lock before may have made it again.
+            if path.is_dir() and self._sound(key):
+                return path
+            shutil.rmtree(path, ignore_errors=True)
         return None
 
     def make(self, key: str, what: str, fill: Callable[[Path], None]) -> Path:
@@ -96,15 +102,12 @@ class Store:
             if path.is_dir() and self._sound(key):
                 return path
             shutil.rmtree(path, ignore_errors=True)
-            try:
-                return self._fill(key, what, fill)
-            except OSError as error:
-                raise self._error("write to", error) from error
+            return self._fill(key, what, fill)
 
     def entries(self) -> Iterator[Entry]:
         """Yield every entry, in order of key, without checking its files."""
         for manifest in sorted(self.root.glob(f"??/*/{MANIFEST}")):
-            document = json.loads(manifest.read_text())
+            document = _manifest(manifest) or {"what": "damaged", "files": {}}
             yield Entry(
                 key=manifest.parent.name,
                 path=manifest.parent,
@@ -139,14 +142,18 @@ class Store:
         return True
 
     def _fill(self, key: str, what: str, fill: Callable[[Path], None]) -> Path:
-        (self.root / "tmp").mkdir(parents=True, exist_ok=True)
-        workplace = Path(tempfile.mkdtemp(prefix=f"{key[:8]}-", dir=self.root / "tmp"))
+        with self._explained("write to"):
+            (self.root / "tmp").mkdir(parents=True, exist_ok=True)
+            workplace = Path(tempfile.mkdtemp(prefix=f"{key[:8]}-", dir=self.root / "tmp"))
         try:
-            fill(workplace)
-            manifest = {"what": what, "files": _files_of(workplace)}
-            (workplace / MANIFEST).write_text(json.dumps(manifest, indent=1))
-            self._path(key).parent.mkdir(exist_ok=True)
-            workplace.rename(self._path(key))
+            # Other errors of the system than a lack of room are those of whoever fills.
+            with self._explained("write to", NO_ROOM):
+                fill(workplace)
+            with self._explained("write to"):
+                manifest = {"what": what, "files": _files_of(workplace)}
+                (workplace / MANIFEST).write_text(json.dumps(manifest, indent=1))
+                self._path(key).parent.mkdir(exist_ok=True)
+                workplace.rename(self._path(key))
         finally:
             shutil.rmtree(workplace, ignore_errors=True)
         self._checked.add(key)
@@ -154,20 +161,25 @@ class Store:
 
     @contextmanager
     def _locked(self, key: str) -> Iterator[None]:
-        try:
+        with self._explained("write to"):
             (self.root / "locks").mkdir(parents=True, exist_ok=True)
             file = (self.root / "locks" / key).open("w")
-        except OSError as error:
-            raise self._error("write to", error) from error
         with file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def _error(self, doing: str, error: OSError) -> StoreError:
-        return StoreError(
-            f"cannot {doing} the artifact store {self.root}: {error.strerror or error}; "
-            "make room or set EDGEBENCH_STORE to a directory that can be written"
-        )
+    @contextmanager
+    def _explained(self, doing: str, only: Container[int | None] | None = None) -> Iterator[None]:
+        """Say of errors of the system that it is the store that they befell."""
+        try:
+            yield
+        except OSError as error:
+            if only is not None and error.errno not in only:
+                raise
+            raise StoreError(
+                f"cannot {doing} the artifact store {self.root}: {error.strerror or error}; "
+                "make room or set EDGEBENCH_STORE to a directory that can be written"
+            ) from error
 
 
 def _files_of(directory: Path) -> dict[str, dict[str, Any]]:
@@ -182,13 +194,31 @@ def _files_of(directory: Path) -> dict[str, dict[str, Any]]:
     }
 
 
+def content(entry: Path) -> str:
+    """Return the digest of what the files of an entry hold, whatever its key and how it was made.
+
+    The manifest is believed: finding the entry has checked it.
+    """
+    files = json.loads((entry / MANIFEST).read_text())["files"]
+    return digest({name: file["sha256"] for name, file in files.items()})
+
+
 def _matches_manifest(directory: Path) -> bool:
+    manifest = _manifest(directory / MANIFEST)
     try:
-        manifest = json.loads((directory / MANIFEST).read_text())
-        return bool(manifest["files"] == _files_of(directory))
-    except (OSError, ValueError, KeyError):
-        # Unreadable, truncated or foreign: whatever it is, it is not what was written.
+        return manifest is not None and bool(manifest["files"] == _files_of(directory))
+    except OSError:
+        # A file that cannot be read is as good as lost.
         return False
+
+
+def _manifest(path: Path) -> dict[str, Any] | None:
+    """Read a manifest; None if it is not what was written: missing, truncated or foreign."""
+    try:
+        document: dict[str, Any] = json.loads(path.read_text())
+        return document if {"what", "files"} <= document.keys() else None
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 # --- pipelines as directories --------------------------------------------------------------------

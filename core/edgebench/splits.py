@@ -86,12 +86,6 @@ def read(directory: Path, split: str) -> Payloads:
     )
 
 
-def sizes(directory: Path) -> dict[str, int]:
-    """Return the number of samples of each split of a kept dataset."""
-    summary = json.loads((directory / SUMMARY).read_text())
-    return {split: facts["samples"] for split, facts in summary.items()}
-
-
 def keep(
     dataset: Dataset, seed: int, directory: Path, progress: Callable[[int, int, str], None]
 ) -> None:
@@ -136,7 +130,13 @@ def _write(dataset: Dataset, split: str, seed: int, place: Path) -> Iterator[byt
                     f"{type(payload).__name__}, not bytes"
                 )
             payloads.write(payload)
-            answers.write(_encoded(answer))
+            try:
+                answers.write(_encoded(answer))
+            except ValueError as error:
+                raise DataError(
+                    f"dataset {dataset.name}: answer {index} of the {split} split must be a "
+                    f"number, a text or an array, not {type(answer).__name__}"
+                ) from error
             bounds["payloads"].append(payloads.tell())
             bounds["answers"].append(answers.tell())
             yield hashlib.sha256(payload).digest()

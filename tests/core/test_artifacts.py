@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.artifacts import Store, read_pipeline, write_pipeline
+from edgebench.artifacts import Store, content, read_pipeline, write_pipeline
 from edgebench.errors import StoreError
 from edgebench.pipeline import Edit, Exit, Pipeline, Stage, TensorSpec
 
@@ -106,6 +107,46 @@ def test_an_unwritable_store_is_one_clear_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot write to the artifact store .*EDGEBENCH_STORE"):
         Store(tmp_path / "file").make(KEY, "a thing", fill)
+
+
+def test_what_the_filling_lacks_is_not_the_stores_fault(tmp_path):
+    def fails(directory: Path) -> None:
+        (directory / "not" / "there").write_text("x")
+
+    with pytest.raises(FileNotFoundError, match="not/there"):
+        Store(tmp_path).make(KEY, "a thing", fails)
+
+
+def test_no_room_is_one_clear_line(tmp_path):
+    def fails(directory: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(StoreError, match="No space left on device; make room or set EDGEBENCH_STO"):
+        Store(tmp_path).make(KEY, "a thing", fails)
+
+
+def test_a_damaged_entry_is_listed_and_can_be_collected(tmp_path):
+    store = Store(tmp_path)
+    path = store.make(KEY, "a thing", fill)
+    (path / "manifest.json").write_text("{")
+    (entry,) = store.entries()
+    assert (entry.key, entry.what) == (KEY, "damaged")
+    assert store.collect(older_than_s=-1) == [entry]
+    assert list(store.entries()) == []
+
+
+def test_the_content_of_an_entry_is_what_its_files_hold(tmp_path):
+    def other(directory: Path) -> None:
+        fill(directory)
+        (directory / "deep" / "weights").write_bytes(b"1235")
+
+    store = Store(tmp_path)
+    paths = [
+        store.make(f"{n:02}" + "0" * 62, what, how)
+        for n, (what, how) in enumerate([("one", fill), ("same", fill), ("other", other)])
+    ]
+    digests = [content(path) for path in paths]
+    assert digests[0] == digests[1] != digests[2]
 
 
 def test_entries_are_listed_with_their_sizes(tmp_path):

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from edgebench import Dataset
 from edgebench.errors import DataError
-from edgebench.splits import keep, read, sizes
+from edgebench.splits import SUMMARY, keep, read
 
 
 def dataset(samples) -> Dataset:
@@ -44,7 +46,9 @@ def test_answers_may_be_texts_and_arrays(tmp_path):
 
 def test_a_split_may_be_empty_but_not_the_test_split(tmp_path):
     kept(numbered, tmp_path)
-    assert sizes(tmp_path) == {"training": 3, "calibration": 0, "validation": 0, "test": 2}
+    said = json.loads((tmp_path / SUMMARY).read_text())
+    sizes = {split: facts["samples"] for split, facts in said.items()}
+    assert sizes == {"training": 3, "calibration": 0, "validation": 0, "test": 2}
     assert len(read(tmp_path, "calibration")) == 0
     (tmp_path / "other").mkdir()
     with pytest.raises(DataError, match="toy: its test split is empty"):
@@ -67,6 +71,11 @@ def test_splits_that_share_a_payload_are_refused(tmp_path):
 def test_a_payload_that_is_no_bytes_is_refused(tmp_path):
     with pytest.raises(DataError, match="payload 0 of the training split is str, not bytes"):
         kept(lambda split, seed: [("text", 0)], tmp_path)
+
+
+def test_an_answer_that_would_need_pickle_is_refused(tmp_path):
+    with pytest.raises(DataError, match="answer 0 of the training split must be a number, a text"):
+        kept(lambda split, seed: [(b"payload", {"label": 3})], tmp_path)
 
 
 def test_an_unknown_split_is_a_data_error(tmp_path):

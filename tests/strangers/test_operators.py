@@ -112,3 +112,67 @@ def test_a_second_model_that_was_not_announced_is_refused(measured):
     case = cases["cascade mobile toy-numpy"]
     assert case["status"] == "skipped"
     assert "which its companions do not announce" in case["reason"]
+
+
+OPTIONAL = """
+    import attrs
+    from edgebench import Operator, hookimpl
+
+    @attrs.frozen(kw_only=True)
+    class Options:
+        calibrated: bool = False
+        \"\"\"Whether to look at calibration inputs.\"\"\"
+
+    def maybe(pipeline, context):
+        if context.options.calibrated:
+            assert len(context.inputs("calibration"))
+        return pipeline
+
+    @hookimpl
+    def edgebench_operators():
+        yield Operator(name="maybe", summary="Needs what its options need.", apply=maybe, options=Options,
+                       needs=lambda options: ["calibration"] if options.calibrated else [])
+"""
+
+
+def test_what_an_operator_needs_may_depend_on_its_options(measured):
+    words = ("--model", "toy", "--backend", "toy-numpy", "--operator", "maybe")
+    cases = measured(OPTIONAL, *words, "--operator", "maybe(calibrated=true)")
+    assert {case["status"] for case in cases.values()} == {"ok"}
+    lying = OPTIONAL.replace("if options.calibrated else []", "if False else []")
+    (case,) = measured(lying, *words[:-1], "maybe(calibrated=true)").values()
+    assert case["reason"] == "maybe uses 'calibration' and does not declare that it needs it"
+
+
+SCORES_EXITS = """
+    import attrs
+    from edgebench import Exit, Operator, TensorSpec, hookimpl
+
+    def wrong_exit(pipeline, context):
+        (stage,) = pipeline.stages
+        scores = stage.outputs[0]
+        sure = TensorSpec(name="sure", dtype="float32", shape=("batch",), port="sure")
+        early = attrs.evolve(scores, name="early", port="scores")
+        useless = stage.changed(stage.live * 0)
+        for threshold, expected in ((-1.0, "exits"), (9.0, "whole")):
+            leaves = Exit(condition="sure", answer=["early"], threshold=threshold)
+            front = attrs.evolve(useless, outputs=[early, sure], exit=leaves)
+            both = pipeline.replaced([front, stage])
+            print(expected, round(context.score(both, "validation")["accuracy"], 1))
+        return pipeline
+
+    @hookimpl
+    def edgebench_operators():
+        yield Operator(name="wrong-exit", summary="Score with exits.", apply=wrong_exit,
+                       needs=["validation"], reads=["toy-matrix"])
+"""
+
+
+def test_a_score_honours_exits(measured, cli):
+    cases = measured(
+        SCORES_EXITS, "--model", "toy", "--operator", "wrong-exit", "--backend", "toy-numpy"
+    )
+    assert cases["wrong-exit mobile toy-numpy"]["status"] == "ok"
+    case = cases["wrong-exit mobile toy-numpy"]["id"]
+    # All scores of the front are 0, so all who leave there are told the first class of three.
+    assert "exits 0.3\nwhole 0.9" in cli("logs", case).out

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
@@ -66,21 +67,35 @@ def _check_command(words: Sequence[str]) -> None:
         raise UnknownName.among("command", words[0], names)
 
 
+def _parsed(words: Sequence[str]) -> tuple[argparse.Namespace, Common]:
+    """Return a command's own options, and those of every command, which stand where they like.
+
+    Raises:
+        EdgebenchError: They are not what a command takes.
+        SystemExit: Help was asked for, and printed.
+    """
+    common, parser = _parsers()
+    chosen, rest = common.parse_known_args(words)
+    _check_command(rest)
+    return parser.parse_args(rest if words else ["--help"]), Common.of(chosen, words)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command, and return its exit status.
 
     0 done; 1 done, and a case failed or a check found something; 2 the user's mistake, said in one
     line on standard error; 130 interrupted.
     """
-    common, parser = _parsers()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        # Options common to all commands may stand before or after a command's name.
-        chosen, rest = common.parse_known_args(words)
-        _check_command(rest)
-        args = parser.parse_args([*rest, *(["--help"] if not rest else [])])
-        return int(args.run(args, Common.of(chosen)))
+        try:
+            args, common = _parsed(words)
+        except SystemExit:
+            return 0
+        return int(args.run(args, common))
     except EdgebenchError as error:
+        if "--verbose" in words:
+            traceback.print_exc()
         sys.stderr.write(f"edgebench: {' '.join(str(error).split())}\n")
         return MISTAKE
     except KeyboardInterrupt:

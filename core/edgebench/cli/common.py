@@ -6,7 +6,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping
+import traceback
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgebench.artifacts import Store
-    from edgebench.plugins import Plugins
+    from edgebench.plugins import Fault, Plugins
     from edgebench.registry import Registry
 
 __all__ = ["SCHEMA", "Common"]
@@ -36,6 +37,8 @@ class Common:
     registries: tuple[Path, ...] = ()
     files: tuple[Path, ...] = ()
     without: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    """The command line, as a run keeps it."""
 
     @staticmethod
     def arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,8 +55,8 @@ class Common:
         group.add_argument("--verbose", action="store_true", help="print more, tracebacks too")
 
     @classmethod
-    def of(cls, args: argparse.Namespace) -> Common:
-        """Take what was parsed."""
+    def of(cls, args: argparse.Namespace, words: Sequence[str] = ()) -> Common:
+        """Take what was parsed, and the words that it was parsed from."""
         return cls(
             json=args.json,
             quiet=args.quiet,
@@ -61,6 +64,7 @@ class Common:
             registries=tuple(args.registry),
             files=tuple(args.plugin),
             without=tuple(args.without),
+            words=tuple(words),
         )
 
     @cached_property
@@ -94,7 +98,8 @@ class Common:
 
     def emit(self, document: Mapping[str, Any]) -> None:
         """Print one JSON document, and nothing else, on standard output."""
-        sys.stdout.write(json.dumps({"schema": SCHEMA, **document}, indent=2) + "\n")
+        text = json.dumps({"schema": SCHEMA, **document}, indent=2, allow_nan=False)
+        sys.stdout.write(text + "\n")
 
     def show(self, renderable: Any) -> None:
         """Print something laid out for people; a plain text is never taken for markup."""
@@ -106,3 +111,9 @@ class Common:
         """Say something beside the result, on standard error, unless it is to be quiet."""
         if not self.quiet:
             sys.stderr.write(text + "\n")
+
+    def note_fault(self, fault: Fault) -> None:
+        """Name a plugin that does not work; where more is to be said, with its traceback."""
+        self.note(f"edgebench: {fault}")
+        if self.verbose and fault.error is not None:
+            self.note("".join(traceback.format_exception(fault.error)).rstrip())

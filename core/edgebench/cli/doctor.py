@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from edgebench.cli.common import Common
 from edgebench.components import Backend, Fabric, Tier
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from edgebench.plan.usable import Usability
+    from edgebench.plugins import Listed
+
 __all__ = ["configure", "run"]
+
+ROUNDS, STEPS = 300, 10_000
+"""Of the fixed work that shows how noisy the machine is: a tenth of a second in all."""
+NOISY = 1.1
+"""The 95th percentile of a fixed work in medians, from which on a machine is called noisy."""
 
 
 def configure(commands: Any) -> argparse.ArgumentParser:
@@ -22,32 +36,56 @@ def configure(commands: Any) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace, common: Common) -> int:
-    """Print backends and fabrics with what speaks against them; status 1 if no backend works."""
+    """Print what works here; status 1 if no backend does, or a plugin is faulty."""
     from edgebench.environment import describe
 
-    machine = attrs.asdict(describe())
-    fabrics = [_fabric(line, common) for line in common.plugins.listed(Fabric)]
-    backends = _backends(common, [row["name"] for row in fabrics if row["usable"]])
-    faults = [str(fault) for fault in common.plugins.faults]
+    fabrics = [_fabric(line) for line in common.plugins.listed(Fabric)]
+    found: dict[str, Any] = {
+        "machine": attrs.asdict(describe()),
+        "noise": _noise(),
+        "backends": _backends(common, [row["name"] for row in fabrics if row["usable"]]),
+        "fabrics": fabrics,
+        "missing": [
+            {"plugin": status.name, "why_not": status.why}
+            for status in common.plugins.rows()
+            if status.status == "missing"
+        ],
+        "faults": [str(fault) for fault in common.plugins.faults],
+    }
     if common.json:
-        common.emit(
-            {"machine": dict(machine), "backends": backends, "fabrics": fabrics, "faults": faults}
-        )
+        common.emit(found)
     else:
-        _show(machine, backends, fabrics, faults, common)
-    return int(bool(faults) or not any(row["usable"] for row in backends))
+        for part in _laid_out(found):
+            common.show(part)
+    return int(bool(found["faults"]) or not any(row["usable"] for row in found["backends"]))
 
 
-def _fabric(line: Any, common: Common) -> dict[str, Any]:
-    why = line.why_not
-    if why is None:
+def _noise() -> dict[str, float]:
+    """Time a fixed work again and again: on a quiet machine it always takes as long."""
+    from statistics import median, quantiles
+
+    seconds = []
+    for _ in range(ROUNDS):
+        begin = time.perf_counter()
+        sum(range(STEPS))
+        seconds.append(time.perf_counter() - begin)
+    return {
+        "work_median_s": median(seconds),
+        "work_p95_s": quantiles(seconds, n=20)[-1],
+        "load": os.getloadavg()[0],
+    }
+
+
+def _fabric(line: Listed) -> dict[str, Any]:
+    why, enforces = line.why_not, {}
+    if isinstance(line.record, Fabric):
         said = line.record.usable()
-        why = None if said is True else str(said or "not usable")
-    enforces = dict(line.record.enforces) if line.record else {}
+        why = why or (None if said is True else str(said or "not usable"))
+        enforces = dict(line.record.enforces)
     return {"name": line.name, "usable": why is None, "why_not": why, "enforces": enforces}
 
 
-def _backends(common: Common, fabrics: list[str]) -> list[dict[str, Any]]:
+def _backends(common: Common, fabrics: Sequence[str]) -> list[dict[str, Any]]:
     from edgebench.plan.usable import Usability
 
     tiers = list(common.plugins.all(Tier).values())
@@ -62,34 +100,70 @@ def _backends(common: Common, fabrics: list[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def _backend(line: Any, fabric: str, usability: Any) -> dict[str, Any]:
+def _backend(line: Listed, fabric: str, usability: Usability) -> dict[str, Any]:
     by_tier: dict[str, str | None] = {}
     if line.why_not is None:
         by_tier = {tier: usability.why_not(line.name, "", tier) for tier in usability.hosts}
-    usable = any(why is None for why in by_tier.values())
     why = line.why_not or "; ".join(f"{tier}: {said}" for tier, said in by_tier.items() if said)
-    return {"name": line.name, "fabric": fabric, "usable": usable, "why_not": why or None}
+    return {
+        "name": line.name,
+        "fabric": fabric,
+        "devices": list(usability.devices(line.name)),
+        "usable": any(said is None for said in by_tier.values()),
+        "why_not": why or None,
+    }
 
 
-def _show(machine: Any, backends: Any, fabrics: Any, faults: list[str], common: Common) -> None:
+# --- for people ----------------------------------------------------------------------------------
+
+
+def _laid_out(found: Mapping[str, Any]) -> Iterator[RenderableType | str]:
     from edgebench.cli.tables import facts_table, table
 
-    flat = {key: value for key, value in machine.items() if not isinstance(value, dict)}
-    unread = {key: "not readable here" for key, value in flat.items() if value is None}
-    common.show(facts_table("this machine", {**flat, **unread}))
-    cells = (
-        [r["name"], r["fabric"], "yes" if r["usable"] else "no", r["why_not"] or ""]
-        for r in backends
+    yield facts_table("this machine", dict(_facts(found["machine"], found["noise"])))
+    yield table(
+        "backends",
+        ("name", "fabric", "devices", "usable", "why not, or where not"),
+        ([*_backend_cells(row), _yes(row), row["why_not"] or ""] for row in found["backends"]),
     )
-    common.show(table("backends", ("name", "fabric", "usable", "why not, or where not"), cells))
-    rows = (
-        [r["name"], "yes" if r["usable"] else "no", r["why_not"] or _how(r["enforces"])]
-        for r in fabrics
+    yield table(
+        "fabrics",
+        ("name", "usable", "why not, or how it enforces"),
+        ([r["name"], _yes(r), r["why_not"] or _how(r["enforces"])] for r in found["fabrics"]),
     )
-    common.show(table("fabrics", ("name", "usable", "why not, or how it enforces"), rows))
-    for fault in faults:
-        common.show(fault)
+    if found["missing"]:
+        cells = ([row["plugin"], row["why_not"]] for row in found["missing"])
+        yield table("missing", ("plugin", "how to get it"), cells)
+    yield from found["faults"]
 
 
-def _how(enforces: dict[str, str]) -> str:
+def _backend_cells(row: Mapping[str, Any]) -> list[str]:
+    return [row["name"], row["fabric"], ", ".join(row["devices"]) or "-"]
+
+
+def _yes(row: Mapping[str, Any]) -> str:
+    return "yes" if row["usable"] else "no"
+
+
+def _how(enforces: Mapping[str, str]) -> str:
     return "; ".join(f"{thing}: {how}" for thing, how in enforces.items())
+
+
+def _facts(machine: Mapping[str, Any], noise: Mapping[str, float]) -> Iterator[tuple[str, Any]]:
+    from edgebench.cli.tables import size
+
+    for name, value in machine.items():
+        if isinstance(value, Mapping):
+            continue
+        if value is None:
+            yield name.removesuffix("_bytes"), "not readable here"
+        elif name.endswith("_bytes"):
+            yield name.removesuffix("_bytes"), size(value)
+        elif name == "frequency_hz":
+            yield "frequency", " to ".join(f"{hertz / 1e9:.2f} GHz" for hertz in value)
+        else:
+            yield name, value
+    ratio = noise["work_p95_s"] / noise["work_median_s"]
+    said = "figures will scatter" if ratio > NOISY else "quiet"
+    yield "noise", f"the same work takes {ratio:.2f} times its median at p95: {said}"
+    yield "load", f"{noise['load']:.2f} processes ready to run, over the last minute"

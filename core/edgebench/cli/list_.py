@@ -38,8 +38,8 @@ def run(args: argparse.Namespace, common: Common) -> int:
 
         for table in catalogue_tables(listed):
             common.show(table)
-        for fault in common.plugins.faults:
-            common.note(f"edgebench: {fault}")
+    for fault in common.plugins.faults:
+        common.note_fault(fault)
     return 0
 
 
@@ -149,5 +149,5 @@ _READERS: Mapping[str, Callable[[Common], list[Row]]] = {
     "plugins": _plugins,
     **{f"{kind}s": _parts(kind) for kind in PARTS[6:]},
 }
-_SHOWN = ("models", "datasets", "operators", "hybrids", "tiers", "links", "fabrics", "backends",
-          "suites")  # fmt: skip
+_SHOWN = ("models", "variants", "datasets", "operators", "hybrids", "tiers", "links", "fabrics",
+          "backends", "suites", "plugins")  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 from edgebench.cli.common import Common
 
-__all__ = ["configure", "run"]
+__all__ = ["configure", "log_text", "run"]
 
 
 def configure(commands: Any) -> argparse.ArgumentParser:
@@ -17,8 +17,10 @@ def configure(commands: Any) -> argparse.ArgumentParser:
         "logs", help="show what the processes of a case printed"
     )
     parser.add_argument("case", metavar="CASE", help="the id of a case, or how it begins")
-    parser.add_argument("--run", default="latest", dest="run_id", metavar="RUN")
-    parser.add_argument("--db", type=Path, default=Path("edgebench.db"), metavar="FILE")
+    parser.add_argument("--run", default="latest", dest="run_id", metavar="RUN",
+                        help="the id of a run, or how it begins (the latest)")  # fmt: skip
+    parser.add_argument("--db", type=Path, default=Path("edgebench.db"), metavar="FILE",
+                        help="the results database (edgebench.db)")  # fmt: skip
     return parser
 
 
@@ -31,13 +33,21 @@ def run(args: argparse.Namespace, common: Common) -> int:
         result = results.find(args.case)
         logs = database.logs(results.run.id, result.case.id)
     if common.json:
-        rows = [{"block": n, "process": role, "text": text} for (n, role), text in logs.items()]
-        common.emit({"case": result.case.id, "logs": rows})
+        rows = [
+            {"block": number if number >= 0 else None, "process": role, "text": text}
+            for (number, role), text in logs.items()
+        ]
+        common.emit({"run": results.run.id, "case": result.case.id, "logs": rows})
         return 0
     common.show(result.case.label)
     for (number, role), text in logs.items():
-        where = role if number is None else f"block {number}, {role}"
-        common.show(f"--- {where}\n{text.rstrip() or '(nothing)'}")
-    if not logs:
+        common.show(log_text(number, role, text))
+    if not any(logs.values()):
         common.note("its processes printed nothing")
     return 0
+
+
+def log_text(number: int, role: str, text: str) -> str:
+    """Lay out what one process printed; a number below 0 stands for no block."""
+    where = role if number < 0 else f"block {number}, {role}"
+    return f"--- {where}\n{text.rstrip() or '(nothing)'}"

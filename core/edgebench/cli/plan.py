@@ -80,6 +80,9 @@ def _row(case: Case) -> dict[str, Any]:
         "backend": case.backend,
         "fabric": case.fabric,
         "scenario": case.scenario,
+        "batch": case.batch,
+        "threads": case.threads,
+        "seed": case.seed,
         "links": [
             {"between": list(link.between), "rate_bit_s": link.rate, "delay_s": link.delay}
             for link in case.links

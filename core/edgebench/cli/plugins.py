@@ -16,7 +16,7 @@ def configure(commands: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         "plugins", help="list plugins: installed, missing, faulty, blocked"
     )
-    parser.add_argument("action", choices=["list"], metavar="list")
+    parser.add_argument("action", choices=["list"], metavar="list", help="the one thing to do yet")
     return parser
 
 
@@ -26,15 +26,11 @@ def run(args: argparse.Namespace, common: Common) -> int:
     if common.json:
         common.emit({"plugins": rows})
     else:
-        from edgebench.cli.tables import table
+        from edgebench.cli.tables import origin, table
 
         cells = (
-            [row["name"], row["status"], row["why_not"] or row["summary"], _origin(row)]
+            [row["name"], row["status"], row["why_not"] or row["summary"], origin(row)]
             for row in rows
         )
         common.show(table("plugins", ("name", "status", "offers, or what is wrong", "from"), cells))
     return int(any(row["status"] == "faulty" for row in rows))
-
-
-def _origin(row: Any) -> str:
-    return f"{row['distribution']} {row['version']}".strip() or str(row["origin"])

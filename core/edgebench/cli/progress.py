@@ -78,6 +78,7 @@ class Progress:
             "prepare": len(plan.cases),
             "measure": len(plan.cases) * plan.request.blocks,
         }
+        self._common = common
         self._shown = sys.stderr.isatty() and not common.quiet and not common.json
         self._bars: Any = None
         self._tasks: dict[str, Any] = {}
@@ -115,6 +116,8 @@ class Progress:
 
     def step(self, name: str, what: str) -> None:
         """Show that one more case is prepared, or one more block measured."""
+        if self._common.verbose and not self._shown:
+            self._common.note(f"edgebench: {name}: {what}")
         if self._bars is not None:
             self._bars.update(self._tasks["detail"], visible=False)
             self._bars.update(self._tasks[name], advance=1, what=what)

@@ -19,12 +19,14 @@ def configure(commands: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         "report", help="lay out the results of a run"
     )
-    parser.add_argument("run_id", nargs="?", default="latest", metavar="RUN")
-    parser.add_argument(
-        "--format", default="terminal", metavar="NAME", help="a reporter (terminal)"
-    )
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE")
-    parser.add_argument("--db", type=Path, default=Path("edgebench.db"), metavar="FILE")
+    parser.add_argument("run_id", nargs="?", default="latest", metavar="RUN",
+                        help="the id of a run, or how it begins (the latest)")  # fmt: skip
+    parser.add_argument("--format", default="terminal", metavar="NAME",
+                        help="a reporter, of `edgebench list reporters` (terminal)")  # fmt: skip
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE",
+                        help="write the report there instead of printing it")  # fmt: skip
+    parser.add_argument("--db", type=Path, default=Path("edgebench.db"), metavar="FILE",
+                        help="the results database (edgebench.db)")  # fmt: skip
     return parser
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.cli.common import Common
-from edgebench.components import Fabric
+from edgebench.cli.numbers import count, natural
+from edgebench.components import Fabric, Link, Tier
 from edgebench.errors import EdgebenchError, UnknownName
 from edgebench.registry import Product
 from edgebench.units import parse_link
@@ -17,7 +18,7 @@ from edgebench.units import parse_link
 if TYPE_CHECKING:
     from edgebench.plan import Request
 
-__all__ = ["declare", "request_of"]
+__all__ = ["PRODUCT", "declare", "request_of"]
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -43,22 +44,20 @@ def declare(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--link", action="append", default=[], metavar="A-B=RATE[,DELAY]",
                      help="as 10mbit,20ms; several for one pair are measured in turn")  # fmt: skip
     how.add_argument("--weights", default="", metavar="KIND", help="trained, random, ...")
-    how.add_argument("--batch", type=_count, default=1, metavar="N", help="samples a request")
-    how.add_argument("--threads", type=_count, metavar="N", help="threads of each host")
-    how.add_argument("--seed", type=int, default=0, metavar="N")
-    how.add_argument("--blocks", type=_count, metavar="N", help="blocks a case")
-    how.add_argument("--requests", type=_count, metavar="N", help="measured requests a block")
-    how.add_argument("--db", type=Path, default=Path("edgebench.db"), metavar="FILE")
+    how.add_argument("--batch", type=count, default=1, metavar="N", help="samples a request (1)")
+    how.add_argument("--threads", type=count, metavar="N",
+                     help="threads of each host (as many as its tier is given)")  # fmt: skip
+    how.add_argument("--seed", type=natural, default=0, metavar="N",
+                     help="what training, orders and drawn inputs follow from (0)")  # fmt: skip
+    how.add_argument("--blocks", type=count, metavar="N", help="blocks a case (the suite's, or 5)")
+    how.add_argument("--requests", type=count, metavar="N",
+                     help="measured requests a block (the suite's, or 100)")  # fmt: skip
+    how.add_argument("--db", type=Path, default=Path("edgebench.db"), metavar="FILE",
+                     help="the results database (edgebench.db)")  # fmt: skip
 
 
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
-    return number
-
-
-_PRODUCT = ("model", "operator", "placement", "backend", "fabric", "scenario")
+PRODUCT = ("model", "operator", "placement", "backend", "fabric", "scenario")
+"""The options whose product is measured where no suite is named."""
 
 
 def request_of(args: argparse.Namespace, common: Common) -> Request:
@@ -79,7 +78,7 @@ def request_of(args: argparse.Namespace, common: Common) -> Request:
     chosen = {name: getattr(args, name) for name in ("blocks", "requests") if getattr(args, name)}
     return attrs.evolve(
         request,
-        sweep=tuple(parse_link(text) for text in args.link),
+        sweep=tuple(_link(text, common) for text in args.link),
         weights=args.weights,
         batch=args.batch,
         threads=args.threads,
@@ -88,10 +87,18 @@ def request_of(args: argparse.Namespace, common: Common) -> Request:
     )
 
 
+def _link(text: str, common: Common) -> Link:
+    link, tiers = parse_link(text), common.plugins.all(Tier)
+    for name in link.between:
+        if name not in tiers:
+            raise UnknownName.among("tier", name, tiers)
+    return link
+
+
 def _of_suite(args: argparse.Namespace, common: Common) -> Request:
     from edgebench.plan import Request
 
-    if given := [f"--{name}" for name in _PRODUCT if getattr(args, name)]:
+    if given := [f"--{name}" for name in PRODUCT if getattr(args, name)]:
         raise EdgebenchError(f"the suite {args.suite!r} says what to run; leave out {given[0]}")
     if args.suite not in common.registry.suites:
         raise UnknownName.among("suite", args.suite, common.registry.suites)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench.cli.common import Common
+from edgebench.cli.numbers import seconds
+from edgebench.components import Reporter
 from edgebench.errors import EdgebenchError
 
 if TYPE_CHECKING:
+    from edgebench.case import Case
     from edgebench.database import Database
     from edgebench.plan import Plan
-    from edgebench.results import RunResults
+    from edgebench.prepare.recipe import Recipes
+    from edgebench.results import Run
 
 __all__ = ["configure", "run"]
 
@@ -34,7 +37,7 @@ def configure(commands: Any) -> argparse.ArgumentParser:
     more = parser.add_argument_group("this run")
     more.add_argument("--resume", action="store_true",
                       help="go on with the last run of the same plan that did not end")  # fmt: skip
-    more.add_argument("--time-limit", type=float, default=300.0, metavar="S",
+    more.add_argument("--time-limit", type=seconds, default=300.0, metavar="S",
                       help="end a block that takes longer, in seconds (300)")  # fmt: skip
     more.add_argument("--tag", default="", metavar="TEXT", help="kept with the run")
     more.add_argument("--case", metavar="ID", help="measure one case of the last run again")
@@ -45,20 +48,24 @@ def configure(commands: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace, common: Common) -> int:
     """Run, print the report, and return 1 if a case failed."""
+    from edgebench.cli.logs import log_text
     from edgebench.cli.progress import Interrupts
+    from edgebench.cli.report import print_results
     from edgebench.database import Database
 
     if args.debug and not args.case:
         raise EdgebenchError("--debug shows one case; say which with --case ID")
-    if args.time_limit <= 0:
-        raise EdgebenchError(f"--time-limit must be more than 0 s, not {args.time_limit:g}")
+    reporter = "json" if common.json else "terminal"
+    common.plugins.get(Reporter, reporter)  # that it is missing is to be known before measuring
     plan = _plan_of_case(args) if args.case else _plan(args, common)
     with Interrupts(common) as interrupts:
         with Database.open(args.db, write=True) as database:
             name = _conducted(plan, database, interrupts, args, common)
             results = database.run(name)
             logs = database.logs(name, results.results[0].case.id) if args.debug else {}
-        _show(results, logs, common)
+        print_results(results, reporter, None, common)
+        for (number, role), text in logs.items():
+            common.note(log_text(number, role, text))
         if interrupts.asked:
             common.note(f"edgebench: interrupted; go on with --resume (run {name} in {args.db})")
             return INTERRUPTED
@@ -77,17 +84,28 @@ def _plan(args: argparse.Namespace, common: Common) -> Plan:
 
 
 def _plan_of_case(args: argparse.Namespace) -> Plan:
-    """Return a plan of one case of the last run, as it was."""
+    """Return a plan of one case of the last run that holds it, as it was."""
+    from edgebench.cli.request import PRODUCT
     from edgebench.database import Database
     from edgebench.plan import Plan, Request
 
-    if args.suite or args.model or args.resume:
-        raise EdgebenchError("--case measures a case of the last run; leave out what else to run")
+    given = ("suite", *PRODUCT, "link", "weights", "threads", "seed", "resume")
+    if args.batch != 1 or any(getattr(args, name) for name in given):
+        raise EdgebenchError("--case measures a case as it was; leave out what else to run")
     with Database.open(args.db) as database:
-        case = database.run().find(args.case).case
+        case = _case(database, args.case)
     blocks = 1 if args.debug else args.blocks or 1
-    request = Request(products=(), blocks=blocks, requests=args.requests or 20, seed=args.seed)
+    request = Request(products=(), blocks=blocks, requests=args.requests or 20, seed=case.seed)
     return Plan(request=request, cases=(case,), skipped=(), references={})
+
+
+def _case(database: Database, wanted: str) -> Case:
+    """Find a case in the latest run that holds it: one that was measured alone is not the last."""
+    for run in reversed(database.runs()):
+        results = database.run(run.id)
+        if any(result.case.id.startswith(wanted) for result in results.results):
+            return results.find(wanted).case
+    return database.run().find(wanted).case
 
 
 def _conducted(
@@ -99,16 +117,23 @@ def _conducted(
     from edgebench.cli.progress import Progress
     from edgebench.prepare.control import Preparer
     from edgebench.prepare.recipe import Recipes
-    from edgebench.run import Conductor, Settings
+    from edgebench.run import Conductor, Settings, stamp
 
     blocks = plan.request.blocks
-    name = database.unfinished(plan.digest) if args.resume else None
+    recipes = Recipes(common.plugins, common.registry, common.store)
+    rests_on = stamp(plan, recipes)
+    name = database.unfinished(rests_on) if args.resume else None
+    if args.resume and name is None:
+        common.note(
+            f"edgebench: {args.db} holds no unfinished run of this, here and with these versions; "
+            "a new one begins"
+        )
     with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch, Progress(plan, common) as bar:
         if name is None:
-            name = database.begin_run(_record(plan, args, common, Path(scratch)))
+            record = _record(plan, rests_on, recipes, args, common)
+            name = database.begin_run(attrs.evolve(record, overheads_s=_overheads(Path(scratch))))
         skipped = [(one.case, one.reason) for one in plan.skipped]
         database.add_cases(name, plan.cases, blocks=blocks, skipped=skipped)
-        recipes = Recipes(common.plugins, common.registry, common.store)
         Conductor(
             plan=plan,
             preparer=Preparer(recipes=recipes, progress=bar.preparing),
@@ -122,31 +147,29 @@ def _conducted(
     return name
 
 
-def _record(plan: Plan, args: argparse.Namespace, common: Common, scratch: Path) -> Any:
-    """Return what the database keeps of a run that begins: the machine, and the harness's cost."""
+def _overheads(scratch: Path) -> dict[str, float | None]:
+    """Return what the harness costs on this machine, in seconds."""
+    from edgebench.measure.overheads import harness_overheads
+
+    return dict(harness_overheads(scratch))
+
+
+def _record(
+    plan: Plan, rests_on: str, recipes: Recipes, args: argparse.Namespace, common: Common
+) -> Run:
+    """Return what the database keeps of a run that begins, and of the machine."""
     from datetime import UTC, datetime
 
-    from edgebench.environment import describe
-    from edgebench.measure.overheads import harness_overheads
     from edgebench.results import Run
+    from edgebench.run import environment
 
-    needed = {name for row in common.registry.plugins.values() for name in row.requires}
     return Run(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         suite=plan.request.suite,
         seed=plan.request.seed,
         tag=args.tag,
-        arguments=tuple(sys.argv[1:]),
+        arguments=common.words,
         registry_digest=common.registry.digest,
-        plan_digest=plan.digest,
-        environment=attrs.asdict(describe(sorted(needed))),
-        overheads_s=harness_overheads(scratch),
+        plan_digest=rests_on,
+        environment=environment(recipes),
     )
-
-
-def _show(results: RunResults, logs: Any, common: Common) -> None:
-    from edgebench.cli.report import print_results
-
-    print_results(results, "json" if common.json else "terminal", None, common)
-    for (block, role), text in sorted(logs.items(), key=str):
-        common.note(f"--- block {block}, {role}\n{text.rstrip() or '(nothing)'}")

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from edgebench.cli.common import Common
+from edgebench.cli.numbers import days
 
 __all__ = ["configure", "run"]
 
@@ -17,8 +18,9 @@ def configure(commands: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         "store", help="show or clean the artifact store"
     )
-    parser.add_argument("action", choices=["size", "gc", "path"], metavar="size|gc|path")
-    parser.add_argument("--older-than", type=float, default=30.0, metavar="DAYS",
+    parser.add_argument("action", choices=["size", "gc", "path"], metavar="size|gc|path",
+                        help="how much it holds; remove what is old; where it is")  # fmt: skip
+    parser.add_argument("--older-than", type=days, default=30.0, metavar="DAYS",
                         help="gc: remove what was not used for so many days (30)")  # fmt: skip
     return parser
 

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["catalogue_tables", "facts_table", "rate", "size", "table"]
+__all__ = ["catalogue_tables", "facts_table", "origin", "rate", "size", "table"]
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
@@ -46,7 +46,13 @@ _EXTRA = {"models": ("variants",), "links": ("rate", "delay"), "variants": ("par
 def _cells(kind: str, row: Mapping[str, Any]) -> list[Any]:
     summary = row["summary"] if row["installed"] else row["why_not"] or row["summary"]
     style = "" if row["installed"] else "yellow"
-    return [row["name"], *_extra(kind, row), Text(str(summary), style=style), row["plugin"]]
+    source = origin(row) if kind == "plugins" else row["plugin"]
+    return [row["name"], *_extra(kind, row), Text(str(summary), style=style), source]
+
+
+def origin(plugin: Mapping[str, Any]) -> str:
+    """Write where a plugin comes from: its distribution, or its file."""
+    return f"{plugin['distribution']} {plugin['version']}".strip() or str(plugin["origin"])
 
 
 def _extra(kind: str, row: Mapping[str, Any]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,10 +29,28 @@ NEEDS = frozenset(
 )
 
 
-def _known_needs(_: object, field: attrs.Attribute[Any], value: frozenset[str]) -> None:
+Needs = frozenset[str] | Callable[[Any], Iterable[str]]
+
+
+def _needs(value: Iterable[str] | Callable[[Any], Iterable[str]]) -> Needs:
+    return value if callable(value) else text_set(value)
+
+
+def _known_needs(_: object, field: attrs.Attribute[Any], value: Needs) -> None:
+    if not callable(value):
+        check_needs(field.name, value)
+
+
+def check_needs(what: str, value: frozenset[str]) -> frozenset[str]:
+    """Return needs, all of which are known.
+
+    Raises:
+        ValueError: One is not.
+    """
     if strange := sorted(value - NEEDS):
         known = ", ".join(sorted(NEEDS))
-        raise ValueError(f"{field.name} may be any of {known}, not {strange[0]!r}")
+        raise ValueError(f"{what} may be any of {known}, not {strange[0]!r}")
+    return value
 
 
 class Split(Protocol):
@@ -87,13 +105,25 @@ class Context(Protocol):
         ...
 
     def fit(
-        self, stage: Stage, *, budget: Budget | None = None, teacher: Stage | None = None
+        self,
+        stage: Stage,
+        *,
+        budget: Budget | None = None,
+        loss: Callable[..., Any] | None = None,
+        teacher: Stage | None = None,
     ) -> Stage:
-        """Train a stage with the trainer of its format and its model's loss; needs `training`."""
+        """Train a stage with the trainer of its format; needs `training`.
+
+        The loss is the model's where none is given. With a *teacher*, which sees the same inputs,
+        a loss is given a third argument: the teacher's outputs by name.
+        """
         ...
 
     def run(self, pipeline: Pipeline, inputs: Tensors) -> Tensors:
-        """Run a pipeline here, on any backend that reads its formats, and return its outputs."""
+        """Run a pipeline here, on any backend that reads its formats, and return its outputs.
+
+        A sample that leaves at an exit has the answer of that exit.
+        """
         ...
 
     def score(self, pipeline: Pipeline, split: str) -> Mapping[str, float]:
@@ -129,10 +159,11 @@ class Operator(Component):
     """Return the changed pipeline; the one given stays as it was."""
     options: type = attrs.field(default=NoOptions, validator=options_class)
     """An attrs class whose fields are the options, each with a default."""
-    needs: frozenset[str] = attrs.field(
-        default=frozenset(), converter=text_set, validator=_known_needs
+    needs: frozenset[str] | Callable[[Any], Iterable[str]] = attrs.field(
+        default=frozenset(), converter=_needs, validator=_known_needs
     )
-    """Which of calibration, training, validation, placement, links, profile, target it uses."""
+    """Which of calibration, training, validation, placement, links, profile, target it uses; or
+    from its options to these, where they decide. `needed` tells for given options."""
     reads: tuple[str, ...] = attrs.field(default=(), converter=texts)
     """The formats it can change, the preferred first; empty for any. Stages in other formats are
     converted before."""
@@ -150,6 +181,12 @@ class Operator(Component):
     replay: Callable[[Any, Mapping[str, Any]], Any] | None = None
     """Make one of its recorded edits again: from a live object and the edit's arguments to the
     changed live object."""
+
+    def needed(self, options: Any) -> frozenset[str]:
+        """Return what it needs under given options."""
+        if callable(self.needs):
+            return check_needs(f"the needs of {self.name}", text_set(self.needs(options)))
+        return self.needs
 
 
 @attrs.frozen(kw_only=True)

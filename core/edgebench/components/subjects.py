@@ -92,13 +92,18 @@ class Budget:
     """Epochs without a better validation loss after which training stops."""
 
 
-def _answer_as_json(outputs: Any) -> bytes:
-    """Encode scores of shape (classes,) as the winning class and its score."""
+def _plainly_encoded(prediction: Any) -> bytes:
+    """Encode scores of shape (classes,) as the winning class and its score, others as `.npy`."""
+    import io
     import json
 
     import numpy as np
 
-    scores = np.asarray(outputs, dtype=float).ravel()
+    scores = np.asarray(prediction)
+    if scores.ndim != 1 or scores.size < 2:
+        buffer = io.BytesIO()
+        np.save(buffer, scores, allow_pickle=False)
+        return buffer.getvalue()
     best = int(scores.argmax())
     return json.dumps({"class": best, "score": round(float(scores[best]), 6)}).encode()
 
@@ -156,7 +161,7 @@ class Model(Component):
     )
     """From the outputs for one sample (batch axis kept, of size 1) to its prediction, in the form
     that the dataset's metrics take; timed as `postprocess`."""
-    encode: Callable[[Any], bytes] = attrs.field(default=_answer_as_json, validator=is_callable)
+    encode: Callable[[Any], bytes] = attrs.field(default=_plainly_encoded, validator=is_callable)
     """From a prediction to the wire form of the answer; timed with `postprocess`."""
     loss: Callable[[Any, Any], Any] | None = None
     """For training: from the outputs by name and the answers, both the trainer's own kind of

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from edgebench.measure.opening import Loaded
     from edgebench.measure.piece import Batch, Piece
 
-__all__ = ["Host", "Seen", "main", "run"]
+__all__ = ["HostProcess", "Seen", "main", "run"]
 
 LOOPBACK = "tcp://127.0.0.1"
 QUEUE = CODES["queue"]
@@ -59,7 +59,7 @@ class Pending:
 
 
 @attrs.frozen(kw_only=True)
-class Host:
+class HostProcess:
     """The connections of one host, and the piece that it runs."""
 
     name: str
@@ -234,7 +234,7 @@ def run(order: HostOrder, opening: Callable[[Work], AbstractContextManager[Loade
     with control.telling(f"{order.name}: "), ExitStack() as stack:
         loaded = stack.enter_context(opening(order.work)) if order.work else None
         piece = loaded.piece if loaded else None
-        host = Host(name=order.tier, control=control, above=above, below=below, piece=piece)
+        host = HostProcess(name=order.tier, control=control, above=above, below=below, piece=piece)
         # What was made while loading lives on; looking through it again would disturb requests.
         gc.freeze()
         control.say("ready", {})

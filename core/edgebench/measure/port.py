@@ -73,12 +73,12 @@ class Port:
     def _delivered(self, message: Message, ready: int, peer: bytes) -> int:
         """Hold a message until it is due, and return when it was there to be read."""
         if self.pace is None:
-            return message.sent if message.sent <= ready else now()
+            return message.sent if message.sent < ready else now()
         if message.sent > now():
             # Held until then, it would stop everything behind it.
             raise Refused(WireError("a message that was sent in the future"), peer)
         due = self.pace.due(message.sent, message.size)
-        return due if due <= ready else wait_until(due)
+        return due if due < ready else wait_until(due)
 
     def send(self, message: Message, peer: bytes = b"", since: int | None = None) -> int:
         """Send a message, and return when, in nanoseconds.

@@ -104,15 +104,16 @@ class Reasons:
         )
 
     def _needs(self, case: Case) -> str | None:
-        for operator, _ in self._operations(case):
-            data = [need for need in _DATA_NEEDS if need in operator.needs]
+        for operator, options in self._operations(case):
+            needs = operator.needed(options)
+            data = [need for need in _DATA_NEEDS if need in needs]
             if data and not case.dataset:
                 return f"{operator.name} needs {data[0]} inputs, and {case.model} has no dataset"
-            if "profile" in operator.needs:
+            if "profile" in needs:
                 return (
                     f"{operator.name} needs a profile of its stages, and this version measures none"
                 )
-            if "training" in operator.needs and self.plugins.get(Model, case.model).loss is None:
+            if "training" in needs and self.plugins.get(Model, case.model).loss is None:
                 return f"{operator.name} trains, and {case.model} gives no loss to be trained with"
         return None
 
@@ -120,13 +121,13 @@ class Reasons:
         """Follow the formats along the chain as far as they are declared."""
         converters = list(self.plugins.all(Converter).values())
         form = self.plugins.get(Model, case.model).format
-        for operator, _ in self._operations(case):
+        for operator, options in self._operations(case):
             if form and operator.reads:
                 way = find_way(converters, form, operator.reads)
                 if way is None:
                     return no_way(form, operator.reads, operator.name)
                 form = way[-1].target if way else form
-            if "training" in operator.needs and form and not self._trainable(form):
+            if "training" in operator.needed(options) and form and not self._trainable(form):
                 return f"{operator.name} trains, and nothing here trains stages of format {form}"
             form = operator.writes or form
         for choice in case.backends:

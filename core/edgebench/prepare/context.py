@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench.artifacts import read_pipeline
 from edgebench.components import Budget, Dataset, Link, Model, Placement, Quantization, Split
 from edgebench.errors import ChainError
 from edgebench.pipeline import Pipeline, Stage, Tensors
 from edgebench.prepare.data import Preprocessed, stacked
-from edgebench.prepare.recipe import Operate, companion_case
+from edgebench.prepare.steps import Operate
 
 if TYPE_CHECKING:
-    from edgebench.case import Case
     from edgebench.prepare.make import Maker
     from edgebench.prepare.run import Runner
 
-__all__ = ["OperatorContext"]
+__all__ = ["Lesson", "OperatorContext"]
 
 BATCH = 64
+
+
+@attrs.frozen(kw_only=True)
+class Lesson:
+    """What a trainer is told beside the stage and its data."""
+
+    budget: Budget
+    seed: int
+    loss: Callable[..., Any] | None
+    """From outputs and answers, and a teacher's outputs, to a scalar; None where there is none."""
+    teacher: Stage | None = None
 
 
 @attrs.frozen(eq=False)
@@ -30,21 +41,20 @@ class OperatorContext:
     """The `Context` of one application of one operator."""
 
     maker: Maker
-    case: Case
     step: Operate
     runner: Runner
 
     @classmethod
     @contextmanager
-    def open(cls, maker: Maker, case: Case, step: Operate) -> Iterator[OperatorContext]:
+    def open(cls, maker: Maker, step: Operate) -> Iterator[OperatorContext]:
         """Give a context; what it opened is closed when the operator is done."""
         with maker.runner() as runner:
-            yield cls(maker, case, step, runner)
+            yield cls(maker, step, runner)
 
     @property
     def options(self) -> Any:
         """The operator's options."""
-        return self.step.options
+        return self.step.operation.options
 
     @property
     def seed(self) -> int:
@@ -55,19 +65,19 @@ class OperatorContext:
     def placement(self) -> Placement:
         """The placement of the case."""
         self._declared("placement")
-        return self.case.placement
+        return self.step.case.placement
 
     @property
     def links(self) -> tuple[Link, ...]:
         """The links between the tiers of the placement, in order."""
         self._declared("links")
-        return self.case.links
+        return self.step.case.links
 
     @property
     def target(self) -> Quantization:
         """What the backend that will run the pipeline prefers."""
         self._declared("target")
-        return self.maker.recipes.target(self.case)
+        return self.maker.recipes.keys.target(self.step.case)
 
     def inputs(self, split: str) -> Split:
         """Return a split as the model's tensors."""
@@ -78,24 +88,27 @@ class OperatorContext:
         return self.maker.live(stage)
 
     def fit(
-        self, stage: Stage, *, budget: Budget | None = None, teacher: Stage | None = None
+        self,
+        stage: Stage,
+        *,
+        budget: Budget | None = None,
+        loss: Callable[..., Any] | None = None,
+        teacher: Stage | None = None,
     ) -> Stage:
-        """Train a stage with the trainer of its format and its model's loss."""
+        """Train a stage with the trainer of its format."""
         self._declared("training")
-        model = self.maker.recipes.plugins.get(Model, stage.model or self.case.model)
-        return self.maker.fit(
-            self.case,
-            stage,
-            model,
-            budget=budget,
-            teacher=self.live(teacher) if teacher else None,
+        model = self.maker.recipes.plugins.get(Model, stage.model or self.step.case.model)
+        lesson = Lesson(
+            budget=budget or model.budget,
             seed=self.seed % 2**31,
+            loss=loss or model.loss,
+            teacher=self.live(teacher) if teacher else None,
         )
+        return self.maker.fit(self.step.case, stage, lesson)
 
     def run(self, pipeline: Pipeline, inputs: Tensors) -> Tensors:
-        """Run a pipeline here and return its outputs; exits are left aside."""
-        tensors = self.runner.pipeline(pipeline, inputs)
-        return {name: tensors[name] for name in pipeline.outputs}
+        """Run a pipeline here and return its outputs, those of exits where samples leave."""
+        return self.runner.outputs(pipeline, inputs)
 
     def score(self, pipeline: Pipeline, split: str) -> Mapping[str, float]:
         """Return the figures of merit of a pipeline on a split."""
@@ -103,28 +116,25 @@ class OperatorContext:
 
         samples = iter(self._split(split))
         plugins = self.maker.recipes.plugins
-        model = plugins.get(Model, self.case.model)
-        metrics = plugins.get(Dataset, self.case.dataset).metrics()
+        model = plugins.get(Model, self.step.case.model)
+        metrics = plugins.get(Dataset, self.step.case.dataset).metrics()
         totals: dict[str, Any] = {metric.name: 0.0 for metric in metrics}
         while batch := list(islice(samples, BATCH)):
             outputs = self.run(pipeline, stacked([tensors for tensors, _ in batch]))
             for row, (_, answer) in enumerate(batch):
                 one = {name: values[row : row + 1] for name, values in outputs.items()}
-                prediction = model.postprocess(one, self.case.variant)
+                prediction = model.postprocess(one, self.step.case.variant)
                 for metric in metrics:
                     totals[metric.name] += np.asarray(metric.count(prediction, answer), dtype=float)
         return {metric.name: float(metric.value(totals[metric.name])) for metric in metrics}
 
     def prepared(self, model: str, chain: str) -> Pipeline:
         """Return a second prepared pipeline that the operator's `companions` announced."""
-        announced = self.step.operator.companions(self.options, self.case.model, self.case.variant)
-        if (model, chain) not in [tuple(pair) for pair in announced]:
+        if (model, chain) not in self.step.companions:
             raise ChainError(
-                f"{self.step.operator.name} asks for {model} {chain!r}, "
-                "which its companions do not announce"
+                f"{self._name} asks for {model} {chain!r}, which its companions do not announce"
             )
-        other = companion_case(self.maker.recipes.plugins, self.case, model, chain)
-        return self.maker.companion(other)
+        return read_pipeline(self.step.companions[model, chain])
 
     def progress(self, done: int, total: int, what: str = "") -> None:
         """Say how far long work has come."""
@@ -132,14 +142,14 @@ class OperatorContext:
 
     def _split(self, split: str) -> Preprocessed:
         if split == "test":
-            raise ChainError(
-                f"{self.step.operator.name} asks for the test split, which no operator may see"
-            )
+            raise ChainError(f"{self._name} asks for the test split, which no operator may see")
         self._declared(split)
-        return self.maker.split(self.case, split)
+        return self.maker.split(self.step.case, split)
 
     def _declared(self, need: str) -> None:
-        if need not in self.step.operator.needs:
-            raise ChainError(
-                f"{self.step.operator.name} uses {need!r} and does not declare that it needs it"
-            )
+        if need not in self.step.operation.operator.needed(self.options):
+            raise ChainError(f"{self._name} uses {need!r} and does not declare that it needs it")
+
+    @property
+    def _name(self) -> str:
+        return self.step.operation.operator.name

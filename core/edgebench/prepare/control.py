@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ import attrs
 
 from edgebench.case import Case
 from edgebench.errors import CaseFailed, CaseSkipped
-from edgebench.prepare.make import Progress, walk
-from edgebench.prepare.recipe import Recipes
+from edgebench.prepare.make import Progress
+from edgebench.prepare.recipe import Recipes, follow
 
 __all__ = ["Prepared", "Preparer"]
 
@@ -55,7 +56,7 @@ class Preparer:
             CaseSkipped: The case turned out not to be possible.
             CaseFailed: Preparing failed; the error's `log` holds what was printed meanwhile.
         """
-        found = walk(self.recipes, case, lambda step, _: self.recipes.store.find(step.key))
+        found = follow(self.recipes.steps(case), lambda step: self.recipes.store.find(step.key))
         return Prepared(path=found) if found else self._work("pipeline", case)
 
     def inputs(self, case: Case) -> Path:
@@ -69,15 +70,13 @@ class Preparer:
             source = self.recipes.plugins.source.to_json()
             store = str(self.recipes.store.root)
             words = {"source": source, "store": store, "what": what, "case": case.to_json()}
-            order.write_text(json.dumps(words))
-            try:
-                outcome = self._watch(order, log)
-            finally:
-                printed = log.read_bytes()[-_LOG_TAIL:].decode(errors="replace")
+            order.write_text(json.dumps({**words, "parent": os.getpid()}))
+            outcome = self._watch(order, log)
+            printed = log.read_bytes()[-_LOG_TAIL:].decode(errors="replace")
         if "path" in outcome:
             return Prepared(path=Path(outcome["path"]), log=printed)
         if "skipped" in outcome:
-            raise CaseSkipped(outcome["skipped"])
+            raise CaseSkipped(outcome["skipped"], log=printed)
         raise CaseFailed(outcome["failed"], log=printed)
 
     def _watch(self, order: Path, log: Path) -> dict[str, Any]:
@@ -95,35 +94,46 @@ class Preparer:
             )
         os.close(writing)
         try:
-            for event in _events(reading, time.monotonic() + self.limit_s):
-                if "progress" not in event:
-                    return event
-                self.progress(*event["progress"])
-            return {"failed": f"the preparing process {_how_ended(worker.wait())}"}
+            with open(reading, "rb", buffering=0) as pipe:  # noqa: PTH123 (a descriptor)
+                return self._hear(worker, pipe)
         except TimeoutError:
             return {"failed": f"preparing took longer than {self.limit_s:g} s and was ended"}
         finally:
-            os.close(reading)
             _end(worker)
 
+    def _hear(self, worker: subprocess.Popen[bytes], pipe: RawIOBase) -> dict[str, Any]:
+        """Pass a worker's progress on until it says how it went, and return that."""
+        for line in _lines(worker, pipe, time.monotonic() + self.limit_s):
+            event: dict[str, Any] = json.loads(line)
+            if "progress" not in event:
+                return event
+            self.progress(*event["progress"])
+        return {"failed": f"the preparing process {_how_ended(worker.wait())}"}
 
-def _events(pipe: int, deadline: float) -> Iterator[dict[str, Any]]:
-    """Yield the events that come through a pipe until it closes, waiting without polling.
+
+def _lines(worker: subprocess.Popen[bytes], pipe: RawIOBase, deadline: float) -> Iterator[bytes]:
+    """Yield the lines that come through a pipe until its worker has ended, without polling.
+
+    What the worker started may hold the pipe open when it is gone, so its end is waited for too.
 
     Raises:
         TimeoutError: The deadline, on the monotonic clock, has passed.
     """
     rest = b""
-    with selectors.DefaultSelector() as selector:
+    ended = os.pidfd_open(worker.pid)
+    with selectors.DefaultSelector() as selector, open(ended, "rb"):  # noqa: PTH123 (to close it)
         selector.register(pipe, selectors.EVENT_READ)
+        selector.register(ended, selectors.EVENT_READ)
         while True:
-            if not selector.select(max(0.0, deadline - time.monotonic())):
+            ready = selector.select(max(0.0, deadline - time.monotonic()))
+            if not ready:
                 raise TimeoutError
-            chunk = os.read(pipe, 65536)
+            said = any(key.fileobj is pipe for key, _ in ready)
+            chunk = pipe.read(65536) if said else b""
             if not chunk:
                 return
             *lines, rest = (rest + chunk).split(b"\n")
-            yield from (json.loads(line) for line in lines)
+            yield from lines
 
 
 def _how_ended(status: int) -> str:

@@ -18,10 +18,12 @@ from edgebench.components import Converter, Dataset, Format, Model, Trainer, Wei
 from edgebench.components import Operator as OperatorRecord
 from edgebench.errors import CaseFailed, CaseSkipped, ChainError
 from edgebench.pipeline import Pipeline, Stage
-from edgebench.prepare.context import OperatorContext
+from edgebench.prepare.context import Lesson, OperatorContext
 from edgebench.prepare.data import Preprocessed, drawn, first_batch, packed
-from edgebench.prepare.recipe import SPLIT_SEED, Base, Convert, Operate, Recipes, Step
+from edgebench.prepare.keys import SPLIT_SEED
+from edgebench.prepare.recipe import Recipes, follow
 from edgebench.prepare.run import Runner
+from edgebench.prepare.steps import Base, Convert, Operate, Step
 from edgebench.splits import keep, read
 
 __all__ = ["Maker", "Progress"]
@@ -49,13 +51,13 @@ class Maker:
 
     def prepare(self, case: Case) -> Path:
         """Return the directory of a case's pipeline, ready for its backends."""
-        return self._through(case, for_backends=True)
+        return follow(self.recipes.steps(case), self._obtain)
 
     def dataset(self, name: str) -> Path:
         """Return the directory of a dataset's kept splits."""
         dataset = self.recipes.plugins.get(Dataset, name)
         return self.store.make(
-            self.recipes.dataset_key(name),
+            self.recipes.keys.dataset(name),
             f"splits of {name}",
             lambda directory: keep(dataset, SPLIT_SEED, directory, self.progress),
         )
@@ -67,7 +69,8 @@ class Maker:
         """
         if case.dataset:
             return self.dataset(case.dataset)
-        pipeline = read_pipeline(self._through(attrs.evolve(case, chain=""), for_backends=False))
+        steps = self.recipes.steps(attrs.evolve(case, chain=""), for_backends=False)
+        pipeline = read_pipeline(follow(steps, self._obtain))
 
         def samples(split: str, seed: int) -> Iterator[tuple[bytes, int]]:
             if split == "test":
@@ -85,10 +88,6 @@ class Maker:
         """Return a split of a case's dataset as its model's tensors."""
         model = self.recipes.plugins.get(Model, case.model)
         return Preprocessed(read(self.dataset(case.dataset), name), model, case.variant)
-
-    def companion(self, case: Case) -> Pipeline:
-        """Return the pipeline of a second model, converted for no backend."""
-        return read_pipeline(self._through(case, for_backends=False))
 
     def live(self, stage: Stage) -> Stage:
         """Return a stage with its live object loaded."""
@@ -126,37 +125,23 @@ class Maker:
             live = operator.replay(live, edit.values)
         return live
 
-    def _through(self, case: Case, *, for_backends: bool) -> Path:
-        def obtain(step: Step, before: Path | None) -> Path:
-            return self._obtain(case, step, before)
-
-        path = walk(self.recipes, case, obtain, for_backends=for_backends)
-        if path is None:
-            raise AssertionError("a step that is made always lies somewhere")
-        return path
-
-    def _obtain(self, case: Case, step: Step, before: Path | None) -> Path:
+    def _obtain(self, step: Step) -> Path:
         def fill(directory: Path) -> None:
             self.progress(0, 1, step.what)
-            self.save(self._done(case, step, before), directory)
+            self.save(self._done(step), directory)
 
         return self.store.make(step.key, step.what, fill)
 
-    def _done(self, case: Case, step: Step, before: Path | None) -> Pipeline:
-        if isinstance(step, Base) or before is None:
-            return self._base(case)
-        pipeline = read_pipeline(before)
+    def _done(self, step: Step) -> Pipeline:
+        if isinstance(step, Base):
+            return self._base(step.case)
         if isinstance(step, Operate):
-            return self._operate(case, step, pipeline)
-        return self._convert(case, step, pipeline)
+            return self._operate(step)
+        return self._convert(step)
 
     def _base(self, case: Case) -> Pipeline:
         model = self.recipes.plugins.get(Model, case.model)
-        path = case.weights.path
-        if model.from_file is not None and path is not None:
-            pipeline = model.from_file(path)
-        else:
-            pipeline = model.build(case.variant, case.weights)
+        pipeline = self._built(case, model)
         stages = [
             attrs.evolve(
                 stage, model=stage.model or case.model, variant=stage.variant or case.variant
@@ -164,23 +149,35 @@ class Maker:
             for stage in pipeline.stages
         ]
         if case.weights.kind == "trained":
-            stages = [self.fit(case, stage, model) for stage in stages]
+            lesson = Lesson(budget=model.budget, seed=case.weights.seed, loss=model.loss)
+            stages = [self.fit(case, stage, lesson) for stage in stages]
         return pipeline.replaced(stages)
 
-    def fit(self, case: Case, stage: Stage, model: Model, **more: Any) -> Stage:
-        """Train a stage with the trainer of its format and its model's loss."""
-        trainer = self.trainer(stage.format)
-        if model.loss is None:
-            raise ChainError(f"{model.name} gives no loss to be trained with")
-        return trainer.fit(
+    def _built(self, case: Case, model: Model) -> Pipeline:
+        weights = case.weights
+        if weights.kind != "file":
+            return model.build(case.variant, weights)
+        if model.from_file is None or weights.path is None:
+            raise CaseSkipped(f"{case.model} takes no weights from a file")
+        return model.from_file(weights.path)
+
+    def fit(self, case: Case, stage: Stage, lesson: Lesson) -> Stage:
+        """Train a stage with the trainer of its format.
+
+        Raises:
+            ChainError: Nothing trains stages of its format, or there is no loss.
+        """
+        if lesson.loss is None:
+            raise ChainError(f"{stage.model or case.model} gives no loss to be trained with")
+        return self.trainer(stage.format).fit(
             self.live(stage),
-            model.loss,
+            lesson.loss,
             self.split(case, "training"),
             self.split(case, "validation"),
-            more.get("budget") or model.budget,
-            more.get("seed", case.weights.seed),
+            lesson.budget,
+            lesson.seed,
             self.progress,
-            teacher=more.get("teacher"),
+            teacher=lesson.teacher,
         )
 
     def trainer(self, form: str) -> Trainer:
@@ -194,30 +191,29 @@ class Maker:
                 return trainer
         raise ChainError(f"nothing here trains stages of format {form}")
 
-    def _operate(self, case: Case, step: Operate, pipeline: Pipeline) -> Pipeline:
-        operator = step.operator
+    def _operate(self, step: Operate) -> Pipeline:
+        pipeline, operator = read_pipeline(step.before), step.operation.operator
         accepted = operator.accepts(pipeline)
         if accepted is not True:
-            raise CaseSkipped(f"{operator.name} cannot be applied to {case.model}: {accepted}")
+            raise CaseSkipped(f"{operator.name} cannot be applied to {step.case.model}: {accepted}")
         if operator.reads:
             pipeline = pipeline.replaced([self.live(stage) for stage in pipeline.stages])
-        with OperatorContext.open(self, case, step) as context:
+        with OperatorContext.open(self, step) as context:
             changed = operator.apply(pipeline, context)
+        announced = operator.cuts(step.operation.options)
         added = len(changed.cuts) - len(pipeline.cuts)
-        if added != operator.cuts(step.options):
-            raise CaseFailed(
-                f"{operator.name} announced {operator.cuts(step.options)} cuts and made {added}"
-            )
+        if added != announced:
+            raise CaseFailed(f"{operator.name} announced {announced} cuts and made {added}")
         return changed
 
-    def _convert(self, case: Case, step: Convert, pipeline: Pipeline) -> Pipeline:
-        stages: list[Stage] = []
+    def _convert(self, step: Convert) -> Pipeline:
+        pipeline, stages = read_pipeline(step.before), []
         with self.runner() as runner:
-            tensors = dict(self._examples(case, pipeline))
-            for number, (stage, way) in enumerate(zip(pipeline.stages, step.ways, strict=True)):
+            tensors = dict(self._examples(step.case, pipeline))
+            for stage, way in zip(pipeline.stages, step.ways, strict=True):
                 given = {spec.name: tensors[spec.name] for spec in stage.inputs}
                 stages.append(self.converted(stage, way, given))
-                if number + 1 < len(pipeline.stages):
+                if len(stages) < len(pipeline.stages):
                     tensors.update(runner.stage(stages[-1], given))
         return pipeline.replaced(stages)
 
@@ -240,31 +236,9 @@ class Maker:
 
     def _examples(self, case: Case, pipeline: Pipeline) -> Any:
         if not case.dataset:
-            return drawn(pipeline.inputs, EXAMPLES, case.seed)
+            return drawn(pipeline.inputs, EXAMPLES, SPLIT_SEED)
         split = self.split(case, "validation")
         return first_batch(split if len(split) else self.split(case, "test"), EXAMPLES)
-
-
-def walk(
-    recipes: Recipes,
-    case: Case,
-    obtain: Callable[[Step, Path | None], Path | None],
-    *,
-    for_backends: bool = True,
-) -> Path | None:
-    """Go through the steps of a case; return where the last one's pipeline lies.
-
-    *obtain* returns where a step's artifact lies, given the one before it; None ends the walk.
-    """
-    step: Step | None = recipes.base(case)
-    path: Path | None = None
-    done, total = 0, len(list(recipes.operations(case)))
-    while step is not None:
-        path = obtain(step, path)
-        if path is None or (done == total and not for_backends):
-            break
-        step, done = recipes.next_step(case, done, step.key, read_pipeline(path))
-    return path
 
 
 def _link(source: Path, target: Path) -> None:

@@ -1,78 +1,38 @@
-"""What must be done to prepare a case, step by step, and the key of each step's artifact.
+"""What must be done to prepare a case, step by step.
 
-The key of a step is the digest of the key before it and of everything that determines what the
-step makes: names, options, seeds, what its operator declared a need for, and the versions of the
-plugins and frameworks that do it. Finding the steps needs no framework: each depends on the formats
-that the one before it left in the store.
+Finding the steps needs no framework: each depends on what the one before it left in the store.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import repeat
+from pathlib import Path
+from typing import Any, TypeVar
 
 import attrs
 
-from edgebench.artifacts import Store, file_digest
+from edgebench.artifacts import Store, content, read_pipeline
 from edgebench.case import BackendChoice, Case, digest
-from edgebench.chain import option_values, parse_chain, structure
-from edgebench.components import (
-    Backend,
-    Component,
-    Converter,
-    Dataset,
-    Format,
-    Model,
-    Operator,
-    Quantization,
-    Trainer,
-)
+from edgebench.chain import parse_chain, structure
+from edgebench.components import Backend, Converter, Model, Operator, Weights
 from edgebench.errors import CaseSkipped, ChainError
-from edgebench.pipeline import Pipeline
 from edgebench.plugins import Plugins
+from edgebench.prepare.keys import Keys
+from edgebench.prepare.steps import Base, Convert, Operate, Operation, Step
 from edgebench.prepare.ways import find_way
 from edgebench.registry import Registry
 
-__all__ = ["Base", "Convert", "Operate", "Recipes", "Step"]
+__all__ = ["Recipes", "follow"]
 
-# Splits are part of what a dataset is; a run's own seed must not move samples between them.
-SPLIT_SEED = 0
+P = TypeVar("P", Path, Path | None)
 
-
-@attrs.frozen(kw_only=True)
-class Base:
-    """Build the model, and train it where its weights are to be trained here."""
-
-    key: str
-    what: str
+Steps = Generator[Step, Path, Path]
+"""Yields steps, is sent where each one's pipeline lies, and returns where the last one's does."""
 
 
-@attrs.frozen(kw_only=True)
-class Operate:
-    """Apply one operator."""
-
-    key: str
-    what: str
-    operator: Operator
-    options: Any
-    seed: int
-
-
-@attrs.frozen(kw_only=True)
-class Convert:
-    """Convert each stage along its way of converters."""
-
-    key: str
-    what: str
-    ways: tuple[tuple[Converter, ...], ...]
-
-
-Step = Base | Operate | Convert
-
-
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Recipes:
     """Finds the steps of cases, from the parts that are installed."""
 
@@ -80,205 +40,153 @@ class Recipes:
     registry: Registry
     store: Store
 
-    def dataset_key(self, name: str) -> str:
-        """Return the key of a dataset's kept splits."""
-        return digest({"dataset": name, "seed": SPLIT_SEED, "by": self.maker(Dataset, name)})
+    @cached_property
+    def keys(self) -> Keys:
+        """Writes the keys of what the steps make."""
+        return Keys(self.plugins, self.registry)
 
     def inputs_key(self, case: Case) -> str:
         """Return the key of what a case's requests send: its dataset, or inputs drawn for it."""
         if case.dataset:
-            return self.dataset_key(case.dataset)
-        return digest({"drawn for": self.base(case).key, "seed": SPLIT_SEED})
+            return self.keys.dataset(case.dataset)
+        return self.keys.drawn(self.keys.base(case))
 
-    def base(self, case: Case) -> Base:
-        """Return the first step of a case: its model, built and perhaps trained."""
-        model = self.plugins.get(Model, case.model)
-        weights = case.weights
-        document = {
-            "step": "base",
-            "model": case.model,
-            "variant": case.variant,
-            "weights": weights.kind,
-            "file": file_digest(weights.path) if weights.path else None,
-            "seed": weights.seed,
-            "by": self.maker(Model, case.model),
-        }
-        if weights.kind == "trained" and model.loss is not None:
-            document["dataset"] = self.dataset_key(case.dataset)
-            document["trainers"] = self._makers(Trainer)
-        document["formats"] = (
-            self._makers(Format) if not model.format else self.maker(Format, model.format)
-        )
-        return Base(key=digest(document), what=f"{case.model}:{case.variant} {weights.label}")
-
-    def operations(self, case: Case) -> Iterator[tuple[Operator, Any, str]]:
-        """Yield each operator of a case's chain, its options, and how the two are written."""
-        for part in parse_chain(case.chain, self.registry.hybrids):
-            operator = self.plugins.get(Operator, part.name)
-            yield operator, structure(operator.options, part.options, part.name), str(part)
-
-    def next_step(
-        self, case: Case, done: int, key: str, pipeline: Pipeline
-    ) -> tuple[Step | None, int]:
-        """Return what comes after the step *key* that left *pipeline*, and the operators then done.
-
-        None when nothing is left to do.
+    def steps(
+        self, case: Case, *, for_backends: bool = True, within: tuple[Case, ...] = ()
+    ) -> Steps:
+        """Go through the steps of a case, and those of the second models that it needs.
 
         Raises:
             CaseSkipped: No converter leads where the next step or a backend needs it to.
+            ChainError: Its operators need each other's second models in a circle.
         """
-        operations = list(self.operations(case))
-        if done < len(operations):
-            operator, options, written = operations[done]
-            ways = self._ways(pipeline, [operator.reads] * len(pipeline.stages), operator.name)
-            if any(ways):
-                return self._convert(key, ways, pipeline), done
-            return self._operate(key, case, operator, options, written), done + 1
-        ways = self._ways(pipeline, self._wanted(case, pipeline), case.backend)
-        return (self._convert(key, ways, pipeline) if any(ways) else None), done
+        if case in within:
+            raise ChainError(f"{case.model} {case.chain} needs itself prepared first")
+        path = yield self._base(case)
+        for operation in self.operations(case):
+            operator = operation.operator
+            path = yield from self._converted(case, path, repeat(operator.reads), operator.name)
+            companions: dict[tuple[str, str], Path] = {}
+            for pair, other in self._companions(case, operation):
+                companions[pair] = yield from self.steps(
+                    other, for_backends=False, within=(*within, case)
+                )
+            path = yield self._operate(case, operation, path, companions)
+        if for_backends:
+            path = yield from self._converted(case, path, self._read(case, path), case.backend)
+        return path
 
-    def target(self, case: Case) -> Quantization:
-        """Return what the backends of a case prefer.
-
-        Raises:
-            ChainError: They prefer different things.
-        """
-        wishes = {self.plugins.get(Backend, choice.name).quantization for choice in case.backends}
-        if len(wishes) > 1:
-            raise ChainError(f"the backends {case.backend} prefer differently quantized graphs")
-        return wishes.pop()
+    def operations(self, case: Case) -> Iterator[Operation]:
+        """Yield the operators of a case's chain."""
+        for part in parse_chain(case.chain, self.registry.hybrids):
+            operator = self.plugins.get(Operator, part.name)
+            options: Any = structure(operator.options, part.options, part.name)
+            yield Operation(operator, options, str(part))
 
     def computing(self, choice: BackendChoice) -> str:
         """Return the precision in which a backend computes what a stage keeps as `f32`."""
         backend = self.plugins.get(Backend, choice.name)
         return backend.precision(structure(backend.options, choice.options, choice.name))
 
-    def _wanted(self, case: Case, pipeline: Pipeline) -> list[tuple[str, ...]]:
-        """Return, for each stage, the formats that its tier's backend reads."""
-        pieces, tiers = len(pipeline.pieces), len(case.placement.tiers)
-        if pieces != tiers:
-            raise CaseSkipped(f"{case.placement} needs {tiers} pieces, {case.chain} gives {pieces}")
-        wanted: list[tuple[str, ...]] = []
-        for piece, choice in zip(pipeline.pieces, case.backends, strict=True):
-            wanted += [self.plugins.get(Backend, choice.name).formats] * len(piece)
-        return wanted
-
-    def _ways(
-        self, pipeline: Pipeline, wanted: list[tuple[str, ...]], whom: str
-    ) -> tuple[tuple[Converter, ...], ...]:
-        converters = self.plugins.all(Converter).values()
-        ways = []
-        for stage, targets in zip(pipeline.stages, wanted, strict=True):
-            way = find_way(converters, stage.format, targets)
-            if way is None:
-                raise CaseSkipped(no_way(stage.format, targets, whom))
-            ways.append(way)
-        return tuple(ways)
-
-    def _convert(
-        self, key: str, ways: tuple[tuple[Converter, ...], ...], pipeline: Pipeline
-    ) -> Convert:
-        names = [[converter.name for converter in way] for way in ways]
-        makers = {name: self.maker(Converter, name) for way in names for name in way}
-        formats = {c.target: self.maker(Format, c.target) for way in ways for c in way}
-        document = {
-            "step": "convert",
-            "after": key,
-            "ways": names,
-            "by": makers,
-            "formats": formats,
-        }
-        targets = sorted({way[-1].target for way in ways if way})
-        what = f"{pipeline.model}:{pipeline.variant} to {', '.join(targets)}"
-        return Convert(key=digest(document), what=what, ways=ways)
+    def _base(self, case: Case) -> Base:
+        what = f"{case.model}:{case.variant} {case.weights.label}"
+        return Base(key=self.keys.base(case), what=what, case=case)
 
     def _operate(
-        self, key: str, case: Case, operator: Operator, options: Any, written: str
+        self,
+        case: Case,
+        operation: Operation,
+        path: Path,
+        companions: Mapping[tuple[str, str], Path],
     ) -> Operate:
-        seed = int(digest([case.seed, operator.name])[:8], 16)
-        document = {
-            "step": "operate",
-            "after": key,
-            "operator": operator.name,
-            "options": option_values(options),
-            "seed": seed,
-            "needs": self._needed(case, operator),
-            "companions": [
-                self._companion(case, model, chain)
-                for model, chain in operator.companions(options, case.model, case.variant)
-            ],
-            "by": self.maker(Operator, operator.name),
-        }
-        what = f"{case.model}:{case.variant} {written}"
+        paths = [path, *companions.values()]
+        seed = int(digest([case.seed, operation.operator.name])[:8], 16)
         return Operate(
-            key=digest(document), what=what, operator=operator, options=options, seed=seed
+            key=self.keys.operate(
+                case, operation, seed, [*map(content, paths)], [*map(read_pipeline, paths)]
+            ),
+            what=f"{case.model}:{case.variant} {operation.written}",
+            case=case,
+            before=path,
+            operation=operation,
+            seed=seed,
+            companions=companions,
         )
 
-    def _needed(self, case: Case, operator: Operator) -> dict[str, Any]:
-        """Return what an operator declared a need for, as it enters the key."""
-        needed: dict[str, Any] = {}
-        if operator.needs & {"calibration", "training", "validation"}:
-            needed["dataset"] = self.dataset_key(case.dataset)
-        if "placement" in operator.needs:
-            needed["placement"] = str(case.placement)
-        if "links" in operator.needs:
-            needed["links"] = [[*link.between, link.rate, link.delay] for link in case.links]
-        if "target" in operator.needs:
-            needed["target"] = attrs.asdict(self.target(case))
-        if "training" in operator.needs:
-            needed["trainers"] = self._makers(Trainer)
-        return needed
+    def _converted(
+        self, case: Case, path: Path, readers: Iterable[tuple[str, ...]], whom: str
+    ) -> Steps:
+        """Convert each stage to a format that its reader takes, if any of them must be."""
+        pipeline = read_pipeline(path)
+        converters = self.plugins.all(Converter).values()
+        ways = []
+        for stage, formats in zip(pipeline.stages, readers, strict=False):
+            way = find_way(converters, stage.format, formats)
+            if way is None:
+                raise CaseSkipped(no_way(stage.format, formats, whom))
+            ways.append(way)
+        if not any(ways):
+            return path
+        targets = sorted({way[-1].target for way in ways if way})
+        made = yield Convert(
+            key=self.keys.convert(case, ways, content(path), pipeline),
+            what=f"{case.model}:{case.variant} to {', '.join(targets)}",
+            case=case,
+            before=path,
+            ways=tuple(ways),
+        )
+        return made
 
-    def _companion(self, case: Case, model: str, chain: str) -> list[Any]:
-        other = companion_case(self.plugins, case, model, chain)
-        operations = [
-            [
-                op.name,
-                option_values(options),
-                self._needed(other, op),
-                self.maker(Operator, op.name),
-            ]
-            for op, options, _ in self.operations(other)
-        ]
-        return [self.base(other).key, operations]
+    def _read(self, case: Case, path: Path) -> Iterator[tuple[str, ...]]:
+        """Return, for each stage, the formats that its tier's backend reads."""
+        pieces, tiers = read_pipeline(path).pieces, len(case.placement.tiers)
+        if len(pieces) != tiers:
+            raise CaseSkipped(
+                f"{case.placement} needs {tiers} pieces, {case.chain} gives {len(pieces)}"
+            )
+        for piece, choice in zip(pieces, case.backends, strict=True):
+            yield from repeat(self.plugins.get(Backend, choice.name).formats, len(piece))
 
-    def _makers(self, kind: type[Component]) -> dict[str, Any]:
-        return {name: self.maker(kind, name) for name in sorted(self.plugins.all(kind))}
+    def _companions(
+        self, case: Case, operation: Operation
+    ) -> Iterator[tuple[tuple[str, str], Case]]:
+        """Yield each second model that an operator announces, and the case that stands for it."""
+        operator = operation.operator
+        for model, chain in operator.companions(operation.options, case.model, case.variant):
+            yield (model, chain), self._second(case, model, chain)
 
-    def maker(self, kind: type[Component], name: str) -> dict[str, Any]:
-        """Return what identifies the code behind a part: its source and its requirements."""
-        owner = self.plugins.owner(kind, name)
-        row = self.registry.plugins.get(owner.plugin)
-        needed = row.requires if row else ()
-        return {
-            "source": owner.digest,
-            "versions": {name: installed_version(name) for name in needed},
-        }
+    def _second(self, case: Case, model: str, chain: str) -> Case:
+        """Return the case of a second model, its weights of the same kind where it has them."""
+        name, _, wanted = model.partition(":")
+        found = self.plugins.get(Model, name)
+        variant = found.variant(wanted)
+        kind = case.weights.kind if case.weights.kind in variant.weights else variant.weights[0]
+        return attrs.evolve(
+            case,
+            model=name,
+            variant=variant.name,
+            weights=Weights(kind=kind, seed=case.weights.seed),
+            dataset=found.dataset_of(variant.name),
+            chain=chain,
+        )
+
+
+def follow(steps: Steps, obtain: Callable[[Step], P]) -> P:
+    """Obtain each step in turn; return where the last one's pipeline lies.
+
+    None ends it: what follows cannot be known before that step is made.
+    """
+    path = obtain(next(steps))
+    while path is not None:
+        try:
+            step = steps.send(path)
+        except StopIteration:
+            break
+        path = obtain(step)
+    return path
 
 
 def no_way(source: str, targets: tuple[str, ...], whom: str) -> str:
     """Say that nothing converts a format to one that somebody reads."""
     wanted = " or ".join(targets)
     return f"no converter from {source} to {wanted}, which {whom} reads"
-
-
-def companion_case(plugins: Plugins, case: Case, model: str, chain: str) -> Case:
-    """Return the case that stands for a second model, prepared as *case* is."""
-    name, _, wanted = model.partition(":")
-    found = plugins.get(Model, name)
-    variant = found.variant(wanted).name
-    return attrs.evolve(
-        case, model=name, variant=variant, dataset=found.dataset_of(variant), chain=chain
-    )
-
-
-@functools.lru_cache(maxsize=256)
-def installed_version(module: str) -> str:
-    """Return the version of the distribution that brings a module; empty if it cannot be told."""
-    try:
-        return version(module)
-    except PackageNotFoundError:
-        from importlib.metadata import packages_distributions
-
-        found = packages_distributions().get(module.partition(".")[0], [])
-        return version(found[0]) if found else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -23,13 +24,28 @@ from edgebench.prepare.recipe import Recipes
 
 __all__ = ["main"]
 
+PR_SET_PDEATHSIG = 1
+
 
 def main(argv: list[str]) -> int:
     """Do what the order says, and return 0 whether it went well or not: the events tell."""
     order = json.loads(Path(argv[0]).read_text())
+    _die_with(order["parent"])
     with os.fdopen(int(argv[1]), "w", buffering=1) as events:
         _say(events, _outcome(order, events))
     return 0
+
+
+def _die_with(parent: int) -> None:
+    """Tie this process's life to the controller's, which may be killed before it can end this one.
+
+    Raises:
+        ProcessLookupError: The controller is gone already.
+    """
+    import ctypes
+
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.kill(parent, 0)
 
 
 def _outcome(order: dict[str, Any], events: TextIO) -> dict[str, Any]:
@@ -51,7 +67,8 @@ def _prepare(order: dict[str, Any], events: TextIO) -> Path:
     recipes = Recipes(plugins, plugins.registry, Store(order["store"]))
 
     def progress(done: int, total: int, what: str) -> None:
-        _say(events, {"progress": [done, total, what]})
+        # Parts count in whatever numbers their frameworks gave them.
+        _say(events, {"progress": [int(done), int(total), str(what)]})
 
     maker = Maker(recipes, progress)
     case = Case.from_json(order["case"])

@@ -1,17 +1,18 @@
 """Conducting a run: model by model, prepare its cases, score them, then measure their blocks.
 
 The blocks of a model's cases are interleaved in rounds, each round in a random order of its own, so
-that what drifts on the machine falls on all cases alike. The order follows from the seed, which is
-recorded; a resumed run takes the same order and leaves out what was measured.
+that what drifts on the machine falls on all cases alike. The order follows from the plan and its
+seed, which are recorded; a resumed run takes the same order and leaves out what was measured.
 """
 
 from __future__ import annotations
 
 import random
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
@@ -19,7 +20,7 @@ from edgebench.artifacts import read_pipeline
 from edgebench.case import Case
 from edgebench.components import Dataset, Fabric, Tier
 from edgebench.database import Database
-from edgebench.errors import CaseSkipped, EdgebenchError
+from edgebench.errors import CaseFailed, CaseSkipped, ChainError, EdgebenchError
 from edgebench.facts import Facts
 from edgebench.measure.block import measure_block
 from edgebench.measure.compiling import compile_on_host
@@ -86,7 +87,8 @@ class Conductor:
         for skipped in self.plan.skipped:
             self._tell_finished(skipped.case)
         for cases in self._by_model():
-            self._measure(dict(self._ready(cases)))
+            unfinished = [case for case in cases if not self._complete(case)]
+            self._measure(cases, dict(self._ready(unfinished)))
 
     def _by_model(self) -> Iterable[list[Case]]:
         groups: dict[tuple[str, str, str], list[Case]] = {}
@@ -94,76 +96,109 @@ class Conductor:
             groups.setdefault((case.model, case.variant, case.weights.label), []).append(case)
         return groups.values()
 
+    def _complete(self, case: Case) -> bool:
+        return self.database.result(self.run, case.id).status == "ok"
+
     # --- preparing and scoring -------------------------------------------------------------------
 
-    def _ready(self, cases: Sequence[Case]) -> Iterator[tuple[Case, Prepared]]:
-        """Prepare and score cases; yield those that can be measured."""
+    def _ready(self, cases: Sequence[Case]) -> Iterator[tuple[str, Deployment]]:
+        """Prepare and score cases; yield the ids of those that can be measured, deployed."""
         for case in cases:
             if self.watcher.stopping():
                 return
             try:
                 self._plugins.case_started(case)
-                prepared = self.preparer.prepare(case)
-                self._keep_facts(case, prepared)
-            except CaseSkipped as error:
-                self._close(case, "skipped", str(error))
+                deployment = self._deployed(case)
+            except (CaseSkipped, ChainError) as error:
+                self._close(case, "skipped", str(error), _log(error))
             except EdgebenchError as error:
-                self._close(case, "failed", str(error), getattr(error, "log", ""))
+                self._close(case, "failed", str(error), _log(error))
+            except Exception as error:  # noqa: BLE001 (parts are asked here too, and may raise)
+                said = f"{type(error).__name__}: {error}".splitlines()[0]
+                self._close(case, "failed", said, traceback.format_exc())
             else:
-                yield case, prepared
+                yield case.id, deployment
             self.watcher.prepared(case)
 
-    def _keep_facts(self, case: Case, prepared: Prepared) -> None:
-        """Score a case and its model untransformed, and keep what is known of it."""
-        other = self.plan.references.get(case.id)
-        reference = (other, self.preparer.prepare(other)) if other else None
+    def _deployed(self, case: Case) -> Deployment:
+        """Prepare a case, have its stages compiled where they must be, and score it."""
+        prepared = self.preparer.prepare(case)
+        if prepared.log:
+            self.database.save_log(self.run, case.id, "preparing", prepared.log)
+        deployment = self._deployment(case, prepared)
+        compile_on_host(deployment, self._plugins.get(Fabric, case.fabric))
         scorer = Scorer(recipes=self.preparer.recipes, measure=self._scored)
-        facts, scores = scorer.facts(case, prepared, reference)
-        for one in scores:
+        own = scorer.score(case, prepared)
+        reference, doubts = self._reference(case, scorer)
+        for one in (own, *([reference[1]] if reference else ())):
             self.database.save_score(one)
-        self._facts[case.id] = facts
-        self.database.finish_case(self.run, case.id, facts)
+        self._facts[case.id] = scorer.facts(case, prepared, own, reference)
+        self._note(case, doubts=doubts)
+        return deployment
+
+    def _reference(
+        self, case: Case, scorer: Scorer
+    ) -> tuple[tuple[Case, Score] | None, tuple[str, ...]]:
+        """Score the model untransformed, to compare with; what prevents it is a doubt."""
+        other = self.plan.references.get(case.id)
+        if other is None:
+            return None, ()
+        try:
+            return (other, scorer.score(other, self.preparer.prepare(other))), ()
+        except EdgebenchError as error:
+            return None, (f"not compared with the untransformed model: {error}",)
 
     def _scored(self, case: Case, prepared: Prepared) -> Score:
         dataset = self._plugins.get(Dataset, case.dataset) if case.dataset else None
-        deployment = self._deployment(case, prepared, number=0, order=0)
-        compile_on_host(deployment, self._plugins.get(Fabric, case.fabric))
-        return score(deployment, self._plugins.get(Fabric, case.fabric), dataset)
+        fabric = self._plugins.get(Fabric, case.fabric)
+        deployment = self._deployment(case, prepared)
+        compile_on_host(deployment, fabric)
+        return score(deployment, fabric, dataset)
 
-    def _close(self, case: Case, status: str, reason: str, log: str = "") -> None:
-        """Keep why a case ended before its blocks were measured, and what was printed."""
-        known = self._facts.get(case.id, Facts())
-        facts = attrs.evolve(known, status=status, reason=reason)
-        self.database.finish_case(self.run, case.id, facts)
-        if log:
-            self.database.save_log(self.run, case.id, "preparing", log)
-        self._tell_finished(case)
+    def _deployment(self, case: Case, prepared: Prepared) -> Deployment:
+        return Deployment(
+            case=case,
+            artifact=prepared.path,
+            pipeline=read_pipeline(prepared.path),
+            split=self.preparer.inputs(case) / "test",
+            compiled=self.preparer.recipes.store.root / "compiled",
+            requests=self.plan.request.requests,
+            seed=self.plan.request.seed,
+            deadline_s=self.settings.limit_s,
+            source=self._plugins.source,
+            tiers=tuple(self._plugins.get(Tier, name) for name in case.route),
+            scratch=self.settings.scratch,
+        )
 
     # --- measuring -------------------------------------------------------------------------------
 
-    def _measure(self, ready: Mapping[Case, Prepared]) -> None:
+    def _measure(self, cases: Sequence[Case], ready: Mapping[str, Deployment]) -> None:
         """Measure the blocks of a model's cases, in rounds of random order."""
         done = self.database.finished_blocks(self.run)
+        last = self.plan.request.blocks - 1
         for number in range(self.plan.request.blocks):
-            for case in self._round(list(ready), number):
+            for case in self._round(cases, number):
+                # Those that are left out have their numbers, so that resuming changes none.
                 order = next(self._order)
                 if self.watcher.stopping():
                     return
-                if (case.id, number) not in done and self._worth_it(case):
-                    self._block(case, ready[case], number, order)
-        for case in ready:
-            self._tell_finished(case)
+                if case.id not in ready:
+                    continue
+                if (case.id, number) not in done and not self._given_up(case):
+                    self._block(attrs.evolve(ready[case.id], number=number, order=order))
+                if number == last:
+                    self._finish(case)
 
-    def _round(self, cases: list[Case], number: int) -> list[Case]:
-        random.Random(f"{self.plan.request.seed}/{number}").shuffle(cases)  # noqa: S311 (an order)
-        return cases
+    def _round(self, cases: Sequence[Case], number: int) -> Sequence[Case]:
+        shuffler = random.Random(f"{self.plan.request.seed}/{number}")  # noqa: S311 (an order)
+        return shuffler.sample(cases, len(cases))
 
-    def _worth_it(self, case: Case) -> bool:
-        return self._failures.get(case.id, 0) < GIVE_UP_AFTER
+    def _given_up(self, case: Case) -> bool:
+        return self._failures.get(case.id, 0) >= GIVE_UP_AFTER
 
-    def _block(self, case: Case, prepared: Prepared, number: int, order: int) -> None:
+    def _block(self, deployment: Deployment) -> None:
         """Measure one block and keep it, whatever became of it."""
-        deployment = self._deployment(case, prepared, number=number, order=order)
+        case = deployment.case
         block = measure_block(deployment, self._plugins.get(Fabric, case.fabric))
         self.database.save_block(self.run, case.id, block)
         failed = block.status != "ok"
@@ -173,31 +208,40 @@ class Conductor:
             self._plugins.block_finished(case, block)
         except EdgebenchError as error:
             self._failures[case.id] = GIVE_UP_AFTER
-            self._close(case, "failed", str(error))
+            self._note(case, status="failed", reason=str(error))
 
-    def _deployment(self, case: Case, prepared: Prepared, *, number: int, order: int) -> Deployment:
-        return Deployment(
-            case=case,
-            artifact=prepared.path,
-            pipeline=read_pipeline(prepared.path),
-            split=self.preparer.inputs(case) / "test",
-            compiled=self.preparer.recipes.store.root / "compiled",
-            requests=self.plan.request.requests,
-            order=order,
-            number=number,
-            seed=self.plan.request.seed,
-            deadline_s=self.settings.limit_s,
-            source=self._plugins.source,
-            tiers=tuple(self._plugins.get(Tier, name) for name in case.route),
-            scratch=self.settings.scratch,
-        )
+    # --- what is known of a case -----------------------------------------------------------------
+
+    def _note(self, case: Case, **changes: Any) -> None:
+        """Keep what has become known of a case."""
+        known = self._facts.get(case.id, Facts())
+        self._facts[case.id] = attrs.evolve(known, **changes)
+        self.database.finish_case(self.run, case.id, self._facts[case.id])
+
+    def _close(self, case: Case, status: str, reason: str, log: str) -> None:
+        """Keep why a case ended before its blocks were measured, and what was printed."""
+        self._note(case, status=status, reason=reason)
+        if log:
+            self.database.save_log(self.run, case.id, "preparing", log)
+        self._tell_finished(case)
+
+    def _finish(self, case: Case) -> None:
+        stopped = f"{self.plan.request.blocks} blocks planned"
+        if self._given_up(case):
+            stopped = f"{GIVE_UP_AFTER} blocks that failed in a row"
+        if not self._facts[case.id].status:
+            self._note(case, stopped=stopped)
+        self._tell_finished(case)
 
     def _tell_finished(self, case: Case) -> None:
         """Tell the plugins of a case's result; what goes wrong there is a doubt, no failure."""
         result = self.database.result(self.run, case.id)
+        self._facts.setdefault(case.id, result.facts)
         try:
             self._plugins.case_finished(case, result)
         except EdgebenchError as error:
-            known = self._facts.get(case.id, result.facts)
-            facts = attrs.evolve(known, doubts=(*known.doubts, str(error)))
-            self.database.finish_case(self.run, case.id, facts)
+            self._note(case, doubts=(*result.facts.doubts, str(error)))
+
+
+def _log(error: EdgebenchError) -> str:
+    return error.log if isinstance(error, CaseFailed) else ""

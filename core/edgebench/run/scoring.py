@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench.analysis.accuracy import agreement, figures
-from edgebench.artifacts import Store, read_pipeline
+from edgebench.artifacts import Store, content, read_pipeline
 from edgebench.case import Case, digest
 from edgebench.components import Backend, Dataset, Model
 from edgebench.environment import describe
@@ -52,27 +52,26 @@ class Scorer:
         options = [[choice.name, choice.device, choice.options] for choice in case.backends]
         return digest(
             {
-                "score of": prepared.path.name,
-                "inputs": case.dataset and self.recipes.dataset_key(case.dataset),
+                "score of": content(prepared.path),
+                "inputs": case.dataset and self.recipes.keys.dataset(case.dataset),
                 "backends": options,
-                "by": [self.recipes.maker(Backend, choice.name) for choice in case.backends],
-                "model": self.recipes.maker(Model, case.model),
+                "by": [self.recipes.keys.maker(Backend, choice.name) for choice in case.backends],
+                "model": self.recipes.keys.maker(Model, case.model),
                 "processor": describe().processor,
             }
         )
 
     def facts(
-        self, case: Case, prepared: Prepared, reference: tuple[Case, Prepared] | None
-    ) -> tuple[Facts, list[Score]]:
-        """Return what is known of a case, and the scores that it is known from."""
-        score = self.score(case, prepared)
-        against = self.score(*reference) if reference else None
+        self, case: Case, prepared: Prepared, score: Score, reference: tuple[Case, Score] | None
+    ) -> Facts:
+        """Return what is known of a case from its score and that of its model untransformed."""
+        against = reference[1] if reference else None
         agreed = None
-        if reference and against:
+        if reference:
             label = f"{case.model}:{case.variant} untransformed with {reference[0].backend}"
-            agreed = agreement(score, against, label)
+            agreed = agreement(score, reference[1], label)
         why = self._no_accuracy(case)
-        known = Facts(
+        return Facts(
             device=",".join(choice.device for choice in case.backends),
             precision=self._precision(case, prepared),
             artifact=prepared.path.name,
@@ -83,7 +82,6 @@ class Scorer:
             stages=_stages(case, prepared),
             versions=score.versions,
         )
-        return known, [score, *([against] if against else [])]
 
     def _metrics(self, case: Case) -> Any:
         return self.recipes.plugins.get(Dataset, case.dataset).metrics()

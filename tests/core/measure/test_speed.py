@@ -30,9 +30,10 @@ def test_the_tail_is_told_apart_from_the_median():
 
 
 def test_the_fixed_computation_is_about_as_long_as_asked():
-    found = compare(2e-3, 1.0)
-    assert len(found["plain"]) == len(found["limited"]) == TIMES
-    assert min(found["plain"]) == pytest.approx(2e-3, rel=0.7)
+    short, long = compare(1e-3, 1.0), compare(16e-3, 1.0)
+    assert len(short["plain"]) == len(short["limited"]) == TIMES
+    # Sixteen times as long, give or take what else the machine does.
+    assert 4 < min(long["plain"]) / min(short["plain"]) < 64
 
 
 def test_the_slower_tier_is_slower_by_the_factor():

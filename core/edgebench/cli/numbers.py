@@ -1,0 +1,50 @@
+"""Numbers as they are written on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+__all__ = ["count", "days", "natural", "seconds"]
+
+
+def natural(text: str) -> int:
+    """Return a whole number of at least 0."""
+    return _whole(text, 0)
+
+
+def count(text: str) -> int:
+    """Return a whole number of at least 1."""
+    return _whole(text, 1)
+
+
+def _whole(text: str, least: int) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) < least:
+        raise argparse.ArgumentTypeError(f"must be a whole number from {least}, not {text!r}")
+    return int(text)
+
+
+def days(text: str) -> float:
+    """Return a number of at least 0."""
+    number = _number(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"must be at least 0, not {text!r}")
+    return number
+
+
+def seconds(text: str) -> float:
+    """Return a number above 0."""
+    number = _number(text)
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f"must be more than 0 s, not {text!r}")
+    return number
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}")
+    return number

@@ -1,0 +1,196 @@
+"""What a key is made of: the code behind the parts, and all else that determines what they make.
+
+A step is keyed by the *content* of what it starts from, not by how that came about: two chains that
+have come to the same bytes share everything that follows. So each key names all code that may run
+in its step itself: what came before may have been made by other code, to the same bytes.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import attrs
+
+from edgebench.artifacts import file_digest
+from edgebench.case import Case, digest
+from edgebench.chain import option_values
+from edgebench.components import (
+    Backend,
+    Component,
+    Converter,
+    Dataset,
+    Format,
+    Model,
+    Operator,
+    Quantization,
+    Trainer,
+)
+from edgebench.errors import ChainError
+from edgebench.pipeline import Pipeline
+from edgebench.plugins import Plugins
+from edgebench.prepare.steps import Operation
+from edgebench.registry import Registry
+
+__all__ = ["SPLIT_SEED", "Keys"]
+
+# Splits are part of what a dataset is; a run's own seed must not move samples between them.
+SPLIT_SEED = 0
+# To be raised when the core itself comes to make something else of the same parts.
+MAKING = 1
+# A release of the core's own that makes something else of the same parts raises `MAKING`; where the
+# core lies in a checkout its version says nothing.
+_OWN = {"edgebench"}
+
+
+@attrs.frozen
+class Keys:
+    """Writes keys, from the parts that are installed."""
+
+    plugins: Plugins
+    registry: Registry
+    _makers: dict[tuple[type[Component], str], dict[str, Any]] = attrs.field(
+        factory=dict, init=False, eq=False, repr=False
+    )
+
+    def maker(self, kind: type[Component], name: str) -> dict[str, Any]:
+        """Return what identifies the code behind a part: its source and its requirements."""
+        if (kind, name) not in self._makers:
+            owner = self.plugins.owner(kind, name)
+            row = self.registry.plugins.get(owner.plugin)
+            needed = {*owner.imports, *(row.requires if row else ())} - _OWN
+            self._makers[kind, name] = {
+                "source": owner.digest,
+                "version": owner.version,
+                "versions": {each: installed_version(each) for each in sorted(needed)},
+            }
+        return self._makers[kind, name]
+
+    def dataset(self, name: str) -> str:
+        """Return the key of a dataset's kept splits."""
+        return _key("splits", dataset=name, seed=SPLIT_SEED, by=self.maker(Dataset, name))
+
+    def drawn(self, base: str) -> str:
+        """Return the key of the inputs that are drawn for a model without a dataset."""
+        return _key("drawn", base=base, seed=SPLIT_SEED)
+
+    def base(self, case: Case) -> str:
+        """Return the key of a case's model, built and perhaps trained."""
+        form = self.plugins.get(Model, case.model).format
+        weights = case.weights
+        trained = weights.kind == "trained"
+        return _key(
+            "base",
+            model=[case.model, case.variant, self.maker(Model, case.model)],
+            weights=[weights.kind, file_digest(weights.path) if weights.path else "", weights.seed],
+            dataset=self.dataset(case.dataset) if trained and case.dataset else None,
+            trainers=self._trainers([form]) if trained else None,
+            formats=self._formats([form] if form else self.plugins.all(Format)),
+        )
+
+    def operate(
+        self,
+        case: Case,
+        operation: Operation,
+        seed: int,
+        after: list[str],
+        pipelines: list[Pipeline],
+    ) -> str:
+        """Return the key of an operator applied to a pipeline, which its companions follow."""
+        operator = operation.operator
+        formats = _formats_of(pipelines) | ({operator.writes} if operator.writes else set())
+        return _key(
+            "operate",
+            after=after,
+            operator=[operator.name, self.maker(Operator, operator.name)],
+            options=option_values(operation.options),
+            seed=seed,
+            needs=self._needed(case, operator.needed(operation.options), formats),
+            around=self._around(case, pipelines),
+            formats=self._formats(formats),
+        )
+
+    def convert(
+        self, case: Case, ways: Iterable[tuple[Converter, ...]], after: str, pipeline: Pipeline
+    ) -> str:
+        """Return the key of a pipeline whose stages go along their ways."""
+        converters = [converter for way in ways for converter in way]
+        return _key(
+            "convert",
+            after=after,
+            ways=[[converter.name for converter in way] for way in ways],
+            by={each.name: self.maker(Converter, each.name) for each in converters},
+            # Converters are given real inputs, and may keep something of them.
+            examples=self.dataset(case.dataset) if case.dataset else None,
+            around=self._around(case, [pipeline]),
+            formats=self._formats({each.target for each in converters} | _formats_of([pipeline])),
+        )
+
+    def target(self, case: Case) -> Quantization:
+        """Return what the backends of a case prefer.
+
+        Raises:
+            ChainError: They prefer different things.
+        """
+        wishes = {self.plugins.get(Backend, choice.name).quantization for choice in case.backends}
+        if len(wishes) > 1:
+            raise ChainError(f"the backends {case.backend} prefer differently quantized graphs")
+        return wishes.pop()
+
+    def _needed(self, case: Case, needs: frozenset[str], formats: Iterable[str]) -> dict[str, Any]:
+        """Return what an operator declared a need for."""
+        needed: dict[str, Any] = {}
+        if needs & {"calibration", "training", "validation"}:
+            needed["dataset"] = self.dataset(case.dataset)
+        if "placement" in needs:
+            needed["placement"] = str(case.placement)
+        if "links" in needs:
+            needed["links"] = [[*link.between, link.rate, link.delay] for link in case.links]
+        if "target" in needs:
+            needed["target"] = attrs.asdict(self.target(case))
+        if "training" in needs:
+            needed["trainers"] = self._trainers(formats)
+        return needed
+
+    def _around(self, case: Case, pipelines: Iterable[Pipeline]) -> dict[str, Any]:
+        """Return what else may run in a step: its models, and the operators of edits made again."""
+        stages = [stage for pipeline in pipelines for stage in pipeline.stages]
+        models = {case.model, *(stage.model for stage in stages if stage.model)}
+        editors = {edit.operator for stage in stages for edit in stage.edits}
+        return {
+            "case": [case.model, case.variant],
+            "models": {name: self.maker(Model, name) for name in models},
+            "editors": {name: self.maker(Operator, name) for name in editors},
+        }
+
+    def _trainers(self, formats: Iterable[str]) -> dict[str, Any]:
+        """Return the makers of the trainers of formats; of all where the formats are not known."""
+        wanted = set(formats) - {""}
+        trainers = self.plugins.all(Trainer).values()
+        names = [each.name for each in trainers if not wanted or each.format in wanted]
+        return {name: self.maker(Trainer, name) for name in names}
+
+    def _formats(self, names: Iterable[str]) -> dict[str, Any]:
+        return {name: self.maker(Format, name) for name in names}
+
+
+def _key(step: str, **document: Any) -> str:
+    return digest({"step": step, "making": MAKING, **document})
+
+
+def _formats_of(pipelines: Iterable[Pipeline]) -> set[str]:
+    return {stage.format for pipeline in pipelines for stage in pipeline.stages}
+
+
+@functools.lru_cache(maxsize=256)
+def installed_version(module: str) -> str:
+    """Return the version of the distribution that brings a module; empty if it cannot be told."""
+    try:
+        return version(module)
+    except PackageNotFoundError:
+        from importlib.metadata import packages_distributions
+
+        found = packages_distributions().get(module.partition(".")[0], [])
+        return version(found[0]) if found else ""

@@ -1,0 +1,65 @@
+"""The steps of a recipe: each says what it makes, of what, and under which key it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from edgebench.case import Case
+from edgebench.components import Converter, Operator
+
+__all__ = ["Base", "Convert", "Operate", "Operation", "Step"]
+
+
+@attrs.frozen
+class Operation:
+    """One operator of a chain, with its options."""
+
+    operator: Operator
+    options: Any
+    written: str
+    """How the two are written."""
+
+
+@attrs.frozen(kw_only=True)
+class Base:
+    """Build the model, and train it where its weights are to be trained here."""
+
+    key: str
+    what: str
+    """In a few words, what it makes."""
+    case: Case
+
+
+@attrs.frozen(kw_only=True)
+class Operate:
+    """Apply one operator."""
+
+    key: str
+    what: str
+    case: Case
+    before: Path
+    """The prepared pipeline that it starts from."""
+    operation: Operation
+    seed: int
+    companions: Mapping[tuple[str, str], Path]
+    """The second models that the operator announced, prepared, by model and chain."""
+
+
+@attrs.frozen(kw_only=True)
+class Convert:
+    """Convert each stage along its way of converters."""
+
+    key: str
+    what: str
+    case: Case
+    before: Path
+    """The prepared pipeline that it starts from."""
+    ways: tuple[tuple[Converter, ...], ...]
+    """For each stage; empty for one that stays as it is."""
+
+
+Step = Base | Operate | Convert

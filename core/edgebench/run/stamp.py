@@ -1,0 +1,61 @@
+"""What a run rests on: what a resumed run must share, and the versions that a run keeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from edgebench.case import digest
+from edgebench.chain import parse_chain
+from edgebench.components import Backend, Dataset, Fabric, Model, Operator, Tier
+from edgebench.environment import describe
+from edgebench.plan import Plan
+from edgebench.prepare.keys import installed_version
+from edgebench.prepare.recipe import Recipes
+
+__all__ = ["environment", "stamp"]
+
+CORE = ("attrs", "cattrs", "edgebench", "numpy", "pluggy", "psutil", "rich", "zmq")
+"""Modules that the core itself stands on."""
+
+
+def stamp(plan: Plan, recipes: Recipes) -> str:
+    """Return the digest of a plan, of the code and the tiers it rests on, and of this machine.
+
+    Blocks measured under another stamp are of something else: they are never put beside these.
+    """
+    here = describe()
+    tiers = {tier for case in plan.cases for tier in case.route}
+    return digest(
+        {
+            "plan": plan.digest,
+            "by": [recipes.keys.maker(kind, name) for kind, name in _parts(plan, recipes)],
+            "tiers": [attrs.asdict(recipes.plugins.get(Tier, name)) for name in sorted(tiers)],
+            "machine": [here.processor, here.cpus, here.architecture],
+        }
+    )
+
+
+def _parts(plan: Plan, recipes: Recipes) -> list[tuple[Any, str]]:
+    """Return the kind and name of every part that a plan's cases name."""
+    found: set[tuple[str, str]] = set()
+    kinds = {"model": Model, "dataset": Dataset, "fabric": Fabric}
+    kinds |= {"backend": Backend, "operator": Operator}
+    for case in plan.cases:
+        found |= {("model", case.model), ("fabric", case.fabric)}
+        found |= {("dataset", case.dataset)} if case.dataset else set()
+        found |= {("backend", choice.name) for choice in case.backends}
+        chain = parse_chain(case.chain, recipes.registry.hybrids)
+        found |= {("operator", part.name) for part in chain}
+    return [(kinds[kind], name) for kind, name in sorted(found)]
+
+
+def environment(recipes: Recipes) -> dict[str, Any]:
+    """Describe this machine and the versions of all that plugins and the core stand on.
+
+    A module that is known and not installed has the version null.
+    """
+    needed = {*CORE, *(name for row in recipes.registry.plugins.values() for name in row.requires)}
+    versions = {name: installed_version(name) or None for name in sorted(needed)}
+    return attrs.asdict(attrs.evolve(describe(), versions=versions))

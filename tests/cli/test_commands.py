@@ -1,0 +1,256 @@
+"""What every command has in common, and what those that only look print for people."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgebench.cli import COMMANDS, main
+
+COMMON = ("--json", "--registry", "--plugin", "--without", "--quiet", "--verbose")
+NAMES = ("list", "show", "plan", "run", "report", "logs", "store", "plugins", "doctor")
+ESCAPE = "\x1b"
+
+
+# --- the face that all commands share ------------------------------------------------------------
+
+
+def test_help_lists_the_commands_that_are_there_and_the_common_options(cli):
+    said = cli("--help")
+    assert (said.status, said.err) == (0, "")
+    assert tuple(re.findall(r"^    (\w+) ", said.out, re.MULTILINE)) == NAMES
+    for option in COMMON:
+        assert option in said.out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_explains_itself_and_each_of_its_options(cli, name):
+    said = cli(name, "--help")
+    assert said.status == 0
+    assert said.out.startswith(f"usage: edgebench {name} ")
+    # An option stands alone on a line only where its text follows on the next, further in.
+    lines = said.out.splitlines()
+    for number, line in enumerate(lines):
+        if re.match(r"  \S+( [^ ]+)*$", line):
+            assert lines[number + 1].startswith(" " * 10), line
+
+
+def test_no_words_at_all_print_the_help(cli):
+    assert cli().out == cli("--help").out
+
+
+def test_main_is_for_programs(capsys):
+    assert main(["--help"]) == 0
+    assert main(["list", "--help"]) == 0
+    assert main(["list", "tiers"]) == 0
+    assert "mobile" in capsys.readouterr().out
+    assert main(["list", "tears"]) == 2
+    assert (
+        capsys.readouterr().err == "edgebench: no kind is called 'tears'; did you mean 'tiers'?\n"
+    )
+
+
+def test_the_script_and_the_module_are_the_same(cli):
+    script = Path(sys.executable).with_name("edgebench")
+    done = subprocess.run([script, "list", "tiers"], capture_output=True, text=True, check=True)
+    assert done.stdout == cli("list", "tiers").out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--json", "--plugin", "TOY", "list", "models"),
+        ("list", "--json", "models", "--plugin", "TOY"),
+        ("list", "models", "--plugin", "TOY", "--json"),
+        ("--plugin=TOY", "list", "models", "--json"),
+    ],
+)
+def test_common_options_stand_before_or_after_the_name(cli, toy, words):
+    said = cli(*(word.replace("TOY", str(toy)) for word in words))
+    assert "toy" in [row["name"] for row in said.json["models"]]
+
+
+def test_commands_are_modules_that_declare_and_run():
+    for command in COMMANDS:
+        assert callable(command.configure)
+        assert callable(command.run)
+
+
+@pytest.mark.parametrize("words", [("--help",), ("list",), ("run", "--help"), ("list", "--json")])
+def test_looking_imports_no_framework_and_no_numpy(words):
+    probe = (
+        "import sys; from edgebench.cli import main; main(sys.argv[1:]); "
+        "sys.stderr.write(' '.join(sorted({m.partition('.')[0] for m in sys.modules})))"
+    )
+    done = subprocess.run([sys.executable, "-c", probe, *words], capture_output=True, text=True,
+                          check=True)  # fmt: skip
+    heavy = {"numpy", "torch", "onnx", "onnxruntime", "openvino", "sklearn", "PIL", "scipy", "zmq"}
+    assert "edgebench" in done.stderr.split()
+    assert heavy.isdisjoint(done.stderr.split())
+
+
+# --- terminals -----------------------------------------------------------------------------------
+
+
+def on_a_terminal(*words, **env):
+    """Run a command with a terminal for its output, and return what it wrote there."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edgebench", *map(str, words)],
+        stdout=theirs,
+        stderr=theirs,
+        stdin=theirs,
+        env={**os.environ, "TERM": "xterm-256color", **env},
+    )
+    os.close(theirs)
+    written = b""
+    try:
+        while part := os.read(ours, 65536):
+            written += part
+    except OSError:
+        pass  # Linux says so when the other end of a terminal is closed.
+    os.close(ours)
+    assert process.wait(60) == 0
+    return written.decode()
+
+
+COLOUR = re.compile(r"\x1b\[[\d;]*(3[0-7]|38|9[0-7])[\d;]*m")
+
+
+@pytest.fixture
+def lacking(tmp_path):
+    """A registry in which something is known and not installed, which is shown in colour."""
+    return a_lack(tmp_path)
+
+
+def a_lack(tmp_path):
+    path = tmp_path / "lacking.toml"
+    path.write_text(
+        '[plugins.absent]\nkind = "backend"\nmodule = "absent"\noffers = ["absent"]\n'
+        'requires = ["nothing_like_it"]\ninstall = "pip install absent"\n'
+    )
+    return path
+
+
+def test_colour_is_for_terminals_that_want_it(cli, lacking):
+    words = ("list", "backends", "--registry", lacking)
+    assert COLOUR.search(on_a_terminal(*words))
+    assert not COLOUR.search(on_a_terminal(*words, NO_COLOR="1"))
+    assert ESCAPE not in cli(*words).out
+
+
+def test_a_pipe_gets_no_escape_codes_and_no_bars(cli, measured):
+    said = cli("report", "--db", measured.db)
+    assert "toy-round" in said.out
+    assert ESCAPE not in said.out + said.err + measured.err
+    assert "\r" not in measured.err
+
+
+def test_a_terminal_sees_progress_and_then_the_report(toy, one, tmp_path):
+    shown = on_a_terminal("run", *one, "--plugin", toy, "--db", tmp_path / "r.db")
+    assert "prepare" in shown
+    assert "measure" in shown
+    quiet = on_a_terminal("run", *one, "--plugin", toy, "--db", tmp_path / "r.db", "--quiet")
+    assert "prepare" not in quiet
+    assert "toy:small" in quiet
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(toy):
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edgebench", "list", "--json", "--plugin", str(toy)],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+    os.close(reading)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+
+
+# --- commands that only look, for people ---------------------------------------------------------
+
+
+def test_list_shows_every_kind_with_where_it_comes_from(cli, toy, lacking):
+    said = cli("list", "--plugin", toy, "--registry", lacking, COLUMNS="200")
+    for title in ("models", "variants", "datasets", "operators", "hybrids", "tiers", "links",
+                  "fabrics", "backends", "suites", "plugins"):  # fmt: skip
+        assert re.search(rf"^{title} *$", said.out, re.MULTILINE)
+    assert re.search(r"toy +small +One matrix\. +toy", said.out)
+    assert re.search(r"absent +absent needs the package 'nothing_like_it': pip install absent",
+                     said.out)  # fmt: skip
+    assert re.search(r"mobile-edge +200 Mbit/s +0 ms", said.out)
+    assert re.search(r"vgg +model vgg +edgebench \d", said.out)
+
+
+def test_show_writes_units_beside_values(cli):
+    assert re.search(r"memory GiB +4\b", cli("show", "tier", "mobile").out)
+    link = cli("show", "link", "edge-mobile").out
+    assert re.search(r"rate Mbit/s +200\b", link)
+    assert re.search(r"delay ms +0\b", link)
+
+
+def test_show_of_a_suite_shows_its_products(cli):
+    said = cli("show", "suite", "quickstart", COLUMNS="160").out
+    assert re.search(r"models +operators +placements +backends", said)
+    assert re.search(r"resnet:small, vgg:small +identity, sptq +mobile, edge, cloud", said)
+
+
+def test_plan_explains_what_is_left_out(cli):
+    said = cli("plan", "--model", "vgg", "--operator", "sptq", "--backend", "torch",
+               "--backend", "onnxruntime", COLUMNS="200").out  # fmt: skip
+    assert "1 cases in 5 blocks of 100 requests, 1 skipped" in said
+    assert re.search(r"vgg:small +sptq +mobile +torch +no converter from onnx to torch-program",
+                     said)  # fmt: skip
+
+
+def test_plan_takes_its_estimate_from_what_was_measured(cli, toy, measured):
+    words = ("plan", "--json", "--plugin", toy, "--model", "toy", "--backend", "toy-numpy")
+    assert "0 cases as measured before" in cli(*words).json["estimate_from"]
+    assert "1 cases as measured before" in cli(*words, "--db", measured.db).json["estimate_from"]
+
+
+def test_reports_are_found_by_the_beginning_of_a_run_and_written_to_files(cli, measured, tmp_path):
+    run = measured.document["run"]
+    shown = cli("report", run[:-1], "--db", measured.db)
+    assert (shown.status, shown.err) == (0, "")
+    assert f"run {run}" in shown.out
+    said = cli("report", run, "--db", measured.db, "-o", "report.txt")
+    assert (said.status, said.out) == (0, "")
+    assert "toy-round" in (tmp_path / "report.txt").read_text()
+    said = cli("report", "--format", "json", "--output", "report.json", "--db", measured.db)
+    assert f'"run": "{run}"' in (tmp_path / "report.json").read_text()
+
+
+def test_plugins_list_ends_with_1_if_one_is_faulty(cli, tmp_path):
+    broken = tmp_path / "broken.py"
+    broken.write_text("raise RuntimeError('no luck today')\n")
+    said = cli("plugins", "list", "--plugin", broken, COLUMNS="200")
+    assert said.status == 1
+    assert re.search(r"broken +faulty +does not load: RuntimeError: no luck today", said.out)
+    assert cli("plugins", "list").status == 0
+
+
+def test_doctor_says_what_is_missing_and_ends_with_1_if_nothing_runs(cli, lacking, tmp_path):
+    said = cli("doctor", "--registry", lacking, COLUMNS="200")
+    assert said.status == 0
+    for title in ("this machine", "backends", "fabrics", "missing"):
+        assert re.search(rf"^{title} *$", said.out, re.MULTILINE)
+    assert "absent needs the package 'nothing_like_it': pip install absent" in said.out
+    assert re.search(r"noise +the same work takes [\d.]+ times its median", said.out)
+    without = ("--without", "onnxruntime", "--without", "openvino", "--without", "torch")
+    assert cli("doctor", *without).status == 1
+
+
+def test_verbose_shows_the_traceback_of_a_mistake(cli, tmp_path):
+    said = cli("report", "--verbose")
+    assert said.status == 2
+    assert "Traceback (most recent call last)" in said.err
+    assert said.err.splitlines()[-1].startswith("edgebench: there are no results in edgebench.db")

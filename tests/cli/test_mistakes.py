@@ -1,0 +1,223 @@
+"""The user's mistakes: each one line on standard error that names thing, place and remedy."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from edgebench.database import Database
+
+
+@pytest.fixture
+def refused(here, toy, mistaken):
+    """Run a command with the toy plugin, and return the one line that refuses it."""
+    return lambda *words: mistaken(here(*words, "--plugin", toy))
+
+
+PLAN = ("plan", "--model", "toy", "--backend", "toy-numpy")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("lst",), "no command is called 'lst'; did you mean 'list'?"),
+        (("list", "modles"), "no kind is called 'modles'; did you mean 'models'?"),
+        (("show", "operatr", "toy-cut"), "no kind is called 'operatr'; did you mean 'operator'?"),
+        (("show", "operator", "toy-rond"), "no operator is called 'toy-rond'; did you mean 'toy-round'?"),
+        (("show", "model", "toy:smal"), "no variant of toy is called 'smal'; did you mean 'small'?"),
+        (("show", "suite", "quickstrt"), "no suite is called 'quickstrt'; did you mean 'quickstart'?"),
+        (("show", "plugin", "identiy"), "no plugin is called 'identiy'; did you mean 'identity'?"),
+        (("plan", "quickstrt"), "no suite is called 'quickstrt'; did you mean 'quickstart'?"),
+        (("plan", "--model", "tooy"), "no model is called 'tooy'; did you mean 'toy'?"),
+        (("plan", "--model", "toy:big"), "no variant of toy is called 'big'; known are: small"),
+        ((*PLAN, "--operator", "toy-ruond"), "no operator is called 'toy-ruond'; did you mean 'toy-round'?"),
+        ((*PLAN, "--placement", "mobil"), "no tier is called 'mobil'; did you mean 'mobile'?"),
+        ((*PLAN, "--backend", "toy-nunpy"), "no backend is called 'toy-nunpy'; did you mean 'toy-numpy'?"),
+        ((*PLAN, "--fabric", "proces"), "no fabric is called 'proces'; did you mean 'process'?"),
+        ((*PLAN, "--scenario", "single"), "no scenario is called 'single'; did you mean 'single-stream'?"),
+        ((*PLAN, "--link", "mobile-egde=1mbit"), "no tier is called 'egde'; did you mean 'edge'?"),
+        ((*PLAN, "--model", "x*"), "no model matches 'x*:*'"),
+        (("list", "--without", "identiy"), "no plugin is called 'identiy'; did you mean 'identity'?"),
+    ],
+)  # fmt: skip
+def test_unknown_names_get_the_nearest(refused, words, line):
+    assert refused(*words).startswith(f"edgebench: {line}")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ((*PLAN, "--operator", ""), "the chain is empty; name an operator"),
+        ((*PLAN, "--operator", "toy-round("), "at character 11 of the chain 'toy-round('"),
+        ((*PLAN, "--operator", "toy-round(digit=1)"), "toy-round has no option 'digit'; did you mean 'digits'?"),
+        ((*PLAN, "--operator", "toy-round(digits=x)"), "toy-round: digits must be int, not 'x'"),
+        ((*PLAN, "--link", "mobile-edge=fast"), "a rate is a number and gbit, mbit, kbit or bit, not 'fast'"),
+        ((*PLAN, "--link", "mobile-edge=1mbit,20"), "a delay is a number and s, ms or us, not '20'"),
+        ((*PLAN, "--link", "mobile-mobile=1mbit"), "a link joins two tiers, not 'mobile' to itself"),
+        ((*PLAN, "--weights", "none"), "toy:small has no weights 'none'; it has trained, random"),
+        ((*PLAN, "--batch", "0"), "argument --batch: must be a whole number from 1, not '0'"),
+        ((*PLAN, "--threads", "two"), "argument --threads: must be a whole number from 1, not 'two'"),
+        ((*PLAN, "--seed", "-1"), "argument --seed: must be a whole number from 0, not '-1'"),
+        ((*PLAN, "--bogus"), "unrecognized arguments: --bogus; see edgebench --help"),
+        ((*PLAN, "--placement"), "argument --placement: expected one argument"),
+        (("plan", "quickstart", "--model", "toy"), "the suite 'quickstart' says what to run; leave out --model"),
+        (("plan", "--operator", "toy-cut"), "say what to run: a suite (quickstart), or --model"),
+        (("run", *PLAN[1:], "--time-limit", "0"), "argument --time-limit: must be more than 0 s, not '0'"),
+        (("run", *PLAN[1:], "--time-limit", "-5"), "argument --time-limit: must be more than 0 s, not '-5'"),
+        (("run", *PLAN[1:], "--time-limit", "nan"), "argument --time-limit: must be a number, not 'nan'"),
+        (("run", *PLAN[1:], "--debug"), "--debug shows one case; say which with --case ID"),
+        (("run", "--case", "1", "--operator", "toy-cut"), "--case measures a case as it was; leave out"),
+        (("run", "--case", "1", "--resume"), "--case measures a case as it was; leave out"),
+        (("store", "gc", "--older-than", "-1"), "argument --older-than: must be at least 0, not '-1'"),
+        (("store", "gz"), "argument size|gc|path: invalid choice: 'gz'"),
+        (("--json",), "the following arguments are required: COMMAND"),
+        (("plugins",), "the following arguments are required: list"),
+    ],
+)  # fmt: skip
+def test_what_is_written_wrongly(refused, words, line):
+    assert refused(*words).startswith(f"edgebench: {line}")
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[tiers.x\ncpus = 4\n", "mine.toml, line 1: not TOML: Expected ']' at the end of a table"),
+        ('[tiers.x]\ncpus = "4"\n', "mine.toml, line 2: [tiers.x] cpus: must be a whole number"),
+        ('[hybrids]\nboth = 1\n', "mine.toml, line 2: [hybrids] both: must be"),
+        ('[tiers.x]\nsummary = "X."\ncpu = 1\n', "mine.toml, line 3: [tiers.x] cpu: unknown key; did you mean 'cpus'?"),
+        ('[[links]]\nbetween = ["a", "b"]\nrate = "fast"\nsource = "x"\n', "mine.toml, line 3: [links] rate: a rate is a number"),
+    ],
+)  # fmt: skip
+def test_a_registry_that_is_wrong_is_named_with_line_and_key(here, mistaken, tmp_path, text, line):
+    (tmp_path / "mine.toml").write_text(text)
+    assert mistaken(here("list", "--registry", "mine.toml")).startswith(f"edgebench: {line}")
+
+
+def test_files_that_are_not_there(cli, mistaken, tmp_path):
+    mistaken(cli("list", "--registry", "no.toml"), "no.toml cannot be read: No such file")
+    mistaken(cli("list", "--plugin", "no.py"), f"the plugin {tmp_path / 'no.py'} does not exist")
+    mistaken(cli("list", "--plugin", tmp_path), f"the plugin {tmp_path} is not a .py file")
+    mistaken(cli("plan", "--model", "./no.onnx"), "no.onnx")
+
+
+def test_a_report_that_cannot_be_written(cli, mistaken, measured):
+    said = cli("report", "--db", measured.db, "-o", "nowhere/report.txt")
+    mistaken(said, "cannot write nowhere/report.txt: No such file or directory")
+
+
+# --- plugins -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def broken(tmp_path):
+    path = tmp_path / "broken.py"
+    path.write_text("raise RuntimeError('no luck today')\n")
+    return path
+
+
+def test_a_plugin_that_raises_is_named_and_the_others_work(cli, broken):
+    said = cli("list", "models", "--json", "--plugin", broken)
+    assert said.status == 0
+    assert {row["name"] for row in said.json["models"]} >= {"resnet", "vgg"}
+    line = f"the plugin broken ({broken}) does not load: RuntimeError: no luck today"
+    assert said.err == f"edgebench: {line}\n"
+    verbose = cli("list", "models", "--plugin", broken, "--verbose").err
+    assert "raise RuntimeError('no luck today')" in verbose
+    assert cli("list", "models", "--plugin", broken, "--quiet").err == ""
+
+
+def test_what_a_broken_plugin_would_have_offered_is_explained(cli, mistaken, broken):
+    said = cli("run", "--model", "broken", "--plugin", broken)
+    mistaken(said, "no model is called 'broken'", "does not load: RuntimeError: no luck today")
+
+
+@pytest.fixture
+def lacking(tmp_path):
+    path = tmp_path / "lacking.toml"
+    path.write_text(
+        '[plugins.absent]\nkind = "backend"\nmodule = "absent"\noffers = ["absent"]\n'
+        'requires = ["nothing_like_it"]\ninstall = "pip install \'edgebench[absent]\'"\n'
+    )
+    return path
+
+
+def test_a_missing_extra_is_said_with_what_brings_it(cli, mistaken, toy, lacking):
+    remedy = "absent needs the package 'nothing_like_it': pip install 'edgebench[absent]'"
+    common = ("--registry", lacking, "--plugin", toy)
+    row = next(r for r in cli("list", "--json", *common).json["backends"] if not r["installed"])
+    assert (row["name"], row["why_not"]) == ("absent", remedy)
+    mistaken(cli("show", "backend", "absent", *common), remedy)
+    mistaken(
+        cli("run", "--model", "toy", "--backend", "absent", *common), "no case can be run", remedy
+    )
+    plan = cli("plan", "--json", "--model", "toy", "--backend", "absent", *common).json
+    assert [one["reason"] for one in plan["skipped"]] == [remedy]
+
+
+def test_a_run_without_its_reporter_does_not_begin(cli, mistaken, toy, one, tmp_path):
+    mistaken(
+        cli("run", *one, "--plugin", toy, "--without", "terminal"),
+        "the reporter 'terminal' is left out by --without terminal",
+    )
+    assert not Path(tmp_path, "edgebench.db").exists()
+
+
+# --- suites and databases ------------------------------------------------------------------------
+
+
+def test_a_suite_without_a_case_that_can_run_says_why(cli, mistaken, toy, tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        '[suites.hopeless]\nsummary = "None can run."\n'
+        '[[suites.hopeless.cases]]\nmodels = ["toy"]\noperators = ["toy-cut"]\n'
+        'placements = ["mobile"]\nbackends = ["toy-numpy", "torch"]\n'
+    )
+    words = ("hopeless", "--registry", "mine.toml", "--plugin", toy)
+    mistaken(cli("run", *words), "no case can be run: ", "mobile needs 1 piece, toy-cut gives 2")
+    assert not Path(tmp_path, "edgebench.db").exists()
+    assert cli("plan", *words).status == 0
+
+
+def test_a_database_that_cannot_be_used(cli, mistaken, toy, one, tmp_path):
+    (tmp_path / "notes.txt").write_text("These are notes of mine, and no database.\n" * 40)
+    run = ("run", *one, "--plugin", toy, "--db")
+    mistaken(cli(*run, "nowhere/r.db"), "nowhere/r.db cannot be written", "choose another place")
+    mistaken(cli(*run, tmp_path), f"{tmp_path} cannot be", "choose another place with --db FILE")
+    mistaken(cli(*run, "notes.txt"), "notes.txt cannot be used", "not an SQLite database")
+    assert (tmp_path / "notes.txt").read_text().startswith("These are notes")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_that_may_not_be_written(cli, mistaken, toy, one, tmp_path):
+    (tmp_path / "kept").mkdir(mode=0o500)
+    said = cli("run", *one, "--plugin", toy, "--db", "kept/r.db")
+    mistaken(said, "kept/r.db cannot be written: Permission denied")
+
+
+def test_a_second_run_on_the_same_database_is_told_who_has_it(cli, mistaken, toy, one, tmp_path):
+    with Database.open(tmp_path / "edgebench.db", write=True):
+        line = mistaken(cli("run", *one, "--plugin", toy))
+    assert line == (
+        f"edgebench: another run (process {os.getpid()}) is writing edgebench.db right now; "
+        "wait for it, or choose another file with --db FILE\n"
+    )
+
+
+@pytest.mark.parametrize("words", [("report",), ("logs", "12345678"), ("run", "--case", "1234")])
+def test_results_that_are_not_there(cli, mistaken, words):
+    mistaken(cli(*words), "there are no results in edgebench.db yet", "--db FILE")
+
+
+def test_runs_cases_and_reporters_that_are_not_there(cli, mistaken, measured):
+    run = measured.document["run"]
+    mistaken(cli("report", "1999", "--db", measured.db), "holds no run '1999'", run)
+    mistaken(cli("logs", "zz", "--db", measured.db), f"no case of run {run} is called 'zz'")
+    mistaken(cli("run", "--case", "zz", "--db", measured.db), "is called 'zz'")
+    mistaken(
+        cli("report", "--format", "terminl", "--db", measured.db),
+        "no reporter is called 'terminl'; did you mean 'terminal'?",
+    )

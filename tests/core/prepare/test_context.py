@@ -1,0 +1,273 @@
+"""What an operator may see and do, asked from inside one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from edgebench.artifacts import read_pipeline
+from edgebench.errors import ChainError
+from edgebench.prepare.make import Maker
+
+from .conftest import toy_case
+
+NEEDS = ("calibration", "training", "validation", "placement", "links", "target")
+
+# Each operator does one thing, and writes down what came of it; one of the pair declares the need.
+ASKING = """
+    import json, pathlib
+    import attrs
+    from edgebench import (Backend, Budget, Exit, Operator, Quantization, TensorSpec, Trainer,
+                           hookimpl)
+
+    HERE = pathlib.Path(__file__).parent
+
+    def seen(context, split):
+        rows = list(context.inputs(split))
+        return [len(context.inputs(split)), len(rows), rows[0][0]["input"].shape, rows[0][1]]
+
+    def live(pipeline, context):
+        return context.live(pipeline.stages[0])
+
+    ASKS = dict(
+        calibration=lambda p, c: seen(c, "calibration"),
+        validation=lambda p, c: seen(c, "validation"),
+        training=lambda p, c: seen(c, "training"),
+        placement=lambda p, c: str(c.placement),
+        links=lambda p, c: [link.rate for link in c.links],
+        target=lambda p, c: attrs.asdict(c.target),
+        fit=lambda p, c: c.fit(live(p, c), budget=Budget(epochs=3), teacher=p.stages[0]).precision,
+        score=lambda p, c: dict(c.score(p, "validation")),
+        scoretest=lambda p, c: dict(c.score(p, "test")),
+        test=lambda p, c: seen(c, "test"),
+        run=lambda p, c: run(p, c),
+        exits=lambda p, c: exits(p, c),
+        seed=lambda p, c: c.seed,
+        prepared=lambda p, c: c.prepared("toy:small", "").model,
+    )
+    NEED = {"fit": "training", "score": "validation", "scoretest": "validation"}
+
+    def run(pipeline, context):
+        import numpy as np
+        rows = np.ones((5, 8), dtype=np.float32)
+        outputs = context.run(pipeline, {"input": rows})
+        changed = live(pipeline, context).live * 2
+        doubled = pipeline.replaced([pipeline.stages[0].changed(changed)])
+        again = context.run(doubled, {"input": rows})
+        return [list(outputs), outputs["scores"].shape,
+                bool(np.allclose(again["scores"], 2 * outputs["scores"]))]
+
+    def exits(pipeline, context):
+        import numpy as np
+        (stage,) = pipeline.stages
+        sure = TensorSpec(name="sure", dtype="float32", shape=("batch",))
+        early = attrs.evolve(stage.outputs[0], name="early", port="scores")
+        leaves = Exit(condition="sure", answer=["early"], threshold=0.0)
+        first = attrs.evolve(stage, outputs=[early, sure], exit=leaves)
+        both = pipeline.replaced([first, stage])
+        rows = np.ones((2, 8), dtype=np.float32)
+        return list(context.run(both, {"input": rows}))
+
+    def asking(name):
+        def apply(pipeline, context):
+            said = ASKS[name](pipeline, context)
+            (HERE / "said.json").write_text(json.dumps(said))
+            return pipeline
+        return apply
+
+    @hookimpl
+    def edgebench_operators():
+        for name in ASKS:
+            yield Operator(name=f"rash-{name}", summary="Declares nothing.", apply=asking(name))
+            if name not in ("test", "run", "exits", "seed", "prepared"):
+                yield Operator(name=name, summary="Declares.", apply=asking(name),
+                               needs=[NEED.get(name, name)])
+        yield Operator(name="prepared", summary="Announces.", apply=asking("prepared"),
+                       companions=lambda options, model, variant: [("toy:small", "")])
+"""
+
+
+@pytest.fixture
+def ask(world, tmp_path):
+    recipes = world(ASKING)
+
+    def run(chain, *place, **changes):
+        case = toy_case(chain, *place, **changes)
+        Maker(recipes, lambda *_: None).prepare(case)
+        return json.loads((tmp_path / "said.json").read_text())
+
+    return run
+
+
+@pytest.mark.parametrize("need", NEEDS)
+def test_nothing_is_given_that_was_not_declared(ask, need):
+    said = f"rash-{need} uses '{need}' and does not declare that it needs it"
+    with pytest.raises(ChainError, match=f"^{said}$"):
+        ask(f"rash-{need}")
+
+
+@pytest.mark.parametrize(("asked", "need"), [("fit", "training"), ("score", "validation")])
+def test_nor_may_it_be_used_on_a_way_round(ask, asked, need):
+    with pytest.raises(ChainError, match=f"rash-{asked} uses '{need}' and does not declare"):
+        ask(f"rash-{asked}")
+
+
+@pytest.mark.parametrize("asked", ["rash-test", "scoretest"])
+def test_nobody_sees_the_test_split(ask, asked):
+    with pytest.raises(ChainError, match=f"^{asked} asks for the test split, which no operator"):
+        ask(asked)
+
+
+@pytest.mark.parametrize(("split", "samples"), [("calibration", 20), ("training", 120)])
+def test_inputs_are_preprocessed_batches_of_one(ask, split, samples):
+    assert ask(split) == [samples, samples, [1, 8], 0]
+
+
+def test_what_was_declared_is_given(ask):
+    assert ask("placement", "edge") == "edge"
+    assert ask("links", "cloud") == [1e6, 1e6]
+    assert ask("links", "mobile") == []
+    assert ask("target")["activation"] == "uint8"
+
+
+def test_a_pipeline_is_scored_and_run_where_it_is_prepared(ask):
+    assert 0.8 < ask("score")["accuracy"] <= 1.0
+    assert ask("rash-run") == [["scores"], [5, 3], True]
+
+
+def test_exits_are_left_aside_while_preparing(ask):
+    assert ask("rash-exits") == ["scores"]
+
+
+def test_a_stage_is_trained_again_with_a_teacher_and_a_budget(ask):
+    assert ask("fit") == "f32"
+
+
+def test_a_second_model_must_be_announced(ask):
+    assert ask("prepared") == "toy"
+    with pytest.raises(ChainError, match="rash-prepared asks for toy:small '', which its"):
+        ask("rash-prepared")
+
+
+def test_the_seed_follows_from_the_runs_seed_and_the_operators_name(ask):
+    seeds = [ask("rash-seed", seed=seed) for seed in range(3)]
+    assert len(set(seeds)) == 3
+
+
+SEEDS = """
+    import pathlib
+    from edgebench import Model, Operator, Trainer, Variant, hookimpl
+
+    HERE = pathlib.Path(__file__).parent
+
+    def note(what, seed):
+        with (HERE / "seeds").open("a") as seeds:
+            seeds.write(f"{what} {seed}\\n")
+
+    def build(variant, weights):
+        import sys
+        note("build", weights.seed)
+        pipeline = sys.modules["edgebench_file_toy"].build(variant, weights)
+        stage = pipeline.stages[0]
+        import attrs
+        return pipeline.replaced([attrs.evolve(stage, format="noting")])
+
+    def fit(stage, loss, training, validation, budget, seed, progress, teacher=None):
+        note("fit", seed)
+        return stage.changed(stage.live)
+
+    def tune(pipeline, context):
+        stage = context.fit(pipeline.stages[0])
+        return pipeline.replaced([stage])
+
+    @hookimpl
+    def edgebench_models():
+        yield Model(name="noting", summary="Notes.", build=build, dataset="toy-points",
+                    variants=[Variant(name="small", weights=["trained"])],
+                    format="noting", loss=lambda outputs, answers: 0.0)
+
+    @hookimpl
+    def edgebench_trainers():
+        yield Trainer(name="noting", summary="Notes.", format="noting", fit=fit)
+
+    @hookimpl
+    def edgebench_formats():
+        import sys
+        from edgebench import Format
+        toy = sys.modules["edgebench_file_toy"]
+        yield Format(name="noting", summary="Notes.", save=toy.save, load=toy.load)
+
+    @hookimpl
+    def edgebench_backends():
+        from edgebench import Backend
+        yield Backend(name="noting", summary="Notes.", open=print, formats=["noting"])
+
+    @hookimpl
+    def edgebench_operators():
+        yield Operator(name="tune", summary="Trains on.", apply=tune, needs=["training"],
+                       reads=["noting"])
+"""
+
+
+def test_weights_are_trained_with_their_seed_and_operators_with_one_of_their_own(world, tmp_path):
+    recipes = world(SEEDS)
+    for seed in (5, 6):
+        case = toy_case("tune", model="noting", backend="noting", seed=seed)
+        Maker(recipes, lambda *_: None).prepare(case)
+    said = [line.split() for line in (tmp_path / "seeds").read_text().splitlines()]
+    assert [each for each in said if each[1] in "56"] == [
+        ["build", "5"], ["fit", "5"], ["build", "6"], ["fit", "6"],
+    ]  # fmt: skip
+    tuned = [int(seed) for what, seed in said if what == "fit" and seed not in "56"]
+    assert len(set(tuned)) == 2
+    assert all(0 <= seed < 2**31 for seed in tuned)
+
+
+BATCHES = """
+    import attrs, json, pathlib
+    from edgebench import Backend, Converter, Format, hookimpl
+
+    HERE = pathlib.Path(__file__).parent
+
+    def convert(stage, examples):
+        with (HERE / "examples").open("a") as file:
+            file.write(json.dumps({name: [list(a.shape), a.astype(float).tolist()]
+                                   for name, a in examples.items()}) + "\\n")
+        return attrs.evolve(stage.changed(stage.live), format="noted")
+
+    @hookimpl
+    def edgebench_converters():
+        yield Converter(name="note", summary="Notes.", source="toy-matrix", target="noted",
+                        convert=convert)
+
+    @hookimpl
+    def edgebench_formats():
+        import sys
+        toy = sys.modules["edgebench_file_toy"]
+        yield Format(name="noted", summary="Noted.", save=toy.save, load=toy.load)
+
+    @hookimpl
+    def edgebench_backends():
+        import sys
+        toy = sys.modules["edgebench_file_toy"]
+        yield Backend(name="noted", summary="Noted.", open=toy.open_session, formats=["noted"])
+"""
+
+
+def test_converters_are_given_real_inputs_of_their_own_stage(world, tmp_path):
+    import numpy as np
+
+    recipes = world(BATCHES)
+    maker = Maker(recipes, lambda *_: None)
+    case = toy_case("toy-cut", "mobile-edge", "noted")
+    front, back = read_pipeline(maker.prepare(case)).stages
+    first, second = map(json.loads, (tmp_path / "examples").read_text().splitlines())
+    assert list(first) == ["input"]
+    assert list(second) == ["middle"]
+    assert (first["input"][0], second["middle"][0]) == ([8, 8], [8, 3])
+    rows = [tensors["input"] for tensors, _ in list(maker.split(case, "validation"))[:8]]
+    assert np.allclose(first["input"][1], np.concatenate(rows))
+    through = np.concatenate(rows) @ maker.live(front).live
+    assert np.allclose(second["middle"][1], through, atol=1e-6)
+    assert back.format == "noted"
