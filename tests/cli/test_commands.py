@@ -21,8 +21,8 @@ ESCAPE = "\x1b"
 # --- the face that all commands share ------------------------------------------------------------
 
 
-def test_help_lists_the_commands_that_are_there_and_the_common_options(cli):
-    said = cli("--help")
+def test_help_lists_the_commands_that_are_there_and_the_common_options(here):
+    said = here("--help")
     assert (said.status, said.err) == (0, "")
     assert tuple(re.findall(r"^    (\w+) ", said.out, re.MULTILINE)) == NAMES
     for option in COMMON:
@@ -30,8 +30,8 @@ def test_help_lists_the_commands_that_are_there_and_the_common_options(cli):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_command_explains_itself_and_each_of_its_options(cli, name):
-    said = cli(name, "--help")
+def test_every_command_explains_itself_and_each_of_its_options(here, name):
+    said = here(name, "--help")
     assert said.status == 0
     assert said.out.startswith(f"usage: edgebench {name} ")
     # An option stands alone on a line only where its text follows on the next, further in.
@@ -71,8 +71,8 @@ def test_the_script_and_the_module_are_the_same(cli):
         ("--plugin=TOY", "list", "models", "--json"),
     ],
 )
-def test_common_options_stand_before_or_after_the_name(cli, toy, words):
-    said = cli(*(word.replace("TOY", str(toy)) for word in words))
+def test_common_options_stand_before_or_after_the_name(here, toy, words):
+    said = here(*(word.replace("TOY", str(toy)) for word in words))
     assert "toy" in [row["name"] for row in said.json["models"]]
 
 
@@ -190,9 +190,9 @@ def test_list_shows_every_kind_with_where_it_comes_from(cli, toy, lacking):
     assert re.search(r"vgg +model vgg +edgebench \d", said.out)
 
 
-def test_show_writes_units_beside_values(cli):
-    assert re.search(r"memory GiB +4\b", cli("show", "tier", "mobile").out)
-    link = cli("show", "link", "edge-mobile").out
+def test_show_writes_units_beside_values(here):
+    assert re.search(r"memory GiB +4\b", here("show", "tier", "mobile").out)
+    link = here("show", "link", "edge-mobile").out
     assert re.search(r"rate Mbit/s +200\b", link)
     assert re.search(r"delay ms +0\b", link)
 
@@ -211,21 +211,21 @@ def test_plan_explains_what_is_left_out(cli):
                      said)  # fmt: skip
 
 
-def test_plan_takes_its_estimate_from_what_was_measured(cli, toy, measured):
+def test_plan_takes_its_estimate_from_what_was_measured(here, toy, measured):
     words = ("plan", "--json", "--plugin", toy, "--model", "toy", "--backend", "toy-numpy")
-    assert "0 cases as measured before" in cli(*words).json["estimate_from"]
-    assert "1 cases as measured before" in cli(*words, "--db", measured.db).json["estimate_from"]
+    assert "0 cases as measured before" in here(*words).json["estimate_from"]
+    assert "1 cases as measured before" in here(*words, "--db", measured.db).json["estimate_from"]
 
 
-def test_reports_are_found_by_the_beginning_of_a_run_and_written_to_files(cli, measured, tmp_path):
+def test_reports_are_found_by_the_beginning_of_a_run_and_written_to_files(here, measured, tmp_path):
     run = measured.document["run"]
-    shown = cli("report", run[:-1], "--db", measured.db)
+    shown = here("report", run[:-1], "--db", measured.db)
     assert (shown.status, shown.err) == (0, "")
     assert f"run {run}" in shown.out
-    said = cli("report", run, "--db", measured.db, "-o", "report.txt")
+    said = here("report", run, "--db", measured.db, "-o", "report.txt")
     assert (said.status, said.out) == (0, "")
     assert "toy-round" in (tmp_path / "report.txt").read_text()
-    said = cli("report", "--format", "json", "--output", "report.json", "--db", measured.db)
+    said = here("report", "--format", "json", "--output", "report.json", "--db", measured.db)
     assert f'"run": "{run}"' in (tmp_path / "report.json").read_text()
 
 
@@ -249,8 +249,8 @@ def test_doctor_says_what_is_missing_and_ends_with_1_if_nothing_runs(cli, lackin
     assert cli("doctor", *without).status == 1
 
 
-def test_verbose_shows_the_traceback_of_a_mistake(cli, tmp_path):
-    said = cli("report", "--verbose")
+def test_verbose_shows_the_traceback_of_a_mistake(here, tmp_path):
+    said = here("report", "--verbose")
     assert said.status == 2
     assert "Traceback (most recent call last)" in said.err
     assert said.err.splitlines()[-1].startswith("edgebench: there are no results in edgebench.db")

@@ -113,11 +113,12 @@ def test_twice_ends_now_and_leaves_no_process(start, cli, tmp_path, monkeypatch)
     os.mkfifo(pipe)
     monkeypatch.setenv("TELL", str(pipe))
     process = start("--plugin", "telling.py", "--backend", "telling", "--requests", "20000",
-                    "--operator", "identity", "--quiet")  # fmt: skip
+                    "--operator", "identity")  # fmt: skip
     assert pipe.read_text() == "running"  # while it is scored
     assert pipe.read_text() == "running"  # while its first block is measured
     workers = psutil.Process(process.pid).children(recursive=True)
     press(process)
+    until(process, "edgebench: ending after the block under way")
     press(process)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130

@@ -89,7 +89,7 @@ def test_what_is_written_wrongly(refused, words, line):
         ("[tiers.x\ncpus = 4\n", "mine.toml, line 1: not TOML: Expected ']' at the end of a table"),
         ('[tiers.x]\ncpus = "4"\n', "mine.toml, line 2: [tiers.x] cpus: must be a whole number"),
         ('[hybrids]\nboth = 1\n', "mine.toml, line 2: [hybrids] both: must be"),
-        ('[tiers.x]\nsummary = "X."\ncpu = 1\n', "mine.toml, line 3: [tiers.x] cpu: unknown key; did you mean 'cpus'?"),
+        ('[plugins.x]\nkind = "model"\nmodule = "x"\noffers = ["x"]\nrequire = ["y"]\n', "mine.toml, line 5: [plugins.x] require: unknown key; did you mean 'requires'?"),
         ('[[links]]\nbetween = ["a", "b"]\nrate = "fast"\nsource = "x"\n', "mine.toml, line 3: [links] rate: a rate is a number"),
     ],
 )  # fmt: skip
@@ -98,15 +98,15 @@ def test_a_registry_that_is_wrong_is_named_with_line_and_key(here, mistaken, tmp
     assert mistaken(here("list", "--registry", "mine.toml")).startswith(f"edgebench: {line}")
 
 
-def test_files_that_are_not_there(cli, mistaken, tmp_path):
-    mistaken(cli("list", "--registry", "no.toml"), "no.toml cannot be read: No such file")
-    mistaken(cli("list", "--plugin", "no.py"), f"the plugin {tmp_path / 'no.py'} does not exist")
-    mistaken(cli("list", "--plugin", tmp_path), f"the plugin {tmp_path} is not a .py file")
-    mistaken(cli("plan", "--model", "./no.onnx"), "no.onnx")
+def test_files_that_are_not_there(here, mistaken, tmp_path):
+    mistaken(here("list", "--registry", "no.toml"), "no.toml cannot be read: No such file")
+    mistaken(here("list", "--plugin", "no.py"), f"the plugin {tmp_path / 'no.py'} does not exist")
+    mistaken(here("list", "--plugin", tmp_path), f"the plugin {tmp_path} is not a .py file")
+    mistaken(here("plan", "--model", "./no.onnx"), "no.onnx")
 
 
-def test_a_report_that_cannot_be_written(cli, mistaken, measured):
-    said = cli("report", "--db", measured.db, "-o", "nowhere/report.txt")
+def test_a_report_that_cannot_be_written(here, mistaken, measured):
+    said = here("report", "--db", measured.db, "-o", "nowhere/report.txt")
     mistaken(said, "cannot write nowhere/report.txt: No such file or directory")
 
 
@@ -120,19 +120,19 @@ def broken(tmp_path):
     return path
 
 
-def test_a_plugin_that_raises_is_named_and_the_others_work(cli, broken):
-    said = cli("list", "models", "--json", "--plugin", broken)
+def test_a_plugin_that_raises_is_named_and_the_others_work(here, broken):
+    said = here("list", "models", "--json", "--plugin", broken)
     assert said.status == 0
     assert {row["name"] for row in said.json["models"]} >= {"resnet", "vgg"}
     line = f"the plugin broken ({broken}) does not load: RuntimeError: no luck today"
     assert said.err == f"edgebench: {line}\n"
-    verbose = cli("list", "models", "--plugin", broken, "--verbose").err
+    verbose = here("list", "models", "--plugin", broken, "--verbose").err
     assert "raise RuntimeError('no luck today')" in verbose
-    assert cli("list", "models", "--plugin", broken, "--quiet").err == ""
+    assert here("list", "models", "--plugin", broken, "--quiet").err == ""
 
 
-def test_what_a_broken_plugin_would_have_offered_is_explained(cli, mistaken, broken):
-    said = cli("run", "--model", "broken", "--plugin", broken)
+def test_what_a_broken_plugin_would_have_offered_is_explained(here, mistaken, broken):
+    said = here("run", "--model", "broken", "--plugin", broken)
     mistaken(said, "no model is called 'broken'", "does not load: RuntimeError: no luck today")
 
 
@@ -146,22 +146,22 @@ def lacking(tmp_path):
     return path
 
 
-def test_a_missing_extra_is_said_with_what_brings_it(cli, mistaken, toy, lacking):
+def test_a_missing_extra_is_said_with_what_brings_it(here, mistaken, toy, lacking):
     remedy = "absent needs the package 'nothing_like_it': pip install 'edgebench[absent]'"
     common = ("--registry", lacking, "--plugin", toy)
-    row = next(r for r in cli("list", "--json", *common).json["backends"] if not r["installed"])
+    row = next(r for r in here("list", "--json", *common).json["backends"] if not r["installed"])
     assert (row["name"], row["why_not"]) == ("absent", remedy)
-    mistaken(cli("show", "backend", "absent", *common), remedy)
+    mistaken(here("show", "backend", "absent", *common), remedy)
     mistaken(
-        cli("run", "--model", "toy", "--backend", "absent", *common), "no case can be run", remedy
+        here("run", "--model", "toy", "--backend", "absent", *common), "no case can be run", remedy
     )
-    plan = cli("plan", "--json", "--model", "toy", "--backend", "absent", *common).json
+    plan = here("plan", "--json", "--model", "toy", "--backend", "absent", *common).json
     assert [one["reason"] for one in plan["skipped"]] == [remedy]
 
 
-def test_a_run_without_its_reporter_does_not_begin(cli, mistaken, toy, one, tmp_path):
+def test_a_run_without_its_reporter_does_not_begin(here, mistaken, toy, one, tmp_path):
     mistaken(
-        cli("run", *one, "--plugin", toy, "--without", "terminal"),
+        here("run", *one, "--plugin", toy, "--without", "terminal"),
         "the reporter 'terminal' is left out by --without terminal",
     )
     assert not Path(tmp_path, "edgebench.db").exists()
@@ -170,37 +170,37 @@ def test_a_run_without_its_reporter_does_not_begin(cli, mistaken, toy, one, tmp_
 # --- suites and databases ------------------------------------------------------------------------
 
 
-def test_a_suite_without_a_case_that_can_run_says_why(cli, mistaken, toy, tmp_path):
+def test_a_suite_without_a_case_that_can_run_says_why(here, mistaken, toy, tmp_path):
     (tmp_path / "mine.toml").write_text(
         '[suites.hopeless]\nsummary = "None can run."\n'
         '[[suites.hopeless.cases]]\nmodels = ["toy"]\noperators = ["toy-cut"]\n'
         'placements = ["mobile"]\nbackends = ["toy-numpy", "torch"]\n'
     )
     words = ("hopeless", "--registry", "mine.toml", "--plugin", toy)
-    mistaken(cli("run", *words), "no case can be run: ", "mobile needs 1 piece, toy-cut gives 2")
+    mistaken(here("run", *words), "no case can be run: ", "mobile needs 1 piece, toy-cut gives 2")
     assert not Path(tmp_path, "edgebench.db").exists()
-    assert cli("plan", *words).status == 0
+    assert here("plan", *words).status == 0
 
 
-def test_a_database_that_cannot_be_used(cli, mistaken, toy, one, tmp_path):
+def test_a_database_that_cannot_be_used(here, mistaken, toy, one, tmp_path):
     (tmp_path / "notes.txt").write_text("These are notes of mine, and no database.\n" * 40)
     run = ("run", *one, "--plugin", toy, "--db")
-    mistaken(cli(*run, "nowhere/r.db"), "nowhere/r.db cannot be written", "choose another place")
-    mistaken(cli(*run, tmp_path), f"{tmp_path} cannot be", "choose another place with --db FILE")
-    mistaken(cli(*run, "notes.txt"), "notes.txt cannot be used", "not an SQLite database")
+    mistaken(here(*run, "nowhere/r.db"), "nowhere/r.db cannot be written", "choose another place")
+    mistaken(here(*run, tmp_path), f"{tmp_path} cannot be", "choose another place with --db FILE")
+    mistaken(here(*run, "notes.txt"), "notes.txt cannot be used", "not an SQLite database")
     assert (tmp_path / "notes.txt").read_text().startswith("These are notes")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_directory_that_may_not_be_written(cli, mistaken, toy, one, tmp_path):
+def test_a_directory_that_may_not_be_written(here, mistaken, toy, one, tmp_path):
     (tmp_path / "kept").mkdir(mode=0o500)
-    said = cli("run", *one, "--plugin", toy, "--db", "kept/r.db")
+    said = here("run", *one, "--plugin", toy, "--db", "kept/r.db")
     mistaken(said, "kept/r.db cannot be written: Permission denied")
 
 
-def test_a_second_run_on_the_same_database_is_told_who_has_it(cli, mistaken, toy, one, tmp_path):
+def test_a_second_run_on_the_same_database_is_told_who_has_it(here, mistaken, toy, one, tmp_path):
     with Database.open(tmp_path / "edgebench.db", write=True):
-        line = mistaken(cli("run", *one, "--plugin", toy))
+        line = mistaken(here("run", *one, "--plugin", toy))
     assert line == (
         f"edgebench: another run (process {os.getpid()}) is writing edgebench.db right now; "
         "wait for it, or choose another file with --db FILE\n"
@@ -208,16 +208,16 @@ def test_a_second_run_on_the_same_database_is_told_who_has_it(cli, mistaken, toy
 
 
 @pytest.mark.parametrize("words", [("report",), ("logs", "12345678"), ("run", "--case", "1234")])
-def test_results_that_are_not_there(cli, mistaken, words):
-    mistaken(cli(*words), "there are no results in edgebench.db yet", "--db FILE")
+def test_results_that_are_not_there(here, mistaken, words):
+    mistaken(here(*words), "there are no results in edgebench.db yet", "--db FILE")
 
 
-def test_runs_cases_and_reporters_that_are_not_there(cli, mistaken, measured):
+def test_runs_cases_and_reporters_that_are_not_there(here, mistaken, measured):
     run = measured.document["run"]
-    mistaken(cli("report", "1999", "--db", measured.db), "holds no run '1999'", run)
-    mistaken(cli("logs", "zz", "--db", measured.db), f"no case of run {run} is called 'zz'")
-    mistaken(cli("run", "--case", "zz", "--db", measured.db), "is called 'zz'")
+    mistaken(here("report", "1999", "--db", measured.db), "holds no run '1999'", run)
+    mistaken(here("logs", "zz", "--db", measured.db), f"no case of run {run} is called 'zz'")
+    mistaken(here("run", "--case", "zz", "--db", measured.db), "is called 'zz'")
     mistaken(
-        cli("report", "--format", "terminl", "--db", measured.db),
+        here("report", "--format", "terminl", "--db", measured.db),
         "no reporter is called 'terminl'; did you mean 'terminal'?",
     )

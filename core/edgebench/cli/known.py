@@ -59,6 +59,7 @@ def _part(kind: type[Component], name: str, common: Common) -> Facts:
         "origin": owner.origin,
     }
     if isinstance(record, Operator):
+        facts["needs"] = sorted(record.needed(record.options()))
         facts["cuts"] = record.cuts(record.options())
     if isinstance(record, Model):
         chosen = [record.variant(variant)] if variant else record.variants
@@ -84,10 +85,11 @@ def _plain(value: Any) -> Any:
 def _fields(record: Any) -> Iterator[tuple[str, Any]]:
     for field in attrs.fields(type(record)):
         value = getattr(record, field.name)
-        if "Callable" not in str(field.type):
+        if callable(value) or (value is None and "Callable" in str(field.type)):
+            if field.default is None:
+                yield field.name, value is not None
+        else:
             yield _UNITS.get(field.name, field.name), _plain(value)
-        elif field.default is None:
-            yield field.name, value is not None
 
 
 def _options(options: type) -> list[Facts]:

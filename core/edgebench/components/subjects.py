@@ -213,7 +213,5 @@ class Dataset(Component):
     order, made with a seed; nothing for a split that it does not have."""
     metrics: Callable[[], Sequence[Metric]] = attrs.field(default=tuple, validator=is_callable)
     """The figures of merit, the one that decides first."""
-    generated: bool = False
-    """Whether samples are computed rather than read: then they are made once and kept."""
     synthetic: bool = False
-    """Whether the inputs themselves are invented; reports say so."""
+    """Whether the inputs themselves are invented; `show` says so."""

@@ -30,7 +30,6 @@ def edgebench_datasets() -> Iterable[Dataset]:
         summary="Real handwritten digits in noisy 320x240 pictures, as PNG.",
         samples=samples,
         metrics=metrics,
-        generated=True,
     )
 
 

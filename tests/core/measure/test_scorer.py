@@ -130,7 +130,7 @@ def test_no_more_than_a_few_requests_are_under_way(host, monkeypatch):
 
 def test_a_host_that_cannot_answer_ends_the_scoring(host):
     with pytest.raises(RequestFailed, match="too hot on x in stage 0"):
-        scoring(host(6, fails=2), 4).run()
+        scoring(host(4, fails=2), 4).run()
 
 
 def test_outputs_are_kept_for_the_first_samples_only(host, monkeypatch):

@@ -63,11 +63,14 @@ ASKING = """
         (stage,) = pipeline.stages
         sure = TensorSpec(name="sure", dtype="float32", shape=("batch",))
         early = attrs.evolve(stage.outputs[0], name="early", port="scores")
-        leaves = Exit(condition="sure", answer=["early"], threshold=0.0)
-        first = attrs.evolve(stage, outputs=[early, sure], exit=leaves)
+        doubled = stage.changed(context.live(stage).live * 2)
+        leaves = Exit(condition="sure", answer=["early"], threshold=1e-4)
+        first = attrs.evolve(doubled, outputs=[early, sure], exit=leaves)
         both = pipeline.replaced([first, stage])
-        rows = np.ones((2, 8), dtype=np.float32)
-        return list(context.run(both, {"input": rows}))
+        rows = np.ones((2, 8), dtype=np.float32) * np.float32([[1], [1e-6]])
+        plain = context.run(pipeline, {"input": rows})["scores"]
+        with_exit = context.run(both, {"input": rows})
+        return [list(with_exit), (with_exit["scores"] / plain).round(3).tolist()]
 
     def asking(name):
         def apply(pipeline, context):
@@ -136,8 +139,8 @@ def test_a_pipeline_is_scored_and_run_where_it_is_prepared(ask):
     assert ask("rash-run") == [["scores"], [5, 3], True]
 
 
-def test_exits_are_left_aside_while_preparing(ask):
-    assert ask("rash-exits") == ["scores"]
+def test_a_sample_that_leaves_has_the_answer_of_its_exit_while_preparing_too(ask):
+    assert ask("rash-exits") == [["scores"], [[2.0] * 3, [1.0] * 3]]
 
 
 def test_a_stage_is_trained_again_with_a_teacher_and_a_budget(ask):
