@@ -36,7 +36,7 @@ def configure(commands: Any) -> argparse.ArgumentParser:
     declare(parser)
     more = parser.add_argument_group("this run")
     more.add_argument("--resume", action="store_true",
-                      help="go on with the last run of this that did not end, or begin one")  # fmt: skip
+                      help="go on with the last unfinished run, or begin one")  # fmt: skip
     more.add_argument("--time-limit", type=seconds, default=300.0, metavar="S",
                       help="end a block that takes longer, in seconds (300)")  # fmt: skip
     more.add_argument("--tag", default="", metavar="TEXT", help="kept with the run")

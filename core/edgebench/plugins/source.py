@@ -74,7 +74,7 @@ def _inside(imported: str, name: str, file: Path) -> Path | None:
     """Return the file of an imported module of the plugin's own; None for all others."""
     package = name.partition(".")[0] if "." in name else ""
     if not package:
-        beside = file.with_name(f"{imported.split('.')[0]}.py")
+        beside = file.with_name(f"{imported.split('.', maxsplit=1)[0]}.py")
         return beside if beside.is_file() and beside != file else None
     if not imported.startswith(f"{package}."):
         return None
