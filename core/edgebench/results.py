@@ -56,7 +56,8 @@ class LinkCheck:
     delay_s: float
     """One-way delay that the link claims."""
     ok: bool
-    """|measured - expected| is at most the larger of 5 % and 0.5 ms."""
+    """|measured - expected|, and |round trip - 2 x delay|, are at most the larger of 5 % and
+    0.5 ms."""
 
 
 @attrs.frozen(kw_only=True)
@@ -128,6 +129,8 @@ class Score:
 
     key: str
     """Digest of artifact, backends, devices, options, versions and test split."""
+    device: str = ""
+    """What each stage's session was opened on, piece by piece."""
     counts: Mapping[str, NDArray[Any]] = attrs.field(factory=dict, eq=False, repr=False)
     """By metric, the counts of each test sample, shape (samples, k)."""
     outputs: tuple[NDArray[Any], ...] = attrs.field(default=(), eq=False, repr=False)

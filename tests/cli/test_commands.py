@@ -206,15 +206,17 @@ def test_show_of_a_suite_shows_its_products(cli):
 def test_plan_explains_what_is_left_out(cli):
     said = cli("plan", "--model", "vgg", "--operator", "sptq", "--backend", "torch",
                "--backend", "onnxruntime", COLUMNS="200").out  # fmt: skip
-    assert "1 cases in 5 blocks of 100 requests, 1 skipped" in said
+    assert "1 case to measure, 1 case skipped; blocks a case: 5, requests a block: 100;" in said
     assert re.search(r"vgg:small +sptq +mobile +torch +no converter from onnx to torch-program",
                      said)  # fmt: skip
 
 
 def test_plan_takes_its_estimate_from_what_was_measured(here, toy, measured):
     words = ("plan", "--json", "--plugin", toy, "--model", "toy", "--backend", "toy-numpy")
-    assert "0 cases as measured before" in here(*words).json["estimate_from"]
-    assert "1 cases as measured before" in here(*words, "--db", measured.db).json["estimate_from"]
+    assert here(*words).json["estimate_from"] == "2 s a block are assumed"
+    assert (
+        here(*words, "--db", measured.db).json["estimate_from"] == "as 1 of 1 were measured before"
+    )
 
 
 def test_reports_are_found_by_the_beginning_of_a_run_and_written_to_files(here, measured, tmp_path):

@@ -113,7 +113,8 @@ class Latency:
         column = 0 if name == "median" else 1 + list(PERCENTILES).index(name)
         middle = self.quantile(PERCENTILES.get(name, 0.5))
         low, high = _ends(self.draws[:, column], middle, widening(len(self.blocks)))
-        return max(low, 0.0), high
+        # Widening must not lead below what any request ever took.
+        return max(low, float(self.seconds.min())), high
 
 
 def _resamples(blocks: tuple[NDArray[Any], ...], rng: Generator) -> Iterator[NDArray[Any]]:

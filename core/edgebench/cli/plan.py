@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sized
 from typing import TYPE_CHECKING, Any
 
 from edgebench.cli.common import Common
@@ -59,10 +60,16 @@ def _show(plan: Plan, estimate: float, known: str, common: Common) -> None:
     if plan.skipped:
         rows = ([*_cells(one.case), one.reason] for one in plan.skipped)
         common.show(table("skipped", (*columns, "why"), rows))
+    blocks, requests = plan.request.blocks, plan.request.requests
     common.show(
-        f"{len(plan.cases)} cases in {plan.request.blocks} blocks of {plan.request.requests} "
-        f"requests, {len(plan.skipped)} skipped; measuring takes about {estimate:.0f} s ({known})"
+        f"{_counted(plan.cases, 'case')} to measure, {_counted(plan.skipped, 'case')} skipped; "
+        f"blocks a case: {blocks}, requests a block: {requests}; "
+        f"measuring takes about {estimate:.0f} s ({known})"
     )
+
+
+def _counted(things: Sized, what: str) -> str:
+    return f"{len(things)} {what}{'s' * (len(things) != 1)}"
 
 
 def _cells(case: Case) -> list[str]:
@@ -105,5 +112,8 @@ def estimated_s(plan: Plan, args: argparse.Namespace) -> tuple[float, str]:
                         seen[result.case.id] = mean(durations)
     blocks = [seen.get(case.id, ASSUMED_BLOCK_S) for case in plan.cases]
     known = sum(case.id in seen for case in plan.cases)
-    source = f"{known} cases as measured before, the others at {ASSUMED_BLOCK_S:g} s a block"
+    source = f"{ASSUMED_BLOCK_S:g} s a block are assumed"
+    if known:
+        others = f"; of the others {source}" if known < len(plan.cases) else ""
+        source = f"as {known} of {len(plan.cases)} were measured before{others}"
     return sum(blocks) * plan.request.blocks, source

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from statistics import median
@@ -30,7 +31,7 @@ SENDER = "edgebench.measure.driver"
 def measure_block(deployment: Deployment, fabric: Fabric) -> Block:
     """Measure one block, and return it; it says itself if it failed, and why.
 
-    Only the user's interruption, and mistakes of edgebench's own, are raised.
+    Only the user's interruption is raised.
     """
     began, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     before = read()
@@ -41,8 +42,8 @@ def measure_block(deployment: Deployment, fabric: Fabric) -> Block:
         found = {"status": "timeout", "reason": str(late)}
     except (Failure, EdgebenchError) as failure:
         found = {"status": "failed", "reason": str(failure)}
-    except OSError as error:
-        # No room for logs, no more processes: this machine's lack, and one block's.
+    except Exception as error:  # noqa: BLE001 - a fabric may raise anything, and costs its block
+        logs["controller"] = traceback.format_exc()
         found = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
     return Block(
         number=deployment.number,
@@ -80,7 +81,7 @@ def _measured(team: Team, stand: Stand) -> dict[str, Any]:
     return {
         "controller_cpu": used,
         **_requests(measured, stand),
-        "warmup_s": _seconds(warm.values["latency_s"]),
+        "warmup_s": _seconds([*warm.values["latency_s"], *measured.values["again_s"]]),
         "warmup": warm.values["said"],
         "links": tuple(links),
         "tiers": tiers,

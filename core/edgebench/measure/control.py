@@ -119,8 +119,9 @@ class Team:
             ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads)
         )
         argv = [sys.executable, "-P", "-m", module, str(host.put(place) / "order.json")]
-        running = host.spawn(argv, env, place / "log")
-        self._members[order.name] = Member(running, os.pidfd_open(running.pid))
+        with _undisturbed():
+            running = host.spawn(argv, env, place / "log")
+            self._members[order.name] = Member(running, os.pidfd_open(running.pid))
         self._heard[order.name] = deque()
 
     def tell(self, name: str, values: Mapping[str, Any]) -> None:
@@ -218,6 +219,16 @@ DOING: Mapping[str, str] = {
     "report": "report",
     "compiled": "compile",
 }
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let an interrupt wait: a process that was started and not noted would never be ended."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _remove_leftovers() -> None:

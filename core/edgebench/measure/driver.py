@@ -23,12 +23,14 @@ from edgebench.measure import warmup
 from edgebench.measure.orders import DriverOrder
 from edgebench.measure.pace import now
 from edgebench.measure.port import Port, connect
-from edgebench.measure.verify import probe
+from edgebench.measure.probing import probe
 from edgebench.measure.wire import CODES, Kind, Mark, Message
 from edgebench.measure.worker import Control, first_cpu, peak_memory, settle
 
 __all__ = ["Driver", "RequestFailed", "Samples", "main"]
 
+AGAIN = 3
+"""Requests by which a block warms up again after its checks; they are no part of the figures."""
 ENCODE = CODES["encode"]
 EXITED = CODES["exited"]
 
@@ -150,13 +152,16 @@ class Sequencer:
 
     def measure(self) -> None:
         """Send the block's requests, and report what each took."""
+        # The checks between warm-up and here have cooled what the first requests would pay for.
+        again = [self._ask(one).latency / 1e9 for one in self.samples.indices(0, AGAIN)]
         begin = self.order.number * self.order.requests
         chosen = list(self.samples.indices(begin, self.order.requests))
         answers = [self._ask(indices) for indices in chosen]
         names, phases = table(answers)
         first = array("q", [indices[0] for indices in chosen])
         latency = array("q", [answer.latency for answer in answers])
-        self.control.say("measure", {"phases": names}, latency.tobytes(), first.tobytes(), phases)
+        said = {"phases": names, "again_s": again}
+        self.control.say("measure", said, latency.tobytes(), first.tobytes(), phases)
 
     def _ask(self, indices: Sequence[int]) -> Answered:
         self.asked += 1

@@ -23,7 +23,7 @@ import zmq
 from edgebench.measure.orders import HostOrder, Work
 from edgebench.measure.pace import now
 from edgebench.measure.port import Arrival, Port, Refused, connect, socket
-from edgebench.measure.verify import probe
+from edgebench.measure.probing import probe
 from edgebench.measure.wire import CODES, Kind, Mark, Message, WireError
 from edgebench.measure.worker import Control, first_cpu, last_cpus, peak_memory, settle
 
@@ -243,7 +243,8 @@ def run(order: HostOrder, opening: Callable[[Work], AbstractContextManager[Loade
             cold["first"] = host.seen.inference[0] / 1e9
         versions = dict(loaded.versions) if loaded else {}
         cold |= loaded.cold_s if loaded else {}
-        report = {"cold": cold, "versions": versions, **host.report()}
+        device = loaded.device if loaded else ""
+        report = {"cold": cold, "versions": versions, "device": device, **host.report()}
     control.say("report", report)
     # Ending before the report is on its way would lose it; the controller ends this process.
     control.hear()

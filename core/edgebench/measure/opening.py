@@ -22,6 +22,8 @@ class Loaded:
     piece: Piece
     cold_s: Mapping[str, float]
     versions: Mapping[str, str]
+    device: str = ""
+    """What the sessions were opened on."""
 
 
 @contextmanager
@@ -65,4 +67,4 @@ def open_piece(work: Work) -> Iterator[Loaded]:
         cold = {"import": (imported - begin) / 1e9, "load": (now() - imported) / 1e9}
         if backend.compile is not None:
             cold["compile"] = compile_s
-        yield Loaded(piece=piece, cold_s=cold, versions=versions)
+        yield Loaded(piece=piece, cold_s=cold, versions=versions, device=asked.device)

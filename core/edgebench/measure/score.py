@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgebench.case import digest
 from edgebench.components import Dataset, Fabric
 from edgebench.errors import CaseFailed
 from edgebench.measure.control import Failure, Reply, Team
@@ -22,7 +21,8 @@ SENDER = "edgebench.measure.scorer"
 def score(deployment: Deployment, fabric: Fabric, dataset: Dataset | None) -> Score:
     """Send the whole test split once through the hosts, and count what the answers are worth.
 
-    Without a dataset only outputs are kept, for agreement.
+    Without a dataset only outputs are kept, for agreement. The score has no key: that is for
+    whoever keeps it.
 
     Raises:
         CaseFailed: A host failed, or the deadline has passed; with what the processes printed.
@@ -55,6 +55,7 @@ def _score(
     versions: dict[str, str] = {}
     for report in said.values():
         versions.update(report.get("versions", {}))
+    devices = [report["device"] for report in said.values() if report.get("device")]
     arrays = [
         (what, np.frombuffer(raw, what["dtype"]).reshape(what["shape"]))
         for what, raw in zip(scored.values["arrays"], scored.raw, strict=True)
@@ -62,7 +63,8 @@ def _score(
     samples = scored.values["samples"]
     exited = scored.values["exited"]
     return Score(
-        key=_key(deployment, dataset, versions),
+        key="",
+        device=",".join(devices),
         counts={what["metric"]: values for what, values in arrays if "metric" in what},
         outputs=tuple(values for what, values in arrays if "output" in what),
         exit_rates={
@@ -72,17 +74,4 @@ def _score(
         },
         samples=samples,
         versions=versions,
-    )
-
-
-def _key(deployment: Deployment, dataset: Dataset | None, versions: Mapping[str, str]) -> str:
-    """Return what stands for all that a score depends on."""
-    return digest(
-        {
-            "artifact": deployment.artifact.name,
-            "backends": [str(choice) for choice in deployment.case.backends],
-            "versions": dict(versions),
-            "dataset": dataset.name if dataset else "",
-            "split": str(deployment.split.parent.name),
-        }
     )

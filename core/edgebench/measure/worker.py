@@ -30,6 +30,8 @@ def settle(order: Order, cpus: Sequence[int]) -> None:
     """
     import ctypes
 
+    # The controller lets interrupts wait while it starts a process, which takes that over.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.kill(order.parent, 0)
     # Before any thread is started, because threads take this over from the one that starts them.

@@ -72,7 +72,7 @@ class Scorer:
             agreed = agreement(score, reference[1], label)
         why = self._no_accuracy(case)
         return Facts(
-            device=",".join(choice.device for choice in case.backends),
+            device=score.device,
             precision=self._precision(case, prepared),
             artifact=prepared.path.name,
             score_key=score.key,
@@ -131,6 +131,7 @@ def store_score(score: Score, directory: Path) -> None:
     np.savez(directory / "outputs.npz", **outputs)
     facts = {
         "key": score.key,
+        "device": score.device,
         "metrics": list(score.counts),
         "outputs": len(score.outputs),
         "samples": score.samples,
@@ -151,6 +152,7 @@ def load_score(directory: Path) -> Score:
     ):
         return Score(
             key=facts["key"],
+            device=facts["device"],
             counts={name: counts[name] for name in facts["metrics"]},
             outputs=tuple(outputs[f"output-{n}"] for n in range(facts["outputs"])),
             samples=facts["samples"],

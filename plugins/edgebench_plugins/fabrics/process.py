@@ -115,7 +115,7 @@ def memory_group(tier: Tier) -> Iterator[MemoryGroup | None]:
     with ExitStack() as stack:
         try:
             path.mkdir()
-            stack.callback(path.rmdir)
+            stack.callback(_remove, path)
             (path / file).write_text(str(tier.memory))
         except OSError:
             # Read-only here, or no such controller: reported as not enforced.
@@ -145,13 +145,18 @@ def _machine_memory() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
+def _remove(group: Path) -> None:
+    # Another run may be removing it too, or a process of it be on its last way: what is left now
+    # is removed by the next run, and must not cost this one what it has measured.
+    with suppress(OSError):
+        group.rmdir()
+
+
 def _remove_leftovers(parent: Path) -> None:
     """Remove the groups of runs that were killed before they could do it themselves."""
     for group in parent.glob("edgebench-*-*"):
         if not Path("/proc", group.name.split("-")[1]).exists():
-            # Another run may be removing it too, or a process of it be on its last way.
-            with suppress(OSError):
-                group.rmdir()
+            _remove(group)
 
 
 def _speed(tier: Tier, largest: int) -> tuple[int, float, str]:

@@ -49,11 +49,8 @@ def test_without_a_dataset_there_are_outputs_and_no_counts(deploy, fabric):
     assert len(got.outputs[0]) == SAMPLES
 
 
-def test_the_key_follows_what_the_score_depends_on(deploy, fabric, dataset):
-    plain = score(deploy("mobile"), fabric, dataset)
-    options = score(deploy("mobile", options=(("sleep_ms", "0.1"),)), fabric, dataset)
-    assert len(plain.key) == 64
-    assert plain.key != options.key
+def test_the_device_is_the_one_that_was_opened(deploy, fabric, dataset):
+    assert score(deploy("mobile"), fabric, dataset).device == "cpu"
 
 
 def test_a_failure_is_the_cases_with_its_log(deploy, fabric, dataset):
