@@ -7,7 +7,7 @@ from statistics import median
 
 __all__ = ["verdict"]
 
-WINDOW = 5
+WINDOW = 4
 LEAST, MOST = 5, 30
 """Requests."""
 PATIENCE_S = 3.0

@@ -62,7 +62,7 @@ def edgebench_models() -> Iterable[Model]:
         preprocess=preprocess,
         postprocess=vision.class_scores,
         loss=vision.cross_entropy,
-        budget=Budget(epochs=5, batch=32, learning_rate=3e-3),
+        budget=Budget(epochs=4, batch=32, learning_rate=3e-3),
     )
 
 

@@ -8,7 +8,7 @@ def test_it_goes_on_while_two_windows_are_not_full():
 
 
 def test_it_ends_when_two_windows_agree():
-    assert verdict([1e-3] * 2 * WINDOW) == "stable after 10"
+    assert verdict([1e-3] * 2 * WINDOW) == "stable after 8"
 
 
 def test_single_outliers_do_not_keep_it_going():
