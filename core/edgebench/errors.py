@@ -39,6 +39,7 @@ __all__ = [
     "StoreError",
     "UnknownName",
     "nearest",
+    "one_line",
 ]
 
 
@@ -113,3 +114,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
         return "; none is known"
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     return f"; known are: {shown}"
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error that is not the user's in one line: its type and the first line it says."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -10,7 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from edgebench.components import Fabric
-from edgebench.errors import EdgebenchError
+from edgebench.errors import EdgebenchError, one_line
 from edgebench.measure.compiling import compile_on_host
 from edgebench.measure.control import Failure, Reply, Team, TimedOut
 from edgebench.measure.deployment import Deployment, Stand
@@ -44,7 +44,7 @@ def measure_block(deployment: Deployment, fabric: Fabric) -> Block:
         found = {"status": "failed", "reason": str(failure)}
     except Exception as error:  # noqa: BLE001 - a fabric may raise anything, and costs its block
         logs["controller"] = traceback.format_exc()
-        found = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
+        found = {"status": "failed", "reason": one_line(error)}
     return Block(
         number=deployment.number,
         order=deployment.order,

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import zmq
 
+from edgebench.errors import one_line
 from edgebench.measure.orders import HostOrder, Work
 from edgebench.measure.pace import now
 from edgebench.measure.port import Arrival, Port, Refused, connect, socket
@@ -171,7 +172,7 @@ class HostProcess:
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the host lives on
             traceback.print_exc()
             self._fail(
-                message.request, arrival.peer, f"{said(error)} on {self.name} in {watch.step}"
+                message.request, arrival.peer, f"{one_line(error)} on {self.name} in {watch.step}"
             )
 
     def _from_below(self, below: Port, ready: int) -> None:
@@ -201,12 +202,6 @@ class HostProcess:
             "peak": peak_memory(),
             "modules": sorted({name.partition(".")[0] for name in sys.modules}),
         }
-
-
-def said(error: BaseException) -> str:
-    """Return an error in one line: its type and the first line of what it says."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _connected(

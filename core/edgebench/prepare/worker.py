@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 from edgebench.artifacts import Store
 from edgebench.case import Case
-from edgebench.errors import CaseSkipped, ChainError, EdgebenchError
+from edgebench.errors import CaseSkipped, ChainError, EdgebenchError, one_line
 from edgebench.plugins import PluginSource
 from edgebench.prepare.make import Maker
 from edgebench.prepare.recipe import Recipes
@@ -58,8 +58,7 @@ def _outcome(order: dict[str, Any], events: TextIO) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 (whatever a part raises)
         # A part's own bug fails its case, not the suite; the log keeps the traceback.
         traceback.print_exc()
-        said = str(error).strip().splitlines() or [""]
-        return {"failed": f"{type(error).__name__}: {said[0]}"}
+        return {"failed": one_line(error)}
 
 
 def _prepare(order: dict[str, Any], events: TextIO) -> Path:

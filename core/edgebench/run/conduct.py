@@ -20,7 +20,7 @@ from edgebench.artifacts import read_pipeline
 from edgebench.case import Case
 from edgebench.components import Dataset, Fabric, Tier
 from edgebench.database import Database
-from edgebench.errors import CaseFailed, CaseSkipped, ChainError, EdgebenchError
+from edgebench.errors import CaseFailed, CaseSkipped, ChainError, EdgebenchError, one_line
 from edgebench.facts import Facts
 from edgebench.measure.block import measure_block
 from edgebench.measure.compiling import compile_on_host
@@ -114,8 +114,7 @@ class Conductor:
             except EdgebenchError as error:
                 self._close(case, "failed", str(error), _log(error))
             except Exception as error:  # noqa: BLE001 (parts are asked here too, and may raise)
-                said = f"{type(error).__name__}: {error}".splitlines()[0]
-                self._close(case, "failed", said, traceback.format_exc())
+                self._close(case, "failed", one_line(error), traceback.format_exc())
             else:
                 yield case.id, deployment
             self.watcher.prepared(case)
@@ -126,7 +125,6 @@ class Conductor:
         if prepared.log:
             self.database.save_log(self.run, case.id, "preparing", prepared.log)
         deployment = self._deployment(case, prepared)
-        compile_on_host(deployment, self._plugins.get(Fabric, case.fabric))
         scorer = Scorer(recipes=self.preparer.recipes, measure=self._scored)
         own = scorer.score(case, prepared)
         reference, doubts = self._reference(case, scorer)
@@ -151,12 +149,11 @@ class Conductor:
     def _scored(self, case: Case, prepared: Prepared) -> Score:
         dataset = self._plugins.get(Dataset, case.dataset) if case.dataset else None
         fabric = self._plugins.get(Fabric, case.fabric)
-        deployment = self._deployment(case, prepared)
-        compile_on_host(deployment, fabric)
-        return score(deployment, fabric, dataset)
+        return score(self._deployment(case, prepared), fabric, dataset)
 
     def _deployment(self, case: Case, prepared: Prepared) -> Deployment:
-        return Deployment(
+        """Return how a case is measured and scored, its stages compiled where they must be."""
+        deployment = Deployment(
             case=case,
             artifact=prepared.path,
             pipeline=read_pipeline(prepared.path),
@@ -169,6 +166,8 @@ class Conductor:
             tiers=tuple(self._plugins.get(Tier, name) for name in case.route),
             scratch=self.settings.scratch,
         )
+        compile_on_host(deployment, self._plugins.get(Fabric, case.fabric))
+        return deployment
 
     # --- measuring -------------------------------------------------------------------------------
 
