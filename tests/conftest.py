@@ -21,8 +21,9 @@ TOY = Path(__file__).with_name("toy.py")
 
 @pytest.fixture(autouse=True)
 def _own_store(tmp_path_factory, monkeypatch):
-    """Keep tests out of the store of whoever runs them."""
+    """Keep tests out of the store and the cache of whoever runs them."""
     monkeypatch.setenv("EDGEBENCH_STORE", str(tmp_path_factory.getbasetemp() / "store"))
+    monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.delenv("COLUMNS", raising=False)
 
 

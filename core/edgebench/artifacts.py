@@ -31,6 +31,7 @@ __all__ = ["Entry", "Store", "content", "read_pipeline", "write_pipeline"]
 
 MANIFEST = "manifest.json"
 PIPELINE = "pipeline.json"
+RESOURCES = "resources"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -225,11 +226,14 @@ def _manifest(path: Path) -> dict[str, Any] | None:
 
 
 def write_pipeline(pipeline: Pipeline, directory: Path) -> None:
-    """Write `pipeline.json`; each stage's files lie in `stage-K` below the directory already."""
+    """Write `pipeline.json` and the resources; each stage's files lie in `stage-K` already."""
     document = attrs.asdict(
         pipeline,
-        filter=lambda field, _: field.name not in ("live", "directory"),
+        filter=lambda field, _: field.name not in ("live", "directory", "resources"),
     )
+    for name, held in pipeline.resources.items():
+        (directory / RESOURCES).mkdir(exist_ok=True)
+        (directory / RESOURCES / name).write_bytes(held)
     (directory / PIPELINE).write_text(json.dumps(document, indent=1))
 
 
@@ -240,7 +244,8 @@ def read_pipeline(directory: Path) -> Pipeline:
         _stage(values, directory / f"stage-{number}")
         for number, values in enumerate(document.pop("stages"))
     ]
-    return Pipeline(stages=stages, **document)
+    resources = {path.name: path.read_bytes() for path in sorted(directory.glob(f"{RESOURCES}/*"))}
+    return Pipeline(stages=stages, resources=resources, **document)
 
 
 def _stage(values: dict[str, Any], directory: Path) -> Stage:

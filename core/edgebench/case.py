@@ -50,7 +50,11 @@ class Case:
     model: str
     variant: str
     weights: Weights = attrs.field(factory=Weights)
+    options: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=_pairs)
+    """What was said of a model that is a file: keys and values as written, sorted by key."""
     dataset: str = ""
+    data: Path | None = None
+    """What the user gave for the inputs: the dataset's directory, or a file of inputs."""
     chain: str = "identity"
     """The chain in its canonical form, hybrids expanded, options sorted."""
     placement: Placement
@@ -78,7 +82,8 @@ class Case:
         """Eight hexadecimal digits that stand for what makes this case another than the next.
 
         The same from run to run, so that runs can be compared case by case: the run's seed is no
-        part of it, nor what a link's figures are taken from, nor what has its default.
+        part of it, nor where the data lies, nor what a link's figures are taken from, nor what has
+        its default.
         """
         return digest(self._identity())[:8]
 
@@ -91,6 +96,7 @@ class Case:
         }
         kept = {key: value for key, value in document.items() if value != plain.get(key, self)}
         kept.pop("seed", None)
+        kept.pop("data", None)
         kept["weights"] = self.weights.label
         kept["links"] = [[*link.between, link.rate, link.delay] for link in self.links]
         return kept
@@ -119,9 +125,10 @@ class Case:
         """Make a case of what `to_json` returned, lists standing for tuples."""
         values = dict(document)
         weights = dict(values.pop("weights"))
-        path = weights.pop("path")
+        path, data = weights.pop("path"), values.pop("data", None)
         return cls(
             weights=Weights(path=Path(path) if path else None, **weights),
+            data=Path(data) if data else None,
             placement=Placement(values.pop("placement")["tiers"]),
             backends=[BackendChoice(**choice) for choice in values.pop("backends")],
             links=[Link(**link) for link in values.pop("links")],

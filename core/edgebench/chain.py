@@ -17,7 +17,15 @@ import attrs
 from edgebench.case import BackendChoice
 from edgebench.errors import ChainError, OptionError, nearest
 
-__all__ = ["Part", "canonical", "option_values", "parse_backend", "parse_chain", "structure"]
+__all__ = [
+    "Part",
+    "canonical",
+    "option_values",
+    "parse_backend",
+    "parse_chain",
+    "parse_options",
+    "structure",
+]
 
 C = TypeVar("C", bound=attrs.AttrsInstance)
 
@@ -149,6 +157,19 @@ def parse_named(text: str, what: str) -> Part:
     if not reader.done:
         raise reader.error("the end")
     return part
+
+
+def parse_options(text: str, what: str) -> tuple[tuple[str, str], ...]:
+    """Parse options alone, brackets included: `(key=value,key="value")`.
+
+    Raises:
+        ChainError: The text is malformed.
+    """
+    reader = _Reader(text, f"options of {what}")
+    pairs = reader.options()
+    if not reader.done:
+        raise reader.error("the end")
+    return pairs
 
 
 def structure(options: type[C], pairs: tuple[tuple[str, str], ...], where: str) -> C:

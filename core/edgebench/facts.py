@@ -66,6 +66,8 @@ class Facts:
     score_key: str = ""
     figures: tuple[Figure, ...] = ()
     """The figures of merit, the one that decides first."""
+    inputs: str = ""
+    """What its requests were made of, in words: the dataset, and whether that is synthetic."""
     no_accuracy: str = ""
     """Why there are no figures (`random weights`)."""
     agreement: Agreement | None = None

@@ -164,6 +164,9 @@ class Pipeline:
     """The tensors that are the answer, in order."""
     cuts: tuple[int, ...] = attrs.field(default=(), converter=as_tuple)
     """A cut lies before each stage numbered here; rising, never 0."""
+    resources: Mapping[str, bytes] = attrs.field(factory=dict, repr=False)
+    """What handling a request needs beside the stages (a tokenizer), by the names of the files in
+    which it is kept."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse cuts out of place and tensors that nothing writes."""

@@ -9,22 +9,26 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench.components import SPLITS, Dataset, Sample
+from edgebench.components import SPLITS, Dataset, Sample, Unreadable
 from edgebench.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Payloads", "keep", "read"]
+__all__ = ["Payloads", "keep", "lost", "read"]
 
 SUMMARY = "splits.json"
+MOST_UNREADABLE = 0.01
+"""The share of a dataset's inputs at which what cannot be read is no longer an accident."""
+NAMED = 5
+"""Of what could not be read, so many are named."""
 
 
 @attrs.frozen(eq=False)
@@ -96,10 +100,11 @@ def keep(
             a dataset may yield.
     """
     seen: dict[bytes, str] = {}
-    summary = {}
+    summary: dict[str, Any] = {}
+    unreadable: list[Unreadable] = []
     for number, split in enumerate(SPLITS):
         progress(number, len(SPLITS), f"{dataset.name}: making the {split} split")
-        digests = list(_write(dataset, split, seed, directory / split))
+        digests = list(_write(dataset, split, seed, directory / split, unreadable))
         for index, digest in enumerate(digests):
             if seen.setdefault(digest, split) != split:
                 raise DataError(
@@ -108,13 +113,39 @@ def keep(
                 )
         whole = hashlib.sha256(b"".join(digests)).hexdigest()
         summary[split] = {"samples": len(digests), "sha256": whole}
+    _tolerate(dataset.name, unreadable, len(seen))
     if not summary["test"]["samples"]:
         raise DataError(f"dataset {dataset.name}: its test split is empty")
+    summary["unreadable"] = [[one.name, one.reason] for one in unreadable]
     (directory / SUMMARY).write_text(json.dumps(summary, indent=1))
 
 
-def _write(dataset: Dataset, split: str, seed: int, place: Path) -> Iterator[bytes]:
-    """Write one split, and yield the SHA-256 of each payload."""
+def _tolerate(name: str, unreadable: Sequence[Unreadable], readable: int) -> None:
+    """Refuse a dataset of which too much cannot be read."""
+    if unreadable and len(unreadable) >= MOST_UNREADABLE * (len(unreadable) + readable):
+        first = unreadable[0]
+        raise DataError(
+            f"dataset {name}: {len(unreadable)} of {len(unreadable) + readable} inputs cannot be "
+            f"read, as {first.name} ({first.reason}); mend or remove them, less than "
+            f"{MOST_UNREADABLE:.0%} is tolerated"
+        )
+
+
+def lost(directory: Path) -> str:
+    """Say in one sentence which inputs of a kept dataset could not be read; empty if all could."""
+    found = json.loads((directory / SUMMARY).read_text())
+    if not (missing := found["unreadable"]):
+        return ""
+    named = ", ".join(f"{name} ({reason})" for name, reason in missing[:NAMED])
+    more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+    whole = len(missing) + sum(found[split]["samples"] for split in SPLITS)
+    return f"{len(missing)} of {whole} inputs could not be read: {named}{more}"
+
+
+def _write(
+    dataset: Dataset, split: str, seed: int, place: Path, unreadable: list[Unreadable]
+) -> Iterator[bytes]:
+    """Write one split, and yield the SHA-256 of each payload; note what cannot be read."""
     import numpy as np
 
     place.mkdir()
@@ -123,7 +154,7 @@ def _write(dataset: Dataset, split: str, seed: int, place: Path) -> Iterator[byt
         (place / "payloads.bin").open("wb") as payloads,
         (place / "answers.bin").open("wb") as answers,
     ):
-        for index, (payload, answer) in enumerate(dataset.samples(split, seed)):
+        for index, (payload, answer) in enumerate(_readable(dataset, split, seed, unreadable)):
             if not isinstance(payload, bytes):
                 raise DataError(
                     f"dataset {dataset.name}: payload {index} of the {split} split is "
@@ -142,6 +173,16 @@ def _write(dataset: Dataset, split: str, seed: int, place: Path) -> Iterator[byt
             yield hashlib.sha256(payload).digest()
     for part, values in bounds.items():
         np.save(place / f"{part}.npy", np.asarray(values, dtype=np.int64))
+
+
+def _readable(
+    dataset: Dataset, split: str, seed: int, unreadable: list[Unreadable]
+) -> Iterator[Sample]:
+    for sample in dataset.samples(split, seed) if dataset.samples else ():
+        if isinstance(sample, Unreadable):
+            unreadable.append(sample)
+        else:
+            yield sample
 
 
 def _encoded(answer: Any) -> bytes:

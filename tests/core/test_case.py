@@ -32,6 +32,7 @@ OTHERS = {
     "model": "n",
     "variant": "large",
     "weights": Weights(kind="random"),
+    "options": [("a", "1")],
     "dataset": "e",
     "chain": "a+c",
     "placement": Placement(["edge", "cloud"]),
@@ -52,8 +53,8 @@ def test_a_case_comes_through_json_as_it_was():
     assert hash(again) == hash(CASE)
 
 
-def test_every_field_but_the_runs_seed_is_part_of_the_id():
-    assert {*OTHERS, "seed"} == {field.name for field in attrs.fields(Case)}
+def test_every_field_but_the_runs_seed_and_the_place_of_the_data_is_part_of_the_id():
+    assert {*OTHERS, "seed", "data"} == {field.name for field in attrs.fields(Case)}
     ids = {attrs.evolve(CASE, **{name: value}).id for name, value in OTHERS.items()}
     assert len(ids | {CASE.id}) == len(OTHERS) + 1
 
@@ -61,7 +62,7 @@ def test_every_field_but_the_runs_seed_is_part_of_the_id():
 def test_runs_of_other_seeds_are_compared_case_by_case():
     link = attrs.evolve(CASE.links[0], source="another guess")
     weights = attrs.evolve(CASE.weights, seed=4)
-    other = attrs.evolve(CASE, seed=6, links=[link], weights=weights)
+    other = attrs.evolve(CASE, seed=6, links=[link], weights=weights, data=Path("/elsewhere"))
     assert other != CASE
     assert other.id == CASE.id
 

@@ -48,7 +48,9 @@ def record(kind, **changes):
 @pytest.mark.parametrize("kind", CALLABLES, ids=lambda kind: kind.__name__)
 def test_a_name_a_sentence_and_the_main_callable_are_all_that_is_required(kind):
     required = {f.name for f in attrs.fields(kind) if f.default is attrs.NOTHING}
-    assert required == {"name", "summary", *CALLABLES[kind]}
+    # A dataset that has to be given as a directory has no samples of its own.
+    own = {} if kind is Dataset else CALLABLES[kind]
+    assert required == {"name", "summary", *own}
     assert record(kind).name == "it"
 
 
@@ -73,6 +75,12 @@ def test_a_summary_is_one_line(kind, summary):
 def test_what_is_to_be_called_can_be(kind, field):
     with pytest.raises(ValueError, match=f"{field} must be callable, not 'print'"):
         record(kind, **{field: "print"})
+
+
+def test_a_dataset_without_samples_and_without_a_directory_is_refused():
+    with pytest.raises(ValueError, match="the dataset 'it' needs samples or from_directory"):
+        record(Dataset, samples=None)
+    assert record(Dataset, samples=None, from_directory=print).samples is None
 
 
 @pytest.mark.parametrize("kind", CALLABLES, ids=lambda kind: kind.__name__)

@@ -376,7 +376,7 @@ EVERYTHING = """
     x = "x"
     [assets.x]
     summary = "x"
-    url = "x"
+    url = "https://x/x"
     licence = "x"
     sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
     [suites.x]

@@ -55,6 +55,7 @@ ASSET = f"""\
 summary = "Weights."
 url = "https://example.org/weights"
 sha256 = "{"0" * 64}"
+size = 48104
 licence = "MIT"
 score = 0.75
 """
@@ -123,11 +124,19 @@ def test_hybrids_are_chains_by_name(file):
 
 def test_an_asset_is_pinned(file):
     asset = Registry.of([file(ASSET)]).assets["weights"]
-    assert (asset.sha256, asset.licence, asset.score) == ("0" * 64, "MIT", 0.75)
+    assert (asset.sha256, asset.size, asset.licence) == ("0" * 64, 48104, "MIT")
+    assert asset.score == 0.75
 
 
-def test_the_score_of_an_asset_may_be_unknown(file):
-    assert Registry.of([file(ASSET.replace("score = 0.75\n", ""))]).assets["weights"].score is None
+@pytest.mark.parametrize("line", ["size = 48104\n", "score = 0.75\n"])
+def test_the_size_and_the_score_of_an_asset_may_be_unknown(file, line):
+    asset = Registry.of([file(ASSET.replace(line, ""))]).assets["weights"]
+    assert getattr(asset, line.split()[0]) is None
+
+
+def test_an_asset_may_be_pinned_by_the_first_digits_of_its_digest(file):
+    text = ASSET.replace("0" * 64, "11ad3fa6")
+    assert Registry.of([file(text)]).assets["weights"].sha256 == "11ad3fa6"
 
 
 def test_a_suite_has_defaults(file):
@@ -405,9 +414,37 @@ def test_what_is_not_text_gives_the_line(tmp_path):
             id="a skip without a reason",
         ),
         pytest.param(
-            ASSET.replace("0" * 64, "abc"),
-            "4: [assets.weights] sha256: must be 64 hexadecimal digits in lower case",
-            id="no digest",
+            ASSET.replace("0" * 64, "0a1b2c3"),
+            "4: [assets.weights] sha256: must be 64 hexadecimal digits in lower case, "
+            "or the first of them, at least 8",
+            id="too little of a digest",
+        ),
+        pytest.param(
+            ASSET.replace("0" * 64, "0A1B2C3D"),
+            "4: [assets.weights] sha256: must be 64 hexadecimal digits in lower case, "
+            "or the first of them, at least 8",
+            id="a digest in capitals",
+        ),
+        pytest.param(
+            ASSET.replace("https://example.org/weights", "file:///etc/passwd"),
+            "3: [assets.weights] url: must be an address of a file, http:// or https://, "
+            "not 'file:///etc/passwd'",
+            id="a file that is not elsewhere",
+        ),
+        pytest.param(
+            ASSET.replace("https://example.org/weights", "https://[example.org/weights"),
+            "1: [assets.weights] Invalid IPv6 URL",
+            id="an address that is none",
+        ),
+        pytest.param(
+            ASSET.replace("size = 48104", "size = 97.8"),
+            "5: [assets.weights] size: must be a whole number, not a number: 97.8",
+            id="a size that is not in bytes",
+        ),
+        pytest.param(
+            ASSET.replace("0.75", "80.858"),
+            "7: [assets.weights] score: must be a share, at most 1, not 80.858",
+            id="a score in percent",
         ),
         pytest.param(
             'tiers = {watch = {cpus = "1"}}\n',
@@ -488,7 +525,7 @@ def shipped():
     return tomllib.loads(shipped_registry().read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("table", ["plugins", "tiers", "hybrids", "suites"])
+@pytest.mark.parametrize("table", ["assets", "plugins", "tiers", "hybrids", "suites"])
 def test_the_shipped_rows_are_sorted(shipped, table):
     assert list(shipped[table]) == sorted(shipped[table])
 

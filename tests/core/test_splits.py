@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from edgebench import Dataset
+from edgebench import Dataset, Unreadable
 from edgebench.errors import DataError
-from edgebench.splits import SUMMARY, keep, read
+from edgebench.splits import SUMMARY, keep, lost, read
 
 
 def dataset(samples) -> Dataset:
@@ -47,6 +47,7 @@ def test_answers_may_be_texts_and_arrays(tmp_path):
 def test_a_split_may_be_empty_but_not_the_test_split(tmp_path):
     kept(numbered, tmp_path)
     said = json.loads((tmp_path / SUMMARY).read_text())
+    assert said.pop("unreadable") == []
     sizes = {split: facts["samples"] for split, facts in said.items()}
     assert sizes == {"training": 3, "calibration": 0, "validation": 0, "test": 2}
     assert len(read(tmp_path, "calibration")) == 0
@@ -87,3 +88,33 @@ def test_an_unknown_split_is_a_data_error(tmp_path):
 def test_progress_is_said_for_each_split(tmp_path):
     said = kept(numbered, tmp_path)
     assert [(done, total) for done, total, _ in said] == [(0, 4), (1, 4), (2, 4), (3, 4)]
+
+
+def partly(unreadable, whole):
+    def samples(split, seed):
+        for index in range(whole if split == "test" else 0):
+            if index < unreadable:
+                yield Unreadable(name=f"{index}.jpg", reason="truncated")
+            else:
+                yield b"%d" % index, index
+
+    return samples
+
+
+def test_what_cannot_be_read_is_left_out_and_named(tmp_path):
+    kept(partly(7, 1000), tmp_path)
+    assert len(read(tmp_path, "test")) == 993
+    assert lost(tmp_path) == (
+        "7 of 1000 inputs could not be read: 0.jpg (truncated), 1.jpg (truncated), "
+        "2.jpg (truncated), 3.jpg (truncated), 4.jpg (truncated) and 2 more"
+    )
+
+
+def test_where_all_can_be_read_nothing_is_said(tmp_path):
+    kept(numbered, tmp_path)
+    assert lost(tmp_path) == ""
+
+
+def test_from_one_in_a_hundred_on_it_is_no_accident(tmp_path):
+    with pytest.raises(DataError, match=r"1 of 100 inputs cannot be read, as 0.jpg \(truncated\)"):
+        kept(partly(1, 100), tmp_path)

@@ -143,7 +143,7 @@ def test_a_backend_that_must_compile_on_the_host(measured):
 FILE_MODEL = """
     from edgebench import Model, Pipeline, Stage, TensorSpec, hookimpl
 
-    def from_file(path):
+    def from_file(path, options):
         import numpy as np
 
         matrix = np.loadtxt(path, delimiter=",", dtype=np.float32)

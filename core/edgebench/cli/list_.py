@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from edgebench.cli.common import Common
-from edgebench.components import Model
+from edgebench.components import Dataset, Model
 from edgebench.errors import UnknownName
 from edgebench.registry import KINDS
 
@@ -73,9 +73,17 @@ def _part(kind: str, line: Any) -> Row:
     }
     if isinstance(line.record, Model):
         row["variants"] = [
-            {"name": v.name, "parameters": v.parameters, "weights": list(v.weights)}
+            {
+                "name": v.name,
+                "parameters": v.parameters,
+                "weights": list(v.weights),
+                "dataset": line.record.dataset_of(v.name) or None,
+            }
             for v in line.record.variants
         ]
+    if isinstance(line.record, Dataset):
+        row["synthetic"] = line.record.synthetic
+        row["given"] = line.record.samples is None
     return row
 
 

@@ -18,7 +18,7 @@ from edgebench.units import parse_link
 if TYPE_CHECKING:
     from edgebench.plan import Request
 
-__all__ = ["PRODUCT", "declare", "request_of"]
+__all__ = ["HOW", "PRODUCT", "declare", "request_of"]
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +43,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("how")
     how.add_argument("--link", action="append", default=[], metavar="A-B=RATE[,DELAY]",
                      help="as 10mbit,20ms; several for one pair are measured in turn")  # fmt: skip
-    how.add_argument("--weights", default="", metavar="KIND", help="trained, random, ...")
+    how.add_argument("--weights", default="", metavar="KIND",
+                     help="trained, random, file:PATH or hub (each model's own)")  # fmt: skip
+    how.add_argument("--data", action="append", default=[], metavar="NAME=DIR",
+                     help="the directory of a dataset that its owner ships; repeats")  # fmt: skip
+    how.add_argument("--input-data", type=Path, metavar="DIR_OR_NPZ",
+                     help="inputs of a model that is a file (random ones)")  # fmt: skip
     how.add_argument("--batch", type=count, default=1, metavar="N", help="samples a request (1)")
     how.add_argument("--threads", type=count, metavar="N",
                      help="threads of each host (as many as its tier is given)")  # fmt: skip
@@ -56,6 +61,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
                      help="the results database (edgebench.db)")  # fmt: skip
 
 
+HOW = ("link", "weights", "data", "input_data", "threads", "seed")
+"""Other options that say what is measured, all empty by default."""
 PRODUCT = ("model", "operator", "placement", "backend", "fabric", "scenario")
 """The options whose product is measured where no suite is named."""
 
@@ -80,6 +87,8 @@ def request_of(args: argparse.Namespace, common: Common) -> Request:
         request,
         sweep=tuple(_link(text, common) for text in args.link),
         weights=args.weights,
+        data=dict(_data(text) for text in args.data),
+        input_data=_existing(args.input_data),
         batch=args.batch,
         threads=args.threads,
         seed=args.seed,
@@ -93,6 +102,21 @@ def _link(text: str, common: Common) -> Link:
         if name not in tiers:
             raise UnknownName.among("tier", name, tiers)
     return link
+
+
+def _data(text: str) -> tuple[str, Path]:
+    name, equals, directory = text.partition("=")
+    if not (name and equals and directory):
+        raise EdgebenchError(f"--data is written NAME=DIR, as in leaves=photos, not {text!r}")
+    return name, Path(directory).resolve()
+
+
+def _existing(path: Path | None) -> Path | None:
+    if path is None:
+        return None
+    if not path.exists():
+        raise EdgebenchError(f"--input-data: there is no file or directory {str(path)!r}")
+    return path.resolve()
 
 
 def _of_suite(args: argparse.Namespace, common: Common) -> Request:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edgebench.case import Case
     from edgebench.database import Database
     from edgebench.plan import Plan
+    from edgebench.prepare.control import Preparer
     from edgebench.prepare.recipe import Recipes
     from edgebench.results import Run
 
@@ -85,11 +86,11 @@ def _plan(args: argparse.Namespace, common: Common) -> Plan:
 
 def _plan_of_case(args: argparse.Namespace) -> Plan:
     """Return a plan of one case of the last run that holds it, as it was."""
-    from edgebench.cli.request import PRODUCT
+    from edgebench.cli.request import HOW, PRODUCT
     from edgebench.database import Database
     from edgebench.plan import Plan, Request
 
-    given = ("suite", *PRODUCT, "link", "weights", "threads", "seed", "resume")
+    given = ("suite", *PRODUCT, *HOW, "resume")
     if args.batch != 1 or any(getattr(args, name) for name in given):
         raise EdgebenchError("--case measures a case as it was; leave out what else to run")
     with Database.open(args.db) as database:
@@ -129,6 +130,8 @@ def _conducted(
             "a new one begins"
         )
     with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch, Progress(plan, common) as bar:
+        preparer = Preparer(recipes=recipes, progress=bar.preparing)
+        _check(plan, preparer)
         if name is None:
             record = _record(plan, rests_on, recipes, args, common)
             name = database.begin_run(attrs.evolve(record, overheads_s=_overheads(Path(scratch))))
@@ -136,7 +139,7 @@ def _conducted(
         database.add_cases(name, plan.cases, blocks=blocks, skipped=skipped)
         Conductor(
             plan=plan,
-            preparer=Preparer(recipes=recipes, progress=bar.preparing),
+            preparer=preparer,
             database=database,
             run=name,
             settings=Settings(limit_s=args.time_limit, scratch=Path(scratch)),
@@ -145,6 +148,21 @@ def _conducted(
     if not interrupts.asked:
         database.finish_run(name, datetime.now(UTC).isoformat(timespec="seconds"))
     return name
+
+
+def _check(plan: Plan, preparer: Preparer) -> None:
+    """Make of a user's own files what they are to become, once each, before a run begins.
+
+    Raises:
+        DataError: One of them is not what it must be.
+    """
+    own = {
+        (case.model, case.variant, case.weights, case.options, case.dataset, case.data): case
+        for case in plan.cases
+        if case.weights.path is not None or case.data is not None
+    }
+    for case in own.values():
+        preparer.check(case)
 
 
 def _overheads(scratch: Path) -> dict[str, float | None]:

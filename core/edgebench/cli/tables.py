@@ -40,7 +40,12 @@ def catalogue_tables(listed: Mapping[str, Sequence[Mapping[str, Any]]]) -> Itera
         yield table(kind, columns, (_cells(kind, row) for row in rows))
 
 
-_EXTRA = {"models": ("variants",), "links": ("rate", "delay"), "variants": ("parameters",)}
+_EXTRA = {
+    "models": ("variants",),
+    "datasets": ("inputs",),
+    "links": ("rate", "delay"),
+    "variants": ("parameters",),
+}
 
 
 def _cells(kind: str, row: Mapping[str, Any]) -> list[Any]:
@@ -57,12 +62,25 @@ def origin(plugin: Mapping[str, Any]) -> str:
 
 def _extra(kind: str, row: Mapping[str, Any]) -> list[str]:
     if kind == "models":
-        return [", ".join(variant["name"] for variant in row.get("variants", ()))]
+        return [", ".join(_variant(variant) for variant in row.get("variants", ()))]
+    if kind == "datasets":
+        return [_inputs(row)]
     if kind == "links":
         return [rate(row["rate_bit_s"]), f"{row['delay_s'] * 1e3:g} ms"]
     if kind == "variants":
         return [f"{row['parameters']:,}" if row["parameters"] else "-"]
     return []
+
+
+def _variant(variant: Mapping[str, Any]) -> str:
+    count = variant["parameters"]
+    return f"{variant['name']} ({count / 1e6:.3g} M)" if count else str(variant["name"])
+
+
+def _inputs(dataset: Mapping[str, Any]) -> str:
+    if dataset.get("given"):
+        return f"--data {dataset['name']}=DIR"
+    return "synthetic" if dataset.get("synthetic") else "made here"
 
 
 def rate(bits: float) -> str:

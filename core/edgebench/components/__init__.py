@@ -36,6 +36,7 @@ from edgebench.components.subjects import (
     Metric,
     Model,
     Sample,
+    Unreadable,
     Variant,
     Weights,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "Split",
     "Tier",
     "Trainer",
+    "Unreadable",
     "Usable",
     "Variant",
     "Weights",

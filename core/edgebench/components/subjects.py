@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench.components.common import Component, is_callable, is_slug, texts
+from edgebench.components.common import (
+    Component,
+    NoOptions,
+    is_callable,
+    is_slug,
+    options_class,
+    texts,
+)
 from edgebench.errors import UnknownName
 from edgebench.pipeline import Pipeline, Tensors, as_tuple
 
@@ -23,6 +30,7 @@ __all__ = [
     "Metric",
     "Model",
     "Sample",
+    "Unreadable",
     "Variant",
     "Weights",
 ]
@@ -41,14 +49,14 @@ class Weights:
     """`own` (what `build` brings along), `trained` (here, on the dataset), `random`, `file` or
     `hub`."""
     path: Path | None = None
-    """The file, for the kind `file`."""
+    """The file or the directory to load, for the kinds `file` and `hub`."""
     seed: int = 0
     """What random or freshly trained weights are initialised with."""
 
     @property
     def label(self) -> str:
         """How results name it: the kind, and the file where there is one."""
-        return f"{self.kind}:{self.path}" if self.path else self.kind
+        return f"{self.kind}:{self.path}" if self.kind == "file" and self.path else self.kind
 
 
 @attrs.frozen(kw_only=True)
@@ -70,8 +78,15 @@ class Variant:
     """Number of trained values; a test of the model holds it true."""
     weights: tuple[str, ...] = attrs.field(default=("own",), converter=texts)
     """The kinds of weights to choose from, the default first."""
+    asset: str = ""
+    """The row of the registry's `[assets]` that holds its weights of the kind `hub`."""
     dataset: str = ""
     """The dataset of this variant, where it is not the model's."""
+    datasets: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    """Others that it can be measured on, where the user gives them (`--data NAME=DIR`)."""
+    stand_in: str = ""
+    """A dataset of the same wire form, whose inputs serve for latency and agreement where its own
+    is not given: its answers mean nothing to this variant, so it has no accuracy then."""
     student: str = ""
     """The variant that a distillation trains in its place."""
     exits: tuple[ExitPoint, ...] = attrs.field(default=(), converter=as_tuple)
@@ -168,13 +183,25 @@ class Model(Component):
     tensor with the batch first, to a scalar to minimise. None where it cannot be trained."""
     budget: Budget = Budget()
     """What training it from nothing may cost."""
+    bind: Callable[[Model, str, Mapping[str, bytes]], Model] | None = None
+    """From the record, a variant and the `resources` of a pipeline to the record whose callables
+    use them (preprocessing with the tokenizer kept there); called once where it is opened."""
     files: tuple[str, ...] = attrs.field(default=(), converter=texts)
     """Patterns of the files it claims (`*.ext`), for a model that is a file."""
-    from_file: Callable[[Path], Pipeline] | None = None
-    """Build the pipeline of such a file."""
+    options: type[attrs.AttrsInstance] = attrs.field(default=NoOptions, validator=options_class)
+    """Of a model that is a file: what may be said of it in brackets, `m.ext(key=value)`."""
+    from_file: Callable[[Path, Any], Pipeline] | None = None
+    """Build the pipeline of such a file, with its options."""
+    inputs: Callable[[Path, Any, Path | None], Dataset] | None = None
+    """The requests of such a file: from the file, its options, and what the user gave as
+    `--input-data`, if anything. Without it they are drawn by the specifications of its inputs."""
+    beside: Callable[[Path], Sequence[Path]] | None = None
+    """The other files that belong to such a file; must import no framework."""
 
     def variant(self, name: str) -> Variant:
         """Return the variant called *name*; the first for an empty name.
+
+        A model that is a file has a variant of every name: each file is one.
 
         Raises:
             UnknownName: It has no variant of that name.
@@ -182,11 +209,22 @@ class Model(Component):
         for variant in self.variants:
             if name in ("", variant.name):
                 return variant
+        if self.from_file is not None:
+            return attrs.evolve(self.variants[0], name=name)
         raise UnknownName.among(f"variant of {self.name}", name, [v.name for v in self.variants])
+
+    def bound(self, variant: str, resources: Mapping[str, bytes]) -> Model:
+        """Return the record whose callables use the resources of a pipeline, if it has any."""
+        return self.bind(self, variant, resources) if self.bind and resources else self
 
     def dataset_of(self, variant: str) -> str:
         """Return the name of the dataset that *variant* is measured on; empty if none."""
         return self.variant(variant).dataset or self.dataset
+
+    def datasets_of(self, variant: str) -> tuple[str, ...]:
+        """Return every dataset that *variant* has an accuracy on, its own first."""
+        own = self.dataset_of(variant)
+        return (*([own] if own else []), *self.variant(variant).datasets)
 
 
 @attrs.frozen(kw_only=True)
@@ -205,13 +243,38 @@ class Metric:
 
 
 @attrs.frozen(kw_only=True)
+class Unreadable:
+    """What a dataset yields in place of a sample that it cannot read.
+
+    They are counted and named; a dataset of which 1 % or more cannot be read is refused.
+    """
+
+    name: str
+    """What the user would look for: a file, a line."""
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
 class Dataset(Component):
     """Inputs with answers, in named splits that share no payload."""
 
-    samples: Callable[[str, int], Iterable[Sample]] = attrs.field(validator=is_callable)
+    samples: Callable[[str, int], Iterable[Sample | Unreadable]] | None = attrs.field(
+        default=None, validator=attrs.validators.optional(is_callable)
+    )
     """Yield the samples of a split (`training`, `calibration`, `validation`, `test`) in a fixed
-    order, made with a seed; nothing for a split that it does not have."""
+    order, made with a seed; nothing for a split that it does not have. None for one that has to be
+    given as a directory."""
+    from_directory: Callable[[Path], Dataset] | None = None
+    """From the directory in which its owner ships it to a record with `samples`. It looks whether
+    what it needs is there, and raises a `DataError` that says what it looked for and found."""
+    layout: str = ""
+    """What it looks for in that directory, in one phrase."""
     metrics: Callable[[], Sequence[Metric]] = attrs.field(default=tuple, validator=is_callable)
     """The figures of merit, the one that decides first."""
     synthetic: bool = False
-    """Whether the inputs themselves are invented; `show` says so."""
+    """Whether the inputs themselves are invented; said wherever the dataset is shown."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a dataset of which nothing can be had."""
+        if self.samples is None and self.from_directory is None:
+            raise ValueError(f"the dataset {self.name!r} needs samples or from_directory")

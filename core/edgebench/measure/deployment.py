@@ -39,6 +39,10 @@ class Deployment:
     deadline_s: float
     """How long the block may take in all."""
     requests: int = 1
+    bound_s: float = 0.0
+    """No request of the block is begun later, once there are enough; 0 for no bound."""
+    scored: int | None = None
+    """So many samples of the split are scored; None for all."""
     order: int = 0
     number: int = 0
     seed: int = 0
@@ -111,10 +115,11 @@ class Stand:
             batch=case.batch,
             seed=deployment.seed,
             number=deployment.number,
+            bound_s=deployment.bound_s,
             source=deployment.source.to_json(),
-            model=case.model,
-            variant=case.variant,
-            dataset=case.dataset,
+            case=case.to_json(),
+            artifact=self.hosts[case.route[0]].put(deployment.artifact),
+            scored=deployment.scored,
         )
 
     def orders(self, control: str) -> Iterator[tuple[Node, HostOrder]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import random
 import sys
 from array import array
@@ -29,8 +30,11 @@ from edgebench.measure.worker import Control, first_cpu, peak_memory, settle
 
 __all__ = ["Driver", "RequestFailed", "Samples", "main"]
 
-AGAIN = 3
-"""Requests by which a block warms up again after its checks; they are no part of the figures."""
+AGAIN, AGAIN_S = 3, 0.5
+"""Requests by which a block warms up again after its checks, and seconds after which one will do;
+they are no part of the figures."""
+LEAST = 5
+"""Requests of a block that are measured however long they take."""
 ENCODE = CODES["encode"]
 EXITED = CODES["exited"]
 
@@ -153,15 +157,30 @@ class Sequencer:
     def measure(self) -> None:
         """Send the block's requests, and report what each took."""
         # The checks between warm-up and here have cooled what the first requests would pay for.
-        again = [self._ask(one).latency / 1e9 for one in self.samples.indices(0, AGAIN)]
+        again = self._bounded(0, AGAIN, AGAIN_S, least=1)
         begin = self.order.number * self.order.requests
-        chosen = list(self.samples.indices(begin, self.order.requests))
-        answers = [self._ask(indices) for indices in chosen]
+        measured = self._bounded(begin, self.order.requests, self.order.bound_s, least=LEAST)
+        answers = [answer for _, answer in measured]
         names, phases = table(answers)
-        first = array("q", [indices[0] for indices in chosen])
+        first = array("q", [sample for sample, _ in measured])
         latency = array("q", [answer.latency for answer in answers])
-        said = {"phases": names, "again_s": again}
+        said = {"phases": names, "again_s": [answer.latency / 1e9 for _, answer in again]}
         self.control.say("measure", said, latency.tobytes(), first.tobytes(), phases)
+
+    def _bounded(
+        self, begin: int, requests: int, bound_s: float, least: int
+    ) -> list[tuple[int, Answered]]:
+        """Send requests until there are enough, or the time is up and there are the *least*.
+
+        Return the first sample of each, and its answer.
+        """
+        found: list[tuple[int, Answered]] = []
+        until = now() + bound_s * 1e9 if bound_s else math.inf
+        for indices in self.samples.indices(begin, requests):
+            if len(found) >= least and now() > until:
+                break
+            found.append((indices[0], self._ask(indices)))
+        return found
 
     def _ask(self, indices: Sequence[int]) -> Answered:
         self.asked += 1

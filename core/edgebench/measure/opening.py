@@ -45,6 +45,7 @@ def open_piece(work: Work) -> Iterator[Loaded]:
     versions = backend.versions()
     imported = now()
     pipeline = read_pipeline(work.artifact)
+    model = model.bound(work.variant, pipeline.resources)
     asked = Asked.of(work, backend)
     compile_s = 0.0
     stages = []

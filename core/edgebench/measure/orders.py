@@ -135,10 +135,15 @@ class DriverOrder(Order):
     seed: int = 0
     """Decides, with the number of the block, which inputs are sent, and in which order."""
     number: int = 0
+    bound_s: float = 0.0
+    """No request is begun after so many seconds, once there are enough; 0 for no bound."""
     source: Mapping[str, Any] = attrs.field(factory=dict)
-    model: str = ""
-    variant: str = ""
-    dataset: str = ""
+    case: Mapping[str, Any] = attrs.field(factory=dict)
+    """For scoring: the case, as JSON."""
+    artifact: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
+    """For scoring: the prepared pipeline, on the driver's host."""
+    scored: int | None = None
+    """For scoring: so many samples will do; None for the whole split."""
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> DriverOrder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgebench.components import Dataset, Fabric
+from edgebench.components import Fabric
 from edgebench.errors import CaseFailed
 from edgebench.measure.control import Failure, Reply, Team
 from edgebench.measure.deployment import Deployment, Stand
@@ -18,11 +18,11 @@ __all__ = ["score"]
 SENDER = "edgebench.measure.scorer"
 
 
-def score(deployment: Deployment, fabric: Fabric, dataset: Dataset | None) -> Score:
-    """Send the whole test split once through the hosts, and count what the answers are worth.
+def score(deployment: Deployment, fabric: Fabric) -> Score:
+    """Send the test split once through the hosts, and count what the answers are worth.
 
-    Without a dataset only outputs are kept, for agreement. The score has no key: that is for
-    whoever keeps it.
+    All of it, or the first samples where the deployment says that so many will do; without metrics
+    only outputs are kept, for agreement. The score has no key: that is for whoever keeps it.
 
     Raises:
         CaseFailed: A host failed, or the deadline has passed; with what the processes printed.
@@ -41,15 +41,10 @@ def score(deployment: Deployment, fabric: Fabric, dataset: Dataset | None) -> Sc
                 logs = team.logs()
     except Failure as failure:
         raise CaseFailed(f"scoring: {failure}", "\n".join(logs.values())) from failure
-    return _score(deployment, dataset, scored, said)
+    return _score(deployment, scored, said)
 
 
-def _score(
-    deployment: Deployment,
-    dataset: Dataset | None,
-    scored: Reply,
-    said: Mapping[str, Mapping[str, Any]],
-) -> Score:
+def _score(deployment: Deployment, scored: Reply, said: Mapping[str, Mapping[str, Any]]) -> Score:
     import numpy as np
 
     versions: dict[str, str] = {}

@@ -17,7 +17,10 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
-from edgebench.components import Dataset, Metric, Model
+from edgebench.artifacts import read_pipeline
+from edgebench.case import Case
+from edgebench.components import Metric, Model
+from edgebench.inputs import dataset_of
 from edgebench.measure.arrays import array
 from edgebench.measure.driver import RequestFailed
 from edgebench.measure.orders import DriverOrder
@@ -45,6 +48,8 @@ class Scorer:
     batch: int
     model: Model
     variant: str
+    samples: int
+    """How many of them are sent, from the first on."""
     metrics: Sequence[Metric] = ()
     counts: dict[str, list[Any]] = attrs.field(factory=dict)
     """By metric, the counts of each sample so far."""
@@ -54,12 +59,12 @@ class Scorer:
     """Samples that left, by stage."""
 
     def run(self) -> int:
-        """Send every sample once, and return how many there are.
+        """Send every sample that is wanted once, and return how many there are.
 
         Raises:
             RequestFailed: A host says that it could not answer.
         """
-        samples = len(self.payloads)
+        samples = self.samples
         answers: dict[int, Message] = {}
         sent = done = 0
         while done * self.batch < samples:
@@ -94,14 +99,17 @@ class Scorer:
             shaped.name: array(shaped, view)
             for shaped, view in zip(answer.tensors, answer.body, strict=True)
         }
-        for place, sample in enumerate(range(request * self.batch, len(self.payloads))):
+        for place, sample in enumerate(range(request * self.batch, self.samples)):
             if place == self.batch:
                 return
             self._judge(sample, {name: out[place : place + 1] for name, out in outputs.items()})
 
     def _judge(self, sample: int, outputs: Mapping[str, NDArray[Any]]) -> None:
         size = sum(output.nbytes for output in outputs.values())
-        if len(self.kept) < KEPT_SAMPLES and (len(self.kept) + 1) * size <= KEPT_BYTES:
+        # Where answers are as large as their inputs, those of the first one's size are compared.
+        first = self.kept[0] if self.kept else outputs
+        alike = all(output.shape == first[name].shape for name, output in outputs.items())
+        if alike and len(self.kept) < KEPT_SAMPLES and (len(self.kept) + 1) * size <= KEPT_BYTES:
             self.kept.append({name: output.copy() for name, output in outputs.items()})
         if not self.metrics:
             return
@@ -129,13 +137,19 @@ def _scorer(order: DriverOrder, port: Port) -> Scorer:
     from edgebench.plugins import PluginSource
 
     plugins = PluginSource.from_json(order.source).load()
+    case, payloads = Case.from_json(order.case), read(order.split.parent, order.split.name)
+    model = plugins.get(Model, case.model)
+    if order.artifact is not None:
+        model = model.bound(case.variant, read_pipeline(order.artifact).resources)
+    dataset = None if order.scored else dataset_of(case, plugins)
     return Scorer(
         port=port,
-        payloads=read(order.split.parent, order.split.name),
+        payloads=payloads,
         batch=order.batch,
-        model=plugins.get(Model, order.model),
-        variant=order.variant,
-        metrics=plugins.get(Dataset, order.dataset).metrics() if order.dataset else (),
+        model=model,
+        variant=case.variant,
+        samples=min(order.scored or len(payloads), len(payloads)),
+        metrics=dataset.metrics() if dataset else (),
     )
 
 

@@ -7,16 +7,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import attrs
+
 from edgebench.case import BackendChoice
-from edgebench.chain import Part, canonical, parse_backend, parse_chain, structure
-from edgebench.components import Backend, Model, Operator, Weights
+from edgebench.chain import (
+    Part,
+    canonical,
+    parse_backend,
+    parse_chain,
+    parse_options,
+    structure,
+)
+from edgebench.components import NAME, Backend, Model, Operator, Weights
 from edgebench.errors import ChainError, Missing, UnknownName
 from edgebench.plugins import Plugins
 
 __all__ = ["Subject", "backend_choices", "chains", "known_model", "matching", "subjects"]
 
-Subject = tuple[str, str, Weights]
-"""A model, a variant and its weights."""
+
+@attrs.frozen(kw_only=True)
+class Subject:
+    """What a case is of: a model, a variant, its weights, and what was said of a file."""
+
+    model: str
+    variant: str
+    weights: Weights
+    options: tuple[tuple[str, str], ...] = ()
+
 
 _PATTERN = re.compile(r"[*?\[]")
 _TIER = re.compile(r"([a-z0-9_.]+)=")
@@ -43,13 +60,15 @@ def matching(kind: str, pattern: str, names: Iterable[str]) -> list[str]:
 def subjects(text: str, plugins: Plugins, weights: str, seed: int) -> list[Subject]:
     """Return the models that `model`, `model:variant`, a pattern, or the path of a file stands for.
 
-    *weights* is a kind, or empty for each variant's first.
+    *weights* is a kind (`file:PATH` for a file or directory), or empty for each variant's first.
 
     Raises:
         UnknownName: No model, variant or file is called so.
         ChainError: A variant does not offer those weights.
     """
     if claimed := _file_subject(text, plugins):
+        if weights:
+            raise ChainError(f"{text} brings its own weights; leave out --weights {weights}")
         return [claimed]
     if is_pattern(text):
         every = [f"{m.name}:{v.name}" for m in plugins.all(Model).values() for v in m.variants]
@@ -77,28 +96,65 @@ def known_model(name: str, plugins: Plugins) -> Model:
 
 def _subject(text: str, plugins: Plugins, weights: str, seed: int) -> Subject:
     name, _, wanted = text.partition(":")
-    variant = known_model(name, plugins).variant(wanted)
-    kind = weights or variant.weights[0]
-    if kind == "file":
-        raise ChainError(f"weights from a file are those of a model that is a file, not of {name}")
+    model = known_model(name, plugins)
+    if model.from_file is not None:
+        patterns = ", ".join(model.files)
+        raise ChainError(f"{name} is a model that is a file; give the path of one ({patterns})")
+    variant = model.variant(wanted)
+    kind, _, path = (weights or variant.weights[0]).partition(":")
     if kind not in variant.weights:
-        offered = ", ".join(variant.weights)
+        offered = ", ".join("file:PATH" if kind == "file" else kind for kind in variant.weights)
         raise ChainError(f"{name}:{variant.name} has no weights {kind!r}; it has {offered}")
-    return name, variant.name, Weights(kind=kind, seed=seed)
+    return Subject(model=name, variant=variant.name, weights=_weights(kind, path, seed))
+
+
+def _weights(kind: str, path: str, seed: int) -> Weights:
+    if kind != "file":
+        if path:
+            raise ChainError(f"weights {kind!r} take no path; only file:PATH does")
+        return Weights(kind=kind, seed=seed)
+    if not path:
+        raise ChainError("weights from a file are written file:PATH")
+    if not Path(path).exists():
+        raise UnknownName(f"--weights file: there is no file or directory {path!r}")
+    return Weights(kind=kind, path=Path(path).resolve(), seed=seed)
 
 
 def _file_subject(text: str, plugins: Plugins) -> Subject | None:
     if "/" not in text and "." not in text:
         return None
-    path = Path(text)
+    named, options = _with_options(text)
+    path = Path(named)
     for model in plugins.all(Model).values():
         if model.from_file and any(fnmatchcase(path.name, pattern) for pattern in model.files):
             if not path.is_file():
-                raise UnknownName(f"no file is called {text!r}; give the path of one that is there")
-            return model.name, model.variants[0].name, Weights(kind="file", path=path.resolve())
+                raise UnknownName(
+                    f"no file is called {named!r}; give the path of one that is there"
+                )
+            structure(model.options, options, path.name)
+            return Subject(
+                model=model.name,
+                variant=_slug(path.stem) or model.variants[0].name,
+                weights=Weights(kind="file", path=path.resolve()),
+                options=options,
+            )
     if path.is_file():
         raise UnknownName(f"no installed model claims files like {path.name!r}")
     return None
+
+
+def _with_options(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Take the options off the end of a file's path, which may hold brackets itself."""
+    if Path(text).is_file() or not text.endswith(")"):
+        return text, ()
+    path = text[: text.find("(")]
+    return path, parse_options(text[len(path) :], path)
+
+
+def _slug(stem: str) -> str:
+    """Return a file's stem as the name of a variant; empty if nothing is left of it."""
+    name = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
+    return name if NAME.fullmatch(name) else ""
 
 
 def chains(text: str, plugins: Plugins, hybrids: Mapping[str, str]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from itertools import product
+from pathlib import Path
 
 import attrs
 
@@ -13,6 +14,7 @@ from edgebench.case import BackendChoice, Case, digest
 from edgebench.chain import parse_named
 from edgebench.components import Fabric, Link, Placement, Tier
 from edgebench.errors import ChainError, UnknownName
+from edgebench.inputs import chosen
 from edgebench.plan.expand import (
     Subject,
     backend_choices,
@@ -23,6 +25,7 @@ from edgebench.plan.expand import (
     matching,
     subjects,
 )
+from edgebench.plan.given import check_data, check_used
 from edgebench.plan.reasons import Reasons
 from edgebench.plan.routes import find_route, parse_placement, placements
 from edgebench.plan.usable import Usability
@@ -49,6 +52,10 @@ class Request:
     sweep: tuple[Link, ...] = ()
     """Links given on the command line; several for one pair of tiers are measured in turn."""
     weights: str = ""
+    data: Mapping[str, Path] = attrs.field(factory=dict)
+    """By dataset, the directory that the user gave for it."""
+    input_data: Path | None = None
+    """What the user gave as inputs of a model that is a file."""
     batch: int = 1
     threads: int | None = None
     seed: int = 0
@@ -108,6 +115,7 @@ def make_plan(request: Request, plugins: Plugins, registry: Registry) -> Plan:
             return asked[fabric]
 
         reasons = Reasons(plugins, registry, usability)
+        check_data(request.data, plugins)
         cases: dict[str, Case] = {}
         skipped: dict[str, Skipped] = {}
         for case, unlinked in _expanded(request, plugins, registry):
@@ -116,6 +124,8 @@ def make_plan(request: Request, plugins: Plugins, registry: Registry) -> Plan:
                 skipped[case.id] = Skipped(case=case, reason=why)
             else:
                 cases[case.id] = case
+        every = [*cases.values(), *(one.case for one in skipped.values())]
+        check_used(request.data, request.input_data, every)
         references = {
             key: found for key, case in cases.items() if (found := reasons.reference(case))
         }
@@ -145,8 +155,8 @@ def _link_settings(request: Request, registry: Registry) -> Iterator[tuple[Link,
     by_pair: dict[frozenset[str], list[Link]] = {}
     for link in request.sweep:
         by_pair.setdefault(frozenset(link.between), []).append(link)
-    for chosen in product(*by_pair.values()):
-        yield _overlaid(_overlaid(registry.links, request.links), chosen)
+    for setting in product(*by_pair.values()):
+        yield _overlaid(_overlaid(registry.links, request.links), setting)
 
 
 def _overlaid(known: Sequence[Link], newer: Sequence[Link]) -> tuple[Link, ...]:
@@ -202,17 +212,20 @@ def _case(
     request: Request,
     plugins: Plugins,
 ) -> tuple[Case, str]:
-    model, variant, weights = subject
     unlinked = ""
+    model = known_model(subject.model, plugins)
+    dataset, data = chosen(model, subject.variant, plugins, request.data)
     try:
         route, passed = find_route(placement, links)
     except ChainError as error:
         route, passed, unlinked = placement.tiers, (), str(error)
     case = Case(
-        model=model,
-        variant=variant,
-        weights=weights,
-        dataset=known_model(model, plugins).dataset_of(variant),
+        model=subject.model,
+        variant=subject.variant,
+        weights=subject.weights,
+        options=subject.options,
+        dataset=dataset,
+        data=request.input_data if model.from_file is not None else data,
         chain=chain,
         placement=placement,
         backends=[_chosen(backends, tier) for tier in placement.tiers],

@@ -20,6 +20,7 @@ from edgebench.components import (
     Placement,
     Trainer,
 )
+from edgebench.inputs import why_no_inputs
 from edgebench.plan.usable import Usability
 from edgebench.plugins import Plugins
 from edgebench.prepare.recipe import no_way
@@ -46,6 +47,7 @@ class Reasons:
         """Return the reason in one sentence, or None if nothing speaks against the case."""
         checks = (
             self._missing,
+            self._no_inputs,
             self._pieces,
             self._needs,
             self._formats,
@@ -94,6 +96,9 @@ class Reasons:
                 return reason
         return None
 
+    def _no_inputs(self, case: Case) -> str | None:
+        return why_no_inputs(case, self.plugins)
+
     def _pieces(self, case: Case) -> str | None:
         pieces = 1 + sum(operator.cuts(options) for operator, options in self._operations(case))
         tiers = len(case.placement.tiers)
@@ -107,7 +112,7 @@ class Reasons:
         for operator, options in self._operations(case):
             needs = operator.needed(options)
             data = [need for need in _DATA_NEEDS if need in needs]
-            if data and not case.dataset:
+            if data and not case.dataset and self.plugins.get(Model, case.model).inputs is None:
                 return f"{operator.name} needs {data[0]} inputs, and {case.model} has no dataset"
             if "profile" in needs:
                 return (

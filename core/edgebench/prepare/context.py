@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench.artifacts import read_pipeline
-from edgebench.components import Budget, Dataset, Link, Model, Placement, Quantization, Split
+from edgebench.components import Budget, Link, Model, Placement, Quantization, Split
 from edgebench.errors import ChainError
+from edgebench.inputs import dataset_of
 from edgebench.pipeline import Pipeline, Stage, Tensors
 from edgebench.prepare.data import Preprocessed, stacked
 from edgebench.prepare.steps import Operate
@@ -104,7 +105,7 @@ class OperatorContext:
             loss=loss or model.loss,
             teacher=self.live(teacher) if teacher else None,
         )
-        return self.maker.fit(self.step.case, stage, lesson)
+        return self.maker.fit(self.step.case, self._before, stage, lesson)
 
     def run(self, pipeline: Pipeline, inputs: Tensors) -> Tensors:
         """Run a pipeline here and return its outputs, those of exits where samples leave."""
@@ -114,10 +115,10 @@ class OperatorContext:
         """Return the figures of merit of a pipeline on a split."""
         import numpy as np
 
-        samples = iter(self._split(split))
-        plugins = self.maker.recipes.plugins
-        model = plugins.get(Model, self.step.case.model)
-        metrics = plugins.get(Dataset, self.step.case.dataset).metrics()
+        chosen = self._split(split)
+        samples, model = iter(chosen), chosen.model
+        dataset = dataset_of(self.step.case, self.maker.recipes.plugins)
+        metrics = dataset.metrics() if dataset else ()
         totals: dict[str, Any] = {metric.name: 0.0 for metric in metrics}
         while batch := list(islice(samples, BATCH)):
             outputs = self.run(pipeline, stacked([tensors for tensors, _ in batch]))
@@ -144,7 +145,12 @@ class OperatorContext:
         if split == "test":
             raise ChainError(f"{self._name} asks for the test split, which no operator may see")
         self._declared(split)
-        return self.maker.split(self.step.case, split)
+        return self.maker.split(self.step.case, split, self._before)
+
+    @property
+    def _before(self) -> Pipeline:
+        """The pipeline that the operator started from."""
+        return read_pipeline(self.step.before)
 
     def _declared(self, need: str) -> None:
         if need not in self.step.operation.operator.needed(self.options):

@@ -19,9 +19,9 @@ from typing import Any
 import attrs
 
 from edgebench.case import Case
-from edgebench.errors import CaseFailed, CaseSkipped
+from edgebench.errors import CaseFailed, CaseSkipped, DataError
 from edgebench.prepare.make import Progress
-from edgebench.prepare.recipe import Recipes, follow
+from edgebench.prepare.recipe import Recipes, Steps, follow
 
 __all__ = ["Prepared", "Preparer"]
 
@@ -56,13 +56,28 @@ class Preparer:
             CaseSkipped: The case turned out not to be possible.
             CaseFailed: Preparing failed; the error's `log` holds what was printed meanwhile.
         """
-        found = follow(self.recipes.steps(case), lambda step: self.recipes.store.find(step.key))
+        found = self._found(self.recipes.steps(case))
         return Prepared(path=found) if found else self._work("pipeline", case)
 
     def inputs(self, case: Case) -> Path:
         """Return the directory of the kept splits that a case's requests are taken from."""
         found = self.recipes.store.find(self.recipes.inputs_key(case))
         return found or self._work("inputs", case).path
+
+    def _found(self, steps: Steps) -> Path | None:
+        """Return where the last of some steps lies; None if one of them is not in the store."""
+        return follow(steps, lambda step: self.recipes.store.find(step.key))
+
+    def check(self, case: Case) -> None:
+        """Make what a user's own files are to become, before anything is measured.
+
+        Raises:
+            DataError: A file or a directory that was given is not what it must be.
+        """
+        if case.weights.path is not None and not self._found(self.recipes.base(case)):
+            self._work("base", case)
+        if case.data is not None:
+            self.inputs(case)
 
     def _work(self, what: str, case: Case) -> Prepared:
         with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
@@ -77,6 +92,8 @@ class Preparer:
             return Prepared(path=Path(outcome["path"]), log=printed)
         if "skipped" in outcome:
             raise CaseSkipped(outcome["skipped"], log=printed)
+        if "mistaken" in outcome:
+            raise DataError(outcome["mistaken"])
         raise CaseFailed(outcome["failed"], log=printed)
 
     def _watch(self, order: Path, log: Path) -> dict[str, Any]:

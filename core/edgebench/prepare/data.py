@@ -47,9 +47,27 @@ def stacked(samples: Iterator[Tensors] | list[Tensors]) -> dict[str, NDArray[Any
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
-def first_batch(split: Preprocessed, size: int) -> dict[str, NDArray[Any]]:
-    """Return the first samples of a split as one batch."""
-    return stacked([tensors for tensors, _ in islice(split, size)])
+def first_batch(split: Preprocessed, most: int, bound: int) -> dict[str, NDArray[Any]]:
+    """Return the first samples of a split as one batch of 2 to *most*, all of one shape.
+
+    No more than the first two where they are more than *bound* bytes; where there is one sample of
+    its shape only, it stands twice.
+    """
+    rows: list[Tensors] = []
+    for tensors, _ in islice(split, most):
+        if not rows or _shapes(tensors) == _shapes(rows[0]):
+            rows.append(tensors)
+        if len(rows) >= 2 and _size(rows[0]) * (len(rows) + 1) > bound:
+            break
+    return stacked(rows if len(rows) != 1 else rows * 2)
+
+
+def _shapes(tensors: Tensors) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in tensors.items()}
+
+
+def _size(tensors: Tensors) -> int:
+    return sum(array.nbytes for array in tensors.values())
 
 
 def drawn(specs: tuple[TensorSpec, ...], batch: int, seed: int) -> dict[str, NDArray[Any]]:

@@ -14,7 +14,6 @@ from typing import Any
 
 import attrs
 
-from edgebench.artifacts import file_digest
 from edgebench.case import Case, digest
 from edgebench.chain import option_values
 from edgebench.components import (
@@ -29,10 +28,11 @@ from edgebench.components import (
     Trainer,
 )
 from edgebench.errors import ChainError
+from edgebench.inputs import content_digest, listing_digest
 from edgebench.pipeline import Pipeline
 from edgebench.plugins import Plugins
 from edgebench.prepare.steps import Operation
-from edgebench.registry import Registry
+from edgebench.registry import Asset, Registry
 
 __all__ = ["SPLIT_SEED", "Keys"]
 
@@ -68,27 +68,57 @@ class Keys:
             }
         return self._makers[kind, name]
 
-    def dataset(self, name: str) -> str:
-        """Return the key of a dataset's kept splits."""
-        return _key("splits", dataset=name, seed=SPLIT_SEED, by=self.maker(Dataset, name))
+    def inputs(self, case: Case) -> str:
+        """Return the key of the kept splits that a case's requests are taken from.
 
-    def drawn(self, base: str) -> str:
-        """Return the key of the inputs that are drawn for a model without a dataset."""
-        return _key("drawn", base=base, seed=SPLIT_SEED)
+        Those of its dataset, of the file that its model is, or random ones drawn to fit it.
+        """
+        given = listing_digest(case.data) if case.data else None
+        if self.plugins.get(Model, case.model).inputs is not None and case.weights.path:
+            return _key("requests", base=self.base(case), data=given, seed=SPLIT_SEED)
+        if not case.dataset:
+            return _key("drawn", base=self.base(case), seed=SPLIT_SEED)
+        by = self.maker(Dataset, case.dataset)
+        return _key("splits", dataset=case.dataset, data=given, seed=SPLIT_SEED, by=by)
 
     def base(self, case: Case) -> str:
         """Return the key of a case's model, built and perhaps trained."""
         form = self.plugins.get(Model, case.model).format
-        weights = case.weights
-        trained = weights.kind == "trained"
+        trained = case.weights.kind == "trained"
         return _key(
             "base",
             model=[case.model, case.variant, self.maker(Model, case.model)],
-            weights=[weights.kind, file_digest(weights.path) if weights.path else "", weights.seed],
-            dataset=self.dataset(case.dataset) if trained and case.dataset else None,
+            weights=self._weights(case),
+            options=case.options,
+            dataset=self.inputs(case) if trained and case.dataset else None,
             trainers=self._trainers([form]) if trained else None,
             formats=self._formats([form] if form else self.plugins.all(Format)),
         )
+
+    def asset(self, case: Case) -> Asset:
+        """Return the file from elsewhere that holds the weights of a case.
+
+        Raises:
+            ChainError: The registry has no row for it.
+        """
+        name = self.plugins.get(Model, case.model).variant(case.variant).asset
+        if name not in self.registry.assets:
+            raise ChainError(
+                f"{case.model}:{case.variant} has no weights to download: the registry has no row "
+                f"[assets.{name or case.model}]; give a file with --weights file:PATH"
+            )
+        return self.registry.assets[name]
+
+    def _weights(self, case: Case) -> list[Any]:
+        """Return what a case's weights are: their kind, and what is in the files that hold them."""
+        weights = case.weights
+        if weights.kind == "hub":
+            return [weights.kind, self.asset(case).sha256]
+        if weights.path is None:
+            return [weights.kind, weights.seed]
+        beside = self.plugins.get(Model, case.model).beside
+        files = [weights.path, *(beside(weights.path) if beside else ())]
+        return [weights.kind, [[file.name, content_digest(file)] for file in files]]
 
     def operate(
         self,
@@ -123,7 +153,7 @@ class Keys:
             ways=[[converter.name for converter in way] for way in ways],
             by={each.name: self.maker(Converter, each.name) for each in converters},
             # Converters are given real inputs, and may keep something of them.
-            examples=self.dataset(case.dataset) if case.dataset else None,
+            examples=self.inputs(case),
             around=self._around(case, [pipeline]),
             formats=self._formats({each.target for each in converters} | _formats_of([pipeline])),
         )
@@ -143,7 +173,7 @@ class Keys:
         """Return what an operator declared a need for."""
         needed: dict[str, Any] = {}
         if needs & {"calibration", "training", "validation"}:
-            needed["dataset"] = self.dataset(case.dataset)
+            needed["dataset"] = self.inputs(case)
         if "placement" in needs:
             needed["placement"] = str(case.placement)
         if "links" in needs:

@@ -13,10 +13,12 @@ from typing import Any
 import attrs
 
 from edgebench.artifacts import Store, read_pipeline, write_pipeline
+from edgebench.assets import fetch
 from edgebench.case import Case
 from edgebench.components import Converter, Dataset, Format, Model, Trainer, Weights
 from edgebench.components import Operator as OperatorRecord
 from edgebench.errors import CaseFailed, CaseSkipped, ChainError
+from edgebench.inputs import dataset_of, model_options
 from edgebench.pipeline import Pipeline, Stage
 from edgebench.prepare.context import Lesson, OperatorContext
 from edgebench.prepare.data import Preprocessed, drawn, first_batch, packed
@@ -35,6 +37,8 @@ DRAWN = 256
 """Random inputs that are drawn for a model without a dataset."""
 EXAMPLES = 8
 """Real inputs a converter is given: more than one, so that none takes the batch for fixed."""
+AT_ONCE = 16 * 2**20
+"""Bytes of inputs beyond which two examples do: what a large model makes of them is far larger."""
 
 
 @attrs.frozen
@@ -53,41 +57,41 @@ class Maker:
         """Return the directory of a case's pipeline, ready for its backends."""
         return follow(self.recipes.steps(case), self._obtain)
 
-    def dataset(self, name: str) -> Path:
-        """Return the directory of a dataset's kept splits."""
-        dataset = self.recipes.plugins.get(Dataset, name)
-        return self.store.make(
-            self.recipes.keys.dataset(name),
-            f"splits of {name}",
-            lambda directory: keep(dataset, SPLIT_SEED, directory, self.progress),
-        )
+    def base(self, case: Case) -> Path:
+        """Return the directory of a case's model, built and untransformed."""
+        return follow(self.recipes.base(case), self._obtain)
 
     def inputs(self, case: Case) -> Path:
         """Return the directory of the kept splits that a case's requests are taken from.
 
         Those of its dataset; random ones that are drawn once where its model has none.
         """
-        if case.dataset:
-            return self.dataset(case.dataset)
-        steps = self.recipes.steps(attrs.evolve(case, chain=""), for_backends=False)
-        pipeline = read_pipeline(follow(steps, self._obtain))
+        dataset = dataset_of(case, self.recipes.plugins) or self._drawn(case)
+        what = f"splits of {dataset.name}"
+        if not case.dataset:
+            what = f"inputs of {case.model}:{case.variant}"
+        return self.store.make(
+            self.recipes.inputs_key(case),
+            what,
+            lambda directory: keep(dataset, SPLIT_SEED, directory, self.progress),
+        )
+
+    def _drawn(self, case: Case) -> Dataset:
+        """Return a dataset of random inputs that fit a case's model."""
+        pipeline = read_pipeline(self.base(case))
 
         def samples(split: str, seed: int) -> Iterator[tuple[bytes, int]]:
             if split == "test":
                 rows = drawn(pipeline.inputs, DRAWN, seed)
                 yield from ((packed(rows, number), 0) for number in range(DRAWN))
 
-        dataset = Dataset(name="drawn", summary="Random inputs.", samples=samples)
-        return self.store.make(
-            self.recipes.inputs_key(case),
-            f"random inputs of {case.model}:{case.variant}",
-            lambda directory: keep(dataset, SPLIT_SEED, directory, self.progress),
-        )
+        return Dataset(name="drawn", summary="Random inputs.", samples=samples)
 
-    def split(self, case: Case, name: str) -> Preprocessed:
-        """Return a split of a case's dataset as its model's tensors."""
+    def split(self, case: Case, name: str, pipeline: Pipeline) -> Preprocessed:
+        """Return a split of a case's inputs as the tensors of its model, as *pipeline* holds it."""
         model = self.recipes.plugins.get(Model, case.model)
-        return Preprocessed(read(self.dataset(case.dataset), name), model, case.variant)
+        bound = model.bound(case.variant, pipeline.resources)
+        return Preprocessed(read(self.inputs(case), name), bound, case.variant)
 
     def live(self, stage: Stage) -> Stage:
         """Return a stage with its live object loaded."""
@@ -150,19 +154,21 @@ class Maker:
         ]
         if case.weights.kind == "trained":
             lesson = Lesson(budget=model.budget, seed=case.weights.seed, loss=model.loss)
-            stages = [self.fit(case, stage, lesson) for stage in stages]
+            stages = [self.fit(case, pipeline, stage, lesson) for stage in stages]
         return pipeline.replaced(stages)
 
     def _built(self, case: Case, model: Model) -> Pipeline:
         weights = case.weights
-        if weights.kind != "file":
-            return model.build(case.variant, weights)
-        if model.from_file is None or weights.path is None:
-            raise CaseSkipped(f"{case.model} takes no weights from a file")
-        return model.from_file(weights.path)
+        if model.from_file is not None and weights.path is not None:
+            pipeline = model.from_file(weights.path, model_options(case, self.recipes.plugins))
+            return attrs.evolve(pipeline, model=case.model, variant=case.variant)
+        if weights.kind == "hub":
+            asset = self.recipes.keys.asset(case)
+            weights = attrs.evolve(weights, path=fetch(asset, self.progress))
+        return model.build(case.variant, weights)
 
-    def fit(self, case: Case, stage: Stage, lesson: Lesson) -> Stage:
-        """Train a stage with the trainer of its format.
+    def fit(self, case: Case, pipeline: Pipeline, stage: Stage, lesson: Lesson) -> Stage:
+        """Train a stage of a pipeline with the trainer of its format.
 
         Raises:
             ChainError: Nothing trains stages of its format, or there is no loss.
@@ -172,8 +178,8 @@ class Maker:
         return self.trainer(stage.format).fit(
             self.live(stage),
             lesson.loss,
-            self.split(case, "training"),
-            self.split(case, "validation"),
+            self.split(case, "training", pipeline),
+            self.split(case, "validation", pipeline),
             lesson.budget,
             lesson.seed,
             self.progress,
@@ -204,7 +210,8 @@ class Maker:
         added = len(changed.cuts) - len(pipeline.cuts)
         if added != announced:
             raise CaseFailed(f"{operator.name} announced {announced} cuts and made {added}")
-        return changed
+        # What handling a request needs stays, whatever an operator made of the stages.
+        return attrs.evolve(changed, resources={**pipeline.resources, **changed.resources})
 
     def _convert(self, step: Convert) -> Pipeline:
         pipeline, stages = read_pipeline(step.before), []
@@ -235,10 +242,10 @@ class Maker:
             yield runner
 
     def _examples(self, case: Case, pipeline: Pipeline) -> Any:
-        if not case.dataset:
-            return drawn(pipeline.inputs, EXAMPLES, SPLIT_SEED)
-        split = self.split(case, "validation")
-        return first_batch(split if len(split) else self.split(case, "test"), EXAMPLES)
+        split = self.split(case, "validation", pipeline)
+        if not len(split):
+            split = self.split(case, "test", pipeline)
+        return first_batch(split, EXAMPLES, AT_ONCE)
 
 
 def _link(source: Path, target: Path) -> None:

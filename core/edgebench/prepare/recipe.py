@@ -18,13 +18,14 @@ from edgebench.case import BackendChoice, Case, digest
 from edgebench.chain import parse_chain, structure
 from edgebench.components import Backend, Converter, Model, Operator, Weights
 from edgebench.errors import CaseSkipped, ChainError
+from edgebench.inputs import chosen
 from edgebench.plugins import Plugins
 from edgebench.prepare.keys import Keys
 from edgebench.prepare.steps import Base, Convert, Operate, Operation, Step
 from edgebench.prepare.ways import find_way
 from edgebench.registry import Registry
 
-__all__ = ["Recipes", "follow"]
+__all__ = ["Recipes", "Steps", "follow"]
 
 P = TypeVar("P", Path, Path | None)
 
@@ -46,10 +47,12 @@ class Recipes:
         return Keys(self.plugins, self.registry)
 
     def inputs_key(self, case: Case) -> str:
-        """Return the key of what a case's requests send: its dataset, or inputs drawn for it."""
-        if case.dataset:
-            return self.keys.dataset(case.dataset)
-        return self.keys.drawn(self.keys.base(case))
+        """Return the key of what a case's requests send."""
+        return self.keys.inputs(case)
+
+    def base(self, case: Case) -> Steps:
+        """Go through the one step that builds a case's model, untransformed."""
+        return self.steps(attrs.evolve(case, chain=""), for_backends=False)
 
     def steps(
         self, case: Case, *, for_backends: bool = True, within: tuple[Case, ...] = ()
@@ -160,13 +163,18 @@ class Recipes:
         name, _, wanted = model.partition(":")
         found = self.plugins.get(Model, name)
         variant = found.variant(wanted)
-        kind = case.weights.kind if case.weights.kind in variant.weights else variant.weights[0]
+        # A file holds the weights of one model only.
+        kinds = [kind for kind in (case.weights.kind, *variant.weights) if kind != "file"]
+        kind = next((kind for kind in kinds if kind in variant.weights), variant.weights[0])
+        given = {case.dataset: case.data} if case.data else {}
+        dataset, data = chosen(found, variant.name, self.plugins, given)
         return attrs.evolve(
             case,
             model=name,
             variant=variant.name,
             weights=Weights(kind=kind, seed=case.weights.seed),
-            dataset=found.dataset_of(variant.name),
+            dataset=dataset,
+            data=data,
             chain=chain,
         )
 

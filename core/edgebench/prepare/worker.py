@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 from edgebench.artifacts import Store
 from edgebench.case import Case
-from edgebench.errors import CaseSkipped, ChainError, EdgebenchError, one_line
+from edgebench.errors import CaseSkipped, ChainError, DataError, EdgebenchError, one_line
 from edgebench.plugins import PluginSource
 from edgebench.prepare.make import Maker
 from edgebench.prepare.recipe import Recipes
@@ -53,6 +53,8 @@ def _outcome(order: dict[str, Any], events: TextIO) -> dict[str, Any]:
         return {"path": str(_prepare(order, events))}
     except (CaseSkipped, ChainError) as error:
         return {"skipped": str(error)}
+    except DataError as error:
+        return {"mistaken": str(error)}
     except EdgebenchError as error:
         return {"failed": str(error)}
     except Exception as error:  # noqa: BLE001 (whatever a part raises)
@@ -71,9 +73,8 @@ def _prepare(order: dict[str, Any], events: TextIO) -> Path:
 
     maker = Maker(recipes, progress)
     case = Case.from_json(order["case"])
-    if order["what"] == "inputs":
-        return maker.inputs(case)
-    return maker.prepare(case)
+    made = {"inputs": maker.inputs, "base": maker.base, "pipeline": maker.prepare}
+    return made[order["what"]](case)
 
 
 def _say(events: TextIO, event: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -224,14 +225,37 @@ def _skip(table: Table) -> Skip:
 
 
 def _asset(table: Table) -> Asset:
-    sha256 = table.string("sha256")
-    if not re.fullmatch("[0-9a-f]{64}", sha256):
-        raise table.error("must be 64 hexadecimal digits in lower case", "sha256")
     return Asset(
         name=table.name,
         summary=table.string("summary"),
-        url=table.string("url"),
-        sha256=sha256,
+        url=_url(table),
+        sha256=_sha256(table),
+        size=table.optional("size", table.whole),
         licence=table.string("licence"),
-        score=table.optional("score", table.real),
+        score=table.optional("score", _share(table)),
     )
+
+
+def _url(table: Table) -> str:
+    url = table.string("url")
+    address = urlsplit(url)
+    if address.scheme not in ("http", "https") or not address.netloc or re.search(r"\s", url):
+        raise table.error(f"must be an address of a file, http:// or https://, not {url!r}", "url")
+    return url
+
+
+def _sha256(table: Table) -> str:
+    sha256 = table.string("sha256")
+    if not re.fullmatch("[0-9a-f]{8,64}", sha256):
+        message = "must be 64 hexadecimal digits in lower case, or the first of them, at least 8"
+        raise table.error(message, "sha256")
+    return sha256
+
+
+def _share(table: Table) -> Callable[[str], float]:
+    def read(key: str) -> float:
+        if (share := table.real(key)) > 1:
+            raise table.error(f"must be a share, at most 1, not {share}", key)
+        return share
+
+    return read

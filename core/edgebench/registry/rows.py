@@ -147,6 +147,9 @@ class Asset:
     summary: str
     url: str
     sha256: str
+    """Of the file, 64 hexadecimal digits; as many of the first as its owner publishes."""
+    size: int | None = None
+    """Bytes of the file; None where its owner does not say."""
     licence: str
     score: float | None = None
     """What the model in it is expected to reach on its dataset's first metric, 0 to 1."""

@@ -18,10 +18,11 @@ import attrs
 
 from edgebench.artifacts import read_pipeline
 from edgebench.case import Case
-from edgebench.components import Dataset, Fabric, Tier
+from edgebench.components import Fabric, Tier
 from edgebench.database import Database
 from edgebench.errors import CaseFailed, CaseSkipped, ChainError, EdgebenchError, one_line
 from edgebench.facts import Facts
+from edgebench.inputs import no_accuracy
 from edgebench.measure.block import measure_block
 from edgebench.measure.compiling import compile_on_host
 from edgebench.measure.deployment import Deployment
@@ -31,9 +32,12 @@ from edgebench.plugins import Plugins
 from edgebench.prepare.control import Prepared, Preparer
 from edgebench.results import Block, Score
 from edgebench.run.scoring import Scorer
+from edgebench.splits import lost
 
 __all__ = ["Conductor", "Settings", "Watcher"]
 
+ENOUGH = 32
+"""Samples that are scored where there is no accuracy, for agreement alone."""
 GIVE_UP_AFTER = 2
 """Blocks of one case that may fail in a row before the rest of them is given up."""
 
@@ -44,6 +48,8 @@ class Settings:
 
     limit_s: float = 300.0
     """A block that takes longer is ended."""
+    bound_s: float = 10.0
+    """No request of a block is begun later, once there are enough to go by."""
     scratch: Path
     """A directory for what is thrown away after each block."""
 
@@ -128,6 +134,8 @@ class Conductor:
         scorer = Scorer(recipes=self.preparer.recipes, measure=self._scored)
         own = scorer.score(case, prepared)
         reference, doubts = self._reference(case, scorer)
+        if missing := lost(deployment.split.parent):
+            doubts = (*doubts, missing)
         for one in (own, *([reference[1]] if reference else ())):
             self.database.save_score(one)
         self._facts[case.id] = scorer.facts(case, prepared, own, reference)
@@ -147,9 +155,10 @@ class Conductor:
             return None, (f"not compared with the untransformed model: {error}",)
 
     def _scored(self, case: Case, prepared: Prepared) -> Score:
-        dataset = self._plugins.get(Dataset, case.dataset) if case.dataset else None
-        fabric = self._plugins.get(Fabric, case.fabric)
-        return score(self._deployment(case, prepared), fabric, dataset)
+        deployment = self._deployment(case, prepared)
+        if no_accuracy(case, self._plugins):
+            deployment = attrs.evolve(deployment, scored=ENOUGH)
+        return score(deployment, self._plugins.get(Fabric, case.fabric))
 
     def _deployment(self, case: Case, prepared: Prepared) -> Deployment:
         """Return how a case is measured and scored, its stages compiled where they must be."""
@@ -160,6 +169,7 @@ class Conductor:
             split=self.preparer.inputs(case) / "test",
             compiled=self.preparer.recipes.store.root / "compiled",
             requests=self.plan.request.requests,
+            bound_s=self.settings.bound_s,
             seed=self.plan.request.seed,
             deadline_s=self.settings.limit_s,
             source=self._plugins.source,
@@ -226,6 +236,10 @@ class Conductor:
 
     def _finish(self, case: Case) -> None:
         stopped = f"{self.plan.request.blocks} blocks planned"
+        planned = self.plan.request.blocks * self.plan.request.requests
+        samples = self.database.result(self.run, case.id).samples
+        if 0 < samples < planned:
+            stopped += f" of {self.settings.bound_s:g} s each: {samples} of {planned} requests"
         if self._given_up(case):
             stopped = f"{GIVE_UP_AFTER} blocks that failed in a row"
         if not self._facts[case.id].status:

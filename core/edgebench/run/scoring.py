@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,10 @@ import attrs
 from edgebench.analysis.accuracy import agreement, figures
 from edgebench.artifacts import Store, content, read_pipeline
 from edgebench.case import Case, digest
-from edgebench.components import Backend, Dataset, Model
+from edgebench.components import Backend, Metric, Model
 from edgebench.environment import describe
 from edgebench.facts import Facts, StageFacts
+from edgebench.inputs import dataset_of, described, no_accuracy
 from edgebench.prepare.control import Prepared
 from edgebench.results import Score
 
@@ -47,13 +48,18 @@ class Scorer:
 
         return load_score(self.store.make(key, what, fill))
 
+    def bounded(self, case: Case) -> bool:
+        """Say whether a few samples will do: where there is no accuracy, only agreement."""
+        return bool(no_accuracy(case, self.recipes.plugins))
+
     def key(self, case: Case, prepared: Prepared) -> str:
         """Return the key of a case's score: its placement and links have no part in it."""
         options = [[choice.name, choice.device, choice.options] for choice in case.backends]
         return digest(
             {
                 "score of": content(prepared.path),
-                "inputs": case.dataset and self.recipes.keys.dataset(case.dataset),
+                "inputs": self.recipes.keys.inputs(case),
+                "bounded": self.bounded(case),
                 "backends": options,
                 "by": [self.recipes.keys.maker(Backend, choice.name) for choice in case.backends],
                 "model": self.recipes.keys.maker(Model, case.model),
@@ -70,28 +76,23 @@ class Scorer:
         if reference:
             label = f"{case.model}:{case.variant} untransformed with {reference[0].backend}"
             agreed = agreement(score, reference[1], label)
-        why = self._no_accuracy(case)
+        why = no_accuracy(case, self.recipes.plugins)
         return Facts(
             device=score.device,
             precision=self._precision(case, prepared),
             artifact=prepared.path.name,
             score_key=score.key,
             figures=() if why else figures(score, self._metrics(case), against, case.seed),
+            inputs=described(case, self.recipes.plugins),
             no_accuracy=why,
             agreement=agreed,
             stages=_stages(case, prepared),
             versions=score.versions,
         )
 
-    def _metrics(self, case: Case) -> Any:
-        return self.recipes.plugins.get(Dataset, case.dataset).metrics()
-
-    def _no_accuracy(self, case: Case) -> str:
-        if case.weights.kind == "random":
-            return "random weights"
-        if not case.dataset:
-            return "no labelled inputs"
-        return "" if self._metrics(case) else f"{case.dataset} has no metric"
+    def _metrics(self, case: Case) -> Sequence[Metric]:
+        dataset = dataset_of(case, self.recipes.plugins)
+        return dataset.metrics() if dataset else ()
 
     def _precision(self, case: Case, prepared: Prepared) -> str:
         """Name what each stage computes in: what it is kept in, or what its backend makes of it."""
