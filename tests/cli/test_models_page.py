@@ -1,0 +1,66 @@
+"""The page about models and data is true: every command on it can be planned."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from PIL import Image
+
+from edgebench import Dataset, Registry
+from edgebench.plugins import Plugins
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+
+
+def graph(name, dtype, *dims):
+    """An ONNX graph that gives back what it gets."""
+    given = helper.make_tensor_value_info(name, dtype, ["batch", *dims])
+    same = helper.make_tensor_value_info("y", dtype, ["batch", *dims])
+    node = helper.make_node("Identity", [name], ["y"])
+    made = helper.make_graph([node], "g", [given], [same])
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.fixture
+def given(tmp_path):
+    """Make the files that the page says a reader has, as small as they can be."""
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    (tmp_path / "resnet50-11ad3fa6.pth").touch()
+    onnx.save(graph("x", TensorProto.FLOAT, 3), tmp_path / "mine.onnx")
+    onnx.save(graph("ids", TensorProto.INT64, "seq"), tmp_path / "text.onnx")
+    inputs = np.arange(36, dtype=np.float32).reshape(12, 3)
+    np.savez(tmp_path / "inputs.npz", x=inputs, labels=np.arange(12) % 3)
+    folder = tmp_path / "imagenet" / "val" / "7"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(folder / "cock.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", re.findall(r"^\$ edgebench run (.+)$", PAGE, re.MULTILINE))
+@pytest.mark.usefixtures("given")
+def test_every_command_can_be_planned(cli, command):
+    said = cli("plan", "--json", *shlex.split(command))
+    assert said.status == 0, said.err
+    assert said.json["cases"]
+    assert said.json["skipped"] == []
+
+
+def test_every_dataset_that_has_to_be_given_is_on_the_page():
+    plugins = Plugins.load(Registry.read(), entry_points=False)
+    shipped = (plugins.get(Dataset, line.name) for line in plugins.listed(Dataset))
+    given = {dataset.name for dataset in shipped if dataset.from_directory is not None}
+    assert set(re.findall(r"^\| `(\w+)` \| `\w+", PAGE, re.MULTILINE)) == given
+
+
+def test_every_option_of_an_onnx_file_is_on_the_page():
+    from edgebench_plugins.models.onnx import OnnxOptions
+
+    options = {field.name for field in OnnxOptions.__attrs_attrs__}
+    assert set(re.findall(r"^\| `(\w+)=", PAGE, re.MULTILINE)) == options
