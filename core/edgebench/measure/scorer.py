@@ -48,8 +48,8 @@ class Scorer:
     batch: int
     model: Model
     variant: str
-    samples: int
-    """How many of them are sent, from the first on."""
+    samples: int = attrs.field()
+    """How many of the payloads are sent, from the first on; all if not said."""
     metrics: Sequence[Metric] = ()
     counts: dict[str, list[Any]] = attrs.field(factory=dict)
     """By metric, the counts of each sample so far."""
@@ -57,6 +57,10 @@ class Scorer:
     """The outputs of the first samples."""
     exited: dict[int, int] = attrs.field(factory=dict)
     """Samples that left, by stage."""
+
+    @samples.default
+    def _all(self) -> int:
+        return len(self.payloads)
 
     def run(self) -> int:
         """Send every sample that is wanted once, and return how many there are.

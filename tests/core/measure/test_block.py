@@ -15,6 +15,7 @@ import pytest
 
 from edgebench import EdgebenchError, Exit, Fabric
 from edgebench.measure.block import measure_block
+from edgebench.measure.driver import LEAST
 
 
 @pytest.fixture(autouse=True)
@@ -268,3 +269,14 @@ def _wait_for_children(pid, count):
             return children
         time.sleep(0.05)
     raise AssertionError("the processes did not start")
+
+
+def test_a_block_ends_when_its_time_is_up_and_there_are_enough(deploy, fabric):
+    # A bound that has passed before the first request: the least are still measured.
+    block = measure_block(deploy("mobile", requests=24, bound_s=1e-9), fabric)
+    assert block.status == "ok", block.reason
+    assert len(block.latency_s) == LEAST
+    whole = measure_block(deploy("mobile", requests=24), fabric)
+    assert len(whole.latency_s) == 24
+    # The same inputs in the same order, as far as it came.
+    assert block.inputs.tolist() == whole.inputs[:LEAST].tolist()

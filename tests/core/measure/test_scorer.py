@@ -84,7 +84,7 @@ def answer(message, fails):
     )
 
 
-def scoring(port, count, batch=1, metrics=(NEAR,)):
+def scoring(port, count, batch=1, metrics=(NEAR,), **more):
     return Scorer(
         port=port,
         payloads=Split(count),
@@ -92,6 +92,7 @@ def scoring(port, count, batch=1, metrics=(NEAR,)):
         model=MODEL,
         variant="v",
         metrics=metrics,
+        **more,
     )
 
 
@@ -152,3 +153,17 @@ def test_without_metrics_nothing_is_judged(host):
     scorer = scoring(host(2), 2, metrics=())
     scorer.run()
     assert [what for what, _ in scorer.arrays()] == [{"output": "y"}]
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_no_more_samples_are_sent_than_are_wanted(host, batch):
+    scorer = scoring(host(-(-3 // batch)), 8, batch, samples=3)
+    assert scorer.run() == 3
+    assert [counts[0] for counts in scorer.counts["near"]] == [0.0] * 3
+
+
+def test_outputs_of_another_shape_than_the_first_are_not_kept(host):
+    scorer = scoring(host(0), 8)
+    for sample, shape in enumerate([(1, 1), (1, 2), (1, 1)]):
+        scorer._judge(sample, {"y": np.full(shape, sample, np.float32)})
+    assert [kept["y"][0, 0] for kept in scorer.kept] == [0, 2]
