@@ -1,4 +1,5 @@
 import tempfile
+import time
 import traceback
 from pathlib import Path
 
