@@ -39,7 +39,7 @@ def dataset_of(case: Case, plugins: Plugins) -> Dataset | None:
     """
     model = plugins.get(Model, case.model)
     if model.inputs is not None and case.weights.path is not None:
-        return model.inputs(case.weights.path, model_options(case, plugins), case.data)
+        return _of_file(model, case.weights.path, model_options(case, plugins), case.data)
     if not case.dataset:
         return None
     dataset = plugins.get(Dataset, case.dataset)
@@ -50,6 +50,12 @@ def dataset_of(case: Case, plugins: Plugins) -> Dataset | None:
     return dataset
 
 
+@functools.lru_cache(maxsize=16)
+def _of_file(model: Model, file: Path, options: Any, data: Path | None) -> Dataset | None:
+    return model.inputs(file, options, data) if model.inputs else None
+
+
+@functools.lru_cache(maxsize=16)
 def opened(dataset: Dataset, directory: Path) -> Dataset:
     """Return the dataset of a directory in which its owner ships it.
 

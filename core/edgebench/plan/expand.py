@@ -131,12 +131,13 @@ def _file_subject(text: str, plugins: Plugins) -> Subject | None:
                 raise UnknownName(
                     f"no file is called {named!r}; give the path of one that is there"
                 )
-            structure(model.options, options, path.name)
+            said = structure(model.options, options, path.name)
             return Subject(
                 model=model.name,
                 variant=_slug(path.stem) or model.variants[0].name,
                 weights=Weights(kind="file", path=path.resolve()),
-                options=options,
+                # As the options class understood them: a path of a file is whole from here on.
+                options=canonical(Part(path.name, options), said).options,
             )
     if path.is_file():
         raise UnknownName(f"no installed model claims files like {path.name!r}")

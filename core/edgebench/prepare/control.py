@@ -19,6 +19,7 @@ from typing import Any
 import attrs
 
 from edgebench.case import Case
+from edgebench.components import Model
 from edgebench.errors import CaseFailed, CaseSkipped, DataError
 from edgebench.prepare.make import Progress
 from edgebench.prepare.recipe import Recipes, Steps, follow
@@ -76,7 +77,7 @@ class Preparer:
         """
         if case.weights.path is not None and not self._found(self.recipes.base(case)):
             self._work("base", case)
-        if case.data is not None:
+        if case.data is not None or self.recipes.plugins.get(Model, case.model).inputs is not None:
             self.inputs(case)
 
     def _work(self, what: str, case: Case) -> Prepared:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -28,7 +29,7 @@ from edgebench.components import (
     Trainer,
 )
 from edgebench.errors import ChainError
-from edgebench.inputs import content_digest, listing_digest
+from edgebench.inputs import content_digest, listing_digest, model_options
 from edgebench.pipeline import Pipeline
 from edgebench.plugins import Plugins
 from edgebench.prepare.steps import Operation
@@ -75,7 +76,9 @@ class Keys:
         """
         given = listing_digest(case.data) if case.data else None
         if self.plugins.get(Model, case.model).inputs is not None and case.weights.path:
-            return _key("requests", base=self.base(case), data=given, seed=SPLIT_SEED)
+            said = attrs.asdict(model_options(case, self.plugins), recurse=False).values()
+            files = [content_digest(one) for one in said if isinstance(one, Path)]
+            return _key("requests", base=self.base(case), data=[given, files], seed=SPLIT_SEED)
         if not case.dataset:
             return _key("drawn", base=self.base(case), seed=SPLIT_SEED)
         by = self.maker(Dataset, case.dataset)

@@ -114,9 +114,12 @@ class Maker:
         if stage.directory is None:
             form = self.recipes.plugins.get(Format, stage.format)
             return tuple(form.save(stage, place))
+        # A link to a file of the user's would change with it: only what is in the store is linked.
+        bring: Callable[[Path, Path], object]
+        bring = _link if stage.directory.is_relative_to(self.store.root) else shutil.copyfile
         for name in stage.files:
             (place / name).parent.mkdir(parents=True, exist_ok=True)
-            _link(stage.directory / name, place / name)
+            bring(stage.directory / name, place / name)
         return stage.files
 
     def _rebuilt(self, stage: Stage) -> Any:

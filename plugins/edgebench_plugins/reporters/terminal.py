@@ -50,6 +50,7 @@ class Report:
         yield from _section("Fastest", (one["sentence"] for one in decisions))
         if decisions:
             yield Text(KEEPS, style="dim")
+        yield from _section("Weights and inputs", _subjects(self.document["cases"]))
         yield from _section("How tiers and links were made", _made(self.document["cases"]))
 
 
@@ -177,6 +178,15 @@ def _doubts(cases: Iterable[Case]) -> Iterator[str]:
     for doubt, names in found.items():
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         yield f"{names[0]}{more}: {doubt}"
+
+
+def _subjects(cases: Iterable[Case]) -> Iterator[str]:
+    """Yield one line for each model: where its weights and its inputs came from."""
+    yield from dict.fromkeys(
+        f"{case['model']}:{case['variant']}: {case['weights']} weights, inputs of {case['inputs']}"
+        for case in cases
+        if case["inputs"]
+    )
 
 
 def _made(cases: Iterable[Case]) -> Iterator[str]:
