@@ -5,43 +5,146 @@ No plugin itself. What runs with a request needs numpy and Pillow and no framewo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from edgebench import DataError, Pipeline, Stage, TensorSpec
+import attrs
+
+from edgebench import Budget, DataError, Model, Pipeline, Stage, Tensors, TensorSpec, Variant
+from edgebench_plugins.weightfiles import load_weights
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
+    from torch import nn
 
-    from edgebench import Tensors
+    from edgebench import Weights
 
-__all__ = ["centre_input", "class_scores", "classifier", "cross_entropy", "decode_picture"]
+__all__ = [
+    "MEANS",
+    "SPREADS",
+    "Size",
+    "blank",
+    "build",
+    "centre_input",
+    "class_scores",
+    "classifier",
+    "cross_entropy",
+    "decode_picture",
+    "large",
+    "normalised",
+    "photo_input",
+    "small",
+]
+
+MEANS = (0.485, 0.456, 0.406)
+"""The means of red, green and blue over ImageNet, of 0 to 1, as torchvision has them."""
+SPREADS = (0.229, 0.224, 0.225)
+"""And the standard deviations."""
 
 
-def classifier(
-    model: str, variant: str, network: Callable[[], Any], *, picture: int, classes: int, seed: int
-) -> Pipeline:
-    """Build a network of torch, initialised with *seed*, as a pipeline of one stage.
+@attrs.frozen(kw_only=True)
+class Size:
+    """One size of a classifier: what is said of it, how it is built, how it sees a picture."""
+
+    variant: Variant
+    network: Callable[[int], nn.Module]
+    """Make the network for so many classes, its weights drawn from torch's generator."""
+    picture: int
+    """The side in pixels of the square that the network sees."""
+    classes: int
+    shorter: int = 0
+    """For photos, to how many pixels their shorter side is scaled before the square is cut out;
+    0 for digits, whose middle is cut out before it is scaled."""
+
+    def preprocess(self, picture: NDArray[Any]) -> Tensors:
+        """Turn a picture, uint8 of shape (height, width, 3), into a batch of one."""
+        if self.shorter:
+            return photo_input(picture, shorter=self.shorter, size=self.picture)
+        return centre_input(picture, part=0.8, size=self.picture, mean=0.25, spread=0.25)
+
+
+def small(name: str, network: Callable[[int], nn.Module], **facts: Any) -> Size:
+    """Describe a size that is trained here on the digits; *facts* are its variant's."""
+    weights = ("trained", "random", "file")
+    return Size(
+        variant=Variant(name=name, weights=weights, dataset="digit-photos", **facts),
+        network=network,
+        picture=32,
+        classes=10,
+    )
+
+
+def large(
+    name: str, network: Callable[[int], nn.Module], *, shorter: int = 232, **facts: Any
+) -> Size:
+    """Describe a size of torchvision's for the 1000 classes of ImageNet, as `small` does."""
+    weights = ("random", "file", "hub")
+    return Size(
+        variant=Variant(
+            name=name, weights=weights, dataset="imagenet", stand_in="digit-photos", **facts
+        ),
+        network=network,
+        picture=224,
+        classes=1000,
+        shorter=shorter,
+    )
+
+
+def classifier(name: str, summary: str, sizes: Sequence[Size], budget: Budget) -> Model:
+    """Make the record of a model that says what a picture shows, in all its sizes."""
+    by_name = {size.variant.name: size for size in sizes}
+    return Model(
+        name=name,
+        summary=summary,
+        build=lambda variant, weights: build(name, by_name[variant], weights),
+        variants=[size.variant for size in sizes],
+        dataset="digit-photos",
+        format="torch-module",
+        decode=decode_picture,
+        preprocess=lambda picture, variant: by_name[variant].preprocess(picture),
+        postprocess=class_scores,
+        loss=cross_entropy,
+        budget=budget,
+    )
+
+
+def build(model: str, size: Size, weights: Weights) -> Pipeline:
+    """Build one size of *model* as a pipeline of one stage, its weights drawn or from a file.
 
     It reads `input`, (batch, 3, picture, picture), and writes `logits`, (batch, classes).
+
+    Raises:
+        DataError: The weights are to come from a file, and it does not fit.
     """
     import torch
 
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        module = network()
-    shape = ("batch", 3, picture, picture)
+        torch.manual_seed(weights.seed)
+        module = size.network(size.classes)
+    variant = size.variant.name
+    if weights.kind in ("file", "hub"):
+        load_weights(module, weights.path, title=f"{model}:{variant}")
+    shape = ("batch", 3, size.picture, size.picture)
     stage = Stage(
         format="torch-module",
         inputs=[TensorSpec(name="input", dtype="float32", shape=shape)],
-        outputs=[TensorSpec(name="logits", dtype="float32", shape=("batch", classes))],
+        outputs=[TensorSpec(name="logits", dtype="float32", shape=("batch", size.classes))],
         live=module,
         model=model,
         variant=variant,
         parameters=sum(weight.numel() for weight in module.parameters()),
     )
     return Pipeline(model=model, variant=variant, stages=[stage], outputs=["logits"])
+
+
+def blank(make: Callable[[], nn.Module]) -> nn.Module:
+    """Make a module whose weights hold nothing yet: drawing them once takes time enough."""
+    import torch
+
+    with torch.device("meta"):
+        module = make()
+    return module.to_empty(device="cpu")
 
 
 def decode_picture(payload: bytes, variant: str) -> NDArray[Any]:
@@ -57,7 +160,7 @@ def decode_picture(payload: bytes, variant: str) -> NDArray[Any]:
 
     try:
         return np.asarray(Image.open(io.BytesIO(payload)).convert("RGB"))
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         # Pillow's PNG reader reports a broken chunk as a SyntaxError.
         raise DataError(f"a payload of {len(payload)} bytes is no picture: {error}") from error
 
@@ -70,7 +173,6 @@ def centre_input(
     The square's side is *part* of the picture's shorter side; the tensor `input` is float32 of
     shape (1, 3, size, size), its values (v / 255 - mean) / spread.
     """
-    import numpy as np
     from PIL import Image
 
     height, width = picture.shape[:2]
@@ -78,9 +180,39 @@ def centre_input(
     top, left = (height - side) // 2, (width - side) // 2
     square = Image.fromarray(picture[top : top + side, left : left + side])
     # A box filter averages all pixels that fall into one, which is what takes noise away.
-    small = np.asarray(square.resize((size, size), Image.Resampling.BOX), np.float32)
-    scaled = (small - np.float32(255 * mean)) * np.float32(1 / (255 * spread))
-    return {"input": np.ascontiguousarray(scaled.transpose(2, 0, 1)[None])}
+    small = square.resize((size, size), Image.Resampling.BOX)
+    return {"input": normalised(small, mean, spread)}
+
+
+def photo_input(picture: NDArray[Any], *, shorter: int, size: int) -> Tensors:
+    """Scale a photo, cut the middle square out of it, and normalise it to a batch of one.
+
+    As torchvision's preset for ImageNet: bilinear with antialiasing, the shorter side to *shorter*
+    pixels. The tensor `input` is float32 of shape (1, 3, size, size).
+    """
+    from PIL import Image
+
+    height, width = picture.shape[:2]
+    short = min(height, width)
+    height, width = shorter * height // short, shorter * width // short
+    scaled = Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)
+    top, left = round((height - size) / 2), round((width - size) / 2)
+    return {"input": normalised(scaled.crop((left, top, left + size, top + size)))}
+
+
+def normalised(
+    pixels: Any, mean: float | Sequence[float] = MEANS, spread: float | Sequence[float] = SPREADS
+) -> NDArray[Any]:
+    """Turn pixels of 0 to 255, (height, width, 3), into (v / 255 - mean) / spread, float32.
+
+    The shape is (1, 3, height, width), contiguous; *mean* and *spread* may differ by channel.
+    """
+    import numpy as np
+
+    below = np.float32(255) * np.asarray(mean, np.float32)
+    scale = 1 / (np.float32(255) * np.asarray(spread, np.float32))
+    scaled = (np.asarray(pixels, np.float32) - below) * scale
+    return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None])
 
 
 def class_scores(outputs: Tensors, variant: str) -> NDArray[Any]:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench import Budget, Model, Pipeline, Tensors, Variant, Weights, hookimpl
+from edgebench import Budget, ExitPoint, Model, hookimpl
 from edgebench_plugins import vision
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from torch import nn
 
 
 @attrs.frozen(kw_only=True)
-class Size:
-    """What tells one variant from another."""
+class Shape:
+    """What tells one size from another."""
 
-    picture: int
-    """The side in pixels of the square that the network sees."""
-    classes: int
     widths: tuple[tuple[int, ...], ...]
     """The convolutions' output channels; after each group the picture is halved."""
     pooled: int
@@ -30,92 +28,71 @@ class Size:
     dropout: float
 
 
-SIZES = {
-    "small": Size(
-        picture=32,
-        classes=10,
-        widths=((64, 64), (96, 96), (192, 192)),
-        pooled=4,
-        hidden=256,
-        dropout=0.2,
-    )
-}
+SMALL = Shape(widths=((64, 64), (96, 96), (192, 192)), pooled=4, hidden=256, dropout=0.2)
+TINY = Shape(widths=((32, 32), (64, 64), (128, 128)), pooled=4, hidden=192, dropout=0.2)
+SIXTEEN = Shape(
+    widths=((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3),
+    pooled=7,
+    hidden=4096,
+    dropout=0.5,
+)
 
 
-@hookimpl
-def edgebench_models() -> Iterable[Model]:
-    """Offer the plain convolutional networks."""
-    yield Model(
-        name="vgg",
-        summary="Plain convolutions, then a classifier that holds most of the parameters.",
-        build=build,
-        variants=[
-            Variant(
-                name="small",
-                summary="6 convolutions and 3 linear layers for 32x32 pictures of 10 classes.",
-                parameters=1_530_250,
-                weights=["trained", "random"],
-            )
-        ],
-        dataset="digit-photos",
-        format="torch-module",
-        decode=vision.decode_picture,
-        preprocess=preprocess,
-        postprocess=vision.class_scores,
-        loss=vision.cross_entropy,
-        budget=Budget(epochs=6, batch=32, learning_rate=1e-3),
-    )
-
-
-def build(variant: str, weights: Weights) -> Pipeline:
-    """Build the network, initialised with the seed of *weights*."""
-    size = SIZES[variant]
-    return vision.classifier(
-        "vgg",
-        variant,
-        lambda: _network(size),
-        picture=size.picture,
-        classes=size.classes,
-        seed=weights.seed,
-    )
-
-
-def preprocess(picture: NDArray[Any], variant: str) -> Tensors:
-    """Take the middle of a photo, where the object is, at the size the network sees."""
-    return vision.centre_input(
-        picture, part=0.8, size=SIZES[variant].picture, mean=0.25, spread=0.25
-    )
-
-
-def _network(size: Size) -> Any:
-    """Put the layers together under torchvision's names."""
+def network(shape: Shape, classes: int) -> nn.Module:
+    """Put the layers together under torchvision's names, each drawn for rectifiers."""
     from collections import OrderedDict
 
     from torch import nn
 
-    hidden, flat = size.hidden, size.widths[-1][-1] * size.pooled**2
+    hidden, flat = shape.hidden, shape.widths[-1][-1] * shape.pooled**2
     classifier = nn.Sequential(
-        *(nn.Linear(flat, hidden), nn.ReLU(), nn.Dropout(size.dropout)),
-        *(nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(size.dropout)),
-        nn.Linear(hidden, size.classes),
+        *(nn.Linear(flat, hidden), nn.ReLU(), nn.Dropout(shape.dropout)),
+        *(nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(shape.dropout)),
+        nn.Linear(hidden, classes),
     )
-    network = nn.Sequential(
+    module = nn.Sequential(
         OrderedDict(
-            features=_features(size.widths),
-            avgpool=nn.AdaptiveAvgPool2d(size.pooled),
+            features=_features(shape.widths),
+            avgpool=nn.AdaptiveAvgPool2d(shape.pooled),
             flatten=nn.Flatten(),
             classifier=classifier,
         )
     )
-    for module in network.modules():
-        # Without batch normalisation only this keeps the signal alive through nine layers.
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            nn.init.zeros_(module.bias)
-    return network
+    _draw(module)
+    return module
 
 
-def _features(widths: Iterable[Iterable[int]]) -> Any:
+def untrained(shape: Shape, classes: int) -> nn.Module:
+    """Make the same network, its weights drawn only once."""
+    module = vision.blank(lambda: network(shape, classes))
+    _draw(module)
+    return module
+
+
+def exits(shape: Shape) -> tuple[ExitPoint, ...]:
+    """Say where the network may be left early: after the pooling of any group but the last."""
+    points, at = [], -1
+    for number, group in enumerate(shape.widths[:-1], 1):
+        at += 2 * len(group) + 1
+        summary = f"after {number} of {len(shape.widths)} groups of convolutions"
+        points.append(ExitPoint(path=f"features.{at}", summary=summary))
+    return tuple(points)
+
+
+def _draw(module: nn.Module) -> None:
+    """Draw all weights for rectifiers, by fan-in (He et al., 2015), biases zero.
+
+    Without batch normalisation only this keeps the signal alive through nine layers or sixteen.
+    """
+    from torch import nn
+
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+            nn.init.zeros_(part.bias)
+
+
+def _features(widths: Iterable[Iterable[int]]) -> nn.Module:
     """Chain convolutions of 3x3, with a pooling after each group."""
     from torch import nn
 
@@ -127,3 +104,46 @@ def _features(widths: Iterable[Iterable[int]]) -> Any:
             inputs = outputs
         layers.append(nn.MaxPool2d(2))
     return nn.Sequential(*layers)
+
+
+MODEL = vision.classifier(
+    "vgg",
+    "Plain convolutions, then a classifier that holds most of the parameters.",
+    [
+        vision.small(
+            "small",
+            partial(network, SMALL),
+            summary="6 convolutions and 3 linear layers for 32x32 pictures of 10 classes.",
+            parameters=1_530_250,
+            student="tiny",
+            exits=exits(SMALL),
+            keep=["classifier.6"],
+        ),
+        vision.small(
+            "tiny",
+            partial(network, TINY),
+            summary="As small, about half as wide.",
+            parameters=719_402,
+            exits=exits(TINY),
+            keep=["classifier.6"],
+        ),
+        vision.large(
+            "16",
+            partial(untrained, SIXTEEN),
+            shorter=256,
+            summary="13 convolutions and 3 linear layers for 224x224 photos of 1000 classes.",
+            parameters=138_357_544,
+            asset="vgg-16",
+            exits=exits(SIXTEEN),
+            keep=["classifier.6"],
+        ),
+    ],
+    Budget(epochs=6, batch=32, learning_rate=1e-3),
+)
+build = MODEL.build
+
+
+@hookimpl
+def edgebench_models() -> Iterable[Model]:
+    """Offer the plain convolutional networks."""
+    yield MODEL

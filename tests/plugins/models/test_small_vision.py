@@ -1,24 +1,47 @@
-"""Both picture models: names as torchvision's, counts as said, and photos handled right."""
+"""The picture models that train here: names as torchvision's, counts as said, photos handled."""
 
 from __future__ import annotations
 
 import io
 import json
+import struct
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.nn import functional
 
 from edgebench import DataError, Weights
-from edgebench_plugins import vision
+from edgebench_plugins import pictures, vision
 from edgebench_plugins.datasets import digit_photos
-from edgebench_plugins.models import resnet, vgg
+from edgebench_plugins.models import resnet, resnext, vgg
 
-MODULES = pytest.mark.parametrize("module", [resnet, vgg], ids=["resnet", "vgg"])
+from . import by_hand
+
+MODULES = pytest.mark.parametrize(
+    "module", [resnet, resnext, vgg], ids=["resnet", "resnext", "vgg"]
+)
+
+SHAPES = {
+    (resnet, "small"): by_hand.basic_shapes((2, 2, 2, 2), (48, 64, 96, 128), (1, 1, 2, 1), 10),
+    (resnet, "tiny"): by_hand.basic_shapes((1, 1, 1, 1), (32, 48, 64, 96), (1, 1, 2, 1), 10),
+    (resnext, "small"): by_hand.bottleneck_shapes(
+        (2, 2, 2, 2), base=8, groups=8, stem=(48, 3), planes=(32, 64, 96, 128), classes=10
+    ),
+    (resnext, "tiny"): by_hand.bottleneck_shapes(
+        (1, 1, 1, 1), base=8, groups=8, stem=(32, 3), planes=(24, 32, 64, 96), classes=10
+    ),
+    (vgg, "small"): by_hand.vgg_shapes(((64, 64), (96, 96), (192, 192)), 4, 256, 10),
+    (vgg, "tiny"): by_hand.vgg_shapes(((32, 32), (64, 64), (128, 128)), 4, 192, 10),
+}
+SIZES = pytest.mark.parametrize(
+    ("module", "variant"),
+    list(SHAPES),
+    ids=lambda value: value if isinstance(value, str) else value.__name__.rpartition(".")[2],
+)
 
 
 def record(module):
@@ -26,47 +49,14 @@ def record(module):
     return model
 
 
-def built(module, seed=0):
-    return record(module).build("small", Weights(kind="random", seed=seed)).stages[0]
+def built(module, seed=0, variant="small"):
+    return record(module).build(variant, Weights(kind="random", seed=seed)).stages[0]
 
 
-def shapes(module):
-    return {name: tuple(value.shape) for name, value in built(module).live.state_dict().items()}
-
-
-def norm(name, width):
-    counted = {f"{name}.{part}": (width,) for part in ("weight", "bias")}
-    running = {f"{name}.running_{part}": (width,) for part in ("mean", "var")}
-    return counted | running | {f"{name}.num_batches_tracked": ()}
-
-
-def test_resnet_has_exactly_torchvisions_names():
-    wanted = {"conv1.weight": (48, 3, 3, 3), "fc.weight": (10, 128), "fc.bias": (10,)}
-    wanted |= norm("bn1", 48)
-    before = 48
-    for layer, width in enumerate((48, 64, 96, 128), 1):
-        for block in range(2):
-            at = f"layer{layer}.{block}"
-            wanted[f"{at}.conv1.weight"] = (width, before, 3, 3)
-            wanted[f"{at}.conv2.weight"] = (width, width, 3, 3)
-            wanted |= norm(f"{at}.bn1", width) | norm(f"{at}.bn2", width)
-            if before != width:
-                wanted[f"{at}.downsample.0.weight"] = (width, before, 1, 1)
-                wanted |= norm(f"{at}.downsample.1", width)
-            before = width
-    assert shapes(resnet) == wanted
-
-
-def test_vgg_has_exactly_torchvisions_names():
-    convolutions = {0: (64, 3), 2: (64, 64), 5: (96, 64), 7: (96, 96), 10: (192, 96)}
-    convolutions[12] = (192, 192)
-    linears = {0: (256, 192 * 16), 3: (256, 256), 6: (10, 256)}
-    wanted = {}
-    for at, shape in convolutions.items():
-        wanted |= {f"features.{at}.weight": (*shape, 3, 3), f"features.{at}.bias": shape[:1]}
-    for at, shape in linears.items():
-        wanted |= {f"classifier.{at}.weight": shape, f"classifier.{at}.bias": shape[:1]}
-    assert shapes(vgg) == wanted
+@SIZES
+def test_the_parameters_have_exactly_torchvisions_names(module, variant):
+    state = built(module, variant=variant).live.state_dict()
+    assert {name: tuple(value.shape) for name, value in state.items()} == SHAPES[module, variant]
 
 
 def test_most_parameters_of_vgg_are_in_its_classifier():
@@ -75,24 +65,56 @@ def test_most_parameters_of_vgg_are_in_its_classifier():
     assert last > sum(weight.numel() for weight in network.features.parameters())
 
 
-@MODULES
-def test_the_variant_says_how_many_parameters_it_has(module):
-    stage = built(module)
+@SIZES
+def test_the_variant_says_how_many_parameters_it_has(module, variant):
+    stage = built(module, variant=variant)
     counted = sum(weight.numel() for weight in stage.live.parameters())
-    assert record(module).variant("small").parameters == stage.parameters == counted
+    assert record(module).variant(variant).parameters == stage.parameters == counted
 
 
-@MODULES
-def test_the_stage_keeps_its_word_on_names_and_shapes(module):
+@SIZES
+def test_the_stage_keeps_its_word_on_names_and_shapes(module, variant):
     model = record(module)
-    pipeline = model.build("small", Weights(kind="trained"))
+    pipeline = model.build(variant, Weights(kind="trained"))
     (stage,) = pipeline.stages
     assert (pipeline.model, pipeline.variant) == (stage.model, stage.variant)
-    assert (stage.model, stage.variant, stage.format) == (model.name, "small", model.format)
+    assert (stage.model, stage.variant, stage.format) == (model.name, variant, model.format)
     assert [(spec.name, spec.shape) for spec in stage.inputs] == [("input", ("batch", 3, 32, 32))]
     with torch.no_grad():
         assert stage.live.eval()(torch.zeros(3, 3, 32, 32)).shape == (3, 10)
     assert [(spec.name, spec.shape) for spec in stage.outputs] == [("logits", ("batch", 10))]
+
+
+@SIZES
+def test_what_operators_are_told_of_is_there(module, variant):
+    network, facts = built(module, variant=variant).live, record(module).variant(variant)
+    assert len(facts.exits) >= 2
+    for point in facts.exits:
+        assert list(network.get_submodule(point.path).parameters()) or "features" in point.path
+    assert [network.get_submodule(path).out_features for path in facts.keep] == [10]
+
+
+@SIZES
+def test_the_network_computes_what_its_paper_says(module, variant):
+    network = built(module, variant=variant).live.eval()
+    state = by_hand.random_state(SHAPES[module, variant])
+    network.load_state_dict(state)
+    x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    if module is vgg:
+        wanted = by_hand.vgg(state, x)
+    else:
+        wanted = by_hand.residual(state, x, strides=(1, 1, 2, 1))
+    with torch.no_grad():
+        torch.testing.assert_close(network(x), wanted, rtol=1e-4, atol=1e-4)
+
+
+@MODULES
+def test_a_student_is_half_the_size_and_sees_the_same(module):
+    model = record(module)
+    small, tiny = model.variant("small"), model.variant("tiny")
+    assert (small.student, tiny.student) == ("tiny", "")
+    assert tiny.parameters < small.parameters / 2
+    assert model.dataset_of("small") == model.dataset_of("tiny") == "digit-photos"
 
 
 @MODULES
@@ -105,8 +127,10 @@ def test_a_seed_decides_the_weights_and_nothing_else(module):
 
 
 @MODULES
-def test_weights_are_trained_or_random_for_lack_of_others(module):
-    assert record(module).variant("").weights == ("trained", "random")
+def test_the_first_variant_is_small_and_trained_unless_asked_otherwise(module):
+    assert record(module).variant("").name == "small"
+    for name in ("small", "tiny"):
+        assert record(module).variant(name).weights == ("trained", "random", "file")
 
 
 @MODULES
@@ -129,58 +153,11 @@ print(tensors["input"].shape, "torch" in sys.modules)
     assert done.stdout.split("\n")[0] == "(1, 3, 32, 32) False"
 
 
-def resnet_by_hand(state, x):
-    def bn(x, at):
-        mean, var = state[f"{at}.running_mean"], state[f"{at}.running_var"]
-        return functional.batch_norm(x, mean, var, state[f"{at}.weight"], state[f"{at}.bias"])
-
-    def conv(x, at, stride=1):
-        weight = state[f"{at}.weight"]
-        return functional.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2)
-
-    x = functional.relu(bn(conv(x, "conv1", 2), "bn1"))
-    for layer in (1, 2, 3, 4):
-        for block in (0, 1):
-            at, stride = f"layer{layer}.{block}", 2 if (layer, block) == (3, 0) else 1
-            y = functional.relu(bn(conv(x, f"{at}.conv1", stride), f"{at}.bn1"))
-            y = bn(conv(y, f"{at}.conv2"), f"{at}.bn2")
-            if f"{at}.downsample.0.weight" in state:
-                x = bn(conv(x, f"{at}.downsample.0", stride), f"{at}.downsample.1")
-            x = functional.relu(x + y)
-    return x.mean((2, 3)) @ state["fc.weight"].T + state["fc.bias"]
-
-
-def vgg_by_hand(state, x):
-    for at in (0, 2, 5, 7, 10, 12):
-        weight, bias = state[f"features.{at}.weight"], state[f"features.{at}.bias"]
-        x = functional.relu(functional.conv2d(x, weight, bias, padding=1))
-        if at in (2, 7, 12):
-            x = functional.max_pool2d(x, 2)
-    x = x.flatten(1)
-    for at in (0, 3, 6):
-        x = x @ state[f"classifier.{at}.weight"].T + state[f"classifier.{at}.bias"]
-        x = x if at == 6 else functional.relu(x)
-    return x
-
-
-@pytest.mark.parametrize(("module", "by_hand"), [(resnet, resnet_by_hand), (vgg, vgg_by_hand)])
-def test_the_network_computes_what_its_paper_says(module, by_hand):
-    network = built(module).live.eval()
-    torch.manual_seed(0)
-    state = network.state_dict()
-    for name, value in state.items():
-        if "running" in name or ".bn" in name:
-            value.uniform_(0.5, 1.5) if value.is_floating_point() else value
-    x = torch.randn(2, 3, 32, 32)
-    with torch.no_grad():
-        torch.testing.assert_close(network(x), by_hand(state, x), rtol=1e-4, atol=1e-4)
-
-
 @MODULES
 def test_the_network_sees_the_digit_and_little_of_the_noise(module):
     model = record(module)
-    digits, _ = digit_photos._digits()
-    index = digit_photos._members("validation", digits)[0]
+    digits, _ = pictures.read_digits("digit-photos")
+    index = pictures.members("validation", digits)[0]
     payload, _ = next(digit_photos.samples("validation", 0))
     tensors = model.preprocess(model.decode(payload, "small"), "small")
     assert list(tensors) == ["input"]
@@ -242,12 +219,20 @@ def test_pictures_of_any_kind_come_as_three_channels(mode):
 
 PHOTO = next(digit_photos.samples("test", 0))[0]
 BLACK = encoded("RGB", "JPEG")
+VAST = b"\x89PNG\r\n\x1a\n" + b"".join(
+    struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    for kind, body in (
+        (b"IHDR", struct.pack(">2I5B", 60_000, 60_000, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"")),
+    )
+)
+"""Little to send, ten gigabytes to hold."""
 
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"not a picture", PHOTO[:90_000], PHOTO[:16] + b"?" + PHOTO[17:], BLACK[:-20]],
-    ids=["empty", "text", "truncated PNG", "damaged PNG", "truncated JPEG"],
+    [b"", b"not a picture", PHOTO[:90_000], PHOTO[:16] + b"?" + PHOTO[17:], BLACK[:-20], VAST],
+    ids=["empty", "text", "truncated PNG", "damaged PNG", "truncated JPEG", "bomb"],
 )
 def test_what_is_no_picture_is_said(payload):
     with pytest.raises(DataError, match=f"payload of {len(payload)} bytes is no picture"):

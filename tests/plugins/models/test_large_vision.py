@@ -1,0 +1,185 @@
+"""Torchvision's classifiers at full size: published counts, sensible untrained, photos as theirs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from edgebench import Weights
+from edgebench_plugins import vision
+from edgebench_plugins.models import resnet, resnext, vgg
+
+PUBLISHED = {
+    (resnet, "50"): 25_557_032,
+    (resnet, "wide50"): 68_883_240,
+    (resnet, "wide101"): 126_886_696,
+    (resnext, "50"): 25_028_904,
+    (resnext, "101"): 83_455_272,
+    (vgg, "16"): 138_357_544,
+}
+LARGE = pytest.mark.parametrize(
+    ("module", "variant"),
+    list(PUBLISHED),
+    ids=lambda value: value if isinstance(value, str) else value.__name__.rpartition(".")[2],
+)
+
+
+def record(module):
+    (model,) = module.edgebench_models()
+    return model
+
+
+@LARGE
+def test_it_has_the_published_count_and_when_untrained_gives_sensible_outputs(module, variant):
+    (stage,) = record(module).build(variant, Weights(kind="random", seed=1)).stages
+    assert stage.parameters == record(module).variant(variant).parameters
+    assert stage.parameters == PUBLISHED[module, variant]
+    assert stage.inputs[0].shape == ("batch", 3, 224, 224)
+    assert stage.outputs[0].shape == ("batch", 1000)
+    x = torch.randn(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        logits = stage.live.eval()(x)
+    # Half precision holds such outputs, and they depend on the input.
+    assert 0.01 < logits.std() < 10
+    assert (logits - logits.mean(0)).std() > 1e-3 * logits.std()
+    assert all(value.abs().max() > 0 for value in stage.live.parameters() if value.ndim > 1)
+    assert all(value.isfinite().all() for value in stage.live.state_dict().values())
+    facts = record(module).variant(variant)
+    assert all(stage.live.get_submodule(point.path) for point in facts.exits)
+    assert [stage.live.get_submodule(path).out_features for path in facts.keep] == [1000]
+
+
+@pytest.mark.parametrize(
+    ("module", "variant", "exits"),
+    [
+        (resnet, "wide101", ["layer1", "layer2", "layer3", "layer4.0"]),
+        (vgg, "16", ["features.4", "features.9", "features.16", "features.23"]),
+    ],
+    ids=["resnet", "vgg"],
+)
+def test_a_network_may_be_left_after_a_layer_or_a_pooling(module, variant, exits):
+    assert [point.path for point in record(module).variant(variant).exits] == exits
+
+
+def test_a_seed_decides_the_weights_of_a_large_network_and_nothing_else():
+    before = torch.random.get_rng_state()
+    one, same, other = (
+        record(resnext).build("50", Weights(kind="random", seed=seed)).stages[0].live.state_dict()
+        for seed in (3, 3, 4)
+    )
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert all(torch.equal(value, same[name]) for name, value in one.items())
+    assert not torch.equal(one["conv1.weight"], other["conv1.weight"])
+    assert not torch.equal(one["fc.weight"], other["fc.weight"])
+
+
+def test_the_convolutions_of_a_group_keep_the_signals_scale():
+    weight = (
+        record(resnext).build("50", Weights(kind="random")).stages[0].live.layer1[0].conv2.weight
+    )
+    assert weight.shape == (128, 4, 3, 3)
+    assert weight.std().item() == pytest.approx((2 / (4 * 9)) ** 0.5, rel=0.05)
+
+
+@LARGE
+def test_it_is_for_photos_of_imagenet_and_the_digits_stand_in(module, variant):
+    facts = record(module).variant(variant)
+    assert record(module).dataset_of(variant) == "imagenet"
+    assert facts.stand_in == "digit-photos"
+    assert facts.weights == ("random", "file", "hub")
+    assert facts.asset == f"{record(module).name}-{variant}"
+
+
+@pytest.mark.parametrize(
+    ("module", "students"),
+    [
+        (resnet, {"wide101": "wide50", "wide50": "50", "50": ""}),
+        (resnext, {"101": "50", "50": ""}),
+        (vgg, {"16": ""}),
+    ],
+    ids=["resnet", "resnext", "vgg"],
+)
+def test_a_student_is_the_next_smaller_network(module, students):
+    assert {name: record(module).variant(name).student for name in students} == students
+
+
+# --- photos ----------------------------------------------------------------------------------------
+
+
+def photo(height, width):
+    """Something with edges and slopes, and a channel unlike the next."""
+    down, across = np.mgrid[:height, :width]
+    waves = np.stack([np.sin(down / 7), np.cos(across / 5), np.sin((down + across) / 11)], -1)
+    picture = (127 * waves + 128).astype(np.uint8)
+    picture[height // 3 : height // 2, width // 4 : width // 2] = (250, 20, 90)
+    return picture
+
+
+# Height and width, the size scaled to, and the first row and column kept: by torchvision's rules,
+# which cut fractions of the longer side and round half a pixel to the even one.
+PRESETS = [
+    ("50", 240, 320, (232, 309), (4, 42)),
+    ("50", 401, 300, (310, 232), (43, 4)),
+    ("wide101", 60, 50, (278, 232), (27, 4)),
+    ("50", 232, 232, (232, 232), (4, 4)),
+]
+
+
+@pytest.mark.parametrize(("variant", "height", "width", "scaled", "corner"), PRESETS)
+def test_a_photo_is_scaled_cut_and_normalised_as_torchvision_does(
+    variant, height, width, scaled, corner
+):
+    picture = photo(height, width)
+    got = record(resnet).preprocess(picture, variant)["input"]
+    compare(picture, got, scaled, corner)
+
+
+def test_vgg_sees_a_smaller_part_of_the_photo():
+    picture = photo(240, 320)
+    compare(picture, record(vgg).preprocess(picture, "16")["input"], (256, 341), (16, 58))
+
+
+def compare(picture, got, scaled, corner):
+    assert (got.dtype, got.shape, got.flags.c_contiguous) == (np.float32, (1, 3, 224, 224), True)
+    whole = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
+    sized = functional.interpolate(
+        whole, scaled, mode="bilinear", antialias=True, align_corners=False
+    )
+    top, left = corner
+    cut = sized[:, :, top : top + 224, left : left + 224] / 255
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+    spread = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    # Pillow rounds to whole values after each direction.
+    levels = (torch.from_numpy(got) - (cut - mean) / spread).mul(spread * 255).abs()
+    assert levels.max() < 1.6
+    assert levels.mean() < 0.5
+
+
+def test_a_photo_is_handled_without_a_framework():
+    script = """
+import io, sys
+import numpy as np
+from PIL import Image
+from edgebench_plugins.models.resnext import edgebench_models
+(model,) = edgebench_models()
+kept = io.BytesIO()
+Image.new("RGB", (320, 240)).save(kept, "JPEG")
+tensors = model.preprocess(model.decode(kept.getvalue(), "50"), "50")
+scores = model.postprocess({"logits": np.zeros((1, 1000), np.float32)}, "50")
+print(tensors["input"].shape, scores.shape, "torch" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "(1, 3, 224, 224) (1000,) False\n"
+
+
+def test_channels_are_normalised_by_their_own_means():
+    picture = np.full((2, 3, 3), 255, np.uint8)
+    got = vision.normalised(picture)
+    np.testing.assert_allclose(got[0, :, 0, 0], [2.2489083, 2.4285715, 2.64], rtol=1e-6)
