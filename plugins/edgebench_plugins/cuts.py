@@ -16,6 +16,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import TensorSpec
+from edgebench_plugins.graphs import (
+    SEPARATE_WEIGHTS,
+    check,
+    count_parameters,
+    described,
+    noted,
+    tensor_bytes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -56,6 +64,8 @@ class Graph:
     """A graph with what each of its nodes reads; constants are told from what depends on inputs."""
 
     model: Any
+    infos: Mapping[str, Any]
+    """What is noted of each tensor or could be inferred, by name."""
     reads: tuple[frozenset[str], ...]
     """By node, the names it reads, those that the bodies of a conditional or loop capture too."""
     constants: Mapping[str, int]
@@ -66,8 +76,7 @@ class Graph:
     @classmethod
     def of(cls, model: Any) -> Graph:
         """Read a graph, its shapes inferred where they are not noted in it."""
-        model = _annotated(model)
-        constants = {one.name: _bytes(one) for one in model.graph.initializer}
+        constants = {one.name: tensor_bytes(one) for one in model.graph.initializer}
         varying = {one.name for one in model.graph.input} - constants.keys()
         reads = tuple(_reads(node) for node in model.graph.node)
         for node, names in zip(model.graph.node, reads, strict=True):
@@ -75,9 +84,9 @@ class Graph:
                 varying.update(filter(None, node.output))
             elif node.op_type == "Constant":
                 constants[node.output[0]] = sum(
-                    _bytes(a.t) for a in node.attribute if a.name == "value"
+                    tensor_bytes(a.t) for a in node.attribute if a.name == "value"
                 )
-        return cls(model, reads, constants, frozenset(varying))
+        return cls(model, noted(model), reads, constants, frozenset(varying))
 
     @property
     def outputs(self) -> list[str]:
@@ -112,16 +121,17 @@ class Graph:
         return [name for name in present if name in wanted and name in self.varying]
 
     def cuts(self) -> list[Cut]:
-        """Return every cut at which one tensor crosses, in the order of the graph."""
+        """Return every cut at which one tensor, a row for each sample, crosses, in graph order."""
         nodes = self.model.graph.node
         active = [
             n for n in self.needed(self.outputs) if not self.varying.isdisjoint(nodes[n].output)
         ]
         balance = self._balance(active)
-        described = self.described()
+        specs, (batch, others) = self.described(), self._batch()
         found = []
         for position, name in self._separators(active):
-            if spec := described.get(name):
+            spec = specs.get(name)
+            if spec is not None and _may_have_rows(spec, batch, others):
                 by = nodes[active[position - 1]].op_type
                 found.append(
                     Cut(
@@ -131,6 +141,13 @@ class Graph:
                     )
                 )
         return found
+
+    def _batch(self) -> tuple[frozenset[int | str], frozenset[int | str]]:
+        """Return what the inputs call their first dimension, and what they call the others."""
+        inputs = [described(one) for one in self.model.graph.input if one.name in self.varying]
+        shapes = [spec.shape for spec in inputs if spec is not None and spec.shape]
+        first = frozenset(shape[0] for shape in shapes)
+        return first, frozenset(size for shape in shapes for size in shape[1:]) - first
 
     def _separators(self, active: list[int]) -> list[tuple[int, str]]:
         """Return each tensor that alone is alive, and the number of active nodes before it."""
@@ -176,24 +193,26 @@ class Graph:
 
     def described(self) -> dict[str, TensorSpec]:
         """Return dtype and shape of each tensor for which both are known, and may cross."""
-        known = (*self.model.graph.input, *self.model.graph.value_info, *self.model.graph.output)
-        specs = ((one.name, _spec(one)) for one in known)
+        specs = ((name, described(info)) for name, info in self.infos.items())
         return {name: spec for name, spec in specs if spec is not None}
 
     def parameters(self) -> int:
         """Count the trained values: not what shapes and quantization steps are written in."""
-        steps = {
-            name
-            for node in self.model.graph.node
-            if node.op_type in {"QuantizeLinear", "DequantizeLinear"}
-            for name in node.input[1:]
-        }
-        shapes = {7, 9}  # int64 and bool: sizes, axes, switches
-        return sum(
-            prod(one.dims)
-            for one in self.model.graph.initializer
-            if one.name not in steps and one.data_type not in shapes
-        )
+        return count_parameters(self.model)
+
+
+def _may_have_rows(
+    spec: TensorSpec, batch: frozenset[int | str], others: frozenset[int | str]
+) -> bool:
+    """Say whether a tensor may have a row for each sample; only such a one can be sent."""
+    if not spec.shape:
+        return False
+    first = spec.shape[0]
+    if first in batch or not batch:
+        return True
+    # A word that inference or an exporter made up may stand for the batch; a sum of words, no.
+    unknown = isinstance(first, str) and (first.isidentifier() or first == f"{spec.name}_0")
+    return unknown and first not in others
 
 
 def split(graph: Graph, crossing: tuple[str, ...]) -> tuple[Any, Any]:
@@ -211,37 +230,30 @@ def _part(graph: Graph, numbers: list[int], given: Iterable[str], wanted: Iterab
     import onnx
 
     source = graph.model.graph
-    infos = {one.name: one for one in (*source.value_info, *source.output, *source.input)}
     nodes = [source.node[number] for number in numbers]
     read = frozenset().union(*(graph.reads[number] for number in numbers))
-    known = read.union(*(node.output for node in nodes))
     inputs = [one.name for one in source.input if one.name in read and one.name in graph.varying]
-    ends = {*inputs, *given, *wanted}
+    ends = {*inputs, *given, *wanted, *graph.outputs}
+    inner = read.union(*(node.output for node in nodes)) - ends
     part = onnx.helper.make_model(
         onnx.helper.make_graph(
             nodes,
             source.name,
-            [infos[name] for name in (*given, *(n for n in inputs if n not in set(given)))],
-            [infos[name] for name in wanted],
+            [graph.infos[name] for name in (*given, *(n for n in inputs if n not in set(given)))],
+            [graph.infos[name] for name in wanted],
             initializer=[one for one in source.initializer if one.name in read],
-            value_info=[one for one in source.value_info if one.name in known - ends],
+            value_info=[info for name, info in graph.infos.items() if name in inner],
+            sparse_initializer=[
+                one for one in source.sparse_initializer if one.values.name in read
+            ],
         ),
-        ir_version=graph.model.ir_version,
+        ir_version=max(graph.model.ir_version, SEPARATE_WEIGHTS),
         opset_imports=graph.model.opset_import,
         functions=graph.model.functions,
         producer_name=graph.model.producer_name,
     )
-    onnx.checker.check_model(part, full_check=True)
+    check(part)
     return part
-
-
-def _annotated(model: Any) -> Any:
-    """Infer shapes, unless all are noted already: that copies the whole graph."""
-    import onnx
-
-    known = {one.name for one in (*model.graph.value_info, *model.graph.output)}
-    written = {name for node in model.graph.node for name in node.output if name}
-    return model if written <= known else onnx.shape_inference.infer_shapes(model)
 
 
 def _reads(node: Any) -> frozenset[str]:
@@ -258,30 +270,3 @@ def _captured(body: Any) -> set[str]:
     own.update(name for node in body.node for name in node.output)
     read = {one.name for one in body.output}.union(*(_reads(node) for node in body.node))
     return read - own
-
-
-def _bytes(tensor: Any) -> int:
-    import onnx
-
-    if not tensor.data_type:
-        return 0
-    item: int = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
-    return int(prod(tensor.dims)) * item
-
-
-def _spec(info: Any) -> TensorSpec | None:
-    """Describe a tensor by what the graph notes of it; None if that is not enough to send it."""
-    import onnx
-
-    kind = info.type.tensor_type
-    if not kind.HasField("shape") or not kind.elem_type:
-        return None
-    shape = tuple(
-        dim.dim_value if dim.HasField("dim_value") else dim.dim_param or f"{info.name}_{axis}"
-        for axis, dim in enumerate(kind.shape.dim)
-    )
-    try:
-        dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
-        return TensorSpec(name=info.name, dtype=dtype, shape=shape)
-    except ValueError:  # a type that no array on the wire has: text, bfloat16
-        return None

@@ -25,6 +25,8 @@ from edgebench_plugins.cuts import Cut, Graph, split
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from numpy.typing import NDArray
+
 TOLERANCE = 1e-5
 """Largest difference between the parts and the whole, relative to the largest output where that
 exceeds 1: a runtime may lay tensors out in another way where a graph ends."""
@@ -150,22 +152,66 @@ def _renamed(pipeline: Pipeline, spec: TensorSpec) -> TensorSpec:
 
 def _compare(pipeline: Pipeline, whole: Stage, parts: Sequence[Stage], context: Context) -> None:
     """Run the parts and the whole on the same numbers, where nothing but the batch is left open."""
-    import numpy as np
-
     if any(isinstance(size, str) for spec in whole.inputs for size in spec.shape[1:]):
         return
     inputs = _inputs(whole, context.seed)
-    answers = [spec.name for spec in whole.outputs]
-    alone = attrs.evolve(pipeline, stages=[whole], outputs=answers, cuts=())
-    wanted = context.run(alone, inputs)
-    got = context.run(attrs.evolve(alone, stages=parts), inputs)
-    for name in answers:
-        difference = float(np.max(np.abs(wanted[name] - got[name]), initial=0.0))
-        bound = TOLERANCE * max(1.0, float(np.max(np.abs(wanted[name]), initial=0.0)))
+    wanted = _run(pipeline, whole, inputs, context)
+    got: dict[str, Any] = {}
+    for part in parts:
+        got |= _run(pipeline, part, {**inputs, **got}, context)
+        _check_rows(part, got, len(next(iter(inputs.values()))))
+    for name, array in wanted.items():
+        difference = _difference(array, got[name])
+        bound = _tolerance(array) * max(1.0, _largest(array))
         if not difference <= bound:
             raise CaseFailed(
                 f"cut in two, {name!r} differs by {difference:.3g}; {bound:.1g} is allowed"
             )
+
+
+def _run(pipeline: Pipeline, stage: Stage, inputs: Tensors, context: Context) -> Tensors:
+    """Run one stage and return what it writes, whatever could leave the pipeline after it."""
+    names = [spec.name for spec in stage.outputs]
+    alone = attrs.evolve(stage, exit=None) if stage.exit else stage
+    return context.run(attrs.evolve(pipeline, stages=[alone], outputs=names, cuts=()), inputs)
+
+
+def _check_rows(stage: Stage, written: Tensors, samples: int) -> None:
+    """See that what crosses has a row for each sample, which the shapes noted need not tell."""
+    for spec in stage.outputs:
+        if len(written[spec.name]) != samples:
+            raise ChainError(
+                f"the graph cannot be cut at {spec.name!r}: it has {len(written[spec.name])} rows "
+                f"for {samples} samples"
+            )
+
+
+def _tolerance(array: NDArray[Any]) -> float:
+    """Return the tolerance, or a few steps of the numbers where these are coarser."""
+    import numpy as np
+
+    if not np.issubdtype(array.dtype, np.floating):
+        return TOLERANCE
+    return max(TOLERANCE, 8 * float(np.finfo(array.dtype).eps))
+
+
+def _difference(wanted: NDArray[Any], got: NDArray[Any]) -> float:
+    """Return the largest difference, infinite for other shapes; what is no number equals itself."""
+    import numpy as np
+
+    if wanted.shape != got.shape:
+        return float("inf")
+    one, other = wanted.astype("f8"), got.astype("f8")
+    alike = (one == other) | (np.isnan(one) & np.isnan(other))
+    apart = np.subtract(one, other, out=np.zeros_like(one), where=~alike)
+    return _largest(apart, nan=float("inf"))
+
+
+def _largest(array: NDArray[Any], nan: float = 0.0) -> float:
+    import numpy as np
+
+    sizes = np.abs(array.astype("f8"))
+    return float(np.max(np.nan_to_num(sizes, nan=nan, posinf=nan), initial=0.0))
 
 
 def _inputs(stage: Stage, seed: int) -> Tensors:

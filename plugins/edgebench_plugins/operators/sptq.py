@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from contextlib import redirect_stdout
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,16 +20,14 @@ from edgebench import (
     Usable,
     hookimpl,
 )
+from edgebench_plugins import graphfiles, graphs
+from edgebench_plugins.ranges import ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-BINS = 512
-LEVELS = 255
-"""Bins of the histograms for `entropy`, and how many values int8 has for them on both sides of 0.
-
-The quantizer's own default is 128 of each: then the whole range is the only one it tries, and the
-result is that of `minmax` to the last byte. More bins take time that grows with their square."""
+OPSET = 13
+"""The first operator set in which weights may have a step for each channel."""
 
 
 @attrs.frozen(kw_only=True)
@@ -60,7 +56,12 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
             alone = attrs.evolve(
                 pipeline, stages=stages[-1:], cuts=(), outputs=[spec.name for spec in stage.outputs]
             )
-            samples = [{**sample, **context.run(alone, sample)} for sample in samples]
+            needed = pipeline.crossing(number + 1)
+            samples = [
+                {name: array for name, array in after.items() if name in needed}
+                for sample in samples
+                for after in [{**sample, **context.run(alone, sample)}]
+            ]
     context.progress(len(pipeline.stages), len(pipeline.stages), "quantizing")
     return pipeline.replaced(stages)
 
@@ -91,7 +92,7 @@ def _quantized(
     feeds = [{spec.inside: sample[spec.name] for spec in stage.inputs} for sample in samples]
     with TemporaryDirectory(prefix="edgebench-") as scratch:
         directory = Path(scratch)
-        before, after = _preprocessed(stage.live, directory), directory / "after.onnx"
+        before, after = _preprocessed(stage, directory), directory / "after.onnx"
         quantize_static(
             before,
             after,
@@ -107,63 +108,66 @@ def _quantized(
         return stage.changed(_tidy(onnx.load_model(after)), precision="int8")
 
 
-def _preprocessed(model: Any, directory: Path) -> Path:
+def _preprocessed(stage: Stage, directory: Path) -> Path:
     """Write the graph with shapes inferred and batch norms folded, as quantizing needs."""
     import onnx
-    from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    plain, ready = directory / "plain.onnx", directory / "ready.onnx"
-    # Weights go beside the graph whatever its size: one way for all, and no limit of 2 GiB. A copy,
-    # because that takes them out of the object.
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    onnx.save_model(copy, plain, save_as_external_data=True, location="plain.data")
-    quant_pre_process(
-        plain,
-        ready,
-        skip_symbolic_shape=True,  # exported graphs carry their shapes
-        save_as_external_data=True,
-        all_tensors_to_one_file=True,
-        external_data_location="ready.data",
-    )
+    plain = _modern(stage, directory)
+    folded, ready = directory / "folded.onnx", directory / "ready.onnx"
+    _fold(plain, folded)
+    onnx.shape_inference.infer_shapes_path(folded, ready)
+    model = onnx.load_model(ready, load_external_data=False)
+    model.metadata_props.add(key="onnx.quant.pre_process", value="onnxruntime.quant")
+    ready.write_bytes(model.SerializeToString())
     return ready
+
+
+def _modern(stage: Stage, directory: Path) -> Path:
+    """Return the stage's file, or that of its graph brought to what the quantizer needs."""
+    import onnx
+
+    model = stage.live
+    versions = {one.domain: one.version for one in model.opset_import}
+    if versions.get("", OPSET) >= OPSET and model.ir_version >= graphs.SEPARATE_WEIGHTS:
+        return stage.file if stage.directory else directory / graphfiles.write(model, directory)[0]
+    try:
+        model = graphs.brought_to(model, OPSET)
+    except (RuntimeError, onnx.version_converter.ConvertError) as error:
+        raise CaseFailed(
+            f"the graph's operator set {versions['']} cannot be brought to {OPSET}, which int8 "
+            f"needs: {str(error).strip().splitlines()[0]}"
+        ) from error
+    return directory / graphfiles.write(model, directory)[0]
+
+
+def _fold(plain: Path, folded: Path) -> None:
+    """Let the runtime write what it makes of a graph on any machine, the weights beside it.
+
+    The quantizer's own preparation does the same, and loads all weights twice meanwhile.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(folded)
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.add_session_config_entry(
+        "session.optimized_model_external_initializers_file_name", "folded.data"
+    )
+    # It runs nothing, so its kernels need no copies of the weights laid out for them.
+    options.add_session_config_entry("session.disable_prepacking", "1")
+    onnxruntime.InferenceSession(plain, options, providers=["CPUExecutionProvider"])
 
 
 def _calibrated(
     path: Path, feeds: Sequence[Tensors], options: SptqOptions, target: Quantization
 ) -> Path:
-    """Run the graph on the samples, and write down the range of each of its tensors.
+    """Run the graph on the samples, and write down the range of each of its tensors."""
+    from onnxruntime.quantization.calibrate import save_tensors_data
 
-    `quantize_static` would do so itself, but passes neither the bins nor the symmetry on.
-    """
-    from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
-
-    settings: dict[str, Any] = {"symmetric": target.symmetric_activation}
-    if options.calibration == "entropy":
-        settings |= {"num_bins": BINS, "num_quantized_bins": LEVELS}
-    ranges = path.with_suffix(".json")
-    with redirect_stdout(io.StringIO()):  # it prints how it is getting on
-        calibrator = create_calibrator(
-            path,
-            augmented_model_path=str(path.with_name("augmented.onnx")),
-            calibrate_method=_method(options),
-            use_external_data_format=True,
-            extra_options=settings,
-        )
-        calibrator.collect_data(_Reader(iter(feeds)))
-        save_tensors_data(calibrator.compute_data(), ranges)
-    return ranges
-
-
-@attrs.frozen
-class _Reader:
-    """The samples, one at a time, as the calibrator asks for them."""
-
-    feeds: Iterator[Tensors]
-
-    def get_next(self) -> Tensors | None:
-        """Return the next sample; None when there is no more."""
-        return next(self.feeds, None)
+    found = ranges(path, feeds, options.calibration, symmetric=target.symmetric_activation)
+    written = path.with_suffix(".json")
+    save_tensors_data(found, written)
+    return written
 
 
 def _method(options: SptqOptions) -> Any:
@@ -178,14 +182,13 @@ def _method(options: SptqOptions) -> Any:
 
 def _tidy(model: Any) -> Any:
     """Take out the operator sets that no node uses, and the quantizer's notes; infer shapes."""
-    import onnx
-
     used = {node.domain for node in model.graph.node} | {""}
     kept = [entry for entry in model.opset_import if entry.domain in used]
     del model.opset_import[:]
     model.opset_import.extend(kept)
     model.ClearField("metadata_props")
-    return onnx.shape_inference.infer_shapes(model)
+    graphs.note(model)
+    return model
 
 
 def accepts(pipeline: Pipeline) -> Usable:

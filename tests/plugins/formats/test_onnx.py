@@ -7,6 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgebench import Stage, TensorSpec
+from edgebench_plugins import graphfiles, graphs
 from edgebench_plugins.formats import onnx as form
 
 (FORMAT,) = form.edgebench_formats()
@@ -53,7 +54,8 @@ def test_the_same_graph_is_the_same_bytes(stage, tmp_path):
 
 
 def test_weights_too_large_for_one_file_lie_beside_it(stage, tmp_path, monkeypatch):
-    monkeypatch.setattr(form, "LARGEST", 1000)
+    monkeypatch.setattr(graphfiles, "LARGEST", 1000)
+    monkeypatch.setattr(graphs, "HEAVY", 1000)
     before = onnx.ModelProto()
     before.CopyFrom(stage.live)
     there = kept(stage, tmp_path)
@@ -69,10 +71,10 @@ def test_weights_too_large_for_one_file_lie_beside_it(stage, tmp_path, monkeypat
 def test_weights_in_branches_count(stage, monkeypatch):
     branch = onnx.GraphProto()
     branch.CopyFrom(stage.live.graph)
-    whole = form._weight_bytes(stage.live)
+    whole = graphs.weight_bytes(stage.live)
     node = stage.live.graph.node.add(op_type="If", output=["z"], input=["c"])
     node.attribute.append(helper.make_attribute("then_branch", branch))
-    assert form._weight_bytes(stage.live) == 2 * whole == 2 * 64 * 64 * 4
+    assert graphs.weight_bytes(stage.live) == 2 * whole == 2 * 64 * 64 * 4
 
 
 def test_a_damaged_file_is_not_taken_for_a_graph(stage, tmp_path):
@@ -80,3 +82,44 @@ def test_a_damaged_file_is_not_taken_for_a_graph(stage, tmp_path):
     there.file.write_bytes(there.file.read_bytes()[:100])
     with pytest.raises(Exception, match="pars"):
         FORMAT.load(there, no_model)
+
+
+def test_weights_with_other_links_are_read(stage, tmp_path, monkeypatch):
+    """The store links files; onnx's own reader takes that for an attack."""
+    monkeypatch.setattr(graphfiles, "LARGEST", 1000)
+    monkeypatch.setattr(graphs, "HEAVY", 1000)
+    there = kept(stage, tmp_path)
+    (tmp_path / "again").hardlink_to(tmp_path / there.files[1])
+    with pytest.raises(onnx.checker.ValidationError, match="hard links"):
+        onnx.load_model(there.file)
+    loaded = FORMAT.load(there, no_model)
+    assert loaded.graph.initializer[0].raw_data == stage.live.graph.initializer[0].raw_data
+
+
+@pytest.mark.parametrize("kind", ["numbers", "bytes"])
+def test_weights_beside_are_the_same_however_they_are_kept(stage, tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(graphfiles, "LARGEST", 1000)
+    monkeypatch.setattr(graphs, "HEAVY", 1000)
+    (tensor,) = stage.live.graph.initializer
+    weight = numpy_helper.to_array(tensor).astype("f2")
+    tensor.CopyFrom(
+        helper.make_tensor("w", TensorProto.FLOAT16, weight.shape, weight.ravel())
+        if kind == "numbers"
+        else numpy_helper.from_array(weight, "w")
+    )
+    there = kept(stage, tmp_path)
+    assert len(there.files) == 2
+    (loaded,) = FORMAT.load(there, no_model).graph.initializer
+    np.testing.assert_array_equal(numpy_helper.to_array(loaded), weight)
+
+
+def test_heavy_weights_of_a_branch_lie_beside_too(stage, tmp_path, monkeypatch):
+    monkeypatch.setattr(graphfiles, "LARGEST", 1000)
+    monkeypatch.setattr(graphs, "HEAVY", 1000)
+    branch = onnx.GraphProto()
+    branch.CopyFrom(stage.live.graph)
+    node = stage.live.graph.node.add(op_type="If", output=["z"], input=["c"])
+    node.attribute.append(helper.make_attribute("then_branch", branch))
+    there = kept(stage, tmp_path)
+    assert there.file.stat().st_size < 1000
+    assert FORMAT.load(there, no_model) == stage.live

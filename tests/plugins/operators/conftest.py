@@ -41,6 +41,7 @@ class LocalContext:
     scratch: Path
     calibration: list = attrs.field(factory=list)
     target: Quantization = attrs.field(factory=Quantization)
+    backend: object = backend
     runtime: object = attrs.field(factory=backend.OnnxruntimeOptions)
     seed: int = 7
     asked: list = attrs.field(factory=list)
@@ -53,12 +54,14 @@ class LocalContext:
         tensors = dict(inputs)
         for stage in pipeline.stages:
             given = {spec.inside: tensors[spec.name] for spec in stage.inputs}
-            with backend.open_session(self.saved(stage), "cpu", 1, self.runtime) as session:
+            with self.backend.open_session(self.saved(stage), "cpu", 1, self.runtime) as session:
                 written = session.run(given)
             tensors.update({spec.name: written[spec.inside] for spec in stage.outputs})
         return {name: tensors[name] for name in pipeline.outputs}
 
     def saved(self, stage):
+        if stage.directory is not None:
+            return stage
         directory = Path(mkdtemp(dir=self.scratch))
         return attrs.evolve(stage, directory=directory, files=tuple(form.save(stage, directory)))
 

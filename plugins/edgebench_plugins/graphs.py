@@ -1,0 +1,245 @@
+"""Common ground of what reads and changes ONNX graphs, whatever their weights weigh.
+
+No plugin itself. A graph's message holds at most 2 GiB, and so does what onnx checks and infers in
+memory; weights beyond that lie in files of their own. What is done here with a graph is done
+without its weights where they are not needed, so that they are neither limited nor copied.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from edgebench import TensorSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+__all__ = [
+    "SEPARATE_WEIGHTS",
+    "bodies",
+    "brought_to",
+    "check",
+    "copied",
+    "count_parameters",
+    "described",
+    "is_heavy",
+    "note",
+    "noted",
+    "tensor_bytes",
+    "tensors",
+    "weight_bytes",
+]
+
+HEAVY = 2**16
+"""Bytes beyond which an initialiser is taken for weights; what gives a shape is smaller."""
+SEPARATE_WEIGHTS = 4
+"""The version of the format from which a weight need not be an input too."""
+PACKED_BITS = {21: 4, 22: 4, 23: 4, 25: 2, 26: 2}
+"""The element types of which several share a byte (4-bit and 2-bit numbers), and their bits."""
+TEXT = 8
+"""The element type of texts, which cannot lie beside the graph."""
+
+
+def bodies(graph: Any) -> Iterator[Any]:
+    """Yield a graph and, at any depth, the bodies of its conditionals and loops."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            for body in (attribute.g, *attribute.graphs):
+                if body.node:
+                    yield from bodies(body)
+
+
+def tensors(model: Any) -> Iterator[Any]:
+    """Yield every tensor of constants that a model holds, its functions' among them."""
+    for graph in bodies(model.graph):
+        yield from graph.initializer
+        for sparse in graph.sparse_initializer:
+            yield from (sparse.values, sparse.indices)
+        yield from _of_attributes(graph.node)
+    for function in model.functions:
+        yield from _of_attributes(function.node)
+
+
+def _of_attributes(nodes: Iterable[Any]) -> Iterator[Any]:
+    for node in nodes:
+        for attribute in node.attribute:
+            yield from (attribute.t, *attribute.tensors)
+
+
+def tensor_bytes(tensor: Any) -> int:
+    """Return the bytes that a tensor's values take."""
+    import onnx
+
+    if not tensor.data_type:
+        return 0
+    item = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    bits = PACKED_BITS.get(tensor.data_type, 8 * item)
+    return -(-int(prod(tensor.dims)) * int(bits) // 8)
+
+
+def weight_bytes(model: Any) -> int:
+    """Return the bytes that all initialisers take in a file, those of bodies among them."""
+    # To ask for the raw bytes themselves would copy them.
+    return sum(
+        tensor_bytes(tensor) if tensor.HasField("raw_data") else tensor.ByteSize()
+        for graph in bodies(model.graph)
+        for tensor in graph.initializer
+    )
+
+
+def count_parameters(model: Any) -> int:
+    """Count the trained values: not what shapes and quantization steps are written in."""
+    steps = {
+        name
+        for node in model.graph.node
+        if node.op_type in {"QuantizeLinear", "DequantizeLinear"}
+        for name in node.input[1:]
+    }
+    shapes = {7, 9}  # int64 and bool: sizes, axes, switches
+    return sum(
+        prod(one.dims)
+        for one in model.graph.initializer
+        if one.name not in steps and one.data_type not in shapes
+    )
+
+
+def described(info: Any) -> TensorSpec | None:
+    """Describe a tensor by what a graph notes of it; None if that is not enough to send it."""
+    import onnx
+
+    kind = info.type.tensor_type
+    if not kind.HasField("shape") or not kind.elem_type:
+        return None
+    shape = tuple(
+        dim.dim_value if dim.HasField("dim_value") else dim.dim_param or f"{info.name}_{axis}"
+        for axis, dim in enumerate(kind.shape.dim)
+    )
+    try:
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
+        return TensorSpec(name=info.name, dtype=dtype, shape=shape)
+    except (KeyError, ValueError):  # a type that no array on the wire has: text, bfloat16
+        return None
+
+
+def noted(model: Any) -> dict[str, Any]:
+    """Return what is known of each tensor of a graph, by name, shapes inferred where they lack."""
+    import onnx
+
+    known = _infos(model)
+    shaped = {name for name, info in known.items() if info.type.tensor_type.HasField("shape")}
+    if {name for node in model.graph.node for name in node.output if name} <= shaped:
+        return known
+    weights = {one.name for one in model.graph.initializer} - known.keys()
+    found = _infos(onnx.shape_inference.infer_shapes(_weightless(model)))
+    return {name: info for name, info in found.items() if name not in weights}
+
+
+def note(model: Any) -> None:
+    """Write what is known of each tensor of a graph into it."""
+    known = noted(model)
+    ends = {one.name for one in (*model.graph.input, *model.graph.output)}
+    infos = [info for name, info in known.items() if name not in ends]
+    # What is written may be what is read.
+    copies = [type(info).FromString(info.SerializeToString()) for info in infos]
+    del model.graph.value_info[:]
+    model.graph.value_info.extend(copies)
+
+
+def check(model: Any, *, shapes: bool = True) -> None:
+    """Check a graph, and that its shapes fit each other, whatever the weights are.
+
+    Raises:
+        onnx.checker.ValidationError: It is none.
+    """
+    import onnx
+
+    onnx.checker.check_model(_weightless(model), full_check=shapes)
+
+
+def brought_to(model: Any, opset: int) -> Any:
+    """Return a graph in an operator set at least that new, its weights not among its inputs.
+
+    Raises:
+        onnx.version_converter.ConvertError: One of its operators cannot be brought there.
+    """
+    import onnx
+
+    versions = {one.domain: one.version for one in model.opset_import}
+    weights = {one.name: one for one in model.graph.initializer}
+    if versions.get("", opset) >= opset:
+        copy = copied(model, lambda tensor: tensor)
+    else:
+        copy = onnx.version_converter.convert_version(_weightless(model), opset)
+    inputs = [one for one in copy.graph.input if one.name not in weights]
+    kept = {one.name for one in copy.graph.initializer}
+    copy.graph.initializer.extend(one for name, one in weights.items() if name not in kept)
+    del copy.graph.input[:]
+    copy.graph.input.extend(inputs)
+    copy.ir_version = max(copy.ir_version, SEPARATE_WEIGHTS)
+    return copy
+
+
+def _infos(model: Any) -> dict[str, Any]:
+    graph = model.graph
+    return {one.name: one for one in (*graph.value_info, *graph.output, *graph.input)}
+
+
+def _weightless(model: Any) -> Any:
+    """Return a graph that reads its weights as inputs; itself, if it has none that are heavy."""
+    import onnx
+
+    heavy = {one.name: one for one in model.graph.initializer if is_heavy(one)}
+    if not any(is_heavy(tensor) for tensor in tensors(model)):
+        return model
+    copy = copied(model, lambda _: None)
+    for tensor in tensors(copy):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:  # in a body, or of a node
+            tensor.raw_data = bytes(tensor_bytes(tensor))
+            tensor.ClearField("data_location")
+            tensor.ClearField("external_data")
+    given = {one.name for one in model.graph.input}
+    copy.graph.input.extend(
+        onnx.helper.make_tensor_value_info(name, one.data_type, one.dims)
+        for name, one in heavy.items()
+        if name not in given
+    )
+    return copy
+
+
+def is_heavy(tensor: Any) -> bool:
+    """Say whether a tensor is taken for weights: it is large, or does not lie in the graph."""
+    elsewhere = tensor.data_location == 1
+    return tensor.data_type != TEXT and (elsewhere or tensor_bytes(tensor) > HEAVY)
+
+
+def copied(model: Any, instead: Callable[[Any], Any]) -> Any:
+    """Copy a model, with another tensor, or none, instead of each heavy initialiser."""
+    copy = type(model)()
+    for field, value in model.ListFields():
+        if field.name != "graph":
+            _assign(copy, field.name, value)
+    for field, value in model.graph.ListFields():
+        if field.name != "initializer":
+            _assign(copy.graph, field.name, value)
+    for tensor in model.graph.initializer:
+        other = instead(tensor) if is_heavy(tensor) else tensor
+        if other is not None:
+            copy.graph.initializer.append(other)
+    for body in islice(bodies(copy.graph), 1, None):
+        for tensor in body.initializer:
+            if is_heavy(tensor) and (other := instead(tensor)) is not None:
+                tensor.CopyFrom(other)
+    return copy
+
+
+def _assign(message: Any, name: str, value: Any) -> None:
+    """Set a field of a message, whatever its kind, to what another of its type holds there."""
+    if hasattr(value, "extend"):
+        getattr(message, name).extend(value)
+    elif hasattr(value, "CopyFrom"):
+        getattr(message, name).CopyFrom(value)
+    else:
+        setattr(message, name, value)

@@ -1,0 +1,188 @@
+"""What an ONNX file says of itself: its inputs and outputs, and whether it is whole.
+
+No plugin itself. Nothing here reads the weights that lie in files of their own.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from edgebench import DataError, TensorSpec
+from edgebench_plugins import graphs
+from edgebench_plugins.external import external_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+__all__ = ["checked", "input_specs", "offer", "output_specs", "precision", "read", "set_sizes"]
+
+
+def read(path: Path) -> Any:
+    """Read a file's graph, without the weights that lie elsewhere."""
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        return onnx.load_model(path, load_external_data=False)
+    except (DecodeError, ValueError) as error:
+        raise DataError(f"{path} is no ONNX file, or is truncated") from error
+
+
+def checked(path: Path) -> Any:
+    """Read a file's graph, and check it and that its weights are all there."""
+    import onnx
+
+    model = read(path)
+    beside = external_files(path)
+    try:
+        if beside:
+            # By its path, it would refuse files of weights that have other links to them.
+            graphs.check(model, shapes=False)
+        else:
+            onnx.checker.check_model(str(path))
+    except onnx.checker.ValidationError as error:
+        said = str(error).strip().splitlines()[0]
+        raise DataError(f"{path} does not pass the ONNX checker: {said}") from error
+    _check_lengths(model, path)
+    return model
+
+
+def _check_lengths(model: Any, path: Path) -> None:
+    """See that the files of weights are as long as the graph says."""
+    import onnx
+
+    for tensor in graphs.tensors(model):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            said = {entry.key: entry.value for entry in tensor.external_data}
+            length = int(said.get("length", graphs.tensor_bytes(tensor)))
+            end = int(said.get("offset", 0)) + length
+            there = (path.parent / said["location"]).stat().st_size
+            if there < end:
+                raise DataError(
+                    f"{path}: its file {said['location']!r} is truncated: it has {there} bytes, "
+                    f"and {tensor.name!r} ends at {end}"
+                )
+
+
+def _real_inputs(model: Any) -> list[Any]:
+    """Return the inputs that are not weights; older files list these among them."""
+    weights = {one.name for one in model.graph.initializer}
+    weights.update(one.values.name for one in model.graph.sparse_initializer)
+    return [one for one in model.graph.input if one.name not in weights]
+
+
+def _sizes_of(info: Any) -> list[int | str]:
+    """Return the dimensions of a tensor; one that is open without a name is called after it."""
+    return [
+        dim.dim_value if dim.dim_value > 0 else dim.dim_param or f"{info.name}.{axis}"
+        for axis, dim in enumerate(info.type.tensor_type.shape.dim)
+    ]
+
+
+def set_sizes(model: Any, path: Path, wanted: Mapping[str, int]) -> bool:
+    """Set open dimensions wherever they stand; return whether there were any to set."""
+    if not wanted:
+        return False
+    words = {}
+    for info in _real_inputs(model):
+        for axis, size in enumerate(_sizes_of(info)):
+            if isinstance(size, str):
+                words[size] = words[f"{info.name}.{axis}"] = size
+    for name in wanted:
+        if name not in words:
+            raise DataError(f"{path} has no open dimension {name!r}{offer(name, words.values())}")
+    numbers = {words[name]: size for name, size in wanted.items()}
+    for info in (*model.graph.input, *model.graph.output):
+        for dim, size in zip(info.type.tensor_type.shape.dim, _sizes_of(info), strict=True):
+            if size in numbers:
+                dim.dim_value = numbers[size]
+    # What was noted of the tensors between held for the open dimensions.
+    del model.graph.value_info[:]
+    return True
+
+
+def offer(name: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence that offers the nearest known name, or all of them."""
+    names = sorted(set(known))
+    if near := get_close_matches(name, names, n=1, cutoff=0.5):
+        return f"; did you mean {near[0]!r}?"
+    return f"; there are {', '.join(names)}" if names else "; all are numbers"
+
+
+def input_specs(model: Any, path: Path) -> list[TensorSpec]:
+    """Describe what a graph reads: the batch first, each other dimension a number.
+
+    Raises:
+        DataError: It reads something else, or nothing.
+    """
+    inputs = _real_inputs(model)
+    if not inputs:
+        raise DataError(f"{path} has no inputs, so there is nothing to request of it")
+    specs = [_spec(info, path, "input") for info in inputs]
+    lacking = [
+        (spec.name, str(size))
+        for spec, info in zip(specs, inputs, strict=True)
+        for size in _sizes_of(info)[1:]
+        if isinstance(size, str)
+    ]
+    if lacking:
+        name, word = lacking[0]
+        example = " ".join(f"{each}=128" for each in dict.fromkeys(each for _, each in lacking))
+        raise DataError(
+            f"{path}: the dimension {word!r} of input {name!r} has no number; give one: "
+            f"--model '{path}(dims=\"{example}\")'"
+        )
+    for spec in specs:
+        if spec.shape[0] not in {"batch", 1}:
+            raise DataError(
+                f"{path}: input {spec.name!r} takes {spec.shape[0]} samples at a time; its first "
+                "dimension must be open, or 1"
+            )
+    return specs
+
+
+def output_specs(model: Any, path: Path) -> list[TensorSpec]:
+    """Describe what a graph writes, a row for each sample.
+
+    Raises:
+        DataError: It writes something else, or nothing.
+    """
+    if not model.graph.output:
+        raise DataError(f"{path} has no outputs")
+    return [_spec(info, path, "output") for info in model.graph.output]
+
+
+def _spec(info: Any, path: Path, side: str) -> TensorSpec:
+    """Describe a tensor, an open first dimension being the batch."""
+    import onnx
+
+    kind = info.type.tensor_type
+    if info.type.WhichOneof("value") != "tensor_type":
+        found = str(info.type.WhichOneof("value")).removesuffix("_type").replace("_", " ")
+        raise DataError(f"{path}: {side} {info.name!r} is of the kind {found}, not a tensor")
+    shape = _sizes_of(info)
+    if not shape:
+        raise DataError(f"{path}: {side} {info.name!r} has no dimension for the batch")
+    shape[0] = "batch" if isinstance(shape[0], str) else shape[0]
+    try:
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
+        return TensorSpec(name=info.name, dtype=dtype, shape=shape)
+    except (KeyError, ValueError) as error:
+        name = onnx.TensorProto.DataType.Name(kind.elem_type).lower()
+        raise DataError(
+            f"{path}: {side} {info.name!r} holds {name}, which cannot be sent"
+        ) from error
+
+
+def precision(model: Any) -> str:
+    """Return what a graph computes in: int8 where it quantizes, f16 where most weights are."""
+    if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+        return "int8"
+    floats = {1: 0, 10: 0, 11: 0}  # float, float16, double
+    for one in model.graph.initializer:
+        if one.data_type in floats:
+            floats[one.data_type] += prod(one.dims)
+    return "f16" if floats[10] > floats[1] + floats[11] else "f32"
