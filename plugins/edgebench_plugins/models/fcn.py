@@ -1,0 +1,140 @@
+"""FCN (Long et al., 2015) on a dilated residual trunk, as torchvision's.
+
+Its weight files fit: the parameters have torchvision's names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+from edgebench import Budget, Model, Pipeline, Variant, Weights, hookimpl
+from edgebench_plugins import residual, segmentation, vision
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SMALL = residual.Shape(
+    blocks=(1, 2, 2),
+    planes=(32, 64, 96),
+    strides=(1, 2, 1),
+    dilations=(1, (1, 2), (1, 2)),
+    block="basic",
+    kernel=3,
+    stem=16,
+)
+TINY = residual.Shape(
+    blocks=(1, 1, 1),
+    planes=(24, 48, 80),
+    strides=(1, 2, 1),
+    dilations=(1, 1, (2,)),
+    block="basic",
+    kernel=3,
+    stem=16,
+)
+HUNDRED = residual.Shape(blocks=(3, 4, 23, 3), strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4))
+
+
+def network(shape: residual.Shape, hidden: int, classes: int) -> nn.Module:
+    """Put a head of two convolutions on a trunk, and its scores back to the input's size.
+
+    From (batch, 3, height, width) to (batch, classes, height, width). It is ready to be trained.
+    """
+    from torch import nn
+
+    classifier = nn.Sequential(
+        nn.Conv2d(shape.channels[-1], hidden, 3, padding=1, bias=False),
+        nn.BatchNorm2d(hidden),
+        nn.ReLU(),
+        nn.Dropout(0.1),
+        nn.Conv2d(hidden, classes, 1),
+    )
+    backbone = nn.Sequential(residual.trunk(shape))
+    residual.draw_convolutions(backbone)
+    return _upsampled()(backbone, classifier)
+
+
+def untrained(shape: residual.Shape, hidden: int, classes: int) -> nn.Module:
+    """Make the same network to be used as it is, its weights drawn once."""
+    module = vision.blank(lambda: network(shape, hidden, classes))
+    residual.initialise(module)
+    return module
+
+
+@cache
+def _upsampled() -> Any:
+    """Define the network; here, because its base class is torch's."""
+    from torch import nn
+    from torch.nn import functional
+
+    class Upsampled(nn.Module):  # type: ignore[misc]  # torch is not typed here
+        """A trunk and a classifier of its cells, whose scores are interpolated bilinearly."""
+
+        def __init__(self, backbone: Any, classifier: Any) -> None:
+            super().__init__()
+            self.backbone = backbone
+            self.classifier = classifier
+
+        def forward(self, x: Any) -> Any:
+            scores = self.classifier(self.backbone(x))
+            return functional.interpolate(scores, size=x.shape[-2:], mode="bilinear")
+
+    return Upsampled
+
+
+SIZES = [
+    segmentation.small(
+        "small",
+        partial(network, SMALL, 64),
+        summary="13 convolutions for 160x120 scenes of 11 classes.",
+        parameters=514_075,
+        student="tiny",
+        exits=segmentation.exits(SMALL),
+        keep=["classifier.4"],
+    ),
+    segmentation.small(
+        "tiny",
+        partial(network, TINY, 48),
+        summary="9 narrower convolutions for 160x120 scenes of 11 classes.",
+        parameters=173_851,
+        exits=segmentation.exits(TINY),
+        keep=["classifier.4"],
+    ),
+    segmentation.Size(
+        variant=Variant(
+            name="resnet101",
+            summary="102 convolutions for photos of any size and 21 classes.",
+            parameters=51_949_141,
+            weights=["random", "file", "hub"],
+            asset="fcn-resnet101",
+            dataset="voc",
+            datasets=["coco"],
+            stand_in="digit-scenes",
+            exits=segmentation.exits(HUNDRED),
+            keep=["classifier.4"],
+        ),
+        network=partial(untrained, HUNDRED, 512),
+        classes=21,
+        picture=("height", "width"),
+        preprocess=segmentation.native_input,
+        unused=("aux_classifier.",),
+    ),
+]
+MODEL = segmentation.segmenter(
+    "fcn",
+    "Fully convolutional network: a class for each cell, interpolated to pixels.",
+    SIZES,
+    Budget(epochs=6, batch=16, learning_rate=1e-2),
+)
+
+
+@hookimpl
+def edgebench_models() -> Iterable[Model]:
+    """Offer the fully convolutional networks."""
+    yield MODEL
+
+
+def build(variant: str, weights: Weights) -> Pipeline:
+    """Build one of them, its weights drawn or from a file."""
+    return MODEL.build(variant, weights)
