@@ -1,0 +1,111 @@
+"""BERT (Devlin et al., 2019) as a classifier of a sentence or a pair: transformers' own network.
+
+Its checkpoints fit, and have the published numbers of parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from edgebench import Budget, Model, Pipeline, Weights, hookimpl
+from edgebench_plugins.encoders import LONG, SHORT, Family, Size, exits, large, small
+from edgebench_plugins.vocabularies import ENTRIES, WORDPIECE
+
+ENCODER = "bert.encoder"
+KEEP = ("bert.pooler", "classifier")
+
+FAMILY = Family(
+    name="bert",
+    prefix="Bert",
+    kind=WORDPIECE,
+    inputs=("input_ids", "attention_mask", "token_type_ids"),
+    types=2,
+    epsilon=1e-12,
+    sizes=(
+        Size(
+            variant=small(
+                "small",
+                summary="4 layers, 256 wide, for 32 tokens.",
+                parameters=2_446_082,
+                student="tiny",
+                exits=exits(ENCODER, 4),
+                keep=KEEP,
+            ),
+            length=SHORT,
+            layers=4,
+            width=256,
+            heads=4,
+            inner=512,
+            rows=ENTRIES,
+            positions=SHORT,
+            dropout=0.0,
+            spread=0.06,
+        ),
+        Size(
+            variant=small(
+                "tiny",
+                summary="2 layers, 192 wide, for 32 tokens.",
+                parameters=835_010,
+                exits=exits(ENCODER, 2),
+                keep=KEEP,
+            ),
+            length=SHORT,
+            layers=2,
+            width=192,
+            heads=4,
+            inner=384,
+            rows=ENTRIES,
+            positions=SHORT,
+            dropout=0.0,
+            spread=0.06,
+        ),
+        Size(
+            variant=large(
+                "4x512",
+                summary="4 layers, 512 wide, for 128 tokens.",
+                parameters=28_764_674,
+                exits=exits(ENCODER, 4),
+                keep=KEEP,
+            ),
+            length=LONG,
+            layers=4,
+            width=512,
+            heads=8,
+            inner=2048,
+            rows=30_522,
+            positions=512,
+        ),
+        Size(
+            variant=large(
+                "base",
+                summary="12 layers, 768 wide, for 128 tokens.",
+                parameters=109_483_778,
+                student="4x512",
+                exits=exits(ENCODER, 12),
+                keep=KEEP,
+            ),
+            length=LONG,
+            layers=12,
+            width=768,
+            heads=12,
+            inner=3072,
+            rows=30_522,
+            positions=512,
+        ),
+    ),
+)
+MODEL = FAMILY.model(
+    "Encoder of text, the words on both sides of each seen at once.",
+    Budget(epochs=2, batch=32, learning_rate=7e-4),
+)
+
+
+@hookimpl
+def edgebench_models() -> Iterable[Model]:
+    """Offer the encoders."""
+    yield MODEL
+
+
+def build(variant: str, weights: Weights) -> Pipeline:
+    """Build one of them, its weights drawn or from a checkpoint."""
+    return MODEL.build(variant, weights)

@@ -1,0 +1,113 @@
+"""RoBERTa (Liu et al., 2019) as a classifier of a sentence or a pair: transformers' own network.
+
+Its checkpoints fit, and have the published numbers of parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from edgebench import Budget, Model, Pipeline, Weights, hookimpl
+from edgebench_plugins.encoders import LONG, SHORT, Family, Size, exits, large, small
+from edgebench_plugins.vocabularies import BYTES, ENTRIES
+
+ENCODER = "roberta.encoder"
+KEEP = ("classifier",)
+POSITIONS = 2
+"""Positions are counted from the number of the padding on, which is 1."""
+
+FAMILY = Family(
+    name="roberta",
+    prefix="Roberta",
+    kind=BYTES,
+    inputs=("input_ids", "attention_mask"),
+    types=1,
+    epsilon=1e-5,
+    sizes=(
+        Size(
+            variant=small(
+                "small",
+                summary="4 layers, 256 wide, for 32 tokens.",
+                parameters=2_446_338,
+                student="tiny",
+                exits=exits(ENCODER, 4),
+                keep=KEEP,
+            ),
+            length=SHORT,
+            layers=4,
+            width=256,
+            heads=4,
+            inner=512,
+            rows=ENTRIES,
+            positions=SHORT + POSITIONS,
+            dropout=0.0,
+            spread=0.06,
+        ),
+        Size(
+            variant=small(
+                "tiny",
+                summary="2 layers, 192 wide, for 32 tokens.",
+                parameters=835_202,
+                exits=exits(ENCODER, 2),
+                keep=KEEP,
+            ),
+            length=SHORT,
+            layers=2,
+            width=192,
+            heads=4,
+            inner=384,
+            rows=ENTRIES,
+            positions=SHORT + POSITIONS,
+            dropout=0.0,
+            spread=0.06,
+        ),
+        Size(
+            variant=large(
+                "4x512",
+                summary="4 layers, 512 wide, for 128 tokens.",
+                parameters=38_873_602,
+                exits=exits(ENCODER, 4),
+                keep=KEEP,
+            ),
+            length=LONG,
+            layers=4,
+            width=512,
+            heads=8,
+            inner=2048,
+            rows=50_265,
+            positions=512 + POSITIONS,
+        ),
+        Size(
+            variant=large(
+                "base",
+                summary="12 layers, 768 wide, for 128 tokens.",
+                parameters=124_647_170,
+                student="4x512",
+                exits=exits(ENCODER, 12),
+                keep=KEEP,
+            ),
+            length=LONG,
+            layers=12,
+            width=768,
+            heads=12,
+            inner=3072,
+            rows=50_265,
+            positions=512 + POSITIONS,
+        ),
+    ),
+)
+MODEL = FAMILY.model(
+    "BERT with a vocabulary of bytes, and no numbers for the sentences of a pair.",
+    Budget(epochs=2, batch=32, learning_rate=7e-4),
+)
+
+
+@hookimpl
+def edgebench_models() -> Iterable[Model]:
+    """Offer the encoders."""
+    yield MODEL
+
+
+def build(variant: str, weights: Weights) -> Pipeline:
+    """Build one of them, its weights drawn or from a checkpoint."""
+    return MODEL.build(variant, weights)

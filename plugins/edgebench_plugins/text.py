@@ -1,0 +1,80 @@
+"""Common ground of the models that take text: how a request becomes tensors.
+
+No plugin itself. What runs with a request needs numpy and tokenizers and no framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench import DataError, Model, Tensors
+from edgebench_plugins.sentences import unpacked
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["RESOURCE", "bind", "decode", "tokenized", "unbound"]
+
+RESOURCE = "tokenizer.json"
+"""The name under which a pipeline keeps its tokenizer: how it cuts, fills up and truncates."""
+
+
+def decode(payload: bytes, variant: str) -> tuple[str, ...]:
+    """Read the one or two sentences of a payload.
+
+    Raises:
+        DataError: The payload is not `{"sentence1": "...", "sentence2": "..."}`.
+    """
+    return unpacked(payload)
+
+
+def bind(model: Model, variant: str, resources: Mapping[str, bytes], names: Sequence[str]) -> Model:
+    """Return the record whose preprocessing uses the tokenizer of a pipeline.
+
+    *names* are the tensors that the model reads, in their order.
+
+    Raises:
+        DataError: The tokenizer is not there, or is damaged.
+    """
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_str(resources[RESOURCE].decode())
+    except Exception as error:  # the reader raises nothing more precise
+        raise DataError(
+            f"{model.name}:{variant} has no {RESOURCE} that can be read: {error}"
+        ) from error
+
+    def preprocess(sentences: tuple[str, ...], variant: str) -> Tensors:
+        return tokenized(tokenizer, sentences, names)
+
+    return attrs.evolve(model, preprocess=preprocess)
+
+
+def unbound(sentences: tuple[str, ...], variant: str) -> Tensors:
+    """Refuse to make tensors of text: only a pipeline has the tokenizer that can.
+
+    Raises:
+        DataError: Always.
+    """
+    raise DataError("text becomes tensors by the tokenizer of a pipeline, and none is bound")
+
+
+def tokenized(tokenizer: Any, sentences: tuple[str, ...], names: Sequence[str]) -> Tensors:
+    """Turn one sentence or a pair into a batch of one, each tensor int64 of shape (1, length).
+
+    *length* is what the tokenizer fills up and truncates to. Of a pair the longer is shortened
+    first, so that something of both is left.
+    """
+    import numpy as np
+
+    encoding = tokenizer.encode(*sentences)
+    found = {
+        "input_ids": encoding.ids,
+        "attention_mask": encoding.attention_mask,
+        "token_type_ids": encoding.type_ids,
+    }
+    return {name: np.array([found[name]], np.int64) for name in names}

@@ -1,0 +1,239 @@
+"""Checkpoints that transformers wrote are loaded, tokenizer and all, and wrong ones refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from tokenizers.models import BPE, WordPiece
+
+from edgebench import DataError, Weights
+from edgebench_plugins import vocabularies
+from edgebench_plugins.encoders import Family
+from edgebench_plugins.models import bert, roberta
+
+FAMILIES = {"bert": bert.FAMILY, "roberta": roberta.FAMILY}
+PAIR = ("Rosa was never tricked by Leo.", "Quick zebras, pay the café!")
+
+
+def own_tokenizer(name):
+    """A tokenizer that is not the one trained here: the same text, other numbers."""
+    tokenizer = vocabularies.trained(FAMILIES[name].kind)
+    special = FAMILIES[name].kind.special
+    plain = [token for token in sorted(tokenizer.get_vocab()) if token not in special]
+    vocabulary = {token: number for number, token in enumerate([*special, *plain])}
+    merges = [tuple(pair) for pair in json.loads(tokenizer.to_str())["model"].get("merges", [])]
+    tokenizer.model = (
+        WordPiece(vocabulary, unk_token=vocabularies.UNKNOWN)
+        if name == "bert"
+        else BPE(vocabulary, merges)
+    )
+    return tokenizer
+
+
+@pytest.fixture(scope="module", params=list(FAMILIES))
+def written(request, tmp_path_factory):
+    """The family, a checkpoint of its small size as transformers writes it, and what it gives."""
+    name = request.param
+    family: Family = FAMILIES[name]
+    configuration = family.configuration(family.size("small"))
+    plain = type(configuration)(
+        **{
+            key: getattr(configuration, key)
+            for key in (
+                *("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads"),
+                *("intermediate_size", "max_position_embeddings", "type_vocab_size"),
+                *("layer_norm_eps", "num_labels"),
+            )
+        },
+        initializer_range=0.1,
+    )
+    network = getattr(transformers, f"{family.prefix}ForSequenceClassification")
+    torch.manual_seed(11)
+    directory = tmp_path_factory.mktemp(name)
+    network(plain).save_pretrained(directory)
+    tokenizer = own_tokenizer(name)
+    tokenizer.save(str(directory / "tokenizer.json"))
+    theirs = network.from_pretrained(directory, local_files_only=True).eval()
+    ids = tokenizer.encode(*PAIR)
+    given = {
+        "input_ids": torch.tensor([ids.ids]),
+        "attention_mask": torch.tensor([ids.attention_mask]),
+    }
+    if name == "bert":
+        given["token_type_ids"] = torch.tensor([ids.type_ids])
+    with torch.no_grad():
+        wanted = theirs(**given).logits.numpy()
+    return family, directory, wanted
+
+
+@pytest.fixture
+def copy(written, tmp_path):
+    """The checkpoint, free to be broken."""
+    shutil.copytree(written[1], tmp_path / "checkpoint")
+    return tmp_path / "checkpoint"
+
+
+def load(family, path, variant="small"):
+    return family.build(variant, Weights(kind="file", path=path, seed=3))
+
+
+def given_logits(family, pipeline):
+    model = family.model("M.", bert.MODEL.budget).bound("small", pipeline.resources)
+    tensors = model.preprocess(PAIR, "small")
+    assert {one.shape for one in tensors.values()} == {(1, 32)}
+    stage = pipeline.stages[0]
+    with torch.no_grad():
+        return stage.live(*(torch.tensor(tensors[spec.name]) for spec in stage.inputs))[0].numpy()
+
+
+def change(directory, **changes):
+    path = directory / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def refused(family, path, variant="small"):
+    with pytest.raises(DataError) as error:
+        load(family, path, variant)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_a_checkpoint_gives_what_transformers_gives(written):
+    family, directory, wanted = written
+    got = given_logits(family, load(family, directory))
+    np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5)
+    drawn = given_logits(family, family.build("small", Weights(kind="random", seed=3)))
+    assert np.abs(drawn - wanted).max() > 1e-2
+
+
+def test_weights_in_the_older_file_are_loaded_too(written, copy):
+    family, _, wanted = written
+    safe = copy / "model.safetensors"
+    network = load(family, copy).stages[0].live
+    positions = {f"{family.name}.embeddings.position_ids": torch.arange(32)[None]}
+    torch.save(network.state_dict() | positions, copy / "pytorch_model.bin")
+    safe.unlink()
+    np.testing.assert_allclose(
+        given_logits(family, load(family, copy)), wanted, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_a_vocabulary_alone_will_do(written, copy):
+    family, _, wanted = written
+    (copy / "tokenizer.json").unlink()
+    own_tokenizer(family.name).model.save(str(copy))
+    np.testing.assert_allclose(
+        given_logits(family, load(family, copy)), wanted, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_a_single_file_goes_with_the_tokenizer_that_is_trained_here(written):
+    family, directory, _ = written
+    from_file = load(family, directory / "model.safetensors")
+    from_directory = load(family, directory)
+    own = family.build("small", Weights(kind="random"))
+    assert from_file.resources == own.resources != from_directory.resources
+    one, other = (given.stages[0].live.state_dict() for given in (from_file, from_directory))
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_another_size_is_refused_by_the_first_thing_that_differs(written):
+    family, directory, _ = written
+    said = refused(family, directory, "tiny")
+    assert f"the checkpoint in {directory} is not of {family.name}:tiny" in said
+    assert "num_hidden_layers is 4, not 2" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hidden_size": 128}, "hidden_size is 128, not 256"),
+        ({"num_attention_heads": 8}, "num_attention_heads is 8, not 4"),
+        ({"vocab_size": 28996}, "vocab_size is 28996, not 1024"),
+        ({"hidden_act": "relu"}, "hidden_act is relu, not gelu"),
+        ({"layer_norm_eps": 0.1}, "layer_norm_eps is 0.1, not"),
+        ({"id2label": {"0": "a", "1": "b", "2": "c"}}, "num_labels is 3, not 2"),
+        ({"position_embedding_type": "relative_key"}, "is relative_key, not absolute"),
+        ({"model_type": "gpt2"}, "holds a checkpoint of the type 'gpt2'"),
+        ({"hidden_size": "wide"}, "is no configuration: "),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_what_differs_in_its_configuration_is_said(written, copy, changes, message):
+    change(copy, **changes)
+    assert message in refused(written[0], copy)
+
+
+def test_a_model_of_masked_words_is_refused(written, copy):
+    family = written[0]
+    change(copy, architectures=[f"{family.prefix}ForMaskedLM"])
+    said = refused(family, copy)
+    assert (
+        f"holds a {family.prefix}ForMaskedLM, not a {family.prefix}ForSequenceClassification"
+        in said
+    )
+    assert "it has no classifier of sentences; fine-tune it first" in said
+
+
+def test_weights_without_a_classifier_are_refused(written, copy):
+    family = written[0]
+    network = load(family, copy).stages[0].live
+    kept = {key: value for key, value in network.state_dict().items() if "classifier" not in key}
+    (copy / "model.safetensors").unlink()
+    torch.save(kept, copy / "pytorch_model.bin")
+    assert "classifier" in refused(family, copy)
+
+
+def test_truncated_weights_are_said(written, copy):
+    path = copy / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+    assert f"{path}, {path.stat().st_size} bytes, is truncated" in refused(written[0], copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("config.json", "is no checkpoint of transformers: it has no config.json"),
+        ("model.safetensors", "neither model.safetensors nor pytorch_model.bin"),
+        ("tokenizer.json", "has no tokenizer; tokenizer.json, or "),
+    ],
+)
+def test_a_file_that_is_missing_is_said(written, copy, name, message):
+    (copy / name).unlink()
+    said = refused(written[0], copy)
+    assert message in said
+    assert str(copy) in said
+
+
+@pytest.mark.parametrize("content", ["{", "[]", ""])
+def test_a_configuration_that_is_none_is_said(written, copy, content):
+    (copy / "config.json").write_text(content)
+    assert str(copy / "config.json") in refused(written[0], copy)
+
+
+def test_a_tokenizer_with_too_many_entries_is_refused(written, copy):
+    tokenizer = own_tokenizer(written[0].name)
+    tokenizer.add_tokens([f"token{number}" for number in range(1024)])
+    tokenizer.save(str(copy / "tokenizer.json"))
+    assert "and the weights beside it 1024 rows" in refused(written[0], copy)
+
+
+def test_a_tokenizer_that_fills_up_with_something_else_is_refused(written, copy):
+    family = written[0]
+    path = copy / "tokenizer.json"
+    stored = json.loads(path.read_text())
+    padding = family.kind.padding
+    stored["added_tokens"] = []
+    stored["post_processor"] = None
+    vocabulary = stored["model"]["vocab"]
+    other = next(token for token, number in vocabulary.items() if number == 77)
+    vocabulary[padding], vocabulary[other] = vocabulary[other], vocabulary[padding]
+    path.write_text(json.dumps(stored))
+    assert f"fills up with {padding}, 77, and the configuration beside it says" in refused(
+        family, copy
+    )

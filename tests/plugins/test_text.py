@@ -1,0 +1,98 @@
+"""Sentences travel as JSON, and become tensors by the tokenizer that a pipeline keeps."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgebench import DataError, Model
+from edgebench_plugins import text
+from edgebench_plugins.sentences import packed, unpacked
+from edgebench_plugins.vocabularies import WORDPIECE, kept, trained
+
+NAMES = ("input_ids", "attention_mask")
+
+
+@pytest.fixture(scope="module")
+def resources():
+    return {text.RESOURCE: kept(trained(WORDPIECE), WORDPIECE, 12)}
+
+
+@pytest.fixture
+def model():
+    def build(variant, weights):
+        raise AssertionError
+
+    def bind(model, variant, resources):
+        return text.bind(model, variant, resources, NAMES)
+
+    return Model(
+        name="m",
+        summary="M.",
+        build=build,
+        bind=bind,
+        decode=text.decode,
+        preprocess=text.unbound,
+    )
+
+
+@given(st.text(), st.none() | st.text())
+def test_any_sentences_survive_their_way(first, second):
+    sentences = (first,) if second is None else (first, second)
+    assert unpacked(packed(*sentences)) == sentences
+    assert text.decode(packed(*sentences), "small") == sentences
+
+
+def test_a_payload_is_plain_json():
+    assert packed("Leo paid.") == b'{"sentence1": "Leo paid."}'
+    assert json.loads(packed("a", "\u00e9")) == {"sentence1": "a", "sentence2": "\u00e9"}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"Leo paid.",
+        b"[1]",
+        b'"sentence1"',
+        b"{}",
+        b'{"sentence2": "b"}',
+        b'{"sentence1": 1}',
+        b'{"sentence1": "a", "sentence2": null}',
+        b'{"sentence1": "\xff"}',
+        rb'{"sentence1": "\ud800"}',
+        b"[" * 100_000,
+    ],
+)
+def test_what_is_no_sentence_is_said(payload):
+    with pytest.raises(
+        DataError, match=f"payload of {len(payload)} bytes is not the JSON"
+    ) as error:
+        unpacked(payload)
+    assert "\n" not in str(error.value)
+
+
+def test_a_bound_model_reads_what_its_pipeline_keeps(model, resources):
+    bound = model.bound("small", resources)
+    tensors = bound.preprocess(bound.decode(packed("Leo paid Ben."), "small"), "small")
+    assert list(tensors) == list(NAMES)
+    np.testing.assert_array_equal(tensors["attention_mask"], [[1] * 6 + [0] * 6])
+    assert tensors["input_ids"].shape == (1, 12)
+
+
+def test_nothing_is_read_without_a_tokenizer(model):
+    assert model.bound("small", {}) is model
+    with pytest.raises(DataError, match="none is bound"):
+        model.preprocess(("Leo paid.",), "small")
+
+
+@pytest.mark.parametrize(
+    "resources", [{"other": b""}, {text.RESOURCE: b"{"}, {text.RESOURCE: b"\xff"}]
+)
+def test_a_tokenizer_that_is_missing_or_damaged_is_said(model, resources):
+    with pytest.raises(DataError, match=r"m:small has no tokenizer\.json that can be read"):
+        model.bound("small", resources)
