@@ -56,7 +56,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
                      help="what training, orders and drawn inputs follow from (0)")  # fmt: skip
     how.add_argument("--blocks", type=count, metavar="N", help="blocks a case (the suite's, or 5)")
     how.add_argument("--requests", type=count, metavar="N",
-                     help="measured requests a block (the suite's, or 100)")  # fmt: skip
+                     help="measured requests a block (the suite's, or 100 within 5 s)")  # fmt: skip
     how.add_argument("--db", type=Path, default=Path("edgebench.db"), metavar="FILE",
                      help="the results database (edgebench.db)")  # fmt: skip
 
@@ -78,7 +78,7 @@ def request_of(args: argparse.Namespace, common: Common) -> Request:
     if args.suite:
         request = _of_suite(args, common)
     elif args.model:
-        request = Request(products=_products(args, common))
+        request = Request(products=_products(args, common), bounded=not args.requests)
     else:
         suites = ", ".join(common.registry.suites)
         raise EdgebenchError(f"say what to run: a suite ({suites}), or --model and other options")

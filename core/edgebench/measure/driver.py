@@ -30,10 +30,10 @@ from edgebench.measure.worker import Control, first_cpu, peak_memory, settle
 
 __all__ = ["Driver", "RequestFailed", "Samples", "main"]
 
-AGAIN, AGAIN_S = 3, 0.5
-"""Requests by which a block warms up again after its checks, and seconds after which one will do;
-they are no part of the figures."""
-LEAST = 5
+AGAIN, LONG_S = 3, 0.5
+"""Requests by which a block warms up again after its checks, no part of the figures; and how long
+the last of the warm-up must have taken for that to make no difference."""
+LEAST = 3
 """Requests of a block that are measured however long they take."""
 ENCODE = CODES["encode"]
 EXITED = CODES["exited"]
@@ -143,6 +143,7 @@ class Sequencer:
         self.payloads = read(order.split.parent, order.split.name)
         self.samples = Samples(len(self.payloads), order.seed, order.batch)
         self.asked = 0
+        self.slow = False
 
     def warm(self) -> None:
         """Send requests until their latency has stabilised."""
@@ -150,6 +151,7 @@ class Sequencer:
         # The end of the shuffled split, which no block comes to before it has gone round.
         for indices in self.samples.indices(self.samples.count - warmup.MOST, warmup.MOST):
             took.append(self._ask(indices).latency / 1e9)
+            self.slow = took[-1] > LONG_S
             if said := warmup.verdict(took):
                 self.control.say("warm", {"latency_s": took, "said": said})
                 return
@@ -157,7 +159,7 @@ class Sequencer:
     def measure(self) -> None:
         """Send the block's requests, and report what each took."""
         # The checks between warm-up and here have cooled what the first requests would pay for.
-        again = self._bounded(0, AGAIN, AGAIN_S, least=1)
+        again = self._bounded(0, 0 if self.slow else AGAIN, 0.0, least=0)
         begin = self.order.number * self.order.requests
         measured = self._bounded(begin, self.order.requests, self.order.bound_s, least=LEAST)
         answers = [answer for _, answer in measured]

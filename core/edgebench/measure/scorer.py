@@ -50,6 +50,8 @@ class Scorer:
     variant: str
     samples: int = attrs.field()
     """How many of the payloads are sent, from the first on; all if not said."""
+    bound_s: float = 0.0
+    """No request is sent after so many seconds; 0 for no bound."""
     metrics: Sequence[Metric] = ()
     counts: dict[str, list[Any]] = attrs.field(factory=dict)
     """By metric, the counts of each sample so far."""
@@ -68,10 +70,12 @@ class Scorer:
         Raises:
             RequestFailed: A host says that it could not answer.
         """
-        samples = self.samples
+        samples, begun = self.samples, now()
         answers: dict[int, Message] = {}
         sent = done = 0
         while done * self.batch < samples:
+            if self.bound_s and done and now() - begun > self.bound_s * 1e9:
+                samples = min(samples, sent * self.batch)
             while sent * self.batch < samples and sent - done < WINDOW:
                 self._send(sent)
                 sent += 1
@@ -153,6 +157,7 @@ def _scorer(order: DriverOrder, port: Port) -> Scorer:
         model=model,
         variant=case.variant,
         samples=min(order.scored or len(payloads), len(payloads)),
+        bound_s=order.bound_s if order.scored else 0.0,
         metrics=dataset.metrics() if dataset else (),
     )
 

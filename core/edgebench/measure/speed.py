@@ -19,7 +19,7 @@ ROUNDS = 20
 """Products by which their number is calibrated."""
 TIMES, FEW_TIMES = 7, 3
 LONG_S = 0.1
-"""Work that takes longer is done only a few times."""
+"""Work as long as this is done only a few times."""
 LEAST_S = 0.2e-3
 """Shorter work could not be told from the reading of the clock and the end of a wait."""
 SHARE = 0.15
@@ -44,9 +44,10 @@ def _work(seconds: float) -> Callable[[], None]:
 def compare(inference_s: float, slowdown: float) -> dict[str, Any]:
     """Time a fixed computation about as long as an inference, without limits and as this tier.
 
-    Both alternate, so that what else the machine does meets them alike.
+    Both alternate, so that what else the machine does meets them alike. What holds for LONG_S, the
+    period after which a quota begins anew, holds for what takes longer.
     """
-    seconds = max(inference_s, LEAST_S)
+    seconds = min(max(inference_s, LEAST_S), LONG_S)
     work = _work(seconds)
     plain: list[float] = []
     limited: list[float] = []

@@ -8,7 +8,7 @@ from statistics import median
 __all__ = ["verdict"]
 
 WINDOW = 4
-LEAST, MOST = 5, 30
+LEAST, MOST = 2, 30
 """Requests."""
 PATIENCE_S = 3.0
 """Slow cases are not warmed up for longer than this."""

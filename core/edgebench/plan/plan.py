@@ -61,6 +61,8 @@ class Request:
     seed: int = 0
     blocks: int = BLOCKS
     requests: int = REQUESTS
+    bounded: bool = False
+    """Whether a block of slow requests may have fewer."""
 
     @classmethod
     def of_suite(cls, suite: Suite) -> Request:

@@ -37,7 +37,7 @@ DRAWN = 256
 """Random inputs that are drawn for a model without a dataset."""
 EXAMPLES = 8
 """Real inputs a converter is given: more than one, so that none takes the batch for fixed."""
-AT_ONCE = 16 * 2**20
+AT_ONCE = 2 * 2**20
 """Bytes of inputs beyond which two examples do: what a large model makes of them is far larger."""
 
 

@@ -36,8 +36,9 @@ from edgebench.splits import lost
 
 __all__ = ["Conductor", "Settings", "Watcher"]
 
-ENOUGH = 32
-"""Samples that are scored where there is no accuracy, for agreement alone."""
+ENOUGH, ENOUGH_S = 16, 4.0
+"""Samples that are scored where there is no accuracy, for agreement alone, and seconds after which
+no more are sent."""
 GIVE_UP_AFTER = 2
 """Blocks of one case that may fail in a row before the rest of them is given up."""
 
@@ -48,8 +49,8 @@ class Settings:
 
     limit_s: float = 300.0
     """A block that takes longer is ended."""
-    bound_s: float = 10.0
-    """No request of a block is begun later, once there are enough to go by."""
+    bound_s: float = 5.0
+    """No request of a block is begun later, where nobody said how many there are to be."""
     scratch: Path
     """A directory for what is thrown away after each block."""
 
@@ -157,7 +158,7 @@ class Conductor:
     def _scored(self, case: Case, prepared: Prepared) -> Score:
         deployment = self._deployment(case, prepared)
         if no_accuracy(case, self._plugins):
-            deployment = attrs.evolve(deployment, scored=ENOUGH)
+            deployment = attrs.evolve(deployment, scored=ENOUGH, bound_s=ENOUGH_S)
         return score(deployment, self._plugins.get(Fabric, case.fabric))
 
     def _deployment(self, case: Case, prepared: Prepared) -> Deployment:
@@ -169,7 +170,7 @@ class Conductor:
             split=self.preparer.inputs(case) / "test",
             compiled=self.preparer.recipes.store.root / "compiled",
             requests=self.plan.request.requests,
-            bound_s=self.settings.bound_s,
+            bound_s=self.settings.bound_s if self.plan.request.bounded else 0.0,
             seed=self.plan.request.seed,
             deadline_s=self.settings.limit_s,
             source=self._plugins.source,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CLASSES = 11
 """The background, and the ten digits."""
-SPLITS = {"training": 1500, "calibration": 128, "validation": 150, "test": 1000}
+SPLITS = {"training": 1300, "calibration": 128, "validation": 150, "test": 1000}
 NOISE = 64
 """The noise is uniform below this; six bits a byte are what makes a picture weigh 200 kB."""
 STROKE = 5

@@ -11,7 +11,7 @@ from edgebench.measure import scorer as module
 from edgebench.measure.driver import RequestFailed
 from edgebench.measure.pace import now
 from edgebench.measure.port import Port, connect, socket
-from edgebench.measure.scorer import Scorer, described
+from edgebench.measure.scorer import WINDOW, Scorer, described
 from edgebench.measure.wire import CODES, Kind, Mark, Message, Shaped
 
 MODEL = Model(
@@ -167,3 +167,10 @@ def test_outputs_of_another_shape_than_the_first_are_not_kept(host):
     for sample, shape in enumerate([(1, 1), (1, 2), (1, 1)]):
         scorer._judge(sample, {"y": np.full(shape, sample, np.float32)})
     assert [kept["y"][0, 0] for kept in scorer.kept] == [0, 2]
+
+
+def test_nothing_is_sent_after_the_time_is_up(host):
+    # What is under way when it ends is still waited for.
+    scorer = scoring(host(WINDOW), 50, bound_s=1e-9)
+    assert scorer.run() == WINDOW
+    assert len(scorer.counts["near"]) == WINDOW
