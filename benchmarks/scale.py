@@ -1,10 +1,10 @@
 """What a request weighs and what it takes: the tables of docs/method.md, measured.
 
-    python benchmarks/scale.py [--model M:VARIANT ...] [--blocks 3] [--requests 31] [--json]
+    python benchmarks/scale.py [--model M:VARIANT ...] [--link A-B=RATE ...] [--json]
 
-Each model is measured whole on every tier and cut in two between the first and the second, in f32
-and int8, over the links of the suite `quickstart`. A model is also cut where a picture has just
-become small (`EARLY`), which no rule of `partition` chooses yet.
+Each model is measured whole on every tier, in f32 and int8, and cut in two between the first and
+the second, over the links of the suite `quickstart` unless others are given. Some are also cut
+where a picture has just become small (`EARLY`), which no rule of `partition` chooses yet.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from typing import Any
 
 SMALL = ("resnet", "resnext", "vgg", "fcn", "duc", "bert", "roberta")
 LINKS = ("mobile-edge=200mbit", "edge-cloud=50mbit")
-RATE = 200e6
-"""Of the first link, in bits a second."""
-EARLY: Mapping[str, str] = {}
-"""By model, the tensor of an early cut."""
-CHAINS = ("identity", "sptq", "partition", "sptq+partition")
+"""The links of the suite `quickstart`."""
+EARLY: Mapping[str, str] = {
+    "duc:small": "max_pool2d",
+    "fcn:small": "max_pool2d",
+    "resnet:small": "relu",
+}
+"""By model, the tensor of an early cut: what the first convolution makes of the picture."""
+CHAINS = ("identity", "sptq", "partition")
 PLACEMENTS = ("mobile", "edge", "cloud", "mobile-edge")
 
 Case = Mapping[str, Any]
@@ -36,7 +39,7 @@ def measured(model: str, options: argparse.Namespace) -> list[Case]:
     if tensor := EARLY.get(model):
         chains.append(f'partition(tensor="{tensor}")')
     words = ["run", "--model", model, "--backend", "onnxruntime", "--json", "--quiet"]
-    for name, values in (("operator", chains), ("placement", PLACEMENTS), ("link", LINKS)):
+    for name, values in (("operator", chains), ("placement", PLACEMENTS), ("link", options.link)):
         words += [word for value in values for word in (f"--{name}", value)]
     words += ["--blocks", str(options.blocks), "--requests", str(options.requests)]
     with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
@@ -63,7 +66,8 @@ def weights(model: str, cases: Sequence[Case]) -> list[str]:
     if whole is None or far is None:
         raise SystemExit(f"{model} was not measured whole on mobile and on edge")
     sent, inner = far["bytes_out"]["mobile"], cut["bytes_out"]["mobile"] if cut else None
-    compute, transfer = whole["latency_s"]["median"], sent * 8 / RATE
+    rate = far["network"][0]["rate_bit_s"]
+    compute, transfer = whole["latency_s"]["median"], sent * 8 / rate
     return [
         model,
         f"{sent / 1e3:.3g}",
@@ -71,7 +75,7 @@ def weights(model: str, cases: Sequence[Case]) -> list[str]:
         f"{whole['model_bytes'] / 1e6:.3g}",
         f"{compute * 1e3:.3g}",
         f"{transfer * 1e3:.2g}",
-        f"{inner * 8 / RATE * 1e3:.2g}" if inner else "-",
+        f"{inner * 8 / rate * 1e3:.2g}" if inner else "-",
         f"{compute / transfer:.2g}",
     ]
 
@@ -101,10 +105,12 @@ def main() -> None:
     """Measure, and print both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", action="append", default=[], metavar="M:VARIANT")
+    parser.add_argument("--link", action="append", default=[], metavar="A-B=RATE")
     parser.add_argument("--blocks", type=int, default=3)
     parser.add_argument("--requests", type=int, default=31)
     parser.add_argument("--json", action="store_true", help="print what was measured instead")
     options = parser.parse_args()
+    options.link = options.link or LINKS
     models = options.model or [f"{name}:small" for name in SMALL]
     cases = {model: measured(model, options) for model in models}
     if options.json:

@@ -96,7 +96,9 @@ class Case:
         }
         kept = {key: value for key, value in document.items() if value != plain.get(key, self)}
         kept.pop("seed", None)
-        kept.pop("data", None)
+        # Where data lies says nothing; that a file has inputs of the user's own does.
+        if kept.pop("data", None) and not self.dataset:
+            kept["given"] = True
         kept["weights"] = self.weights.label
         kept["links"] = [[*link.between, link.rate, link.delay] for link in self.links]
         return kept

@@ -144,6 +144,7 @@ def content_digest(path: Path) -> str:
 
     Raises:
         ChainError: It is not there.
+        DataError: A file of it cannot be read.
     """
     if not path.exists():
         raise ChainError(f"no file or directory is called {str(path)!r}")
@@ -159,19 +160,37 @@ def listing_digest(path: Path) -> str:
     """
     if path.is_file():
         return content_digest(path)
-    stats = [(file, file.stat()) for file in _files(path)]
-    return digest([[str(file.relative_to(path)), s.st_size, s.st_mtime_ns] for file, s in stats])
+    return digest([[str(file.relative_to(path)), *_stamp(file)] for file in _files(path)])
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    try:
+        found = file.stat()
+    except OSError:
+        # A link to nothing: whoever reads the directory says so.
+        return -1, -1
+    return found.st_size, found.st_mtime_ns
 
 
 def _files(directory: Path) -> Iterator[Path]:
-    for where, below, names in os.walk(directory):
+    """Yield every file below a directory in order, those behind links to directories too."""
+    seen: set[tuple[int, int]] = set()
+    for where, below, names in os.walk(directory, followlinks=True):
+        here = Path(where).stat()
+        if (here.st_dev, here.st_ino) in seen:
+            below.clear()
+            continue
+        seen.add((here.st_dev, here.st_ino))
         below.sort()
         yield from (Path(where, name) for name in sorted(names))
 
 
 def _digest_of(path: Path) -> str:
-    found = path.stat()
-    return _remembered(path, found.st_size, found.st_mtime_ns)
+    try:
+        found = path.stat()
+        return _remembered(path, found.st_size, found.st_mtime_ns)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 @functools.lru_cache(maxsize=1024)

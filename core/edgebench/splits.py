@@ -113,7 +113,8 @@ def keep(
                 )
         whole = hashlib.sha256(b"".join(digests)).hexdigest()
         summary[split] = {"samples": len(digests), "sha256": whole}
-    _tolerate(dataset.name, unreadable, len(seen))
+    readable = sum(split["samples"] for split in summary.values())
+    _tolerate(dataset.name, unreadable, readable)
     if not summary["test"]["samples"]:
         raise DataError(f"dataset {dataset.name}: its test split is empty")
     summary["unreadable"] = [[one.name, one.reason] for one in unreadable]

@@ -14,6 +14,7 @@ import attrs
 
 from edgebench import (
     Budget,
+    DataError,
     ExitPoint,
     Model,
     Pipeline,
@@ -24,7 +25,7 @@ from edgebench import (
 )
 from edgebench_plugins import text, vision
 from edgebench_plugins.checkpoints import load_checkpoint
-from edgebench_plugins.vocabularies import Kind, kept, trained
+from edgebench_plugins.vocabularies import ENTRIES, Kind, kept, trained
 from edgebench_plugins.weightfiles import load_weights
 
 if TYPE_CHECKING:
@@ -169,9 +170,18 @@ class Family:
             return classifier(self.configuration(size)).eval()
 
     def _loaded(self, module: Any, path: Path | None, title: str) -> Tokenizer:
-        """Give a module the weights in *path*, and return the tokenizer that goes with them."""
+        """Give a module the weights in *path*, and return the tokenizer that goes with them.
+
+        Raises:
+            DataError: They do not fit, or are without the tokenizer that they were trained with.
+        """
         if path is not None and path.is_dir():
             return load_checkpoint(module, path, kind=self.kind, title=title)
+        if module.config.vocab_size != ENTRIES:
+            raise DataError(
+                f"{path} is without a tokenizer, and {title} has not the vocabulary made here; "
+                "give the directory of the checkpoint"
+            )
         load_weights(module, path, title=title)
         return trained(self.kind)
 

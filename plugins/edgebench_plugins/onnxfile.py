@@ -29,6 +29,8 @@ def read(path: Path) -> Any:
         return onnx.load_model(path, load_external_data=False)
     except (DecodeError, ValueError) as error:
         raise DataError(f"{path} is no ONNX file, or is truncated") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def checked(path: Path) -> Any:
@@ -86,15 +88,7 @@ def set_sizes(model: Any, path: Path, wanted: Mapping[str, int]) -> bool:
     """Set open dimensions wherever they stand; return whether there were any to set."""
     if not wanted:
         return False
-    words = {}
-    for info in _real_inputs(model):
-        for axis, size in enumerate(_sizes_of(info)):
-            if isinstance(size, str):
-                words[size] = words[f"{info.name}.{axis}"] = size
-    for name in wanted:
-        if name not in words:
-            raise DataError(f"{path} has no open dimension {name!r}{offer(name, words.values())}")
-    numbers = {words[name]: size for name, size in wanted.items()}
+    numbers = _numbers(model, path, wanted)
     for info in (*model.graph.input, *model.graph.output):
         for dim, size in zip(info.type.tensor_type.shape.dim, _sizes_of(info), strict=True):
             if size in numbers:
@@ -102,6 +96,22 @@ def set_sizes(model: Any, path: Path, wanted: Mapping[str, int]) -> bool:
     # What was noted of the tensors between held for the open dimensions.
     del model.graph.value_info[:]
     return True
+
+
+def _numbers(model: Any, path: Path, wanted: Mapping[str, int]) -> dict[str, int]:
+    """Return the sizes by what the graph calls the dimensions, which may go by two names."""
+    words = {}
+    for info in _real_inputs(model):
+        for axis, size in enumerate(_sizes_of(info)):
+            if isinstance(size, str):
+                words[size] = words[f"{info.name}.{axis}"] = size
+    numbers: dict[str, int] = {}
+    for name, number in wanted.items():
+        if name not in words:
+            raise DataError(f"{path} has no open dimension {name!r}{offer(name, words.values())}")
+        if numbers.setdefault(words[name], number) != number:
+            raise DataError(f"{path}: dims gives the dimension {words[name]!r} two sizes")
+    return numbers
 
 
 def offer(name: str, known: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ import hashlib
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -85,6 +85,8 @@ class Given:
     specs: tuple[TensorSpec, ...]
     labels: Path | None = None
     """A `.npy` file with the answers, where they do not lie with the inputs."""
+    masks: bool = False
+    """Whether an answer is a class for each pixel, of shape (height, width), or one class."""
 
     @property
     def labelled(self) -> bool:
@@ -125,16 +127,17 @@ class Given:
     @cached_property
     def _beside_inputs(self) -> frozenset[str]:
         """What the first file holds beside its inputs, of which it must hold all."""
-        names = _names(self.files[0], self.specs)
+        return self._beside(self.files[0], _names(self.files[0], self.specs))
+
+    def _beside(self, file: Path, names: Iterable[str]) -> frozenset[str]:
+        """Return the arrays of a file that are no inputs: the labels, or none."""
         wanted = {spec.name for spec in self.specs}
         known = ", ".join(sorted(wanted))
-        if lost := sorted(wanted - names):
-            raise DataError(f"{self.files[0]} has no array {lost[0]!r}; the inputs are {known}")
-        if strange := sorted(names - wanted - {LABELS}):
-            raise DataError(
-                f"{self.files[0]}: its array {strange[0]!r} is no input; the inputs are {known}"
-            )
-        return frozenset(names - wanted)
+        if lost := sorted(wanted.difference(names)):
+            raise DataError(f"{file} has no array {lost[0]!r}; the inputs are {known}")
+        if strange := sorted(set(names) - wanted - {LABELS}):
+            raise DataError(f"{file}: its array {strange[0]!r} is no input; the inputs are {known}")
+        return frozenset(names) - wanted
 
     @cached_property
     def _whole(self) -> dict[str, NDArray[Any]]:
@@ -142,6 +145,8 @@ class Given:
         arrays = _loaded(self.path, self.specs)
         for spec in self.specs:
             _check(self.path, spec, arrays[spec.name], many=True)
+        if LABELS in self._beside_inputs:
+            self._check_answers(self.path, arrays[LABELS], many=True)
         lengths = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
         if len(set(lengths.values())) > 1:
             told = ", ".join(f"{length} of {name}" for name, length in lengths.items())
@@ -159,7 +164,17 @@ class Given:
                 f"{self.labels} holds {len(answers) if answers.ndim else 1} labels for the "
                 f"{len(self)} requests of {self.path}"
             )
+        self._check_answers(self.labels, answers, many=True)
         return answers
+
+    def _check_answers(self, path: Path, answers: NDArray[Any], *, many: bool) -> None:
+        """See that answers are classes: of a sample, or of each of its pixels."""
+        wanted = ("samples",) * many + ("height", "width") * self.masks
+        if answers.dtype.kind not in "iub" or answers.ndim != len(wanted):
+            raise DataError(
+                f"the labels in {path} must be class numbers of shape ({', '.join(wanted)}), "
+                f"not {answers.dtype} of shape {answers.shape}"
+            )
 
     def __len__(self) -> int:
         if self.path.is_dir():
@@ -169,9 +184,14 @@ class Given:
     def _row(self, number: int) -> tuple[dict[str, NDArray[Any]], Any]:
         """Return one request and its answer."""
         if self.path.is_dir():
-            arrays = _loaded(self.files[number], self.specs)
+            file = self.files[number]
+            arrays = _loaded(file, self.specs)
+            if self._beside(file, arrays) != self._beside_inputs:
+                raise DataError(f"{file} and {self.files[0]} must both hold labels, or neither")
             for spec in self.specs:
-                _check(self.files[number], spec, arrays[spec.name], many=False)
+                _check(file, spec, arrays[spec.name], many=False)
+            if LABELS in arrays and LABELS in self._beside_inputs:
+                self._check_answers(file, arrays[LABELS], many=False)
         else:
             arrays = {name: array[number] for name, array in self._whole.items()}
         answer = arrays.pop(LABELS, 0) if LABELS in self._beside_inputs else 0

@@ -108,7 +108,7 @@ def _tensors(found: Any, path: Path) -> dict[str, torch.Tensor]:
     if not isinstance(found, Mapping):
         raise DataError(f"{path} holds no parameters by name, but a {type(found).__name__}")
     for name, value in found.items():
-        if not isinstance(value, torch.Tensor):
+        if not isinstance(name, str) or not isinstance(value, torch.Tensor):
             kind = type(value).__name__
             raise DataError(f"{path} holds no parameters by name: {name!r} is no tensor ({kind})")
     return dict(found)

@@ -67,6 +67,13 @@ def test_runs_of_other_seeds_are_compared_case_by_case():
     assert other.id == CASE.id
 
 
+def test_a_file_with_inputs_of_its_own_is_another_case_than_with_random_ones():
+    drawn = attrs.evolve(CASE, dataset="")
+    given = attrs.evolve(drawn, data=Path("/here/in.npz"))
+    assert given.id != drawn.id
+    assert given.id == attrs.evolve(given, data=Path("/there/in.npz")).id
+
+
 def test_a_case_is_written_in_one_line():
     assert CASE.label == ("m:small a(b=1)+c on mobile-edge with mobile=one:npu:0(k=v),edge=two")
     same = attrs.evolve(CASE, backends=[BackendChoice("two")] * 2)

@@ -9,7 +9,7 @@ import pytest
 from edgebench import Case, Model, Pipeline, Placement, Stage, TensorSpec
 from edgebench.artifacts import read_pipeline, write_pipeline
 from edgebench.case import BackendChoice
-from edgebench.errors import ChainError
+from edgebench.errors import ChainError, DataError
 from edgebench.inputs import content_digest, listing_digest
 from edgebench.prepare.data import Preprocessed, first_batch
 
@@ -49,6 +49,23 @@ def test_a_listing_changes_with_names_sizes_and_times(folder):
     found.append(listing_digest(folder))
     assert len(set(found)) == 4
     assert listing_digest(folder) == found[-1]
+
+
+def test_what_lies_behind_a_link_to_a_directory_is_listed(folder, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (folder / "linked").symlink_to(other)
+    empty = listing_digest(folder)
+    (other / "c.bin").write_bytes(b"three")
+    assert listing_digest(folder) != empty
+
+
+def test_a_link_in_a_circle_or_to_nothing_stops_nobody(folder):
+    (folder / "below" / "up").symlink_to(folder)
+    (folder / "nothing").symlink_to(folder / "gone")
+    assert listing_digest(folder) == listing_digest(folder)
+    with pytest.raises(DataError, match="nothing cannot be read: No such file or directory"):
+        content_digest(folder)
 
 
 def test_the_listing_of_one_file_is_what_it_holds(folder):

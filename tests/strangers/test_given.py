@@ -173,6 +173,7 @@ def test_too_much_that_cannot_be_read_is_a_mistake(run, field):
         (("--data", "toy-points=."), "toy-points is made here and takes no directory"),
         (("--data", "wild-points=."), "no dataset is called 'wild-points'; did you mean 'field-points'?"),
         (("--data", "field-points"), "--data is written NAME=DIR"),
+        (("--data", "field-points=.", "--data", "field-points=.."), "--data field-points is given twice"),
         (("--input-data", "."), "--input-data gives the inputs of a model that is a file; none is to run"),
         (("--input-data", "nowhere"), "--input-data: there is no file or directory 'nowhere'"),
         (("--weights", "file:nowhere"), "--weights file: there is no file or directory 'nowhere'"),
@@ -303,3 +304,10 @@ def test_a_mistake_in_a_files_options_is_one_clear_line(table, tmp_path, words, 
     assert (said.status, said.out) == (2, "")
     assert said.err.count("\n") == 1, said.err
     assert line in said.err
+
+
+def test_a_path_may_hold_brackets(table, tmp_path):
+    for end in (".csv", ".more"):
+        (tmp_path / f"My Table{end}").rename(tmp_path / f"My (1){end}")
+    assert one(table("--model", "My (1).csv"))["variant"] == "my-1"
+    assert one(table("--model", "My (1).csv(factor=2)"))["variant"] == "my-1"

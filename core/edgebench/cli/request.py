@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,7 +88,7 @@ def request_of(args: argparse.Namespace, common: Common) -> Request:
         request,
         sweep=tuple(_link(text, common) for text in args.link),
         weights=args.weights,
-        data=dict(_data(text) for text in args.data),
+        data=_directories(args.data),
         input_data=_existing(args.input_data),
         batch=args.batch,
         threads=args.threads,
@@ -102,6 +103,15 @@ def _link(text: str, common: Common) -> Link:
         if name not in tiers:
             raise UnknownName.among("tier", name, tiers)
     return link
+
+
+def _directories(texts: Sequence[str]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for name, directory in map(_data, texts):
+        if name in found:
+            raise EdgebenchError(f"--data {name} is given twice; leave one out")
+        found[name] = directory
+    return found
 
 
 def _data(text: str) -> tuple[str, Path]:

@@ -148,8 +148,10 @@ def _with_options(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     """Take the options off the end of a file's path, which may hold brackets itself."""
     if Path(text).is_file() or not text.endswith(")"):
         return text, ()
-    path = text[: text.find("(")]
-    return path, parse_options(text[len(path) :], path)
+    brackets = [at for at, letter in enumerate(text) if letter == "("]
+    there = [at for at in brackets if Path(text[:at]).is_file()]
+    end = (there or brackets or [len(text)])[0]
+    return text[:end], parse_options(text[end:], text[:end])
 
 
 def _slug(stem: str) -> str:

@@ -99,7 +99,8 @@ class Plan:
     def digest(self) -> str:
         """What a resumed run must have in common with the one it resumes."""
         ids = [case.id for case in self.cases]
-        return digest([ids, self.request.blocks, self.request.requests, self.request.seed])
+        asked = self.request
+        return digest([ids, asked.blocks, asked.requests, asked.bounded, asked.seed])
 
 
 def make_plan(request: Request, plugins: Plugins, registry: Registry) -> Plan:

@@ -16,7 +16,7 @@ import attrs
 from edgebench.artifacts import Store, content, read_pipeline
 from edgebench.case import BackendChoice, Case, digest
 from edgebench.chain import parse_chain, structure
-from edgebench.components import Backend, Converter, Model, Operator, Weights
+from edgebench.components import Backend, Converter, Model, Operator, Variant, Weights
 from edgebench.errors import CaseSkipped, ChainError
 from edgebench.inputs import chosen
 from edgebench.plugins import Plugins
@@ -163,20 +163,29 @@ class Recipes:
         name, _, wanted = model.partition(":")
         found = self.plugins.get(Model, name)
         variant = found.variant(wanted)
-        # A file holds the weights of one model only.
-        kinds = [kind for kind in (case.weights.kind, *variant.weights) if kind != "file"]
-        kind = next((kind for kind in kinds if kind in variant.weights), variant.weights[0])
         given = {case.dataset: case.data} if case.data else {}
         dataset, data = chosen(found, variant.name, self.plugins, given)
         return attrs.evolve(
             case,
             model=name,
             variant=variant.name,
-            weights=Weights(kind=kind, seed=case.weights.seed),
+            weights=_weights_of_second(case, name, variant),
             dataset=dataset,
             data=data,
             chain=chain,
         )
+
+
+def _weights_of_second(case: Case, model: str, variant: Variant) -> Weights:
+    """Return the weights of a second model: the case's own where it is the same network.
+
+    A file holds the weights of one network only; for another those that come by themselves do.
+    """
+    if (model, variant.name) == (case.model, case.variant):
+        return case.weights
+    kinds = [kind for kind in (case.weights.kind, *variant.weights) if kind != "file"]
+    kind = next((kind for kind in kinds if kind in variant.weights), variant.weights[0])
+    return Weights(kind=kind, seed=case.weights.seed)
 
 
 def follow(steps: Steps, obtain: Callable[[Step], P]) -> P:

@@ -239,7 +239,7 @@ class Conductor:
         stopped = f"{self.plan.request.blocks} blocks planned"
         planned = self.plan.request.blocks * self.plan.request.requests
         samples = self.database.result(self.run, case.id).samples
-        if 0 < samples < planned:
+        if self.plan.request.bounded and 0 < samples < planned:
             stopped += f" of {self.settings.bound_s:g} s each: {samples} of {planned} requests"
         if self._given_up(case):
             stopped = f"{GIVE_UP_AFTER} blocks that failed in a row"

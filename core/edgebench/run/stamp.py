@@ -31,6 +31,7 @@ def stamp(plan: Plan, recipes: Recipes) -> str:
         {
             "plan": plan.digest,
             "by": [recipes.keys.maker(kind, name) for kind, name in _parts(plan, recipes)],
+            "weights": sorted({recipes.keys.base(one) for one in plan.cases if one.weights.path}),
             "inputs": sorted({recipes.keys.inputs(case) for case in plan.cases}),
             "tiers": [attrs.asdict(recipes.plugins.get(Tier, name)) for name in sorted(tiers)],
             "machine": [here.processor, here.cpus, here.architecture],

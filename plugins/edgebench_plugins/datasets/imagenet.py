@@ -94,7 +94,7 @@ def _beside(path: Path, place: Path) -> list[Path]:
     """List the directories in which files about the pictures may lie, the nearest first."""
     above = [one for one in (place, *place.parents) if one.is_relative_to(path)]
     kits = [*path.glob("*devkit*/data"), *path.glob("ILSVRC/devkit/data")]
-    return [*above, path.parent, *sorted(kits)]
+    return [*above, *sorted(kits)]
 
 
 def _found(pattern: str, beside: Sequence[Path], but: str = "") -> Path | None:

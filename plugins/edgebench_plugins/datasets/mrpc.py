@@ -77,8 +77,12 @@ def metrics() -> Sequence[Metric]:
 
 
 def _check(path: Path) -> None:
-    with path.open("rb") as file:
-        first = file.readline().removeprefix(MARK).decode(errors="replace").rstrip("\r\n")
+    try:
+        with path.open("rb") as file:
+            line = file.readline()
+    except OSError as error:
+        raise DataError(f"mrpc: {path} cannot be read: {error.strerror or error}") from error
+    first = line.removeprefix(MARK).decode(errors="replace").rstrip("\r\n")
     if tuple(first.split("\t")) != COLUMNS:
         raise DataError(
             f"mrpc: {path} must begin with the columns {', '.join(COLUMNS)}, separated by tabs, "

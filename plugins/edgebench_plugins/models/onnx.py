@@ -42,6 +42,8 @@ def sizes(text: str) -> dict[str, int]:
         name, _, size = pair.rpartition("=")
         if not name or not size.isdecimal() or not 0 < int(size) < LARGEST_SIZE:
             raise ValueError(f'dims are written "seq=128 height=224", not {pair!r}')
+        if name in found:
+            raise ValueError(f"dims gives {name!r} twice")
         found[name] = int(size)
     return found
 
@@ -56,6 +58,8 @@ def value_ranges(text: str) -> dict[str, Range]:
     for pair in _pairs(text):
         name, _, ends = pair.rpartition("=")
         low, _, high = ends.partition(":")
+        if name in found:
+            raise ValueError(f"range gives {name!r} twice")
         try:
             found[name] = float(low), float(high)
         except ValueError:
@@ -151,7 +155,7 @@ def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
         return _random_requests(specs, options, path)
     if options.range:
         raise DataError("range is of random values, and inputs were given; leave one out")
-    given = Given(data, specs, options.labels)
+    given = Given(data, specs, options.labels, masks=options.metric == "miou")
     given.check()
     measured = _metrics(options.metric, given, onnxfile.output_specs(model, path)[0])
     return Dataset(

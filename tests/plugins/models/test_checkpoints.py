@@ -237,3 +237,10 @@ def test_a_tokenizer_that_fills_up_with_something_else_is_refused(written, copy)
     assert f"fills up with {padding}, 77, and the configuration beside it says" in refused(
         family, copy
     )
+
+
+def test_a_single_file_with_another_vocabulary_is_refused(written):
+    family, directory, _ = written
+    said = refused(family, directory / "model.safetensors", "4x512")
+    assert "is without a tokenizer" in said
+    assert said.endswith("give the directory of the checkpoint")

@@ -647,6 +647,14 @@ def few_labels(own):
     own["labels"] = own["labels"][:7]
 
 
+def fractions(own):
+    own["labels"] = own["labels"] * 0.7
+
+
+def one_hot(own):
+    own["labels"] = np.eye(5, dtype=int)[own["labels"]]
+
+
 def objects(own):
     own["x"] = np.array([None] * 200)
 
@@ -660,6 +668,8 @@ def objects(own):
         (small, r"takes float32 of shape (samples, 3, 8, 8), and the array is float32 of shape (200, 3, 8, 7)"),
         (short, "as many samples of each array, not 200 of x, 199 of scale, 200 of labels"),
         (few_labels, "as many samples of each array"),
+        (fractions, "must be class numbers of shape (samples), not float64 of shape (200,)"),
+        (one_hot, "must be class numbers of shape (samples), not int64 of shape (200, 5)"),
         (objects, "is no .npz file of numbers"),
     ],
 )  # fmt: skip
@@ -672,14 +682,35 @@ def test_arrays_that_do_not_fit_are_named(scaled, own, tmp_path, change, words):
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_of_a_directory_that_does_not_fit_is_named(scaled, own, tmp_path):
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda row: row | {"x": row["x"][:2]}, r"1.npz: input 'x' takes float32 of shape (3, 8, 8)"),
+        (lambda row: {"x": row["x"], "labels": row["labels"]}, "1.npz has no array 'scale'"),
+        (lambda row: {"x": row["x"], "scale": row["scale"]}, "must both hold labels, or neither"),
+        (lambda row: row | {"extra": row["x"]}, "1.npz: its array 'extra' is no input"),
+        (lambda row: row | {"labels": np.ones(3, int)}, "must be class numbers of shape (), not int64"),
+    ],
+)  # fmt: skip
+def test_a_file_of_a_directory_that_does_not_fit_is_named(scaled, own, tmp_path, change, words):
     place = tmp_path / "own"
     place.mkdir()
     for number in range(3):
-        saved(place / f"{number}.npz", {n: a[number] for n, a in own.items()})
-    saved(place / "1.npz", {name: array[:2] for name, array in own.items()})
-    with pytest.raises(DataError, match=r"1\.npz: input 'x' takes float32 of shape \(3, 8, 8\)"):
+        row = {name: array[number] for name, array in own.items()}
+        saved(place / f"{number}.npz", change(row) if number == 1 else row)
+    with pytest.raises(DataError, match=re.escape(words)):
         requests(scaled, place, metric="top1")
+
+
+@pytest.mark.parametrize("text", ["seq=64 seq=128", "x.2=3 x.2=3"])
+def test_a_size_that_is_given_twice_is_refused(text):
+    with pytest.raises(ValueError, match="dims gives '.*' twice"):
+        plugin.sizes(text)
+
+
+def test_a_range_that_is_given_twice_is_refused():
+    with pytest.raises(ValueError, match="range gives 'x' twice"):
+        plugin.value_ranges("x=0:1 x=0:2")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and no more", b"\x93NUMPY\x01\x00", b"text"])
