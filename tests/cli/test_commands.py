@@ -183,7 +183,7 @@ def test_list_shows_every_kind_with_where_it_comes_from(cli, toy, lacking):
     for title in ("models", "variants", "datasets", "operators", "hybrids", "tiers", "links",
                   "fabrics", "backends", "suites", "plugins"):  # fmt: skip
         assert re.search(rf"^{title} *$", said.out, re.MULTILINE)
-    assert re.search(r"toy +small +One matrix\. +toy", said.out)
+    assert re.search(r"toy +small \(24\) +One matrix\. +toy", said.out)
     assert re.search(r"absent +absent needs the package 'nothing_like_it': pip install absent",
                      said.out)  # fmt: skip
     assert re.search(r"mobile-edge +200 Mbit/s +0 ms", said.out)

@@ -30,7 +30,12 @@ def test_list_names_the_kinds_of_the_contract(here, toy, conforms):
     assert set(document) == {"schema", *ALL_KINDS}
     model = next(row for row in document["models"] if row["name"] == "toy")
     assert model["variants"] == [
-        {"name": "small", "parameters": 24, "weights": ["trained", "random"]}
+        {
+            "name": "small",
+            "parameters": 24,
+            "weights": ["trained", "random"],
+            "dataset": "toy-points",
+        }
     ]
     assert {row["name"] for row in document["tiers"]} == {"mobile", "edge", "cloud"}
     assert {row["plugin"] for row in document["backends"]} >= {"toy"}

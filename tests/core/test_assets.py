@@ -207,6 +207,7 @@ def test_the_size_may_be_unknown(brought, server, says_length):
 def test_the_cache_is_where_the_environment_says(asset, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("EDGEBENCH_CACHE")
     path = fetch(asset, lambda *_: None)
     assert path.parent == tmp_path / "home" / ".cache" / "edgebench" / "assets"
     monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path / "mine"))

@@ -74,7 +74,15 @@ def _extra(kind: str, row: Mapping[str, Any]) -> list[str]:
 
 def _variant(variant: Mapping[str, Any]) -> str:
     count = variant["parameters"]
-    return f"{variant['name']} ({count / 1e6:.3g} M)" if count else str(variant["name"])
+    return f"{variant['name']} ({_count(count)})" if count else str(variant["name"])
+
+
+def _count(number: int) -> str:
+    """Write a number of parameters for people, in thousands or millions."""
+    for scale, unit in ((1e6, " M"), (1e3, " k")):
+        if number >= scale:
+            return f"{number / scale:.3g}{unit}"
+    return str(number)
 
 
 def _inputs(dataset: Mapping[str, Any]) -> str:
