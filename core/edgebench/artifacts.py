@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,17 @@ def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def remembered_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, hashed once a process as long as size and time stay."""
+    found = path.stat()
+    return _remembered(path, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _remembered(path: Path, size: int, changed_ns: int) -> str:
+    return file_digest(path)
 
 
 def _default_root() -> Path:

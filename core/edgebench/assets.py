@@ -11,7 +11,6 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path, PurePosixPath
@@ -20,7 +19,7 @@ from urllib import request
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
-from edgebench.artifacts import file_digest
+from edgebench.artifacts import file_digest, remembered_digest
 from edgebench.errors import DataError, StoreError, one_line
 from edgebench.registry import Asset
 
@@ -100,13 +99,7 @@ def _verified(asset: Asset, path: Path) -> bool:
         return False
     if asset.size not in (None, facts.st_size):
         return False
-    return _digest(path, facts.st_size, facts.st_mtime_ns).startswith(asset.sha256)
-
-
-@lru_cache(maxsize=64)
-def _digest(path: Path, size: int, changed_ns: int) -> str:
-    """Return the digest of a file, computed again only when its size or time is another."""
-    return file_digest(path)
+    return remembered_digest(path).startswith(asset.sha256)
 
 
 def _length(path: Path) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from edgebench.artifacts import file_digest
+from edgebench.artifacts import remembered_digest
 from edgebench.case import Case, digest
 from edgebench.chain import structure
 from edgebench.components import Dataset, Model
@@ -118,13 +118,19 @@ def no_accuracy(case: Case, plugins: Plugins) -> str:
     dataset = dataset_of(case, plugins)
     if dataset is None:
         return "no labelled inputs"
-    model = plugins.get(Model, case.model)
-    if case.dataset and case.dataset not in model.datasets_of(case.variant):
-        own = model.dataset_of(case.variant)
+    if own := _stood_in_for(case, plugins):
         return f"inputs of {case.dataset} stand in for {own}; give --data {own}=DIR"
     if not dataset.metrics():
         return f"{case.dataset} has no metric" if case.dataset else "no labelled inputs"
     return ""
+
+
+def _stood_in_for(case: Case, plugins: Plugins) -> str:
+    """Return the dataset whose place a case's takes; empty if that is one of its model's."""
+    model = plugins.get(Model, case.model)
+    if not case.dataset or case.dataset in model.datasets_of(case.variant):
+        return ""
+    return model.dataset_of(case.variant)
 
 
 def described(case: Case, plugins: Plugins) -> str:
@@ -132,10 +138,9 @@ def described(case: Case, plugins: Plugins) -> str:
     dataset = dataset_of(case, plugins)
     if dataset is None:
         return "random inputs"
-    model = plugins.get(Model, case.model)
     notes = ["synthetic"] if dataset.synthetic else []
-    if case.dataset and case.dataset not in model.datasets_of(case.variant):
-        notes.append(f"stands in for {model.dataset_of(case.variant)}")
+    if own := _stood_in_for(case, plugins):
+        notes.append(f"stands in for {own}")
     return dataset.name + (f" ({', '.join(notes)})" if notes else "")
 
 
@@ -187,13 +192,6 @@ def _files(directory: Path) -> Iterator[Path]:
 
 def _digest_of(path: Path) -> str:
     try:
-        found = path.stat()
-        return _remembered(path, found.st_size, found.st_mtime_ns)
+        return remembered_digest(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-
-
-@functools.lru_cache(maxsize=1024)
-def _remembered(path: Path, size: int, changed: int) -> str:
-    """Hash a file once a process for as long as its size and its time of change stay."""
-    return file_digest(path)

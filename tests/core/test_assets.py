@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import attrs
 import pytest
 
-from edgebench import Model, assets
+from edgebench import Model, artifacts, assets
 from edgebench.assets import fetch
 from edgebench.errors import DataError, StoreError
 from edgebench.plugins import Plugins
@@ -172,8 +172,10 @@ def test_a_file_that_is_there_is_not_downloaded_again(brought, server):
 def test_the_digest_of_a_file_that_is_there_is_computed_once_a_process(brought, monkeypatch):
     brought()
     computed = []
-    digest = assets.file_digest
-    monkeypatch.setattr(assets, "file_digest", lambda path: computed.append(path) or digest(path))
+    digest = artifacts.file_digest
+    monkeypatch.setattr(
+        artifacts, "file_digest", lambda path: computed.append(path) or digest(path)
+    )
     path, _ = brought()
     brought()
     assert computed == [path]
