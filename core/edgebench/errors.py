@@ -46,6 +46,11 @@ __all__ = [
 class EdgebenchError(Exception):
     """A mistake of the user's, said in one line that names the thing, the place and the remedy."""
 
+    def __init__(self, reason: str, log: str = "") -> None:
+        """Keep the reason, and what the processes in which it came up had printed."""
+        super().__init__(reason)
+        self.log = log
+
 
 class UnknownName(EdgebenchError):
     """A name that no installed or known part has."""
@@ -94,11 +99,6 @@ class DatabaseError(EdgebenchError):
 
 class CaseFailed(EdgebenchError):
     """One case failed; the suite goes on and its row keeps the reason."""
-
-    def __init__(self, reason: str, log: str = "") -> None:
-        """Keep the reason, and what the case's processes had printed."""
-        super().__init__(reason)
-        self.log = log
 
 
 class CaseSkipped(CaseFailed):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 import pytest
 
 
@@ -142,3 +144,72 @@ def test_a_suite_of_ones_own(cli, toy, tmp_path):
         "skipped",
         "mobile needs 1 piece, toy-cut gives 2",
     )
+
+
+SLOW = """
+    import sys, time
+    from contextlib import contextmanager
+
+    from edgebench import Backend, Dataset, Model, Variant, hookimpl
+
+    class Slow:
+        def __init__(self, session):
+            self.session = session
+
+        def run(self, inputs):
+            time.sleep(0.4)
+            return self.session.run(inputs)
+
+    def toy():
+        return sys.modules["edgebench_file_toy"]
+
+    @contextmanager
+    def open_slow(*words):
+        with toy().open_session(*words) as session:
+            yield Slow(session)
+
+    @hookimpl
+    def edgebench_backends():
+        yield Backend(name="slow", summary="Takes its time.", open=open_slow,
+                      formats=["toy-matrix"])
+
+    @hookimpl
+    def edgebench_datasets():
+        yield Dataset(name="few", summary="Four points.",
+                      samples=lambda split, seed: list(toy().samples(split, seed))[:4])
+
+    @hookimpl
+    def edgebench_models():
+        yield Model(name="unhurried", summary="One matrix.", build=toy().build, dataset="few",
+                    variants=[Variant(name="small", weights=["random"])], format="toy-matrix")
+"""
+
+
+def test_a_block_of_slow_requests_ends_in_time_and_so_it_does_when_measured_again(
+    cli, toy, tmp_path
+):
+    (tmp_path / "slow.py").write_text(dedent(SLOW))
+    plugins = ("--plugin", toy, "--plugin", "slow.py", "--json", "--time-limit", "25")
+    said = cli("run", *plugins, "--model", "unhurried", "--backend", "slow", "--blocks", "1")
+    assert said.status == 0, said.out
+    (case,) = said.json["cases"]
+    # In 5 s at most 13 requests of 0.4 s are begun.
+    assert 3 <= case["samples"] <= 13
+    assert case["stopped"] == f"1 block planned of 5 s each: {case['samples']} of 100 requests"
+    again = cli("run", *plugins, "--case", case["id"])
+    assert again.status == 0, again.out
+    (case,) = again.json["cases"]
+    assert 3 <= case["samples"] <= 13
+    assert case["stopped"].endswith(f"{case['samples']} of 20 requests")
+
+
+def test_a_plan_says_how_long_a_block_may_take(cli, toy, conforms):
+    words = ("plan", "--plugin", toy, "--model", "toy", "--backend", "toy-numpy")
+    assert conforms(cli(*words, "--json").json, "plan")["bound_s"] == 5.0
+    said = cli(*words, COLUMNS="200").out
+    assert (
+        "1 case to measure, 0 cases skipped; 5 blocks a case, 100 requests a block, or 5 s;" in said
+    )
+    given = (*words, "--requests", "1")
+    assert conforms(cli(*given, "--json").json, "plan")["bound_s"] is None
+    assert "5 blocks a case, 1 request a block; measuring" in cli(*given, COLUMNS="200").out

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sized
 from typing import TYPE_CHECKING, Any
 
 from edgebench.cli.common import Common
+from edgebench.registry import BOUND_S
 
 if TYPE_CHECKING:
     from edgebench.case import Case
@@ -43,6 +43,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
                 "skipped": [_row(one.case) | {"reason": one.reason} for one in plan.skipped],
                 "blocks": plan.request.blocks,
                 "requests": plan.request.requests,
+                "bound_s": BOUND_S if plan.request.bounded else None,
                 "estimate_s": estimate,
                 "estimate_from": known,
             }
@@ -60,20 +61,23 @@ def _show(plan: Plan, estimate: float, known: str, common: Common) -> None:
     if plan.skipped:
         rows = ([*_cells(one.case), one.reason] for one in plan.skipped)
         common.show(table("skipped", (*columns, "why"), rows))
-    blocks, requests = plan.request.blocks, plan.request.requests
+    asked = plan.request
+    within = f", or {BOUND_S:g} s" if asked.bounded else ""
     common.show(
-        f"{_counted(plan.cases, 'case')} to measure, {_counted(plan.skipped, 'case')} skipped; "
-        f"blocks a case: {blocks}, requests a block: {requests}; "
+        f"{_counted(len(plan.cases), 'case')} to measure, "
+        f"{_counted(len(plan.skipped), 'case')} skipped; "
+        f"{_counted(asked.blocks, 'block')} a case, "
+        f"{_counted(asked.requests, 'request')} a block{within}; "
         f"measuring takes about {estimate:.0f} s ({known})"
     )
 
 
-def _counted(things: Sized, what: str) -> str:
-    return f"{len(things)} {what}{'s' * (len(things) != 1)}"
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _cells(case: Case) -> list[str]:
-    return [case.id, f"{case.model}:{case.variant}", case.chain, str(case.placement), case.backend]
+    return [case.id, case.subject, case.chain, str(case.placement), case.backend]
 
 
 def _row(case: Case) -> dict[str, Any]:
@@ -81,6 +85,7 @@ def _row(case: Case) -> dict[str, Any]:
         "id": case.id,
         "model": case.model,
         "variant": case.variant,
+        "options": dict(case.options),
         "weights": case.weights.label,
         "chain": case.chain,
         "placement": str(case.placement),

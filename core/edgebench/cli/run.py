@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import attrs
 from edgebench.cli.common import Common
 from edgebench.cli.numbers import seconds
 from edgebench.components import Reporter
-from edgebench.errors import EdgebenchError
+from edgebench.errors import CaseFailed, EdgebenchError
 
 if TYPE_CHECKING:
     from edgebench.case import Case
@@ -39,7 +40,8 @@ def configure(commands: Any) -> argparse.ArgumentParser:
     more.add_argument("--resume", action="store_true",
                       help="go on with the last unfinished run, or begin one")  # fmt: skip
     more.add_argument("--time-limit", type=seconds, default=300.0, metavar="S",
-                      help="end a block that takes longer, in seconds (300)")  # fmt: skip
+                      help="end a block that takes longer, and scoring that is silent "
+                           "for as long, in seconds (300)")  # fmt: skip
     more.add_argument("--tag", default="", metavar="TEXT", help="kept with the run")
     more.add_argument("--case", metavar="ID", help="measure one case of the last run again")
     more.add_argument("--debug", action="store_true",
@@ -96,7 +98,13 @@ def _plan_of_case(args: argparse.Namespace) -> Plan:
     with Database.open(args.db) as database:
         case = _case(database, args.case)
     blocks = 1 if args.debug else args.blocks or 1
-    request = Request(products=(), blocks=blocks, requests=args.requests or 20, seed=case.seed)
+    request = Request(
+        products=(),
+        blocks=blocks,
+        requests=args.requests or 20,
+        bounded=not args.requests,
+        seed=case.seed,
+    )
     return Plan(request=request, cases=(case,), skipped=(), references={})
 
 
@@ -151,18 +159,21 @@ def _conducted(
 
 
 def _check(plan: Plan, preparer: Preparer) -> None:
-    """Make of a user's own files what they are to become, once each, before a run begins.
+    """Make of files that are given or pinned what they are to become, once each, before a run.
+
+    What else goes wrong is left to the cases that meet it again: their rows keep the reason.
 
     Raises:
-        DataError: One of them is not what it must be.
+        DataError: One of them is not what it must be, or cannot be downloaded.
     """
     own = {
         (case.model, case.variant, case.weights, case.options, case.dataset, case.data): case
         for case in plan.cases
-        if case.weights.path is not None or case.data is not None
+        if case.weights.path is not None or case.weights.kind == "hub" or case.data is not None
     }
     for case in own.values():
-        preparer.check(case)
+        with suppress(CaseFailed):
+            preparer.check(case)
 
 
 def _overheads(scratch: Path) -> dict[str, float | None]:

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,15 +24,19 @@ import attrs
 import zmq
 
 from edgebench.components import Running
+from edgebench.measure.member import Member
 from edgebench.measure.orders import DRIVER, Order
 from edgebench.measure.pace import now
 
-__all__ = ["Failure", "Reply", "Team", "TimedOut", "reason_in"]
+__all__ = ["Failure", "Progress", "Reply", "Team", "TimedOut", "unwatched"]
 
-LOG_BYTES = 64 * 1024
 PRIVATE = "edgebench-control-"
 GRACE_MS = 200
 """How long what a process said at its end may still be on its way."""
+
+
+Progress = Callable[[int, int], None]
+"""Called with how many samples are done, and of how many."""
 
 
 class Failure(Exception):
@@ -63,15 +67,11 @@ class Starting(Protocol):
         ...
 
 
-@attrs.frozen
-class Member:
-    """A process of a block."""
-
-    running: Running
-    pidfd: int
+def unwatched(done: int, samples: int) -> None:
+    """Take no note of progress."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, eq=False)
 class Team:
     """The processes of one block."""
 
@@ -80,14 +80,18 @@ class Team:
     socket: zmq.Socket[bytes]
     endpoint: str
     deadline_s: float
-    _begun: float = attrs.field(factory=time.monotonic)
+    """How long all may take, counted anew from each report of progress."""
+    progress: Progress = unwatched
+    _since: float = attrs.field(factory=time.monotonic, init=False)
     _members: dict[str, Member] = attrs.field(factory=dict, init=False)
     _heard: dict[str, deque[tuple[str, Reply]]] = attrs.field(factory=dict, init=False)
     """What each has said and nobody has asked for yet."""
 
     @classmethod
     @contextmanager
-    def gather(cls, scratch: Path, deadline_s: float) -> Iterator[Team]:
+    def gather(
+        cls, scratch: Path, deadline_s: float, progress: Progress = unwatched
+    ) -> Iterator[Team]:
         """Open a team; at the end of the context nothing of it is left."""
         _remove_leftovers()
         # A path to a socket may not be longer than some 100 characters, so this one is not kept
@@ -102,7 +106,11 @@ class Team:
             socket.setsockopt(zmq.LINGER, 0)
             socket.bind(endpoint)
             team = cls(
-                directory=Path(directory), socket=socket, endpoint=endpoint, deadline_s=deadline_s
+                directory=Path(directory),
+                socket=socket,
+                endpoint=endpoint,
+                deadline_s=deadline_s,
+                progress=progress,
             )
             try:
                 yield team
@@ -158,12 +166,15 @@ class Team:
         return heard
 
     def _receive(self, awaited: str) -> None:
-        """Wait for the next that any of the team says, and keep it."""
+        """Wait for the next that any of the team says, and keep it.
+
+        Progress is passed on, and gives the team its time anew.
+        """
         poller = zmq.Poller()
         poller.register(self.socket, zmq.POLLIN)
         for member in self._members.values():
             poller.register(member.pidfd, zmq.POLLIN)
-        left = self.deadline_s - (time.monotonic() - self._begun)
+        left = self.deadline_s - (time.monotonic() - self._since)
         ready = dict(poller.poll(max(0, round(left * 1000))))
         if not ready:
             raise TimedOut(
@@ -176,6 +187,10 @@ class Team:
         values = json.loads(document)
         if (verb := values.pop("verb")) == "failed":
             raise Failure(values["reason"])
+        if verb == "progress":
+            self._since = time.monotonic()
+            self.progress(values["done"], values["samples"])
+            return
         self._heard[name.decode()].append((verb, Reply(values, raw)))
 
     def _silent(self) -> str:
@@ -191,20 +206,19 @@ class Team:
     def _ended(self, ready: set[Any]) -> str:
         for name, member in self._members.items():
             if member.pidfd in ready:
-                return name + _how(member)
+                return name + member.how_ended()
         raise AssertionError("a poll returned without anything to tell")
 
     def logs(self) -> dict[str, str]:
         """Return the end of what each process has printed, by name."""
-        return {name: _tail(member.running.log) for name, member in self._members.items()}
+        return {name: member.log() for name, member in self._members.items()}
 
     def end(self) -> None:
         """Kill every process group, and wait for the processes."""
         for member in self._members.values():
-            _kill(member.running.pid)
+            member.kill()
         for member in self._members.values():
-            _wait(member.pidfd)
-            os.close(member.pidfd)
+            member.bury()
         self._members.clear()
 
 
@@ -237,53 +251,3 @@ def _remove_leftovers() -> None:
         if not Path("/proc", left.name.removeprefix(PRIVATE).partition("-")[0]).exists():
             # Another controller may be removing it too.
             shutil.rmtree(left, ignore_errors=True)
-
-
-def _kill(pid: int) -> None:
-    # The process is not waited for yet, so its number, and its group's, cannot be another's.
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
-def _wait(pidfd: int) -> None:
-    try:
-        os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
-    except ChildProcessError:
-        # A fabric may start processes that are not this one's children: wait for the end alone.
-        poller = zmq.Poller()
-        poller.register(pidfd, zmq.POLLIN)
-        poller.poll()
-
-
-def _how(member: Member) -> str:
-    """Say how a process ended, without forgetting its number."""
-    try:
-        end = os.waitid(os.P_PIDFD, member.pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
-    except ChildProcessError:
-        end = None
-    if end is not None and end.si_code != os.CLD_EXITED:
-        return f" was killed by {signal.Signals(end.si_status).name}"
-    if why := reason_in(_tail(member.running.log)):
-        return f": {why}"
-    return f" ended with status {end.si_status} and said nothing" if end else " ended"
-
-
-def _tail(log: Path) -> str:
-    """Return the end of a log; whatever is not text in it is shown as such."""
-    if not log.exists():
-        return ""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - LOG_BYTES))
-        return file.read().decode(errors="backslashreplace")
-
-
-def reason_in(log: str) -> str:
-    """Return the line that says why a process failed: of its last traceback, or its last."""
-    before, _, last = log.rpartition("Traceback (most recent call last):")
-    lines = [line for line in last.splitlines() if line.strip()]
-    if before or last != log:
-        lines = [line for line in lines if not line.startswith(" ")][:1] or lines
-        return lines[0].strip() if lines else ""
-    return lines[-1].strip() if lines else ""

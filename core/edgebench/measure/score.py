@@ -7,7 +7,7 @@ from typing import Any
 
 from edgebench.components import Fabric
 from edgebench.errors import CaseFailed
-from edgebench.measure.control import Failure, Reply, Team
+from edgebench.measure.control import Failure, Progress, Reply, Team, unwatched
 from edgebench.measure.deployment import Deployment, Stand
 from edgebench.measure.launch import reports, start
 from edgebench.measure.orders import DRIVER
@@ -18,20 +18,23 @@ __all__ = ["score"]
 SENDER = "edgebench.measure.scorer"
 
 
-def score(deployment: Deployment, fabric: Fabric) -> Score:
+def score(deployment: Deployment, fabric: Fabric, progress: Progress = unwatched) -> Score:
     """Send the test split once through the hosts, and count what the answers are worth.
 
     All of it, or the first samples where the deployment says that so many will do; without metrics
-    only outputs are kept, for agreement. The score has no key: that is for whoever keeps it.
+    only outputs are kept, for agreement. The score has no key: that is for whoever keeps it. A
+    split may take hours, so the deadline is one of silence: it begins anew with each report of
+    progress, which *progress* is called with.
 
     Raises:
-        CaseFailed: A host failed, or the deadline has passed; with what the processes printed.
+        CaseFailed: A host failed, or no sample was answered within the deadline; with what the
+            processes printed.
     """
     logs: dict[str, str] = {}
     try:
         with (
             fabric.open(deployment.tiers, deployment.case.links) as hosts,
-            Team.gather(deployment.scratch, deployment.deadline_s) as team,
+            Team.gather(deployment.scratch, deployment.deadline_s, progress) as team,
         ):
             try:
                 names = start(team, Stand(deployment, hosts, shaped=False), SENDER)

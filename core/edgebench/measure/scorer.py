@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from edgebench.artifacts import read_pipeline
 from edgebench.case import Case
 from edgebench.components import Metric, Model
-from edgebench.inputs import dataset_of
 from edgebench.measure.arrays import array
 from edgebench.measure.driver import RequestFailed
+from edgebench.measure.metrics import metrics_of
 from edgebench.measure.orders import DriverOrder
 from edgebench.measure.pace import now
 from edgebench.measure.port import Port, connect
@@ -36,6 +36,8 @@ WINDOW = 4
 """Requests under way: enough that no host waits for the driver."""
 KEPT_SAMPLES, KEPT_BYTES = 256, 64 * 2**20
 """Of raw outputs, for agreement."""
+REPORT_S = 0.25
+"""Time between two reports of progress: far below any limit, and no load."""
 EXITED = CODES["exited"]
 
 
@@ -53,6 +55,8 @@ class Scorer:
     bound_s: float = 0.0
     """No request is sent after so many seconds; 0 for no bound."""
     metrics: Sequence[Metric] = ()
+    report: Callable[[int, int], None] = lambda _, __: None
+    """Told how many samples are counted, and of how many."""
     counts: dict[str, list[Any]] = attrs.field(factory=dict)
     """By metric, the counts of each sample so far."""
     kept: list[Mapping[str, NDArray[Any]]] = attrs.field(factory=list)
@@ -71,6 +75,7 @@ class Scorer:
             RequestFailed: A host says that it could not answer.
         """
         samples, begun = self.samples, now()
+        reported = begun
         answers: dict[int, Message] = {}
         sent = done = 0
         while done * self.batch < samples:
@@ -86,6 +91,9 @@ class Scorer:
             while done in answers:
                 self._count(done, answers.pop(done))
                 done += 1
+            if now() - reported > REPORT_S * 1e9:
+                reported = now()
+                self.report(min(done * self.batch, samples), samples)
         return samples
 
     def _send(self, request: int) -> None:
@@ -141,7 +149,7 @@ def described(arrays: Iterable[tuple[dict[str, Any], NDArray[Any]]]) -> tuple[li
     return facts, [values for _, values in pairs]
 
 
-def _scorer(order: DriverOrder, port: Port) -> Scorer:
+def _scorer(order: DriverOrder, port: Port, control: Control) -> Scorer:
     from edgebench.plugins import PluginSource
 
     plugins = PluginSource.from_json(order.source).load()
@@ -149,7 +157,6 @@ def _scorer(order: DriverOrder, port: Port) -> Scorer:
     model = plugins.get(Model, case.model)
     if order.artifact is not None:
         model = model.bound(case.variant, read_pipeline(order.artifact).resources)
-    dataset = None if order.scored else dataset_of(case, plugins)
     return Scorer(
         port=port,
         payloads=payloads,
@@ -158,7 +165,8 @@ def _scorer(order: DriverOrder, port: Port) -> Scorer:
         variant=case.variant,
         samples=min(order.scored or len(payloads), len(payloads)),
         bound_s=order.bound_s if order.scored else 0.0,
-        metrics=dataset.metrics() if dataset else (),
+        metrics=() if order.scored else metrics_of(case, plugins),
+        report=lambda done, of: control.say("progress", {"done": done, "samples": of}),
     )
 
 
@@ -171,7 +179,7 @@ def main(argv: list[str]) -> None:
     control.say("hello", {})
     with control.telling():
         port = connect(context, control.hear()["next"], order.back, order.backward)
-        scorer = _scorer(order, port)
+        scorer = _scorer(order, port, control)
         control.say("ready", {})
         control.hear()
         samples = scorer.run()

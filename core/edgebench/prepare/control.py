@@ -55,7 +55,10 @@ class Preparer:
 
         Raises:
             CaseSkipped: The case turned out not to be possible.
-            CaseFailed: Preparing failed; the error's `log` holds what was printed meanwhile.
+            CaseFailed: Preparing failed.
+            DataError: What a user gave, or what is downloaded, is not what it must be.
+
+        The error's `log` holds what was printed meanwhile.
         """
         found = self._found(self.recipes.steps(case))
         return Prepared(path=found) if found else self._work("pipeline", case)
@@ -70,12 +73,15 @@ class Preparer:
         return follow(steps, lambda step: self.recipes.store.find(step.key))
 
     def check(self, case: Case) -> None:
-        """Make what a user's own files are to become, before anything is measured.
+        """Make what a user's own files and pinned ones are to become, before a run begins.
 
         Raises:
-            DataError: A file or a directory that was given is not what it must be.
+            DataError: A file or a directory that was given is not what it must be, or one that is
+                pinned cannot be downloaded.
+            CaseFailed: Something else went wrong, which is its cases' alone.
         """
-        if case.weights.path is not None and not self._found(self.recipes.base(case)):
+        brought = case.weights.path is not None or case.weights.kind == "hub"
+        if brought and not self._found(self.recipes.base(case)):
             self._work("base", case)
         if case.data is not None or self.recipes.plugins.get(Model, case.model).inputs is not None:
             self.inputs(case)
@@ -94,7 +100,7 @@ class Preparer:
         if "skipped" in outcome:
             raise CaseSkipped(outcome["skipped"], log=printed)
         if "mistaken" in outcome:
-            raise DataError(outcome["mistaken"])
+            raise DataError(outcome["mistaken"], log=printed)
         raise CaseFailed(outcome["failed"], log=printed)
 
     def _watch(self, order: Path, log: Path) -> dict[str, Any]:

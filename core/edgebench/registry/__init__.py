@@ -7,6 +7,7 @@ files are pinned, and which questions are worth running. Every key has a reader.
 from edgebench.registry.read import Registry, shipped_registry
 from edgebench.registry.rows import (
     BLOCKS,
+    BOUND_S,
     KINDS,
     REQUESTS,
     WORDS,
@@ -20,6 +21,7 @@ from edgebench.registry.rows import (
 
 __all__ = [
     "BLOCKS",
+    "BOUND_S",
     "KINDS",
     "REQUESTS",
     "WORDS",

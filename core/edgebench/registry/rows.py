@@ -25,6 +25,7 @@ from edgebench.components import (
 
 __all__ = [
     "BLOCKS",
+    "BOUND_S",
     "FABRIC",
     "KINDS",
     "REQUESTS",
@@ -62,6 +63,8 @@ BLOCKS = 5
 """Blocks a case is measured in, unless its suite says otherwise."""
 REQUESTS = 100
 """Measured requests a block, unless its suite says otherwise."""
+BOUND_S = 5.0
+"""Seconds after which no request of a block is begun, where nobody said how many there are."""
 FABRIC = "process"
 SCENARIO = "single-stream"
 """What a suite measures with, unless it says otherwise."""

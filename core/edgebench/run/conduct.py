@@ -18,9 +18,9 @@ import attrs
 
 from edgebench.artifacts import read_pipeline
 from edgebench.case import Case
-from edgebench.components import Fabric, Tier
+from edgebench.components import Fabric, Model, Tier
 from edgebench.database import Database
-from edgebench.errors import CaseFailed, CaseSkipped, ChainError, EdgebenchError, one_line
+from edgebench.errors import CaseSkipped, ChainError, EdgebenchError, one_line
 from edgebench.facts import Facts
 from edgebench.inputs import no_accuracy
 from edgebench.measure.block import measure_block
@@ -30,9 +30,11 @@ from edgebench.measure.score import score
 from edgebench.plan import Plan
 from edgebench.plugins import Plugins
 from edgebench.prepare.control import Prepared, Preparer
+from edgebench.registry import BOUND_S
 from edgebench.results import Block, Score
 from edgebench.run.scoring import Scorer
-from edgebench.splits import lost
+from edgebench.run.shortened import shortened
+from edgebench.splits import lost, read
 
 __all__ = ["Conductor", "Settings", "Watcher"]
 
@@ -48,8 +50,8 @@ class Settings:
     """What a run is told beside its plan."""
 
     limit_s: float = 300.0
-    """A block that takes longer is ended."""
-    bound_s: float = 5.0
+    """A block that takes longer is ended, and scoring where nothing is answered for as long."""
+    bound_s: float = BOUND_S
     """No request of a block is begun later, where nobody said how many there are to be."""
     scratch: Path
     """A directory for what is thrown away after each block."""
@@ -117,9 +119,9 @@ class Conductor:
                 self._plugins.case_started(case)
                 deployment = self._deployed(case)
             except (CaseSkipped, ChainError) as error:
-                self._close(case, "skipped", str(error), _log(error))
+                self._close(case, "skipped", str(error), error.log)
             except EdgebenchError as error:
-                self._close(case, "failed", str(error), _log(error))
+                self._close(case, "failed", str(error), error.log)
             except Exception as error:  # noqa: BLE001 (parts are asked here too, and may raise)
                 self._close(case, "failed", one_line(error), traceback.format_exc())
             else:
@@ -135,13 +137,20 @@ class Conductor:
         scorer = Scorer(recipes=self.preparer.recipes, measure=self._scored)
         own = scorer.score(case, prepared)
         reference, doubts = self._reference(case, scorer)
-        if missing := lost(deployment.split.parent):
-            doubts = (*doubts, missing)
+        kept = deployment.split.parent
+        cut = shortened(read(kept, "test"), self._bound(deployment), case.variant)
+        doubts = (*doubts, *(said for said in (lost(kept), cut) if said))
         for one in (own, *([reference[1]] if reference else ())):
             self.database.save_score(one)
         self._facts[case.id] = scorer.facts(case, prepared, own, reference)
         self._note(case, doubts=doubts)
         return deployment
+
+    def _bound(self, deployment: Deployment) -> Model:
+        """Return the record of a case's model with what its prepared pipeline keeps."""
+        case = deployment.case
+        model = self._plugins.get(Model, case.model)
+        return model.bound(case.variant, deployment.pipeline.resources)
 
     def _reference(
         self, case: Case, scorer: Scorer
@@ -159,7 +168,13 @@ class Conductor:
         deployment = self._deployment(case, prepared)
         if no_accuracy(case, self._plugins):
             deployment = attrs.evolve(deployment, scored=ENOUGH, bound_s=ENOUGH_S)
-        return score(deployment, self._plugins.get(Fabric, case.fabric))
+        fabric = self._plugins.get(Fabric, case.fabric)
+        what = f"scoring {case.label}"
+        return score(
+            deployment,
+            fabric,
+            lambda done, samples: self.preparer.progress(done, samples, what),
+        )
 
     def _deployment(self, case: Case, prepared: Prepared) -> Deployment:
         """Return how a case is measured and scored, its stages compiled where they must be."""
@@ -236,16 +251,22 @@ class Conductor:
         self._tell_finished(case)
 
     def _finish(self, case: Case) -> None:
-        stopped = f"{self.plan.request.blocks} blocks planned"
-        planned = self.plan.request.blocks * self.plan.request.requests
-        samples = self.database.result(self.run, case.id).samples
-        if self.plan.request.bounded and 0 < samples < planned:
-            stopped += f" of {self.settings.bound_s:g} s each: {samples} of {planned} requests"
-        if self._given_up(case):
-            stopped = f"{GIVE_UP_AFTER} blocks that failed in a row"
         if not self._facts[case.id].status:
-            self._note(case, stopped=stopped)
+            self._note(case, stopped=self._stopped(case))
         self._tell_finished(case)
+
+    def _stopped(self, case: Case) -> str:
+        """Say why a case has no more requests than it has."""
+        if self._given_up(case):
+            return f"{GIVE_UP_AFTER} blocks that failed in a row"
+        asked, result = self.plan.request, self.database.result(self.run, case.id)
+        bound_s, samples = self.settings.bound_s, result.samples
+        stopped = f"{asked.blocks} block{'s' * (asked.blocks != 1)} planned"
+        # What a block that failed would have given is no fault of the bound's.
+        wanted = len(result.measured) * asked.requests
+        if asked.bounded and samples < wanted:
+            stopped += f" of {bound_s:g} s each: {samples} of {wanted} requests"
+        return stopped
 
     def _tell_finished(self, case: Case) -> None:
         """Tell the plugins of a case's result; what goes wrong there is a doubt, no failure."""
@@ -255,7 +276,3 @@ class Conductor:
             self._plugins.case_finished(case, result)
         except EdgebenchError as error:
             self._note(case, doubts=(*result.facts.doubts, str(error)))
-
-
-def _log(error: EdgebenchError) -> str:
-    return error.log if isinstance(error, CaseFailed) else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,11 @@ import attrs
 from edgebench.analysis.accuracy import agreement, figures
 from edgebench.artifacts import Store, content, read_pipeline
 from edgebench.case import Case, digest
-from edgebench.components import Backend, Metric, Model
+from edgebench.components import Backend, Model
 from edgebench.environment import describe
 from edgebench.facts import Facts, StageFacts
-from edgebench.inputs import dataset_of, described, no_accuracy
+from edgebench.inputs import described, no_accuracy
+from edgebench.measure.metrics import metrics_of
 from edgebench.prepare.control import Prepared
 from edgebench.results import Score
 
@@ -71,28 +72,24 @@ class Scorer:
         self, case: Case, prepared: Prepared, score: Score, reference: tuple[Case, Score] | None
     ) -> Facts:
         """Return what is known of a case from its score and that of its model untransformed."""
-        against = reference[1] if reference else None
+        plugins, against = self.recipes.plugins, reference[1] if reference else None
         agreed = None
         if reference:
             label = f"{case.model}:{case.variant} untransformed with {reference[0].backend}"
             agreed = agreement(score, reference[1], label)
-        why = no_accuracy(case, self.recipes.plugins)
+        why, metrics = no_accuracy(case, plugins), metrics_of(case, plugins)
         return Facts(
             device=score.device,
             precision=self._precision(case, prepared),
             artifact=prepared.path.name,
             score_key=score.key,
-            figures=() if why else figures(score, self._metrics(case), against, case.seed),
-            inputs=described(case, self.recipes.plugins),
+            figures=() if why else figures(score, metrics, against, case.seed),
+            inputs=described(case, plugins),
             no_accuracy=why,
             agreement=agreed,
             stages=_stages(case, prepared),
             versions=score.versions,
         )
-
-    def _metrics(self, case: Case) -> Sequence[Metric]:
-        dataset = dataset_of(case, self.recipes.plugins)
-        return dataset.metrics() if dataset else ()
 
     def _precision(self, case: Case, prepared: Prepared) -> str:
         """Name what each stage computes in: what it is kept in, or what its backend makes of it."""

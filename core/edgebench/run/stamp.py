@@ -26,12 +26,13 @@ def stamp(plan: Plan, recipes: Recipes) -> str:
     Blocks measured under another stamp are of something else: they are never put beside these.
     """
     here = describe()
+    brought = [one for one in plan.cases if one.weights.path or one.weights.kind == "hub"]
     tiers = {tier for case in plan.cases for tier in case.route}
     return digest(
         {
             "plan": plan.digest,
             "by": [recipes.keys.maker(kind, name) for kind, name in _parts(plan, recipes)],
-            "weights": sorted({recipes.keys.base(one) for one in plan.cases if one.weights.path}),
+            "weights": sorted({recipes.keys.base(one) for one in brought}),
             "inputs": sorted({recipes.keys.inputs(case) for case in plan.cases}),
             "tiers": [attrs.asdict(recipes.plugins.get(Tier, name)) for name in sorted(tiers)],
             "machine": [here.processor, here.cpus, here.architecture],

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.measure.control import Failure, Team, TimedOut, reason_in
+from edgebench.measure.control import Failure, Team, TimedOut
+from edgebench.measure.member import reason_in
 from edgebench.measure.orders import Order
 
 

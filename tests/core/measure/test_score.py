@@ -61,7 +61,18 @@ def test_a_failure_is_the_cases_with_its_log(deploy, fabric):
     assert "and smokes" in failed.value.log
 
 
-def test_a_score_that_takes_too_long_is_ended(deploy, fabric):
-    options = (("stage", "0"), ("at", "3"), ("how", "hang"))
+def test_a_split_may_take_longer_than_the_limit_as_long_as_answers_come(deploy, fabric):
+    seen = []
+    slow = deploy("mobile", options=(("sleep_ms", "200"),), deadline_s=3.0)
+    got = score(slow, fabric, lambda done, samples: seen.append((done, samples)))
+    assert got.samples == SAMPLES
+    assert len(seen) > 2
+    assert seen == sorted(set(seen))
+    assert {samples for _, samples in seen} == {SAMPLES}
+
+
+@pytest.mark.parametrize(("at", "sleep_ms"), [("3", "0"), ("9", "200")])
+def test_a_score_of_which_nothing_is_heard_any_more_is_ended(deploy, fabric, at, sleep_ms):
+    options = (("stage", "0"), ("at", at), ("how", "hang"), ("sleep_ms", sleep_ms))
     with pytest.raises(CaseFailed, match="no answer within 3 s, host mobile hangs"):
         score(deploy("mobile", options=options, deadline_s=3.0), fabric)

@@ -174,3 +174,18 @@ def test_nothing_is_sent_after_the_time_is_up(host):
     scorer = scoring(host(WINDOW), 50, bound_s=1e-9)
     assert scorer.run() == WINDOW
     assert len(scorer.counts["near"]) == WINDOW
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_what_is_counted_is_reported_as_it_comes(host, monkeypatch, batch):
+    monkeypatch.setattr(module, "REPORT_S", 0)
+    seen = []
+    scoring(host(-(-5 // batch)), 5, batch, report=lambda *said: seen.append(said)).run()
+    assert seen == [(done, 5) for done in ([1, 2, 3, 4, 5] if batch == 1 else [2, 4, 5])]
+
+
+def test_reports_are_so_few_that_they_are_no_load(host, monkeypatch):
+    monkeypatch.setattr(module, "REPORT_S", 3600)
+    seen = []
+    scoring(host(8), 8, report=lambda *said: seen.append(said)).run()
+    assert seen == []

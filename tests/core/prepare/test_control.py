@@ -14,14 +14,14 @@ from textwrap import dedent
 import psutil
 import pytest
 
-from edgebench.errors import CaseFailed, CaseSkipped, StoreError
+from edgebench.errors import CaseFailed, CaseSkipped, DataError, StoreError
 from edgebench.prepare.control import Preparer
 
 from .conftest import toy_case
 
 MISBEHAVING = """
     import os, pathlib, signal, subprocess, sys, time
-    from edgebench import Operator, hookimpl
+    from edgebench import DataError, Operator, hookimpl
 
     HERE = pathlib.Path(__file__).parent
 
@@ -54,6 +54,10 @@ MISBEHAVING = """
         print("so far, so good")
         open(HERE / "not-there")
 
+    def refuse(context):
+        print("looked at the data")
+        raise DataError("toy-points: no row is called so")
+
     def leave(context):
         sys.exit(3)
 
@@ -69,7 +73,7 @@ MISBEHAVING = """
 
     @hookimpl
     def edgebench_operators():
-        for does in (say, hang, die, die_with_child, fail, leave, count, log):
+        for does in (say, hang, die, die_with_child, fail, refuse, leave, count, log):
             yield operator(does.__name__.replace("_", "-"), does)
         yield operator("liar", count, cuts=lambda options: 1)
         yield Operator(name="choosy", summary="Refuses.", apply=print,
@@ -172,6 +176,12 @@ def test_an_operator_that_raises_fails_its_case_and_leaves_nothing(preparer):
     assert "Traceback" in caught.value.log
     assert whats(preparer()) == ["splits of toy-points", "toy:small trained"]
     assert list((preparer().recipes.store.root / "tmp").iterdir()) == []
+
+
+def test_data_that_is_refused_comes_with_what_was_printed(preparer):
+    with pytest.raises(DataError, match="^toy-points: no row is called so$") as caught:
+        preparer().prepare(toy_case("refuse"))
+    assert "looked at the data" in caught.value.log
 
 
 def test_an_operator_that_cuts_other_than_it_announced(preparer):

@@ -14,7 +14,7 @@ from .worlds import blocks
 NOTING = """
     import json, pathlib
     import attrs
-    from edgebench import (Backend, Dataset, Metric, Model, Operator, Variant, hookimpl)
+    from edgebench import (Backend, DataError, Dataset, Metric, Model, Operator, Variant, hookimpl)
 
     HERE = pathlib.Path(__file__).parent
 
@@ -38,9 +38,14 @@ NOTING = """
         print("half way")
         raise ValueError("no such\\nluck")
 
+    def refuse(pipeline, context):
+        print("half way")
+        raise DataError("no such data")
+
     @hookimpl
     def edgebench_operators():
         yield Operator(name="fail", summary="Fails.", apply=fail)
+        yield Operator(name="refuse", summary="Refuses.", apply=refuse)
         yield Operator(name="choosy", summary="Refuses.", apply=fail,
                        accepts=lambda pipeline: "its matrix is too small")
         yield Operator(name="far", summary="Cuts.", apply=fail, cuts=lambda options: 1)
@@ -131,6 +136,42 @@ def test_what_a_failed_case_printed_is_kept(run, cli):
     assert shown.status == 0
     assert "half way" in shown.out
     assert "ValueError: no such" in shown.out
+
+
+def test_what_was_printed_before_data_were_refused_is_kept_too(run, cli):
+    said = run(NOTING, "--model", "toy", *operators("refuse"), "--backend", "toy-numpy")
+    assert rows(said)["toy", "refuse"] == ("failed", "no such data")
+    assert "half way" in cli("logs", said.json["cases"][0]["id"]).out
+
+
+FAILING_ONCE = """
+    import pathlib, sys
+    from edgebench import Backend, hookimpl
+
+    HERE = pathlib.Path(__file__).parent
+
+    @hookimpl
+    def edgebench_block_finished(case, block):
+        (HERE / "first").touch()
+
+    def open_once_not(stage, device, threads, options):
+        if (HERE / "first").exists() and not (HERE / "second").exists():
+            (HERE / "second").touch()
+            raise RuntimeError("not now")
+        return sys.modules["edgebench_file_toy"].open_session(stage, device, threads, options)
+
+    @hookimpl
+    def edgebench_backends():
+        yield Backend(name="moody", summary="Fails once.", open=open_once_not,
+                      formats=["toy-matrix"])
+"""
+
+
+def test_requests_of_a_block_that_failed_are_not_put_down_to_the_time(run):
+    said = run(FAILING_ONCE, "--model", "toy", "--backend", "moody", "--blocks", "3")
+    (case,) = said.json["cases"]
+    assert (case["status"], case["samples"]) == ("partial", 200)
+    assert case["stopped"] == "3 blocks planned"
 
 
 RAISING = """
