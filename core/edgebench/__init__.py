@@ -36,6 +36,7 @@ from edgebench.components import (
 )
 from edgebench.errors import CaseFailed, CaseSkipped, ChainError, DataError, EdgebenchError
 from edgebench.hookspecs import hookimpl
+from edgebench.npz import to_npz
 from edgebench.pipeline import Edit, Exit, Pipeline, Stage, Tensors, TensorSpec
 from edgebench.registry import Registry
 from edgebench.results import Block, Result, Run, RunResults
@@ -91,4 +92,5 @@ __all__ = [
     "Variant",
     "Weights",
     "hookimpl",
+    "to_npz",
 ]

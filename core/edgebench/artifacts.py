@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -18,13 +17,13 @@ import tempfile
 import time
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from edgebench.case import digest
+from edgebench.digests import file_digest
 from edgebench.errors import StoreError
 from edgebench.pipeline import Edit, Exit, Pipeline, Stage, TensorSpec
 
@@ -48,23 +47,6 @@ class Entry:
     """Bytes of its files together."""
     used: float
     """When it was last asked for, in seconds since the epoch."""
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def remembered_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, hashed once a process as long as size and time stay."""
-    found = path.stat()
-    return _remembered(path, found.st_size, found.st_mtime_ns)
-
-
-@lru_cache(maxsize=1024)
-def _remembered(path: Path, size: int, changed_ns: int) -> str:
-    return file_digest(path)
 
 
 def _default_root() -> Path:

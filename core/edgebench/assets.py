@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -19,7 +20,7 @@ from urllib import request
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
-from edgebench.artifacts import file_digest, remembered_digest
+from edgebench.digests import file_digest, remembered_digest
 from edgebench.errors import DataError, StoreError, one_line
 from edgebench.registry import Asset
 
@@ -31,6 +32,8 @@ TRIES = 5
 """How often a download is taken up, as long as each time brings something."""
 CHUNK = 2**18
 """Bytes between two reports of progress."""
+RESERVE = 2**28
+"""Bytes of the disk that a download leaves free, whatever a server says or sends."""
 
 Progress = Callable[[int, int, str], None]
 
@@ -102,6 +105,13 @@ def _verified(asset: Asset, path: Path) -> bool:
     return remembered_digest(path).startswith(asset.sha256)
 
 
+def _is_pinned(asset: Asset, part: Path) -> bool:
+    """Say whether what was downloaded so far is the whole file, and the right one."""
+    if not part.exists() or asset.size not in (None, part.stat().st_size):
+        return False
+    return file_digest(part).startswith(asset.sha256)
+
+
 def _length(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
@@ -111,8 +121,10 @@ def _length(path: Path) -> int:
 
 def _bring(asset: Asset, path: Path, progress: Progress) -> None:
     part = path.with_name(f"{path.name}.part")
-    _download(asset, part, progress)
-    _verify(asset, part)
+    # A kill may have come between the last byte and the new name.
+    if not _is_pinned(asset, part):
+        _download(asset, part, progress)
+        _verify(asset, part)
     part.replace(path)
 
 
@@ -141,8 +153,13 @@ def _take_up(asset: Asset, part: Path, progress: Progress) -> str:
         if asset.size not in (None, total):
             part.unlink(missing_ok=True)
             raise _wrong(asset, f"{asset.size} bytes", f"{total} bytes")
+        most = _most(asset, part, start, total)
         with part.open("ab" if start else "wb") as file:
-            return _copy(response, file, total, lambda done: progress(done, total, asset.name))
+            cut = _copy(response, file, total, most, lambda done: progress(done, total, asset.name))
+        if _length(part) > most and not total:
+            part.unlink()
+            raise _no_room(asset, part, f"more than {most} bytes")
+        return cut
 
 
 def _answer(asset: Asset, part: Path) -> HTTPResponse:
@@ -164,6 +181,18 @@ def _answer(asset: Asset, part: Path) -> HTTPResponse:
     return response
 
 
+def _most(asset: Asset, part: Path, start: int, total: int) -> int:
+    """Return how many bytes *part* may come to hold; *total* is 0 where that is not known.
+
+    Raises:
+        StoreError: There is no room for all of them.
+    """
+    room = start + max(0, shutil.disk_usage(part.parent).free - RESERVE)
+    if total > room:
+        raise _no_room(asset, part, f"{total} bytes")
+    return total or room
+
+
 def _opener() -> request.OpenerDirector:
     """Return what opens http and https, redirected or through a proxy, and nothing else.
 
@@ -183,11 +212,13 @@ def _opener() -> request.OpenerDirector:
     return opener
 
 
-def _copy(response: HTTPResponse, file: Any, total: int, report: Callable[[int], None]) -> str:
+def _copy(
+    response: HTTPResponse, file: Any, total: int, most: int, report: Callable[[int], None]
+) -> str:
     """Write what comes; errors of the network are a cut, those of the file are raised."""
     report(file.tell())
     # A server that does not say how much it sends may send without end.
-    while not total or file.tell() <= total:
+    while file.tell() <= most:
         try:
             chunk = response.read(CHUNK)
         except (OSError, HTTPException) as error:
@@ -202,9 +233,9 @@ def _copy(response: HTTPResponse, file: Any, total: int, report: Callable[[int],
 
 def _verify(asset: Asset, part: Path) -> None:
     """Delete what is not what is pinned: going on from it would never give the right file."""
-    size, digest = _length(part), file_digest(part)
-    if digest.startswith(asset.sha256) and asset.size in (None, size):
+    if _is_pinned(asset, part):
         return
+    size, digest = _length(part), file_digest(part)
     part.unlink()
     if asset.size not in (None, size):
         raise _wrong(asset, f"{asset.size} bytes", f"{size} bytes")
@@ -226,6 +257,13 @@ def _wrong(asset: Asset, expected: str, found: str) -> DataError:
     return DataError(
         f"the asset {asset.name} from {host} is not what is pinned: expected {expected}, "
         f"found {found}; it is deleted; {_remedy(asset)}"
+    )
+
+
+def _no_room(asset: Asset, part: Path, size: str) -> StoreError:
+    return StoreError(
+        f"the asset {asset.name} is {size}, and {part.parent} has no room for it beside the "
+        f"{RESERVE} bytes that stay free; make room or set EDGEBENCH_CACHE to another directory"
     )
 
 

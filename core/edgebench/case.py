@@ -13,7 +13,7 @@ import attrs
 from edgebench.components import Link, Placement, Weights
 from edgebench.pipeline import as_tuple
 
-__all__ = ["BackendChoice", "Case", "digest"]
+__all__ = ["BackendChoice", "Case", "digest", "write_options"]
 
 
 def digest(document: Any) -> str:
@@ -24,6 +24,19 @@ def digest(document: Any) -> str:
 
 def _pairs(values: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:
     return tuple((key, value) for key, value in values)
+
+
+def write_options(options: Iterable[tuple[str, str]]) -> str:
+    """Return options as they are written, in brackets and sorted by key; empty if there are none.
+
+    A value is quoted where what it holds would be read as something else.
+    """
+    pairs = ",".join(f"{key}={_quoted(value)}" for key, value in sorted(options))
+    return f"({pairs})" if pairs else ""
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if set(value) & set(',()+"= ') or not value else value
 
 
 @attrs.frozen
@@ -39,8 +52,7 @@ class BackendChoice:
     def __str__(self) -> str:
         """Return how it is written."""
         device = f":{self.device}" if self.device else ""
-        options = ",".join(f"{key}={value}" for key, value in self.options)
-        return f"{self.name}{device}" + (f"({options})" if options else "")
+        return f"{self.name}{device}{write_options(self.options)}"
 
 
 @attrs.frozen(kw_only=True)
@@ -112,9 +124,14 @@ class Case:
         return ",".join(f"{tier}={choice}" for tier, choice in pairs)
 
     @property
+    def subject(self) -> str:
+        """What is measured: the model, its variant, and what was said of it."""
+        return f"{self.model}:{self.variant}{write_options(self.options)}"
+
+    @property
     def label(self) -> str:
         """The case in one line, for people."""
-        return f"{self.model}:{self.variant} {self.chain} on {self.placement} with {self.backend}"
+        return f"{self.subject} {self.chain} on {self.placement} with {self.backend}"
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object from which `from_json` makes an equal case."""

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from edgebench.case import BackendChoice
+from edgebench.case import BackendChoice, write_options
 from edgebench.errors import ChainError, OptionError, nearest
 
 __all__ = [
@@ -43,14 +43,7 @@ class Part:
 
     def __str__(self) -> str:
         """Return how it is written, options sorted by key."""
-        if not self.options:
-            return self.name
-        pairs = ",".join(f"{key}={_quoted(value)}" for key, value in sorted(self.options))
-        return f"{self.name}({pairs})"
-
-
-def _quoted(value: str) -> str:
-    return f'"{value}"' if set(value) & set(',()+"= ') or not value else value
+        return self.name + write_options(self.options)
 
 
 @attrs.define

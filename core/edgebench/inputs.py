@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import functools
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgebench.artifacts import remembered_digest
-from edgebench.case import Case, digest
+from edgebench.case import Case
 from edgebench.chain import structure
 from edgebench.components import Dataset, Model
-from edgebench.errors import ChainError, DataError, Missing
+from edgebench.errors import DataError, Missing
 from edgebench.plugins import Plugins
 
 __all__ = [
     "chosen",
-    "content_digest",
     "dataset_of",
     "described",
-    "listing_digest",
     "model_options",
     "no_accuracy",
 ]
@@ -39,7 +35,7 @@ def dataset_of(case: Case, plugins: Plugins) -> Dataset | None:
     """
     model = plugins.get(Model, case.model)
     if model.inputs is not None and case.weights.path is not None:
-        return _of_file(model, case.weights.path, model_options(case, plugins), case.data)
+        return _of_file(model, case.weights.path, case.options, case.data)
     if not case.dataset:
         return None
     dataset = plugins.get(Dataset, case.dataset)
@@ -50,8 +46,12 @@ def dataset_of(case: Case, plugins: Plugins) -> Dataset | None:
     return dataset
 
 
+# By the options as they were written: an author's own class may not be hashable.
 @functools.lru_cache(maxsize=16)
-def _of_file(model: Model, file: Path, options: Any, data: Path | None) -> Dataset | None:
+def _of_file(
+    model: Model, file: Path, said: tuple[tuple[str, str], ...], data: Path | None
+) -> Dataset | None:
+    options = structure(model.options, said, model.name)
     return model.inputs(file, options, data) if model.inputs else None
 
 
@@ -72,7 +72,17 @@ def opened(dataset: Dataset, directory: Path) -> Dataset:
     found = dataset.from_directory(directory)
     if found.samples is None:
         raise DataError(f"{dataset.name} made nothing of the directory {directory}")
+    if _figures(found) != _figures(dataset):
+        raise DataError(
+            f"{dataset.name} has other metrics in the directory {directory} "
+            f"({', '.join(_figures(found)) or 'none'}) than it offers "
+            f"({', '.join(_figures(dataset)) or 'none'}); its author must make them the same"
+        )
     return found
+
+
+def _figures(dataset: Dataset) -> list[str]:
+    return [metric.name for metric in dataset.metrics()]
 
 
 def chosen(
@@ -142,56 +152,3 @@ def described(case: Case, plugins: Plugins) -> str:
     if own := _stood_in_for(case, plugins):
         notes.append(f"stands in for {own}")
     return dataset.name + (f" ({', '.join(notes)})" if notes else "")
-
-
-def content_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, or of all files of a directory with their names.
-
-    Raises:
-        ChainError: It is not there.
-        DataError: A file of it cannot be read.
-    """
-    if not path.exists():
-        raise ChainError(f"no file or directory is called {str(path)!r}")
-    return _digest_of(path) if path.is_file() else digest([
-        [str(file.relative_to(path)), _digest_of(file)] for file in _files(path)
-    ])  # fmt: skip
-
-
-def listing_digest(path: Path) -> str:
-    """Return a digest of the names, sizes and times of change of all files of a directory.
-
-    A dataset may hold gigabytes; what changes a file without changing these is not noticed.
-    """
-    if path.is_file():
-        return content_digest(path)
-    return digest([[str(file.relative_to(path)), *_stamp(file)] for file in _files(path)])
-
-
-def _stamp(file: Path) -> tuple[int, int]:
-    try:
-        found = file.stat()
-    except OSError:
-        # A link to nothing: whoever reads the directory says so.
-        return -1, -1
-    return found.st_size, found.st_mtime_ns
-
-
-def _files(directory: Path) -> Iterator[Path]:
-    """Yield every file below a directory in order, those behind links to directories too."""
-    seen: set[tuple[int, int]] = set()
-    for where, below, names in os.walk(directory, followlinks=True):
-        here = Path(where).stat()
-        if (here.st_dev, here.st_ino) in seen:
-            below.clear()
-            continue
-        seen.add((here.st_dev, here.st_ino))
-        below.sort()
-        yield from (Path(where, name) for name in sorted(names))
-
-
-def _digest_of(path: Path) -> str:
-    try:
-        return remembered_digest(path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error

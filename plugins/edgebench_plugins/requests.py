@@ -7,7 +7,6 @@ the input; the batch is not among its dimensions.
 from __future__ import annotations
 
 import hashlib
-import io
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench import DataError, Sample, TensorSpec
+from edgebench import DataError, Sample, TensorSpec, to_npz
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Given", "Range", "drawn", "packed"]
+__all__ = ["Given", "Range", "drawn"]
 
 Range = tuple[float, float]
 """The lowest value, and the one that all values lie below."""
@@ -34,19 +33,6 @@ CALIBRATION, VALIDATION = 100, 32
 """How many of a user's requests these splits have at most; a third of all, and a sixth."""
 LABELS = "labels"
 """The array of the answers, among those of the inputs."""
-
-
-def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Return arrays by name in numpy's `.npz` form; the same arrays are the same bytes."""
-    import numpy as np
-
-    buffer = io.BytesIO()
-    # `np.savez` takes names as keywords, and would lose an input called `file`.
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, array in arrays.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w") as member:
-                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
-    return buffer.getvalue()
 
 
 def drawn(
@@ -62,7 +48,7 @@ def drawn(
     if split in DRAWN:
         stream = np.random.default_rng([seed, list(DRAWN).index(split)])
         for _ in range(DRAWN[split]):
-            yield packed({spec.name: _values(stream, spec, ranges) for spec in specs}), 0
+            yield to_npz({spec.name: _values(stream, spec, ranges) for spec in specs}), 0
 
 
 def _values(stream: Any, spec: TensorSpec, ranges: Mapping[str, Range]) -> NDArray[Any]:
@@ -111,7 +97,7 @@ class Given:
         """
         for number in self._splits.get(split, ()):
             arrays, answer = self._row(number)
-            yield packed(arrays), answer
+            yield to_npz(arrays), answer
 
     @cached_property
     def files(self) -> list[Path]:
@@ -206,7 +192,7 @@ class Given:
         first: dict[bytes, int] = {}
         digests = []
         for number in range(len(self)):
-            digests.append(hashlib.sha256(packed(self._row(number)[0])).digest())
+            digests.append(hashlib.sha256(to_npz(self._row(number)[0])).digest())
             first.setdefault(digests[-1], number)
         ranked = [first[digest] for digest in sorted(first)]
         calibration = min(CALIBRATION, len(ranked) // 3)

@@ -190,6 +190,13 @@ def test_list_shows_every_kind_with_where_it_comes_from(cli, toy, lacking):
     assert re.search(r"vgg +model vgg +edgebench \d", said.out)
 
 
+def test_list_says_nothing_of_the_inputs_of_what_cannot_be_imported(cli, lacking):
+    lacking.write_text(lacking.read_text().replace('"backend"', '"dataset"'))
+    said = cli("list", "datasets", "--registry", lacking, COLUMNS="200")
+    assert re.search(r"absent +absent needs the package", said.out)
+    assert re.search(r"digit-photos +made here", said.out)
+
+
 def test_show_writes_units_beside_values(here):
     assert re.search(r"memory GiB +4\b", here("show", "tier", "mobile").out)
     link = here("show", "link", "edge-mobile").out
@@ -206,7 +213,9 @@ def test_show_of_a_suite_shows_its_products(cli):
 def test_plan_explains_what_is_left_out(cli):
     said = cli("plan", "--model", "vgg", "--operator", "sptq", "--backend", "torch",
                "--backend", "onnxruntime", COLUMNS="200").out  # fmt: skip
-    assert "1 case to measure, 1 case skipped; blocks a case: 5, requests a block: 100;" in said
+    assert (
+        "1 case to measure, 1 case skipped; 5 blocks a case, 100 requests a block, or 5 s;" in said
+    )
     assert re.search(r"vgg:small +sptq +mobile +torch +no converter from onnx to torch-program",
                      said)  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
+from textwrap import dedent
 
 import jsonschema
 import pytest
@@ -81,6 +82,66 @@ def test_show_writes_options_with_types_defaults_and_texts(here, toy):
     assert options[0] == {
         "name": "digits", "type": "int", "default": 2, "doc": "Decimal places that are kept.",
     }  # fmt: skip
+
+
+PINNED = """
+    [assets.tiny]
+    summary = "A tiny model; top-1."
+    url = "https://example.org/tiny-e3b0c442.pth"
+    sha256 = "e3b0c442"
+    licence = "MIT"
+    score = 0.91
+"""
+HOLDS = """
+    from edgebench import Model, Variant, hookimpl
+
+    @hookimpl
+    def edgebench_models():
+        yield Model(name="tiny", summary="Tiny.", build=print,
+                    variants=[Variant(name="small", weights=["hub"], asset="tiny"),
+                              Variant(name="large", weights=["random"])])
+"""
+
+
+def test_show_of_a_model_has_what_is_known_of_its_weights(here, conforms, tmp_path):
+    (tmp_path / "own.toml").write_text(dedent(PINNED))
+    (tmp_path / "holds.py").write_text(dedent(HOLDS))
+    more = ("--registry", tmp_path / "own.toml", "--plugin", tmp_path / "holds.py")
+    document = conforms(here("--json", "show", "model", "tiny", *more).json, "show")
+    assert document["assets"] == [
+        {
+            "name": "tiny", "summary": "A tiny model; top-1.", "licence": "MIT",
+            "size_bytes": None, "sha256": "e3b0c442", "sha256_digits": 8, "score": 0.91,
+        }
+    ]  # fmt: skip
+    text = here("show", "model", "tiny", *more).out
+    assert all(word in text for word in ("MIT", "e3b0c442", "digits of 64", "0.91"))
+    assert here("--json", "show", "model", "tiny:large", *more).json["assets"] == []
+
+
+def test_plan_has_what_was_said_of_a_file(here, toy, conforms, tmp_path):
+    (tmp_path / "sheet.py").write_text(dedent(SHEET))
+    (tmp_path / "a.csv").touch()
+    words = ("--model", "a.csv", "--model", "a.csv(factor=3)", "--backend", "toy-numpy")
+    words = ("plan", *words, "--plugin", toy, "--plugin", tmp_path / "sheet.py")
+    document = conforms(here(*words, "--json").json, "plan")
+    assert [case["options"] for case in document["cases"]] == [{}, {"factor": "3"}]
+    assert "sheet:a(factor=3)" in here(*words).out
+
+
+SHEET = """
+    import attrs
+    from edgebench import Model, hookimpl
+
+    @attrs.frozen(kw_only=True)
+    class Options:
+        factor: int = 1
+
+    @hookimpl
+    def edgebench_models():
+        yield Model(name="sheet", summary="Any.", build=print, files=["*.csv"], from_file=print,
+                    options=Options, format="toy-matrix")
+"""
 
 
 def test_plan(cli, toy, conforms):

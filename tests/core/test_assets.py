@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import attrs
 import pytest
 
-from edgebench import Model, artifacts, assets
+from edgebench import Model, assets, digests
 from edgebench.assets import fetch
 from edgebench.errors import DataError, StoreError
 from edgebench.plugins import Plugins
@@ -172,10 +172,8 @@ def test_a_file_that_is_there_is_not_downloaded_again(brought, server):
 def test_the_digest_of_a_file_that_is_there_is_computed_once_a_process(brought, monkeypatch):
     brought()
     computed = []
-    digest = artifacts.file_digest
-    monkeypatch.setattr(
-        artifacts, "file_digest", lambda path: computed.append(path) or digest(path)
-    )
+    digest = digests.file_digest
+    monkeypatch.setattr(digests, "file_digest", lambda path: computed.append(path) or digest(path))
     path, _ = brought()
     brought()
     assert computed == [path]
@@ -269,6 +267,21 @@ def test_a_server_that_gives_only_the_whole_and_cuts_it_is_asked_no_further(refu
     assert server.behaviour.asked == [None, "bytes=1000-"]
 
 
+@pytest.mark.parametrize("size", [len(CONTENT), None])
+def test_a_part_that_is_complete_is_not_asked_for_again(brought, server, tmp_path, size):
+    part(tmp_path).write_bytes(CONTENT)
+    path, _ = brought(size=size)
+    assert path.read_bytes() == CONTENT
+    assert server.behaviour.asked == []
+    assert not part(tmp_path).exists()
+
+
+def test_a_part_as_long_as_it_should_be_and_wrong_is_begun_again(brought, server, tmp_path):
+    part(tmp_path).write_bytes(b"x" * len(CONTENT))
+    assert brought()[0].read_bytes() == CONTENT
+    assert server.behaviour.asked == [f"bytes={len(CONTENT)}-", None]
+
+
 def test_a_part_that_is_too_long_is_begun_again(brought, server, tmp_path):
     part(tmp_path).write_bytes(b"x" * (len(CONTENT) + 1))
     assert brought()[0].read_bytes() == CONTENT
@@ -319,6 +332,36 @@ def test_no_more_is_read_than_the_size_that_is_pinned(brought, server, tmp_path)
     with pytest.raises(DataError, match="found"):
         fetch(asset_of(server), lambda *event: events.append(event), tmp_path)
     assert events[-1][0] <= len(CONTENT) + assets.CHUNK
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """Say how many bytes of the disk are free beside what is to stay so."""
+
+    def say(count):
+        usage = attrs.make_class("Usage", ["free"])(assets.RESERVE + count)
+        monkeypatch.setattr(assets.shutil, "disk_usage", lambda path: usage)
+
+    return say
+
+
+def test_a_server_that_sends_without_end_never_fills_the_disk(refused, server, tmp_path, free):
+    server.behaviour.content, server.behaviour.says_length = CONTENT * 20, False
+    free(2 * len(CONTENT))
+    said = refused(StoreError, size=None)
+    assert said.startswith(f"the asset tiny is more than {2 * len(CONTENT)} bytes, and ")
+    assert said.endswith("make room or set EDGEBENCH_CACHE to another directory")
+    assert not part(tmp_path).exists()
+
+
+def test_what_there_is_no_room_for_is_not_begun(refused, brought, server, tmp_path, free):
+    free(len(CONTENT) - 1)
+    assert f"the asset tiny is {len(CONTENT)} bytes, and {tmp_path} has no room" in refused(
+        StoreError, size=None
+    )
+    assert not part(tmp_path).exists()
+    part(tmp_path).write_bytes(CONTENT[:1])  # what is there already needs no room
+    assert brought()[0].read_bytes() == CONTENT
 
 
 def asset_of(server):
@@ -380,7 +423,6 @@ def test_a_shipped_asset_is_pinned_by_the_digits_that_its_owner_publishes(row):
     name = row.url.rpartition("/")[2]
     assert row.sha256 == re.search(r"-([0-9a-f]{8})\.pth$", name)[1]
     assert row.url == f"https://download.pytorch.org/models/{name}"
-    assert row.size is None, "torchvision publishes none to the byte"
 
 
 def test_every_shipped_asset_is_the_weights_of_a_model_and_has_a_row():

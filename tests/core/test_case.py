@@ -80,6 +80,15 @@ def test_a_case_is_written_in_one_line():
     assert same.label == "m:small a(b=1)+c on mobile-edge with two"
 
 
+def test_what_was_said_of_a_file_stands_in_the_line_as_it_is_written():
+    said = attrs.evolve(CASE, options=[("metric", "top1"), ("dims", "seq=8 h=2")])
+    assert said.label.startswith('m:small(dims="seq=8 h=2",metric=top1) a(b=1)+c on ')
+
+
+def test_an_option_of_a_backend_is_quoted_where_it_must_be():
+    assert str(BackendChoice("one", "", [("a", "x,y"), ("b", "z")])) == 'one(a="x,y",b=z)'
+
+
 @pytest.mark.parametrize("backends", [[], [BackendChoice("one")], [BackendChoice("one")] * 3])
 def test_a_case_has_a_backend_for_each_tier(backends):
     with pytest.raises(ValueError, match="mobile-edge needs 2 backends"):

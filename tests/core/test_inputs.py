@@ -1,75 +1,25 @@
 from __future__ import annotations
 
-import os
-
 import attrs
 import numpy as np
 import pytest
 
-from edgebench import Case, Model, Pipeline, Placement, Stage, TensorSpec
+from edgebench import (
+    Case,
+    DataError,
+    Dataset,
+    Metric,
+    Model,
+    Pipeline,
+    Placement,
+    Stage,
+    TensorSpec,
+    to_npz,
+)
 from edgebench.artifacts import read_pipeline, write_pipeline
 from edgebench.case import BackendChoice
-from edgebench.errors import ChainError, DataError
-from edgebench.inputs import content_digest, listing_digest
+from edgebench.inputs import opened
 from edgebench.prepare.data import Preprocessed, first_batch
-
-
-@pytest.fixture
-def folder(tmp_path):
-    place = tmp_path / "folder"
-    (place / "below").mkdir(parents=True)
-    (place / "a.bin").write_bytes(b"one")
-    (place / "below" / "b.bin").write_bytes(b"two")
-    return place
-
-
-def test_the_digest_of_a_directory_is_that_of_what_its_files_hold(folder):
-    first = content_digest(folder)
-    os.utime(folder / "a.bin", ns=(1, 1))
-    assert content_digest(folder) == first
-    (folder / "below" / "b.bin").write_bytes(b"twi")
-    second = content_digest(folder)
-    (folder / "below" / "b.bin").rename(folder / "below" / "c.bin")
-    assert len({first, second, content_digest(folder)}) == 3
-
-
-def test_the_digest_of_what_is_not_there_is_a_mistake(folder):
-    with pytest.raises(ChainError, match="no file or directory is called '.*nowhere'"):
-        content_digest(folder / "nowhere")
-
-
-def test_a_listing_changes_with_names_sizes_and_times(folder):
-    found = [listing_digest(folder)]
-    os.utime(folder / "a.bin", ns=(1, 1))
-    found.append(listing_digest(folder))
-    (folder / "a.bin").write_bytes(b"longer")
-    os.utime(folder / "a.bin", ns=(1, 1))
-    found.append(listing_digest(folder))
-    (folder / "a.bin").rename(folder / "z.bin")
-    found.append(listing_digest(folder))
-    assert len(set(found)) == 4
-    assert listing_digest(folder) == found[-1]
-
-
-def test_what_lies_behind_a_link_to_a_directory_is_listed(folder, tmp_path):
-    other = tmp_path / "other"
-    other.mkdir()
-    (folder / "linked").symlink_to(other)
-    empty = listing_digest(folder)
-    (other / "c.bin").write_bytes(b"three")
-    assert listing_digest(folder) != empty
-
-
-def test_a_link_in_a_circle_or_to_nothing_stops_nobody(folder):
-    (folder / "below" / "up").symlink_to(folder)
-    (folder / "nothing").symlink_to(folder / "gone")
-    assert listing_digest(folder) == listing_digest(folder)
-    with pytest.raises(DataError, match="nothing cannot be read: No such file or directory"):
-        content_digest(folder)
-
-
-def test_the_listing_of_one_file_is_what_it_holds(folder):
-    assert listing_digest(folder / "a.bin") == content_digest(folder / "a.bin")
 
 
 def pipeline(**more):
@@ -180,3 +130,28 @@ def test_a_synthetic_dataset_is_called_so(registry, tmp_path):
     case = Case(model="any", variant="default", dataset="invented", placement=Placement(["mobile"]),
                 backends=[BackendChoice("toy-numpy")], route=["mobile"])  # fmt: skip
     assert described(case, plugins) == "invented (synthetic)"
+
+
+def test_inputs_are_packed_by_any_name_and_alike_at_any_time(monkeypatch):
+    arrays = {"file": np.arange(3), "args": np.float32(2)}
+    first = to_npz(arrays)
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    assert to_npz(arrays) == first
+    read = model().decode(first, "v")
+    assert {name: array.tolist() for name, array in read.items()} == {"file": [0, 1, 2], "args": 2}
+
+
+def test_a_directory_has_the_metrics_that_its_dataset_offers(tmp_path):
+    def offered(*names):
+        made = [Metric(name=name, count=print, value=print) for name in ("top-1", "top-5")]
+        inner = Dataset(name="d", summary=".", samples=print, metrics=lambda: made)
+        chosen = [metric for metric in made if metric.name in names]
+        return Dataset(
+            name="d", summary=".", from_directory=lambda _: inner, metrics=lambda: chosen
+        )
+
+    assert opened(offered("top-1", "top-5"), tmp_path).samples is print
+    with pytest.raises(
+        DataError, match=r"d has other metrics in .* \(top-1, top-5\) than it offers \(none\)"
+    ):
+        opened(offered(), tmp_path)

@@ -24,6 +24,10 @@ GIVEN = """
     # --- a dataset that its owner ships as a directory ------------------------------------------
 
     def opened(directory):
+        import pathlib, sys
+
+        with pathlib.Path(__file__).with_name("opened-by").open("a") as file:
+            file.write(" ".join(sys.orig_argv) + "\\n")
         files = sorted(directory.glob("*.txt"))
         if not files:
             raise DataError(f"field-points: {directory} holds no *.txt; write one row a file")
@@ -148,6 +152,13 @@ def test_a_model_is_trained_and_scored_on_a_directory_that_is_given(run, field):
     assert case["accuracy_samples"]["accuracy"] == 120
 
 
+def test_no_host_needs_the_directory_that_is_given(run, field, tmp_path):
+    one(run("--model", "scaled", "--weights", "trained", "--data", f"field-points={field()}"))
+    opened = (tmp_path / "opened-by").read_text()
+    assert "edgebench.prepare.worker" in opened
+    assert "edgebench.measure" not in opened
+
+
 def test_what_cannot_be_read_is_counted_and_named(run, field):
     words = ("--model", "scaled", "--weights", "trained", "--data")
     case = one(run(*words, f"field-points={field(broken=1)}"))
@@ -196,6 +207,34 @@ def test_a_weight_file_that_does_not_fit_is_said_before_anything_is_measured(run
     assert said.err == f"edgebench: {tmp_path / 'w.txt'}: shape (8, 4), not (8, 3)\n"
     with Database.open(tmp_path / "edgebench.db") as database:
         assert database.runs() == ()
+
+
+FAULTY = """
+    from edgebench import Model, Variant, hookimpl
+
+    def build(variant, weights):
+        print("looking for a way")
+        raise RuntimeError("no way")
+
+    @hookimpl
+    def edgebench_models():
+        yield Model(name="faulty", summary="Fails.", build=build, format="toy-matrix",
+                    dataset="toy-points", variants=[Variant(name="small", weights=["file"])])
+"""
+
+
+def test_a_model_that_fails_to_be_built_of_a_file_costs_no_other_its_run(run, cli, tmp_path):
+    np.savetxt(tmp_path / "w.txt", np.ones((8, 3)))
+    (tmp_path / "faulty.py").write_text(dedent(FAULTY))
+    said = run("--model", "faulty", "--model", "scaled", "--weights", f"file:{tmp_path / 'w.txt'}",
+               plugins=[tmp_path / "faulty.py"])  # fmt: skip
+    assert said.status == 1, said.err
+    cases = {case["model"]: case for case in said.json["cases"]}
+    assert (cases["scaled"]["status"], cases["scaled"]["samples"]) == ("ok", 5)
+    assert (cases["faulty"]["status"], cases["faulty"]["reason"]) == (
+        "failed", "RuntimeError: no way",
+    )  # fmt: skip
+    assert "looking for a way" in cli("logs", cases["faulty"]["id"]).out
 
 
 def test_data_that_no_model_uses_is_refused(run, field, tmp_path):
@@ -311,3 +350,53 @@ def test_a_path_may_hold_brackets(table, tmp_path):
         (tmp_path / f"My Table{end}").rename(tmp_path / f"My (1){end}")
     assert one(table("--model", "My (1).csv"))["variant"] == "my-1"
     assert one(table("--model", "My (1).csv(factor=2)"))["variant"] == "my-1"
+
+
+def test_what_was_said_of_a_file_sets_its_results_apart(table):
+    said = table("--model", "My Table.csv", "--model", "My Table.csv(factor=3)", "--blocks", "2")
+    assert said.status == 0, said.err
+    assert [case["options"] for case in said.json["cases"]] == [{}, {"factor": "3.0"}]
+    ids = [case["id"] for case in said.json["cases"]]
+    assert [(one["title"].split(",")[0], one["cases"]) for one in said.json["decisions"]] == [
+        ("table:my-table", ids[:1]),
+        ("table:my-table(factor=3.0)", ids[1:]),
+    ]
+
+
+def test_a_case_whose_file_has_gone_is_not_measured_again(table, cli, toy, tmp_path):
+    reading = "beside=lambda path: path.open().close() or ["
+    (tmp_path / "table.py").write_text(dedent(TABLE).replace("beside=lambda path: [", reading))
+    case = one(table("--model", "My Table.csv"))
+    (tmp_path / "My Table.csv").rename(tmp_path / "elsewhere.csv")
+    said = cli("run", "--plugin", toy, "--plugin", tmp_path / "given.py",
+               "--plugin", tmp_path / "table.py", "--case", case["id"])  # fmt: skip
+    assert (said.status, said.out) == (2, "")
+    assert said.err == (
+        f"edgebench: no file or directory is called '{tmp_path / 'My Table.csv'}'\n"
+    )
+
+
+DRAWING = """
+    from edgebench import Model, Pipeline, Stage, TensorSpec, hookimpl
+
+    def from_file(path, options):
+        import numpy as np
+
+        matrix = np.loadtxt(path, delimiter=",", dtype=np.float32)
+        specs = [TensorSpec(name=n, dtype="float32", shape=("batch", size))
+                 for n, size in zip(("file", "levels"), matrix.shape)]
+        stage = Stage(format="toy-matrix", inputs=specs[:1], outputs=specs[1:], live=matrix)
+        return Pipeline(model="plain", variant="default", stages=[stage], outputs=["levels"])
+
+    @hookimpl
+    def edgebench_models():
+        yield Model(name="plain", summary="Any table.", build=print, files=["*.csv"],
+                    from_file=from_file, format="toy-matrix")
+"""
+
+
+def test_an_input_may_have_any_name(run, tmp_path):
+    (tmp_path / "plain.py").write_text(dedent(DRAWING))
+    np.savetxt(tmp_path / "t.csv", np.eye(5, 2), delimiter=",")
+    case = one(run("--model", "t.csv", plugins=[tmp_path / "plain.py"]))
+    assert (case["inputs"], case["samples"]) == ("random inputs", 5)

@@ -63,6 +63,7 @@ def case_document(result: Result) -> dict[str, Any]:
         "id": case.id,
         "model": case.model,
         "variant": case.variant,
+        "options": dict(case.options),
         "weights": case.weights.label,
         "dataset": case.dataset,
         "chain": case.chain,

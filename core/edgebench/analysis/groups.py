@@ -51,13 +51,17 @@ def _by_model(results: Iterable[Result]) -> Mapping[str, list[Result]]:
     varied = [name for name in _CONDITIONS if len({_said(case, name) for case in cases}) > 1]
     found: dict[str, list[Result]] = {}
     for result in results:
-        extra = [_said(result.case, name) for name in varied]
-        title = ", ".join([f"{result.case.model}:{result.case.variant}", *filter(None, extra)])
+        extra = [_said(result.case, name) for name in varied if name != "options"]
+        title = ", ".join([_subject(result.case, varied), *filter(None, extra)])
         found.setdefault(title, []).append(result)
     return found
 
 
-_CONDITIONS = ("weights", "fabric", "scenario", "batch", "threads")
+_CONDITIONS = ("options", "weights", "fabric", "scenario", "batch", "threads")
+
+
+def _subject(case: Case, varied: Sequence[str]) -> str:
+    return case.subject if "options" in varied else f"{case.model}:{case.variant}"
 
 
 def _said(case: Case, name: str) -> str:

@@ -64,9 +64,25 @@ def _part(kind: type[Component], name: str, common: Common) -> Facts:
     if isinstance(record, Model):
         chosen = [record.variant(variant)] if variant else record.variants
         facts["variants"] = [_plain(one) for one in chosen]
+        facts["assets"] = list(_assets({one.asset for one in chosen}, common))
     if options := getattr(record, "options", None):
         facts["options"] = _options(options)
     return facts
+
+
+def _assets(names: Iterable[str], common: Common) -> Iterator[Facts]:
+    """Yield what is known of the files that hold weights; without a row none can be downloaded."""
+    for name in sorted(names):
+        if asset := common.registry.assets.get(name):
+            yield {
+                "name": asset.name,
+                "summary": asset.summary,
+                "licence": asset.licence,
+                "size_bytes": asset.size,
+                "sha256": asset.sha256,
+                "sha256_digits": len(asset.sha256),
+                "score": asset.score,
+            }
 
 
 def _plain(value: Any) -> Any:

@@ -46,7 +46,8 @@ def _is_table(value: Any) -> bool:
 
 
 UNITS = {"memory_bytes": 1 / 2**30, "rate_bit_s": 1e-6, "delay_s": 1e3}
-NAMES = {"memory_bytes": "memory GiB", "rate_bit_s": "rate Mbit/s", "delay_s": "delay ms"}
+NAMES = {"memory_bytes": "memory GiB", "rate_bit_s": "rate Mbit/s", "delay_s": "delay ms",
+         "size_bytes": "bytes", "sha256_digits": "digits of 64"}  # fmt: skip
 
 
 def _label(key: str) -> str:
@@ -63,7 +64,9 @@ def _text(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(_text("", one) for one in value)
+        # A record among others goes by its name, the first of its fields.
+        named = [next(iter(one.values())) if isinstance(one, Mapping) else one for one in value]
+        return ", ".join(_text("", one) for one in named)
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_text('', one)}" for name, one in value.items())
     return f"{value:,}" if isinstance(value, int) else str(value)

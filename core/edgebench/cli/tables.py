@@ -86,9 +86,12 @@ def _count(number: int) -> str:
 
 
 def _inputs(dataset: Mapping[str, Any]) -> str:
-    if dataset.get("given"):
+    if "given" not in dataset:
+        # Its plugin cannot be imported: what it needs is not known.
+        return ""
+    if dataset["given"]:
         return f"--data {dataset['name']}=DIR"
-    return "synthetic" if dataset.get("synthetic") else "made here"
+    return "synthetic" if dataset["synthetic"] else "made here"
 
 
 def rate(bits: float) -> str:

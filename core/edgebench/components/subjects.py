@@ -66,6 +66,14 @@ class ExitPoint:
     path: str
     """The module after which the head is attached."""
     summary: str = ""
+    head: Callable[[], Any] | None = attrs.field(
+        default=None, validator=attrs.validators.optional(is_callable)
+    )
+    """Make a fresh, untrained module of the model's framework: from what the module at `path`
+    writes for a batch to the model's output. None where nobody has made one."""
+    skips: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    """The modules that an exit for every sample leaves out: with the identity of its first argument
+    in place of each, the model's own head follows `path`. Empty where the shapes do not fit."""
 
 
 @attrs.frozen(kw_only=True)
@@ -104,7 +112,7 @@ class Budget:
     batch: int = attrs.field(default=32, validator=attrs.validators.ge(1))
     learning_rate: float = attrs.field(default=1e-3, validator=attrs.validators.gt(0))
     patience: int = 5
-    """Epochs without a better validation loss after which training stops."""
+    """Epochs without a better validation loss after which training stops, once it is half way."""
 
 
 def _plainly_encoded(prediction: Any) -> bytes:
@@ -171,6 +179,10 @@ class Model(Component):
         default=_arrays_as_inputs, validator=is_callable
     )
     """From what `decode` gave to the tensors of a batch of one; timed as `preprocess`."""
+    shortens: Callable[[Any, str], bool] | None = None
+    """Whether of what `decode` gave something is cut off before it is in the tensors. It is asked
+    of some requests before they are measured, and results say of how many. None where nothing is.
+    """
     postprocess: Callable[[Tensors, str], Any] = attrs.field(
         default=_first_output, validator=is_callable
     )
@@ -265,12 +277,14 @@ class Dataset(Component):
     order, made with a seed; nothing for a split that it does not have. None for one that has to be
     given as a directory."""
     from_directory: Callable[[Path], Dataset] | None = None
-    """From the directory in which its owner ships it to a record with `samples`. It looks whether
-    what it needs is there, and raises a `DataError` that says what it looked for and found."""
+    """From the directory in which its owner ships it to a record with `samples` and the same
+    `metrics` as this one. It looks whether what it needs is there, and raises a `DataError` that
+    says what it looked for and found."""
     layout: str = ""
     """What it looks for in that directory, in one phrase."""
     metrics: Callable[[], Sequence[Metric]] = attrs.field(default=tuple, validator=is_callable)
-    """The figures of merit, the one that decides first."""
+    """The figures of merit, the one that decides first. What `from_directory` returns has the
+    same: hosts that score take those of the record offered, and have no such directory."""
     synthetic: bool = False
     """Whether the inputs themselves are invented; said wherever the dataset is shown."""
 

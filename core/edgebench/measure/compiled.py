@@ -50,8 +50,8 @@ class Asked:
 
     def place(self, root: Path, stage: Stage, versions: Mapping[str, str]) -> Path:
         """Return where such a stage is kept once it is compiled."""
-        from edgebench.artifacts import file_digest
         from edgebench.chain import option_values
+        from edgebench.digests import file_digest
 
         files = {} if stage.directory is None else {f: stage.directory / f for f in stage.files}
         return root / digest(

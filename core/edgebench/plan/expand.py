@@ -18,8 +18,8 @@ from edgebench.chain import (
     parse_options,
     structure,
 )
-from edgebench.components import NAME, Backend, Model, Operator, Weights
-from edgebench.errors import ChainError, Missing, UnknownName
+from edgebench.components import NAME, Backend, Component, Model, Operator, Weights
+from edgebench.errors import ChainError, Missing, NameClash, UnknownName
 from edgebench.plugins import Plugins
 
 __all__ = ["Subject", "backend_choices", "chains", "known_model", "matching", "subjects"]
@@ -71,7 +71,9 @@ def subjects(text: str, plugins: Plugins, weights: str, seed: int) -> list[Subje
             raise ChainError(f"{text} brings its own weights; leave out --weights {weights}")
         return [claimed]
     if is_pattern(text):
-        every = [f"{m.name}:{v.name}" for m in plugins.all(Model).values() for v in m.variants]
+        # A model that is a file stands for none until its path is given.
+        models = [one for one in plugins.all(Model).values() if one.from_file is None]
+        every = [f"{model.name}:{variant.name}" for model in models for variant in model.variants]
         wanted = matching("model", text if ":" in text else f"{text}:*", every)
     else:
         wanted = [text]
@@ -125,23 +127,54 @@ def _file_subject(text: str, plugins: Plugins) -> Subject | None:
         return None
     named, options = _with_options(text)
     path = Path(named)
-    for model in plugins.all(Model).values():
-        if model.from_file and any(fnmatchcase(path.name, pattern) for pattern in model.files):
-            if not path.is_file():
-                raise UnknownName(
-                    f"no file is called {named!r}; give the path of one that is there"
-                )
-            said = structure(model.options, options, path.name)
-            return Subject(
-                model=model.name,
-                variant=_slug(path.stem) or model.variants[0].name,
-                weights=Weights(kind="file", path=path.resolve()),
-                # As the options class understood them: a path of a file is whole from here on.
-                options=canonical(Part(path.name, options), said).options,
-            )
+    model = _claiming(path, plugins)
+    if model is None:
+        return None
+    if not path.is_file():
+        raise UnknownName(f"no file is called {named!r}; give the path of one that is there")
+    said = structure(model.options, options, path.name)
+    return Subject(
+        model=model.name,
+        variant=_slug(path.stem) or model.variants[0].name,
+        weights=Weights(kind="file", path=path.resolve()),
+        # As the options class understood them: a path of a file is whole from here on.
+        options=canonical(Part(path.name, options), said).options,
+    )
+
+
+def _claiming(path: Path, plugins: Plugins) -> Model | None:
+    """Return the model that claims a file, also one whose requirements are missing.
+
+    None where nothing claims it and there is no such file: the text is then another name.
+
+    Raises:
+        NameClash: Two models claim it.
+        UnknownName: It is there, and none does.
+    """
+    listed = plugins.listed(Model)
+    claims = [line for line in listed if _claims(line.record, path)]
+    if len(claims) > 1:
+        one, other = (f"{line.name} (of the plugin {line.plugin})" for line in claims[:2])
+        raise NameClash(
+            f"two models claim files like {path.name!r}: {one} and {other}; "
+            f"pass --without {claims[1].plugin}"
+        )
+    if claims:
+        return known_model(claims[0].name, plugins)
     if path.is_file():
-        raise UnknownName(f"no installed model claims files like {path.name!r}")
+        # What cannot be imported claims what nobody knows: it may be this.
+        lost = [line.why_not for line in listed if line.record is None and line.why_not]
+        lost += map(str, plugins.faults)
+        raise UnknownName(
+            "; ".join([f"no installed model claims files like {path.name!r}", *dict.fromkeys(lost)])
+        )
     return None
+
+
+def _claims(model: Component | None, path: Path) -> bool:
+    if not isinstance(model, Model) or model.from_file is None:
+        return False
+    return any(fnmatchcase(path.name, pattern) for pattern in model.files)
 
 
 def _with_options(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -25,7 +25,7 @@ from edgebench.plan.expand import (
     matching,
     subjects,
 )
-from edgebench.plan.given import check_data, check_used
+from edgebench.plan.given import check_data, check_used, given_inputs
 from edgebench.plan.reasons import Reasons
 from edgebench.plan.routes import find_route, parse_placement, placements
 from edgebench.plan.usable import Usability
@@ -128,7 +128,7 @@ def make_plan(request: Request, plugins: Plugins, registry: Registry) -> Plan:
             else:
                 cases[case.id] = case
         every = [*cases.values(), *(one.case for one in skipped.values())]
-        check_used(request.data, request.input_data, every)
+        check_used(request.data, request.input_data, every, plugins)
         references = {
             key: found for key, case in cases.items() if (found := reasons.reference(case))
         }
@@ -228,7 +228,7 @@ def _case(
         weights=subject.weights,
         options=subject.options,
         dataset=dataset,
-        data=request.input_data if model.from_file is not None else data,
+        data=given_inputs(model, data, request.input_data),
         chain=chain,
         placement=placement,
         backends=[_chosen(backends, tier) for tier in placement.tiers],

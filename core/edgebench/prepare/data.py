@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -91,12 +90,3 @@ def drawn(specs: tuple[TensorSpec, ...], batch: int, seed: int) -> dict[str, NDA
         else:
             tensors[spec.name] = rng.integers(0, 2, shape).astype(spec.dtype)
     return tensors
-
-
-def packed(tensors: Mapping[str, NDArray[Any]], row: int) -> bytes:
-    """Return one row of each tensor in numpy's `.npz` form, which models decode by default."""
-    import numpy as np
-
-    buffer = io.BytesIO()
-    np.savez(buffer, **{name: values[row] for name, values in tensors.items()})
-    return buffer.getvalue()

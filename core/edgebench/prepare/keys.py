@@ -8,7 +8,7 @@ in its step itself: what came before may have been made by other code, to the sa
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from typing import Any
 import attrs
 
 from edgebench.case import Case, digest
-from edgebench.chain import option_values
 from edgebench.components import (
     Backend,
     Component,
@@ -28,8 +27,9 @@ from edgebench.components import (
     Quantization,
     Trainer,
 )
-from edgebench.errors import ChainError
-from edgebench.inputs import content_digest, listing_digest, model_options
+from edgebench.digests import content_digest, listing_digest
+from edgebench.errors import ChainError, DataError
+from edgebench.inputs import model_options
 from edgebench.pipeline import Pipeline
 from edgebench.plugins import Plugins
 from edgebench.prepare.steps import Operation
@@ -55,6 +55,7 @@ class Keys:
     _makers: dict[tuple[type[Component], str], dict[str, Any]] = attrs.field(
         factory=dict, init=False, eq=False, repr=False
     )
+    _listings: dict[Path, str] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
     def maker(self, kind: type[Component], name: str) -> dict[str, Any]:
         """Return what identifies the code behind a part: its source and its requirements."""
@@ -74,11 +75,9 @@ class Keys:
 
         Those of its dataset, of the file that its model is, or random ones drawn to fit it.
         """
-        given = listing_digest(case.data) if case.data else None
+        given = self._listing(case.data) if case.data else None
         if self.plugins.get(Model, case.model).inputs is not None and case.weights.path:
-            said = attrs.asdict(model_options(case, self.plugins), recurse=False).values()
-            files = [content_digest(one) for one in said if isinstance(one, Path)]
-            return _key("requests", base=self.base(case), data=[given, files], seed=SPLIT_SEED)
+            return _key("requests", base=self.base(case), data=given, seed=SPLIT_SEED)
         if not case.dataset:
             return _key("drawn", base=self.base(case), seed=SPLIT_SEED)
         by = self.maker(Dataset, case.dataset)
@@ -92,7 +91,7 @@ class Keys:
             "base",
             model=[case.model, case.variant, self.maker(Model, case.model)],
             weights=self._weights(case),
-            options=case.options,
+            options=_said(model_options(case, self.plugins)),
             dataset=self.inputs(case) if trained and case.dataset else None,
             trainers=self._trainers([form]) if trained else None,
             formats=self._formats([form] if form else self.plugins.all(Format)),
@@ -119,9 +118,30 @@ class Keys:
             return [weights.kind, self.asset(case).sha256]
         if weights.path is None:
             return [weights.kind, weights.seed]
+        # The file itself first: where it is gone, what belongs to it cannot be asked.
+        found = [[weights.path.name, content_digest(weights.path)]]
+        found += [[file.name, content_digest(file)] for file in self._beside(case, weights.path)]
+        return [weights.kind, found]
+
+    def _beside(self, case: Case, path: Path) -> Sequence[Path]:
+        """Return the other files that belong to a model that is a file.
+
+        Raises:
+            DataError: It cannot be read.
+        """
         beside = self.plugins.get(Model, case.model).beside
-        files = [weights.path, *(beside(weights.path) if beside else ())]
-        return [weights.kind, [[file.name, content_digest(file)] for file in files]]
+        try:
+            return beside(path) if beside else ()
+        except OSError as error:
+            raise DataError(
+                f"{error.filename or path} cannot be read: {error.strerror or error}"
+            ) from error
+
+    def _listing(self, directory: Path) -> str:
+        # Walked once: a dataset may have a million files, and each case asks several times.
+        if directory not in self._listings:
+            self._listings[directory] = listing_digest(directory)
+        return self._listings[directory]
 
     def operate(
         self,
@@ -138,7 +158,7 @@ class Keys:
             "operate",
             after=after,
             operator=[operator.name, self.maker(Operator, operator.name)],
-            options=option_values(operation.options),
+            options=_said(operation.options),
             seed=seed,
             needs=self._needed(case, operator.needed(operation.options), formats),
             around=self._around(case, pipelines),
@@ -211,6 +231,20 @@ class Keys:
 
 def _key(step: str, **document: Any) -> str:
     return digest({"step": step, "making": MAKING, **document})
+
+
+def _said(options: Any) -> dict[str, Any]:
+    """Return the values of an options instance, a file or a directory by what it holds."""
+    values = attrs.asdict(options, recurse=False)
+    return {name: _content(value) for name, value in values.items()}
+
+
+def _content(value: Any) -> Any:
+    if isinstance(value, Path):
+        return content_digest(value)
+    if isinstance(value, tuple | list):
+        return [_content(one) for one in value]
+    return value if isinstance(value, bool | int | float | None) else str(value)
 
 
 def _formats_of(pipelines: Iterable[Pipeline]) -> set[str]:

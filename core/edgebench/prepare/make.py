@@ -19,9 +19,10 @@ from edgebench.components import Converter, Dataset, Format, Model, Trainer, Wei
 from edgebench.components import Operator as OperatorRecord
 from edgebench.errors import CaseFailed, CaseSkipped, ChainError
 from edgebench.inputs import dataset_of, model_options
+from edgebench.npz import to_npz
 from edgebench.pipeline import Pipeline, Stage
 from edgebench.prepare.context import Lesson, OperatorContext
-from edgebench.prepare.data import Preprocessed, drawn, first_batch, packed
+from edgebench.prepare.data import Preprocessed, drawn, first_batch
 from edgebench.prepare.keys import SPLIT_SEED
 from edgebench.prepare.recipe import Recipes, follow
 from edgebench.prepare.run import Runner
@@ -83,7 +84,8 @@ class Maker:
         def samples(split: str, seed: int) -> Iterator[tuple[bytes, int]]:
             if split == "test":
                 rows = drawn(pipeline.inputs, DRAWN, seed)
-                yield from ((packed(rows, number), 0) for number in range(DRAWN))
+                for number in range(DRAWN):
+                    yield to_npz({name: array[number] for name, array in rows.items()}), 0
 
         return Dataset(name="drawn", summary="Random inputs.", samples=samples)
 

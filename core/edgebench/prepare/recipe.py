@@ -163,26 +163,27 @@ class Recipes:
         name, _, wanted = model.partition(":")
         found = self.plugins.get(Model, name)
         variant = found.variant(wanted)
+        if (name, variant.name) == (case.model, case.variant):
+            return attrs.evolve(case, chain=chain)
         given = {case.dataset: case.data} if case.data else {}
         dataset, data = chosen(found, variant.name, self.plugins, given)
         return attrs.evolve(
             case,
             model=name,
             variant=variant.name,
-            weights=_weights_of_second(case, name, variant),
+            weights=_weights_of_second(case, variant),
+            options=(),
             dataset=dataset,
             data=data,
             chain=chain,
         )
 
 
-def _weights_of_second(case: Case, model: str, variant: Variant) -> Weights:
-    """Return the weights of a second model: the case's own where it is the same network.
+def _weights_of_second(case: Case, variant: Variant) -> Weights:
+    """Return the weights of another network than the case's.
 
     A file holds the weights of one network only; for another those that come by themselves do.
     """
-    if (model, variant.name) == (case.model, case.variant):
-        return case.weights
     kinds = [kind for kind in (case.weights.kind, *variant.weights) if kind != "file"]
     kind = next((kind for kind in kinds if kind in variant.weights), variant.weights[0])
     return Weights(kind=kind, seed=case.weights.seed)

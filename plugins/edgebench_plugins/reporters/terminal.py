@@ -155,8 +155,12 @@ def _emulated(tier: Mapping[str, Any]) -> bool:
 
 
 def _strategy(case: Case) -> str:
-    subject = f"{case['model']}:{case['variant']}"
-    return f"{subject} {case['chain']} on {case['placement']} with {case['backend']}"
+    return f"{_subject(case)} {case['chain']} on {case['placement']} with {case['backend']}"
+
+
+def _subject(case: Case) -> str:
+    said = ",".join(f'{key}="{value}"' for key, value in case["options"].items())
+    return f"{case['model']}:{case['variant']}" + (f"({said})" if said else "")
 
 
 def _grouped(cases: Iterable[Case]) -> Iterator[str]:
@@ -183,7 +187,7 @@ def _doubts(cases: Iterable[Case]) -> Iterator[str]:
 def _subjects(cases: Iterable[Case]) -> Iterator[str]:
     """Yield one line for each model: where its weights and its inputs came from."""
     yield from dict.fromkeys(
-        f"{case['model']}:{case['variant']}: {case['weights']} weights, inputs of {case['inputs']}"
+        f"{_subject(case)}: {case['weights']} weights, inputs of {case['inputs']}"
         for case in cases
         if case["inputs"]
     )

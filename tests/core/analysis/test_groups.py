@@ -49,6 +49,26 @@ def test_other_conditions_that_vary_set_groups_apart_and_are_named():
     }
 
 
+def test_what_was_said_of_a_file_sets_groups_apart():
+    short, long = ([("dims", f"seq={size}")] for size in (8, 128))
+    found = named(
+        [at("plain", options=short), at("int8", options=short), at("plain", options=long)]
+    )
+    assert found == {
+        'toy:small(dims="seq=8")': ["plain", "int8"],
+        'toy:small(dims="seq=128")': ["plain"],
+    }
+    assert list(named([at("plain", options=short), at("int8", options=short)])) == ["toy:small"]
+
+
+def test_an_input_of_another_length_is_never_called_the_fastest():
+    slow = at("plain", options=[("dims", "seq=128")])
+    fast = result_of(attrs.evolve(slow.case, options=[("dims", "seq=8")]), median_s=1e-3)
+    made = decisions(run_of([slow, fast]))
+    assert [one.fastest for one in made] == [slow, fast]
+    assert made[0].sentence.startswith('toy:small(dims="seq=128"): the fastest ')
+
+
 def test_a_case_under_other_links_is_never_called_the_fastest_of_these():
     slow = at("cut", "mobile", "edge", rate=1e6)
     fast = result_of(

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from textwrap import dedent
+
 import attrs
 import pytest
 
 from edgebench import Link
 from edgebench.case import Case
-from edgebench.errors import ChainError, OptionError, UnknownName
+from edgebench.errors import ChainError, NameClash, OptionError, UnknownName
 from edgebench.plan import Request, make_plan
-from edgebench.registry import Product, Skip
+from edgebench.plugins import Plugins
+from edgebench.registry import Product, Registry, Skip
 
 
 def request(**changes) -> Request:
@@ -202,3 +205,130 @@ def test_an_operator_that_wants_data_is_refused_on_a_model_without(plan, toy_plu
         attrs.evolve(case, dataset="")
     )
     assert why == "toy-round needs calibration inputs, and toy has no dataset"
+
+
+# --- models that are files -----------------------------------------------------------------------
+
+FILES = """
+    from edgebench import Model, hookimpl
+
+    def from_file(path, options):
+        raise AssertionError("planning opens no file")
+
+    @hookimpl
+    def edgebench_models():
+        yield Model(name="{name}", summary="Any table.", build=print, files=["*.csv"],
+                    from_file=from_file, format="toy-matrix")
+"""
+
+ROW = """
+    [plugins.table]
+    kind = "model"
+    module = "{module}"
+    offers = ["table"]
+    requires = ["no_such_package"]
+    install = "pip install tables"
+"""
+
+
+@pytest.fixture
+def planned(toy, registry, tmp_path):
+    """Plan with strangers' files beside the toy, and a registry of a user's own."""
+    tmp_path.joinpath("my.csv").touch()
+
+    def make(*strangers, row="", **changes):
+        found, files = registry, [toy]
+        for number, text in enumerate(strangers):
+            files.append(tmp_path / f"stranger_{number}.py")
+            files[-1].write_text(dedent(text))
+        if row:
+            tmp_path.joinpath("own.toml").write_text(dedent(row))
+            found = Registry.read([tmp_path / "own.toml"])
+        return make_plan(request(**changes), Plugins.load(found, files, entry_points=False), found)
+
+    return make
+
+
+def test_a_pattern_passes_over_models_that_are_files(planned):
+    made = planned(FILES.format(name="table"), models=("t*",))
+    assert {case.model for case in made.cases} == {"toy"}
+    with pytest.raises(UnknownName, match="no model matches 'table"):
+        planned(FILES.format(name="table"), models=("table*",))
+
+
+def test_every_model_there_is_can_be_asked_for_at_once(plan):
+    made = plan(models=("*",), weights="random")
+    assert {case.model for case in made.cases} == {"toy"}
+    assert made.skipped  # the toy's backend runs nothing else
+
+
+def test_a_file_whose_model_is_not_installed_is_skipped_with_the_remedy(
+    planned, tmp_path, monkeypatch
+):
+    tmp_path.joinpath("table_models.py").write_text(dedent(FILES.format(name="table")))
+    monkeypatch.syspath_prepend(tmp_path)
+    made = planned(row=ROW.format(module="table_models"), models=(str(tmp_path / "my.csv"),))
+    assert [(one.case.variant, one.reason) for one in made.skipped] == [
+        ("my", "table needs the package 'no_such_package': pip install tables")
+    ]
+
+
+def test_a_file_that_only_a_model_without_its_module_might_claim_says_what_to_install(
+    planned, tmp_path
+):
+    with pytest.raises(UnknownName) as caught:
+        planned(row=ROW.format(module="nowhere.tables"), models=(str(tmp_path / "my.csv"),))
+    assert str(caught.value) == (
+        "no installed model claims files like 'my.csv'; "
+        "table needs the package 'no_such_package': pip install tables"
+    )
+
+
+def test_a_file_that_only_a_broken_plugin_might_claim_says_what_is_wrong(planned, tmp_path):
+    with pytest.raises(UnknownName, match="'my.csv'; the plugin stranger_0 .* KeyError: 'lost'"):
+        planned("{}['lost']", models=(str(tmp_path / "my.csv"),))
+
+
+def test_two_models_that_claim_one_file_are_both_named(planned, tmp_path):
+    with pytest.raises(NameClash) as caught:
+        planned(FILES.format(name="table"), FILES.format(name="sheet"),
+                models=(str(tmp_path / "my.csv"),))  # fmt: skip
+    assert str(caught.value) == (
+        "two models claim files like 'my.csv': sheet (of the plugin stranger_1) and table (of the "
+        "plugin stranger_0); pass --without stranger_0"
+    )
+
+
+def test_inputs_for_a_file_that_takes_none_are_refused(planned, tmp_path):
+    with pytest.raises(ChainError) as caught:
+        planned(FILES.format(name="table"), models=(str(tmp_path / "my.csv"), "toy"),
+                input_data=tmp_path)  # fmt: skip
+    assert str(caught.value) == (
+        "--input-data: the model table takes no inputs with its files; leave it out"
+    )
+
+
+TWO_DATASETS = """
+    from edgebench import Dataset, Model, Variant, hookimpl
+
+    @hookimpl
+    def edgebench_datasets():
+        for name in ("one", "other"):
+            yield Dataset(name=name, summary="Given.", layout="anything",
+                          from_directory=lambda d: Dataset(name="d", summary=".", samples=print))
+
+    @hookimpl
+    def edgebench_models():
+        yield Model(name="both", summary="On either.", build=print, dataset="one",
+                    variants=[Variant(name="small", datasets=["other"])], format="toy-matrix")
+"""
+
+
+def test_of_two_datasets_of_one_model_one_is_to_be_given(planned, tmp_path):
+    with pytest.raises(ChainError) as caught:
+        planned(TWO_DATASETS, models=("both",), data={"one": tmp_path, "other": tmp_path})
+    assert str(caught.value) == (
+        "--data other: both:small is measured on one, which is given too; give one of the two"
+    )
+    (case,) = planned(TWO_DATASETS, models=("both",), data={"other": tmp_path}).cases
+    assert case.dataset == "other"

@@ -144,3 +144,20 @@ def test_where_there_is_no_room_the_times_say_what_they_are_and_in_which_unit(ru
         if line.startswith("shrink+cut")
     ]
     assert re.match(r"compute \d\.\d\dms +net \d\.\d\dms +wait\* \d\.\d\dms ", under)
+
+
+def test_what_was_said_of_a_file_tells_its_cases_apart():
+    cases = [
+        attrs.evolve(case_of(chain), options=[("dims", f"seq={size}")])
+        for size in (8, 128)
+        for chain in ("plain", "shrink")
+    ]
+    results = [
+        attrs.evolve(result_of(case), facts=Facts(inputs="random-inputs")) for case in cases[:3]
+    ]
+    results.append(Result(case=cases[3], status="skipped", reason="no way"))
+    text = shown(run_of(results), 200)
+    for size in (8, 128):
+        assert f'toy:small(dims="seq={size}"): the fastest ' in text
+        assert f'toy:small(dims="seq={size}"): own weights, inputs of random-inputs' in text
+    assert '1 skipped: no way (toy:small(dims="seq=128") shrink on mobile with eager)' in text

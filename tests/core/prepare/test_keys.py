@@ -1,0 +1,136 @@
+"""What a key is made of, where that is a user's own file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+import pytest
+
+from edgebench.components import Weights
+from edgebench.errors import ChainError, DataError
+from edgebench.prepare import keys
+
+from .conftest import toy_case
+
+SHEETS = """
+    from pathlib import Path
+
+    import attrs
+
+    from edgebench import Model, Operator, hookimpl
+
+    @attrs.define(kw_only=True)
+    class Options:
+        labels: Path | None = None
+        factor: float = 1.0
+
+    def beside(path):
+        path.open().close()
+        return [path.with_suffix(".more")]
+
+    @hookimpl
+    def edgebench_models():
+        yield Model(name="sheet", summary="Any sheet.", build=print, files=["*.csv"],
+                    from_file=print, inputs=print, options=Options, format="toy-matrix",
+                    beside=beside)
+
+    def second(options, model, variant):
+        return [(f"{model}:{variant}", ""), ("toy:small", "")]
+
+    @hookimpl
+    def edgebench_operators():
+        yield Operator(name="look", summary="At a file.", apply=print, options=Options,
+                       companions=second)
+"""
+
+
+@pytest.fixture
+def sheet(tmp_path):
+    """A case of a model that is a file, with an option that is another."""
+    for name in ("a.csv", "a.more", "labels.npy", "given.npz"):
+        tmp_path.joinpath(name).write_text(name)
+    return toy_case(
+        "look",
+        model="sheet",
+        variant="a",
+        dataset="",
+        weights=Weights(kind="file", path=tmp_path / "a.csv"),
+        options=[("labels", str(tmp_path / "labels.npy"))],
+        data=tmp_path / "given.npz",
+    )
+
+
+@pytest.mark.parametrize("file", ["a.csv", "a.more", "labels.npy"])
+def test_a_file_that_changes_changes_what_is_built_of_it(world, sheet, tmp_path, file):
+    writer = world(SHEETS).keys
+    before = writer.base(sheet), writer.inputs(sheet)
+    tmp_path.joinpath(file).write_text("changed")
+    assert not {*before} & {writer.base(sheet), writer.inputs(sheet)}
+
+
+def test_a_file_that_moves_with_what_it_holds_changes_nothing(world, sheet, tmp_path):
+    writer = world(SHEETS).keys
+    before = writer.base(sheet)
+    tmp_path.joinpath("labels.npy").rename(tmp_path / "moved.npy")
+    moved = attrs.evolve(sheet, options=[("labels", str(tmp_path / "moved.npy"))])
+    assert writer.base(moved) == before
+    assert writer.base(attrs.evolve(moved, options=())) != before
+
+
+def test_a_file_that_an_operator_is_given_is_part_of_its_key(world, sheet, tmp_path):
+    recipes = world(SHEETS)
+
+    def key():
+        case = attrs.evolve(sheet, chain=f"look(labels={tmp_path / 'labels.npy'})")
+        (operation,) = recipes.operations(case)
+        return recipes.keys.operate(case, operation, 0, [], [])
+
+    before = key()
+    tmp_path.joinpath("labels.npy").write_text("changed")
+    assert key() != before
+
+
+def test_a_file_that_is_gone_is_one_clear_line(world, sheet, tmp_path):
+    writer = world(SHEETS).keys
+    tmp_path.joinpath("a.csv").unlink()
+    with pytest.raises(ChainError, match="no file or directory is called '.*a.csv'"):
+        writer.base(sheet)
+
+
+def test_what_cannot_be_read_beside_a_file_is_one_clear_line(world, sheet, tmp_path):
+    plugin = SHEETS.replace("path.open()", 'path.with_suffix(".lost").open()')
+    with pytest.raises(DataError, match=r"a\.lost cannot be read: No such file or directory"):
+        world(plugin).keys.base(sheet)
+
+
+def test_a_directory_that_is_given_is_walked_once(world, monkeypatch, tmp_path):
+    walked = []
+    digest = keys.listing_digest
+    monkeypatch.setattr(keys, "listing_digest", lambda path: walked.append(path) or digest(path))
+    recipes, case = world(), toy_case(data=tmp_path)
+    assert recipes.keys.inputs(case) == recipes.keys.inputs(case)
+    recipes.keys.base(case)
+    assert walked == [tmp_path]
+    world().keys.inputs(case)
+    assert walked == [tmp_path] * 2
+
+
+def test_a_second_model_that_is_the_cases_own_keeps_what_was_given_for_it(world, sheet):
+    recipes = world(SHEETS)
+    (operation,) = recipes.operations(sheet)
+    own, other = (case for _, case in recipes._companions(sheet, operation))
+    assert own == attrs.evolve(sheet, chain="")
+    assert (other.model, other.options, other.data) == ("toy", (), None)
+    assert other.weights.path is None
+    assert isinstance(sheet.data, Path)
+
+
+def test_an_options_class_need_not_be_hashable(world, sheet):
+    from edgebench.inputs import dataset_of
+
+    plugin = SHEETS.replace("inputs=print", "inputs=lambda path, options, data: (path, options)")
+    path, options = dataset_of(sheet, world(plugin).plugins)
+    assert (path, options.factor) == (sheet.weights.path, 1.0)
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(options)
