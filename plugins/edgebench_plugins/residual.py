@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from edgebench import ExitPoint
 from edgebench_plugins.vision import blank
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Shape",
     "draw_convolutions",
-    "exits",
     "initialise",
     "network",
     "trunk",
@@ -52,10 +50,13 @@ class Shape:
     """The side of the first convolution's kernel, an odd number."""
     stride: int = 2
     """The stride of the first convolution."""
-    stem: int = 64
-    """The channels of the first convolution."""
+    stem: tuple[int, ...] = (64,)
+    """The channels of what precedes the layers: the first convolution, then others of 3x3."""
     pool: bool = True
-    """Whether a max pooling of stride 2 follows the first convolution."""
+    """Whether a max pooling of 3x3 and stride 2 follows the stem."""
+    pool_padding: int = 1
+    strides_first: bool = False
+    """Whether a bottleneck strides in its first convolution and not in its 3x3 one."""
 
     @property
     def expansion(self) -> int:
@@ -76,15 +77,10 @@ def trunk(shape: Shape) -> OrderedDict[str, nn.Module]:
     """
     from torch import nn
 
-    half = shape.kernel // 2
-    parts: OrderedDict[str, nn.Module] = OrderedDict(
-        conv1=nn.Conv2d(3, shape.stem, shape.kernel, shape.stride, padding=half, bias=False),
-        bn1=nn.BatchNorm2d(shape.stem),
-        relu=nn.ReLU(),
-    )
+    parts = _stem(shape)
     if shape.pool:
-        parts["maxpool"] = nn.MaxPool2d(3, 2, padding=1)
-    inputs = shape.stem
+        parts["maxpool"] = nn.MaxPool2d(3, 2, padding=shape.pool_padding)
+    inputs = shape.stem[-1]
     for number, dilations in enumerate(_dilations(shape)):
         parts[f"layer{number + 1}"] = _layer(shape, number, inputs, dilations)
         inputs = shape.channels[number]
@@ -113,19 +109,6 @@ def untrained(shape: Shape, classes: int) -> nn.Module:
     module = blank(lambda: network(shape, classes))
     initialise(module)
     return module
-
-
-def exits(shape: Shape) -> tuple[ExitPoint, ...]:
-    """Say where a trunk may be left early: after a layer, or the first block of the last one."""
-    count = len(shape.blocks)
-    points = [
-        ExitPoint(path=f"layer{number}", summary=f"after {number} of {count} layers")
-        for number in range(1, count)
-    ]
-    if shape.blocks[-1] > 1:
-        summary = "after the first block of the last layer, which is as wide as its end"
-        points.append(ExitPoint(path=f"layer{count}.0", summary=summary))
-    return tuple(points)
 
 
 def initialise(module: nn.Module) -> None:
@@ -176,6 +159,21 @@ def _dilations(shape: Shape) -> list[Sequence[int]]:
     return found
 
 
+def _stem(shape: Shape) -> OrderedDict[str, nn.Module]:
+    """Name the convolutions before the layers, each normalised and rectified."""
+    from torch import nn
+
+    parts: OrderedDict[str, nn.Module] = OrderedDict()
+    inputs, kernel, stride = 3, shape.kernel, shape.stride
+    for number, outputs in enumerate(shape.stem, 1):
+        near = {"padding": kernel // 2, "bias": False}
+        parts[f"conv{number}"] = nn.Conv2d(inputs, outputs, kernel, stride, **near)
+        parts[f"bn{number}"] = nn.BatchNorm2d(outputs)
+        parts[f"relu{number}" if number > 1 else "relu"] = nn.ReLU()
+        inputs, kernel, stride = outputs, 3, 1
+    return parts
+
+
 def _layer(shape: Shape, number: int, inputs: int, dilations: Sequence[int]) -> nn.Module:
     """Chain residual blocks, the first of which changes width and resolution."""
     from torch import nn
@@ -205,17 +203,19 @@ def _basic(shape: Shape, inputs: int, planes: int, stride: int, dilation: int) -
 
 
 def _bottleneck(shape: Shape, inputs: int, planes: int, stride: int, dilation: int) -> list[Any]:
-    """Make the three convolutions of a bottleneck, the stride on the middle one.
+    """Make the three convolutions of a bottleneck, the stride on the middle one or the first.
 
-    So does torchvision ("ResNet v1.5", Goyal et al., 2017); the paper has it on the first.
+    Torchvision has it on the middle one ("ResNet v1.5", Goyal et al., 2017), the paper on the
+    first.
     """
     from torch import nn
 
     width = int(planes * (shape.width_per_group / 64)) * shape.groups
+    first, middle = (stride, 1) if shape.strides_first else (1, stride)
     near = {"padding": dilation, "dilation": dilation, "groups": shape.groups, "bias": False}
     return [
-        nn.Conv2d(inputs, width, 1, bias=False),
-        nn.Conv2d(width, width, 3, stride, **near),
+        nn.Conv2d(inputs, width, 1, first, bias=False),
+        nn.Conv2d(width, width, 3, middle, **near),
         nn.Conv2d(width, planes * shape.expansion, 1, bias=False),
     ]
 

@@ -5,27 +5,23 @@ No plugin itself. What runs with a request needs numpy and Pillow and no framewo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
-from edgebench import Budget, ExitPoint, Model, Pipeline, Stage, Tensors, TensorSpec, Variant
-from edgebench_plugins import residual, vision
-from edgebench_plugins.weightfiles import load_weights
+from edgebench import Budget, ExitPoint, Model, Tensors, Variant
+from edgebench_plugins import vision
+from edgebench_plugins.vision import Size
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
     from torch import nn
 
-    from edgebench import Weights
-
 __all__ = [
+    "CELL",
     "IGNORED",
-    "Size",
     "class_mask",
-    "exits",
+    "large",
     "mask_png",
     "native_input",
     "pixel_cross_entropy",
@@ -40,92 +36,72 @@ IGNORED = 255
 SCENE_CLASSES = 11
 SCENE = (120, 160)
 """The height and width at which the small sizes see a scene."""
+CELL = 8
+"""The pixels to the side of what one cell of a whole trunk stands for."""
 
 
-@attrs.frozen(kw_only=True)
-class Size:
-    """One size of a segmenter: what is said of it, how it is built, how it sees a picture."""
+def small(
+    name: str,
+    network: Callable[[int], nn.Module],
+    exits: Callable[[int], Iterable[ExitPoint]],
+    **facts: Any,
+) -> Size:
+    """Describe a size that is trained here on the scenes; *facts* are its variant's.
 
-    variant: Variant
-    network: Callable[[int], nn.Module]
-    """Make the network for so many classes, its weights drawn from torch's generator. It gives
-    logits of its input's height and width."""
-    classes: int
-    picture: tuple[int | str, int | str]
-    """The height and width of the input; a word where any will do."""
-    preprocess: Callable[[NDArray[Any]], Tensors]
-    """Turn a picture, uint8 of shape (height, width, 3), into a batch of one."""
-    unused: tuple[str, ...] = ()
-    """How the names begin of what weight files hold and the network has no use for."""
-
-
-def small(name: str, network: Callable[[int], nn.Module], **facts: Any) -> Size:
-    """Describe a size that is trained here on the scenes; *facts* are its variant's."""
+    *network* and *exits* make the network and its exit points for so many classes.
+    """
     weights = ("trained", "random", "file")
     return Size(
-        variant=Variant(name=name, weights=weights, dataset="digit-scenes", **facts),
+        variant=Variant(
+            name=name,
+            weights=weights,
+            dataset="digit-scenes",
+            exits=exits(SCENE_CLASSES),
+            **facts,
+        ),
         network=network,
         classes=SCENE_CLASSES,
         picture=SCENE,
         preprocess=scene_input,
+        dense=True,
+    )
+
+
+def large(
+    name: str,
+    network: Callable[[int], nn.Module],
+    exits: Callable[[int], Iterable[ExitPoint]],
+    *,
+    classes: int,
+    picture: tuple[int | str, int | str],
+    preprocess: Callable[[NDArray[Any]], Tensors],
+    unused: tuple[str, ...] = (),
+    **facts: Any,
+) -> Size:
+    """Describe a published size, as `small` does; the scenes stand in for its own photos."""
+    return Size(
+        variant=Variant(name=name, stand_in="digit-scenes", exits=exits(classes), **facts),
+        network=network,
+        classes=classes,
+        picture=picture,
+        preprocess=preprocess,
+        dense=True,
+        unused=unused,
     )
 
 
 def segmenter(name: str, summary: str, sizes: Sequence[Size], budget: Budget) -> Model:
     """Make the record of a model that says what each pixel shows, in all its sizes."""
-    by_name = {size.variant.name: size for size in sizes}
-    return Model(
-        name=name,
-        summary=summary,
-        build=lambda variant, weights: _build(name, by_name[variant], weights),
-        variants=[size.variant for size in sizes],
+    return vision.subject(
+        name,
+        summary,
+        sizes,
+        budget=budget,
         dataset="digit-scenes",
-        format="torch-module",
-        decode=vision.decode_picture,
-        preprocess=lambda picture, variant: by_name[variant].preprocess(picture),
         postprocess=class_mask,
         encode=mask_png,
         loss=pixel_cross_entropy,
-        budget=budget,
     )
-
-
-def exits(shape: residual.Shape) -> tuple[ExitPoint, ...]:
-    """Say where a segmenter whose trunk is named `backbone` may be left early."""
-    return tuple(
-        attrs.evolve(point, path=f"backbone.{point.path}") for point in residual.exits(shape)
-    )
-
-
-def _build(model: str, size: Size, weights: Weights) -> Pipeline:
-    """Build one size as a pipeline of one stage, its weights drawn or from a file.
-
-    It reads `input`, (batch, 3, height, width), and writes `logits`, (batch, classes, height,
-    width).
-
-    Raises:
-        DataError: The weights are to come from a file, and it does not fit.
-    """
-    import torch
-
-    variant = size.variant.name
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(weights.seed)
-        module = size.network(size.classes)
-    if weights.kind in ("file", "hub"):
-        load_weights(module, weights.path, title=f"{model}:{variant}", ignore=size.unused)
-    shape = ("batch", 3, *size.picture)
-    scores = ("batch", size.classes, *size.picture)
-    stage = Stage(
-        format="torch-module",
-        inputs=[TensorSpec(name="input", dtype="float32", shape=shape)],
-        outputs=[TensorSpec(name="logits", dtype="float32", shape=scores)],
-        live=module,
-        model=model,
-        variant=variant,
-        parameters=sum(weight.numel() for weight in module.parameters()),
-    )
-    return Pipeline(model=model, variant=variant, stages=[stage], outputs=["logits"])
 
 
 def scene_input(picture: NDArray[Any]) -> Tensors:

@@ -5,12 +5,24 @@ No plugin itself. What runs with a request needs numpy and Pillow and no framewo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench import Budget, DataError, Model, Pipeline, Stage, Tensors, TensorSpec, Variant
+from edgebench import (
+    Budget,
+    DataError,
+    ExitPoint,
+    Model,
+    Pipeline,
+    Stage,
+    Tensors,
+    TensorSpec,
+    Variant,
+)
+from edgebench_plugins.imagefiles import FORMATS
 from edgebench_plugins.weightfiles import load_weights
 
 if TYPE_CHECKING:
@@ -25,7 +37,6 @@ __all__ = [
     "SPREADS",
     "Size",
     "blank",
-    "build",
     "centre_input",
     "class_scores",
     "classifier",
@@ -35,10 +46,9 @@ __all__ = [
     "normalised",
     "photo_input",
     "small",
+    "subject",
 ]
 
-FORMATS = ("JPEG", "PNG")
-"""What a picture may be sent as."""
 MEANS = (0.485, 0.456, 0.406)
 """The means of red, green and blue over ImageNet, of 0 to 1, as torchvision has them."""
 SPREADS = (0.229, 0.224, 0.225)
@@ -47,74 +57,110 @@ SPREADS = (0.229, 0.224, 0.225)
 
 @attrs.frozen(kw_only=True)
 class Size:
-    """One size of a classifier: what is said of it, how it is built, how it sees a picture."""
+    """One size of a model: what is said of it, how it is built, how it sees a picture."""
 
     variant: Variant
     network: Callable[[int], nn.Module]
     """Make the network for so many classes, its weights drawn from torch's generator."""
-    picture: int
-    """The side in pixels of the square that the network sees."""
     classes: int
-    shorter: int = 0
-    """For photos, to how many pixels their shorter side is scaled before the square is cut out;
-    0 for digits, whose middle is cut out before it is scaled."""
+    picture: tuple[int | str, int | str]
+    """The height and width of the input; a word where any will do."""
+    preprocess: Callable[[NDArray[Any]], Tensors]
+    """Turn a picture, uint8 of shape (height, width, 3), into a batch of one."""
+    dense: bool = False
+    """Whether each pixel has a class and not the picture: logits of the input's height and width
+    follow the classes."""
+    unused: tuple[str, ...] = ()
+    """How the names begin of what weight files hold and the network has no use for."""
 
-    def preprocess(self, picture: NDArray[Any]) -> Tensors:
-        """Turn a picture, uint8 of shape (height, width, 3), into a batch of one."""
-        if self.shorter:
-            return photo_input(picture, shorter=self.shorter, size=self.picture)
-        return centre_input(picture, part=0.8, size=self.picture, mean=0.25, spread=0.25)
+    @property
+    def shape(self) -> tuple[int | str, ...]:
+        """The shape of the logits."""
+        return ("batch", self.classes, *(self.picture if self.dense else ()))
 
 
-def small(name: str, network: Callable[[int], nn.Module], **facts: Any) -> Size:
-    """Describe a size that is trained here on the digits; *facts* are its variant's."""
+def small(
+    name: str,
+    network: Callable[[int], nn.Module],
+    exits: Callable[[int], Iterable[ExitPoint]],
+    **facts: Any,
+) -> Size:
+    """Describe a size that is trained here on the digits; *facts* are its variant's.
+
+    *network* and *exits* make the network and its exit points for so many classes.
+    """
     weights = ("trained", "random", "file")
     return Size(
-        variant=Variant(name=name, weights=weights, dataset="digit-photos", **facts),
+        variant=Variant(
+            name=name, weights=weights, dataset="digit-photos", exits=exits(10), **facts
+        ),
         network=network,
-        picture=32,
         classes=10,
+        picture=(32, 32),
+        preprocess=partial(centre_input, part=0.8, size=32, mean=0.25, spread=0.25),
     )
 
 
 def large(
-    name: str, network: Callable[[int], nn.Module], *, shorter: int = 232, **facts: Any
+    name: str,
+    network: Callable[[int], nn.Module],
+    exits: Callable[[int], Iterable[ExitPoint]],
+    *,
+    shorter: int = 232,
+    **facts: Any,
 ) -> Size:
-    """Describe a size of torchvision's for the 1000 classes of ImageNet, as `small` does."""
-    weights = ("random", "file", "hub")
+    """Describe a size of torchvision's for the 1000 classes of ImageNet, as `small` does.
+
+    A photo's shorter side is scaled to *shorter* pixels before the square is cut out.
+    """
     return Size(
         variant=Variant(
-            name=name, weights=weights, dataset="imagenet", stand_in="digit-photos", **facts
+            name=name,
+            weights=("random", "file", "hub"),
+            dataset="imagenet",
+            stand_in="digit-photos",
+            exits=exits(1000),
+            **facts,
         ),
         network=network,
-        picture=224,
         classes=1000,
-        shorter=shorter,
+        picture=(224, 224),
+        preprocess=partial(photo_input, shorter=shorter, size=224),
     )
 
 
 def classifier(name: str, summary: str, sizes: Sequence[Size], budget: Budget) -> Model:
     """Make the record of a model that says what a picture shows, in all its sizes."""
+    return subject(
+        name,
+        summary,
+        sizes,
+        budget=budget,
+        dataset="digit-photos",
+        postprocess=class_scores,
+        loss=cross_entropy,
+    )
+
+
+def subject(name: str, summary: str, sizes: Sequence[Size], **facts: Any) -> Model:
+    """Make the record of a model that takes pictures; *facts* are its other fields."""
     by_name = {size.variant.name: size for size in sizes}
     return Model(
         name=name,
         summary=summary,
-        build=lambda variant, weights: build(name, by_name[variant], weights),
+        build=lambda variant, weights: _build(name, by_name[variant], weights),
         variants=[size.variant for size in sizes],
-        dataset="digit-photos",
         format="torch-module",
         decode=decode_picture,
         preprocess=lambda picture, variant: by_name[variant].preprocess(picture),
-        postprocess=class_scores,
-        loss=cross_entropy,
-        budget=budget,
+        **facts,
     )
 
 
-def build(model: str, size: Size, weights: Weights) -> Pipeline:
+def _build(model: str, size: Size, weights: Weights) -> Pipeline:
     """Build one size of *model* as a pipeline of one stage, its weights drawn or from a file.
 
-    It reads `input`, (batch, 3, picture, picture), and writes `logits`, (batch, classes).
+    It reads `input`, (batch, 3, height, width), and writes `logits`, of the size's `shape`.
 
     Raises:
         DataError: The weights are to come from a file, and it does not fit.
@@ -126,12 +172,12 @@ def build(model: str, size: Size, weights: Weights) -> Pipeline:
         module = size.network(size.classes)
     variant = size.variant.name
     if weights.kind in ("file", "hub"):
-        load_weights(module, weights.path, title=f"{model}:{variant}")
-    shape = ("batch", 3, size.picture, size.picture)
+        load_weights(module, weights.path, title=f"{model}:{variant}", ignore=size.unused)
+    shape = ("batch", 3, *size.picture)
     stage = Stage(
         format="torch-module",
         inputs=[TensorSpec(name="input", dtype="float32", shape=shape)],
-        outputs=[TensorSpec(name="logits", dtype="float32", shape=("batch", size.classes))],
+        outputs=[TensorSpec(name="logits", dtype="float32", shape=size.shape)],
         live=module,
         model=model,
         variant=variant,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,7 +12,7 @@ from edgebench.artifacts import read_pipeline
 from edgebench.components import Budget, Link, Model, Placement, Quantization, Split
 from edgebench.errors import ChainError
 from edgebench.inputs import dataset_of
-from edgebench.pipeline import Pipeline, Stage, Tensors
+from edgebench.pipeline import Pipeline, Stage, Tensors, TensorSpec
 from edgebench.prepare.data import Preprocessed, stacked
 from edgebench.prepare.steps import Operate
 
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["Lesson", "OperatorContext"]
 
 BATCH = 64
+"""The most samples that are scored at once."""
+AT_ONCE = 16 * 2**20
+"""Bytes of inputs beyond which fewer are: what a model makes of them is far larger."""
 
 
 @attrs.frozen(kw_only=True)
@@ -116,15 +118,15 @@ class OperatorContext:
         import numpy as np
 
         chosen = self._split(split)
-        samples, model = iter(chosen), chosen.model
+        most = min((_fixed(spec) for spec in pipeline.stages[0].inputs), default=BATCH)
         dataset = dataset_of(self.step.case, self.maker.recipes.plugins)
         metrics = dataset.metrics() if dataset else ()
         totals: dict[str, Any] = {metric.name: 0.0 for metric in metrics}
-        while batch := list(islice(samples, BATCH)):
+        for batch in _batches(chosen, most):
             outputs = self.run(pipeline, stacked([tensors for tensors, _ in batch]))
             for row, (_, answer) in enumerate(batch):
                 one = {name: values[row : row + 1] for name, values in outputs.items()}
-                prediction = model.postprocess(one, self.step.case.variant)
+                prediction = chosen.model.postprocess(one, self.step.case.variant)
                 for metric in metrics:
                     totals[metric.name] += np.asarray(metric.count(prediction, answer), dtype=float)
         return {metric.name: float(metric.value(totals[metric.name])) for metric in metrics}
@@ -159,3 +161,28 @@ class OperatorContext:
     @property
     def _name(self) -> str:
         return self.step.operation.operator.name
+
+
+def _fixed(spec: TensorSpec) -> int:
+    """Return how many samples an input takes: what its first dimension says, if a number."""
+    first = spec.shape[0]
+    return first if isinstance(first, int) else BATCH
+
+
+def _batches(split: Preprocessed, most: int) -> Iterator[list[tuple[Tensors, Any]]]:
+    """Yield the samples in their order, as many at once as are of one shape and not too large."""
+    batch: list[tuple[Tensors, Any]] = []
+    for sample in split:
+        tensors, _ = sample
+        size = sum(array.nbytes for array in tensors.values()) * (len(batch) + 1)
+        other = batch and _shapes(tensors) != _shapes(batch[0][0])
+        if batch and (other or len(batch) == most or size > AT_ONCE):
+            yield batch
+            batch = []
+        batch.append(sample)
+    if batch:
+        yield batch
+
+
+def _shapes(tensors: Tensors) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in tensors.items()}

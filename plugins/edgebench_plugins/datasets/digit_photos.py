@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgebench import Dataset, Metric, Sample, hookimpl
 from edgebench_plugins import pictures
+from edgebench_plugins.metrics import top
 from edgebench_plugins.pictures import HEIGHT, INKS, WIDTH
 
 if TYPE_CHECKING:
@@ -43,20 +44,7 @@ def samples(split: str, seed: int) -> Iterator[Sample]:
 
 def metrics() -> Sequence[Metric]:
     """Give the share of digits whose class scored best, or among the best five."""
-    return tuple(
-        Metric(name=f"top{best}", count=_among(best), value=lambda sums: float(sums[0] / sums[1]))
-        for best in (1, 5)
-    )
-
-
-def _among(best: int) -> Any:
-    def count(scores: Any, answer: Any) -> tuple[float, float]:
-        import numpy as np
-
-        above = np.asarray(scores) > np.asarray(scores)[int(answer)]
-        return float(np.count_nonzero(above) < best), 1.0
-
-    return count
+    return top(1), top(5)
 
 
 def _picture(digit: NDArray[Any], index: int, seed: int) -> NDArray[Any]:

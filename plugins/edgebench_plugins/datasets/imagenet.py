@@ -35,6 +35,8 @@ SYNSETS = ("LOC_synset_mapping.txt", "synsets.txt", "imagenet_class_index.json")
 """Files that say which WordNet ids there are; one of them is enough."""
 SOLUTION, KIT_IDS = "LOC_val_solution.csv", "map_clsloc.txt"
 GROUND_TRUTH = "*validation_ground_truth.txt"
+NO_LABELS = (GROUND_TRUTH, "*_blacklist.txt")
+"""What lies in a development kit and would be taken for a list of names and labels."""
 LABEL_FILES = f"val.txt (lines of a name and a class number) or {SOLUTION}"
 
 
@@ -97,15 +99,15 @@ def _beside(path: Path, place: Path) -> list[Path]:
     return [*above, *sorted(kits)]
 
 
-def _found(pattern: str, beside: Sequence[Path], but: str = "") -> Path | None:
-    """Return the only file to match *pattern*, and not *but*, of the nearest directory with one.
+def _found(pattern: str, beside: Sequence[Path], but: Sequence[str] = ()) -> Path | None:
+    """Return the only file to match *pattern*, none of *but*, of the nearest directory with one.
 
     Raises:
         DataError: There are several.
     """
     for place in beside:
         files = sorted(
-            one for one in place.glob(pattern) if one.is_file() and not (but and one.match(but))
+            one for one in place.glob(pattern) if one.is_file() and not any(map(one.match, but))
         )
         if len(files) > 1:
             names = " and ".join(one.name for one in files[:2])
@@ -159,7 +161,7 @@ def _labels(beside: Sequence[Path], place: Path) -> tuple[Mapping[str, int], Pat
     if path := _found(SOLUTION, beside):
         numbers = _synsets(beside, f"the labels in {path}")
         return {name: _class(label, numbers, path) for name, label in _solution(path)}, path
-    if path := _found("val.txt", beside) or _found("*_val*.txt", beside, but=GROUND_TRUTH):
+    if path := _found("val.txt", beside) or _found("*_val*.txt", beside, but=NO_LABELS):
         rows = _rows(path)
         spelt = any(WORDNET.fullmatch(label) for _, label in rows)
         numbers = _synsets(beside, f"the labels in {path}") if spelt else {}

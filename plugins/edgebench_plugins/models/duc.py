@@ -1,16 +1,21 @@
 """DUC and HDC (Wang et al., 2018): dense upsampling on a trunk of hybrid dilated convolutions.
 
-The trunk's parameters are named as torchvision's below `backbone.`; the head is `classifier`.
+The large one is the authors' own network (TuSimple-DUC), a square of 2x2 pixels sharing a score.
+They enlarge the scores bilinearly outside the graph; here that is its last step, so that the answer
+is of the picture's size. The trunk's parameters are named as torchvision's below `backbone.`, the
+convolutions of the head `classifier.0` and on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
-from edgebench import Budget, Model, Pipeline, Variant, Weights, hookimpl
-from edgebench_plugins import residual, segmentation, vision
+import attrs
+
+from edgebench import Budget, Model, hookimpl
+from edgebench_plugins import exits, residual, segmentation, vision
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,7 +30,7 @@ SMALL = residual.Shape(
     dilations=(1, (1, 2), (1, 2, 5)),
     block="basic",
     kernel=3,
-    stem=16,
+    stem=(16,),
 )
 TINY = residual.Shape(
     blocks=(1, 1, 2),
@@ -34,17 +39,37 @@ TINY = residual.Shape(
     dilations=(1, 1, (1, 2)),
     block="basic",
     kernel=3,
-    stem=16,
+    stem=(16,),
 )
-# As the authors' own network: the first of 23 blocks has 2, where the pattern has 1.
 HUNDRED = residual.Shape(
     blocks=(3, 4, 23, 3),
     strides=(1, 2, 1, 1),
+    # The first of 23 blocks has 2, where the pattern has 1.
     dilations=(1, 1, (2, *(RISING * 6)[1:23]), (5, 9, 17)),
+    kernel=3,
+    stem=(64, 64, 128),
+    pool_padding=0,
+    strides_first=True,
 )
 
 
-def network(shape: residual.Shape, kernel: int, classes: int) -> nn.Module:
+@attrs.frozen(kw_only=True)
+class Head:
+    """What tells one head from another."""
+
+    kernel: int = 1
+    """The side of the kernels of its convolutions."""
+    dilations: tuple[int, ...] = (1,)
+    """The dilation of each; they lie side by side, and what they give is added."""
+    width: int = 1
+    """The side of the square of pixels that share a score, the authors' cell width."""
+
+
+PLAIN = Head()
+PYRAMID = Head(kernel=3, dilations=(6, 12, 18, 24), width=2)
+
+
+def network(shape: residual.Shape, head: Head, classes: int) -> nn.Module:
     """Give each cell of a trunk the scores of all its pixels, and put them in their places.
 
     From (batch, 3, height, width) to (batch, classes, height, width), where both are multiples of
@@ -52,69 +77,96 @@ def network(shape: residual.Shape, kernel: int, classes: int) -> nn.Module:
     """
     from collections import OrderedDict
 
-    import torch
     from torch import nn
 
-    cell = 8
     backbone = nn.Sequential(residual.trunk(shape))
     residual.draw_convolutions(backbone)
-    scores = nn.Conv2d(shape.channels[-1], classes * cell**2, kernel, padding=kernel // 2)
-    # All pixels of a cell begin alike (Aitken et al., 2017), so that the trunk learns the classes
-    # before the outlines; from unlike ones it takes longer to begin.
-    with torch.no_grad():
-        for values in (scores.weight, scores.bias):
-            values.copy_(values[:: cell**2].repeat_interleave(cell**2, 0))
+    cell = segmentation.CELL // head.width
+    scores = _scores(shape.channels[-1], head, classes, cell)
     parts = OrderedDict(backbone=backbone, classifier=scores, upsampled=nn.PixelShuffle(cell))
+    if head.width > 1:
+        parts["enlarged"] = nn.Upsample(scale_factor=head.width, mode="bilinear")
     return nn.Sequential(parts)
 
 
-def untrained(shape: residual.Shape, kernel: int, classes: int) -> nn.Module:
+def untrained(shape: residual.Shape, head: Head, classes: int) -> nn.Module:
     """Make the same network to be used as it is, its weights drawn once."""
-    module = vision.blank(lambda: network(shape, kernel, classes))
+    module = vision.blank(lambda: network(shape, head, classes))
     residual.initialise(module)
     return module
+
+
+def _scores(channels: int, head: Head, classes: int, cell: int) -> nn.Module:
+    """Make the convolutions that give each cell the scores of its pixels."""
+    import torch
+    from torch import nn
+
+    layers = []
+    for dilation in head.dilations:
+        near = {"padding": dilation * (head.kernel // 2), "dilation": dilation}
+        layers.append(nn.Conv2d(channels, classes * cell**2, head.kernel, **near))
+    # All pixels of a cell begin alike (Aitken et al., 2017), so that the trunk learns the classes
+    # before the outlines; from unlike ones it takes longer to begin.
+    with torch.no_grad():
+        for values in (values for layer in layers for values in layer.parameters()):
+            values.copy_(values[:: cell**2].repeat_interleave(cell**2, 0))
+    return _summed()(layers)
+
+
+@cache
+def _summed() -> Any:
+    """Define what adds up layers; here, because its base class is torch's."""
+    from functools import reduce
+    from operator import add
+
+    from torch import nn
+
+    class Summed(nn.ModuleList):  # type: ignore[misc]  # torch is not typed here
+        """Layers side by side, whose outputs are added."""
+
+        def forward(self, x: Any) -> Any:
+            return reduce(add, (layer(x) for layer in self))
+
+    return Summed
 
 
 SIZES = [
     segmentation.small(
         "small",
-        partial(network, SMALL, 1),
-        summary="14 convolutions for 160x120 scenes of 11 classes.",
+        partial(network, SMALL, PLAIN),
+        summary="14 convolutions, stem and head one each, for 160x120 scenes of 11 classes.",
         parameters=544_048,
         student="tiny",
-        exits=segmentation.exits(SMALL),
-        keep=["classifier"],
+        exits=partial(exits.segmenter, SMALL),
+        keep=["classifier.0"],
     ),
     segmentation.small(
         "tiny",
-        partial(network, TINY, 1),
-        summary="10 narrower convolutions for 160x120 scenes of 11 classes.",
+        partial(network, TINY, PLAIN),
+        summary="10 convolutions, narrower, stem and head one each, for 160x120 scenes.",
         parameters=160_000,
-        exits=segmentation.exits(TINY),
-        keep=["classifier"],
+        exits=partial(exits.segmenter, TINY),
+        keep=["classifier.0"],
     ),
-    segmentation.Size(
-        variant=Variant(
-            name="resnet101",
-            summary="101 convolutions for 800x800 photos of 19 classes.",
-            parameters=64_914_688,
-            weights=["random", "file"],
-            dataset="cityscapes",
-            stand_in="digit-scenes",
-            exits=segmentation.exits(HUNDRED),
-            keep=["classifier"],
-        ),
-        network=partial(untrained, HUNDRED, 3),
+    segmentation.large(
+        "resnet101",
+        partial(untrained, HUNDRED, PYRAMID),
         classes=19,
         picture=(PICTURE, PICTURE),
         preprocess=partial(segmentation.square_input, side=PICTURE),
+        summary="106 convolutions, the last 4 side by side, for 800x800 photos of 19 classes.",
+        parameters=65_038_464,
+        weights=["random", "file"],
+        dataset="cityscapes",
+        exits=partial(exits.segmenter, HUNDRED),
+        keep=[f"classifier.{number}" for number in range(len(PYRAMID.dilations))],
     ),
 ]
 MODEL = segmentation.segmenter(
     "duc",
     "Dense upsampling convolution: a cell's channels become its pixels' classes.",
     SIZES,
-    Budget(epochs=6, batch=16, learning_rate=1e-2),
+    Budget(epochs=6, batch=16, learning_rate=1e-2, patience=2),
 )
 
 
@@ -122,8 +174,3 @@ MODEL = segmentation.segmenter(
 def edgebench_models() -> Iterable[Model]:
     """Offer the networks of dense upsampling convolutions."""
     yield MODEL
-
-
-def build(variant: str, weights: Weights) -> Pipeline:
-    """Build one of them, its weights drawn or from a file."""
-    return MODEL.build(variant, weights)

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from edgebench import Budget, Model, Pipeline, Variant, Weights, hookimpl
-from edgebench_plugins import residual, segmentation, vision
+from edgebench import Budget, Model, hookimpl
+from edgebench_plugins import exits, residual, segmentation, vision
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,7 +22,7 @@ SMALL = residual.Shape(
     dilations=(1, (1, 2), (1, 2)),
     block="basic",
     kernel=3,
-    stem=16,
+    stem=(16,),
 )
 TINY = residual.Shape(
     blocks=(1, 1, 1),
@@ -31,7 +31,7 @@ TINY = residual.Shape(
     dilations=(1, 1, (2,)),
     block="basic",
     kernel=3,
-    stem=16,
+    stem=(16,),
 )
 HUNDRED = residual.Shape(blocks=(3, 4, 23, 3), strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4))
 
@@ -90,7 +90,7 @@ SIZES = [
         summary="13 convolutions for 160x120 scenes of 11 classes.",
         parameters=514_075,
         student="tiny",
-        exits=segmentation.exits(SMALL),
+        exits=partial(exits.segmenter, SMALL),
         keep=["classifier.4"],
     ),
     segmentation.small(
@@ -98,34 +98,31 @@ SIZES = [
         partial(network, TINY, 48),
         summary="9 narrower convolutions for 160x120 scenes of 11 classes.",
         parameters=173_851,
-        exits=segmentation.exits(TINY),
+        exits=partial(exits.segmenter, TINY),
         keep=["classifier.4"],
     ),
-    segmentation.Size(
-        variant=Variant(
-            name="resnet101",
-            summary="102 convolutions for photos of any size and 21 classes.",
-            parameters=51_949_141,
-            weights=["random", "file", "hub"],
-            asset="fcn-resnet101",
-            dataset="voc",
-            datasets=["coco"],
-            stand_in="digit-scenes",
-            exits=segmentation.exits(HUNDRED),
-            keep=["classifier.4"],
-        ),
-        network=partial(untrained, HUNDRED, 512),
+    segmentation.large(
+        "resnet101",
+        partial(untrained, HUNDRED, 512),
         classes=21,
         picture=("height", "width"),
         preprocess=segmentation.native_input,
         unused=("aux_classifier.",),
+        summary="102 convolutions for photos of any size and 21 classes.",
+        parameters=51_949_141,
+        weights=["random", "file", "hub"],
+        asset="fcn-resnet101",
+        dataset="voc",
+        datasets=["coco"],
+        exits=partial(exits.segmenter, HUNDRED),
+        keep=["classifier.4"],
     ),
 ]
 MODEL = segmentation.segmenter(
     "fcn",
     "Fully convolutional network: a class for each cell, interpolated to pixels.",
     SIZES,
-    Budget(epochs=6, batch=16, learning_rate=1e-2),
+    Budget(epochs=6, batch=16, learning_rate=1e-2, patience=2),
 )
 
 
@@ -133,8 +130,3 @@ MODEL = segmentation.segmenter(
 def edgebench_models() -> Iterable[Model]:
     """Offer the fully convolutional networks."""
     yield MODEL
-
-
-def build(variant: str, weights: Weights) -> Pipeline:
-    """Build one of them, its weights drawn or from a file."""
-    return MODEL.build(variant, weights)

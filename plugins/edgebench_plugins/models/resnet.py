@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from edgebench import Budget, Model, hookimpl
-from edgebench_plugins import residual, vision
+from edgebench_plugins import exits, residual, vision
 
 SMALL = residual.Shape(
     blocks=(2, 2, 2, 2),
@@ -17,7 +17,7 @@ SMALL = residual.Shape(
     strides=(1, 1, 2, 1),
     block="basic",
     kernel=3,
-    stem=48,
+    stem=(48,),
     pool=False,
 )
 TINY = residual.Shape(
@@ -26,7 +26,7 @@ TINY = residual.Shape(
     strides=(1, 1, 2, 1),
     block="basic",
     kernel=3,
-    stem=32,
+    stem=(32,),
     pool=False,
 )
 FIFTY = residual.Shape(blocks=(3, 4, 6, 3))
@@ -40,7 +40,7 @@ SIZES = [
         summary="17 convolutions for 32x32 pictures of 10 classes.",
         parameters=1_105_722,
         student="tiny",
-        exits=residual.exits(SMALL),
+        exits=partial(exits.classifier, SMALL),
         keep=["fc"],
     ),
     vision.small(
@@ -48,7 +48,7 @@ SIZES = [
         partial(residual.network, TINY),
         summary="9 narrower convolutions for 32x32 pictures of 10 classes.",
         parameters=269_770,
-        exits=residual.exits(TINY),
+        exits=partial(exits.classifier, TINY),
         keep=["fc"],
     ),
     vision.large(
@@ -57,7 +57,7 @@ SIZES = [
         summary="49 convolutions for 224x224 photos of 1000 classes.",
         parameters=25_557_032,
         asset="resnet-50",
-        exits=residual.exits(FIFTY),
+        exits=partial(exits.classifier, FIFTY),
         keep=["fc"],
     ),
     vision.large(
@@ -67,7 +67,7 @@ SIZES = [
         parameters=68_883_240,
         asset="resnet-wide50",
         student="50",
-        exits=residual.exits(WIDE_FIFTY),
+        exits=partial(exits.classifier, WIDE_FIFTY),
         keep=["fc"],
     ),
     vision.large(
@@ -77,7 +77,7 @@ SIZES = [
         parameters=126_886_696,
         asset="resnet-wide101",
         student="wide50",
-        exits=residual.exits(WIDE_HUNDRED),
+        exits=partial(exits.classifier, WIDE_HUNDRED),
         keep=["fc"],
     ),
 ]
@@ -85,9 +85,8 @@ MODEL = vision.classifier(
     "resnet",
     "Residual network: convolutions with a way around them.",
     SIZES,
-    Budget(epochs=4, batch=32, learning_rate=3e-3),
+    Budget(epochs=4, batch=32, learning_rate=3e-3, patience=2),
 )
-build = MODEL.build
 
 
 @hookimpl

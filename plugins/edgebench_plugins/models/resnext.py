@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from edgebench import Budget, Model, hookimpl
-from edgebench_plugins import residual, vision
+from edgebench_plugins import exits, residual, vision
 
 SMALL = residual.Shape(
     blocks=(2, 2, 2, 2),
@@ -18,7 +18,7 @@ SMALL = residual.Shape(
     groups=8,
     width_per_group=8,
     kernel=3,
-    stem=48,
+    stem=(48,),
     pool=False,
 )
 TINY = residual.Shape(
@@ -28,7 +28,7 @@ TINY = residual.Shape(
     groups=8,
     width_per_group=8,
     kernel=3,
-    stem=32,
+    stem=(32,),
     pool=False,
 )
 FIFTY = residual.Shape(blocks=(3, 4, 6, 3), groups=32, width_per_group=4)
@@ -44,7 +44,7 @@ MODEL = vision.classifier(
             summary="25 convolutions, 8 of them of 8 groups, for 32x32 pictures of 10 classes.",
             parameters=871_802,
             student="tiny",
-            exits=residual.exits(SMALL),
+            exits=partial(exits.classifier, SMALL),
             keep=["fc"],
         ),
         vision.small(
@@ -52,7 +52,7 @@ MODEL = vision.classifier(
             partial(residual.network, TINY),
             summary="13 convolutions, 4 of them of 8 groups, for 32x32 pictures of 10 classes.",
             parameters=268_562,
-            exits=residual.exits(TINY),
+            exits=partial(exits.classifier, TINY),
             keep=["fc"],
         ),
         vision.large(
@@ -61,7 +61,7 @@ MODEL = vision.classifier(
             summary="50_32x4d: 49 convolutions, 16 of them of 32 groups, for 224x224 photos.",
             parameters=25_028_904,
             asset="resnext-50",
-            exits=residual.exits(FIFTY),
+            exits=partial(exits.classifier, FIFTY),
             keep=["fc"],
         ),
         vision.large(
@@ -71,13 +71,12 @@ MODEL = vision.classifier(
             parameters=83_455_272,
             asset="resnext-101",
             student="50",
-            exits=residual.exits(HUNDRED),
+            exits=partial(exits.classifier, HUNDRED),
             keep=["fc"],
         ),
     ],
-    Budget(epochs=5, batch=16, learning_rate=3e-3),
+    Budget(epochs=5, batch=16, learning_rate=3e-3, patience=2),
 )
-build = MODEL.build
 
 
 @hookimpl

@@ -10,6 +10,7 @@ import attrs
 
 from edgebench import Budget, ExitPoint, Model, hookimpl
 from edgebench_plugins import vision
+from edgebench_plugins.exits import class_head
 
 if TYPE_CHECKING:
     from torch import nn
@@ -69,14 +70,27 @@ def untrained(shape: Shape, classes: int) -> nn.Module:
     return module
 
 
-def exits(shape: Shape) -> tuple[ExitPoint, ...]:
-    """Say where the network may be left early: after the pooling of any group but the last."""
-    points, at = [], -1
+def exits(shape: Shape, classes: int) -> tuple[ExitPoint, ...]:
+    """Say where it may be left early: after the pooling of a group, or in the last one's middle.
+
+    Where the rest of the last group keeps the shape, an exit may leave it out, its pooling aside.
+    """
+    count, end = len(shape.widths), sum(2 * len(group) + 1 for group in shape.widths) - 1
+    places, at = [], -1
     for number, group in enumerate(shape.widths[:-1], 1):
         at += 2 * len(group) + 1
-        summary = f"after {number} of {len(shape.widths)} groups of convolutions"
-        points.append(ExitPoint(path=f"features.{at}", summary=summary))
-    return tuple(points)
+        places.append((at, group[-1], f"after {number} of {count} groups of convolutions"))
+    summary = "after the first convolution of the last group, which is as wide as its end"
+    places.append((at + 2, shape.widths[-1][0], summary))
+    return tuple(
+        ExitPoint(
+            path=f"features.{at}",
+            summary=summary,
+            head=partial(class_head, width, classes),
+            skips=[f"features.{n}" for n in range(at + 1, end) if width == shape.widths[-1][-1]],
+        )
+        for at, width, summary in places
+    )
 
 
 def _draw(module: nn.Module) -> None:
@@ -116,7 +130,7 @@ MODEL = vision.classifier(
             summary="6 convolutions and 3 linear layers for 32x32 pictures of 10 classes.",
             parameters=1_530_250,
             student="tiny",
-            exits=exits(SMALL),
+            exits=partial(exits, SMALL),
             keep=["classifier.6"],
         ),
         vision.small(
@@ -124,7 +138,7 @@ MODEL = vision.classifier(
             partial(network, TINY),
             summary="As small, about half as wide.",
             parameters=719_402,
-            exits=exits(TINY),
+            exits=partial(exits, TINY),
             keep=["classifier.6"],
         ),
         vision.large(
@@ -134,13 +148,12 @@ MODEL = vision.classifier(
             summary="13 convolutions and 3 linear layers for 224x224 photos of 1000 classes.",
             parameters=138_357_544,
             asset="vgg-16",
-            exits=exits(SIXTEEN),
+            exits=partial(exits, SIXTEEN),
             keep=["classifier.6"],
         ),
     ],
-    Budget(epochs=6, batch=32, learning_rate=1e-3),
+    Budget(epochs=6, batch=32, learning_rate=1e-3, patience=2),
 )
-build = MODEL.build
 
 
 @hookimpl

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from edgebench.artifacts import read_pipeline
+from edgebench.components import Weights
 from edgebench.errors import ChainError
 from edgebench.prepare.make import Maker
 
@@ -275,3 +276,126 @@ def test_converters_are_given_real_inputs_of_their_own_stage(world, tmp_path):
     through = np.concatenate(rows) @ maker.live(front).live
     assert np.allclose(second["middle"][1], through, atol=1e-6)
     assert back.format == "noted"
+
+
+TILES = """
+    import attrs, io, json, pathlib
+    from contextlib import contextmanager
+    from edgebench import (Backend, Converter, Dataset, Format, Metric, Model, Operator, Pipeline,
+                           Stage, TensorSpec, Variant, hookimpl)
+
+    HERE = pathlib.Path(__file__).parent
+    SHAPES = [(3, 2), *[(2, 2)] * 5, (3, 2), (3, 2)]
+
+    def note(what, shape):
+        with (HERE / "shapes").open("a") as file:
+            file.write(json.dumps([what, *shape]) + "\\n")
+
+    def samples(split, seed):
+        import numpy as np
+        shapes = {"validation": SHAPES, "test": [(1, 1)]}
+        for number, shape in enumerate(shapes.get(split, ())):
+            buffer = io.BytesIO()
+            np.save(buffer, np.full(shape, number, np.float32))
+            yield buffer.getvalue(), number
+
+    def metrics():
+        return [Metric(name="mean", count=lambda got, answer: [got[0] == answer, 1.0],
+                       value=lambda sums: sums[0] / sums[1])]
+
+    def build(variant, weights):
+        first = int(variant) if variant.isdigit() else "batch"
+        tile = TensorSpec(name="input", dtype="float32", shape=(first, "height", "width"))
+        mean = TensorSpec(name="mean", dtype="float32", shape=(first, 1))
+        stage = Stage(format="tiles", inputs=[tile], outputs=[mean], live=0)
+        return Pipeline(model="tiles", variant=variant, stages=[stage], outputs=["mean"])
+
+    def convert(stage, examples):
+        note("example", examples["input"].shape)
+        return attrs.evolve(stage.changed(stage.live), format="hung")
+
+    class Session:
+        def run(self, inputs):
+            note("run", inputs["input"].shape)
+            return {"mean": inputs["input"].mean(axis=(1, 2))[:, None]}
+
+    @contextmanager
+    def open_session(stage, device, threads, options):
+        yield Session()
+
+    def apply(pipeline, context):
+        (HERE / "said.json").write_text(json.dumps(dict(context.score(pipeline, "validation"))))
+        return pipeline
+
+    def save(stage, directory):
+        (directory / "nothing").touch()
+        return ["nothing"]
+
+    @hookimpl
+    def edgebench_models():
+        yield Model(name="tiles", summary="Means.", build=build, dataset="tiles", format="tiles",
+                    variants=[Variant(name="open"), Variant(name="1")])
+
+    @hookimpl
+    def edgebench_datasets():
+        yield Dataset(name="tiles", summary="Tiles.", samples=samples, metrics=metrics)
+
+    @hookimpl
+    def edgebench_formats():
+        for name in ("tiles", "hung"):
+            yield Format(name=name, summary="Nothing.", save=save, load=lambda stage, rebuild: 0)
+
+    @hookimpl
+    def edgebench_converters():
+        yield Converter(name="hang", summary="Hangs.", source="tiles", target="hung",
+                        convert=convert)
+
+    @hookimpl
+    def edgebench_backends():
+        yield Backend(name="wall", summary="A wall.", open=open_session, formats=["hung"])
+
+    @hookimpl
+    def edgebench_operators():
+        yield Operator(name="look", summary="Scores.", apply=apply, needs=["validation"],
+                       reads=["tiles"])
+"""
+
+
+@pytest.fixture
+def scored(world, tmp_path):
+    """Score tiles of different shapes in an operator: the figure, and what was run on what."""
+
+    def run(variant):
+        case = toy_case(
+            "look", model="tiles", variant=variant, dataset="tiles", backend="wall",
+            weights=Weights(kind="own"),
+        )  # fmt: skip
+        Maker(world(TILES), lambda *_: None).prepare(case)
+        shapes = [json.loads(line) for line in (tmp_path / "shapes").read_text().splitlines()]
+        return json.loads((tmp_path / "said.json").read_text()), shapes
+
+    return run
+
+
+def test_inputs_of_different_shapes_are_scored_in_batches_of_one_shape(scored):
+    figures, shapes = scored("open")
+    assert figures == {"mean": 1.0}
+    # What is converted is given two at least, or it would take the batch for a constant.
+    assert shapes[0] == ["example", 2, 3, 2]
+    assert [shape for shape in shapes if shape[0] == "run"] == [
+        ["run", 1, 3, 2], ["run", 5, 2, 2], ["run", 2, 3, 2],
+    ]  # fmt: skip
+
+
+def test_no_more_inputs_are_scored_at_once_than_fit_the_bound(scored, monkeypatch):
+    monkeypatch.setattr("edgebench.prepare.context.AT_ONCE", 2 * 16)
+    figures, shapes = scored("open")
+    assert figures == {"mean": 1.0}
+    assert [count for what, count, *_ in shapes if what == "run"] == [1, 2, 2, 1, 1, 1]
+
+
+def test_a_stage_that_takes_one_sample_is_scored_with_one_at_a_time(scored):
+    figures, shapes = scored("1")
+    assert figures == {"mean": 1.0}
+    assert shapes[0] == ["example", 1, 3, 2]
+    assert {count for what, count, *_ in shapes if what == "run"} == {1}

@@ -161,10 +161,23 @@ def test_categories_become_the_classes_of_voc(tmp_path):
         np.testing.assert_array_equal(mask, np.array(DRAWN) * label)
 
 
-def test_pictures_of_nothing_known_are_left_out(tmp_path):
+def test_pictures_of_nothing_known_are_background(tmp_path):
+    """As torchvision's validation; a class that is seen in them where there is none is wrong."""
     root = write(tmp_path, [(0, BANANA, SQUARE), (2, PERSON, SQUARE)], count=3)
-    (sample,) = from_directory(root).samples("test", 0)
-    assert sample[0] == (root / "val2017/2.jpg").read_bytes()
+    dataset = from_directory(root)
+    got = dict(dataset.samples("test", 0))
+    masks = [got[(root / f"val2017/{number}.jpg").read_bytes()] for number in range(3)]
+    assert [mask.max() for mask in masks] == [0, 0, 15]
+    (miou,) = dataset.metrics()
+    everywhere = np.full((4, 6), 15, np.uint8)
+    sums = [np.array(miou.count(everywhere, mask)) for mask in masks]
+    assert miou.value(sum(sums)) < miou.value(sums[2])
+
+
+def test_pictures_of_which_none_shows_anything_are_said(tmp_path):
+    root = write(tmp_path, [(0, BANANA, SQUARE)])
+    with pytest.raises(DataError, match="classes in any of 2 pictures .*; found none in them"):
+        list(from_directory(root).samples("test", 0))
 
 
 def test_the_instances_are_read_when_samples_are(tmp_path):

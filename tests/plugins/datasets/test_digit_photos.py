@@ -174,7 +174,20 @@ def test_top1_and_top5_count_what_they_say():
     assert [top5.count(scores, answer)[0] for answer in (6, 0)] == [0.0, 0.0]
 
 
-@given(arrays.arrays(np.float32, 10, elements=st.floats(-9, 9, width=32), unique=True))
+@pytest.mark.parametrize("value", [np.nan, 0.0, 1.0])
+def test_a_model_that_gives_every_class_the_same_score_is_as_good_as_guessing(everything, value):
+    (dataset,) = digit_photos.edgebench_datasets()
+    scores = np.full(10, value, np.float32)
+    answers = [answer for _, answer in everything["test"]]
+    top1, top5 = (
+        metric.value(sum(np.array(metric.count(scores, answer)) for answer in answers))
+        for metric in dataset.metrics()
+    )
+    assert top1 < 0.2
+    assert top5 < 0.6
+
+
+@given(arrays.arrays(np.float32, 10, elements=st.floats(-9, 9, width=32)))
 def test_top1_agrees_with_argmax(scores):
     top1 = metrics()[0]
     assert [top1.count(scores, n)[0] for n in range(10)] == list(np.arange(10) == scores.argmax())

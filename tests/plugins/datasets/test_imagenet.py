@@ -118,27 +118,51 @@ def test_kaggles_labels_need_its_synsets(tmp_path):
         from_directory(tmp_path)
 
 
-def kit(root):
-    """Write the development kit's list of ids, whose order is not that of the class numbers."""
-    place = root / "ILSVRC2012_devkit_t12/data"
-    place.mkdir(parents=True)
-    (place / "ILSVRC2012_validation_ground_truth.txt").write_text("490\n1\n1000\n")
-    return place
+KITS = {
+    "ILSVRC2012_devkit_t12/data": ("ILSVRC2012_validation_ground_truth.txt",),
+    "ILSVRC2014_devkit/data": (
+        "ILSVRC2014_clsloc_validation_ground_truth.txt",
+        "ILSVRC2014_clsloc_validation_blacklist.txt",
+        "ILSVRC2014_det_validation_blacklist.txt",
+    ),
+    # ILSVRC2015 is one archive, given as the directory that holds Data/ too.
+    "devkit/data": (
+        "ILSVRC2015_clsloc_validation_ground_truth.txt",
+        "ILSVRC2015_clsloc_validation_blacklist.txt",
+        "ILSVRC2015_det_validation_blacklist.txt",
+    ),
+}
+"""Where each development kit keeps its text files, and what they are called, the ids first."""
+EVERY_KIT = pytest.mark.parametrize("place", KITS)
 
 
-def test_ids_of_the_development_kit_are_not_taken_for_class_numbers(tmp_path):
-    kit(write(tmp_path, [f"val/{name}" for name in named(3)]))
+def kit(root, place):
+    """Write a development kit's list of ids, whose order is not that of the class numbers."""
+    ids, *others = KITS[place]
+    (root / place).mkdir(parents=True)
+    (root / place / ids).write_text("490\n1\n1000\n")
+    for name in others:
+        # Numbers of pictures, for detection also the class in which one does not count.
+        lines = "36 n00007846\n50 n03001627\n" if "_det_" in name else "36\n50\n"
+        (root / place / name).write_text(lines)
+    return root / place
+
+
+@EVERY_KIT
+def test_ids_of_the_development_kit_are_not_taken_for_class_numbers(tmp_path, place):
+    kit(write(tmp_path, [f"val/{name}" for name in named(3)]), place)
     with pytest.raises(DataError, match="are ILSVRC ids, 1 to 1000, which are not class numbers"):
         from_directory(tmp_path)
 
 
-def test_ids_of_the_development_kit_are_translated_by_its_map(tmp_path):
-    place = kit(write(tmp_path, [f"val/{name}" for name in named(3)]))
+@EVERY_KIT
+def test_ids_of_the_development_kit_are_translated_by_its_map(tmp_path, place):
+    data = kit(write(tmp_path, [f"val/{name}" for name in named(3)]), place)
     order = np.random.default_rng(0).permutation(1000)
     lines = [f"{WORDNET[order[n]]} {n + 1} some_thing\n" for n in range(1000)]
-    (place / "map_clsloc.txt").write_text("".join(lines))
+    (data / "map_clsloc.txt").write_text("".join(lines))
     assert answers(from_directory(tmp_path)) == [order[489], order[0], order[999]]
-    (place / "ILSVRC2012_validation_ground_truth.txt").write_text("490\n0\n1\n")
+    (data / KITS[place][0]).write_text("490\n0\n1\n")
     with pytest.raises(DataError, match="has '0', which is no ILSVRC id"):
         from_directory(tmp_path)
 

@@ -23,10 +23,10 @@ from pathlib import Path
 import attrs, torch
 from edgebench import Weights
 from edgebench_plugins.formats.torch_module import load
-from edgebench_plugins.models.resnet import build
-stage = build("small", Weights(seed=99)).stages[0]
+from edgebench_plugins.models.resnet import MODEL
+stage = MODEL.build("small", Weights(seed=99)).stages[0]
 stage = attrs.evolve(stage, live=None, directory=Path(sys.argv[1]), files=("weights.safetensors",))
-module = load(stage, lambda: build("small", Weights(seed=5)).stages[0].live)
+module = load(stage, lambda: MODEL.build("small", Weights(seed=5)).stages[0].live)
 torch.manual_seed(0)
 with torch.no_grad():
     print(json.dumps(module(torch.randn(2, 3, 32, 32)).tolist()))
@@ -34,7 +34,7 @@ with torch.no_grad():
 
 
 def fresh(seed=5):
-    return resnet.build("small", Weights(kind="random", seed=seed)).stages[0]
+    return resnet.MODEL.build("small", Weights(kind="random", seed=seed)).stages[0]
 
 
 def kept(stage, directory):

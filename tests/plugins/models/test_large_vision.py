@@ -58,11 +58,13 @@ def test_it_has_the_published_count_and_when_untrained_gives_sensible_outputs(mo
     ("module", "variant", "exits"),
     [
         (resnet, "wide101", ["layer1", "layer2", "layer3", "layer4.0"]),
-        (vgg, "16", ["features.4", "features.9", "features.16", "features.23"]),
+        (vgg, "16", ["features.4", "features.9", "features.16", "features.23", "features.25"]),
     ],
     ids=["resnet", "vgg"],
 )
-def test_a_network_may_be_left_after_a_layer_or_a_pooling(module, variant, exits):
+def test_a_network_may_be_left_after_a_layer_a_pooling_or_in_the_last_of_them(
+    module, variant, exits
+):
     assert [point.path for point in record(module).variant(variant).exits] == exits
 
 

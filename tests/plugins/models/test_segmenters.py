@@ -65,21 +65,26 @@ def test_the_variant_says_how_many_parameters_it_has_and_where_to_leave_it(modul
     assert [point.path for point in facts.exits][:2] == ["backbone.layer1", "backbone.layer2"]
     assert len(facts.exits) >= layers - 1
     assert all(stage.live.get_submodule(point.path) for point in facts.exits)
-    (last,) = facts.keep
-    classes = stage.outputs[0].shape[1] * (64 if module is duc else 1)
-    assert stage.live.get_submodule(last).out_channels == classes
+    of_each = 1 if module is fcn else 16 if variant == "resnet101" else 64
+    assert [stage.live.get_submodule(last).out_channels for last in facts.keep] == [
+        stage.outputs[0].shape[1] * of_each
+    ] * (4 if of_each == 16 else 1)
 
 
 def test_the_large_networks_have_the_published_counts():
     auxiliary = 256 * 1024 * 9 + 2 * 256 + 256 * 21 + 21
     assert record(fcn).variant("resnet101").parameters + auxiliary == 54_314_346
-    # torchvision's resnet101 without its classifier of 1000, and the head of 8x8x19 channels.
+    # torchvision's resnet101 without its classifier of 1000; the authors' stem in place of its
+    # own, twice as wide at its end; and the four heads of 4x4x19 channels.
     trunk = 44_549_160 - 2049 * 1000
-    assert record(duc).variant("resnet101").parameters == trunk + 64 * 19 * (9 * 2048 + 1)
+    stem = 9 * (3 * 64 + 64 * 64 + 64 * 128) + 2 * (64 + 64 + 128) - (49 * 3 * 64 + 2 * 64)
+    wider = 64 * (64 + 256)
+    head = 4 * 16 * 19 * (9 * 2048 + 1)
+    assert record(duc).variant("resnet101").parameters == trunk + stem + wider + head
 
 
 @MODULES
-def test_every_name_and_shape_of_the_trunk_is_torchvisions(module):
+def test_every_name_and_shape_is_as_published(module):
     state = untouched(module, "resnet101").live.state_dict()
     assert {name: tuple(value.shape) for name, value in state.items()} == large_shapes(module)
 
@@ -150,6 +155,12 @@ def test_all_pixels_of_a_cell_begin_alike():
     cells = logits.reshape(11, 15, CELL, 20, CELL)
     assert torch.equal(cells, cells[:, :, :1, :, :1].expand_as(cells))
     assert logits[0].std(0).min() > 0
+
+
+@MODULES
+def test_training_can_end_early(module):
+    budget = record(module).budget
+    assert 1 + budget.patience < budget.epochs
 
 
 @MODULES

@@ -118,6 +118,12 @@ def test_a_student_is_half_the_size_and_sees_the_same(module):
 
 
 @MODULES
+def test_training_can_end_early(module):
+    budget = record(module).budget
+    assert 1 + budget.patience < budget.epochs
+
+
+@MODULES
 def test_a_seed_decides_the_weights_and_nothing_else(module):
     before = torch.random.get_rng_state()
     one, same, other = (built(module, seed).live.state_dict() for seed in (3, 3, 4))
