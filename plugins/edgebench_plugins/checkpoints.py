@@ -7,6 +7,7 @@ nothing of what decides its outputs may come from the directory but the weights.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,16 @@ FITTING = (
 )
 """In what a configuration must equal the network's, as transformers calls it."""
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+AGAINST = {
+    "label1": "label0",
+    "1": "0",
+    "yes": "no",
+    "true": "false",
+    "good": "bad",
+    "positive": "negative",
+    "same": "different",
+}
+"""Names of a class 1, each with that of its class 0, which is not made of it with a `not`."""
 
 
 def load_checkpoint(module: Any, directory: Path, *, kind: Kind, title: str) -> Tokenizer:
@@ -48,6 +59,7 @@ def load_checkpoint(module: Any, directory: Path, *, kind: Kind, title: str) -> 
     configuration = _configuration(directory)
     _check_class(configuration, module, directory)
     _check_shape(configuration, module.config, directory, title)
+    _check_labels(configuration, directory)
     weights = next((directory / name for name in WEIGHTS if (directory / name).is_file()), None)
     if weights is None:
         raise DataError(f"{directory} has no weights of {title}: neither {' nor '.join(WEIGHTS)}")
@@ -101,6 +113,25 @@ def _check_shape(found: dict[str, Any], wanted: Any, directory: Path, title: str
                 f"the checkpoint in {directory} is not of {title}: {name} is {has}, not {needs}; "
                 "give one that fits, or another variant"
             )
+
+
+def _check_labels(found: dict[str, Any], directory: Path) -> None:
+    """Raise if the checkpoint's classes plainly stand in the other order than the data's."""
+    labels = found.get("id2label") or {}
+    first, second = (str(labels.get(number, "")) for number in ("0", "1"))
+    yes, no = _plain(first), _plain(second)
+    if yes and no in (f"not{yes}", f"non{yes}", f"no{yes}", AGAINST.get(yes)):
+        raise DataError(
+            f"{directory / 'config.json'} calls class 0 {first!r} and class 1 {second!r}, and of "
+            "the data 1 is the class that is so; change the order of the classifier's rows and of "
+            "id2label, or give another checkpoint"
+        )
+
+
+def _plain(label: str) -> str:
+    """Return the letters and digits of a label's words, less what says nothing."""
+    words = re.findall(r"[a-z]+|[0-9]+", label.lower())
+    return "".join(word for word in words if word not in ("is", "a", "are"))
 
 
 def _check_tokenizer(tokenizer: Tokenizer, wanted: Any, kind: Kind, directory: Path) -> None:

@@ -44,8 +44,9 @@ def top(best: int) -> Metric:
 def accuracy() -> Metric:
     """Give the share of samples whose class is the answer.
 
-    Predictions are scores of shape (classes,), of which the first of the largest wins, or class
-    numbers; answers are class numbers.
+    Predictions are scores of shape (classes,), two or more, of which the first of the largest wins,
+    or class numbers of an integer or boolean type; answers are class numbers. One score alone is
+    refused: which of its values mean which class cannot be told.
     """
 
     def count(prediction: Any, answer: Any) -> tuple[float, float]:
@@ -110,12 +111,12 @@ def _class_of(prediction: Any) -> int:
     import numpy as np
 
     values = np.asarray(prediction)
-    if values.size == 1:
+    if values.size == 1 and values.dtype.kind in "biu":
         return int(values.item())
-    if values.ndim != 1 or not values.size:
+    if values.ndim != 1 or values.size < 2:
         raise DataError(
-            f"a prediction must be a class number or scores of shape (classes,), not of shape "
-            f"{values.shape}"
+            "a prediction must be a class number of an integer type or two or more scores of shape "
+            f"(classes,), not {values.dtype} of shape {values.shape}"
         )
     best = int(values.argmax())
     return best if values[best] == values[best] else -1

@@ -32,7 +32,7 @@ def decode(payload: bytes, variant: str) -> tuple[str, ...]:
 
 
 def bind(model: Model, variant: str, resources: Mapping[str, bytes], names: Sequence[str]) -> Model:
-    """Return the record whose preprocessing uses the tokenizer of a pipeline.
+    """Return the record whose callables use the tokenizer of a pipeline.
 
     *names* are the tensors that the model reads, in their order.
 
@@ -42,7 +42,7 @@ def bind(model: Model, variant: str, resources: Mapping[str, bytes], names: Sequ
     from tokenizers import Tokenizer
 
     try:
-        tokenizer = Tokenizer.from_str(resources[RESOURCE].decode())
+        tokenizer: Any = Tokenizer.from_str(resources[RESOURCE].decode())
     except Exception as error:  # the reader raises nothing more precise
         raise DataError(
             f"{model.name}:{variant} has no {RESOURCE} that can be read: {error}"
@@ -51,7 +51,10 @@ def bind(model: Model, variant: str, resources: Mapping[str, bytes], names: Sequ
     def preprocess(sentences: tuple[str, ...], variant: str) -> Tensors:
         return tokenized(tokenizer, sentences, names)
 
-    return attrs.evolve(model, preprocess=preprocess)
+    def shortens(sentences: tuple[str, ...], variant: str) -> bool:
+        return bool(tokenizer.encode(*sentences).overflowing)
+
+    return attrs.evolve(model, preprocess=preprocess, shortens=shortens)
 
 
 def unbound(sentences: tuple[str, ...], variant: str) -> Tensors:

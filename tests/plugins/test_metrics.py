@@ -102,10 +102,28 @@ def test_top_k_refuses_an_answer_without_a_score(scores, answer):
 
 @pytest.mark.parametrize("metric", [accuracy(), f1()], ids=["accuracy", "f1"])
 def test_what_is_neither_a_class_nor_scores_is_refused(metric):
-    with pytest.raises(DataError, match=r"not of shape \(2, 2\)"):
+    with pytest.raises(DataError, match=r"not float64 of shape \(2, 2\)"):
         metric.count(np.ones((2, 2)), 0)
-    with pytest.raises(DataError, match=r"not of shape \(0,\)"):
+    with pytest.raises(DataError, match=r"not float64 of shape \(0,\)"):
         metric.count([], 0)
+
+
+@pytest.mark.parametrize("metric", [accuracy(), f1()], ids=["accuracy", "f1"])
+@pytest.mark.parametrize("score", [0.97, np.float32(3.7), np.array([0.97], np.float16), 1.0])
+def test_one_score_alone_is_no_class(metric, score):
+    shape = str(np.shape(score)).replace("(", r"\(").replace(")", r"\)")
+    with pytest.raises(
+        DataError, match=rf"class number of an integer type or two .* of shape {shape}$"
+    ):
+        metric.count(score, 1)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint16, np.int64, np.bool_, int])
+def test_one_number_of_an_integer_type_is_a_class(kind):
+    for shape in ((), (1,), (1, 1)):
+        said = np.full(shape, 1, kind)
+        assert [accuracy().count(said, answer)[0] for answer in (0, 1)] == [0.0, 1.0]
+        assert f1().count(said, 1) == (1.0, 0.0, 0.0)
 
 
 # --- masks ---------------------------------------------------------------------------------------

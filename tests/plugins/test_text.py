@@ -84,6 +84,15 @@ def test_a_bound_model_reads_what_its_pipeline_keeps(model, resources):
     assert tensors["input_ids"].shape == (1, 12)
 
 
+def test_a_bound_model_tells_what_it_cuts(model, resources):
+    bound = model.bound("small", resources)
+    for words, cut in ((9, False), (10, False), (11, True), (40, True)):
+        assert bound.shortens(("Leo " * words,), "small") is cut
+    assert bound.shortens(("Leo " * 4, "Ben " * 5), "small") is False
+    assert bound.shortens(("Leo " * 5, "Ben " * 5), "small") is True
+    assert bound.preprocess(("Leo " * 40,), "small")["attention_mask"].tolist() == [[1] * 12]
+
+
 def test_nothing_is_read_without_a_tokenizer(model):
     assert model.bound("small", {}) is model
     with pytest.raises(DataError, match="none is bound"):

@@ -8,19 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from edgebench import Budget, Model, Pipeline, Weights, hookimpl
-from edgebench_plugins.encoders import LONG, SHORT, Family, Size, exits, large, small
+from edgebench_plugins.encoders import BERT, LONG, SHORT, Family, Size, large, small
 from edgebench_plugins.vocabularies import ENTRIES, WORDPIECE
-
-ENCODER = "bert.encoder"
-KEEP = ("bert.pooler", "classifier")
 
 FAMILY = Family(
     name="bert",
-    prefix="Bert",
     kind=WORDPIECE,
-    inputs=("input_ids", "attention_mask", "token_type_ids"),
-    types=2,
-    epsilon=1e-12,
     sizes=(
         Size(
             variant=small(
@@ -28,9 +21,8 @@ FAMILY = Family(
                 summary="4 layers, 256 wide, for 32 tokens.",
                 parameters=2_446_082,
                 student="tiny",
-                exits=exits(ENCODER, 4),
-                keep=KEEP,
             ),
+            network=BERT,
             length=SHORT,
             layers=4,
             width=256,
@@ -46,9 +38,8 @@ FAMILY = Family(
                 "tiny",
                 summary="2 layers, 192 wide, for 32 tokens.",
                 parameters=835_010,
-                exits=exits(ENCODER, 2),
-                keep=KEEP,
             ),
+            network=BERT,
             length=SHORT,
             layers=2,
             width=192,
@@ -64,9 +55,8 @@ FAMILY = Family(
                 "4x512",
                 summary="4 layers, 512 wide, for 128 tokens.",
                 parameters=28_764_674,
-                exits=exits(ENCODER, 4),
-                keep=KEEP,
             ),
+            network=BERT,
             length=LONG,
             layers=4,
             width=512,
@@ -81,9 +71,8 @@ FAMILY = Family(
                 summary="12 layers, 768 wide, for 128 tokens.",
                 parameters=109_483_778,
                 student="4x512",
-                exits=exits(ENCODER, 12),
-                keep=KEEP,
             ),
+            network=BERT,
             length=LONG,
             layers=12,
             width=768,
@@ -96,7 +85,7 @@ FAMILY = Family(
 )
 MODEL = FAMILY.model(
     "Encoder of text, the words on both sides of each seen at once.",
-    Budget(epochs=2, batch=32, learning_rate=7e-4),
+    Budget(epochs=2, batch=32, learning_rate=7e-4, patience=2),
 )
 
 

@@ -1,6 +1,8 @@
 """RoBERTa (Liu et al., 2019) as a classifier of a sentence or a pair: transformers' own network.
 
-Its checkpoints fit, and have the published numbers of parameters.
+Its checkpoints fit, and have the published numbers of parameters. The size `4x512` is the one that
+was published as `haisongzhang/roberta-tiny-cased`: trained as RoBERTa, but to transformers a BERT,
+with BERT's cased vocabulary and numbers for the sentences of a pair.
 """
 
 from __future__ import annotations
@@ -8,21 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from edgebench import Budget, Model, Pipeline, Weights, hookimpl
-from edgebench_plugins.encoders import LONG, SHORT, Family, Size, exits, large, small
+from edgebench_plugins.encoders import BERT, LONG, ROBERTA, SHORT, Family, Size, large, small
 from edgebench_plugins.vocabularies import BYTES, ENTRIES
 
-ENCODER = "roberta.encoder"
-KEEP = ("classifier",)
 POSITIONS = 2
 """Positions are counted from the number of the padding on, which is 1."""
 
 FAMILY = Family(
     name="roberta",
-    prefix="Roberta",
     kind=BYTES,
-    inputs=("input_ids", "attention_mask"),
-    types=1,
-    epsilon=1e-5,
     sizes=(
         Size(
             variant=small(
@@ -30,9 +26,8 @@ FAMILY = Family(
                 summary="4 layers, 256 wide, for 32 tokens.",
                 parameters=2_446_338,
                 student="tiny",
-                exits=exits(ENCODER, 4),
-                keep=KEEP,
             ),
+            network=ROBERTA,
             length=SHORT,
             layers=4,
             width=256,
@@ -48,9 +43,8 @@ FAMILY = Family(
                 "tiny",
                 summary="2 layers, 192 wide, for 32 tokens.",
                 parameters=835_202,
-                exits=exits(ENCODER, 2),
-                keep=KEEP,
             ),
+            network=ROBERTA,
             length=SHORT,
             layers=2,
             width=192,
@@ -64,18 +58,17 @@ FAMILY = Family(
         Size(
             variant=large(
                 "4x512",
-                summary="4 layers, 512 wide, for 128 tokens.",
-                parameters=38_873_602,
-                exits=exits(ENCODER, 4),
-                keep=KEEP,
+                summary="4 layers, 512 wide, for 128 tokens; made as BERT, with 28,996 words.",
+                parameters=27_983_362,
             ),
+            network=BERT,
             length=LONG,
             layers=4,
             width=512,
             heads=8,
             inner=2048,
-            rows=50_265,
-            positions=512 + POSITIONS,
+            rows=28_996,
+            positions=512,
         ),
         Size(
             variant=large(
@@ -83,9 +76,8 @@ FAMILY = Family(
                 summary="12 layers, 768 wide, for 128 tokens.",
                 parameters=124_647_170,
                 student="4x512",
-                exits=exits(ENCODER, 12),
-                keep=KEEP,
             ),
+            network=ROBERTA,
             length=LONG,
             layers=12,
             width=768,
@@ -98,7 +90,7 @@ FAMILY = Family(
 )
 MODEL = FAMILY.model(
     "BERT with a vocabulary of bytes, and no numbers for the sentences of a pair.",
-    Budget(epochs=2, batch=32, learning_rate=7e-4),
+    Budget(epochs=2, batch=32, learning_rate=7e-4, patience=2),
 )
 
 

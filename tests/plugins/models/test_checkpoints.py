@@ -17,6 +17,7 @@ from edgebench_plugins.encoders import Family
 from edgebench_plugins.models import bert, roberta
 
 FAMILIES = {"bert": bert.FAMILY, "roberta": roberta.FAMILY}
+PREFIXES = {"bert": "Bert", "roberta": "Roberta"}
 PAIR = ("Rosa was never tricked by Leo.", "Quick zebras, pay the café!")
 
 
@@ -40,7 +41,7 @@ def written(request, tmp_path_factory):
     """The family, a checkpoint of its small size as transformers writes it, and what it gives."""
     name = request.param
     family: Family = FAMILIES[name]
-    configuration = family.configuration(family.size("small"))
+    configuration = family.size("small").configuration()
     plain = type(configuration)(
         **{
             key: getattr(configuration, key)
@@ -52,7 +53,7 @@ def written(request, tmp_path_factory):
         },
         initializer_range=0.1,
     )
-    network = getattr(transformers, f"{family.prefix}ForSequenceClassification")
+    network = getattr(transformers, f"{PREFIXES[name]}ForSequenceClassification")
     torch.manual_seed(11)
     directory = tmp_path_factory.mktemp(name)
     network(plain).save_pretrained(directory)
@@ -171,13 +172,47 @@ def test_what_differs_in_its_configuration_is_said(written, copy, changes, messa
 
 def test_a_model_of_masked_words_is_refused(written, copy):
     family = written[0]
-    change(copy, architectures=[f"{family.prefix}ForMaskedLM"])
+    prefix = PREFIXES[family.name]
+    change(copy, architectures=[f"{prefix}ForMaskedLM"])
     said = refused(family, copy)
-    assert (
-        f"holds a {family.prefix}ForMaskedLM, not a {family.prefix}ForSequenceClassification"
-        in said
-    )
+    assert f"holds a {prefix}ForMaskedLM, not a {prefix}ForSequenceClassification" in said
     assert "it has no classifier of sentences; fine-tune it first" in said
+
+
+@pytest.mark.parametrize(
+    ("zero", "one"),
+    [
+        ("equivalent", "not_equivalent"),
+        ("Is Paraphrase", "NOT-PARAPHRASE"),
+        ("entailment", "non-entailment"),
+        ("LABEL_1", "LABEL_0"),
+        ("yes", "no"),
+        ("POSITIVE", "NEGATIVE"),
+    ],
+)
+def test_classes_in_the_other_order_are_refused(written, copy, zero, one):
+    change(copy, id2label={"0": zero, "1": one})
+    said = refused(written[0], copy)
+    assert f"calls class 0 {zero!r} and class 1 {one!r}" in said
+    assert "change the order of the classifier's rows and of id2label" in said
+
+
+@pytest.mark.parametrize(
+    ("zero", "one"),
+    [
+        ("not_equivalent", "equivalent"),
+        ("LABEL_0", "LABEL_1"),
+        ("0", "1"),
+        ("negative", "positive"),
+        ("spam", "eggs"),
+        ("equivalent", "equivalent"),
+    ],
+)
+def test_classes_in_the_order_of_the_data_or_in_none_are_taken(written, copy, zero, one):
+    family, directory, _ = written
+    change(copy, id2label={"0": zero, "1": one})
+    got, wanted = (load(family, path).stages[0].live.state_dict() for path in (copy, directory))
+    assert all(torch.equal(value, wanted[name]) for name, value in got.items())
 
 
 def test_weights_without_a_classifier_are_refused(written, copy):
@@ -244,3 +279,68 @@ def test_a_single_file_with_another_vocabulary_is_refused(written):
     said = refused(family, directory / "model.safetensors", "4x512")
     assert "is without a tokenizer" in said
     assert said.endswith("give the directory of the checkpoint")
+
+
+@pytest.fixture(scope="module")
+def cased(tmp_path_factory):
+    """A checkpoint of the form of `haisongzhang/roberta-tiny-cased` after it was fine-tuned."""
+    directory = tmp_path_factory.mktemp("cased")
+    plain = [token for token in own_tokenizer("bert").get_vocab() if token.isalpha()]
+    words = ["[PAD]", *(f"[unused{number}]" for number in range(1, 100))]
+    words += ["[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", ",", "!", "Quick", "##ed", *sorted(plain)]
+    words += [f"word{number}" for number in range(28_996 - len(words))]
+    (directory / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
+    (directory / "tokenizer_config.json").write_text('{"do_lower_case": false}')
+    configuration = transformers.BertConfig(
+        vocab_size=28_996,
+        hidden_size=512,
+        num_hidden_layers=4,
+        num_attention_heads=8,
+        intermediate_size=2048,
+        id2label={0: "not_equivalent", 1: "equivalent"},
+        initializer_range=0.1,
+    )
+    torch.manual_seed(11)
+    transformers.BertForSequenceClassification(configuration).save_pretrained(directory)
+    return directory
+
+
+def test_the_small_cased_roberta_gives_what_transformers_gives(cased):
+    theirs = transformers.AutoModelForSequenceClassification.from_pretrained(
+        cased, local_files_only=True
+    ).eval()
+    cut = transformers.BertTokenizer(
+        str(cased / "vocab.txt"), do_lower_case=False, model_max_length=128
+    )
+    given = cut(*PAIR, padding="max_length", truncation=True, return_tensors="pt")
+    with torch.no_grad():
+        wanted = theirs(**given).logits.numpy()
+
+    pipeline = load(roberta.FAMILY, cased, "4x512")
+    stage = pipeline.stages[0]
+    assert sum(weight.numel() for weight in theirs.parameters()) == stage.parameters == 27_983_362
+    model = roberta.MODEL.bound("4x512", pipeline.resources)
+    tensors = model.preprocess(PAIR, "4x512")
+    assert {name: values.tolist() for name, values in tensors.items()} == {
+        name: given[name].tolist() for name in ("input_ids", "attention_mask", "token_type_ids")
+    }
+    assert tensors["token_type_ids"].any()
+    with torch.no_grad():
+        got = stage.live(*(torch.tensor(tensors[spec.name]) for spec in stage.inputs))[0].numpy()
+    np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_weights_drawn_for_it_go_with_the_vocabulary_made_for_its_teacher():
+    drawn, teacher = (
+        roberta.MODEL.build(variant, Weights(kind="random")) for variant in ("4x512", "base")
+    )
+    assert drawn.resources == teacher.resources
+
+
+def test_a_checkpoint_of_the_larger_vocabulary_is_not_of_it(written, cased):
+    family, directory, _ = written
+    if family.name == "roberta":
+        said = refused(family, directory, "4x512")
+        assert "holds a checkpoint of the type 'roberta', not 'bert'" in said
+    else:
+        assert "vocab_size is 28996, not 30522" in refused(family, cased, "4x512")

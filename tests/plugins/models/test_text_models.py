@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 import sys
@@ -25,7 +26,13 @@ from edgebench_plugins.sentences import packed
 from edgebench_plugins.trainers import torch_supervised
 
 MODULES = pytest.mark.parametrize("module", [bert, roberta], ids=["bert", "roberta"])
-PUBLISHED = {(bert, "base"): 109_483_778, (roberta, "base"): 124_647_170}
+PUBLISHED = {
+    (bert, "base"): 109_483_778,
+    (roberta, "base"): 124_647_170,
+    # 28,996 words, 512 positions, 2 sentences and a normalisation, each 512 wide; four layers; the
+    # pooler and the classifier of two classes.
+    (roberta, "4x512"): (28_996 + 512 + 2 + 2) * 512 + 4 * 3_152_384 + 513 * 512 + 513 * 2,
+}
 EVERY = [
     (module, variant)
     for module in (bert, roberta)
@@ -71,13 +78,69 @@ def test_a_variant_is_what_its_record_says(module, variant):
     assert (pipeline.model, stage.model, stage.variant) == (module.FAMILY.name,) * 2 + (variant,)
     length = 128 if variant in ("4x512", "base") else 32
     assert {(spec.dtype, spec.shape) for spec in stage.inputs} == {("int64", ("batch", length))}
-    for point in facts.exits:
-        assert stage.live.get_submodule(point.path)
     assert all(stage.live.get_submodule(path) for path in facts.keep)
-    assert len(facts.exits) == stage.live.config.num_hidden_layers - 1
     tensors = batch(module, pipeline, 2)
     assert tensors["input_ids"].max() < stage.live.config.vocab_size
     assert logits(stage, tensors).shape == (2, 2)
+
+
+def written_at(stage, paths, tensors):
+    """What each of some modules writes for a batch."""
+    written = {}
+    for path in paths:
+        stage.live.get_submodule(path).register_forward_hook(
+            lambda module, given, result, path=path: written.setdefault(path, result)
+        )
+    logits(stage, tensors)
+    return written
+
+
+@pytest.mark.parametrize(
+    ("module", "variant"), EVERY, ids=[f"{m.FAMILY.name}-{v}" for m, v in EVERY]
+)
+def test_a_head_follows_every_exit(module, variant):
+    pipeline = built(module, variant)
+    (stage,) = pipeline.stages
+    exits = record(module).variant(variant).exits
+    assert len(exits) == stage.live.config.num_hidden_layers - 1
+    written = written_at(stage, [point.path for point in exits], batch(module, pipeline, 2))
+    for point in exits:
+        hidden = written[point.path].clone()
+        first, second = point.head(), point.head()
+        given = first(hidden)
+        assert given.shape == (2, 2)
+        assert not torch.equal(given, second(hidden))
+        given[:, 0].sum().backward()
+        assert all(weight.grad is not None for weight in first.parameters())
+
+
+class First(torch.nn.Module):
+    """The identity, of the first of what a module is given."""
+
+    def forward(self, first, *others, **named):
+        return first
+
+
+@MODULES
+@pytest.mark.parametrize("variant", ["small", "tiny", "4x512"])
+def test_the_own_head_follows_every_exit_where_the_layers_behind_it_are_skipped(module, variant):
+    pipeline = built(module, variant)
+    tensors = batch(module, pipeline, 3)
+    whole = logits(pipeline.stages[0], tensors)
+    for point in record(module).variant(variant).exits:
+        (stage,) = built(module, variant).stages
+        cut = copy.deepcopy(stage.live)
+        for path in point.skips:
+            stage.live.set_submodule(path, First())
+        given = logits(stage, tensors)
+        assert given.shape == whole.shape
+        assert np.abs(given - whole).max() > 1e-3
+        # To take them out of their list does the same.
+        for path in reversed(point.skips):
+            parent, _, number = path.rpartition(".")
+            del cut.get_submodule(parent)[int(number)]
+        shorter = logits(attrs.evolve(stage, live=cut), tensors)
+        np.testing.assert_array_equal(given, shorter)
 
 
 @MODULES
@@ -188,7 +251,7 @@ print(sorted({{"torch", "transformers"}} & set(sys.modules)))
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     shapes, frameworks = done.stdout.splitlines()
-    expected = [(name, (1, 32)) for name in module.FAMILY.inputs]
+    expected = [(name, (1, 32)) for name in module.FAMILY.size("tiny").network.inputs]
     assert shapes.startswith(str(expected))
     assert json.loads(shapes[len(str(expected)) :]) == {"class": 1, "score": 0.880797}
     assert frameworks == "[]"
