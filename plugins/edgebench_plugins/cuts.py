@@ -21,6 +21,7 @@ from edgebench_plugins.graphs import (
     check,
     count_parameters,
     described,
+    is_quantized,
     noted,
     tensor_bytes,
 )
@@ -74,13 +75,16 @@ class Graph:
     """The names that depend on an input."""
 
     @classmethod
-    def of(cls, model: Any) -> Graph:
-        """Read a graph, its shapes inferred where they are not noted in it."""
+    def of(cls, model: Any, *, sizes_vary: bool = True) -> Graph:
+        """Read a graph, its shapes inferred where they are not noted in it.
+
+        Unless *sizes_vary*, the shapes that its nodes read off are taken for constants.
+        """
         constants = {one.name: tensor_bytes(one) for one in model.graph.initializer}
         varying = {one.name for one in model.graph.input} - constants.keys()
         reads = tuple(_reads(node) for node in model.graph.node)
         for node, names in zip(model.graph.node, reads, strict=True):
-            if not names.isdisjoint(varying):
+            if not names.isdisjoint(varying) and (sizes_vary or node.op_type != "Shape"):
                 varying.update(filter(None, node.output))
             elif node.op_type == "Constant":
                 constants[node.output[0]] = sum(
@@ -95,8 +99,8 @@ class Graph:
 
     @property
     def holds_quantized(self) -> bool:
-        """Whether any tensor in it is quantized while it runs."""
-        return any(node.op_type == "QuantizeLinear" for node in self.model.graph.node)
+        """Whether anything in it was quantized."""
+        return is_quantized(self.model)
 
     def needed(self, wanted: Iterable[str], given: Iterable[str] = ()) -> list[int]:
         """Return the numbers of the nodes that *wanted* depends on, not going beyond *given*."""
@@ -211,7 +215,7 @@ def _may_have_rows(
     if first in batch or not batch:
         return True
     # A word that inference or an exporter made up may stand for the batch; a sum of words, no.
-    unknown = isinstance(first, str) and (first.isidentifier() or first == f"{spec.name}_0")
+    unknown = isinstance(first, str) and (first.isidentifier() or first == f"{spec.name}.0")
     return unknown and first not in others
 
 

@@ -24,7 +24,9 @@ __all__ = [
     "copied",
     "count_parameters",
     "described",
+    "dimensions",
     "is_heavy",
+    "is_quantized",
     "note",
     "noted",
     "tensor_bytes",
@@ -42,6 +44,20 @@ TEXT = 8
 """The element type of texts, which cannot lie beside the graph."""
 
 
+INTEGERS = frozenset(
+    [
+        *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"),
+        *("ConvInteger", "MatMulInteger", "MatMulInteger16", "MatMulIntegerToFloat"),
+        *("DynamicQuantizeLSTM", "DynamicQuantizeMatMul"),
+        *("GatherBlockQuantized", "MatMulBnb4", "MatMulNBits"),
+        *("QAttention", "QEmbedLayerNormalization", "QGemm", "QMoE"),
+    ]
+)
+"""The operators that make integers of floats or reckon with such, ONNX Runtime's own among them;
+so do all whose names begin with one of `INTEGER_FAMILIES`."""
+INTEGER_FAMILIES = ("QLinear", "QOrdered")
+
+
 def bodies(graph: Any) -> Iterator[Any]:
     """Yield a graph and, at any depth, the bodies of its conditionals and loops."""
     yield graph
@@ -50,6 +66,16 @@ def bodies(graph: Any) -> Iterator[Any]:
             for body in (attribute.g, *attribute.graphs):
                 if body.node:
                     yield from bodies(body)
+
+
+def is_quantized(model: Any) -> bool:
+    """Say whether a model holds what was quantized, in any body or function."""
+    return any(
+        node.op_type in INTEGERS or node.op_type.startswith(INTEGER_FAMILIES)
+        for owner in (model.graph, *model.functions)
+        for graph in bodies(owner)
+        for node in graph.node
+    )
 
 
 def tensors(model: Any) -> Iterator[Any]:
@@ -106,6 +132,17 @@ def count_parameters(model: Any) -> int:
     )
 
 
+def dimensions(info: Any) -> list[int | str]:
+    """Return the dimensions of a tensor; one that is open without a name is called after it.
+
+    Some exporters write an open one as -1 or 0.
+    """
+    return [
+        dim.dim_value if dim.dim_value > 0 else dim.dim_param or f"{info.name}.{axis}"
+        for axis, dim in enumerate(info.type.tensor_type.shape.dim)
+    ]
+
+
 def described(info: Any) -> TensorSpec | None:
     """Describe a tensor by what a graph notes of it; None if that is not enough to send it."""
     import onnx
@@ -113,13 +150,9 @@ def described(info: Any) -> TensorSpec | None:
     kind = info.type.tensor_type
     if not kind.HasField("shape") or not kind.elem_type:
         return None
-    shape = tuple(
-        dim.dim_value if dim.HasField("dim_value") else dim.dim_param or f"{info.name}_{axis}"
-        for axis, dim in enumerate(kind.shape.dim)
-    )
     try:
         dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
-        return TensorSpec(name=info.name, dtype=dtype, shape=shape)
+        return TensorSpec(name=info.name, dtype=dtype, shape=dimensions(info))
     except (KeyError, ValueError):  # a type that no array on the wire has: text, bfloat16
         return None
 

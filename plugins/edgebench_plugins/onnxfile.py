@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edgebench import DataError, TensorSpec
 from edgebench_plugins import graphs
 from edgebench_plugins.external import external_files
+from edgebench_plugins.graphs import dimensions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,15 +59,31 @@ def _check_lengths(model: Any, path: Path) -> None:
 
     for tensor in graphs.tensors(model):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            said = {entry.key: entry.value for entry in tensor.external_data}
-            length = int(said.get("length", graphs.tensor_bytes(tensor)))
-            end = int(said.get("offset", 0)) + length
-            there = (path.parent / said["location"]).stat().st_size
+            location, end = _place(tensor, path)
+            there = (path.parent / location).stat().st_size
             if there < end:
                 raise DataError(
-                    f"{path}: its file {said['location']!r} is truncated: it has {there} bytes, "
+                    f"{path}: its file {location!r} is truncated: it has {there} bytes, "
                     f"and {tensor.name!r} ends at {end}"
                 )
+
+
+def _place(tensor: Any, path: Path) -> tuple[str, int]:
+    """Return the file that a tensor lies in, and where in it the tensor ends.
+
+    Raises:
+        DataError: The graph does not say, or says something else than numbers.
+    """
+    said = {entry.key: entry.value for entry in tensor.external_data}
+    if not said.get("location"):
+        raise DataError(f"{path} does not say in which file the values of {tensor.name!r} lie")
+    numbers = {}
+    for key, usual in (("offset", 0), ("length", graphs.tensor_bytes(tensor))):
+        written = said.get(key, str(usual))
+        if not written.isdecimal():
+            raise DataError(f"{path}: the {key} of the values of {tensor.name!r} is {written!r}")
+        numbers[key] = int(written)
+    return said["location"], numbers["offset"] + numbers["length"]
 
 
 def _real_inputs(model: Any) -> list[Any]:
@@ -76,33 +93,30 @@ def _real_inputs(model: Any) -> list[Any]:
     return [one for one in model.graph.input if one.name not in weights]
 
 
-def _sizes_of(info: Any) -> list[int | str]:
-    """Return the dimensions of a tensor; one that is open without a name is called after it."""
-    return [
-        dim.dim_value if dim.dim_value > 0 else dim.dim_param or f"{info.name}.{axis}"
-        for axis, dim in enumerate(info.type.tensor_type.shape.dim)
-    ]
-
-
 def set_sizes(model: Any, path: Path, wanted: Mapping[str, int]) -> bool:
-    """Set open dimensions wherever they stand; return whether there were any to set."""
-    if not wanted:
-        return False
-    numbers = _numbers(model, path, wanted)
+    """Set open dimensions wherever they stand; return whether that changed the graph.
+
+    One that is written as 0 or -1 is opened, since a runtime may take the 0 for its size.
+    """
+    numbers, changed = _numbers(model, path, wanted), False
     for info in (*model.graph.input, *model.graph.output):
-        for dim, size in zip(info.type.tensor_type.shape.dim, _sizes_of(info), strict=True):
+        for dim, size in zip(info.type.tensor_type.shape.dim, dimensions(info), strict=True):
             if size in numbers:
-                dim.dim_value = numbers[size]
-    # What was noted of the tensors between held for the open dimensions.
-    del model.graph.value_info[:]
-    return True
+                dim.dim_value, changed = numbers[size], True
+            elif dim.HasField("dim_value") and dim.dim_value <= 0:
+                dim.ClearField("dim_value")
+                changed = True
+    if changed:
+        # What was noted of the tensors between held for the open dimensions.
+        del model.graph.value_info[:]
+    return changed
 
 
 def _numbers(model: Any, path: Path, wanted: Mapping[str, int]) -> dict[str, int]:
     """Return the sizes by what the graph calls the dimensions, which may go by two names."""
     words = {}
     for info in _real_inputs(model):
-        for axis, size in enumerate(_sizes_of(info)):
+        for axis, size in enumerate(dimensions(info)):
             if isinstance(size, str):
                 words[size] = words[f"{info.name}.{axis}"] = size
     numbers: dict[str, int] = {}
@@ -135,7 +149,7 @@ def input_specs(model: Any, path: Path) -> list[TensorSpec]:
     lacking = [
         (spec.name, str(size))
         for spec, info in zip(specs, inputs, strict=True)
-        for size in _sizes_of(info)[1:]
+        for size in dimensions(info)[1:]
         if isinstance(size, str)
     ]
     if lacking:
@@ -173,7 +187,7 @@ def _spec(info: Any, path: Path, side: str) -> TensorSpec:
     if info.type.WhichOneof("value") != "tensor_type":
         found = str(info.type.WhichOneof("value")).removesuffix("_type").replace("_", " ")
         raise DataError(f"{path}: {side} {info.name!r} is of the kind {found}, not a tensor")
-    shape = _sizes_of(info)
+    shape = dimensions(info)
     if not shape:
         raise DataError(f"{path}: {side} {info.name!r} has no dimension for the batch")
     shape[0] = "batch" if isinstance(shape[0], str) else shape[0]
@@ -188,8 +202,8 @@ def _spec(info: Any, path: Path, side: str) -> TensorSpec:
 
 
 def precision(model: Any) -> str:
-    """Return what a graph computes in: int8 where it quantizes, f16 where most weights are."""
-    if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+    """Return what a graph computes in: int8 where it is quantized, f16 where most weights are."""
+    if graphs.is_quantized(model):
         return "int8"
     floats = {1: 0, 10: 0, 11: 0}  # float, float16, double
     for one in model.graph.initializer:

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from edgebench import Tensors
 
-__all__ = ["BINS", "LEVELS", "Extremes", "ranges"]
+__all__ = ["BINS", "LEVELS", "Extremes", "extremes", "ranges"]
 
 BINS = {"entropy": 512, "percentile": 2048}
 LEVELS = 255
@@ -38,16 +38,18 @@ Extremes = dict[str, tuple["NDArray[Any]", "NDArray[Any]"]]
 """The lowest and the highest value of each tensor, both of shape (1,)."""
 
 
-def ranges(path: Path, feeds: Iterable[Tensors], method: str, *, symmetric: bool) -> Any:
-    """Return the range of each float tensor of a graph, as the quantizer takes them.
+def ranges(
+    path: Path, feeds: Iterable[Tensors], found: Extremes, method: str, *, symmetric: bool
+) -> Any:
+    """Return the ranges of tensors of a graph, as the quantizer takes them.
 
-    *feeds* are batches by the graph's own names, gone through once, or twice for the methods that
-    count (`entropy`, `percentile`; the other is `minmax`). The graph's shapes must be inferred.
+    *found* are the ends of those that are wanted, as `extremes` gives them. *feeds* are what they
+    were found on, gone through once more by the methods that count (`entropy`, `percentile`; the
+    other is `minmax`).
     """
     from onnxruntime.quantization import CalibrationMethod
     from onnxruntime.quantization.calibrate import TensorsData
 
-    found = _extremes(path, feeds)
     if method == "minmax":
         return TensorsData(
             CalibrationMethod.MinMax,
@@ -67,8 +69,12 @@ def _centred(low: NDArray[Any], high: NDArray[Any]) -> tuple[NDArray[Any], NDArr
     return -largest, largest
 
 
-def _extremes(path: Path, feeds: Iterable[Tensors]) -> Extremes:
-    """Return the ends of each tensor's values, taken inside the graph."""
+def extremes(path: Path, feeds: Iterable[Tensors]) -> Extremes:
+    """Return the ends of the values of each float tensor of a graph, taken inside the graph.
+
+    *feeds* are batches by the graph's own names, gone through once. The graph's shapes must be
+    inferred.
+    """
     import numpy as np
 
     found: Extremes = {}
@@ -100,7 +106,7 @@ def _counted(
     collector.histogram_dict = {
         name: _empty(*ends, BINS[method], absolute=absolute) for name, ends in found.items()
     }
-    watched = _watched(path, reduced=False)
+    watched = _watched(path, reduced=False, wanted=found)
     with redirect_stdout(io.StringIO()):
         for values in _runs(watched, feeds):
             collector.collect({name: values[name] for name in watched.tensors})
@@ -136,13 +142,17 @@ def _ends(name: str) -> tuple[str, str]:
     return f"{name}/lowest", f"{name}/highest"
 
 
-def _watched(path: Path, *, reduced: bool) -> _Watched:
-    """Write a graph that watches its float tensors, beside the one whose weights it reads."""
+def _watched(path: Path, *, reduced: bool, wanted: Container[str] | None = None) -> _Watched:
+    """Write a graph that watches float tensors, all or those wanted, beside the one it reads."""
     import onnx
     from onnx import helper
 
     model = onnx.load_model(path, load_external_data=False)
-    tensors = _float_tensors(model.graph)
+    tensors = {
+        name: kind
+        for name, kind in _float_tensors(model.graph).items()
+        if wanted is None or name in wanted
+    }
     present = {one.name for one in model.graph.output}
     if reduced:
         for name, kind in tensors.items():

@@ -34,6 +34,18 @@ def test_a_family_is_trained_and_right_where_it_is_deployed(cli, conforms, famil
     assert case["agreement"]["max_abs_difference"] < 1e-3
 
 
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_a_masked_model_knows_as_much_in_int8(cli, family):
+    """Quantized like any other number, the mask would leave the scores one step: an F1 of 0."""
+    said = cli("run", "--model", f"{family}:tiny", "--operator", "identity", "--operator", "sptq",
+               "--backend", "onnxruntime", "--blocks", "1", "--requests", "5", "--json")  # fmt: skip
+    assert said.status == 0, said.err + said.out
+    f1 = {case["chain"]: case["accuracy"]["f1"] for case in said.json["cases"]}
+    assert f1["identity"] >= LEAST["f1"]
+    assert f1["sptq"] >= f1["identity"] - 0.01
+
+
 def test_all_models_and_data_are_listed(cli, conforms):
     listed = cli("list", "models", "datasets", "--json").json
     conforms(listed, "list")

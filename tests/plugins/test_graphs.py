@@ -107,3 +107,52 @@ def test_a_new_graph_is_brought_nowhere(threshold, model):
 )
 def test_small_numbers_share_bytes(kind, size):
     assert graphs.tensor_bytes(TensorProto(data_type=kind, dims=[5])) == size
+
+
+def of_one(kind, domain="", bodies=()):
+    """A graph of one node, or of branches with that node."""
+    node = helper.make_node(kind, ["x"], ["y"], domain=domain)
+    for number in bodies:
+        branch = helper.make_graph([node], f"branch{number}", [], [])
+        node = helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
+    return helper.make_model(helper.make_graph([node], "g", [], []))
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("kind", "domain"),
+    [
+        ("QuantizeLinear", ""),
+        ("DequantizeLinear", ""),
+        ("DynamicQuantizeLinear", ""),
+        ("MatMulInteger", ""),
+        ("ConvInteger", ""),
+        ("QLinearConv", ""),
+        ("QLinearAdd", "com.microsoft"),
+        ("MatMulNBits", "com.microsoft"),
+        ("QGemm", "com.microsoft"),
+    ],
+)
+def test_what_is_quantized_is_seen_wherever_it_stands(kind, domain, depth):
+    assert graphs.is_quantized(of_one(kind, domain, range(depth)))
+
+
+@pytest.mark.parametrize("kind", ["MatMul", "Conv", "Cast"])
+def test_what_is_not_quantized_is_told_from_it(kind):
+    assert not graphs.is_quantized(of_one(kind, bodies=range(1)))
+
+
+def test_what_a_function_quantizes_is_seen():
+    made = of_one("F", "own")
+    body = [helper.make_node("MatMulInteger", ["x", "x"], ["y"])]
+    made.functions.append(
+        helper.make_function("own", "F", ["x"], ["y"], body, [helper.make_opsetid("", 18)])
+    )
+    assert graphs.is_quantized(made)
+
+
+@pytest.mark.parametrize("size", [-1, 0, None, ""])
+def test_a_dimension_without_a_size_or_a_name_is_called_after_its_tensor(size):
+    info = helper.make_tensor_value_info("x", TensorProto.FLOAT, [3, size, "word"])
+    assert graphs.dimensions(info) == [3, "x.1", "word"]
+    assert graphs.described(info).shape == (3, "x.1", "word")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-5
 """Largest difference between the parts and the whole, relative to the largest output where that
 exceeds 1: a runtime may lay tensors out in another way where a graph ends."""
+SIDE = 64
+"""What stands for a dimension that is open when parts and whole are compared: enough for strides
+that halve it six times over, and words enough for any sentence that is read."""
 
 
 @attrs.frozen(kw_only=True)
@@ -58,8 +62,10 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
     number, cut = _named(graphs, name) if name else _balanced(graphs)
     whole = pipeline.stages[number]
     front, tail = _parts(pipeline, whole, graphs[number], cut)
-    if not graphs[number].holds_quantized:
+    if cut.quantized or not graphs[number].holds_quantized:
         _compare(pipeline, whole, (front, tail), context)
+    else:
+        _not_compared(f"quantized, and what crosses at {cut.names[0]!r} is not integers")
     stages = (*pipeline.stages[:number], front, tail, *pipeline.stages[number + 1 :])
     return pipeline.replaced(stages, cuts=[number + 1])
 
@@ -105,15 +111,36 @@ def _balanced(graphs: Sequence[Graph]) -> tuple[int, Cut]:
     ranked = [
         (abs(sum(sizes[:number]) + front - tail - sum(sizes[number + 1 :])), cut.sent, number, cut)
         for number, graph in enumerate(graphs)
-        for cut in graph.cuts()
-        if cut.quantized or not graph.holds_quantized
+        for cut in _exact(graph)
         for front, tail in [cut.weights]
     ]
     if not ranked:
-        raise ChainError("no single tensor separates the graph, so it cannot be cut in two")
+        raise ChainError(
+            f"no single tensor separates the graph, so it cannot be cut in two{_hindrance(graphs)}"
+        )
     # Of equals the last: an activation stays with the layer that a runtime fuses it with.
     *_, number, cut = min(reversed(ranked), key=lambda row: row[:2])
     return number, cut
+
+
+def _hindrance(graphs: Sequence[Graph]) -> str:
+    """Say that sizes hinder every cut, where nothing else does."""
+    if any(Graph.of(graph.model, sizes_vary=False).cuts() for graph in graphs):
+        return (
+            ": the size of its input, which is not fixed, is read again at its end and would have "
+            "to cross too"
+        )
+    return ""
+
+
+def _exact(graph: Graph) -> Sequence[Cut]:
+    """Return the cuts of a graph, of a quantized one those at integers if there are any.
+
+    There are none where only weights are integers, or floats become such inside single nodes.
+    """
+    cuts = graph.cuts()
+    quantized = [cut for cut in cuts if cut.quantized]
+    return quantized if graph.holds_quantized and quantized else cuts
 
 
 def _parts(pipeline: Pipeline, whole: Stage, graph: Graph, cut: Cut) -> tuple[Stage, Stage]:
@@ -151,11 +178,21 @@ def _renamed(pipeline: Pipeline, spec: TensorSpec) -> TensorSpec:
 
 
 def _compare(pipeline: Pipeline, whole: Stage, parts: Sequence[Stage], context: Context) -> None:
-    """Run the parts and the whole on the same numbers, where nothing but the batch is left open."""
-    if any(isinstance(size, str) for spec in whole.inputs for size in spec.shape[1:]):
-        return
+    """Run the parts and the whole on the same numbers.
+
+    Raises:
+        ChainError: What crosses has not a row for each sample.
+        CaseFailed: The parts compute something else than the whole.
+    """
     inputs = _inputs(whole, context.seed)
-    wanted = _run(pipeline, whole, inputs, context)
+    try:
+        wanted = _run(pipeline, whole, inputs, context)
+    except CaseFailed:
+        raise
+    except Exception as error:  # noqa: BLE001 (whatever a runtime says to sizes that do not fit)
+        said = str(error).strip().partition("\n")[0]
+        _not_compared(f"the whole does not run on made-up inputs: {said}")
+        return
     got: dict[str, Any] = {}
     for part in parts:
         got |= _run(pipeline, part, {**inputs, **got}, context)
@@ -167,6 +204,11 @@ def _compare(pipeline: Pipeline, whole: Stage, parts: Sequence[Stage], context: 
             raise CaseFailed(
                 f"cut in two, {name!r} differs by {difference:.3g}; {bound:.1g} is allowed"
             )
+
+
+def _not_compared(why: str) -> None:
+    # What is logged while a case is prepared is kept with it.
+    logging.getLogger(__name__).warning("the parts were not compared with the whole: %s", why)
 
 
 def _run(pipeline: Pipeline, stage: Stage, inputs: Tensors, context: Context) -> Tensors:
@@ -215,14 +257,20 @@ def _largest(array: NDArray[Any], nan: float = 0.0) -> float:
 
 
 def _inputs(stage: Stage, seed: int) -> Tensors:
-    """Return a batch of two made-up inputs: drawn where they are floats, else zeros."""
+    """Return a batch of two made-up inputs, no two rows alike: floats, or whole numbers 0 and 1."""
     import numpy as np
 
     random = np.random.default_rng(seed)
     tensors: dict[str, Any] = {}
     for spec in stage.inputs:
-        shape = [2 if isinstance(size, str) else size for size in spec.shape]
-        drawn = random.standard_normal(shape) if spec.dtype.startswith("float") else np.zeros(shape)
+        shape = [
+            size if isinstance(size, int) else SIDE if axis else 2
+            for axis, size in enumerate(spec.shape)
+        ]
+        drawn: NDArray[Any] = random.standard_normal(shape)
+        if not spec.dtype.startswith("float"):
+            drawn = drawn > 0
+            drawn[1:2] ^= np.array_equal(drawn[:1], drawn[1:2])
         tensors[spec.name] = drawn.astype(spec.dtype)
     return tensors
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,8 +20,8 @@ from edgebench import (
     Usable,
     hookimpl,
 )
-from edgebench_plugins import graphfiles, graphs
-from edgebench_plugins.ranges import ranges
+from edgebench_plugins import graphfiles, graphs, masks
+from edgebench_plugins.ranges import Extremes, extremes, ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,7 +84,7 @@ def _samples(context: Context) -> list[Tensors]:
 def _quantized(
     stage: Stage, samples: Sequence[Tensors], options: SptqOptions, target: Quantization
 ) -> Stage:
-    """Return one stage with Q/DQ pairs, its weights kept as integers."""
+    """Return one stage with Q/DQ pairs, its weights kept as integers; masked scores stay floats."""
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
@@ -93,6 +93,9 @@ def _quantized(
     with TemporaryDirectory(prefix="edgebench-") as scratch:
         directory = Path(scratch)
         before, after = _preprocessed(stage, directory), directory / "after.onnx"
+        found = extremes(before, feeds)
+        masked = masks.marked(before, found)
+        kept = {name: ends for name, ends in found.items() if name not in masked}
         quantize_static(
             before,
             after,
@@ -101,7 +104,8 @@ def _quantized(
             activation_type=kinds[target.activation],
             weight_type=kinds[target.weight],
             calibrate_method=_method(options),
-            calibration_cache_path=_calibrated(before, feeds, options, target),
+            nodes_to_exclude=masks.nodes_at(before, masked),
+            calibration_cache_path=_calibrated(before, feeds, kept, options, target),
             use_external_data_format=True,
             extra_options={"ActivationSymmetric": target.symmetric_activation},
         )
@@ -118,8 +122,19 @@ def _preprocessed(stage: Stage, directory: Path) -> Path:
     onnx.shape_inference.infer_shapes_path(folded, ready)
     model = onnx.load_model(ready, load_external_data=False)
     model.metadata_props.add(key="onnx.quant.pre_process", value="onnxruntime.quant")
+    _name(model.graph)
     ready.write_bytes(model.SerializeToString())
     return ready
+
+
+def _name(graph: Any) -> None:
+    """Name each node that has no name: by names the quantizer is told which to leave out."""
+    taken = {node.name for node in graph.node}
+    for number, node in enumerate(graph.node):
+        if not node.name:
+            free = (f"{node.op_type}.{other}" for other in count(number))
+            node.name = next(name for name in free if name not in taken)
+            taken.add(node.name)
 
 
 def _modern(stage: Stage, directory: Path) -> Path:
@@ -159,14 +174,19 @@ def _fold(plain: Path, folded: Path) -> None:
 
 
 def _calibrated(
-    path: Path, feeds: Sequence[Tensors], options: SptqOptions, target: Quantization
+    path: Path,
+    feeds: Sequence[Tensors],
+    found: Extremes,
+    options: SptqOptions,
+    target: Quantization,
 ) -> Path:
-    """Run the graph on the samples, and write down the range of each of its tensors."""
+    """Write down the range of each tensor whose ends were found on the samples."""
     from onnxruntime.quantization.calibrate import save_tensors_data
 
-    found = ranges(path, feeds, options.calibration, symmetric=target.symmetric_activation)
+    symmetric = target.symmetric_activation
+    chosen = ranges(path, feeds, found, options.calibration, symmetric=symmetric)
     written = path.with_suffix(".json")
-    save_tensors_data(found, written)
+    save_tensors_data(chosen, written)
     return written
 
 
@@ -195,7 +215,7 @@ def accepts(pipeline: Pipeline) -> Usable:
     """Refuse what is quantized already."""
     for number, stage in enumerate(pipeline.stages):
         if stage.format == "onnx" and _holds_quantized(stage):
-            return f"stage {number} is quantized already (it holds QuantizeLinear)"
+            return f"stage {number} is quantized already"
     return True
 
 
@@ -205,7 +225,7 @@ def _holds_quantized(stage: Stage) -> bool:
     if stage.live is None and stage.directory is None:
         return stage.precision == "int8"
     model = stage.live or onnx.load_model(stage.file, load_external_data=False)
-    return any(node.op_type == "QuantizeLinear" for node in model.graph.node)
+    return graphs.is_quantized(model)
 
 
 @hookimpl

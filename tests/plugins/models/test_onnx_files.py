@@ -10,6 +10,7 @@ import sys
 import attrs
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -165,6 +166,34 @@ def test_the_batch_may_be_fixed_at_one(scaled):
     assert {spec.shape[0] for spec in (*stage.inputs, *stage.outputs)} == {1}
 
 
+@pytest.mark.parametrize("size", [-1, 0])
+def test_a_size_that_is_none_is_an_open_dimension(text, size):
+    model = onnx.load_model(text)
+    for info in (*model.graph.input, *model.graph.output):
+        first_dimension(info, size)
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = size
+    text.write_bytes(model.SerializeToString())
+    refused(text, "the dimension 'ids.1' of input 'ids' has no number", 'dims="ids.1=128"')
+    (stage,) = pipeline_of(text, dims="ids.1=9").stages
+    assert [spec.shape for spec in (*stage.inputs, *stage.outputs)] == [("batch", 9), ("batch", 2)]
+
+
+@pytest.mark.parametrize("size", [-1, 0])
+def test_a_batch_that_is_written_as_no_size_is_open_to_a_runtime(scaled, size):
+    model = onnx.load_model(scaled)
+    for info in (*model.graph.input, *model.graph.output):
+        first_dimension(info, size)
+    scaled.write_bytes(model.SerializeToString())
+    (stage,) = pipeline_of(scaled).stages
+    session = onnxruntime.InferenceSession(
+        stage.live.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    feeds = {"x": np.ones((3, 3, 8, 8), "f4"), "scale": np.ones((3, 3), "f4")}
+    assert session.run(None, feeds)[0].shape == (3, 5)
+    shapes = {spec.name: spec.shape for spec in (*stage.inputs, *stage.outputs)}
+    assert shapes == {"x": ("batch", 3, 8, 8), "scale": ("batch", 3), "logits": ("batch", 5)}
+
+
 def half(path):
     model = onnx.load_model(foreign.scaled(path))
     for one in model.graph.initializer:
@@ -189,7 +218,26 @@ def quantizing(path):
     onnx.save_model(model, path)
 
 
-@pytest.mark.parametrize(("make", "precision"), [(half, "f16"), (quantizing, "int8")])
+def reckoning(path):
+    """A net whose last product is one of integers, made of floats on the way."""
+    model = onnx.load_model(foreign.scaled(path))
+    last = model.graph.node.pop()
+    weights = numpy_helper.from_array(np.ones((6, 5), "i1"), "w1")
+    model.graph.initializer[1].CopyFrom(weights)
+    model.graph.node.extend(
+        [
+            helper.make_node("DynamicQuantizeLinear", ["flat"], ["levels", "step", "zero"]),
+            helper.make_node("MatMulInteger", ["levels", "w1", "zero"], ["sums"]),
+            helper.make_node("Cast", ["sums"], ["numbers"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", ["numbers", "step"], [last.output[0]]),
+        ]
+    )
+    onnx.save_model(model, path)
+
+
+@pytest.mark.parametrize(
+    ("make", "precision"), [(half, "f16"), (quantizing, "int8"), (reckoning, "int8")]
+)
 def test_its_precision_is_that_of_its_numbers(tmp_path, make, precision):
     make(tmp_path / "some.onnx")
     (stage,) = pipeline_of(tmp_path / "some.onnx").stages
@@ -250,6 +298,41 @@ def test_weights_that_were_cut_short_are_noticed(beside):
     weights = beside.parent / "weights" / "all.bin"
     weights.write_bytes(weights.read_bytes()[:-100])
     refused(beside, "'weights/all.bin' is truncated")
+
+
+def placed(beside, **entries):
+    """Say something else of where the first tensor lies; nothing at all where it is None."""
+    model = onnx.load_model(beside, load_external_data=False)
+    tensor = model.graph.initializer[0]
+    said = {entry.key: entry.value for entry in tensor.external_data} | entries
+    del tensor.external_data[:]
+    for key, value in said.items():
+        if value is not None:
+            tensor.external_data.add(key=key, value=value)
+    beside.write_bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ({"offset": "x"}, "the offset of the values of 'w0' is 'x'"),
+        ({"offset": "-4"}, "the offset of the values of 'w0' is '-4'"),
+        ({"length": "1e3"}, "the length of the values of 'w0' is '1e3'"),
+        ({"length": ""}, "the length of the values of 'w0' is ''"),
+        ({"location": None}, "does not say in which file the values of 'w0' lie"),
+    ],
+)
+def test_a_place_of_weights_that_is_none_is_named(beside, entries, words):
+    placed(beside, **entries)
+    refused(beside, words)
+
+
+def test_one_tensor_of_many_that_has_no_place_is_named(beside):
+    """The others name the file, so that it is known."""
+    model = onnx.load_model(beside, load_external_data=False)
+    del model.graph.initializer[1].external_data[:]
+    beside.write_bytes(model.SerializeToString())
+    refused(beside, "does not say in which file the values of 'w1' lie")
 
 
 @pytest.mark.parametrize("location", ["../stolen", "/etc/passwd", "a/../../b", ""])

@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgebench import CaseFailed, ChainError, Exit, Pipeline, Stage, TensorSpec
 from edgebench_plugins.backends.onnxruntime import OnnxruntimeOptions
-from edgebench_plugins.cuts import Graph
+from edgebench_plugins.cuts import Graph, split
 from edgebench_plugins.operators import partition, sptq
 from edgebench_plugins.operators.partition import PartitionOptions
 from edgebench_plugins.operators.sptq import SptqOptions
@@ -185,8 +185,18 @@ def test_the_ends_of_a_graph_are_no_cuts(context, name, why):
 
 
 def test_a_graph_that_no_tensor_separates_is_refused(context):
-    with pytest.raises(ChainError, match="no single tensor separates the graph"):
+    with pytest.raises(ChainError, match="the graph, so it cannot be cut in two$"):
         cut_at(chain(8), context)
+
+
+def test_a_size_that_would_have_to_cross_is_said(context):
+    pipeline = chain(8, 8)
+    graph = pipeline.stages[0].live.graph
+    graph.node[-1].output[0] = "flat"
+    graph.node.append(helper.make_node("Shape", ["input"], ["size"]))
+    graph.node.append(helper.make_node("Reshape", ["flat", "size"], ["logits"]))
+    with pytest.raises(ChainError, match="in two: the size of its input, which is not fixed, is"):
+        cut_at(pipeline, context)
 
 
 def test_a_strange_name_is_made_plain_and_kept_inside(context):
@@ -260,6 +270,128 @@ def test_parts_that_are_not_the_whole_are_caught(context, monkeypatch):
     monkeypatch.setattr(partition, "split", wrong)
     with pytest.raises(CaseFailed, match=r"cut in two, 'logits' differs by"):
         cut_at(chain(8, 8), context)
+
+
+def words(rows=2):
+    """A net that reads numbers of words out of a table, as many words as one likes."""
+    table = np.linspace(0, 1, 8 * rows, dtype="f4").reshape(rows, 8)
+    nodes = [
+        helper.make_node("Gather", ["table", "ids"], ["read"]),
+        helper.make_node("ReduceMean", ["read", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Neg", ["mean"], ["logits"]),
+    ]
+    tensors = [
+        numpy_helper.from_array(table, "table"),
+        numpy_helper.from_array(np.ones(1, int), "axes"),
+    ]
+    ends = [
+        helper.make_tensor_value_info("ids", TensorProto.INT64, ["batch", "seq"]),
+        helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 8]),
+    ]
+    graph = helper.make_graph(nodes, "words", ends[:1], ends[1:], tensors)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    specs = [
+        TensorSpec(name="ids", dtype="int64", shape=("batch", "seq")),
+        TensorSpec(name="logits", dtype="float32", shape=("batch", 8)),
+    ]
+    stage = Stage(format="onnx", live=made, inputs=specs[:1], outputs=specs[1:])
+    return Pipeline(model="words", variant="", stages=(stage,), outputs=("logits",))
+
+
+def exchanging(axis):
+    """Cut, and have the first part turn round what crosses: its rows, or the words of each."""
+
+    def turned(graph, crossing):
+        front, tail = split(graph, crossing)
+        front.graph.node[-1].output[0] = "straight"
+        nodes = [
+            helper.make_node("ReverseSequence", ["straight", "lengths"], list(crossing),
+                             batch_axis=1 - axis, time_axis=axis),
+        ]  # fmt: skip
+        front.graph.node.extend(nodes)
+        lengths = np.full(partition.SIDE if axis == 0 else 2, 2 if axis == 0 else partition.SIDE)
+        front.graph.initializer.append(numpy_helper.from_array(lengths, "lengths"))
+        return front, tail
+
+    return turned
+
+
+@pytest.mark.parametrize("axis", [0, 1], ids=["rows", "words"])
+def test_exchanged_rows_or_words_are_caught(context, monkeypatch, axis):
+    pipeline = words()
+    graph = pipeline.stages[0].live.graph
+    graph.node[1].input[1] = "last"  # so that the order of the words shows
+    graph.initializer.append(numpy_helper.from_array(np.array([2]), "last"))
+    graph.output[0].type.tensor_type.shape.dim[1].dim_param = "seq"
+    logits = attrs.evolve(pipeline.stages[0].outputs[0], shape=("batch", "seq"))
+    pipeline = pipeline.replaced([attrs.evolve(pipeline.stages[0], outputs=(logits,))])
+    cut_at(pipeline, context, "read")
+    monkeypatch.setattr(partition, "split", exchanging(axis))
+    with pytest.raises(CaseFailed, match=r"cut in two, 'logits' differs by"):
+        cut_at(pipeline, context, "read")
+
+
+def test_made_up_rows_are_never_alike():
+    specs = [
+        TensorSpec(name="flag", dtype="bool", shape=("batch", 1)),
+        TensorSpec(name="kind", dtype="int64", shape=("batch",)),
+        TensorSpec(name="level", dtype="uint8", shape=("batch", 2)),
+        TensorSpec(name="x", dtype="float16", shape=("batch", "seq")),
+    ]
+    stage = Stage(format="onnx", inputs=specs, outputs=specs[:1])
+    for seed in range(20):
+        made = partition._inputs(stage, seed)
+        for spec in specs:
+            first, second = made[spec.name]
+            assert made[spec.name].dtype == spec.dtype
+            assert not np.array_equal(first, second)
+        assert set(made["level"].flat) <= {0, 1}
+    assert made["x"].shape == (2, partition.SIDE)
+
+
+def test_what_cannot_be_compared_is_said(context, caplog):
+    """A table of one row, which whole numbers other than 0 lie outside of."""
+    assert len(cut_at(words(rows=1), context).stages) == 2
+    (record,) = caplog.records
+    assert "not compared with the whole: the whole does not run on made-up" in record.message
+    assert "\n" not in record.message
+
+
+def test_a_quantized_net_is_compared_where_integers_cross(quantized, context, monkeypatch, caplog):
+    cut_at(quantized, context)
+    assert not caplog.records
+
+    def wrong(graph, crossing):
+        front, tail = split(graph, crossing)
+        bias = next(one for one in tail.graph.initializer if one.data_type == TensorProto.INT32)
+        bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) + 9999, bias.name))
+        return front, tail
+
+    monkeypatch.setattr(partition, "split", wrong)
+    with pytest.raises(CaseFailed, match="differs by"):
+        cut_at(quantized, context)
+    name = next(cut.names[0] for cut in cuts_of(quantized) if not cut.quantized)
+    cut_at(quantized, context, name)
+    (record,) = caplog.records
+    assert f"not compared with the whole: quantized, and what crosses at {name!r}" in record.message
+
+
+def test_a_net_of_integers_inside_single_nodes_is_cut_at_floats(context):
+    pipeline = chain(8, 8, 8)
+    graph = pipeline.stages[0].live.graph
+    graph.node[0].CopyFrom(helper.make_node("DynamicQuantizeLinear", ["input"], ["q", "s", "z"]))
+    weight = numpy_helper.from_array(np.arange(64, dtype="u1").reshape(8, 8), "w0")
+    graph.initializer[0].CopyFrom(weight)
+    rest = [graph.node.pop() for _ in range(2)][::-1]
+    graph.node.extend(
+        [
+            helper.make_node("MatMulInteger", ["q", "w0", "z"], ["sums"]),
+            helper.make_node("Cast", ["sums"], ["numbers"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", ["numbers", "s"], ["t0"]),
+            *rest,
+        ]
+    )
+    assert len(cut_at(pipeline, context).stages) == 2
 
 
 def test_the_parts_are_graphs_of_their_own(residual, context):
