@@ -80,7 +80,9 @@ class _Course:
             self._keep(reached)
             progress(epoch, epochs, f"epoch {epoch}/{epochs}, validation loss {reached:.3g}")
             late = time.monotonic() - began > (self.budget.seconds or math.inf)
-            if late or self._worse >= self.budget.patience:
+            # While the rate still rises to its peak, losses go up and down and tell nothing.
+            settled = 2 * epoch > epochs
+            if late or (settled and self._worse >= self.budget.patience):
                 break
         self.module.load_state_dict(self._weights)
 
