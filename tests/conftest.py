@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,10 +20,28 @@ from edgebench.registry import Registry
 TOY = Path(__file__).with_name("toy.py")
 
 
+def pytest_configure():
+    """Take interrupts, and let what is started take them, even where a shell had us ignore them.
+
+    Shells do so with whatever they start in the background, and it is inherited.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def shared_store(tmp_path_factory):
+    """The one store of all tests: a model is trained once, and not again with EDGEBENCH_TEST_STORE.
+
+    Its keys hold the digests of the sources, so what a change touches is made anew.
+    """
+    named = os.environ.get("EDGEBENCH_TEST_STORE")
+    return Path(named).resolve() if named else tmp_path_factory.getbasetemp() / "store"
+
+
 @pytest.fixture(autouse=True)
-def _own_store(tmp_path_factory, monkeypatch):
+def _own_store(shared_store, tmp_path_factory, monkeypatch):
     """Keep tests out of the store and the cache of whoever runs them."""
-    monkeypatch.setenv("EDGEBENCH_STORE", str(tmp_path_factory.getbasetemp() / "store"))
+    monkeypatch.setenv("EDGEBENCH_STORE", str(shared_store))
     monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.delenv("COLUMNS", raising=False)
 

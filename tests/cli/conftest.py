@@ -35,7 +35,7 @@ class Measured:
 
 
 @pytest.fixture(scope="session")
-def measured(tmp_path_factory):
+def measured(shared_store, tmp_path_factory):
     """Run the toys once for all tests that only read results."""
     toy = Path(__file__).parents[1] / "toy.py"
     db = tmp_path_factory.mktemp("measured") / "results.db"
@@ -44,7 +44,7 @@ def measured(tmp_path_factory):
         [sys.executable, "-m", "edgebench", *options, *TOY_CASES],
         capture_output=True,
         text=True,
-        env={**os.environ, "EDGEBENCH_STORE": str(tmp_path_factory.getbasetemp() / "store")},
+        env={**os.environ, "EDGEBENCH_STORE": str(shared_store)},
         timeout=120,
         check=False,
     )
