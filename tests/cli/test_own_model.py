@@ -17,7 +17,7 @@ FILE = Path(__file__).parents[2] / "docs" / "examples" / "own_model.py"
 
 
 @pytest.fixture(scope="module")
-def cases(tmp_path_factory):
+def cases(shared_store, tmp_path_factory):
     """Measure the example once, each operator on the placements that it fits, by chain."""
     done = subprocess.run(
         [
@@ -30,7 +30,7 @@ def cases(tmp_path_factory):
         capture_output=True,
         text=True,
         cwd=tmp_path_factory.mktemp("own"),
-        env={**os.environ, "EDGEBENCH_STORE": str(tmp_path_factory.getbasetemp() / "store")},
+        env={**os.environ, "EDGEBENCH_STORE": str(shared_store)},
         timeout=280,
         check=False,
     )
