@@ -210,6 +210,15 @@ def test_show_of_a_suite_shows_its_products(cli):
     assert re.search(r"resnet:small, vgg:small +identity, sptq +mobile, edge, cloud", said)
 
 
+def test_show_of_a_model_gives_each_size_its_own_lines(cli):
+    """A column for each of their many facts would leave none of them room for a word."""
+    said = cli("show", "model", "resnet").out
+    assert re.search(r"^variant wide101\b", said, re.MULTILINE)
+    assert re.search(r"^ parameters +126,886,696 *$", said, re.MULTILINE)
+    tiny = re.search(r"^variant tiny\b.*?(?=^variant)", said, re.MULTILINE | re.DOTALL)[0]
+    assert "student" not in tiny
+
+
 def test_plan_explains_what_is_left_out(cli):
     said = cli("plan", "--model", "vgg", "--operator", "sptq", "--backend", "torch",
                "--backend", "onnxruntime", COLUMNS="200").out  # fmt: skip

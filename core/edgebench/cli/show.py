@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from edgebench.cli.common import Common
 from edgebench.cli.known import known
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
 __all__ = ["configure", "run"]
+
+MOST_COLUMNS = 9
+"""Of a table that is as wide as a page."""
 
 
 def configure(commands: Any) -> argparse.ArgumentParser:
@@ -29,16 +35,28 @@ def run(args: argparse.Namespace, common: Common) -> int:
     if common.json:
         common.emit({"kind": kind, **facts})
         return 0
-    from edgebench.cli.tables import facts_table, table
+    from edgebench.cli.tables import facts_table
 
     rows = {key: value for key, value in facts.items() if _is_table(value)}
     plain = {_label(key): _text(key, facts[key]) for key in facts if key not in rows}
     common.show(facts_table(f"{kind} {facts['name']}", plain))
     for title, found in rows.items():
-        columns = [_label(key) for key in found[0]]
-        cells = ([_text(key, value) for key, value in row.items()] for row in found)
-        common.show(table(title, columns, cells))
+        for laid in _laid(title, found):
+            common.show(laid)
     return 0
+
+
+def _laid(title: str, found: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
+    """Lay records out as one table, or, where that were too wide to read, each with its facts."""
+    from edgebench.cli.tables import facts_table, table
+
+    if len(found[0]) <= MOST_COLUMNS:
+        columns = [_label(key) for key in found[0]]
+        yield table(title, columns, ([_text(*one) for one in row.items()] for row in found))
+        return
+    for row in found:
+        facts = {_label(key): said for key, one in row.items() if (said := _text(key, one)) != "-"}
+        yield facts_table(f"\n{title.removesuffix('s')} {facts.pop('name', '')}".rstrip(), facts)
 
 
 def _is_table(value: Any) -> bool:
