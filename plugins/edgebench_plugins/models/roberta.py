@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edgebench import Budget, Model, Pipeline, Weights, hookimpl
+from edgebench import Budget, Model, hookimpl
 from edgebench_plugins.encoders import BERT, LONG, ROBERTA, SHORT, Family, Size, large, small
 from edgebench_plugins.vocabularies import BYTES, ENTRIES
 
@@ -98,8 +98,3 @@ MODEL = FAMILY.model(
 def edgebench_models() -> Iterable[Model]:
     """Offer the encoders."""
     yield MODEL
-
-
-def build(variant: str, weights: Weights) -> Pipeline:
-    """Build one of them, its weights drawn or from a checkpoint."""
-    return MODEL.build(variant, weights)

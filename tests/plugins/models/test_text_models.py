@@ -46,7 +46,7 @@ def record(module):
 
 
 def built(module, variant="tiny", seed=0):
-    return module.build(variant, Weights(kind="random", seed=seed))
+    return module.MODEL.build(variant, Weights(kind="random", seed=seed))
 
 
 def batch(module, pipeline, count=4, split="validation"):
@@ -265,7 +265,7 @@ socket.socket.connect = socket.getaddrinfo = refuse
 from edgebench import Weights
 from edgebench_plugins.models import bert, roberta
 for module in (bert, roberta):
-    module.build("small", Weights(kind="random"))
+    module.MODEL.build("small", Weights(kind="random"))
 """
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
