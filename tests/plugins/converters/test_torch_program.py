@@ -44,7 +44,7 @@ def test_the_record_names_its_way():
 
 @pytest.mark.parametrize("model", [resnet, vgg], ids=["resnet", "vgg"])
 def test_the_models_run_on_any_batch(model):
-    stage = model.build("small", Weights(kind="random")).stages[0]
+    stage = model.MODEL.build("small", Weights(kind="random")).stages[0]
     done = convert(stage, {"input": random(4, 3, 32, 32)})
     assert done == attrs.evolve(stage, format="torch-program")
     module, run = stage.live.eval(), done.live.module()
