@@ -34,8 +34,9 @@ __all__ = ["Scorer", "main"]
 
 WINDOW = 4
 """Requests under way: enough that no host waits for the driver."""
-KEPT_SAMPLES, KEPT_BYTES = 256, 64 * 2**20
-"""Of raw outputs, for agreement."""
+KEPT_SAMPLES, KEPT_BYTES = 256, 8 * 2**20
+"""Of raw outputs, for agreement. Those of each case lie in the results, so they are few; the first
+sample's is always kept, however large."""
 REPORT_S = 0.25
 """Time between two reports of progress: far below any limit, and no load."""
 EXITED = CODES["exited"]
@@ -125,7 +126,8 @@ class Scorer:
         # Where answers are as large as their inputs, those of the first one's size are compared.
         first = self.kept[0] if self.kept else outputs
         alike = all(output.shape == first[name].shape for name, output in outputs.items())
-        if alike and len(self.kept) < KEPT_SAMPLES and (len(self.kept) + 1) * size <= KEPT_BYTES:
+        room = min(KEPT_SAMPLES, max(1, KEPT_BYTES // max(1, size)))
+        if alike and len(self.kept) < room:
             self.kept.append({name: output.copy() for name, output in outputs.items()})
         if not self.metrics:
             return

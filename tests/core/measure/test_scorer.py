@@ -149,6 +149,13 @@ def test_outputs_are_kept_as_far_as_there_is_room(host, monkeypatch):
     assert len(scorer.kept) == 2
 
 
+def test_there_is_room_for_the_first_however_large(host, monkeypatch):
+    monkeypatch.setattr(module, "KEPT_BYTES", 1)
+    scorer = scoring(host(8), 8)
+    scorer.run()
+    assert len(scorer.kept) == 1
+
+
 def test_without_metrics_nothing_is_judged(host):
     scorer = scoring(host(2), 2, metrics=())
     scorer.run()
