@@ -50,13 +50,19 @@ def convert(stage: Stage, examples: Tensors) -> Stage:
 
 
 def _open(specs: Iterable[TensorSpec]) -> tuple[dict[int, Any], ...]:
-    """Name the dimensions that are known only at run time; one word is one dimension."""
+    """Say which dimensions are known only at run time: the batch any, others what they may be.
+
+    Strides and windows want a picture of at least so many pixels: how many, torch finds.
+    """
     from torch.export import Dim
 
-    words = {word for spec in specs for word in spec.shape if isinstance(word, str)}
-    dims = {word: Dim(word) for word in words}
+    batch = Dim("batch")
     return tuple(
-        {axis: dims[size] for axis, size in enumerate(spec.shape) if isinstance(size, str)}
+        {
+            axis: Dim.DYNAMIC if axis else batch
+            for axis, size in enumerate(spec.shape)
+            if isinstance(size, str)
+        }
         for spec in specs
     )
 

@@ -90,6 +90,28 @@ def test_inputs_go_by_the_order_of_the_stage_and_outputs_come_in_it():
     assert torch.equal(total, torch.full((2,), 21.0))
 
 
+class Segmenter(nn.Module):
+    """Strides that a picture of few pixels would not survive, and back to the picture's size."""
+
+    def __init__(self):
+        super().__init__()
+        self.trunk = nn.Sequential(*(nn.Conv2d(1, 1, 3, 2, 1) for _ in range(3)))
+
+    def forward(self, x):
+        scores = self.trunk(x)
+        return nn.functional.interpolate(scores, size=x.shape[-2:], mode="bilinear")
+
+
+def test_pictures_of_any_size_are_taken_where_the_module_takes_them():
+    pixels = ("batch", 1, "height", "width")
+    stage = stage_of(Segmenter(), inputs=[spec("x", *pixels)], outputs=[spec("y", *pixels)])
+    run = convert(stage, {"x": random(1, 1, 48, 40)}).live.module()
+    for size in ((1, 1, 40, 56), (3, 1, 33, 71)):
+        x = torch.from_numpy(random(*size))
+        with torch.no_grad():
+            torch.testing.assert_close(run(x), stage.live.eval()(x), rtol=0, atol=1e-5)
+
+
 class Moody(nn.Module):
     def forward(self, x):
         return x + torch.rand(4)
