@@ -168,7 +168,9 @@ SCORES_EXITS = """
 """
 
 
-def test_a_score_honours_exits(measured, cli):
+def test_a_score_honours_exits(measured, cli, tmp_path, monkeypatch):
+    # What is found in a store prints nothing.
+    monkeypatch.setenv("EDGEBENCH_STORE", str(tmp_path / "store"))
     cases = measured(
         SCORES_EXITS, "--model", "toy", "--operator", "wrong-exit", "--backend", "toy-numpy"
     )
