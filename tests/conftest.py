@@ -7,6 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import attrs
@@ -103,3 +106,21 @@ def cli(tmp_path):
 def toy():
     """The plugin file of numpy alone."""
     return TOY
+
+
+@pytest.fixture
+def serving(monkeypatch):
+    """Serve on this machine with a handler, past whatever proxy it is set to use."""
+    monkeypatch.setenv("no_proxy", "*")
+
+    @contextmanager
+    def serve(handler):
+        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            server.daemon_threads = True
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+            thread.start()
+            yield server
+            server.shutdown()
+            thread.join()
+
+    return serve

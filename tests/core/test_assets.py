@@ -6,9 +6,8 @@ import hashlib
 import re
 import subprocess
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import attrs
 import pytest
@@ -83,18 +82,11 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server(monkeypatch):
-    """Serve on this machine, past whatever proxy it is set to use."""
-    monkeypatch.setenv("no_proxy", "*")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as serving:
-        serving.daemon_threads = True
-        serving.behaviour = Behaviour()
-        serving.handle_error = lambda *_: None  # a client that hangs up is what is tested
-        thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield serving
-        serving.shutdown()
-        thread.join()
+def server(serving):
+    with serving(Handler) as server:
+        server.behaviour = Behaviour()
+        server.handle_error = lambda *_: None  # a client that hangs up is what is tested
+        yield server
 
 
 @pytest.fixture

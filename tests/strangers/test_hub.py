@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import socket
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from textwrap import dedent
 
 import numpy as np
@@ -61,16 +60,11 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as serving:
-        serving.daemon_threads = True
-        serving.asked, serving.status = [], 200
-        serving.url = f"http://127.0.0.1:{serving.server_port}"
-        thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield serving
-        serving.shutdown()
-        thread.join()
+def server(serving):
+    with serving(Handler) as server:
+        server.asked, server.status = [], 200
+        server.url = f"http://127.0.0.1:{server.server_port}"
+        yield server
 
 
 @pytest.fixture
