@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edgebench.database import Database
+from edgebench.analysis.results import RunResults
+from edgebench.records.database import Database
 
 CASES = 34
 LEAST_ACCURACY = 0.97
@@ -55,7 +56,7 @@ def misses(case: dict[str, Any]) -> tuple[int, int]:
 def main(path: str) -> int:
     """Print what is wrong, and return 1 if anything is."""
     with Database.open(Path(path)) as database:
-        cases = database.run().to_json()["cases"]
+        cases = RunResults.of(database.run()).to_json()["cases"]
     failed = 0
     for case in cases:
         for problem in problems(case):

@@ -23,17 +23,18 @@ from typing import Any
 import attrs
 import numpy as np
 
-from edgebench import Case, Dataset, Fabric, Model, Pipeline, Placement, Tier, Weights, splits
-from edgebench.artifacts import read_pipeline, write_pipeline
-from edgebench.case import BackendChoice
-from edgebench.measure.block import Deployment, measure_block
-from edgebench.measure.opening import open_piece
-from edgebench.measure.orders import Work
-from edgebench.measure.overheads import harness_overheads
-from edgebench.measure.pace import now
-from edgebench.measure.worker import last_cpus
-from edgebench.plugins import PluginSource
-from edgebench.registry import Registry
+from edgebench import Case, Dataset, Fabric, Model, Pipeline, Placement, Tier, Weights
+from edgebench.cases.case import BackendChoice
+from edgebench.catalogue.plugins import PluginSource
+from edgebench.catalogue.registry import Registry
+from edgebench.measure.stand.block import Deployment, measure_block
+from edgebench.measure.stand.overheads import harness_overheads
+from edgebench.measure.station.controller import last_cpus
+from edgebench.measure.station.opening import open_piece
+from edgebench.measure.station.orders import Work
+from edgebench.measure.transport.pace import now
+from edgebench.store import splits
+from edgebench.store.artifacts import read_pipeline, write_pipeline
 
 HERE = Path(__file__).resolve().parent
 BACKEND = "onnxruntime"

@@ -25,7 +25,7 @@ from typing import Any
 
 from tables import digits, table
 
-from edgebench.units import write_rate
+from edgebench.parts.units import write_rate
 
 SMALL = ("resnet", "resnext", "vgg", "fcn", "duc", "bert", "roberta")
 LINKS = ("mobile-edge=200mbit", "edge-cloud=50mbit")

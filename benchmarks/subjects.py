@@ -30,13 +30,13 @@ import attrs
 from tables import digits, table
 
 from edgebench import Backend, Case, EdgebenchError, Model, Registry
-from edgebench.artifacts import Store, read_pipeline
-from edgebench.plan import Request, make_plan
-from edgebench.plugins import Plugins
-from edgebench.prepare.control import Preparer
+from edgebench.cases.plan import Request, make_plan
+from edgebench.catalogue.plugins import Plugins
+from edgebench.catalogue.rows import Product
 from edgebench.prepare.make import Maker
+from edgebench.prepare.preparer import Preparer
 from edgebench.prepare.recipe import Recipes
-from edgebench.registry import Product
+from edgebench.store.artifacts import Store, read_pipeline
 
 SIZES = ("small", "tiny")
 LEAST: Mapping[str, float] = {"top1": 0.97, "miou": 0.80, "f1": 0.95}
@@ -265,7 +265,7 @@ def built(subject: str) -> Found:
         maker.inputs(cases[0])
         with steps.step("build"):
             base = read_pipeline(maker.base(cases[0]))
-        inputs, _ = next(iter(maker.split(cases[0], "test", base)))
+        inputs, _ = next(iter(maker.teaching.split(cases[0], "test", base)))
         outputs = {case.backend: answered(case, maker, inputs, steps) for case in cases}
     first = outputs.pop(BACKENDS[0])
     differences = {name: difference(first, one) for name, one in outputs.items()}

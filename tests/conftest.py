@@ -15,10 +15,10 @@ from pathlib import Path
 import attrs
 import pytest
 
-from edgebench.artifacts import Store
-from edgebench.plugins import Plugins
+from edgebench.catalogue.plugins import Plugins
+from edgebench.catalogue.registry import Registry
 from edgebench.prepare.recipe import Recipes
-from edgebench.registry import Registry
+from edgebench.store.artifacts import Store
 
 TOY = Path(__file__).with_name("toy.py")
 

@@ -3,46 +3,41 @@
 What is imported from here is public; the rest may change.
 """
 
-from edgebench.case import Case
-from edgebench.components import (
+from edgebench.analysis.result import Result
+from edgebench.analysis.results import RunResults
+from edgebench.cases.case import Case
+from edgebench.catalogue.registry import Registry
+from edgebench.parts.changes import Context, Converter, Format, Operator, Split, Trainer
+from edgebench.parts.component import NoOptions, Usable
+from edgebench.parts.errors import CaseFailed, CaseSkipped, ChainError, DataError, EdgebenchError
+from edgebench.parts.hookspecs import API, hookimpl
+from edgebench.parts.npz import to_npz
+from edgebench.parts.pipeline import Edit, Exit, Pipeline, Stage, Tensors, TensorSpec
+from edgebench.parts.places import (
     Backend,
-    Budget,
-    Context,
-    Converter,
-    Dataset,
-    ExitPoint,
     Fabric,
-    Format,
     Host,
     HostFacts,
     Link,
-    Metric,
-    Model,
-    NoOptions,
-    Operator,
     Placement,
     Quantization,
     Reporter,
     Running,
-    Sample,
     Session,
-    Split,
     Tier,
-    Trainer,
+)
+from edgebench.parts.subjects import (
+    Budget,
+    Dataset,
+    ExitPoint,
+    Metric,
+    Model,
+    Sample,
     Unreadable,
-    Usable,
     Variant,
     Weights,
 )
-from edgebench.errors import CaseFailed, CaseSkipped, ChainError, DataError, EdgebenchError
-from edgebench.hookspecs import hookimpl
-from edgebench.npz import to_npz
-from edgebench.pipeline import Edit, Exit, Pipeline, Stage, Tensors, TensorSpec
-from edgebench.registry import Registry
-from edgebench.results import Block, Result, Run, RunResults
-
-API = (1, 0)
-"""The version of the plugin interface: the first number rises when something is taken away."""
+from edgebench.records.outcomes import Block, Run
 
 __all__ = [
     "API",

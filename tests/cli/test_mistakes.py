@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.database import Database
+from edgebench.records.database import Database
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from edgebench import Dataset, Registry
-from edgebench.plugins import Plugins
+from edgebench.catalogue.plugins import Plugins
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from edgebench import Model, Operator, Weights
-from edgebench.plugins import Plugins
+from edgebench.catalogue.plugins import Plugins
 
 README = Path(__file__).parents[2] / "README.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

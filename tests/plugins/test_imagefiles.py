@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from edgebench import DataError, Dataset, Unreadable, splits
+from edgebench import DataError, Dataset, Unreadable
+from edgebench.store import splits
 from edgebench_plugins import imagefiles
 from edgebench_plugins.imagefiles import (
     Pictures,

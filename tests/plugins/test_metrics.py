@@ -10,7 +10,7 @@ from sklearn import metrics as oracle
 
 from edgebench import DataError
 from edgebench.analysis.accuracy import figures
-from edgebench.results import Score
+from edgebench.records.outcomes import Score
 from edgebench_plugins.metrics import accuracy, f1, mean_iou, top
 
 CLASSES = 6

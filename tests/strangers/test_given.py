@@ -7,7 +7,7 @@ from textwrap import dedent
 import numpy as np
 import pytest
 
-from edgebench.database import Database
+from edgebench.records.database import Database
 
 GIVEN = """
     import attrs

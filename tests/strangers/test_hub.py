@@ -11,7 +11,7 @@ from textwrap import dedent
 import numpy as np
 import pytest
 
-from edgebench.database import Database
+from edgebench.records.database import Database
 
 PINNED = """
     from edgebench import Model, Pipeline, Stage, TensorSpec, Variant, hookimpl

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edgebench.analysis.intervals import AT_ONCE, RESAMPLES
-from edgebench.facts import Agreement, Figure
+from edgebench.records.facts import Agreement, Figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -13,10 +13,8 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-    from edgebench.components import Metric
-    from edgebench.results import Score
-
-__all__ = ["NEGLIGIBLE", "TOLERATED", "agreement", "figures", "keeps"]
+    from edgebench.parts.subjects import Metric
+    from edgebench.records.outcomes import Score
 
 TOLERATED = 0.01
 """The largest loss that is no loss as long as its interval includes 0: one point."""

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from edgebench.units import write_link
+from edgebench.parts.units import write_link
 
 if TYPE_CHECKING:
-    from edgebench.case import Case
-    from edgebench.components import Link
-    from edgebench.results import Result
-
-__all__ = ["Group", "groups"]
+    from edgebench.analysis.result import Result
+    from edgebench.cases.case import Case
+    from edgebench.parts.places import Link
 
 Pair = frozenset[str]
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-__all__ = ["PERCENTILES", "RESAMPLES", "Latency", "needed", "ratio", "widening"]
-
 PERCENTILES: Mapping[str, float] = {"p90": 0.90, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 """The percentiles that a result shows beside its median."""
 RESAMPLES = 1000

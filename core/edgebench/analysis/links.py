@@ -10,9 +10,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgebench.results import Block, LinkCheck, Result
-
-__all__ = ["LinkSummary", "predicted", "summary"]
+    from edgebench.records.outcomes import Block, LinkCheck, Outcome
 
 
 @attrs.frozen(kw_only=True)
@@ -70,17 +68,17 @@ def _summary(checks: Sequence[LinkCheck]) -> LinkSummary:
     )
 
 
-def predicted(result: Result) -> float | None:
+def predicted(outcome: Outcome) -> float | None:
     """Return the seconds a request of this case should travel, by its verified links.
 
     For each hop of the route a round trip, the bytes there and the answer's bytes back, at the
     goodput that was measured each way. None where a hop was not verified or nothing is known of
     the bytes, and where samples leave early, for then a request may not travel at all.
     """
-    blocks = result.measured
+    blocks = outcome.measured
     if not blocks or any(block.exit_rates for block in blocks):
         return None
-    hops = list(zip(result.case.route, result.case.route[1:], strict=False))
+    hops = list(zip(outcome.case.route, outcome.case.route[1:], strict=False))
     links = summary(blocks)
     sent = blocks[0].bytes_out
     total = 0.0

@@ -10,9 +10,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edgebench.results import Block
-
-__all__ = ["GROUPS", "family", "group", "groups", "medians"]
+    from edgebench.records.outcomes import Block
 
 NETWORK = frozenset(["uplink", "transfer", "downlink", "network"])
 EMULATED = frozenset(["emulated", "emulated-wait"])

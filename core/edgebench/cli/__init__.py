@@ -14,9 +14,7 @@ from typing import NoReturn
 
 from edgebench.cli import doctor, list_, logs, plan, plugins, report, run, show, store
 from edgebench.cli.common import Common
-from edgebench.errors import EdgebenchError, UnknownName
-
-__all__ = ["main"]
+from edgebench.parts.errors import EdgebenchError, UnknownName
 
 COMMANDS: tuple[ModuleType, ...] = (
     list_,

@@ -17,11 +17,10 @@ import attrs
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edgebench.artifacts import Store
-    from edgebench.plugins import Fault, Plugins
-    from edgebench.registry import Registry
-
-__all__ = ["SCHEMA", "Common"]
+    from edgebench.catalogue.plugins import Plugins
+    from edgebench.catalogue.registry import Registry
+    from edgebench.catalogue.standing import Fault
+    from edgebench.store.artifacts import Store
 
 SCHEMA = 1
 """The version of every JSON document that a command prints."""
@@ -70,21 +69,21 @@ class Common:
     @cached_property
     def registry(self) -> Registry:
         """The shipped registry with the user's own over it."""
-        from edgebench.registry import Registry
+        from edgebench.catalogue.registry import Registry
 
         return Registry.read(self.registries)
 
     @cached_property
     def plugins(self) -> Plugins:
         """The plugins that the options leave."""
-        from edgebench.plugins import Plugins
+        from edgebench.catalogue.plugins import Plugins
 
         return Plugins.load(self.registry, self.files, self.without)
 
     @cached_property
     def store(self) -> Store:
         """The artifact store."""
-        from edgebench.artifacts import Store
+        from edgebench.store.artifacts import Store
 
         return Store()
 

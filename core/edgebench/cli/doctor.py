@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench.cli.common import Common
-from edgebench.components import Backend, Fabric, Tier
+from edgebench.parts.places import Backend, Fabric, Tier
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from edgebench.plan.usable import Usability
-    from edgebench.plugins import Listed
-
-__all__ = ["configure", "run"]
+    from edgebench.cases.usable import Usability
+    from edgebench.catalogue.standing import Listed
 
 ROUNDS, STEPS = 300, 10_000
 """Of the fixed work that shows how noisy the machine is: a tenth of a second in all."""
@@ -37,7 +35,7 @@ def configure(commands: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace, common: Common) -> int:
     """Print what works here; status 1 if no backend does, or a plugin is faulty."""
-    from edgebench.environment import describe
+    from edgebench.records.environment import describe
 
     fabrics = [_fabric(line) for line in common.plugins.listed(Fabric)]
     found: dict[str, Any] = {
@@ -86,7 +84,7 @@ def _fabric(line: Listed) -> dict[str, Any]:
 
 
 def _backends(common: Common, fabrics: Sequence[str]) -> list[dict[str, Any]]:
-    from edgebench.plan.usable import Usability
+    from edgebench.cases.usable import Usability
 
     tiers = list(common.plugins.all(Tier).values())
     rows: list[dict[str, Any]] = []

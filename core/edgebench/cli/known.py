@@ -9,13 +9,14 @@ from typing import Any
 
 import attrs
 
+from edgebench.catalogue.rows import KINDS
 from edgebench.cli.common import Common
 from edgebench.cli.list_ import catalogue
-from edgebench.components import Component, Link, Model, Operator
-from edgebench.errors import UnknownName
-from edgebench.registry import KINDS
-
-__all__ = ["known"]
+from edgebench.parts.changes import Operator
+from edgebench.parts.component import Component
+from edgebench.parts.errors import UnknownName
+from edgebench.parts.places import Link
+from edgebench.parts.subjects import Model
 
 Facts = dict[str, Any]
 

@@ -6,12 +6,10 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from edgebench.catalogue.rows import KINDS
 from edgebench.cli.common import Common
-from edgebench.components import Dataset, Model
-from edgebench.errors import UnknownName
-from edgebench.registry import KINDS
-
-__all__ = ["catalogue", "configure", "run"]
+from edgebench.parts.errors import UnknownName
+from edgebench.parts.subjects import Dataset, Model
 
 Row = Mapping[str, Any]
 

@@ -8,8 +8,6 @@ from typing import Any
 
 from edgebench.cli.common import Common
 
-__all__ = ["configure", "log_text", "run"]
-
 
 def configure(commands: Any) -> argparse.ArgumentParser:
     """Declare the command."""
@@ -26,20 +24,19 @@ def configure(commands: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace, common: Common) -> int:
     """Print the logs, block by block."""
-    from edgebench.database import Database
+    from edgebench.records.database import Database
 
     with Database.open(args.db) as database:
-        results = database.run(args.run_id)
-        result = results.find(args.case)
-        logs = database.logs(results.run.id, result.case.id)
+        found, case = database.find_case(args.case, args.run_id)
+        logs = database.logs(found.id, case.id)
     if common.json:
         rows = [
             {"block": number if number >= 0 else None, "process": role, "text": text}
             for (number, role), text in logs.items()
         ]
-        common.emit({"run": results.run.id, "case": result.case.id, "logs": rows})
+        common.emit({"run": found.id, "case": case.id, "logs": rows})
         return 0
-    common.show(result.case.label)
+    common.show(case.label)
     for (number, role), text in logs.items():
         common.show(log_text(number, role, text))
     if not any(logs.values()):

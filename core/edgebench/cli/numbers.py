@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 
-__all__ = ["count", "days", "natural", "seconds"]
-
 
 def natural(text: str) -> int:
     """Return a whole number of at least 0."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from edgebench.catalogue.rows import BOUND_S
 from edgebench.cli.common import Common
-from edgebench.registry import BOUND_S
 
 if TYPE_CHECKING:
-    from edgebench.case import Case
-    from edgebench.plan import Plan
-
-__all__ = ["configure", "run"]
+    from edgebench.cases.case import Case
+    from edgebench.cases.plan import Plan
 
 ASSUMED_BLOCK_S = 2.0
 """What a block is taken to last where the database holds none of its case."""
@@ -31,8 +30,8 @@ def configure(commands: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace, common: Common) -> int:
     """Print the plan."""
+    from edgebench.cases.plan import make_plan
     from edgebench.cli.request import request_of
-    from edgebench.plan import make_plan
 
     plan = make_plan(request_of(args, common), common.plugins, common.registry)
     estimate, known = estimated_s(plan, args)
@@ -104,17 +103,12 @@ def _row(case: Case) -> dict[str, Any]:
 
 def estimated_s(plan: Plan, args: argparse.Namespace) -> tuple[float, str]:
     """Return about how long measuring takes in seconds, and what that is taken from."""
-    from statistics import mean
+    from edgebench.records.database import Database
 
-    from edgebench.database import Database
-
-    seen: dict[str, float] = {}
+    seen: Mapping[str, float] = {}
     if args.db.is_file():
         with Database.open(args.db) as database:
-            for run in database.runs():
-                for result in database.run(run.id).results:
-                    if durations := [block.duration_s for block in result.measured]:
-                        seen[result.case.id] = mean(durations)
+            seen = database.block_durations_s()
     blocks = [seen.get(case.id, ASSUMED_BLOCK_S) for case in plan.cases]
     known = sum(case.id in seen for case in plan.cases)
     source = f"{ASSUMED_BLOCK_S:g} s a block are assumed"

@@ -8,8 +8,6 @@ from typing import Any
 from edgebench.cli.common import Common
 from edgebench.cli.list_ import catalogue
 
-__all__ = ["configure", "run"]
-
 
 def configure(commands: Any) -> argparse.ArgumentParser:
     """Declare the command."""

@@ -6,6 +6,7 @@ from what is being measured; where there is no terminal nothing is drawn.
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 import time
@@ -15,12 +16,10 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 if TYPE_CHECKING:
-    from edgebench.case import Case
+    from edgebench.cases.case import Case
+    from edgebench.cases.plan import Plan
     from edgebench.cli.common import Common
-    from edgebench.plan import Plan
-    from edgebench.results import Block
-
-__all__ = ["Interrupts", "Progress"]
+    from edgebench.records.outcomes import Block
 
 REDRAW_S = 0.1
 
@@ -59,6 +58,18 @@ class _Watching:
 
     progress: Progress
     interrupts: Interrupts
+    args: argparse.Namespace
+    common: Common
+
+    def begun(self, resumed: str) -> None:
+        if self.args.resume and not resumed:
+            self.common.note(
+                f"edgebench: {self.args.db} holds no unfinished run of this, here and with these "
+                "versions; a new one begins"
+            )
+
+    def preparing(self, done: int, total: int, what: str) -> None:
+        self.progress.preparing(done, total, what)
 
     def prepared(self, case: Case) -> None:
         self.progress.step("prepare", case.label)
@@ -102,9 +113,9 @@ class Progress:
         if self._bars is not None:
             self._bars.stop()
 
-    def watching(self, interrupts: Interrupts) -> _Watching:
+    def watching(self, interrupts: Interrupts, args: argparse.Namespace) -> _Watching:
         """Return what a run tells its progress to."""
-        return _Watching(self, interrupts)
+        return _Watching(self, interrupts, args, self._common)
 
     def preparing(self, done: int, total: int, what: str) -> None:
         """Show how far one long step of preparing has come."""

@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from edgebench.cli.common import Common
-from edgebench.components import Reporter
-from edgebench.errors import EdgebenchError
-
-__all__ = ["configure", "print_results", "run"]
+from edgebench.parts.errors import EdgebenchError
+from edgebench.parts.places import Reporter
 
 
 def configure(commands: Any) -> argparse.ArgumentParser:
@@ -32,10 +30,11 @@ def configure(commands: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace, common: Common) -> int:
     """Print the report, or write it to a file."""
-    from edgebench.database import Database
+    from edgebench.analysis.results import RunResults
+    from edgebench.records.database import Database
 
     with Database.open(args.db) as database:
-        results = database.run(args.run_id)
+        results = RunResults.of(database.run(args.run_id))
     print_results(results, "json" if common.json else args.format, args.output, common)
     return 0
 

@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from edgebench.catalogue.rows import Product
 from edgebench.cli.common import Common
 from edgebench.cli.numbers import count, natural
-from edgebench.components import Fabric, Link, Tier
-from edgebench.errors import EdgebenchError, UnknownName
-from edgebench.registry import Product
-from edgebench.units import parse_link
+from edgebench.parts.errors import EdgebenchError, UnknownName
+from edgebench.parts.places import Fabric, Link, Tier
+from edgebench.parts.units import parse_link
 
 if TYPE_CHECKING:
-    from edgebench.plan import Request
-
-__all__ = ["HOW", "PRODUCT", "declare", "request_of"]
+    from edgebench.cases.plan import Request
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +72,7 @@ def request_of(args: argparse.Namespace, common: Common) -> Request:
     Raises:
         EdgebenchError: Neither a suite nor a model is named, or both are, or a name is unknown.
     """
-    from edgebench.plan import Request
+    from edgebench.cases.plan import Request
 
     if args.suite:
         request = _of_suite(args, common)
@@ -130,7 +128,7 @@ def _existing(path: Path | None) -> Path | None:
 
 
 def _of_suite(args: argparse.Namespace, common: Common) -> Request:
-    from edgebench.plan import Request
+    from edgebench.cases.plan import Request
 
     if given := [f"--{name}" for name in PRODUCT if getattr(args, name)]:
         raise EdgebenchError(f"the suite {args.suite!r} says what to run; leave out {given[0]}")
@@ -163,7 +161,7 @@ def _default(field: str) -> str:
 
 
 def _fabrics(text: str, common: Common) -> list[str]:
-    from edgebench.plan.expand import is_pattern, matching
+    from edgebench.cases.expand import is_pattern, matching
 
     known = common.plugins.all(Fabric)
     return matching("fabric", text, known) if is_pattern(text) else [text]

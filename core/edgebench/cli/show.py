@@ -12,8 +12,6 @@ from edgebench.cli.known import known
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["configure", "run"]
-
 MOST_COLUMNS = 9
 """Of a table that is as wide as a page."""
 

@@ -8,8 +8,6 @@ from typing import Any
 from edgebench.cli.common import Common
 from edgebench.cli.numbers import days
 
-__all__ = ["configure", "run"]
-
 DAY = 24 * 3600.0
 
 

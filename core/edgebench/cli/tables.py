@@ -10,8 +10,6 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["catalogue_tables", "facts_table", "origin", "rate", "size", "table"]
-
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     """Lay out rows under columns; what users or plugins wrote is shown as it is."""

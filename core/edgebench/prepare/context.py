@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
-from edgebench.artifacts import read_pipeline
-from edgebench.components import Budget, Link, Model, Placement, Quantization, Split
-from edgebench.errors import ChainError
-from edgebench.inputs import dataset_of
-from edgebench.pipeline import Pipeline, Stage, Tensors, TensorSpec
+from edgebench.cases.inputs import dataset_of
+from edgebench.parts.changes import Split
+from edgebench.parts.errors import ChainError
+from edgebench.parts.pipeline import Pipeline, Stage, Tensors, TensorSpec
+from edgebench.parts.places import Link, Placement, Quantization
+from edgebench.parts.subjects import Budget, Model
 from edgebench.prepare.data import Preprocessed, stacked
+from edgebench.prepare.keys import Keys
+from edgebench.prepare.runner import Runner
 from edgebench.prepare.steps import Operate
-
-if TYPE_CHECKING:
-    from edgebench.prepare.make import Maker
-    from edgebench.prepare.run import Runner
-
-__all__ = ["Lesson", "OperatorContext"]
+from edgebench.prepare.teaching import Lesson, Teaching
+from edgebench.store.artifacts import read_pipeline
 
 BATCH = 64
 """The most samples that are scored at once."""
@@ -28,31 +27,21 @@ AT_ONCE = 16 * 2**20
 """Bytes of inputs beyond which fewer are: what a model makes of them is far larger."""
 
 
-@attrs.frozen(kw_only=True)
-class Lesson:
-    """What a trainer is told beside the stage and its data."""
-
-    budget: Budget
-    seed: int
-    loss: Callable[..., Any] | None
-    """From outputs and answers, and a teacher's outputs, to a scalar; None where there is none."""
-    teacher: Stage | None = None
-
-
 @attrs.frozen(eq=False)
 class OperatorContext:
     """The `Context` of one application of one operator."""
 
-    maker: Maker
+    teaching: Teaching
+    keys: Keys
     step: Operate
     runner: Runner
 
     @classmethod
     @contextmanager
-    def open(cls, maker: Maker, step: Operate) -> Iterator[OperatorContext]:
+    def open(cls, teaching: Teaching, keys: Keys, step: Operate) -> Iterator[OperatorContext]:
         """Give a context; what it opened is closed when the operator is done."""
-        with maker.runner() as runner:
-            yield cls(maker, step, runner)
+        with Runner.open(teaching.stages) as runner:
+            yield cls(teaching, keys, step, runner)
 
     @property
     def options(self) -> Any:
@@ -80,7 +69,7 @@ class OperatorContext:
     def target(self) -> Quantization:
         """What the backend that will run the pipeline prefers."""
         self._declared("target")
-        return self.maker.recipes.keys.target(self.step.case)
+        return self.keys.target(self.step.case)
 
     def inputs(self, split: str) -> Split:
         """Return a split as the model's tensors."""
@@ -88,7 +77,7 @@ class OperatorContext:
 
     def live(self, stage: Stage) -> Stage:
         """Return the stage with its live object."""
-        return self.maker.live(stage)
+        return self.teaching.stages.live(stage)
 
     def fit(
         self,
@@ -100,14 +89,14 @@ class OperatorContext:
     ) -> Stage:
         """Train a stage with the trainer of its format."""
         self._declared("training")
-        model = self.maker.recipes.plugins.get(Model, stage.model or self.step.case.model)
+        model = self.teaching.stages.plugins.get(Model, stage.model or self.step.case.model)
         lesson = Lesson(
             budget=budget or model.budget,
             seed=self.seed % 2**31,
             loss=loss or model.loss,
             teacher=self.live(teacher) if teacher else None,
         )
-        return self.maker.fit(self.step.case, self._before, stage, lesson)
+        return self.teaching.fit(self.step.case, self._before, stage, lesson)
 
     def run(self, pipeline: Pipeline, inputs: Tensors) -> Tensors:
         """Run a pipeline here and return its outputs, those of exits where samples leave."""
@@ -119,7 +108,7 @@ class OperatorContext:
 
         chosen = self._split(split)
         most = min((_fixed(spec) for spec in pipeline.stages[0].inputs), default=BATCH)
-        dataset = dataset_of(self.step.case, self.maker.recipes.plugins)
+        dataset = dataset_of(self.step.case, self.teaching.stages.plugins)
         metrics = dataset.metrics() if dataset else ()
         totals: dict[str, Any] = {metric.name: 0.0 for metric in metrics}
         for batch in _batches(chosen, most):
@@ -141,13 +130,13 @@ class OperatorContext:
 
     def progress(self, done: int, total: int, what: str = "") -> None:
         """Say how far long work has come."""
-        self.maker.progress(done, total, what or self.step.what)
+        self.teaching.progress(done, total, what or self.step.what)
 
     def _split(self, split: str) -> Preprocessed:
         if split == "test":
             raise ChainError(f"{self._name} asks for the test split, which no operator may see")
         self._declared(split)
-        return self.maker.split(self.step.case, split, self._before)
+        return self.teaching.split(self.step.case, split, self._before)
 
     @property
     def _before(self) -> Pipeline:

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench.components import Model
-from edgebench.errors import DataError
-from edgebench.pipeline import Tensors, TensorSpec
-from edgebench.splits import Payloads
+from edgebench.parts.errors import DataError
+from edgebench.parts.pipeline import Tensors, TensorSpec
+from edgebench.parts.subjects import Model
+from edgebench.store.splits import Payloads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-__all__ = ["Preprocessed", "drawn", "stacked"]
 
 
 @attrs.frozen(eq=False)

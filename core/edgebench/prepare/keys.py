@@ -15,27 +15,20 @@ from typing import Any
 
 import attrs
 
-from edgebench.case import Case, digest
-from edgebench.components import (
-    Backend,
-    Component,
-    Converter,
-    Dataset,
-    Format,
-    Model,
-    Operator,
-    Quantization,
-    Trainer,
-)
-from edgebench.digests import content_digest, listing_digest
-from edgebench.errors import ChainError, DataError
-from edgebench.inputs import model_options
-from edgebench.pipeline import Pipeline
-from edgebench.plugins import Plugins
+from edgebench.cases.case import Case
+from edgebench.cases.inputs import model_options
+from edgebench.catalogue.plugins import Plugins
+from edgebench.catalogue.registry import Registry
+from edgebench.catalogue.rows import Asset
+from edgebench.parts.changes import Converter, Format, Operator, Trainer
+from edgebench.parts.component import Component
+from edgebench.parts.digest import digest
+from edgebench.parts.errors import ChainError, DataError
+from edgebench.parts.pipeline import Pipeline
+from edgebench.parts.places import Backend, Quantization
+from edgebench.parts.subjects import Dataset, Model
 from edgebench.prepare.steps import Operation
-from edgebench.registry import Asset, Registry
-
-__all__ = ["SPLIT_SEED", "Keys"]
+from edgebench.store.digests import content_digest, listing_digest
 
 # Splits are part of what a dataset is; a run's own seed must not move samples between them.
 SPLIT_SEED = 0

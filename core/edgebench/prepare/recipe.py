@@ -13,19 +13,20 @@ from typing import Any, TypeVar
 
 import attrs
 
-from edgebench.artifacts import Store, content, read_pipeline
-from edgebench.case import BackendChoice, Case, digest
-from edgebench.chain import parse_chain, structure
-from edgebench.components import Backend, Converter, Model, Operator, Variant, Weights
-from edgebench.errors import CaseSkipped, ChainError
-from edgebench.inputs import chosen
-from edgebench.plugins import Plugins
+from edgebench.cases.case import BackendChoice, Case
+from edgebench.cases.chain import parse_chain, structure
+from edgebench.cases.inputs import chosen
+from edgebench.cases.ways import find_way, no_way
+from edgebench.catalogue.plugins import Plugins
+from edgebench.catalogue.registry import Registry
+from edgebench.parts.changes import Converter, Operator
+from edgebench.parts.digest import digest
+from edgebench.parts.errors import CaseSkipped, ChainError
+from edgebench.parts.places import Backend
+from edgebench.parts.subjects import Model, Variant, Weights
 from edgebench.prepare.keys import Keys
 from edgebench.prepare.steps import Base, Convert, Operate, Operation, Step
-from edgebench.prepare.ways import find_way
-from edgebench.registry import Registry
-
-__all__ = ["Recipes", "Steps", "follow"]
+from edgebench.store.artifacts import Store, content, read_pipeline
 
 P = TypeVar("P", Path, Path | None)
 
@@ -202,9 +203,3 @@ def follow(steps: Steps, obtain: Callable[[Step], P]) -> P:
             break
         path = obtain(step)
     return path
-
-
-def no_way(source: str, targets: tuple[str, ...], whom: str) -> str:
-    """Say that nothing converts a format to one that somebody reads."""
-    wanted = " or ".join(targets)
-    return f"no converter from {source} to {wanted}, which {whom} reads"

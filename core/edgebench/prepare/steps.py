@@ -8,10 +8,8 @@ from typing import Any
 
 import attrs
 
-from edgebench.case import Case
-from edgebench.components import Converter, Operator
-
-__all__ = ["Base", "Convert", "Operate", "Operation", "Step"]
+from edgebench.cases.case import Case
+from edgebench.parts.changes import Converter, Operator
 
 
 @attrs.frozen

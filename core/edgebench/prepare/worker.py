@@ -15,14 +15,12 @@ import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
-from edgebench.artifacts import Store
-from edgebench.case import Case
-from edgebench.errors import CaseSkipped, ChainError, DataError, EdgebenchError, one_line
-from edgebench.plugins import PluginSource
+from edgebench.cases.case import Case
+from edgebench.catalogue.plugins import PluginSource
+from edgebench.parts.errors import CaseSkipped, ChainError, DataError, EdgebenchError, one_line
 from edgebench.prepare.make import Maker
 from edgebench.prepare.recipe import Recipes
-
-__all__ = ["main"]
+from edgebench.store.artifacts import Store
 
 PR_SET_PDEATHSIG = 1
 

@@ -6,15 +6,15 @@ import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgebench.case import BackendChoice, Case
-from edgebench.components import Link, Placement
-from edgebench.facts import Agreement, Facts, Figure, StageFacts
-from edgebench.results import Block, LinkCheck, Result, Run, RunResults, TierCheck
+from edgebench.analysis.result import Result
+from edgebench.analysis.results import RunResults
+from edgebench.cases.case import BackendChoice, Case
+from edgebench.parts.places import Link, Placement
+from edgebench.records.facts import Agreement, Facts, Figure, StageFacts
+from edgebench.records.outcomes import Block, LinkCheck, Run, TierCheck
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-__all__ = ["block_of", "case_of", "facts_of", "result_of", "run_of"]
 
 RATE, DELAY = 100e6, 1e-3
 ROUND_TRIP = 2 * DELAY + 0.2e-3

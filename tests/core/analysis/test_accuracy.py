@@ -6,8 +6,8 @@ import pytest
 from edgebench import Metric
 from edgebench.analysis import accuracy
 from edgebench.analysis.accuracy import agreement, figures, keeps
-from edgebench.facts import Figure
-from edgebench.results import Score
+from edgebench.records.facts import Figure
+from edgebench.records.outcomes import Score
 
 RIGHT = Metric(
     name="accuracy",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import attrs
 
 from edgebench import Link
-from edgebench.analysis.decide import decide, decisions
+from edgebench.analysis.decisions import decide
 from edgebench.analysis.groups import groups
 from edgebench.testing.results import case_of, result_of, run_of
 
@@ -64,7 +64,7 @@ def test_what_was_said_of_a_file_sets_groups_apart():
 def test_an_input_of_another_length_is_never_called_the_fastest():
     slow = at("plain", options=[("dims", "seq=128")])
     fast = result_of(attrs.evolve(slow.case, options=[("dims", "seq=8")]), median_s=1e-3)
-    made = decisions(run_of([slow, fast]))
+    made = run_of([slow, fast]).decisions
     assert [one.fastest for one in made] == [slow, fast]
     assert made[0].sentence.startswith('toy:small(dims="seq=128"): the fastest ')
 
@@ -74,7 +74,7 @@ def test_a_case_under_other_links_is_never_called_the_fastest_of_these():
     fast = result_of(
         attrs.evolve(slow.case, links=[Link(between=("mobile", "edge"), rate=1e7)]), median_s=1e-3
     )
-    made = decisions(run_of([slow, fast]))
+    made = run_of([slow, fast]).decisions
     assert [(one.title.split("=")[-1], one.fastest) for one in made] == [
         ("1mbit", slow),
         ("10mbit", fast),

@@ -6,7 +6,7 @@ import pytest
 
 from edgebench.analysis.links import predicted, summary
 from edgebench.analysis.phases import family, group, groups, medians
-from edgebench.results import Result
+from edgebench.analysis.result import Result
 from edgebench.testing.results import DELAY, RATE, ROUND_TRIP, block_of, case_of, result_of
 
 

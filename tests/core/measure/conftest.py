@@ -8,23 +8,13 @@ import attrs
 import numpy as np
 import pytest
 
-from edgebench import (
-    Case,
-    Dataset,
-    Fabric,
-    Link,
-    Pipeline,
-    Placement,
-    Stage,
-    TensorSpec,
-    Tier,
-    splits,
-)
-from edgebench.artifacts import read_pipeline, write_pipeline
-from edgebench.case import BackendChoice
-from edgebench.measure.block import Deployment
-from edgebench.plugins import PluginSource
-from edgebench.registry import Registry
+from edgebench import Case, Dataset, Fabric, Link, Pipeline, Placement, Stage, TensorSpec, Tier
+from edgebench.cases.case import BackendChoice
+from edgebench.catalogue.plugins import PluginSource
+from edgebench.catalogue.registry import Registry
+from edgebench.measure.stand.block import Deployment
+from edgebench.store import splits
+from edgebench.store.artifacts import read_pipeline, write_pipeline
 
 PLUGIN = Path(__file__).with_name("tiny.py")
 ROUTE = ("mobile", "edge", "cloud")

@@ -7,12 +7,13 @@ from textwrap import dedent
 import attrs
 import pytest
 
-from edgebench.artifacts import Store
-from edgebench.case import BackendChoice, Case
-from edgebench.components import Link, Placement, Weights
-from edgebench.plugins import Plugins
+from edgebench.cases.case import BackendChoice, Case
+from edgebench.catalogue.plugins import Plugins
+from edgebench.parts.places import Link, Placement
+from edgebench.parts.subjects import Weights
 from edgebench.prepare.make import Maker
 from edgebench.prepare.recipe import Recipes
+from edgebench.store.artifacts import Store
 
 LINKS = [Link(between=("mobile", "edge"), rate=1e6), Link(between=("edge", "cloud"), rate=1e6)]
 

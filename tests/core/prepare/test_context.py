@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from edgebench.artifacts import read_pipeline
-from edgebench.components import Weights
-from edgebench.errors import ChainError
+from edgebench.parts.errors import ChainError
+from edgebench.parts.subjects import Weights
 from edgebench.prepare.make import Maker
+from edgebench.store.artifacts import read_pipeline
 
 from .conftest import toy_case
 
@@ -270,10 +270,10 @@ def test_converters_are_given_real_inputs_of_their_own_stage(world, tmp_path):
     assert list(first) == ["input"]
     assert list(second) == ["middle"]
     assert (first["input"][0], second["middle"][0]) == ([8, 8], [8, 3])
-    split = maker.split(case, "validation", read_pipeline(maker.prepare(case)))
+    split = maker.teaching.split(case, "validation", read_pipeline(maker.prepare(case)))
     rows = [tensors["input"] for tensors, _ in list(split)[:8]]
     assert np.allclose(first["input"][1], np.concatenate(rows))
-    through = np.concatenate(rows) @ maker.live(front).live
+    through = np.concatenate(rows) @ maker.stages.live(front).live
     assert np.allclose(second["middle"][1], through, atol=1e-6)
     assert back.format == "noted"
 

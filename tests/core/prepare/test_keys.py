@@ -7,8 +7,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from edgebench.components import Weights
-from edgebench.errors import ChainError, DataError
+from edgebench.parts.errors import ChainError, DataError
+from edgebench.parts.subjects import Weights
 from edgebench.prepare import keys
 
 from .conftest import toy_case
@@ -127,7 +127,7 @@ def test_a_second_model_that_is_the_cases_own_keeps_what_was_given_for_it(world,
 
 
 def test_an_options_class_need_not_be_hashable(world, sheet):
-    from edgebench.inputs import dataset_of
+    from edgebench.cases.inputs import dataset_of
 
     plugin = SHEETS.replace("inputs=print", "inputs=lambda path, options, data: (path, options)")
     path, options = dataset_of(sheet, world(plugin).plugins)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from edgebench.artifacts import Store, content, read_pipeline
-from edgebench.case import BackendChoice
-from edgebench.components import Link
-from edgebench.errors import ChainError
+from edgebench.cases.case import BackendChoice
+from edgebench.parts.errors import ChainError
+from edgebench.parts.places import Link
 from edgebench.prepare.make import Maker
+from edgebench.store.artifacts import Store, content, read_pipeline
 
 from .conftest import toy_case
 

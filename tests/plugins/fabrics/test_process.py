@@ -9,8 +9,8 @@ import attrs
 import pytest
 
 from edgebench import Fabric, Link, Tier
-from edgebench.plugins import Plugins
-from edgebench.registry import Registry
+from edgebench.catalogue.plugins import Plugins
+from edgebench.catalogue.registry import Registry
 from edgebench_plugins.fabrics import process
 
 GIB = 2**30

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from edgebench import DataError, Weights
-from edgebench.chain import structure
-from edgebench.errors import OptionError
-from edgebench.splits import keep, read
+from edgebench.cases.chain import structure
+from edgebench.parts.errors import OptionError
+from edgebench.store.splits import keep, read
 from edgebench_plugins.external import external_files
 from edgebench_plugins.models import onnx as plugin
 from edgebench_plugins.models.onnx import OnnxOptions

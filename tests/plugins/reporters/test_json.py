@@ -7,7 +7,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from edgebench.results import Result
+from edgebench.analysis.result import Result
 from edgebench.testing.results import case_of, result_of, run_of
 from edgebench_plugins.reporters.json import edgebench_reporters
 

@@ -8,8 +8,8 @@ import attrs
 import pytest
 from rich.console import Console
 
-from edgebench.facts import Facts
-from edgebench.results import Result
+from edgebench.analysis.result import Result
+from edgebench.records.facts import Facts
 from edgebench.testing.results import block_of, case_of, result_of, run_of
 from edgebench_plugins.reporters.terminal import edgebench_reporters
 

@@ -1,0 +1,203 @@
+"""The result of a case: its outcome, and all that follows from it by analysis."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench.analysis.accuracy import keeps
+from edgebench.analysis.doubts import doubts
+from edgebench.analysis.intervals import PERCENTILES, Latency, needed
+from edgebench.analysis.links import summary
+from edgebench.analysis.phases import groups, medians
+from edgebench.records.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from edgebench.records.outcomes import TierCheck
+
+
+@attrs.frozen(kw_only=True)
+class Result(Outcome):
+    """What one case gave, raw samples included, with the statistics of it."""
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Result:
+        """Return the result of an outcome."""
+        return cls(**{field.name: getattr(outcome, field.name) for field in attrs.fields(Outcome)})
+
+    @cached_property
+    def latency(self) -> Latency | None:
+        """The statistics of its latency; None without a measured request."""
+        blocks = [b.latency_s for b in self.measured if b.latency_s is not None]
+        return Latency(blocks=tuple(blocks), seed=int(self.case.id, 16)) if self.samples else None
+
+    @property
+    def median(self) -> float | None:
+        """Its median latency in seconds."""
+        return self.latency.median if self.latency else None
+
+    @cached_property
+    def phases(self) -> Mapping[str, float]:
+        """The median seconds of each phase, numbered ones apart, in the order of a request."""
+        return medians(self.measured)
+
+    @cached_property
+    def groups(self) -> Mapping[str, float]:
+        """The median seconds a request computes, travels, waits by emulation, and unaccounted."""
+        return groups(self.measured)
+
+    @cached_property
+    def doubts(self) -> tuple[str, ...]:
+        """Reasons to doubt it, a sentence each."""
+        return doubts(self, self.latency, self.groups)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the case as `run --json` shows it: seconds, bytes and shares, never ms."""
+        return _document(self)
+
+
+def _document(result: Result) -> dict[str, Any]:
+    case, facts = result.case, result.facts
+    return {
+        "id": case.id,
+        "model": case.model,
+        "variant": case.variant,
+        "options": dict(case.options),
+        "weights": case.weights.label,
+        "dataset": case.dataset,
+        "chain": case.chain,
+        "placement": str(case.placement),
+        "backend": case.backend,
+        "device": facts.device or ",".join(dict.fromkeys(b.device for b in case.backends)),
+        "precision": facts.precision,
+        "route": list(case.route),
+        "network": [
+            {"between": list(link.between), "rate_bit_s": link.rate, "delay_s": link.delay}
+            for link in case.links
+        ],
+        "fabric": case.fabric,
+        "scenario": case.scenario,
+        "batch": case.batch,
+        "threads": case.threads,
+        "status": result.status,
+        "reason": result.reason,
+        "samples": result.samples,
+        "blocks": len(result.measured),
+        "planned_blocks": result.planned,
+        "stopped": facts.stopped,
+        **_figures(result),
+        **_measured(result),
+        "model_bytes": result.model_bytes,
+        "stages": _stages(result),
+        "versions": dict(facts.versions),
+        "artifact": facts.artifact,
+        "doubts": list(result.doubts),
+    }
+
+
+def _figures(result: Result) -> dict[str, Any]:
+    facts = result.facts
+    return {
+        "accuracy": {one.metric: one.value for one in facts.figures},
+        "accuracy_ci95": {one.metric: list(one.ci95) for one in facts.figures},
+        "accuracy_loss": {one.metric: one.loss for one in facts.figures},
+        "accuracy_loss_ci95": {
+            one.metric: list(one.loss_ci95) if one.loss_ci95 else None for one in facts.figures
+        },
+        "accuracy_samples": {one.metric: one.samples for one in facts.figures},
+        "accuracy_kept": keeps(result.figure) if result.figure else None,
+        "inputs": facts.inputs,
+        "no_accuracy": facts.no_accuracy,
+        "agreement": attrs.asdict(facts.agreement) if facts.agreement else None,
+    }
+
+
+def _measured(result: Result) -> dict[str, Any]:
+    blocks = result.measured
+    return {
+        "latency_s": _latency(result.latency) if result.latency else None,
+        "phases_s": dict(result.phases),
+        "groups_s": dict(result.groups),
+        "cold_s": _medians_by_tier([block.cold_s for block in blocks]),
+        "peak_memory_bytes": max(
+            (peak for block in blocks for peak in block.peak_memory_bytes.values()), default=None
+        ),
+        "exit_rates": _medians([block.exit_rates for block in blocks]),
+        "bytes_out": _medians([block.bytes_out for block in blocks]),
+        "links": [attrs.asdict(link) for link in summary(blocks)],
+        "tiers": _tiers(result),
+    }
+
+
+def _latency(latency: Latency) -> dict[str, Any]:
+    """Return median and percentiles with intervals; those unsupported are null, with the need."""
+    count = len(latency.seconds)
+    supported = {name: count >= needed(q) for name, q in PERCENTILES.items()}
+    return {
+        "median": latency.median,
+        "ci95": list(latency.interval()),
+        **{name: latency.percentile(name) for name in PERCENTILES},
+        "percentiles_ci95": {
+            name: list(latency.interval(name)) if supported[name] else None for name in PERCENTILES
+        },
+        "unsupported": {
+            name: f"needs {needed(q)}" for name, q in PERCENTILES.items() if not supported[name]
+        },
+        "mean": float(latency.seconds.mean()),
+        "min": float(latency.seconds.min()),
+        "max": float(latency.seconds.max()),
+        "block_medians": [float(median(block)) for block in latency.blocks],
+    }
+
+
+def _medians(mappings: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    found: dict[str, list[float]] = {}
+    for mapping in mappings:
+        for key, value in mapping.items():
+            found.setdefault(key, []).append(value)
+    return {key: median(values) for key, values in found.items()}
+
+
+def _medians_by_tier(mappings: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, Any]:
+    tiers = dict.fromkeys(tier for mapping in mappings for tier in mapping)
+    return {tier: _medians(mapping.get(tier, {}) for mapping in mappings) for tier in tiers}
+
+
+def _stages(result: Result) -> list[dict[str, Any]]:
+    """Return the stages; the last of a tier carries the bytes that the tier sends on."""
+    sent = _medians(block.bytes_out for block in result.measured)
+    stages = result.facts.stages
+    last = {stage.tier: number for number, stage in enumerate(stages)}
+    return [
+        {**attrs.asdict(s), "bytes_out": sent.get(s.tier) if last[s.tier] == number else None}
+        for number, s in enumerate(stages)
+    ]
+
+
+def _tiers(result: Result) -> list[dict[str, Any]]:
+    """Return each tier once, with the medians of its checks; ok if all of them were."""
+    found: dict[str, list[TierCheck]] = {}
+    for block in result.measured:
+        for check in block.tiers:
+            found.setdefault(check.name, []).append(check)
+    peaks = _medians(block.peak_memory_bytes for block in result.measured)
+    return [
+        {
+            "name": name,
+            "claimed": checks[0].claimed,
+            "measured": median(check.measured for check in checks),
+            "measured_p95": median(check.measured_p95 for check in checks),
+            "work_s": median(check.work_s for check in checks),
+            "enforced": dict(checks[0].enforced),
+            "threads": checks[0].threads,
+            "checks": len(checks),
+            "ok": all(check.ok for check in checks),
+            "peak_memory_bytes": peaks.get(name),
+        }
+        for name, checks in found.items()
+    ]

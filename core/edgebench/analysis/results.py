@@ -1,0 +1,86 @@
+"""The results of a run, as reporters receive them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench.analysis.decisions import decisions, margin
+from edgebench.analysis.result import Result
+from edgebench.parts.errors import UnknownName
+from edgebench.records.outcomes import Run, RunOutcomes
+
+if TYPE_CHECKING:
+    from edgebench.analysis.decisions import Decision
+
+
+@attrs.frozen(kw_only=True)
+class RunResults:
+    """A run with the results of all its cases, in the order they were planned."""
+
+    run: Run
+    results: tuple[Result, ...]
+    path: Path
+    """The database they came from."""
+
+    @classmethod
+    def of(cls, kept: RunOutcomes) -> RunResults:
+        """Return the results of the outcomes that a database holds of a run."""
+        return cls(run=kept.run, results=tuple(map(Result.of, kept.outcomes)), path=kept.path)
+
+    @cached_property
+    def decisions(self) -> tuple[Decision, ...]:
+        """Which strategy of each model is the fastest that keeps its accuracy."""
+        return decisions(self.run, self.results)
+
+    def find(self, case: str) -> Result:
+        """Return the result of a case by its id, or the only beginning of one.
+
+        Raises:
+            UnknownName: No case, or more than one, has an id that begins so.
+        """
+        found = [result for result in self.results if result.case.id.startswith(case)]
+        if len(found) == 1 and case:
+            return found[0]
+        ids = [result.case.id for result in (found or self.results)]
+        raise UnknownName.among(f"case of run {self.run.id}", case, ids)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the whole document that `run --json` and `report --json` print."""
+        return _document(self)
+
+
+def _document(results: RunResults) -> dict[str, Any]:
+    run = results.run
+    return {
+        "schema": 1,
+        "run": run.id,
+        "db": str(results.path),
+        "started": run.started,
+        "finished": run.finished,
+        "suite": run.suite,
+        "seed": run.seed,
+        "tag": run.tag,
+        "arguments": list(run.arguments),
+        "registry_digest": run.registry_digest,
+        "plan_digest": run.plan_digest,
+        "environment": run.environment,
+        "overheads_s": run.overheads_s,
+        "margin": margin(run),
+        "cases": [result.to_json() for result in results.results],
+        "decisions": [_decision(one) for one in results.decisions],
+    }
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    return {
+        "title": decision.title,
+        "cases": list(decision.cases),
+        "fastest": decision.fastest.case.id if decision.fastest else None,
+        "equal": [result.case.id for result in decision.equal],
+        "undecided": [result.case.id for result in decision.undecided],
+        "sentence": decision.sentence,
+    }

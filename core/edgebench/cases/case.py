@@ -1,0 +1,147 @@
+"""One case: one model under one strategy and one scenario, as data that crosses processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from edgebench.parts.digest import digest
+from edgebench.parts.pipeline import as_tuple
+from edgebench.parts.places import Link, Placement
+from edgebench.parts.subjects import Weights
+
+
+def _pairs(values: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((key, value) for key, value in values)
+
+
+def write_options(options: Iterable[tuple[str, str]]) -> str:
+    """Return options as they are written, in brackets and sorted by key; empty if there are none.
+
+    A value is quoted where what it holds would be read as something else.
+    """
+    pairs = ",".join(f"{key}={_quoted(value)}" for key, value in sorted(options))
+    return f"({pairs})" if pairs else ""
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if set(value) & set(',()+"= ') or not value else value
+
+
+@attrs.frozen
+class BackendChoice:
+    """A backend, a device of it and its options, written `npu:0(precision=bf16)`."""
+
+    name: str
+    device: str = ""
+    """Empty for the backend's first device."""
+    options: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=_pairs)
+    """Keys and values as they were written, sorted by key."""
+
+    def __str__(self) -> str:
+        """Return how it is written."""
+        device = f":{self.device}" if self.device else ""
+        return f"{self.name}{device}{write_options(self.options)}"
+
+
+@attrs.frozen(kw_only=True)
+class Case:
+    """One model under one strategy and one scenario."""
+
+    model: str
+    variant: str
+    weights: Weights = attrs.field(factory=Weights)
+    options: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=_pairs)
+    """What was said of a model that is a file: keys and values as written, sorted by key."""
+    dataset: str = ""
+    data: Path | None = None
+    """What the user gave for the inputs: the dataset's directory, or a file of inputs."""
+    chain: str = "identity"
+    """The chain in its canonical form, hybrids expanded, options sorted."""
+    placement: Placement
+    backends: tuple[BackendChoice, ...] = attrs.field(converter=as_tuple)
+    """One for each tier of the placement, in order."""
+    links: tuple[Link, ...] = attrs.field(default=(), converter=as_tuple)
+    """The links of the route from the first tier to the last that works, in order."""
+    route: tuple[str, ...] = attrs.field(converter=as_tuple)
+    """The tiers that a request passes, from the one that holds the input to the last that works."""
+    fabric: str = "process"
+    scenario: str = "single-stream"
+    batch: int = attrs.field(default=1, validator=attrs.validators.ge(1))
+    threads: int | None = None
+    """Threads a host may use, where the user set it."""
+    seed: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse more or fewer backends than tiers."""
+        tiers = len(self.placement.tiers)
+        if len(self.backends) != tiers:
+            raise ValueError(f"{self.placement} needs {tiers} backends, not {len(self.backends)}")
+
+    @property
+    def id(self) -> str:
+        """Eight hexadecimal digits that stand for what makes this case another than the next.
+
+        The same from run to run, so that runs can be compared case by case: the run's seed is no
+        part of it, nor where the data lies, nor what a link's figures are taken from, nor what has
+        its default.
+        """
+        return digest(self._identity())[:8]
+
+    def _identity(self) -> dict[str, Any]:
+        document = self.to_json()
+        plain = {
+            field.name: field.default
+            for field in attrs.fields(Case)
+            if not isinstance(field.default, attrs.Factory)  # type: ignore[arg-type]
+        }
+        kept = {key: value for key, value in document.items() if value != plain.get(key, self)}
+        kept.pop("seed", None)
+        # Where data lies says nothing; that a file has inputs of the user's own does.
+        if kept.pop("data", None) and not self.dataset:
+            kept["given"] = True
+        kept["weights"] = self.weights.label
+        kept["links"] = [[*link.between, link.rate, link.delay] for link in self.links]
+        return kept
+
+    @property
+    def backend(self) -> str:
+        """The backends as written: one name where all tiers have the same."""
+        if len(set(self.backends)) == 1:
+            return str(self.backends[0])
+        pairs = zip(self.placement.tiers, self.backends, strict=True)
+        return ",".join(f"{tier}={choice}" for tier, choice in pairs)
+
+    @property
+    def subject(self) -> str:
+        """What is measured: the model, its variant, and what was said of it."""
+        return f"{self.model}:{self.variant}{write_options(self.options)}"
+
+    @property
+    def label(self) -> str:
+        """The case in one line, for people."""
+        return f"{self.subject} {self.chain} on {self.placement} with {self.backend}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object from which `from_json` makes an equal case."""
+        return attrs.asdict(
+            self, value_serializer=lambda _, __, v: str(v) if isinstance(v, Path) else v
+        )
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Case:
+        """Make a case of what `to_json` returned, lists standing for tuples."""
+        values = dict(document)
+        weights = dict(values.pop("weights"))
+        path, data = weights.pop("path"), values.pop("data", None)
+        return cls(
+            weights=Weights(path=Path(path) if path else None, **weights),
+            data=Path(data) if data else None,
+            placement=Placement(values.pop("placement")["tiers"]),
+            backends=[BackendChoice(**choice) for choice in values.pop("backends")],
+            links=[Link(**link) for link in values.pop("links")],
+            **values,
+        )

@@ -1,0 +1,219 @@
+"""Parts and chains as they are written: names, options in brackets, joined by `+`.
+
+The same text is used on the command line, in suites and in results:
+`distil(rounds=2)+shrink+split(at="a/b")`.
+"""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+
+from edgebench.cases.case import BackendChoice, write_options
+from edgebench.parts.errors import ChainError, OptionError, nearest
+
+C = TypeVar("C", bound=attrs.AttrsInstance)
+
+_NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)\s*")
+_KEY = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*")
+_VALUE = re.compile(r'"([^"]*)"\s*|([^,()"]*)')
+
+
+@attrs.frozen
+class Part:
+    """A name with its options as they were written."""
+
+    name: str
+    options: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        """Return how it is written, options sorted by key."""
+        return self.name + write_options(self.options)
+
+
+@attrs.define
+class _Reader:
+    """A text and how far it has been read."""
+
+    text: str
+    what: str
+    at: int = 0
+
+    def take(self, pattern: re.Pattern[str], expected: str) -> re.Match[str]:
+        found = pattern.match(self.text, self.at)
+        if found is None:
+            raise self.error(expected)
+        self.at = found.end()
+        return found
+
+    def skip(self, literal: str) -> bool:
+        if self.text.startswith(literal, self.at):
+            self.at += len(literal)
+            return True
+        return False
+
+    @property
+    def done(self) -> bool:
+        return not self.text[self.at :].strip()
+
+    def error(self, expected: str) -> ChainError:
+        rest = self.text[self.at :].strip()
+        found = f"found {rest[0]!r}" if rest else "the text ends"
+        place = f"at character {self.at + 1} of the {self.what} {self.text!r}"
+        return ChainError(f"{place} {expected} is expected, but {found}")
+
+    def part(self) -> Part:
+        name = self.take(_NAME, "a name").group(1)
+        return Part(name, self.options())
+
+    def options(self) -> tuple[tuple[str, str], ...]:
+        if not self.skip("("):
+            return ()
+        pairs: dict[str, str] = {}
+        while True:
+            key = self.take(_KEY, "an option written key=value").group(1)
+            if key in pairs:
+                raise ChainError(
+                    f"the option {key!r} is given twice in the {self.what} {self.text!r}"
+                )
+            value = self.take(_VALUE, "a value")
+            pairs[key] = value.group(1) if value.group(1) is not None else value.group(2).strip()
+            if self.skip(")"):
+                return tuple(sorted(pairs.items()))
+            if not self.skip(","):
+                raise self.error("',' or ')'")
+
+
+def parse_chain(text: str, hybrids: Mapping[str, str]) -> tuple[Part, ...]:
+    """Parse a chain, each hybrid in it replaced by the chain that it names.
+
+    An empty text is the chain of no operators: the pipeline as it was built.
+
+    Raises:
+        ChainError: The text is malformed, or options are given to a hybrid.
+    """
+    reader = _Reader(text, "chain")
+    parts: list[Part] = []
+    if reader.done:
+        return ()
+    while True:
+        part = reader.part()
+        if part.name in hybrids:
+            if part.options:
+                raise ChainError(
+                    f"the hybrid {part.name!r} takes no options; "
+                    f"write its chain: {hybrids[part.name]}"
+                )
+            parts += parse_chain(hybrids[part.name], {})
+        else:
+            parts.append(part)
+        if reader.done:
+            return tuple(parts)
+        if not reader.skip("+"):
+            raise reader.error("'+'")
+
+
+def parse_backend(text: str) -> BackendChoice:
+    """Parse a backend, its device and its options: `name:device(key=value)`.
+
+    Raises:
+        ChainError: The text is malformed.
+    """
+    reader = _Reader(text, "backend")
+    name = reader.take(_NAME, "a name").group(1)
+    device = reader.take(_NAME, "a device").group(1) if reader.skip(":") else ""
+    choice = BackendChoice(name, device, reader.options())
+    if not reader.done:
+        raise reader.error("the end")
+    return choice
+
+
+def parse_named(text: str, what: str) -> Part:
+    """Parse one name with its options, such as a scenario or a fabric."""
+    reader = _Reader(text, what)
+    part = reader.part()
+    if not reader.done:
+        raise reader.error("the end")
+    return part
+
+
+def parse_options(text: str, what: str) -> tuple[tuple[str, str], ...]:
+    """Parse options alone, brackets included: `(key=value,key="value")`.
+
+    Raises:
+        ChainError: The text is malformed.
+    """
+    reader = _Reader(text, f"options of {what}")
+    pairs = reader.options()
+    if not reader.done:
+        raise reader.error("the end")
+    return pairs
+
+
+def structure(options: type[C], pairs: tuple[tuple[str, str], ...], where: str) -> C:
+    """Make an instance of an options class from keys and values as written.
+
+    Raises:
+        OptionError: A key that the class does not have, or a value that does not fit its type.
+    """
+    import cattrs
+
+    fields = {field.name: field for field in attrs.fields(options)}
+    types = typing.get_type_hints(options)
+    converter = cattrs.Converter(prefer_attrib_converters=True)
+    converter.register_structure_hook(bool, lambda value, _: _truth(value))
+    converter.register_structure_hook(Path, lambda value, _: Path(value))
+    values: dict[str, Any] = {}
+    for key, value in pairs:
+        if key not in fields:
+            raise OptionError(f"{where} has no option {key!r}{_offer(key, fields)}")
+        try:
+            values[key] = converter.structure(value, types[key])
+        except Exception as error:
+            wanted = getattr(types[key], "__name__", None) or str(types[key])
+            if hasattr(types[key], "__args__"):
+                wanted = " or ".join(str(arg) for arg in typing.get_args(types[key]))
+            raise OptionError(f"{where}: {key} must be {wanted}, not {value!r}") from error
+    try:
+        return options(**values)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"{where}: {_first_line(error)}") from error
+
+
+def _offer(key: str, fields: Mapping[str, Any]) -> str:
+    return nearest(key, fields) if fields else "; it takes none"
+
+
+def _first_line(error: Exception) -> str:
+    said = str(error.args[0]) if error.args else type(error).__name__
+    return said.splitlines()[0]
+
+
+def _truth(value: Any) -> bool:
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    return words[str(value).lower()]
+
+
+def option_values(options: Any) -> dict[str, Any]:
+    """Return the values of an options instance as plain JSON values, defaults included."""
+    values = attrs.asdict(options)
+    return {
+        key: value if isinstance(value, bool | int | float | None) else str(value)
+        for key, value in values.items()
+    }
+
+
+def canonical(part: Part, options: Any) -> Part:
+    """Return the part with only those options that differ from their defaults."""
+    defaults = option_values(type(options)())
+    differing = {k: v for k, v in option_values(options).items() if v != defaults[k]}
+    return Part(part.name, tuple(sorted((key, _written(v)) for key, v in differing.items())))
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,263 @@
+"""Texts as written, patterns included, into the names that they stand for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import attrs
+
+from edgebench.cases.case import BackendChoice
+from edgebench.cases.chain import (
+    Part,
+    canonical,
+    parse_backend,
+    parse_chain,
+    parse_options,
+    structure,
+)
+from edgebench.catalogue.plugins import Plugins
+from edgebench.parts.changes import Operator
+from edgebench.parts.component import NAME, Component
+from edgebench.parts.errors import ChainError, Missing, NameClash, UnknownName
+from edgebench.parts.places import Backend
+from edgebench.parts.subjects import Model, Weights
+
+
+@attrs.frozen(kw_only=True)
+class Subject:
+    """What a case is of: a model, a variant, its weights, and what was said of a file."""
+
+    model: str
+    variant: str
+    weights: Weights
+    options: tuple[tuple[str, str], ...] = ()
+
+
+_PATTERN = re.compile(r"[*?\[]")
+_TIER = re.compile(r"([a-z0-9_.]+)=")
+
+
+def is_pattern(text: str) -> bool:
+    """Say whether a text is a pattern (`*:small`) rather than a name."""
+    return _PATTERN.search(text) is not None
+
+
+def matching(kind: str, pattern: str, names: Iterable[str]) -> list[str]:
+    """Return the names that a pattern matches.
+
+    Raises:
+        UnknownName: It matches none.
+    """
+    known = list(names)
+    found = [name for name in known if fnmatchcase(name, pattern)]
+    if not found:
+        raise UnknownName(f"no {kind} matches {pattern!r}; known are: {', '.join(known[:12])}")
+    return found
+
+
+def subjects(text: str, plugins: Plugins, weights: str, seed: int) -> list[Subject]:
+    """Return the models that `model`, `model:variant`, a pattern, or the path of a file stands for.
+
+    *weights* is a kind (`file:PATH` for a file or directory), or empty for each variant's first.
+
+    Raises:
+        UnknownName: No model, variant or file is called so.
+        ChainError: A variant does not offer those weights.
+    """
+    if claimed := _file_subject(text, plugins):
+        if weights:
+            raise ChainError(f"{text} brings its own weights; leave out --weights {weights}")
+        return [claimed]
+    if is_pattern(text):
+        # A model that is a file stands for none until its path is given.
+        models = [one for one in plugins.all(Model).values() if one.from_file is None]
+        every = [f"{model.name}:{variant.name}" for model in models for variant in model.variants]
+        wanted = matching("model", text if ":" in text else f"{text}:*", every)
+    else:
+        wanted = [text]
+    return [_subject(each, plugins, weights, seed) for each in wanted]
+
+
+def known_model(name: str, plugins: Plugins) -> Model:
+    """Return a model, also one whose requirements are missing: its cases are skipped for it.
+
+    Raises:
+        UnknownName: No plugin offers it.
+        Missing: Nothing is known of it but its name.
+    """
+    try:
+        return plugins.get(Model, name)
+    except Missing:
+        for line in plugins.listed(Model):
+            if line.name == name and isinstance(line.record, Model):
+                return line.record
+        raise
+
+
+def _subject(text: str, plugins: Plugins, weights: str, seed: int) -> Subject:
+    name, _, wanted = text.partition(":")
+    model = known_model(name, plugins)
+    if model.from_file is not None:
+        patterns = ", ".join(model.files)
+        raise ChainError(f"{name} is a model that is a file; give the path of one ({patterns})")
+    variant = model.variant(wanted)
+    kind, _, path = (weights or variant.weights[0]).partition(":")
+    if kind not in variant.weights:
+        offered = ", ".join("file:PATH" if kind == "file" else kind for kind in variant.weights)
+        raise ChainError(f"{name}:{variant.name} has no weights {kind!r}; it has {offered}")
+    return Subject(model=name, variant=variant.name, weights=_weights(kind, path, seed))
+
+
+def _weights(kind: str, path: str, seed: int) -> Weights:
+    if kind != "file":
+        if path:
+            raise ChainError(f"weights {kind!r} take no path; only file:PATH does")
+        return Weights(kind=kind, seed=seed)
+    if not path:
+        raise ChainError("weights from a file are written file:PATH")
+    if not Path(path).exists():
+        raise UnknownName(f"--weights file: there is no file or directory {path!r}")
+    return Weights(kind=kind, path=Path(path).resolve(), seed=seed)
+
+
+def _file_subject(text: str, plugins: Plugins) -> Subject | None:
+    if "/" not in text and "." not in text:
+        return None
+    named, options = _with_options(text)
+    path = Path(named)
+    model = _claiming(path, plugins)
+    if model is None:
+        return None
+    if not path.is_file():
+        raise UnknownName(f"no file is called {named!r}; give the path of one that is there")
+    said = structure(model.options, options, path.name)
+    return Subject(
+        model=model.name,
+        variant=_slug(path.stem) or model.variants[0].name,
+        weights=Weights(kind="file", path=path.resolve()),
+        # As the options class understood them: a path of a file is whole from here on.
+        options=canonical(Part(path.name, options), said).options,
+    )
+
+
+def _claiming(path: Path, plugins: Plugins) -> Model | None:
+    """Return the model that claims a file, also one whose requirements are missing.
+
+    None where nothing claims it and there is no such file: the text is then another name.
+
+    Raises:
+        NameClash: Two models claim it.
+        UnknownName: It is there, and none does.
+    """
+    listed = plugins.listed(Model)
+    claims = [line for line in listed if _claims(line.record, path)]
+    if len(claims) > 1:
+        one, other = (f"{line.name} (of the plugin {line.plugin})" for line in claims[:2])
+        raise NameClash(
+            f"two models claim files like {path.name!r}: {one} and {other}; "
+            f"pass --without {claims[1].plugin}"
+        )
+    if claims:
+        return known_model(claims[0].name, plugins)
+    if path.is_file():
+        # What cannot be imported claims what nobody knows: it may be this.
+        lost = [line.why_not for line in listed if line.record is None and line.why_not]
+        lost += map(str, plugins.faults)
+        raise UnknownName(
+            "; ".join([f"no installed model claims files like {path.name!r}", *dict.fromkeys(lost)])
+        )
+    return None
+
+
+def _claims(model: Component | None, path: Path) -> bool:
+    if not isinstance(model, Model) or model.from_file is None:
+        return False
+    return any(fnmatchcase(path.name, pattern) for pattern in model.files)
+
+
+def _with_options(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Take the options off the end of a file's path, which may hold brackets itself."""
+    if Path(text).is_file() or not text.endswith(")"):
+        return text, ()
+    brackets = [at for at, letter in enumerate(text) if letter == "("]
+    there = [at for at in brackets if Path(text[:at]).is_file()]
+    end = (there or brackets or [len(text)])[0]
+    return text[:end], parse_options(text[end:], text[:end])
+
+
+def _slug(stem: str) -> str:
+    """Return a file's stem as the name of a variant; empty if nothing is left of it."""
+    name = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
+    return name if NAME.fullmatch(name) else ""
+
+
+def chains(text: str, plugins: Plugins, hybrids: Mapping[str, str]) -> list[str]:
+    """Return the chains that a chain or a pattern of operators stands for, in canonical form.
+
+    Raises:
+        UnknownName, ChainError, OptionError: What is written is not a chain of known operators.
+    """
+    if not text.strip():
+        raise ChainError("the chain is empty; name an operator")
+    if is_pattern(text) and "(" not in text:
+        return matching("operator", text, [*plugins.all(Operator), *hybrids])
+    return [canonical_chain(text, plugins, hybrids)]
+
+
+def canonical_chain(text: str, plugins: Plugins, hybrids: Mapping[str, str]) -> str:
+    """Return a chain with hybrids spelt out and options that say the default left out."""
+    return "+".join(str(_canonical(part, plugins)) for part in parse_chain(text, hybrids))
+
+
+def _canonical(part: Part, plugins: Plugins) -> Part:
+    try:
+        operator = plugins.get(Operator, part.name)
+    except Missing:
+        # Known and not installed is a reason to skip its cases, not a mistake in writing.
+        return part
+    return canonical(part, structure(operator.options, part.options, part.name))
+
+
+def backend_choices(
+    text: str, plugins: Plugins
+) -> list[Mapping[str, BackendChoice] | BackendChoice]:
+    """Return the backends that a text stands for: one for all tiers, or one for each named tier.
+
+    Raises:
+        UnknownName, ChainError, OptionError: What is written is not a known backend.
+    """
+    if _TIER.match(text):
+        return [dict(_tier_choice(item, plugins) for item in _outside_brackets(text))]
+    if is_pattern(text) and "(" not in text:
+        names = matching("backend", text, installed_backends(plugins))
+        return [BackendChoice(name) for name in names]
+    return [_checked(parse_backend(text), plugins)]
+
+
+def installed_backends(plugins: Plugins) -> Sequence[str]:
+    """Return the names of the backends whose requirements are installed."""
+    return list(plugins.all(Backend))
+
+
+def _tier_choice(item: str, plugins: Plugins) -> tuple[str, BackendChoice]:
+    found = _TIER.match(item)
+    if found is None:
+        raise ChainError(f"{item!r} names no tier; write tier=backend for each, joined by ','")
+    return found.group(1), _checked(parse_backend(item[found.end() :]), plugins)
+
+
+def _outside_brackets(text: str) -> list[str]:
+    return re.split(r",(?![^(]*\))", text)
+
+
+def _checked(choice: BackendChoice, plugins: Plugins) -> BackendChoice:
+    try:
+        backend = plugins.get(Backend, choice.name)
+    except Missing:
+        # Known and not installed is a reason to skip its cases, not a mistake in writing.
+        return choice
+    structure(backend.options, choice.options, choice.name)
+    return choice

@@ -1,0 +1,146 @@
+"""What the requests of a case are made of: its dataset, what stands in for it, or a user's own."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgebench.cases.case import Case
+from edgebench.cases.chain import structure
+from edgebench.catalogue.plugins import Plugins
+from edgebench.parts.errors import DataError, Missing
+from edgebench.parts.subjects import Dataset, Model
+
+
+def model_options(case: Case, plugins: Plugins) -> Any:
+    """Return the options of a case's model, as an instance of its options class."""
+    return structure(plugins.get(Model, case.model).options, case.options, case.model)
+
+
+def dataset_of(case: Case, plugins: Plugins) -> Dataset | None:
+    """Return the dataset that a case's requests come from; None where they are to be drawn.
+
+    Raises:
+        DataError: What the user gave for it is not what it must be.
+    """
+    model = plugins.get(Model, case.model)
+    if model.inputs is not None and case.weights.path is not None:
+        return _of_file(model, case.weights.path, case.options, case.data)
+    if not case.dataset:
+        return None
+    dataset = plugins.get(Dataset, case.dataset)
+    if case.data is not None:
+        return opened(dataset, case.data)
+    if dataset.samples is None:
+        raise DataError(_not_given(dataset))
+    return dataset
+
+
+# By the options as they were written: an author's own class may not be hashable.
+@functools.lru_cache(maxsize=16)
+def _of_file(
+    model: Model, file: Path, said: tuple[tuple[str, str], ...], data: Path | None
+) -> Dataset | None:
+    options = structure(model.options, said, model.name)
+    return model.inputs(file, options, data) if model.inputs else None
+
+
+@functools.lru_cache(maxsize=16)
+def opened(dataset: Dataset, directory: Path) -> Dataset:
+    """Return the dataset of a directory in which its owner ships it.
+
+    Raises:
+        DataError: There is no such directory, it is not what it must be, or none is taken.
+    """
+    if dataset.from_directory is None:
+        raise DataError(f"{dataset.name} is made here and takes no directory; leave --data out")
+    if not directory.is_dir():
+        raise DataError(
+            f"--data {dataset.name}: {directory} is no directory; "
+            f"it must be one with {dataset.layout}"
+        )
+    found = dataset.from_directory(directory)
+    if found.samples is None:
+        raise DataError(f"{dataset.name} made nothing of the directory {directory}")
+    if _figures(found) != _figures(dataset):
+        raise DataError(
+            f"{dataset.name} has other metrics in the directory {directory} "
+            f"({', '.join(_figures(found)) or 'none'}) than it offers "
+            f"({', '.join(_figures(dataset)) or 'none'}); its author must make them the same"
+        )
+    return found
+
+
+def _figures(dataset: Dataset) -> list[str]:
+    return [metric.name for metric in dataset.metrics()]
+
+
+def chosen(
+    model: Model, variant: str, plugins: Plugins, data: Mapping[str, Path]
+) -> tuple[str, Path | None]:
+    """Return the dataset that a variant is measured on, and the directory where it is one.
+
+    What the user gave comes first, then its own; where that has to be given and was not, what
+    stands in for it.
+    """
+    for name in model.datasets_of(variant):
+        if name in data:
+            return name, data[name]
+    own, stand_in = model.dataset_of(variant), model.variant(variant).stand_in
+    return (stand_in, None) if stand_in and _must_be_given(own, plugins) else (own, None)
+
+
+def _must_be_given(name: str, plugins: Plugins) -> bool:
+    try:
+        return plugins.get(Dataset, name).samples is None
+    except Missing:
+        # What it stands on is not installed: whether or not it is given, it cannot be read.
+        return True
+
+
+def why_no_inputs(case: Case, plugins: Plugins) -> str | None:
+    """Return why a case has nothing to be measured on, or None."""
+    if not case.dataset or case.data is not None:
+        return None
+    dataset = plugins.get(Dataset, case.dataset)
+    return _not_given(dataset) if dataset.samples is None else None
+
+
+def _not_given(dataset: Dataset) -> str:
+    name = dataset.name
+    return f"{name} has to be given: --data {name}=DIR, with {dataset.layout or 'its files'}"
+
+
+def no_accuracy(case: Case, plugins: Plugins) -> str:
+    """Return why a case has no accuracy; empty if it has one."""
+    if case.weights.kind == "random":
+        return "random weights"
+    dataset = dataset_of(case, plugins)
+    if dataset is None:
+        return "no labelled inputs"
+    if own := _stood_in_for(case, plugins):
+        return f"inputs of {case.dataset} stand in for {own}; give --data {own}=DIR"
+    if not dataset.metrics():
+        return f"{case.dataset} has no metric" if case.dataset else "no labelled inputs"
+    return ""
+
+
+def _stood_in_for(case: Case, plugins: Plugins) -> str:
+    """Return the dataset whose place a case's takes; empty if that is one of its model's."""
+    model = plugins.get(Model, case.model)
+    if not case.dataset or case.dataset in model.datasets_of(case.variant):
+        return ""
+    return model.dataset_of(case.variant)
+
+
+def described(case: Case, plugins: Plugins) -> str:
+    """Say in words what a case's requests are made of."""
+    dataset = dataset_of(case, plugins)
+    if dataset is None:
+        return "random inputs"
+    notes = ["synthetic"] if dataset.synthetic else []
+    if own := _stood_in_for(case, plugins):
+        notes.append(f"stands in for {own}")
+    return dataset.name + (f" ({', '.join(notes)})" if notes else "")

@@ -1,0 +1,87 @@
+"""The tiers a request passes: from the one that holds the input, through every tier that works."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+
+from edgebench.parts.errors import ChainError, UnknownName
+from edgebench.parts.places import Link, Placement
+
+
+def parse_placement(text: str, tiers: Iterable[str]) -> Placement:
+    """Parse tiers joined by `-`.
+
+    Raises:
+        UnknownName: A tier that nobody offers.
+        ChainError: A tier stands twice.
+    """
+    known = set(tiers)
+    names = text.split("-")
+    for name in names:
+        if name not in known:
+            raise UnknownName.among("tier", name, known)
+    if len(set(names)) != len(names):
+        raise ChainError(f"the placement {text!r} names a tier twice")
+    return Placement(names)
+
+
+def placements(tiers: Sequence[str]) -> list[str]:
+    """Return every placement of tiers in their order, the shortest first, for patterns to match."""
+    return [
+        "-".join(chosen)
+        for length in range(1, len(tiers) + 1)
+        for chosen in combinations(tiers, length)
+    ]
+
+
+def input_tier(tier: str, links: Iterable[Link]) -> str:
+    """Return the tier that holds the input for requests to *tier*.
+
+    Links are written from the input outwards, so it is where walking back along them ends; a tier
+    that no link leads to holds its own.
+    """
+    back = {link.between[1]: link.between[0] for link in links}
+    seen: list[str] = []
+    while tier in back and tier not in seen:
+        seen.append(tier)
+        tier = back[tier]
+    return tier
+
+
+def find_route(
+    placement: Placement, links: Sequence[Link]
+) -> tuple[tuple[str, ...], tuple[Link, ...]]:
+    """Return the tiers and the links that a request passes, over relays where it must.
+
+    Raises:
+        ChainError: No links lead from one tier to the next.
+    """
+    here = input_tier(placement.tiers[0], links)
+    tiers: list[str] = [here]
+    passed: list[Link] = []
+    for goal in placement.tiers:
+        for link in _shortest(here, goal, links):
+            here = link.between[1] if link.between[0] == here else link.between[0]
+            tiers.append(here)
+            passed.append(link)
+    return tuple(tiers), tuple(passed)
+
+
+def _shortest(start: str, goal: str, links: Sequence[Link]) -> tuple[Link, ...]:
+    ways: dict[str, tuple[Link, ...]] = {start: ()}
+    queue = deque([start])
+    while queue:
+        here = queue.popleft()
+        for link in links:
+            if here in link.between:
+                there = link.between[1] if link.between[0] == here else link.between[0]
+                if there not in ways:
+                    ways[there] = (*ways[here], link)
+                    queue.append(there)
+    if goal not in ways:
+        raise ChainError(
+            f"no link leads from {start} to {goal}; give one with --link {start}-{goal}=RATE"
+        )
+    return ways[goal]

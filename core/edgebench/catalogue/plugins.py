@@ -1,0 +1,287 @@
+"""Find plugins, block them, collect what they offer, explain what is wrong.
+
+A name is looked up with as little importing as possible: the row that offers it, and the strangers
+that are installed, because they may offer the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import attrs
+
+from edgebench.catalogue.candidates import (
+    Candidate,
+    from_entry_points,
+    from_files,
+    from_modules,
+    from_rows,
+)
+from edgebench.catalogue.loaded import Loaded, load
+from edgebench.catalogue.registry import Registry
+from edgebench.catalogue.rows import WORDS
+from edgebench.catalogue.standing import Fault, Listed, Owner, PluginStatus
+from edgebench.parts.component import Component
+from edgebench.parts.errors import EdgebenchError, Missing, NameClash, PluginFault, UnknownName
+
+C = TypeVar("C", bound=Component)
+
+
+def _paths(values: Iterable[str | Path]) -> tuple[Path, ...]:
+    """Make them absolute: another process may work elsewhere."""
+    return tuple(Path(value).resolve() for value in values)
+
+
+@attrs.frozen(kw_only=True)
+class PluginSource:
+    """What plugins were loaded from, as data, so that another process can load the same."""
+
+    registry: tuple[Path, ...] = attrs.field(default=(), converter=_paths)
+    files: tuple[Path, ...] = attrs.field(default=(), converter=_paths)
+    without: tuple[str, ...] = ()
+    entry_points: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object from which `from_json` makes an equal source."""
+        return {
+            "registry": [str(path) for path in self.registry],
+            "files": [str(path) for path in self.files],
+            "without": list(self.without),
+            "entry_points": self.entry_points,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> PluginSource:
+        """Make a source of what `to_json` returned."""
+        return cls(**{**document, "without": tuple(document["without"])})
+
+    def load(self) -> Plugins:
+        """Read the registry files and find the plugins again."""
+        registry = Registry.of(self.registry)
+        return Plugins.load(registry, self.files, self.without, self.entry_points)
+
+
+class Plugins:
+    """The plugins of one run of the program; made by `load` or `of`, and passed on."""
+
+    def __init__(
+        self, registry: Registry, found: Sequence[Candidate], source: PluginSource | None
+    ) -> None:
+        without = set(source.without if source else ())
+        self.registry = registry
+        self._source = source
+        self._blocked = [c for c in found if without & {c.name, c.handle}]
+        self._candidates = [c for c in found if not without & {c.name, c.handle}]
+        self._strangers = [c for c in self._candidates if not c.row]
+        self._loaded: dict[Candidate, Loaded | Fault] = {}
+        self._offered: dict[tuple[Candidate, type[Component]], tuple[Any, ...] | Fault] = {}
+
+    @classmethod
+    def load(
+        cls,
+        registry: Registry,
+        files: Sequence[Path] = (),
+        without: Sequence[str] = (),
+        entry_points: bool = True,
+    ) -> Plugins:
+        """Find the registry's plugins, the installed strangers and the *files*; import none yet.
+
+        Raises:
+            UnknownName: No plugin is called as one of *without*.
+            PluginFault: One of *files* is not there, or is not Python.
+        """
+        source = PluginSource(
+            registry=registry.paths,
+            files=files,
+            without=tuple(without),
+            entry_points=entry_points,
+        )
+        strangers = [*(from_entry_points() if entry_points else ()), *from_files(source.files)]
+        found = [*from_rows(registry), *strangers]
+        for name in without:
+            if not any(name in (c.name, c.handle) for c in found):
+                raise UnknownName.among("plugin", name, [c.name for c in found])
+        return cls(registry, found, source)
+
+    @classmethod
+    def of(cls, registry: Registry, modules: Sequence[object]) -> Plugins:
+        """Take these modules, and neither what the registry names nor what is installed."""
+        return cls(registry, list(from_modules(modules)), None)
+
+    @property
+    def source(self) -> PluginSource:
+        """What another process needs in order to load the same."""
+        if self._source is None:
+            raise ValueError("modules that were given cannot be loaded by another process")
+        return self._source
+
+    # --- looking up ------------------------------------------------------------------------------
+
+    def get(self, kind: type[C], name: str) -> C:
+        """Return the part of that kind and name.
+
+        Raises:
+            UnknownName: None is called so.
+            Missing: It is known, but what it stands on is not installed.
+            NameClash: Two plugins offer it.
+            PluginFault: The plugin that offers it is broken.
+        """
+        return self._found(kind, name)[1]
+
+    def owner(self, kind: type[Component], name: str) -> Owner:
+        """Return who offers a part; raises what `get` raises."""
+        candidate, _ = self._found(kind, name)
+        loaded = self._load(candidate)
+        return candidate.owner(loaded.plugin if isinstance(loaded, Loaded) else None)
+
+    def all(self, kind: type[C]) -> Mapping[str, C]:
+        """Return the installed parts of a kind, sorted by name; broken plugins are left out.
+
+        Raises:
+            NameClash: Two plugins offer the same name.
+        """
+        parts: dict[str, C] = {}
+        for name, owners in self._owners(kind).items():
+            if len(owners) > 1:
+                raise NameClash(_clash(kind, name, owners))
+            record = self._records(owners[0], kind).get(name)
+            if record and not owners[0].lacks:
+                parts[name] = record
+        return MappingProxyType(parts)
+
+    def why_not(self, kind: type[Component], name: str) -> str | None:
+        """Return None if a part is installed, else what is wrong or how to get it."""
+        if rows := self._rows(kind, name):
+            return rows[0].missing(name)
+        try:
+            self._found(kind, name)
+        except EdgebenchError as error:
+            return str(error)
+        return None
+
+    def listed(self, kind: type[Component]) -> tuple[Listed, ...]:
+        """Return all that is known of a kind, sorted by name; nothing that is wrong stops it."""
+        return tuple(self._line(kind, *item) for item in self._owners(kind).items())
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What is wrong with the strangers, and with what else was asked so far."""
+        for candidate in self._strangers:
+            self._load(candidate)
+        answers = (*self._loaded.values(), *self._offered.values())
+        return tuple(answer for answer in answers if isinstance(answer, Fault))
+
+    def rows(self) -> tuple[PluginStatus, ...]:
+        """Ask everything of every plugin, and return how each stands."""
+        blocked = [candidate.status("blocked") for candidate in self._blocked]
+        return (*map(self._status, self._candidates), *blocked)
+
+    # --- events ----------------------------------------------------------------------------------
+
+    def tell(self, hook: str, **arguments: object) -> None:
+        """Call an event hook of every stranger that loads.
+
+        Raises:
+            PluginFault: One of them raised; when all were told.
+        """
+        # A stranger that does not load is among the faults: no case is to blame for it.
+        loaded = [answer for c in self._strangers if isinstance(answer := self._load(c), Loaded)]
+        answers = [plugin.call(hook, arguments) for plugin in loaded]
+        if failed := [answer for answer in answers if isinstance(answer, Fault)]:
+            raise PluginFault("; ".join(map(str, failed))) from failed[0].error
+
+    # --- asking ----------------------------------------------------------------------------------
+
+    def _load(self, candidate: Candidate) -> Loaded | Fault:
+        if candidate not in self._loaded:
+            self._loaded[candidate] = load(candidate)
+        return self._loaded[candidate]
+
+    def _offers(self, candidate: Candidate, kind: type[C]) -> tuple[C, ...] | Fault:
+        """Return the records of a kind that a candidate yields: all, or what is wrong with one."""
+        if (candidate.row and candidate.row.kind != WORDS[kind]) or not candidate.importable:
+            return ()
+        loaded = self._load(candidate)
+        if isinstance(loaded, Fault):
+            return loaded
+        if (candidate, kind) not in self._offered:
+            self._offered[candidate, kind] = loaded.records(kind, self.registry)
+        return self._offered[candidate, kind]
+
+    def _records(self, candidate: Candidate, kind: type[C]) -> dict[str, C]:
+        offered = self._offers(candidate, kind)
+        return {} if isinstance(offered, Fault) else {record.name: record for record in offered}
+
+    def _rows(self, kind: type[Component], name: str) -> list[Candidate]:
+        """Return the candidates whose rows say that they offer a name, without importing them."""
+        return [candidate for candidate in self._candidates if name in candidate.says(WORDS[kind])]
+
+    def _owners(self, kind: type[Component]) -> dict[str, list[Candidate]]:
+        """Return who offers each name of a kind, sorted by name; more than one is a clash."""
+        owners: dict[str, list[Candidate]] = {}
+        for candidate in self._candidates:
+            said = candidate.says(WORDS[kind])
+            for name in dict.fromkeys([*said, *self._records(candidate, kind)]):
+                owners.setdefault(name, []).append(candidate)
+        return dict(sorted(owners.items()))
+
+    def _found(self, kind: type[C], name: str) -> tuple[Candidate, C]:
+        strangers = [c for c in self._strangers if name in self._records(c, kind)]
+        # A module may yield more than its row says: tiers of the user's own registry.
+        owners = self._rows(kind, name) + strangers or self._owners(kind).get(name, [])
+        if not owners:
+            raise self._unknown(kind, name)
+        if len(owners) > 1:
+            raise NameClash(_clash(kind, name, owners))
+        if lack := owners[0].missing(name):
+            raise Missing(lack)
+        offered = self._offers(owners[0], kind)
+        if isinstance(offered, Fault):
+            raise PluginFault(str(offered)) from offered.error
+        return owners[0], next(record for record in offered if record.name == name)
+
+    def _unknown(self, kind: type[Component], name: str) -> UnknownName:
+        if out := [c for c in self._blocked if name in c.says(WORDS[kind])]:
+            return UnknownName(f"the {WORDS[kind]} {name!r} is left out by --without {out[0].name}")
+        error = UnknownName.among(WORDS[kind], name, self._owners(kind))
+        # What a broken plugin would have offered is not known: it may be this.
+        return UnknownName("; ".join(map(str, (error, *self.faults[:1]))))
+
+    def _line(self, kind: type[Component], name: str, owners: Sequence[Candidate]) -> Listed:
+        owner = owners[0]
+        offered = self._offers(owner, kind)
+        wrong = str(offered) if isinstance(offered, Fault) else owner.missing(name)
+        return Listed(
+            name=name,
+            record=self._records(owner, kind).get(name),
+            plugin=owner.name,
+            distribution=owner.distribution,
+            why_not=_clash(kind, name, owners) if len(owners) > 1 else wrong,
+        )
+
+    def _status(self, candidate: Candidate) -> PluginStatus:
+        if lack := candidate.missing(candidate.name):
+            return candidate.status("missing", lack)
+        answers = [self._offers(candidate, kind) for kind in WORDS]
+        faults = [answer.cause for answer in answers if isinstance(answer, Fault)]
+        names = [(kind, name) for kind in WORDS for name in self._records(candidate, kind)]
+        faults += [clash for kind, name in names if (clash := self._clash(candidate, kind, name))]
+        offers = [(WORDS[kind], name) for kind, name in names]
+        status = "faulty" if faults else "installed"
+        return candidate.status(status, "; ".join(dict.fromkeys(faults)), offers)
+
+    def _clash(self, candidate: Candidate, kind: type[Component], name: str) -> str:
+        """Say that an earlier plugin offers the name too."""
+        owners = self._owners(kind)[name]
+        return "" if candidate is owners[0] else _clash(kind, name, owners)
+
+
+def _clash(kind: type[Component], name: str, owners: Sequence[Candidate]) -> str:
+    one, other = owners[:2]
+    unique = other.handle not in (one.name, one.handle)
+    remedy = f"pass --without {other.handle}" if unique else f"rename {other.origin}"
+    labels = f"{one.label} and {other.label}"
+    return f"two plugins offer the {WORDS[kind]} {name!r}: {labels}; uninstall one, or {remedy}"

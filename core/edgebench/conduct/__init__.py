@@ -1,0 +1,1 @@
+"""A plan into a database: prepare, score and measure, case by case."""

@@ -1,0 +1,139 @@
+"""Executing a plan into a database: what the command line calls, and a program can call too."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import attrs
+
+from edgebench.cases.case import Case
+from edgebench.cases.plan import Plan
+from edgebench.catalogue.plugins import Plugins
+from edgebench.conduct.conductor import Conductor, Settings, Watcher
+from edgebench.conduct.fingerprint import environment, fingerprint
+from edgebench.measure.stand.overheads import harness_overheads
+from edgebench.parts.errors import CaseFailed
+from edgebench.prepare.preparer import Preparer
+from edgebench.prepare.recipe import Recipes
+from edgebench.records.database import Database
+from edgebench.records.outcomes import Block, Run
+from edgebench.store.artifacts import Store
+
+
+class Unwatched:
+    """The `Watcher` of a run that nobody watches, which ends when all is measured."""
+
+    def begun(self, resumed: str) -> None:
+        """Take no note of it."""
+
+    def preparing(self, done: int, total: int, what: str) -> None:
+        """Take no note of it."""
+
+    def prepared(self, case: Case) -> None:
+        """Take no note of it."""
+
+    def measured(self, case: Case, block: Block) -> None:
+        """Take no note of it."""
+
+    def stopping(self) -> bool:
+        """Say that the run goes on."""
+        return False
+
+
+def execute(
+    plan: Plan,
+    database: Database,
+    plugins: Plugins,
+    *,
+    store: Store | None = None,
+    watcher: Watcher | None = None,
+    limit_s: float = 300.0,
+    resume: bool = False,
+    tag: str = "",
+    arguments: tuple[str, ...] = (),
+) -> str:
+    """Prepare, score and measure everything that is planned, and return the id of the run.
+
+    Args:
+        plan: The cases, made with the same plugins.
+        database: Where everything is kept, open for writing.
+        plugins: What the cases are made of; loaded, so that other processes can load the same.
+        store: Where artifacts are kept; the user's own if not given.
+        watcher: Who is told how it goes, and may end the run between two blocks.
+        limit_s: Seconds after which a block is ended, and scoring where nothing is answered.
+        resume: Whether to go on with the latest unfinished run of such a plan, where there is one.
+        tag: A text kept with the run.
+        arguments: The command line, kept with the run.
+
+    Raises:
+        DataError: What a user gave for a model or a dataset is not what it must be.
+        StoreError, DatabaseError: The store or the database cannot be used.
+    """
+    watcher = watcher or Unwatched()
+    recipes = Recipes(plugins, plugins.registry, store or Store())
+    preparer = Preparer(recipes=recipes, progress=watcher.preparing)
+    planned = fingerprint(plan, recipes)
+    run = database.unfinished(planned) if resume else None
+    watcher.begun(run or "")
+    with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
+        _check(plan, preparer)
+        if run is None:
+            record = _record(plan, recipes, planned)
+            record = attrs.evolve(
+                record,
+                tag=tag,
+                arguments=arguments,
+                overheads_s=dict(harness_overheads(Path(scratch))),
+            )
+            run = database.begin_run(record)
+        skipped = [(one.case, one.reason) for one in plan.skipped]
+        database.add_cases(run, plan.cases, blocks=plan.request.blocks, skipped=skipped)
+        Conductor(
+            plan=plan,
+            preparer=preparer,
+            database=database,
+            run=run,
+            settings=Settings(limit_s=limit_s, scratch=Path(scratch)),
+            watcher=watcher,
+        ).conduct()
+    if not watcher.stopping():
+        database.finish_run(run, _now())
+    return run
+
+
+def _check(plan: Plan, preparer: Preparer) -> None:
+    """Make of files that are given or pinned what they are to become, once each, before a run.
+
+    What else goes wrong is left to the cases that meet it again: their rows keep the reason.
+
+    Raises:
+        DataError: One of them is not what it must be, or cannot be downloaded.
+    """
+    own = {
+        (case.model, case.variant, case.weights, case.options, case.dataset, case.data): case
+        for case in plan.cases
+        if case.weights.path is not None or case.weights.kind == "hub" or case.data is not None
+    }
+    for case in own.values():
+        with suppress(CaseFailed):
+            preparer.check(case)
+
+
+def _record(plan: Plan, recipes: Recipes, planned: str) -> Run:
+    """Return what the database keeps of a run that begins, and of the machine."""
+    return Run(
+        started=_now(),
+        suite=plan.request.suite,
+        seed=plan.request.seed,
+        registry_digest=recipes.registry.digest,
+        plan_digest=planned,
+        environment=environment(recipes),
+    )
+
+
+def _now() -> str:
+    """Return the time, UTC, as ISO 8601 writes it, in whole seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

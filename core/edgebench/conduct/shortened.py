@@ -1,0 +1,27 @@
+"""Requests of which a model leaves something out."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from edgebench.parts.subjects import Model
+from edgebench.store.splits import Payloads
+
+LOOKED_AT = 200
+"""Requests: enough to see whether it is a rule or an exception."""
+
+
+def shortened(requests: Payloads, model: Model, variant: str) -> str:
+    """Say in one sentence how many requests the model cuts; empty if none of those looked at."""
+    if model.shortens is None:
+        return ""
+    looked = [
+        model.shortens(model.decode(payload, variant), variant)
+        for payload, _ in islice(requests, LOOKED_AT)
+    ]
+    if not any(looked):
+        return ""
+    which = f"{sum(looked)} of {len(looked)}"
+    if len(looked) < len(requests):
+        which = f"{sum(looked)} of the first {len(looked)}"
+    return f"{which} requests are longer than {model.name}:{variant} takes and were cut"

@@ -1,0 +1,160 @@
+"""Measuring one block: fresh processes, checks before and after, requests between them."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from edgebench.measure.stand.deployment import Deployment, Stand
+from edgebench.measure.stand.launch import reports, start
+from edgebench.measure.stand.machine import meanwhile, read
+from edgebench.measure.stand.team import Failure, Reply, Team, TimedOut
+from edgebench.measure.station.orders import DRIVER
+from edgebench.parts.errors import EdgebenchError, one_line
+from edgebench.parts.places import Fabric
+from edgebench.records.outcomes import Block, LinkCheck, TierCheck
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SENDER = "edgebench.measure.station.driver"
+
+
+def measure_block(deployment: Deployment, fabric: Fabric) -> Block:
+    """Measure one block, and return it; it says itself if it failed, and why.
+
+    Only the user's interruption is raised.
+    """
+    began, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
+    before = read()
+    logs: dict[str, str] = {}
+    try:
+        found = {"status": "ok", **_with_hosts(deployment, fabric, logs)}
+    except TimedOut as late:
+        found = {"status": "timeout", "reason": str(late)}
+    except (Failure, EdgebenchError) as failure:
+        found = {"status": "failed", "reason": str(failure)}
+    except Exception as error:  # noqa: BLE001 - a fabric may raise anything, and costs its block
+        logs["controller"] = traceback.format_exc()
+        found = {"status": "failed", "reason": one_line(error)}
+    return Block(
+        number=deployment.number,
+        order=deployment.order,
+        started=started,
+        duration_s=time.monotonic() - began,
+        machine=meanwhile(before, read()),
+        logs=logs,
+        **found,
+    )
+
+
+def _with_hosts(deployment: Deployment, fabric: Fabric, logs: dict[str, str]) -> dict[str, Any]:
+    """Open the hosts, measure, and close them; whatever happens, *logs* tell of it."""
+    with (
+        fabric.open(deployment.tiers, deployment.case.links) as hosts,
+        Team.gather(deployment.scratch, deployment.deadline_s) as team,
+    ):
+        try:
+            return _measured(team, Stand(deployment, hosts))
+        finally:
+            logs.update(team.logs())
+
+
+def _measured(team: Team, stand: Stand) -> dict[str, Any]:
+    """Go through a block, and return its fields."""
+    names = start(team, stand, SENDER)
+    own, since = time.process_time(), time.monotonic()
+    warm = team.ask(DRIVER, "warm")
+    tiers = tuple(_speeds(team, stand))
+    # Nothing changes a link within a block: once is enough, before and after by turns.
+    first = stand.deployment.number % 2 == 0
+    links = _verified(team, stand, "before") if first else []
+    measured = team.ask(DRIVER, "measure")
+    links += [] if first else _verified(team, stand, "after")
+    used = (time.process_time() - own) / (time.monotonic() - since)
+    return {
+        "controller_cpu": used,
+        **_requests(measured, stand),
+        "warmup_s": _seconds([*warm.values["latency_s"], *measured.values["again_s"]]),
+        "warmup": warm.values["said"],
+        "links": tuple(links),
+        "tiers": tiers,
+        **_reported(reports(team, names), stand),
+    }
+
+
+def _speeds(team: Team, stand: Stand) -> list[TierCheck]:
+    # Arrays are only needed for the figures, when the processes are there already.
+    from edgebench.measure.station.speed import tier_check
+
+    checks = []
+    for node in stand.nodes:
+        if node.piece is not None:
+            host = stand.hosts[node.tier]
+            found = team.ask(node.name, "speed").values
+            threads = stand.threads(node.tier)
+            checks.append(tier_check(node.tier, host.slowdown, threads, host.enforced, found))
+    return checks
+
+
+def _verified(team: Team, stand: Stand, when: str) -> list[LinkCheck]:
+    from edgebench.measure.stand.verify import link_checks
+
+    checks: list[LinkCheck] = []
+    route = stand.deployment.case.route
+    for number in range(len(route) - 1):
+        link = stand.link(number)
+        found = team.ask(stand.sender(number), "probe", rate=link.rate).values
+        checks += link_checks(link, route[number], route[number + 1], when, dict(found))
+    return checks
+
+
+def _seconds(values: Sequence[float]) -> NDArray[Any]:
+    import numpy as np
+
+    return np.asarray(values, dtype=np.float64)
+
+
+def _requests(measured: Reply, stand: Stand) -> dict[str, Any]:
+    """Read what the driver noted of each request."""
+    import numpy as np
+
+    latency, inputs, noted = (np.frombuffer(raw, dtype=np.int64) for raw in measured.raw)
+    names = measured.values["phases"]
+    table = noted.reshape(len(latency), len(names)).astype(np.float64)
+    table[table < 0] = np.nan
+    columns = dict(zip(names, table.T, strict=True))
+    samples = len(latency) * stand.deployment.case.batch
+    exits = {
+        str(number): float(np.nansum(columns.pop(f"exited-{number}", np.zeros(1)))) / samples
+        for number, stage in enumerate(stand.deployment.pipeline.stages)
+        if stage.exit is not None
+    }
+    return {
+        "latency_s": latency / 1e9,
+        "phases_s": {name: column / 1e9 for name, column in columns.items()},
+        "inputs": inputs,
+        "exit_rates": exits,
+    }
+
+
+def _reported(said: Mapping[str, Mapping[str, Any]], stand: Stand) -> dict[str, Any]:
+    """Read what each process said at the end."""
+    driver = said[DRIVER]
+    sent = {node.tier: said[node.name]["forward"] for node in stand.nodes}
+    first = stand.deployment.case.route[0]
+    if first not in sent:
+        sent[first] = driver["forward"]
+    peaks = {node.tier: said[node.name]["peak"] for node in stand.nodes}
+    return {
+        "bytes_out": {
+            **{tier: float(median(sizes)) for tier, sizes in sent.items() if sizes},
+            "answer": float(driver["answer"]),
+        },
+        "cold_s": {node.tier: said[node.name]["cold"] for node in stand.nodes},
+        "peak_memory_bytes": {tier: peak for tier, peak in peaks.items() if peak is not None},
+    }

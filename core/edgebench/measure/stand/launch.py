@@ -1,0 +1,42 @@
+"""Starting the processes of a block, connecting them along the route, and hearing their reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from edgebench.measure.stand.deployment import Stand
+from edgebench.measure.stand.team import Team
+from edgebench.measure.station.orders import DRIVER
+
+HOST = "edgebench.measure.station.host"
+
+
+def start(team: Team, stand: Stand, driver: str) -> list[str]:
+    """Start every process at once, the module *driver* first, and wait until all are ready.
+
+    Returned are their names, along the route.
+
+    Raises:
+        Failure: One of them ended.
+        TimedOut: One of them took too long.
+    """
+    deployment, names = stand.deployment, [DRIVER]
+    team.start(stand.hosts[deployment.case.route[0]], driver, stand.driver(team.endpoint), 1)
+    for node, order in stand.orders(team.endpoint):
+        threads = stand.threads(node.tier) if order.work else 1
+        team.start(stand.hosts[node.tier], HOST, order, threads)
+        names.append(node.name)
+    hello = team.hear("hello", names)
+    for name, after in pairwise(names):
+        team.tell(name, {"next": hello[after].values["endpoint"]})
+    team.hear("ready", names)
+    return names
+
+
+def reports(team: Team, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """Ask every process for its report; each closes what it has opened before it says it."""
+    for name in names:
+        team.tell(name, {"verb": "report"})
+    return {name: reply.values for name, reply in team.hear("report", names).items()}

@@ -1,0 +1,73 @@
+"""Scoring a prepared case through its real hosts, untimed, links and tiers as fast as can be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from edgebench.measure.stand.deployment import Deployment, Stand
+from edgebench.measure.stand.launch import reports, start
+from edgebench.measure.stand.team import Failure, Progress, Reply, Team, unwatched
+from edgebench.measure.station.orders import DRIVER
+from edgebench.parts.errors import CaseFailed
+from edgebench.parts.places import Fabric
+from edgebench.records.outcomes import Score
+
+SENDER = "edgebench.measure.station.scorer"
+
+
+def score(deployment: Deployment, fabric: Fabric, progress: Progress = unwatched) -> Score:
+    """Send the test split once through the hosts, and count what the answers are worth.
+
+    All of it, or the first samples where the deployment says that so many will do; without metrics
+    only outputs are kept, for agreement. The score has no key: that is for whoever keeps it. A
+    split may take hours, so the deadline is one of silence: it begins anew with each report of
+    progress, which *progress* is called with.
+
+    Raises:
+        CaseFailed: A host failed, or no sample was answered within the deadline; with what the
+            processes printed.
+    """
+    logs: dict[str, str] = {}
+    try:
+        with (
+            fabric.open(deployment.tiers, deployment.case.links) as hosts,
+            Team.gather(deployment.scratch, deployment.deadline_s, progress) as team,
+        ):
+            try:
+                names = start(team, Stand(deployment, hosts, shaped=False), SENDER)
+                scored = team.ask(DRIVER, "score")
+                said = reports(team, names)
+            finally:
+                logs = team.logs()
+    except Failure as failure:
+        raise CaseFailed(f"scoring: {failure}", "\n".join(logs.values())) from failure
+    return _score(deployment, scored, said)
+
+
+def _score(deployment: Deployment, scored: Reply, said: Mapping[str, Mapping[str, Any]]) -> Score:
+    import numpy as np
+
+    versions: dict[str, str] = {}
+    for report in said.values():
+        versions.update(report.get("versions", {}))
+    devices = [report["device"] for report in said.values() if report.get("device")]
+    arrays = [
+        (what, np.frombuffer(raw, what["dtype"]).reshape(what["shape"]))
+        for what, raw in zip(scored.values["arrays"], scored.raw, strict=True)
+    ]
+    samples = scored.values["samples"]
+    exited = scored.values["exited"]
+    return Score(
+        key="",
+        device=",".join(devices),
+        counts={what["metric"]: values for what, values in arrays if "metric" in what},
+        outputs=tuple(values for what, values in arrays if "output" in what),
+        exit_rates={
+            str(number): exited.get(str(number), 0) / samples
+            for number, stage in enumerate(deployment.pipeline.stages)
+            if stage.exit is not None
+        },
+        samples=samples,
+        versions=versions,
+    )

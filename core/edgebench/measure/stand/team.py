@@ -1,0 +1,251 @@
+"""The controller's side of a block: start its processes, ask them in turn, end them.
+
+It blocks in one poll on what they say and on their ends (a pidfd becomes readable when its process
+ends), so it uses no time while they measure. Whatever happens, every process group is killed and
+waited for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import attrs
+import zmq
+
+from edgebench.measure.stand.member import Member
+from edgebench.measure.station.orders import DRIVER, Order
+from edgebench.measure.transport.pace import now
+from edgebench.parts.places import Running
+
+PRIVATE = "edgebench-control-"
+GRACE_MS = 200
+"""How long what a process said at its end may still be on its way."""
+
+
+Progress = Callable[[int, int], None]
+"""Called with how many samples are done, and of how many."""
+
+
+class Failure(Exception):
+    """A process of a block failed; says which, and why."""
+
+
+class TimedOut(Failure):
+    """A process did not answer in time."""
+
+
+@attrs.frozen
+class Reply:
+    """What a process said: values, and raw bytes beside them."""
+
+    values: Mapping[str, Any]
+    raw: Sequence[bytes] = ()
+
+
+class Starting(Protocol):
+    """What a team needs of a host."""
+
+    def put(self, directory: Path) -> Path:
+        """Bring a directory to the host, and return where it lies there."""
+        ...
+
+    def spawn(self, argv: Sequence[str], env: Mapping[str, str], log: Path) -> Running:
+        """Start a process there, in a process group of its own."""
+        ...
+
+
+def unwatched(done: int, samples: int) -> None:
+    """Take no note of progress."""
+
+
+@attrs.define(kw_only=True, eq=False)
+class Team:
+    """The processes of one block."""
+
+    directory: Path
+    """Where orders and logs are written."""
+    socket: zmq.Socket[bytes]
+    endpoint: str
+    deadline_s: float
+    """How long all may take, counted anew from each report of progress."""
+    progress: Progress = unwatched
+    _since: float = attrs.field(factory=time.monotonic, init=False)
+    _members: dict[str, Member] = attrs.field(factory=dict, init=False)
+    _heard: dict[str, deque[tuple[str, Reply]]] = attrs.field(factory=dict, init=False)
+    """What each has said and nobody has asked for yet."""
+
+    @classmethod
+    @contextmanager
+    def gather(
+        cls, scratch: Path, deadline_s: float, progress: Progress = unwatched
+    ) -> Iterator[Team]:
+        """Open a team; at the end of the context nothing of it is left."""
+        _remove_leftovers()
+        # A path to a socket may not be longer than some 100 characters, so this one is not kept
+        # with the rest.
+        with (
+            tempfile.TemporaryDirectory(prefix=f"{PRIVATE}{os.getpid()}-") as private,
+            tempfile.TemporaryDirectory(prefix="block-", dir=scratch) as directory,
+            zmq.Context() as context,
+            context.socket(zmq.ROUTER) as socket,
+        ):
+            endpoint = f"ipc://{private}/control"
+            socket.setsockopt(zmq.LINGER, 0)
+            socket.bind(endpoint)
+            team = cls(
+                directory=Path(directory),
+                socket=socket,
+                endpoint=endpoint,
+                deadline_s=deadline_s,
+                progress=progress,
+            )
+            try:
+                yield team
+            finally:
+                team.end()
+
+    def start(self, host: Starting, module: str, order: Order, threads: int) -> None:
+        """Start `python -m module ORDER.json` on a host, under the name that the order gives."""
+        place = self.directory / order.name.replace(" ", "-")
+        place.mkdir()
+        attrs.evolve(order, spawned=now()).write(place)
+        # Libraries that bring their own threads ask the environment how many.
+        env = dict.fromkeys(
+            ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads)
+        )
+        argv = [sys.executable, "-P", "-m", module, str(host.put(place) / "order.json")]
+        with _undisturbed():
+            running = host.spawn(argv, env, place / "log")
+            self._members[order.name] = Member(running, os.pidfd_open(running.pid))
+        self._heard[order.name] = deque()
+
+    def tell(self, name: str, values: Mapping[str, Any]) -> None:
+        """Send a process an order without waiting for what it says."""
+        self.socket.send_multipart([name.encode(), json.dumps(values).encode()])
+
+    def ask(self, name: str, verb: str, **values: float) -> Reply:
+        """Send a process an order and wait until it says that it is done.
+
+        Raises:
+            Failure: It, or any other process of the team, ended.
+            TimedOut: The team's time is over.
+        """
+        self.tell(name, {"verb": verb, **values})
+        return self.hear(verb, [name])[name]
+
+    def hear(self, verb: str, names: Sequence[str]) -> dict[str, Reply]:
+        """Wait until every one of the named processes has said something about *verb*.
+
+        What others say meanwhile, and what comes next from these, is kept until it is asked for.
+
+        Raises:
+            Failure: One of the team failed or ended, or said something else.
+            TimedOut: The team's time is over.
+        """
+        heard: dict[str, Reply] = {}
+        for name in names:
+            while not self._heard[name]:
+                self._receive(f"{name} to {DOING.get(verb, verb)}")
+            said, reply = self._heard[name].popleft()
+            if said != verb:
+                raise Failure(f"{name} said {said} where {verb} was expected")
+            heard[name] = reply
+        return heard
+
+    def _receive(self, awaited: str) -> None:
+        """Wait for the next that any of the team says, and keep it.
+
+        Progress is passed on, and gives the team its time anew.
+        """
+        poller = zmq.Poller()
+        poller.register(self.socket, zmq.POLLIN)
+        for member in self._members.values():
+            poller.register(member.pidfd, zmq.POLLIN)
+        left = self.deadline_s - (time.monotonic() - self._since)
+        ready = dict(poller.poll(max(0, round(left * 1000))))
+        if not ready:
+            raise TimedOut(
+                f"no answer within {self.deadline_s:g} s{self._silent()}: waited for {awaited}"
+            )
+        # What a process said before it ended counts, and comes through another thread.
+        if self.socket not in ready and not self.socket.poll(GRACE_MS):
+            raise Failure(self._ended(set(ready)))
+        name, document, *raw = self.socket.recv_multipart()
+        values = json.loads(document)
+        if (verb := values.pop("verb")) == "failed":
+            raise Failure(values["reason"])
+        if verb == "progress":
+            self._since = time.monotonic()
+            self.progress(values["done"], values["samples"])
+            return
+        self._heard[name.decode()].append((verb, Reply(values, raw)))
+
+    def _silent(self) -> str:
+        """Say which hosts do not even answer to their name; the driver cannot while it waits."""
+        hosts = [name for name in self._members if name != DRIVER]
+        silent = set(hosts)
+        for name in hosts:
+            self.tell(name, {"verb": "ping"})
+        while silent and self.socket.poll(GRACE_MS):
+            silent.discard(self.socket.recv_multipart()[0].decode())
+        return f", {' and '.join(sorted(silent))} hangs" if silent else ""
+
+    def _ended(self, ready: set[Any]) -> str:
+        for name, member in self._members.items():
+            if member.pidfd in ready:
+                return name + member.how_ended()
+        raise AssertionError("a poll returned without anything to tell")
+
+    def logs(self) -> dict[str, str]:
+        """Return the end of what each process has printed, by name."""
+        return {name: member.log() for name, member in self._members.items()}
+
+    def end(self) -> None:
+        """Kill every process group, and wait for the processes."""
+        for member in self._members.values():
+            member.kill()
+        for member in self._members.values():
+            member.bury()
+        self._members.clear()
+
+
+DOING: Mapping[str, str] = {
+    "hello": "start",
+    "ready": "load",
+    "warm": "answer while warming up",
+    "speed": "time a fixed computation",
+    "probe": "verify a link",
+    "measure": "answer the requests",
+    "score": "answer the test split",
+    "report": "report",
+    "compiled": "compile",
+}
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let an interrupt wait: a process that was started and not noted would never be ended."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _remove_leftovers() -> None:
+    """Remove the directories of controllers that were killed before they could do it themselves."""
+    for left in Path(tempfile.gettempdir()).glob(f"{PRIVATE}*-*"):
+        if not Path("/proc", left.name.removeprefix(PRIVATE).partition("-")[0]).exists():
+            # Another controller may be removing it too.
+            shutil.rmtree(left, ignore_errors=True)

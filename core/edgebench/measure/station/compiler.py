@@ -1,0 +1,45 @@
+"""The process that compiles what one host will run, for backends that compile on their host.
+
+Started by the controller as `python -m edgebench.measure.station.compiler ORDER.json`: a process of
+its own, because compiling may leave memory and threads in a state that no measured process has.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from edgebench.measure.station.orders import HostOrder
+from edgebench.parts.places import Backend
+
+
+def main(argv: list[str]) -> None:
+    """Compile what the order in the file named by the first argument names."""
+    import zmq
+
+    from edgebench.catalogue.plugins import PluginSource
+    from edgebench.measure.station.controller import Control, settle
+    from edgebench.sessions.compiled import compile_stage
+    from edgebench.sessions.opening import Opening
+    from edgebench.store.artifacts import read_pipeline
+
+    order = HostOrder.from_json(json.loads(Path(argv[0]).read_text()))
+    settle(order, sorted(os.sched_getaffinity(0)))
+    control = Control.connect(zmq.Context(), order)
+    if order.work is None or order.work.compiled is None:
+        raise ValueError("an order to compile needs work, and a place to keep it")
+    with control.telling(f"{order.name}: "):
+        plugins = PluginSource.from_json(order.work.source).load()
+        pipeline = read_pipeline(order.work.artifact)
+        backend = plugins.get(Backend, order.work.backend.name)
+        opening = Opening.of(backend, order.work.backend, order.work.threads)
+        for number in pipeline.pieces[order.work.piece]:
+            compile_stage(opening, pipeline, number, order.work.compiled)
+    control.say("compiled", {})
+    control.hear()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,71 @@
+"""Opening a piece on its host: plugins, runtime, sessions, each timed apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+
+import attrs
+
+from edgebench.measure.station.orders import Work
+from edgebench.measure.station.piece import Opened, Piece
+from edgebench.measure.transport.pace import now
+
+
+@attrs.frozen(kw_only=True)
+class Loaded:
+    """A piece that is open, and what opening it took."""
+
+    piece: Piece
+    cold_s: Mapping[str, float]
+    versions: Mapping[str, str]
+    device: str = ""
+    """What the sessions were opened on."""
+
+
+@contextmanager
+def open_piece(work: Work) -> Iterator[Loaded]:
+    """Open the sessions of a piece, and close them at the end.
+
+    Raises:
+        EdgebenchError: Something that the order names is not there.
+    """
+    from edgebench.catalogue.plugins import PluginSource
+    from edgebench.parts.places import Backend
+    from edgebench.parts.subjects import Model
+    from edgebench.sessions.compiled import find_compiled
+    from edgebench.sessions.opening import Opening
+    from edgebench.store.artifacts import read_pipeline
+
+    begin = now()
+    plugins = PluginSource.from_json(work.source).load()
+    backend = plugins.get(Backend, work.backend.name)
+    model = plugins.get(Model, work.model)
+    # Asking for versions imports the runtime, which is thereby timed apart from loading.
+    versions = backend.versions()
+    imported = now()
+    pipeline = read_pipeline(work.artifact)
+    model = model.bound(work.variant, pipeline.resources)
+    opening = Opening.of(backend, work.backend, work.threads)
+    compile_s = 0.0
+    stages = []
+    with ExitStack() as stack:
+        for number in pipeline.pieces[work.piece]:
+            stage = pipeline.stages[number]
+            if backend.compile is not None:
+                stage, seconds = find_compiled(opening, stage, work.compiled, versions)
+                compile_s += seconds
+            session = stack.enter_context(opening.session(stage))
+            stages.append(Opened.of(number, stage, session))
+        piece = Piece(
+            pipeline=pipeline,
+            number=work.piece,
+            stages=tuple(stages),
+            model=model,
+            variant=work.variant,
+            slowdown=work.slowdown,
+        )
+        cold = {"import": (imported - begin) / 1e9, "load": (now() - imported) / 1e9}
+        if backend.compile is not None:
+            cold["compile"] = compile_s
+        yield Loaded(piece=piece, cold_s=cold, versions=versions, device=opening.device)

@@ -1,0 +1,194 @@
+"""The driver of a scoring: sends the whole test split once, and counts what the answers are worth.
+
+Started by the controller as `python -m edgebench.measure.station.scorer ORDER.json`. Nothing is
+timed, so several requests are under way at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import zmq
+from numpy.typing import NDArray
+
+from edgebench.cases.case import Case
+from edgebench.cases.metrics import metrics_of
+from edgebench.measure.station.controller import Control, first_cpu, settle
+from edgebench.measure.station.driver import RequestFailed
+from edgebench.measure.station.orders import DriverOrder
+from edgebench.measure.transport.arrays import array
+from edgebench.measure.transport.pace import now
+from edgebench.measure.transport.port import Port, connect
+from edgebench.measure.transport.wire import CODES, Kind, Message
+from edgebench.parts.subjects import Metric, Model
+from edgebench.store.artifacts import read_pipeline
+from edgebench.store.splits import Payloads, read
+
+WINDOW = 4
+"""Requests under way: enough that no host waits for the driver."""
+KEPT_SAMPLES, KEPT_BYTES = 256, 8 * 2**20
+"""Of raw outputs, for agreement. Those of each case lie in the results, so they are few; the first
+sample's is always kept, however large."""
+REPORT_S = 0.25
+"""Time between two reports of progress: far below any limit, and no load."""
+EXITED = CODES["exited"]
+
+
+@attrs.frozen(kw_only=True)
+class Scorer:
+    """Sends a split through the hosts, and counts."""
+
+    port: Port
+    payloads: Payloads
+    batch: int
+    model: Model
+    variant: str
+    samples: int = attrs.field()
+    """How many of the payloads are sent, from the first on; all if not said."""
+    bound_s: float = 0.0
+    """No request is sent after so many seconds; 0 for no bound."""
+    metrics: Sequence[Metric] = ()
+    report: Callable[[int, int], None] = lambda _, __: None
+    """Told how many samples are counted, and of how many."""
+    counts: dict[str, list[Any]] = attrs.field(factory=dict)
+    """By metric, the counts of each sample so far."""
+    kept: list[Mapping[str, NDArray[Any]]] = attrs.field(factory=list)
+    """The outputs of the first samples."""
+    exited: dict[int, int] = attrs.field(factory=dict)
+    """Samples that left, by stage."""
+
+    @samples.default
+    def _all(self) -> int:
+        return len(self.payloads)
+
+    def run(self) -> int:
+        """Send every sample that is wanted once, and return how many there are.
+
+        Raises:
+            RequestFailed: A host says that it could not answer.
+        """
+        samples, begun = self.samples, now()
+        reported = begun
+        answers: dict[int, Message] = {}
+        sent = done = 0
+        while done * self.batch < samples:
+            if self.bound_s and done and now() - begun > self.bound_s * 1e9:
+                samples = min(samples, sent * self.batch)
+            while sent * self.batch < samples and sent - done < WINDOW:
+                self._send(sent)
+                sent += 1
+            answer = self.port.receive(now()).message
+            if answer.kind is Kind.ERROR:
+                raise RequestFailed(str(answer.body[0], "utf-8"))
+            answers[answer.request] = answer
+            while done in answers:
+                self._count(done, answers.pop(done))
+                done += 1
+            if now() - reported > REPORT_S * 1e9:
+                reported = now()
+                self.report(min(done * self.batch, samples), samples)
+        return samples
+
+    def _send(self, request: int) -> None:
+        # A last batch that is not full is filled up from the start: a session may take no other.
+        samples = [
+            at % len(self.payloads)
+            for at in range(request * self.batch, (request + 1) * self.batch)
+        ]
+        body = [self.payloads[sample] for sample in samples]
+        self.port.send(
+            Message(kind=Kind.REQUEST, request=request, raw=True, samples=len(body), body=body)
+        )
+
+    def _count(self, request: int, answer: Message) -> None:
+        for mark in answer.marks:
+            if mark.code == EXITED:
+                self.exited[mark.number] = self.exited.get(mark.number, 0) + mark.value
+        outputs = {
+            shaped.name: array(shaped, view)
+            for shaped, view in zip(answer.tensors, answer.body, strict=True)
+        }
+        for place, sample in enumerate(range(request * self.batch, self.samples)):
+            if place == self.batch:
+                return
+            self._judge(sample, {name: out[place : place + 1] for name, out in outputs.items()})
+
+    def _judge(self, sample: int, outputs: Mapping[str, NDArray[Any]]) -> None:
+        size = sum(output.nbytes for output in outputs.values())
+        # Where answers are as large as their inputs, those of the first one's size are compared.
+        first = self.kept[0] if self.kept else outputs
+        alike = all(output.shape == first[name].shape for name, output in outputs.items())
+        room = min(KEPT_SAMPLES, max(1, KEPT_BYTES // max(1, size)))
+        if alike and len(self.kept) < room:
+            self.kept.append({name: output.copy() for name, output in outputs.items()})
+        if not self.metrics:
+            return
+        prediction = self.model.postprocess(outputs, self.variant)
+        truth = self.payloads.answer(sample)
+        for metric in self.metrics:
+            self.counts.setdefault(metric.name, []).append(metric.count(prediction, truth))
+
+    def arrays(self) -> Iterator[tuple[dict[str, Any], NDArray[Any]]]:
+        """Yield what is to be kept, each array with what it is."""
+        for name, counts in self.counts.items():
+            yield {"metric": name}, np.asarray(counts, dtype=np.float64)
+        for name in self.kept[0] if self.kept else ():
+            yield {"output": name}, np.concatenate([outputs[name] for outputs in self.kept])
+
+
+def described(arrays: Iterable[tuple[dict[str, Any], NDArray[Any]]]) -> tuple[list[Any], list[Any]]:
+    """Return what JSON says of arrays, and their bytes."""
+    pairs = [(what, np.ascontiguousarray(values)) for what, values in arrays]
+    facts = [{**what, "dtype": a.dtype.name, "shape": a.shape} for what, a in pairs]
+    return facts, [values for _, values in pairs]
+
+
+def _scorer(order: DriverOrder, port: Port, control: Control) -> Scorer:
+    from edgebench.catalogue.plugins import PluginSource
+
+    plugins = PluginSource.from_json(order.source).load()
+    case, payloads = Case.from_json(order.case), read(order.split.parent, order.split.name)
+    model = plugins.get(Model, case.model)
+    if order.artifact is not None:
+        model = model.bound(case.variant, read_pipeline(order.artifact).resources)
+    return Scorer(
+        port=port,
+        payloads=payloads,
+        batch=order.batch,
+        model=model,
+        variant=case.variant,
+        samples=min(order.scored or len(payloads), len(payloads)),
+        bound_s=order.bound_s if order.scored else 0.0,
+        metrics=() if order.scored else metrics_of(case, plugins),
+        report=lambda done, of: control.say("progress", {"done": done, "samples": of}),
+    )
+
+
+def main(argv: list[str]) -> None:
+    """Do what the order in the file named by the first argument says."""
+    order = DriverOrder.from_json(json.loads(Path(argv[0]).read_text()))
+    settle(order, first_cpu())
+    context = zmq.Context()
+    control = Control.connect(context, order)
+    control.say("hello", {})
+    with control.telling():
+        port = connect(context, control.hear()["next"], order.back, order.backward)
+        scorer = _scorer(order, port, control)
+        control.say("ready", {})
+        control.hear()
+        samples = scorer.run()
+        facts, raw = described(scorer.arrays())
+        control.say("score", {"samples": samples, "arrays": facts, "exited": scorer.exited}, *raw)
+    control.hear()
+    control.say("report", {})
+    control.hear()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

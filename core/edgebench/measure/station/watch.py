@@ -1,0 +1,42 @@
+"""The time that a request takes on a host, and what makes the host slower than it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from edgebench.measure.transport.pace import now, wait_until
+from edgebench.measure.transport.wire import CODES, Mark
+
+WAIT = CODES["emulated-wait"]
+
+
+class Watch:
+    """Notes the phases of one request on one host.
+
+    A slower tier is slower in all that it computes, so the wait in proportion follows decoding,
+    preparing, inference and answering alike; it is noted apart and never part of a phase.
+    """
+
+    __slots__ = ("inference", "marks", "slowdown", "step", "waited")
+
+    def __init__(self, marks: Iterable[Mark] = (), slowdown: float = 1.0) -> None:
+        """Go on from what the hosts before have noted."""
+        self.marks = list(marks)
+        self.slowdown = slowdown
+        self.inference = 0
+        self.waited = 0
+        self.step = ""
+
+    def took(self, code: int, index: int, begin: int) -> int:
+        """Note a phase from *begin* until now; wait as the slower tier would; return the time."""
+        end = now()
+        self.marks.append(Mark(code, index, end - begin))
+        if self.slowdown == 1.0:
+            return end
+        after = wait_until(end + round((self.slowdown - 1.0) * (end - begin)))
+        self.waited += after - end
+        return after
+
+    def noted(self) -> list[Mark]:
+        """Return what was noted, with the waits in one sum."""
+        return [*self.marks, Mark(WAIT, 0, self.waited)] if self.waited else self.marks

@@ -1,0 +1,1 @@
+"""What crosses from one host to the next: messages, their pace, and the ends they come out of."""

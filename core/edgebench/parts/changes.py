@@ -1,0 +1,224 @@
+"""What is changed: operators, what they are given, and the formats they change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import attrs
+
+from edgebench.parts.component import (
+    Component,
+    NoOptions,
+    Usable,
+    is_callable,
+    is_slug,
+    options_class,
+    text_set,
+    texts,
+)
+from edgebench.parts.pipeline import Pipeline, Stage, Tensors
+from edgebench.parts.places import Link, Placement, Quantization
+from edgebench.parts.subjects import Budget
+
+NEEDS = frozenset(
+    ["calibration", "training", "validation", "placement", "links", "profile", "target"]
+)
+
+
+Needs = frozenset[str] | Callable[[Any], Iterable[str]]
+
+
+def _needs(value: Iterable[str] | Callable[[Any], Iterable[str]]) -> Needs:
+    return value if callable(value) else text_set(value)
+
+
+def _known_needs(_: object, field: attrs.Attribute[Any], value: Needs) -> None:
+    if not callable(value):
+        check_needs(field.name, value)
+
+
+def check_needs(what: str, value: frozenset[str]) -> frozenset[str]:
+    """Return needs, all of which are known.
+
+    Raises:
+        ValueError: One is not.
+    """
+    if strange := sorted(value - NEEDS):
+        known = ", ".join(sorted(NEEDS))
+        raise ValueError(f"{what} may be any of {known}, not {strange[0]!r}")
+    return value
+
+
+class Split(Protocol):
+    """The preprocessed samples of one split, in order; may be iterated many times."""
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        ...
+
+    def __iter__(self) -> Iterator[tuple[Tensors, Any]]:
+        """Yield the tensors of a batch of one, and the answer."""
+        ...
+
+
+class Context(Protocol):
+    """What an operator is given beside the pipeline: only what it declared in `needs`.
+
+    Everything here raises `ChainError` when the operator did not declare the need for it.
+    """
+
+    @property
+    def options(self) -> Any:
+        """Its options, an instance of its own options class."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """A number derived from the run's seed and the operator's name."""
+        ...
+
+    @property
+    def placement(self) -> Placement:
+        """The placement of the case; needs `placement`."""
+        ...
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The links between the tiers of the placement, in order; needs `links`."""
+        ...
+
+    @property
+    def target(self) -> Quantization:
+        """What the backend that will run the pipeline prefers; needs `target`."""
+        ...
+
+    def inputs(self, split: str) -> Split:
+        """Return a split, preprocessed; needs the split of that name. Never the test split."""
+        ...
+
+    def live(self, stage: Stage) -> Stage:
+        """Return the stage with its `live` object loaded by its format."""
+        ...
+
+    def fit(
+        self,
+        stage: Stage,
+        *,
+        budget: Budget | None = None,
+        loss: Callable[..., Any] | None = None,
+        teacher: Stage | None = None,
+    ) -> Stage:
+        """Train a stage with the trainer of its format; needs `training`.
+
+        The loss is the model's where none is given. With a *teacher*, which sees the same inputs,
+        a loss is given a third argument: the teacher's outputs by name.
+        """
+        ...
+
+    def run(self, pipeline: Pipeline, inputs: Tensors) -> Tensors:
+        """Run a pipeline here, on any backend that reads its formats, and return its outputs.
+
+        A sample that leaves at an exit has the answer of that exit.
+        """
+        ...
+
+    def score(self, pipeline: Pipeline, split: str) -> Mapping[str, float]:
+        """Return the dataset's figures of merit for a pipeline on a split that was declared."""
+        ...
+
+    def prepared(self, model: str, chain: str) -> Pipeline:
+        """Return a second prepared pipeline, one that the operator's `companions` announced."""
+        ...
+
+    def progress(self, done: int, total: int, what: str = "") -> None:
+        """Say how far long work has come."""
+        ...
+
+
+def _nothing_cut(options: Any) -> int:
+    return 0
+
+
+def _no_companions(options: Any, model: str, variant: str) -> Sequence[tuple[str, str]]:
+    return ()
+
+
+def _accept_all(pipeline: Pipeline) -> Usable:
+    return True
+
+
+@attrs.frozen(kw_only=True)
+class Operator(Component):
+    """A change made to a pipeline in order to deploy it."""
+
+    apply: Callable[[Pipeline, Context], Pipeline] = attrs.field(validator=is_callable)
+    """Return the changed pipeline; the one given stays as it was."""
+    options: type = attrs.field(default=NoOptions, validator=options_class)
+    """An attrs class whose fields are the options, each with a default."""
+    needs: frozenset[str] | Callable[[Any], Iterable[str]] = attrs.field(
+        default=frozenset(), converter=_needs, validator=_known_needs
+    )
+    """Which of calibration, training, validation, placement, links, profile, target it uses; or
+    from its options to these, where they decide. `needed` tells for given options."""
+    reads: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    """The formats it can change, the preferred first; empty for any. Stages in other formats are
+    converted before."""
+    writes: str = ""
+    """The format of the stages it gives; empty for the one it was given."""
+    cuts: Callable[[Any], int] = attrs.field(default=_nothing_cut, validator=is_callable)
+    """From its options to the number of cuts it adds."""
+    companions: Callable[[Any, str, str], Sequence[tuple[str, str]]] = attrs.field(
+        default=_no_companions, validator=is_callable
+    )
+    """From its options, a model and a variant to the (model:variant, chain) pairs that it will ask
+    the context for; they are prepared first and join the key."""
+    accepts: Callable[[Pipeline], Usable] = attrs.field(default=_accept_all, validator=is_callable)
+    """Whether it can be applied to a pipeline, or one clause that says why not."""
+    replay: Callable[[Any, Mapping[str, Any]], Any] | None = None
+    """Make one of its recorded edits again: from a live object and the edit's arguments to the
+    changed live object."""
+
+    def needed(self, options: Any) -> frozenset[str]:
+        """Return what it needs under given options."""
+        if callable(self.needs):
+            return check_needs(f"the needs of {self.name}", text_set(self.needs(options)))
+        return self.needs
+
+
+@attrs.frozen(kw_only=True)
+class Format(Component):
+    """How a stage is kept, without pickle."""
+
+    save: Callable[[Stage, Path], Sequence[str]] = attrs.field(validator=is_callable)
+    """Write the stage's live object into an empty directory; return the file names, the one to
+    open first."""
+    load: Callable[[Stage, Callable[[], Any]], Any] = attrs.field(validator=is_callable)
+    """From a stage with files to its live object. The second argument, called, builds the stage's
+    model with random weights and replays its edits, for formats that keep only weights."""
+    keeps: str = ""
+    """What it keeps, for people."""
+
+
+@attrs.frozen(kw_only=True)
+class Converter(Component):
+    """A way from one format to another."""
+
+    source: str = attrs.field(validator=is_slug)
+    target: str = attrs.field(validator=is_slug)
+    convert: Callable[[Stage, Tensors], Stage] = attrs.field(validator=is_callable)
+    """From a stage with its live object, and a batch of real inputs for it, to the same stage in
+    the other format. It checks what it made on those inputs, and raises if it differs."""
+
+
+@attrs.frozen(kw_only=True)
+class Trainer(Component):
+    """What can train stages of one format."""
+
+    format: str = attrs.field(validator=is_slug)
+    fit: Callable[..., Stage] = attrs.field(validator=is_callable)
+    """`fit(stage, loss, training, validation, budget, seed, progress, teacher=None)`: train a
+    stage with its live object on two `Split`s, stop early on the validation loss, and return the
+    stage with the best weights seen. `progress(done, total, what)` is called once an epoch;
+    `teacher` is a second live stage for a trainer that distils."""

@@ -1,0 +1,215 @@
+"""Where and with what it runs: tiers, links, hosts, backends; and what lays results out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+import attrs
+
+from edgebench.parts.component import (
+    Component,
+    NoOptions,
+    Usable,
+    is_callable,
+    options_class,
+    texts,
+)
+from edgebench.parts.pipeline import Stage, Tensors, as_tuple
+
+
+@attrs.frozen(kw_only=True)
+class Quantization:
+    """What kind of quantized graph a backend runs fast; quantizers that name `target` follow it."""
+
+    activation: str = attrs.field(
+        default="uint8", validator=attrs.validators.in_(["uint8", "int8"])
+    )
+    symmetric_activation: bool = False
+    weight: str = attrs.field(default="int8", validator=attrs.validators.in_(["uint8", "int8"]))
+    per_channel: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class Link:
+    """The network between two tiers, the same both ways."""
+
+    between: tuple[str, str] = attrs.field(converter=as_tuple)
+    rate: float = attrs.field(validator=attrs.validators.gt(0))
+    """Payload goodput in bit/s."""
+    delay: float = attrs.field(default=0.0, validator=attrs.validators.ge(0))
+    """Added one-way delay in seconds."""
+    source: str = ""
+    """Where the figures come from."""
+
+    def joins(self, one: str, other: str) -> bool:
+        """Say whether this is the link between the two tiers, in either direction."""
+        return {one, other} == set(self.between)
+
+
+@attrs.frozen
+class Placement:
+    """Which tiers run the pieces, in order; written `mobile-edge`."""
+
+    tiers: tuple[str, ...] = attrs.field(converter=as_tuple, validator=attrs.validators.min_len(1))
+
+    def __str__(self) -> str:
+        """Return how it is written."""
+        return "-".join(self.tiers)
+
+
+@attrs.frozen(kw_only=True)
+class Tier(Component):
+    """A class of machine: facts only."""
+
+    cpus: int = attrs.field(validator=attrs.validators.ge(1))
+    memory: int = attrs.field(validator=attrs.validators.gt(0))
+    """Bytes."""
+    accelerator: str = ""
+    source: str = ""
+    """Where the facts come from."""
+
+
+@attrs.frozen(kw_only=True)
+class HostFacts:
+    """What a host says of itself when a backend is asked whether it is usable there."""
+
+    tier: str
+    cpus: int
+    memory: int
+    """Bytes."""
+    accelerator: str = ""
+    system: str = ""
+    architecture: str = ""
+
+
+class Session(Protocol):
+    """A stage loaded by a backend, ready to run; one on another machine has the same face."""
+
+    def run(self, inputs: Tensors) -> Tensors:
+        """Run the stage on a batch; names are those in the stage's file (`TensorSpec.inside`)."""
+        ...
+
+
+def _only_cpu() -> Sequence[str]:
+    return ("cpu",)
+
+
+def _usable_anywhere(facts: HostFacts, device: str) -> Usable:
+    return True
+
+
+def _no_versions() -> Mapping[str, str]:
+    return {}
+
+
+def _single_precision(options: Any) -> str:
+    return "f32"
+
+
+@attrs.frozen(kw_only=True)
+class Backend(Component):
+    """A runtime: the whole contract of a vendor is this record and `Session`."""
+
+    open: Callable[[Stage, str, int, Any], AbstractContextManager[Session]] = attrs.field(
+        validator=is_callable
+    )
+    """`open(stage, device, threads, options)`: load a stage for a device, on so many threads."""
+    formats: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    """The formats it opens, the preferred first."""
+    devices: Callable[[], Sequence[str]] = attrs.field(default=_only_cpu, validator=is_callable)
+    """The devices of the machine it is called on, the default first."""
+    usable: Callable[[HostFacts, str], Usable] = attrs.field(
+        default=_usable_anywhere, validator=is_callable
+    )
+    """Whether it runs on such a host and device, or why not; asked in a process of its own."""
+    compile: Callable[[Stage, str, int, Any, Path], Stage] | None = None
+    """`compile(stage, device, threads, options, directory)`: make, once and on the host, a stage
+    whose files lie in *directory* and which `open` takes; timed as `compile`."""
+    options: type = attrs.field(default=NoOptions, validator=options_class)
+    quantization: Quantization = Quantization()
+    precision: Callable[[Any], str] = attrs.field(default=_single_precision, validator=is_callable)
+    """From its options to the precision in which it computes what a stage keeps as `f32`."""
+    versions: Callable[[], Mapping[str, str]] = attrs.field(
+        default=_no_versions, validator=is_callable
+    )
+    """The versions of what it runs with, by name; may import the framework."""
+
+
+class Running(Protocol):
+    """A process on a host."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id on this machine, which the controller waits on and kills."""
+        ...
+
+    @property
+    def log(self) -> Path:
+        """The file that holds what it printed."""
+        ...
+
+
+class Host(Protocol):
+    """One running machine of a tier: the same face for a process, a container, a device."""
+
+    @property
+    def tier(self) -> Tier:
+        """The tier whose machine it is."""
+        ...
+
+    @property
+    def threads(self) -> int:
+        """How many threads its stages may use."""
+        ...
+
+    @property
+    def slowdown(self) -> float:
+        """How many times slower than this machine it pretends to be: 1 for none. Emulated."""
+        ...
+
+    @property
+    def paced(self) -> bool:
+        """Whether the ends of its links must pace them in user space."""
+        ...
+
+    @property
+    def enforced(self) -> Mapping[str, str]:
+        """How `cpu`, `memory`, `bandwidth` and `delay` are enforced, in words for a report."""
+        ...
+
+    def facts(self) -> HostFacts:
+        """Say what this host is."""
+        ...
+
+    def put(self, directory: Path) -> Path:
+        """Bring an artifact to the host, and return where it lies there."""
+        ...
+
+    def spawn(self, argv: Sequence[str], env: Mapping[str, str], log: Path) -> Running:
+        """Start a process on the host, in a process group of its own."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Fabric(Component):
+    """What makes tiers and links real."""
+
+    open: Callable[[Sequence[Tier], Sequence[Link]], AbstractContextManager[Mapping[str, Host]]] = (
+        attrs.field(validator=is_callable)
+    )
+    """From the tiers of a route, in order, and the links between them to running hosts by tier."""
+    usable: Callable[[], Usable] = attrs.field(default=lambda: True, validator=is_callable)
+    """Whether it works on this machine, or why not; asked before a run."""
+    enforces: Mapping[str, str] = attrs.field(factory=dict)
+    """How it enforces `cpu`, `memory`, `bandwidth` and `delay`, for people."""
+
+
+@attrs.frozen(kw_only=True)
+class Reporter(Component):
+    """A way to lay out the results of a run."""
+
+    render: Callable[..., Any] = attrs.field(validator=is_callable)
+    """From a `RunResults` to something to print, or a text to write to a file."""

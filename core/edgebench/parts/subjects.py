@@ -1,0 +1,281 @@
+"""What is measured: models and their variants, datasets and their figures of merit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench.parts.component import (
+    Component,
+    NoOptions,
+    is_callable,
+    is_slug,
+    options_class,
+    texts,
+)
+from edgebench.parts.errors import UnknownName
+from edgebench.parts.pipeline import Pipeline, Tensors, as_tuple
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SPLITS = ("training", "calibration", "validation", "test")
+
+Sample = tuple[bytes, Any]
+"""One input in its wire form, and its answer (a number, a text, or an array)."""
+
+
+@attrs.frozen(kw_only=True)
+class Weights:
+    """Where the weights of a variant come from: a named choice, recorded in every result."""
+
+    kind: str = "own"
+    """`own` (what `build` brings along), `trained` (here, on the dataset), `random`, `file` or
+    `hub`."""
+    path: Path | None = None
+    """The file or the directory to load, for the kinds `file` and `hub`."""
+    seed: int = 0
+    """What random or freshly trained weights are initialised with."""
+
+    @property
+    def label(self) -> str:
+        """How results name it: the kind, and the file where there is one."""
+        return f"{self.kind}:{self.path}" if self.kind == "file" and self.path else self.kind
+
+
+@attrs.frozen(kw_only=True)
+class ExitPoint:
+    """A place in a model where an operator may attach an exit head."""
+
+    path: str
+    """The module after which the head is attached."""
+    summary: str = ""
+    head: Callable[[], Any] | None = attrs.field(
+        default=None, validator=attrs.validators.optional(is_callable)
+    )
+    """Make a fresh, untrained module of the model's framework: from what the module at `path`
+    writes for a batch to the model's output. None where nobody has made one."""
+    skips: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    """The modules that an exit for every sample leaves out: with the identity of its first argument
+    in place of each, the model's own head follows `path`. Empty where the shapes do not fit."""
+
+
+@attrs.frozen(kw_only=True)
+class Variant:
+    """One size of a model."""
+
+    name: str = attrs.field(validator=is_slug)
+    summary: str = ""
+    parameters: int | None = None
+    """Number of trained values; a test of the model holds it true."""
+    weights: tuple[str, ...] = attrs.field(default=("own",), converter=texts)
+    """The kinds of weights to choose from, the default first."""
+    asset: str = ""
+    """The row of the registry's `[assets]` that holds its weights of the kind `hub`."""
+    dataset: str = ""
+    """The dataset of this variant, where it is not the model's."""
+    datasets: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    """Others that it can be measured on, where the user gives them (`--data NAME=DIR`)."""
+    stand_in: str = ""
+    """A dataset of the same wire form, whose inputs serve for latency and agreement where its own
+    is not given: its answers mean nothing to this variant, so it has no accuracy then."""
+    student: str = ""
+    """The variant that a distillation trains in its place."""
+    exits: tuple[ExitPoint, ...] = attrs.field(default=(), converter=as_tuple)
+    keep: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    """Modules that pruning must leave alone."""
+
+
+@attrs.frozen(kw_only=True)
+class Budget:
+    """How much training may cost, and how it goes about it."""
+
+    epochs: int = attrs.field(default=10, validator=attrs.validators.ge(1))
+    seconds: float | None = None
+    """Stop after the epoch in which this time has passed; None for no bound."""
+    batch: int = attrs.field(default=32, validator=attrs.validators.ge(1))
+    learning_rate: float = attrs.field(default=1e-3, validator=attrs.validators.gt(0))
+    patience: int = 5
+    """Epochs without a better validation loss after which training stops, once it is half way."""
+
+
+def _plainly_encoded(prediction: Any) -> bytes:
+    """Encode scores of shape (classes,) as the winning class and its score, others as `.npy`."""
+    import io
+    import json
+
+    import numpy as np
+
+    scores = np.asarray(prediction)
+    if scores.ndim != 1 or scores.size < 2:
+        buffer = io.BytesIO()
+        np.save(buffer, scores, allow_pickle=False)
+        return buffer.getvalue()
+    best = int(scores.argmax())
+    return json.dumps({"class": best, "score": round(float(scores[best]), 6)}).encode()
+
+
+def _arrays_from_numpy(payload: bytes, variant: str) -> Any:
+    """Read a payload in numpy's `.npy` form (one array) or `.npz` form (arrays by name)."""
+    import io
+
+    import numpy as np
+
+    loaded = np.load(io.BytesIO(payload), allow_pickle=False)
+    return loaded if isinstance(loaded, np.ndarray) else dict(loaded)
+
+
+def _arrays_as_inputs(decoded: Any, variant: str) -> Tensors:
+    arrays = decoded if isinstance(decoded, dict) else {"input": decoded}
+    return {name: array[None] for name, array in arrays.items()}
+
+
+def _first_output(outputs: Tensors, variant: str) -> Any:
+    return next(iter(outputs.values()))[0]
+
+
+@attrs.frozen(kw_only=True)
+class Model(Component):
+    """A subject under study: how it is built, and how its requests and answers travel.
+
+    The callables that handle a request run on the tier that holds the first or the last stage;
+    they are timed, and may import numpy or an image library but no framework.
+    """
+
+    build: Callable[[str, Weights], Pipeline] = attrs.field(validator=is_callable)
+    """Build one stage for a variant, its `live` object set. For weights of the kind `trained` it
+    initialises them with `weights.seed`, and the core trains them through the trainer."""
+    variants: tuple[Variant, ...] = attrs.field(
+        default=(Variant(name="default"),),
+        converter=as_tuple,
+        validator=attrs.validators.min_len(1),
+    )
+    """Its sizes, the default first."""
+    dataset: str = ""
+    """The dataset it is measured on."""
+    format: str = ""
+    """The format of the stage that `build` makes; planning checks chains against it."""
+    decode: Callable[[bytes, str], Any] = attrs.field(
+        default=_arrays_from_numpy, validator=is_callable
+    )
+    """From the wire form of a request to a picture, a text, ...; timed as `decode`."""
+    preprocess: Callable[[Any, str], Tensors] = attrs.field(
+        default=_arrays_as_inputs, validator=is_callable
+    )
+    """From what `decode` gave to the tensors of a batch of one; timed as `preprocess`."""
+    shortens: Callable[[Any, str], bool] | None = None
+    """Whether of what `decode` gave something is cut off before it is in the tensors. It is asked
+    of some requests before they are measured, and results say of how many. None where nothing is.
+    """
+    postprocess: Callable[[Tensors, str], Any] = attrs.field(
+        default=_first_output, validator=is_callable
+    )
+    """From the outputs for one sample (batch axis kept, of size 1) to its prediction, in the form
+    that the dataset's metrics take; timed as `postprocess`."""
+    encode: Callable[[Any], bytes] = attrs.field(default=_plainly_encoded, validator=is_callable)
+    """From a prediction to the wire form of the answer; timed with `postprocess`."""
+    loss: Callable[[Any, Any], Any] | None = None
+    """For training: from the outputs by name and the answers, both the trainer's own kind of
+    tensor with the batch first, to a scalar to minimise. None where it cannot be trained."""
+    budget: Budget = Budget()
+    """What training it from nothing may cost."""
+    bind: Callable[[Model, str, Mapping[str, bytes]], Model] | None = None
+    """From the record, a variant and the `resources` of a pipeline to the record whose callables
+    use them (preprocessing with the tokenizer kept there); called once where it is opened."""
+    files: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    """Patterns of the files it claims (`*.ext`), for a model that is a file."""
+    options: type[attrs.AttrsInstance] = attrs.field(default=NoOptions, validator=options_class)
+    """Of a model that is a file: what may be said of it in brackets, `m.ext(key=value)`."""
+    from_file: Callable[[Path, Any], Pipeline] | None = None
+    """Build the pipeline of such a file, with its options."""
+    inputs: Callable[[Path, Any, Path | None], Dataset] | None = None
+    """The requests of such a file: from the file, its options, and what the user gave as
+    `--input-data`, if anything. Without it they are drawn by the specifications of its inputs."""
+    beside: Callable[[Path], Sequence[Path]] | None = None
+    """The other files that belong to such a file; must import no framework."""
+
+    def variant(self, name: str) -> Variant:
+        """Return the variant called *name*; the first for an empty name.
+
+        A model that is a file has a variant of every name: each file is one.
+
+        Raises:
+            UnknownName: It has no variant of that name.
+        """
+        for variant in self.variants:
+            if name in ("", variant.name):
+                return variant
+        if self.from_file is not None:
+            return attrs.evolve(self.variants[0], name=name)
+        raise UnknownName.among(f"variant of {self.name}", name, [v.name for v in self.variants])
+
+    def bound(self, variant: str, resources: Mapping[str, bytes]) -> Model:
+        """Return the record whose callables use the resources of a pipeline, if it has any."""
+        return self.bind(self, variant, resources) if self.bind and resources else self
+
+    def dataset_of(self, variant: str) -> str:
+        """Return the name of the dataset that *variant* is measured on; empty if none."""
+        return self.variant(variant).dataset or self.dataset
+
+    def datasets_of(self, variant: str) -> tuple[str, ...]:
+        """Return every dataset that *variant* has an accuracy on, its own first."""
+        own = self.dataset_of(variant)
+        return (*([own] if own else []), *self.variant(variant).datasets)
+
+
+@attrs.frozen(kw_only=True)
+class Metric:
+    """A figure of merit as counts that add up: nothing but the counts is held in memory.
+
+    Each sample gives a short vector of counts; the figure is a function of their sum. So a metric
+    can be accumulated in any order, merged, and resampled for a bootstrap interval.
+    """
+
+    name: str = attrs.field(validator=is_slug)
+    count: Callable[[Any, Any], Sequence[float]] = attrs.field(validator=is_callable)
+    """From one prediction and its answer to the counts, always equally many."""
+    value: Callable[[NDArray[Any]], float] = attrs.field(validator=is_callable)
+    """From the summed counts, shape (k,), to the figure, 0 to 1."""
+
+
+@attrs.frozen(kw_only=True)
+class Unreadable:
+    """What a dataset yields in place of a sample that it cannot read.
+
+    They are counted and named; a dataset of which 1 % or more cannot be read is refused.
+    """
+
+    name: str
+    """What the user would look for: a file, a line."""
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class Dataset(Component):
+    """Inputs with answers, in named splits that share no payload."""
+
+    samples: Callable[[str, int], Iterable[Sample | Unreadable]] | None = attrs.field(
+        default=None, validator=attrs.validators.optional(is_callable)
+    )
+    """Yield the samples of a split (`training`, `calibration`, `validation`, `test`) in a fixed
+    order, made with a seed; nothing for a split that it does not have. None for one that has to be
+    given as a directory."""
+    from_directory: Callable[[Path], Dataset] | None = None
+    """From the directory in which its owner ships it to a record with `samples` and the same
+    `metrics` as this one. It looks whether what it needs is there, and raises a `DataError` that
+    says what it looked for and found."""
+    layout: str = ""
+    """What it looks for in that directory, in one phrase."""
+    metrics: Callable[[], Sequence[Metric]] = attrs.field(default=tuple, validator=is_callable)
+    """The figures of merit, the one that decides first. What `from_directory` returns has the
+    same: hosts that score take those of the record offered, and have no such directory."""
+    synthetic: bool = False
+    """Whether the inputs themselves are invented; said wherever the dataset is shown."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a dataset of which nothing can be had."""
+        if self.samples is None and self.from_directory is None:
+            raise ValueError(f"the dataset {self.name!r} needs samples or from_directory")

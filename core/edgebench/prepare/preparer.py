@@ -1,0 +1,171 @@
+"""The controller's side of preparing: find what is in the store, or have a worker make it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from io import RawIOBase
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from edgebench.cases.case import Case
+from edgebench.parts.errors import CaseFailed, CaseSkipped, DataError
+from edgebench.parts.subjects import Model
+from edgebench.prepare.recipe import Recipes, Steps, follow
+from edgebench.prepare.teaching import Progress
+
+_LOG_TAIL = 64 * 1024
+# Threads that spin while they wait for each other take a busy machine's processors from the very
+# thread they wait for: a training step was seen to take ten times as long.
+_PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
+@attrs.frozen(kw_only=True)
+class Prepared:
+    """Where a case's pipeline lies, and what its worker printed."""
+
+    path: Path
+    log: str = ""
+    """Empty where it was found in the store."""
+
+
+@attrs.frozen(kw_only=True)
+class Preparer:
+    """Prepares cases, each in a process of its own."""
+
+    recipes: Recipes
+    progress: Progress
+    limit_s: float = 3600.0
+    """A worker that takes longer is killed, with all it started."""
+
+    def prepare(self, case: Case) -> Prepared:
+        """Return the prepared pipeline of a case.
+
+        Raises:
+            CaseSkipped: The case turned out not to be possible.
+            CaseFailed: Preparing failed.
+            DataError: What a user gave, or what is downloaded, is not what it must be.
+
+        The error's `log` holds what was printed meanwhile.
+        """
+        found = self._found(self.recipes.steps(case))
+        return Prepared(path=found) if found else self._work("pipeline", case)
+
+    def inputs(self, case: Case) -> Path:
+        """Return the directory of the kept splits that a case's requests are taken from."""
+        found = self.recipes.store.find(self.recipes.inputs_key(case))
+        return found or self._work("inputs", case).path
+
+    def _found(self, steps: Steps) -> Path | None:
+        """Return where the last of some steps lies; None if one of them is not in the store."""
+        return follow(steps, lambda step: self.recipes.store.find(step.key))
+
+    def check(self, case: Case) -> None:
+        """Make what a user's own files and pinned ones are to become, before a run begins.
+
+        Raises:
+            DataError: A file or a directory that was given is not what it must be, or one that is
+                pinned cannot be downloaded.
+            CaseFailed: Something else went wrong, which is its cases' alone.
+        """
+        brought = case.weights.path is not None or case.weights.kind == "hub"
+        if brought and not self._found(self.recipes.base(case)):
+            self._work("base", case)
+        if case.data is not None or self.recipes.plugins.get(Model, case.model).inputs is not None:
+            self.inputs(case)
+
+    def _work(self, what: str, case: Case) -> Prepared:
+        with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
+            order, log = Path(scratch) / "order.json", Path(scratch) / "log"
+            source = self.recipes.plugins.source.to_json()
+            store = str(self.recipes.store.root)
+            words = {"source": source, "store": store, "what": what, "case": case.to_json()}
+            order.write_text(json.dumps({**words, "parent": os.getpid()}))
+            outcome = self._watch(order, log)
+            printed = log.read_bytes()[-_LOG_TAIL:].decode(errors="replace")
+        if "path" in outcome:
+            return Prepared(path=Path(outcome["path"]), log=printed)
+        if "skipped" in outcome:
+            raise CaseSkipped(outcome["skipped"], log=printed)
+        if "mistaken" in outcome:
+            raise DataError(outcome["mistaken"], log=printed)
+        raise CaseFailed(outcome["failed"], log=printed)
+
+    def _watch(self, order: Path, log: Path) -> dict[str, Any]:
+        """Run a worker to its end, and return its last event."""
+        reading, writing = os.pipe()
+        with log.open("wb") as printed:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "edgebench.prepare.worker", str(order), str(writing)],
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **_PATIENT},
+                pass_fds=[writing],
+                start_new_session=True,
+            )
+        os.close(writing)
+        try:
+            with open(reading, "rb", buffering=0) as pipe:  # noqa: PTH123 (a descriptor)
+                return self._hear(worker, pipe)
+        except TimeoutError:
+            return {"failed": f"preparing took longer than {self.limit_s:g} s and was ended"}
+        finally:
+            _end(worker)
+
+    def _hear(self, worker: subprocess.Popen[bytes], pipe: RawIOBase) -> dict[str, Any]:
+        """Pass a worker's progress on until it says how it went, and return that."""
+        for line in _lines(worker, pipe, time.monotonic() + self.limit_s):
+            event: dict[str, Any] = json.loads(line)
+            if "progress" not in event:
+                return event
+            self.progress(*event["progress"])
+        return {"failed": f"the preparing process {_how_ended(worker.wait())}"}
+
+
+def _lines(worker: subprocess.Popen[bytes], pipe: RawIOBase, deadline: float) -> Iterator[bytes]:
+    """Yield the lines that come through a pipe until its worker has ended, without polling.
+
+    What the worker started may hold the pipe open when it is gone, so its end is waited for too.
+
+    Raises:
+        TimeoutError: The deadline, on the monotonic clock, has passed.
+    """
+    rest = b""
+    ended = os.pidfd_open(worker.pid)
+    with selectors.DefaultSelector() as selector, open(ended, "rb"):  # noqa: PTH123 (to close it)
+        selector.register(pipe, selectors.EVENT_READ)
+        selector.register(ended, selectors.EVENT_READ)
+        while True:
+            ready = selector.select(max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise TimeoutError
+            said = any(key.fileobj is pipe for key, _ in ready)
+            chunk = pipe.read(65536) if said else b""
+            if not chunk:
+                return
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from lines
+
+
+def _how_ended(status: int) -> str:
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"ended with status {status} and said nothing"
+
+
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    """Kill a worker and everything in its process group, and wait for it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait()

@@ -1,0 +1,82 @@
+"""Stages as live objects and as files: loading, rebuilding, writing and converting them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from edgebench.catalogue.plugins import Plugins
+from edgebench.parts.changes import Converter, Format, Operator
+from edgebench.parts.errors import CaseFailed, ChainError
+from edgebench.parts.pipeline import Pipeline, Stage
+from edgebench.parts.subjects import Model, Weights
+from edgebench.store.artifacts import write_pipeline
+
+
+@attrs.frozen
+class Stages:
+    """Loads, writes and converts stages with the formats and converters that are installed."""
+
+    plugins: Plugins
+    store: Path
+    """The root of the artifact store: files in it may be linked, as nobody changes them."""
+
+    def live(self, stage: Stage) -> Stage:
+        """Return a stage with its live object loaded."""
+        if stage.live is not None:
+            return stage
+        form = self.plugins.get(Format, stage.format)
+        return attrs.evolve(stage, live=form.load(stage, lambda: self._rebuilt(stage)))
+
+    def save(self, pipeline: Pipeline, directory: Path) -> None:
+        """Write a pipeline into an empty directory."""
+        stages = []
+        for number, stage in enumerate(pipeline.stages):
+            place = directory / f"stage-{number}"
+            place.mkdir()
+            stages.append(attrs.evolve(stage, files=self.write(stage, place)))
+        write_pipeline(pipeline.replaced(stages), directory)
+
+    def write(self, stage: Stage, place: Path) -> tuple[str, ...]:
+        """Write the files of a stage into an empty directory; return their names."""
+        if stage.directory is None:
+            form = self.plugins.get(Format, stage.format)
+            return tuple(form.save(stage, place))
+        # A link to a file of the user's would change with it: only what is in the store is linked.
+        bring: Callable[[Path, Path], object]
+        bring = _link if stage.directory.is_relative_to(self.store) else shutil.copyfile
+        for name in stage.files:
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            bring(stage.directory / name, place / name)
+        return stage.files
+
+    def _rebuilt(self, stage: Stage) -> Any:
+        model = self.plugins.get(Model, stage.model)
+        live = model.build(stage.variant, Weights(kind="random")).stages[0].live
+        for edit in stage.edits:
+            operator = self.plugins.get(Operator, edit.operator)
+            if operator.replay is None:
+                raise ChainError(f"{edit.operator} recorded an edit and offers no replay")
+            live = operator.replay(live, edit.values)
+        return live
+
+    def converted(self, stage: Stage, way: tuple[Converter, ...], examples: Any) -> Stage:
+        """Return a stage converted along a way, checked on a batch of its inputs."""
+        for converter in way:
+            stage = converter.convert(self.live(stage), examples)
+            if stage.format != converter.target:
+                raise CaseFailed(f"{converter.name} gave {stage.format}, not {converter.target}")
+        return stage
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        # Another file system, or one without hard links: a copy serves as well.
+        shutil.copyfile(source, target)

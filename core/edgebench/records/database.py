@@ -1,0 +1,320 @@
+"""The results database: one SQLite file, one transaction a block, one writer, many readers."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench.cases.case import Case
+from edgebench.parts.errors import DatabaseError, UnknownName, nearest
+from edgebench.records import rows
+from edgebench.records.outcomes import Outcome, Run, RunOutcomes
+from edgebench.records.sqlitefile import check, connect, explained, prepare, sole_writer
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from edgebench.records.facts import Facts
+    from edgebench.records.outcomes import Block, Score
+
+
+class Database:
+    """The results database, open; made by `Database.open`."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path, *, write: bool = False) -> Iterator[Database]:
+        """Open the database, made if need be when it is to be written, and close it at the end.
+
+        One process at a time may have it open for writing; any number may read meanwhile.
+
+        Raises:
+            DatabaseError: It cannot be opened, is in use, or is not a database of this version.
+        """
+        path = Path(path)
+        with ExitStack() as stack:
+            if write:
+                stack.enter_context(sole_writer(path))
+            with explained(path):
+                connection = stack.enter_context(closing(connect(path, write=write)))
+                check(connection, path, write=write)
+                if write:
+                    prepare(connection)
+            yield cls(connection, path)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Keep all that the body writes, or nothing of it."""
+        with explained(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            with self._connection:
+                yield self._connection
+
+    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        with explained(self.path):
+            return self._connection.execute(query, values).fetchall()
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def begin_run(self, run: Run) -> str:
+        """Add a run, and return the id it was given.
+
+        It is the second that the run started in, and a number where that is taken.
+        """
+        day, _, clock = run.started[:19].partition("T")
+        stem = f"{day.replace('-', '')}-{clock.replace(':', '')}"
+        with self._transaction() as db:
+            taken = {row["id"] for row in db.execute("SELECT id FROM runs")}
+            tries = (stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 3)))
+            name = run.id or next(one for one in tries if one not in taken)
+            _insert(db, "runs", rows.run_row(attrs.evolve(run, id=name)))
+        return name
+
+    def add_cases(
+        self,
+        run: str,
+        cases: Iterable[Case],
+        *,
+        blocks: int,
+        skipped: Iterable[tuple[Case, str]] = (),
+    ) -> None:
+        """Add the planned cases of a run, each of so many blocks, and the skipped with reasons.
+
+        A case that the run holds already stays as it is, so a resumed run may add its plan again.
+        """
+        entries: list[tuple[Case, int, str | None]] = [(case, blocks, None) for case in cases]
+        entries += [(case, 0, reason) for case, reason in skipped]
+        with self._transaction() as db:
+            for position, (case, planned, reason) in enumerate(entries):
+                row = _case_row(run, case)
+                row |= {"position": position, "planned": planned, "skipped": reason}
+                _insert(db, "cases", row, or_else="IGNORE")
+
+    def save_block(self, run: str, case_id: str, block: Block) -> None:
+        """Keep a block with all that belongs to it, in one transaction."""
+        row = {"run": run, "case_id": case_id, **rows.block_row(block)}
+        with self._transaction() as db:
+            number = _insert(db, "blocks", row)
+            db.executemany(
+                "INSERT INTO samples VALUES (?, ?, ?, ?, ?)",
+                [(number, place, *one) for place, one in enumerate(rows.samples_of(block))],
+            )
+            db.executemany(
+                "INSERT INTO logs VALUES (?, ?, ?, ?, ?)",
+                [(run, case_id, number, role, said) for role, said in block.logs.items()],
+            )
+
+    def save_log(self, run: str, case_id: str, role: str, text: str) -> None:
+        """Keep what a process printed that prepared a case, before its first block."""
+        with self._transaction() as db:
+            db.execute("INSERT INTO logs VALUES (?, ?, NULL, ?, ?)", (run, case_id, role, text))
+
+    def save_score(self, score: Score) -> None:
+        """Keep a score in place of any of the same key."""
+        row = {"key": score.key, "samples": score.samples}
+        row |= {"exit_rates": rows.text(dict(score.exit_rates))}
+        row |= {"versions": rows.text(dict(score.versions))}
+        with self._transaction() as db:
+            db.execute("DELETE FROM scores WHERE key = ?", (score.key,))
+            _insert(db, "scores", row)
+            db.executemany(
+                "INSERT INTO score_arrays VALUES (?, ?, ?, ?)",
+                [(score.key, m, n, data) for n, (m, data) in enumerate(rows.score_arrays(score))],
+            )
+
+    def finish_case(self, run: str, case_id: str, facts: Facts) -> None:
+        """Keep what is known of a case beside its blocks, in place of what was kept before."""
+        stored = rows.text(attrs.asdict(facts))
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE cases SET facts = ? WHERE run = ? AND id = ?", (stored, run, case_id)
+            )
+
+    def finish_run(self, run: str, finished: str) -> None:
+        """Note when (UTC, ISO 8601) a run came to its end; one that was interrupted has none."""
+        with self._transaction() as db:
+            db.execute("UPDATE runs SET finished = ? WHERE id = ?", (finished, run))
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def runs(self) -> tuple[Run, ...]:
+        """Return all runs, the latest last."""
+        found = self._rows("SELECT * FROM runs ORDER BY started, rowid")
+        return tuple(rows.run_of(row) for row in found)
+
+    def run(self, name: str = "latest") -> RunOutcomes:
+        """Return a run with its outcomes; *name* is an id, the only beginning of one, or `latest`.
+
+        Raises:
+            DatabaseError: There is no such run.
+        """
+        run = self._find(name)
+        blocks = self._blocks("WHERE run = ?", run.id)
+        found = self._rows("SELECT * FROM cases WHERE run = ? ORDER BY position, rowid", run.id)
+        outcomes = tuple(_outcome(row, tuple(blocks.get(row["id"], ()))) for row in found)
+        return RunOutcomes(run=run, outcomes=outcomes, path=self.path)
+
+    def find_case(self, beginning: str, run: str = "") -> tuple[Run, Case]:
+        """Return a case by its id, or the only beginning of one, and the run that holds it.
+
+        *run* is named as in `run`; without one, it is the latest that has such a case.
+
+        Raises:
+            DatabaseError: There is no such run.
+            UnknownName: No case, or more than one, has an id that begins so.
+        """
+        query = "SELECT id, record FROM cases WHERE run = ? ORDER BY position, rowid"
+        last = self._find(run or "latest")
+        for one in [last] if run else reversed(self.runs()):
+            found = [row for row in self._rows(query, one.id) if row["id"].startswith(beginning)]
+            if len(found) == 1 and beginning:
+                return one, Case.from_json(json.loads(found[0]["record"]))
+            if found:
+                ids = [row["id"] for row in found]
+                raise UnknownName.among(f"case of run {one.id}", beginning, ids)
+        ids = [row["id"] for row in self._rows(query, last.id)]
+        raise UnknownName.among(f"case of run {last.id}", beginning, ids)
+
+    def block_durations_s(self) -> Mapping[str, float]:
+        """Return the mean duration of a block by case, over all runs, of those that ended well."""
+        query = "SELECT case_id, avg(duration_s) AS mean FROM blocks WHERE status = 'ok' GROUP BY 1"
+        return {row["case_id"]: row["mean"] for row in self._rows(query)}
+
+    def outcome(self, run: str, case_id: str) -> Outcome:
+        """Return what one case of a run has given so far.
+
+        Raises:
+            DatabaseError: The run has no such case.
+        """
+        for row in self._rows("SELECT * FROM cases WHERE run = ? AND id = ?", run, case_id):
+            return _outcome(row, self.blocks(run, case_id))
+        raise DatabaseError(f"run {run} of {self.path} has no case {case_id}")
+
+    def _find(self, name: str) -> Run:
+        runs = self.runs()
+        if not runs:
+            raise DatabaseError(f"{self.path} holds no run yet; `edgebench run SUITE` makes one")
+        if name == "latest":
+            return runs[-1]
+        near = [run for run in runs if run.id.startswith(name)]
+        exact = [run for run in near if run.id == name] or near
+        if len(exact) == 1:
+            return exact[0]
+        if near:
+            several = ", ".join(run.id for run in near[:6])
+            raise DatabaseError(f"several runs of {self.path} begin with {name!r}: {several}")
+        hint = nearest(name, [run.id for run in runs])
+        raise DatabaseError(f"{self.path} holds no run {name!r}{hint}")
+
+    def blocks(self, run: str, case_id: str) -> tuple[Block, ...]:
+        """Return the blocks of a case in order, failed ones among them, without their logs."""
+        found = self._blocks("WHERE run = ? AND case_id = ?", run, case_id)
+        return tuple(found.get(case_id, ()))
+
+    def _blocks(self, where: str, *values: str) -> dict[str, list[Block]]:
+        samples: dict[int, list[tuple[str, str, str]]] = {}
+        for block, kind, phase, seconds in self._rows(
+            "SELECT block, kind, phase, seconds FROM samples "  # noqa: S608 - our own text
+            f"JOIN blocks ON block = blocks.id {where} ORDER BY block, position",
+            *values,
+        ):
+            samples.setdefault(block, []).append((kind, phase, seconds))
+        blocks: dict[str, list[Block]] = {}
+        query = f"SELECT * FROM blocks {where} ORDER BY number, id"  # noqa: S608 - our own text
+        for row in self._rows(query, *values):
+            block = rows.block_of(row, samples.get(row["id"], ()))
+            blocks.setdefault(row["case_id"], []).append(block)
+        return blocks
+
+    def logs(self, run: str, case_id: str) -> Mapping[tuple[int, str], str]:
+        """Return what the processes of a case printed, by block number and role.
+
+        The number is -1 for those that prepared it. Of a block that was measured twice, after a
+        failure, the last is given.
+        """
+        found = self._rows(
+            "SELECT coalesce(number, -1) AS number, role, text FROM logs "
+            "LEFT JOIN blocks ON block = blocks.id WHERE logs.run = ? AND logs.case_id = ? "
+            "ORDER BY 1, logs.rowid",
+            run,
+            case_id,
+        )
+        return {(row["number"], row["role"]): row["text"] for row in found}
+
+    def score(self, key: str) -> Score | None:
+        """Return the score kept under a key."""
+        query = "SELECT metric, data FROM score_arrays WHERE key = ? ORDER BY position"
+        for row in self._rows("SELECT * FROM scores WHERE key = ?", key):
+            return rows.score_of(row, [tuple(one) for one in self._rows(query, key)])
+        return None
+
+    def finished_blocks(self, run: str) -> frozenset[tuple[str, int]]:
+        """Return the case id and number of each block that need not be measured again."""
+        query = "SELECT case_id, number FROM blocks WHERE run = ? AND status = 'ok'"
+        return frozenset((row["case_id"], row["number"]) for row in self._rows(query, run))
+
+    def unfinished(self, plan_digest: str) -> str | None:
+        """Return the latest run of a plan if a block of it is missing or it did not end."""
+        query = (
+            "SELECT id, finished FROM runs WHERE plan_digest = ? ORDER BY started DESC, rowid DESC"
+        )
+        for row in self._rows(query, plan_digest):
+            short = "SELECT planned > (SELECT count(DISTINCT number) FROM blocks WHERE run = c.run"
+            short += " AND case_id = c.id AND status = 'ok') FROM cases c WHERE run = ?"
+            missing = any(one[0] for one in self._rows(short, row["id"]))
+            return row["id"] if missing or row["finished"] is None else None
+        return None
+
+
+# --- rows ----------------------------------------------------------------------------------------
+
+
+def _insert(
+    db: sqlite3.Connection, table: str, row: Mapping[str, Any], *, or_else: str = "ABORT"
+) -> int:
+    """Add a row whose keys are the columns, and return its number."""
+    columns = ", ".join(f'"{name}"' for name in row)
+    marks = ", ".join("?" * len(row))
+    query = f"INSERT OR {or_else} INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - ours
+    return db.execute(query, tuple(row.values())).lastrowid or 0
+
+
+def _case_row(run: str, case: Case) -> dict[str, Any]:
+    shown = {name: getattr(case, name) for name in ("id", "model", "variant", "chain", "backend")}
+    record = rows.text(case.to_json())
+    return {"run": run, **shown, "placement": str(case.placement), "record": record}
+
+
+def _outcome(row: sqlite3.Row, blocks: tuple[Block, ...]) -> Outcome:
+    facts = rows.facts_of(row["facts"])
+    case = Case.from_json(json.loads(row["record"]))
+    status, reason = _standing(row, facts, blocks)
+    return Outcome(
+        case=case, status=status, reason=reason, planned=row["planned"], blocks=blocks, facts=facts
+    )
+
+
+def _standing(row: sqlite3.Row, facts: Facts, blocks: tuple[Block, ...]) -> tuple[str, str]:
+    """Return the status and the reason of a case."""
+    if row["skipped"] is not None:
+        return "skipped", row["skipped"]
+    if facts.status:
+        return facts.status, facts.reason
+    good = {block.number for block in blocks if block.status == "ok"}
+    bad = [block for block in blocks if block.status != "ok" and block.number not in good]
+    last = bad[-1].reason if bad else ""
+    if len(good) >= row["planned"]:
+        return "ok", facts.reason
+    if not good and bad:
+        return bad[-1].status, facts.reason or last
+    count = f"{len(good)} of {row['planned']} blocks were measured"
+    return "partial", facts.reason or (f"{count}: {last}" if last else count)

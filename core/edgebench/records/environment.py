@@ -1,0 +1,176 @@
+"""What machine this is. What cannot be read here is null, never guessed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+ROOT = Path("/")
+
+
+@attrs.frozen(kw_only=True)
+class Environment:
+    """What a run was made on; what could not be read is None."""
+
+    processor: str | None
+    architecture: str
+    cpus: int | None
+    """Processors of the machine."""
+    cpus_usable: int | None
+    """Processors that this process may run on."""
+    cpu_limit: float | None
+    """Processors' worth of time that the control group grants; None for no bound known."""
+    memory_bytes: int | None
+    memory_limit_bytes: int | None
+    """What the control group grants; None for no bound known."""
+    governor: str | None
+    frequency_hz: list[float] | None
+    """Lowest and highest frequency of the processors now."""
+    container: str | None
+    """What kind of container this is, where it says so."""
+    kernel: str
+    python: str
+    clock: str
+    """What durations are read from."""
+    clock_source: str | None
+    """What the kernel reads that from."""
+    clock_resolution_s: float
+    commit: str | None
+    """Commit of the checkout that the program runs from."""
+    versions: Mapping[str, str | None] = attrs.field(factory=dict)
+    """By distribution; None for one that is not installed."""
+
+
+def describe(
+    distributions: Iterable[str] = (), *, checkout: Path | None = None, root: Path = ROOT
+) -> Environment:
+    """Describe this machine, in a few milliseconds and without starting a process.
+
+    *distributions* are looked up by name; *checkout* is a directory in a working copy, this file's
+    by default; *root* is where the kernel's files are.
+    """
+    clock = time.get_clock_info("monotonic")
+    clocks = root / "sys/devices/system/clocksource/clocksource0"
+    return Environment(
+        processor=_processor(root),
+        architecture=platform.machine(),
+        cpus=os.cpu_count(),
+        cpus_usable=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        cpu_limit=_cpu_limit(root),
+        memory_bytes=_memory(root),
+        memory_limit_bytes=_memory_limit(root),
+        governor=_governor(root),
+        frequency_hz=_frequency(root),
+        container=_container(root),
+        kernel=f"{platform.system()} {platform.release()}",
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        clock=clock.implementation,
+        clock_source=_read(clocks / "current_clocksource"),
+        clock_resolution_s=clock.resolution,
+        commit=_commit(checkout or Path(__file__).parent),
+        versions={name: _version(name) for name in distributions},
+    )
+
+
+def _read(path: Path) -> str | None:
+    """Return what a file of the kernel says, or None where it is not there or not for us."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip() or None
+    except OSError:
+        return None
+
+
+def _number(said: str | None) -> int | None:
+    return int(said) if said is not None and said.isdigit() else None
+
+
+def _processor(root: Path) -> str | None:
+    found = re.search(r"^model name\s*:\s*(.+)$", _read(root / "proc/cpuinfo") or "", re.MULTILINE)
+    return found[1] if found else _read(root / "proc/device-tree/model")
+
+
+def _memory(root: Path) -> int | None:
+    found = re.search(r"^MemTotal:\s+(\d+) kB$", _read(root / "proc/meminfo") or "", re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
+
+
+def _cpu_limit(root: Path) -> float | None:
+    """Read the quota of the control group, of either version of the interface."""
+    groups = root / "sys/fs/cgroup"
+    if unified := _read(groups / "cpu.max"):
+        quota, _, period = unified.partition(" ")
+    else:
+        quota = _read(groups / "cpu/cpu.cfs_quota_us") or ""
+        period = _read(groups / "cpu/cpu.cfs_period_us") or ""
+    return int(quota) / int(period) if quota.isdigit() and period.isdigit() else None
+
+
+def _memory_limit(root: Path) -> int | None:
+    groups = root / "sys/fs/cgroup"
+    names = ("memory.max", "memory/memory.limit_in_bytes")
+    bound = next((n for n in (_number(_read(groups / name)) for name in names) if n), None)
+    # The older interface says «no bound» with a number near 2**63.
+    return bound if bound is not None and bound < 2**60 else None
+
+
+def _governor(root: Path) -> str | None:
+    paths = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor")
+    return ", ".join(sorted({said for said in map(_read, paths) if said})) or None
+
+
+def _frequency(root: Path) -> list[float] | None:
+    """Return the lowest and the highest frequency of the processors now, in Hz."""
+    paths = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq")
+    found = [n * 1e3 for n in (_number(_read(path)) for path in paths) if n]
+    if not found:
+        facts = _read(root / "proc/cpuinfo") or ""
+        said = re.findall(r"^cpu MHz\s*:\s*([\d.]+)$", facts, re.MULTILINE)
+        found = [float(one) * 1e6 for one in said]
+    return [min(found), max(found)] if found else None
+
+
+def _container(root: Path) -> str | None:
+    if (root / ".dockerenv").exists():
+        return "docker"
+    if (root / "run/.containerenv").exists():
+        return "podman"
+    return _read(root / "run/systemd/container")
+
+
+def _version(distribution: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit(inside: Path) -> str | None:
+    """Read the commit of the working copy around a directory from git's own files."""
+    top = next((one for one in (inside, *inside.parents) if (one / ".git").exists()), None)
+    if top is None:
+        return None
+    git = top / ".git"
+    if git.is_file():  # a working tree beside its repository
+        git = (top / (_read(git) or "").removeprefix("gitdir: ")).resolve()
+    head = _read(git / "HEAD") or ""
+    if not head.startswith("ref: "):
+        return head or None
+    name = head.removeprefix("ref: ")
+    shared = (git / (_read(git / "commondir") or ".")).resolve()
+    return _read(git / name) or _read(shared / name) or _packed(shared, name)
+
+
+def _packed(git: Path, name: str) -> str | None:
+    lines = (_read(git / "packed-refs") or "").splitlines()
+    return next((line.split()[0] for line in lines if line.endswith(f" {name}")), None)

@@ -1,0 +1,77 @@
+"""What is known of a case beside its blocks: its stages, its accuracy, how it agrees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+STATUSES = ("ok", "partial", "skipped", "failed", "timeout")
+
+
+@attrs.frozen(kw_only=True)
+class Figure:
+    """A figure of merit of a case, 0 to 1, and its loss against the untransformed pipeline."""
+
+    metric: str
+    value: float
+    ci95: tuple[float, float]
+    samples: int
+    loss: float | None = None
+    """The untransformed pipeline's figure less this one; None where there is nothing to compare."""
+    loss_ci95: tuple[float, float] | None = None
+    """Its paired interval: the same inputs are drawn for both."""
+
+
+@attrs.frozen(kw_only=True)
+class Agreement:
+    """How near the outputs are to the untransformed pipeline's, on the same inputs."""
+
+    max_abs_difference: float
+    mean_abs_difference: float
+    same_answer: float | None
+    """Share of samples with the largest value at the same place; None for one value a sample."""
+    samples: int
+    reference: str
+    """The case that it was compared with, in words."""
+
+
+@attrs.frozen(kw_only=True)
+class StageFacts:
+    """One stage of the pipeline that was measured."""
+
+    tier: str
+    format: str = ""
+    precision: str = ""
+    bytes: int | None = None
+    """Of its files."""
+    parameters: int | None = None
+    operations: int | None = None
+    """Multiply-accumulate operations a sample."""
+
+
+@attrs.frozen(kw_only=True)
+class Facts:
+    """What is known of a case beside its blocks, written when its last block is."""
+
+    status: str = attrs.field(default="", validator=attrs.validators.in_(("", *STATUSES)))
+    """Empty where the blocks tell."""
+    reason: str = ""
+    device: str = ""
+    precision: str = ""
+    artifact: str = ""
+    """Key of the prepared pipeline."""
+    score_key: str = ""
+    figures: tuple[Figure, ...] = ()
+    """The figures of merit, the one that decides first."""
+    inputs: str = ""
+    """What its requests were made of, in words: the dataset, and whether that is synthetic."""
+    no_accuracy: str = ""
+    """Why there are no figures (`random weights`)."""
+    agreement: Agreement | None = None
+    stages: tuple[StageFacts, ...] = ()
+    versions: Mapping[str, str] = attrs.field(factory=dict)
+    doubts: tuple[str, ...] = ()
+    """Reasons to doubt the result that its blocks cannot tell, a sentence each."""
+    stopped: str = ""
+    """Which bound ended the measuring, in words."""

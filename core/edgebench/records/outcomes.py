@@ -1,0 +1,193 @@
+"""What measuring gives: blocks, scores and outcomes, immutable, raw samples included."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench.cases.case import Case
+from edgebench.records.facts import STATUSES, Facts, Figure
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@attrs.frozen(kw_only=True)
+class LinkCheck:
+    """One verified link, one way, at one message size."""
+
+    source: str
+    """The sending tier."""
+    target: str
+    """The receiving tier."""
+    when: str
+    """`before` or `after` the requests of the block."""
+    message_bytes: int
+    round_trip_s: float
+    """Round trip of a message of a few bytes, both ways, delay included."""
+    measured_s: float
+    """One message of that size sent and a few bytes back."""
+    expected_s: float
+    """message_bytes x 8 / rate + round trip."""
+    goodput_bit_s: float | None
+    """message_bytes x 8 / (measured - round trip); None where the message is too small to tell."""
+    rate_bit_s: float
+    """What the link claims."""
+    delay_s: float
+    """One-way delay that the link claims."""
+    ok: bool
+    """|measured - expected|, and |round trip - 2 x delay|, are at most the larger of 5 % and
+    0.5 ms."""
+
+
+@attrs.frozen(kw_only=True)
+class TierCheck:
+    """How fast a tier was found to be, against what it claims."""
+
+    name: str
+    claimed: float
+    """Speed against this machine unlimited, on equal threads: 1 / slow-down."""
+    measured: float
+    """Median time of a fixed computation unlimited, over that with the tier's limits."""
+    measured_p95: float
+    """The same of the 95th percentiles."""
+    work_s: float
+    """How long the fixed computation took unlimited."""
+    enforced: Mapping[str, str]
+    """How cpu, memory, bandwidth and delay are enforced, in words; `emulated` where they are."""
+    threads: int
+    ok: bool
+    """measured is within 15 % of claimed."""
+
+
+@attrs.frozen(kw_only=True)
+class Block:
+    """One uninterrupted stretch of measuring a case, in fresh processes."""
+
+    number: int
+    """Which block of its case, from 0."""
+    order: int
+    """Which block of the run, from 0, in the recorded random order."""
+    status: str
+    """`ok`, `failed` or `timeout`."""
+    reason: str = ""
+    started: str
+    """UTC, ISO 8601."""
+    duration_s: float = 0.0
+    latency_s: NDArray[Any] | None = attrs.field(default=None, eq=False, repr=False)
+    """Seconds of each measured request, shape (requests,), float64."""
+    phases_s: Mapping[str, NDArray[Any]] = attrs.field(factory=dict, eq=False, repr=False)
+    """Seconds of each phase of each measured request, by phase, shape (requests,), float64.
+    A phase with several of its kind is numbered: `inference-0`, `transfer-0`."""
+    inputs: NDArray[Any] | None = attrs.field(default=None, eq=False, repr=False)
+    """Which sample of the test split each request sent, shape (requests,), int64."""
+    warmup_s: NDArray[Any] | None = attrs.field(default=None, eq=False, repr=False)
+    """Latency of each warm-up request, kept and left out of the figures."""
+    warmup: str = ""
+    """How the warm-up ended: `stable after 12` or `not stable after 50`."""
+    cold_s: Mapping[str, Mapping[str, float]] = attrs.field(factory=dict)
+    """By tier: seconds of `start` (process), `import`, `load` (session), `first` (inference)."""
+    bytes_out: Mapping[str, float] = attrs.field(factory=dict)
+    """Median bytes sent by each tier towards the next and, as `answer`, back."""
+    exit_rates: Mapping[str, float] = attrs.field(factory=dict)
+    """Share of the samples that left at each stage with an exit, by stage number."""
+    links: tuple[LinkCheck, ...] = ()
+    tiers: tuple[TierCheck, ...] = ()
+    peak_memory_bytes: Mapping[str, int] = attrs.field(factory=dict)
+    """Peak resident set of each host's process, by tier."""
+    controller_cpu: float | None = None
+    """CPU seconds that the controller used for each second from the warm-up to the last check."""
+    machine: Mapping[str, Any] = attrs.field(factory=dict)
+    """What the machine did meanwhile: load, steal, swap, frequency; null where not readable."""
+    logs: Mapping[str, str] = attrs.field(factory=dict, eq=False, repr=False)
+    """What each process printed, by role and tier, the last 64 KiB."""
+
+
+@attrs.frozen(kw_only=True)
+class Score:
+    """Accuracy of one artifact on one backend and device: counts a sample and raw outputs."""
+
+    key: str
+    """Digest of artifact, backends, devices, options, versions and test split."""
+    device: str = ""
+    """What each stage's session was opened on, piece by piece."""
+    counts: Mapping[str, NDArray[Any]] = attrs.field(factory=dict, eq=False, repr=False)
+    """By metric, the counts of each test sample, shape (samples, k)."""
+    outputs: tuple[NDArray[Any], ...] = attrs.field(default=(), eq=False, repr=False)
+    """The pipeline's outputs for the first samples (at most 256), for agreement."""
+    exit_rates: Mapping[str, float] = attrs.field(factory=dict)
+    samples: int = 0
+    versions: Mapping[str, str] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class Run:
+    """One execution of a suite, and the machine it was made on."""
+
+    id: str = ""
+    """Empty until the database has given one."""
+    started: str
+    """UTC, ISO 8601."""
+    finished: str | None = None
+    """UTC, ISO 8601; None while it runs and after it was interrupted."""
+    suite: str = ""
+    seed: int = 0
+    tag: str = ""
+    arguments: tuple[str, ...] = ()
+    registry_digest: str = ""
+    plan_digest: str = ""
+    """Digest of the cases and blocks that were planned; a run is resumed by it."""
+    environment: Mapping[str, Any] = attrs.field(factory=dict)
+    overheads_s: Mapping[str, float | None] = attrs.field(factory=dict)
+    """What the harness costs, in seconds, by what was measured."""
+    aa_difference: float | None = None
+    """95th percentile of the relative difference between equal measurements on this machine."""
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """What one case gave, as it is kept: nothing in it is computed from samples."""
+
+    case: Case
+    status: str = attrs.field(validator=attrs.validators.in_(STATUSES))
+    reason: str = ""
+    planned: int = 0
+    """How many blocks were planned."""
+    blocks: tuple[Block, ...] = ()
+    """All of them in order, those that failed among them."""
+    facts: Facts = attrs.field(factory=Facts)
+
+    @property
+    def measured(self) -> tuple[Block, ...]:
+        """The blocks that count: those that ended well and hold requests."""
+        return tuple(b for b in self.blocks if b.status == "ok" and b.latency_s is not None)
+
+    @property
+    def samples(self) -> int:
+        """How many measured requests it holds."""
+        return sum(len(b.latency_s) for b in self.measured if b.latency_s is not None)
+
+    @property
+    def figure(self) -> Figure | None:
+        """The figure of merit that decides."""
+        return self.facts.figures[0] if self.facts.figures else None
+
+    @property
+    def model_bytes(self) -> int | None:
+        """The bytes of all its stages; None where one is not known."""
+        sizes = [stage.bytes for stage in self.facts.stages]
+        known = [size for size in sizes if size is not None]
+        return sum(known) if known and len(known) == len(sizes) else None
+
+
+@attrs.frozen(kw_only=True)
+class RunOutcomes:
+    """A run with the outcomes of all its cases, in the order they were planned."""
+
+    run: Run
+    outcomes: tuple[Outcome, ...]
+    path: Path
+    """The database they came from."""

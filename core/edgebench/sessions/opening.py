@@ -1,0 +1,47 @@
+"""How a stage is opened: on which device of which backend, with how many threads and options."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import attrs
+
+from edgebench.cases.case import BackendChoice
+from edgebench.parts.pipeline import Stage
+from edgebench.parts.places import Backend, Session
+
+
+@attrs.frozen(kw_only=True)
+class Opening:
+    """A backend with all that it needs to open or compile a stage."""
+
+    backend: Backend
+    device: str
+    threads: int
+    """How many its sessions may use."""
+    options: Any
+    """An instance of the backend's options class."""
+
+    @classmethod
+    def of(cls, backend: Backend, choice: BackendChoice, threads: int) -> Opening:
+        """Fill in what a choice leaves to its backend: the device, and options not written."""
+        return cls(
+            backend=backend,
+            device=choice.device or backend.devices()[0],
+            threads=threads,
+            options=_options(backend, choice),
+        )
+
+    def session(self, stage: Stage) -> AbstractContextManager[Session]:
+        """Open a stage; the session is closed when the context ends."""
+        return self.backend.open(stage, self.device, self.threads, self.options)
+
+
+def _options(backend: Backend, choice: BackendChoice) -> Any:
+    if not choice.options:
+        return backend.options()
+    # Structuring options imports what a host that was given none need not load.
+    from edgebench.cases.chain import structure
+
+    return structure(backend.options, choice.options, f"the backend {choice.name}")

@@ -1,0 +1,1 @@
+"""What is kept between runs under its digest: artifacts, pinned files, splits."""

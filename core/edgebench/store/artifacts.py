@@ -1,0 +1,252 @@
+"""The artifact store: what is made once is found again by the digest of all that determines it.
+
+An entry is a directory named by its key, with a `manifest.json` that holds the SHA-256 of each of
+its files. It is written under a temporary name and renamed when complete, so a kill leaves no half
+entry; one whose files do not match its manifest is removed and made again; and a lock for each key
+lets two processes that want the same thing make it once.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from edgebench.parts.digest import digest
+from edgebench.parts.errors import StoreError
+from edgebench.parts.pipeline import Edit, Exit, Pipeline, Stage, TensorSpec
+from edgebench.store.digests import file_digest
+
+MANIFEST = "manifest.json"
+PIPELINE = "pipeline.json"
+RESOURCES = "resources"
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """One thing in the store."""
+
+    key: str
+    path: Path
+    what: str
+    """In a few words, what it is."""
+    size: int
+    """Bytes of its files together."""
+    used: float
+    """When it was last asked for, in seconds since the epoch."""
+
+
+def _default_root() -> Path:
+    if named := os.environ.get("EDGEBENCH_STORE"):
+        return Path(named)
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "edgebench" / "store"
+
+
+@attrs.frozen
+class Store:
+    """A directory of entries by key, shared by all processes of a user.
+
+    Raises:
+        StoreError: From every method, where the directory cannot be read or written.
+    """
+
+    root: Path = attrs.field(factory=_default_root, converter=Path)
+    """`$EDGEBENCH_STORE`, else `edgebench/store` in the user's cache directory."""
+    _checked: set[str] = attrs.field(factory=set, init=False, eq=False, repr=False)
+    """Keys whose files this process has checked: hashing a large entry takes seconds."""
+
+    def find(self, key: str) -> Path | None:
+        """Return where the entry *key* lies, its files checked; None if it is not there.
+
+        An entry that does not match its manifest is removed.
+        """
+        path = self._path(key)
+        if not path.is_dir():
+            return None
+        with self._explained("use"):
+            if self._sound(key):
+                return path
+        with self._locked(key):
+            # Whoever held the lock before may have made it again.
+            if path.is_dir() and self._sound(key):
+                return path
+            shutil.rmtree(path, ignore_errors=True)
+        return None
+
+    def make(self, key: str, what: str, fill: Callable[[Path], None]) -> Path:
+        """Return the entry *key*, made by *fill* in an empty directory if it is not there.
+
+        *fill* may raise: nothing is left behind then.
+        """
+        with self._locked(key):
+            path = self._path(key)
+            if path.is_dir() and self._sound(key):
+                return path
+            shutil.rmtree(path, ignore_errors=True)
+            return self._fill(key, what, fill)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every entry, in order of key, without checking its files."""
+        for manifest in sorted(self.root.glob(f"??/*/{MANIFEST}")):
+            document = _manifest(manifest) or {"what": "damaged", "files": {}}
+            yield Entry(
+                key=manifest.parent.name,
+                path=manifest.parent,
+                what=document["what"],
+                size=sum(file["bytes"] for file in document["files"].values()),
+                used=manifest.stat().st_mtime,
+            )
+
+    def collect(self, older_than_s: float) -> list[Entry]:
+        """Remove entries not asked for since so many seconds, and what kills left behind."""
+        cutoff = time.time() - older_than_s
+        gone = [entry for entry in self.entries() if entry.used < cutoff]
+        for entry in gone:
+            with self._locked(entry.key):
+                shutil.rmtree(entry.path)
+        for left in (self.root / "tmp").glob("*"):
+            # What is being written now must not be taken away from under its writer.
+            if left.stat().st_mtime < time.time() - 24 * 3600:
+                shutil.rmtree(left)
+        return gone
+
+    def _path(self, key: str) -> Path:
+        return self.root / key[:2] / key
+
+    def _sound(self, key: str) -> bool:
+        path = self._path(key)
+        if key not in self._checked:
+            if not _matches_manifest(path):
+                return False
+            self._checked.add(key)
+        os.utime(path / MANIFEST)
+        return True
+
+    def _fill(self, key: str, what: str, fill: Callable[[Path], None]) -> Path:
+        with self._explained("write to"):
+            (self.root / "tmp").mkdir(parents=True, exist_ok=True)
+            workplace = Path(tempfile.mkdtemp(prefix=f"{key[:8]}-", dir=self.root / "tmp"))
+        try:
+            # Other errors of the system than a lack of room are those of whoever fills.
+            with self._explained("write to", NO_ROOM):
+                fill(workplace)
+            with self._explained("write to"):
+                manifest = {"what": what, "files": _files_of(workplace)}
+                (workplace / MANIFEST).write_text(json.dumps(manifest, indent=1))
+                self._path(key).parent.mkdir(exist_ok=True)
+                workplace.rename(self._path(key))
+        finally:
+            shutil.rmtree(workplace, ignore_errors=True)
+        self._checked.add(key)
+        return self._path(key)
+
+    @contextmanager
+    def _locked(self, key: str) -> Iterator[None]:
+        with self._explained("write to"):
+            (self.root / "locks").mkdir(parents=True, exist_ok=True)
+            file = (self.root / "locks" / key).open("w")
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def _explained(self, doing: str, only: Container[int | None] | None = None) -> Iterator[None]:
+        """Say of errors of the system that it is the store that they befell."""
+        try:
+            yield
+        except OSError as error:
+            if only is not None and error.errno not in only:
+                raise
+            raise StoreError(
+                f"cannot {doing} the artifact store {self.root}: {error.strerror or error}; "
+                "make room or set EDGEBENCH_STORE to a directory that can be written"
+            ) from error
+
+
+def _files_of(directory: Path) -> dict[str, dict[str, Any]]:
+    """Describe every file below a directory by its relative path."""
+    return {
+        str(path.relative_to(directory)): {
+            "sha256": file_digest(path),
+            "bytes": path.stat().st_size,
+        }
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+
+
+def content(entry: Path) -> str:
+    """Return the digest of what the files of an entry hold, whatever its key and how it was made.
+
+    The manifest is believed: finding the entry has checked it.
+    """
+    files = json.loads((entry / MANIFEST).read_text())["files"]
+    return digest({name: file["sha256"] for name, file in files.items()})
+
+
+def _matches_manifest(directory: Path) -> bool:
+    manifest = _manifest(directory / MANIFEST)
+    try:
+        return manifest is not None and bool(manifest["files"] == _files_of(directory))
+    except OSError:
+        # A file that cannot be read is as good as lost.
+        return False
+
+
+def _manifest(path: Path) -> dict[str, Any] | None:
+    """Read a manifest; None if it is not what was written: missing, truncated or foreign."""
+    try:
+        document: dict[str, Any] = json.loads(path.read_text())
+        return document if {"what", "files"} <= document.keys() else None
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+# --- pipelines as directories --------------------------------------------------------------------
+
+
+def write_pipeline(pipeline: Pipeline, directory: Path) -> None:
+    """Write `pipeline.json` and the resources; each stage's files lie in `stage-K` already."""
+    document = attrs.asdict(
+        pipeline,
+        filter=lambda field, _: field.name not in ("live", "directory", "resources"),
+    )
+    for name, held in pipeline.resources.items():
+        (directory / RESOURCES).mkdir(exist_ok=True)
+        (directory / RESOURCES / name).write_bytes(held)
+    (directory / PIPELINE).write_text(json.dumps(document, indent=1))
+
+
+def read_pipeline(directory: Path) -> Pipeline:
+    """Read what `write_pipeline` wrote; the stages have their directories and no live objects."""
+    document = json.loads((directory / PIPELINE).read_text())
+    stages = [
+        _stage(values, directory / f"stage-{number}")
+        for number, values in enumerate(document.pop("stages"))
+    ]
+    resources = {path.name: path.read_bytes() for path in sorted(directory.glob(f"{RESOURCES}/*"))}
+    return Pipeline(stages=stages, resources=resources, **document)
+
+
+def _stage(values: dict[str, Any], directory: Path) -> Stage:
+    leaves = values.pop("exit")
+    return Stage(
+        inputs=[TensorSpec(**spec) for spec in values.pop("inputs")],
+        outputs=[TensorSpec(**spec) for spec in values.pop("outputs")],
+        edits=[Edit(**edit) for edit in values.pop("edits")],
+        exit=Exit(**leaves) if leaves else None,
+        directory=directory,
+        **values,
+    )

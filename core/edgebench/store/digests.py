@@ -1,0 +1,82 @@
+"""Digests of files and directories: of what they hold, or of how they are listed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from edgebench.parts.digest import digest
+from edgebench.parts.errors import ChainError, DataError
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def remembered_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, hashed once a process as long as size and time stay."""
+    found = path.stat()
+    return _remembered(path, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _remembered(path: Path, size: int, changed_ns: int) -> str:
+    return file_digest(path)
+
+
+def content_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, or of all files of a directory with their names.
+
+    Raises:
+        ChainError: It is not there.
+        DataError: It, or a file of it, cannot be read.
+    """
+    try:
+        if not path.exists():
+            raise ChainError(f"no file or directory is called {str(path)!r}")
+        if path.is_file():
+            return remembered_digest(path)
+        return digest(
+            [[str(one.relative_to(path)), remembered_digest(one)] for one in _files(path)]
+        )
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or path} cannot be read: {error.strerror or error}"
+        ) from error
+
+
+def listing_digest(path: Path) -> str:
+    """Return a digest of the names, sizes and times of change of all files of a directory.
+
+    A dataset may hold gigabytes; what changes a file without changing these is not noticed.
+    """
+    if path.is_file():
+        return content_digest(path)
+    return digest([[str(file.relative_to(path)), *_size_and_time(file)] for file in _files(path)])
+
+
+def _size_and_time(file: Path) -> tuple[int, int]:
+    try:
+        found = file.stat()
+    except OSError:
+        # A link to nothing: whoever reads the directory says so.
+        return -1, -1
+    return found.st_size, found.st_mtime_ns
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    """Yield every file below a directory in order, those behind links to directories too."""
+    seen: set[tuple[int, int]] = set()
+    for where, below, names in os.walk(directory, followlinks=True):
+        here = Path(where).stat()
+        if (here.st_dev, here.st_ino) in seen:
+            below.clear()
+            continue
+        seen.add((here.st_dev, here.st_ino))
+        below.sort()
+        yield from (Path(where, name) for name in sorted(names))

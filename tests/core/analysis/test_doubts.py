@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import attrs
+import numpy as np
+import pytest
+
+from edgebench.analysis.result import Result
+from edgebench.records.facts import Facts
+from edgebench.records.outcomes import Block
+from edgebench.testing.results import block_of, case_of, facts_of, result_of
+
+
+def doubts_of(result):
+    return result.doubts
+
+
+def of(blocks, case=None, facts=None):
+    case = case or case_of()
+    return doubts_of(
+        Result(
+            case=case,
+            status="ok",
+            planned=len(blocks),
+            blocks=tuple(blocks),
+            facts=facts or Facts(),
+        )
+    )
+
+
+def changed(count=3, case=None, **fields):
+    case = case or case_of()
+    return [attrs.evolve(block_of(case, number), **fields) for number in range(count)]
+
+
+@pytest.mark.parametrize("tiers", [("mobile",), ("edge",), ("mobile", "edge"), ("edge", "cloud")])
+def test_a_sound_result_is_not_doubted(tiers):
+    assert doubts_of(result_of(case_of("plain", *tiers))) == ()
+
+
+def test_a_case_that_was_not_measured_is_not_doubted():
+    assert doubts_of(Result(case=case_of(), status="skipped", reason="no way")) == ()
+
+
+def test_too_few_blocks():
+    two = of(changed(2))
+    assert two == ("2 blocks: at least 3 are needed to see what differs between processes",)
+    assert of(changed(1))[0].startswith("1 block: at least 3")
+
+
+def test_too_few_requests():
+    case = case_of()
+    few = [block_of(case, number, requests=15) for number in range(3)]
+    assert of(few) == ("45 requests: p90 needs 46",)
+
+
+def test_blocks_that_differ():
+    case = case_of()
+    medians = (2e-3, 2.1e-3, 2.5e-3)
+    blocks = [block_of(case, n, median_s=m, spread=1e-4) for n, m in enumerate(medians)]
+    assert of(blocks) == ("the medians of its blocks spread over 24% (2 to 2.5 ms)",)
+
+
+def test_drift_between_halves():
+    latency = np.repeat([1e-3, 1.2e-3], 50)
+    slower = of(changed(latency_s=latency, phases_s={"inference-0": latency}))
+    assert slower == ("the second half of a block is 20% slower than the first",)
+    faster = of(changed(latency_s=latency[::-1], phases_s={"inference-0": latency[::-1]}))
+    assert faster == ("the second half of a block is 17% faster than the first",)
+
+
+def test_time_in_no_phase():
+    latency = np.full(100, 10e-3)
+    (found,) = of(changed(latency_s=latency, phases_s={"inference-0": latency * 0.9}))
+    assert found == "1 ms (10.0%) of a request is in no phase"
+    # 2 % of a short request is too little to be seen; up to 0.2 ms it is let be.
+    short = np.full(100, 1e-3)
+    assert of(changed(latency_s=short, phases_s={"inference-0": short * 0.85})) == ()
+
+
+def test_phases_longer_than_the_request_are_doubted_too():
+    latency = np.full(100, 10e-3)
+    (found,) = of(changed(latency_s=latency, phases_s={"inference-0": latency * 1.1}))
+    assert found.startswith("-1 ms (-10.0%)")
+
+
+def test_a_warm_up_that_did_not_settle():
+    blocks = changed(3)
+    blocks[1] = attrs.evolve(blocks[1], warmup="not stable after 50")
+    assert of(blocks) == ("warm-up was not stable after 50 requests in 1 of 3 blocks",)
+
+
+def test_links_and_tiers_that_are_not_what_they_claim():
+    case = case_of("plain", "mobile", "edge")
+    blocks = [block_of(case, n, sound=n > 0, median_s=10e-3) for n in range(3)]
+    found = of(blocks, case)
+    link = "was not what it claims in 1 of 3 checks: 10 kB took 6 ms at worst, not 3 ms"
+    speed = "0.90 of this machine's speed, 0.50 claimed (work of 1 ms)"
+    cpu = f"not enforced at this time scale in 1 of 3 checks: {speed}"
+    assert found == (
+        f"link mobile to edge {link}",
+        f"link edge to mobile {link}",
+        f"cpu of mobile {cpu}",
+        f"cpu of edge {cpu}",
+    )
+
+
+def test_a_network_that_the_links_do_not_explain():
+    case = case_of("plain", "edge")
+    blocks = []
+    for block in (block_of(case, n, median_s=10e-3) for n in range(3)):
+        extra = np.full(100, 1e-3)
+        phases = dict(block.phases_s, uplink=block.phases_s["uplink"] + extra)
+        phases["inference-0"] = block.phases_s["inference-0"] - extra
+        blocks.append(attrs.evolve(block, phases_s=phases))
+    assert of(blocks, case) == (
+        "a request travels 4.01 ms, and the verified links predict 3.01 ms",
+    )
+
+
+def test_a_network_is_not_judged_where_requests_may_leave_early():
+    case = case_of("plain", "edge")
+    none = np.zeros(100)
+    blocks = [
+        attrs.evolve(
+            block,
+            exit_rates={"0": 0.5},
+            phases_s={**block.phases_s, "uplink": none, "inference-0": block.latency_s},
+        )
+        for block in (block_of(case, n, median_s=10e-3) for n in range(3))
+    ]
+    assert not [one for one in of(blocks, case) if "travels" in one]
+
+
+@pytest.mark.parametrize(
+    ("machine", "sentence"),
+    [
+        ({"steal": 0.034}, "other virtual machines took up to 3.4% of the processor time (steal)"),
+        ({"busy": 0.3}, "other programs took up to 30% of the processor time"),
+        ({"swapped_bytes": 3 * 2**20}, "3 MiB were swapped while it was measured"),
+    ],
+)
+def test_a_machine_that_did_something_else(machine, sentence):
+    assert of(changed(machine=machine)) == (sentence,)
+
+
+def test_what_could_not_be_read_of_the_machine_is_not_held_against_it():
+    unread = {"steal": None, "busy": None, "swapped_bytes": None, "frequency_hz": None}
+    assert of(changed(machine=unread)) == ()
+    assert of(changed(machine={})) == ()
+
+
+def test_a_frequency_that_changes():
+    case = case_of()
+    speeds = (2.0e9, 2.6e9, 2.6e9)
+    blocks = [
+        attrs.evolve(block_of(case, n), machine={"frequency_hz": speed})
+        for n, speed in enumerate(speeds)
+    ]
+    assert of(blocks) == (
+        "the processor's frequency differed by 30% between blocks (2.00 to 2.60 GHz)",
+    )
+
+
+def test_a_controller_that_works_while_it_should_wait():
+    assert of(changed(controller_cpu=0.05)) == (
+        "the controller itself used up to 5.0% of a processor",
+    )
+    assert of(changed(controller_cpu=None)) == ()
+
+
+def test_lost_blocks_and_what_was_known_before_come_first():
+    lost = Block(number=3, order=9, status="timeout", reason="took over 60 s", started="2026")
+    facts = attrs.evolve(facts_of(case_of()), doubts=("it fell back to another device",))
+    assert of([*changed(3), lost], facts=facts) == (
+        "it fell back to another device",
+        "block 3: timeout: took over 60 s",
+    )

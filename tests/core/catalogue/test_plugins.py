@@ -1,0 +1,814 @@
+"""Plugins are found, loaded, blocked and explained; what is wrong with one stays its own."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+from types import SimpleNamespace
+
+import pytest
+
+import edgebench
+from edgebench import Backend, Model, Operator, Registry, Tier, hookimpl
+from edgebench.catalogue.plugins import Plugins, PluginSource
+from edgebench.catalogue.rows import KINDS
+from edgebench.parts.errors import Missing, NameClash, PluginFault, UnknownName
+
+SHRINK = """\
+from edgebench import Operator, hookimpl
+
+@hookimpl
+def edgebench_operators():
+    yield Operator(name="shrink", summary="Halve every layer.", apply=print)
+"""
+
+
+def offering(*names, plugin="given"):
+    """Return a plugin that offers operators of these names."""
+
+    @hookimpl
+    def edgebench_operators():
+        for name in names:
+            yield Operator(name=name, summary="An operator.", apply=print)
+
+    return SimpleNamespace(__name__=plugin, edgebench_operators=edgebench_operators)
+
+
+@pytest.fixture(autouse=True)
+def _forget_strangers():
+    """Modules of one test must not be found by the next."""
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.endswith("_plugin") or name.startswith("edgebench_file_"):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a file and return its path."""
+
+    def write(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def install(write, tmp_path, monkeypatch):
+    """Install a distribution: its metadata, its entry points and its only module."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+
+    def install(name: str, module: str, source: str, points: str | None = None) -> str:
+        points = points if points is not None else f"{module} = {module}"
+        folder = f"site/{name.replace('-', '_')}-1.2.dist-info"
+        write(f"{folder}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+        write(f"{folder}/entry_points.txt", f"[edgebench]\n{points}\n")
+        write(f"site/{module}.py", source)
+        return name
+
+    return install
+
+
+@pytest.fixture
+def row(write):
+    """Return a registry of one row, whose module lies on the path."""
+
+    def row(text: str = "", offers: str = '["shrink"]') -> Registry:
+        head = '[plugins.mine]\nkind = "operator"\nmodule = "mine_plugin"'
+        return Registry.of([write("mine.toml", f"{head}\noffers = {offers}\n{text}\n")])
+
+    return row
+
+
+def strangers(registry=None):
+    """Load what is installed, and no rows."""
+    return Plugins.load(registry or Registry())
+
+
+def files(*paths, registry=None):
+    """Load these files, and nothing that is installed."""
+    return Plugins.load(registry or Registry(), files=paths, entry_points=False)
+
+
+# --- getting -------------------------------------------------------------------------------------
+
+
+def test_a_part_is_got_by_its_kind_and_name():
+    part = Plugins.of(Registry(), [offering("shrink", "grow")]).get(Operator, "grow")
+    assert isinstance(part, Operator)
+    assert part.name == "grow"
+
+
+def test_a_name_of_another_kind_is_unknown():
+    plugins = Plugins.of(Registry(), [offering("shrink")])
+    with pytest.raises(UnknownName, match="no backend is called 'shrink'; none is known"):
+        plugins.get(Backend, "shrink")
+
+
+def test_an_unknown_name_gets_the_nearest_one():
+    plugins = Plugins.of(Registry(), [offering("shrink", "grow")])
+    with pytest.raises(UnknownName, match=r"is called 'shrnk'; did you mean 'shrink'\?"):
+        plugins.get(Operator, "shrnk")
+
+
+def test_all_parts_of_a_kind_are_sorted_and_cannot_be_changed():
+    parts = Plugins.of(Registry(), [offering("b"), offering("c", "a")]).all(Operator)
+    assert list(parts) == ["a", "b", "c"]
+    with pytest.raises(TypeError):
+        parts["d"] = parts["a"]
+
+
+def test_given_modules_see_neither_rows_nor_what_is_installed(install):
+    install("acme", "acme_plugin", SHRINK)
+    plugins = Plugins.of(Registry.read(), [offering("only")])
+    assert list(plugins.all(Operator)) == ["only"]
+    assert not plugins.all(Tier)
+
+
+def test_a_hook_may_return_a_list_or_nothing():
+    @hookimpl
+    def edgebench_operators():
+        return [Operator(name="listed", summary="An operator.", apply=print)]
+
+    @hookimpl
+    def edgebench_models():
+        return None
+
+    module = SimpleNamespace(
+        edgebench_operators=edgebench_operators, edgebench_models=edgebench_models
+    )
+    plugins = Plugins.of(Registry(), [module])
+    assert list(plugins.all(Operator)) == ["listed"]
+    assert not plugins.all(Model)
+    assert not plugins.faults
+
+
+def test_a_hook_is_given_the_registry_if_it_asks():
+    seen = []
+
+    @hookimpl
+    def edgebench_tiers(registry):
+        seen.append(registry)
+        yield Tier(name="watch", summary="On a wrist.", cpus=1, memory=1)
+
+    registry = Registry(hybrids={"ab": "a+b"})
+    plugins = Plugins.of(registry, [SimpleNamespace(edgebench_tiers=edgebench_tiers)])
+    assert plugins.get(Tier, "watch").cpus == 1
+    assert plugins.all(Tier)
+    assert seen == [registry], "asked once, and remembered"
+
+
+# --- rows ----------------------------------------------------------------------------------------
+
+
+def test_getting_a_name_imports_the_module_of_its_row_only():
+    program = """
+        import sys
+        from edgebench import Operator, Registry
+        from edgebench.catalogue.plugins import Plugins
+
+        plugins = Plugins.load(Registry.read(), entry_points=False)
+        before = [name for name in sys.modules if name.startswith("edgebench_plugins")]
+        plugins.get(Operator, "identity")
+        after = [name for name in sys.modules if name.startswith("edgebench_plugins.")]
+        print(before, sorted(after))
+        """
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(program)], capture_output=True, text=True, check=True
+    )
+    assert (
+        done.stdout
+        == "[] ['edgebench_plugins.operators', 'edgebench_plugins.operators.identity']\n"
+    )
+
+
+def test_what_a_row_requires_is_said_with_the_command_that_brings_it(row):
+    registry = row('requires = ["absent_a", "json", "absent_b"]\ninstall = "pip install acme"')
+    plugins = Plugins.load(registry, entry_points=False)
+    sentence = "shrink needs the packages 'absent_a' and 'absent_b': pip install acme"
+    with pytest.raises(Missing) as caught:
+        plugins.get(Operator, "shrink")
+    assert str(caught.value) == sentence
+    assert plugins.why_not(Operator, "shrink") == sentence
+    assert not plugins.all(Operator)
+    assert not plugins.faults
+    (status,) = plugins.rows()
+    assert (status.status, status.offers) == ("missing", (("operator", "shrink"),))
+
+
+def test_a_row_without_an_install_command_says_what_is_lacking(row):
+    plugins = Plugins.load(row('requires = ["absent_a"]'), entry_points=False)
+    assert plugins.why_not(Operator, "shrink") == (
+        "shrink needs the package 'absent_a': not installed here"
+    )
+
+
+def test_what_is_missing_is_listed_with_its_summary_where_its_module_is_there(
+    row, write, tmp_path, monkeypatch
+):
+    write("mine_plugin.py", SHRINK)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    plugins = Plugins.load(row('requires = ["absent_a"]'), entry_points=False)
+    (line,) = plugins.listed(Operator)
+    assert line.record.summary == "Halve every layer."
+    assert line.why_not.startswith("shrink needs the package 'absent_a'")
+
+
+def test_what_is_missing_is_listed_without_summary_where_its_module_is_not(row):
+    (line,) = Plugins.load(row('requires = ["absent_a"]'), entry_points=False).listed(Operator)
+    assert (line.name, line.record, line.plugin) == ("shrink", None, "mine")
+
+
+def test_an_import_error_is_a_fault_and_not_taken_for_a_missing_package(row):
+    plugins = Plugins.load(row(), entry_points=False)
+    with pytest.raises(PluginFault) as caught:
+        plugins.get(Operator, "shrink")
+    assert str(caught.value) == (
+        "the plugin mine (mine_plugin) does not load: "
+        "ModuleNotFoundError: No module named 'mine_plugin'"
+    )
+    assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+    (line,) = plugins.listed(Operator)
+    assert line.why_not == str(caught.value)
+
+
+def test_a_row_that_promises_what_its_module_does_not_yield_is_a_fault(
+    row, write, tmp_path, monkeypatch
+):
+    write("mine_plugin.py", SHRINK)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    plugins = Plugins.load(row(offers='["shrink", "grow"]'), entry_points=False)
+    with pytest.raises(PluginFault, match="does not yield the operator 'grow' that its row offers"):
+        plugins.get(Operator, "shrink")
+
+
+def test_a_tier_of_the_users_own_registry_is_a_tier(write):
+    path = write(
+        "mine.toml",
+        '[tiers.watch]\nsummary = "On a wrist."\ncpus = 1\nmemory_gib = 1\nsource = "me"\n',
+    )
+    plugins = Plugins.load(Registry.read([path]), entry_points=False)
+    assert plugins.get(Tier, "watch").memory == 2**30
+    assert plugins.owner(Tier, "watch").plugin == "studied-tiers"
+    assert plugins.why_not(Tier, "watch") is None
+    assert set(plugins.all(Tier)) == {"cloud", "edge", "mobile", "watch"}
+
+
+def test_the_studied_tiers_hold_the_facts_of_their_rows():
+    registry = Registry.read()
+    tiers = Plugins.load(registry, entry_points=False).all(Tier)
+    for name, row in registry.tiers.items():
+        tier = tiers[name]
+        assert (tier.cpus, tier.memory, tier.accelerator, tier.source, tier.summary) == (
+            row.cpus,
+            row.memory,
+            row.accelerator,
+            row.source,
+            row.summary,
+        )
+
+
+def test_two_rows_may_name_one_module(write, tmp_path, monkeypatch):
+    both = SHRINK + dedent("""
+        from edgebench import Tier
+
+        @hookimpl
+        def edgebench_tiers():
+            yield Tier(name="watch", summary="On a wrist.", cpus=1, memory=1)
+        """)
+    write("both_plugin.py", both)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    rows = [("operator", "shrink"), ("tier", "watch")]
+    text = "".join(
+        f'[plugins.{name}]\nkind = "{kind}"\nmodule = "both_plugin"\noffers = ["{name}"]\n'
+        for kind, name in rows
+    )
+    plugins = Plugins.load(Registry.of([write("mine.toml", text)]), entry_points=False)
+    assert plugins.get(Tier, "watch").name == "watch"
+    assert plugins.get(Operator, "shrink").name == "shrink"
+    assert not plugins.faults
+
+
+# --- a single file -------------------------------------------------------------------------------
+
+
+def test_a_single_file_is_a_plugin(write):
+    path = write("shrink.py", SHRINK)
+    plugins = files(path)
+    assert plugins.get(Operator, "shrink").summary == "Halve every layer."
+    assert plugins.why_not(Operator, "shrink") is None
+    owner = plugins.owner(Operator, "shrink")
+    assert (owner.plugin, owner.distribution, owner.version) == ("shrink", "", "")
+    assert owner.origin == str(path)
+    assert owner.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_single_file_shadows_no_module(write):
+    path = write("json.py", SHRINK)
+    assert files(path).get(Operator, "shrink")
+    assert sys.modules["json"] is json
+
+
+def test_the_classes_of_a_single_file_can_be_resolved(write):
+    """Options classes are: their type hints are text, looked up through `sys.modules`."""
+    path = write(
+        "typed.py",
+        """
+        from __future__ import annotations
+        from pathlib import Path
+        import attrs
+        from edgebench import Operator, hookimpl
+
+        @attrs.frozen
+        class Options:
+            where: Path = Path()
+
+        @hookimpl
+        def edgebench_operators():
+            yield Operator(name="typed", summary="Typed.", apply=print, options=Options)
+        """,
+    )
+    options = files(path).get(Operator, "typed").options
+    import attrs
+
+    assert attrs.fields(attrs.resolve_types(options)).where.type is Path
+
+
+def test_an_edit_within_the_same_second_is_seen(write):
+    assert files(write("shrink.py", SHRINK)).get(Operator, "shrink")
+    path = write("shrink.py", SHRINK.replace("shrink", "shrimp"))
+    assert files(path).get(Operator, "shrimp")
+    assert not (path.parent / "__pycache__").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("absent.py", "does not exist"), ("notes.txt", "is not a .py file")]
+)
+def test_a_file_that_is_no_plugin_is_refused_at_once(write, name, why):
+    path = write("notes.txt", "").with_name(name)
+    with pytest.raises(PluginFault, match=f"the plugin {path} {why}"):
+        files(path)
+
+
+def test_the_same_file_given_twice_is_one_plugin(write):
+    path = write("shrink.py", SHRINK)
+    assert files(path, path).get(Operator, "shrink")
+
+
+# --- faults --------------------------------------------------------------------------------------
+
+BROKEN = {
+    "raises": ("raise RuntimeError('no\\nluck')", "does not load: RuntimeError: no luck"),
+    "silent": ("raise KeyError", "does not load: KeyError"),
+    "leaves": ("import sys; sys.exit(3)", "does not load: SystemExit: 3"),
+    "syntax": ("def", "does not load: SyntaxError: "),
+    "misspelt": (
+        SHRINK.replace("edgebench_operators", "edgebench_operatros"),
+        "implements an unknown hook 'edgebench_operatros'; did you mean 'edgebench_operators'?",
+    ),
+    "argument": (
+        SHRINK.replace("edgebench_operators()", "edgebench_operators(registri)"),
+        "implements a hook wrongly: Argument(s) {'registri'} are declared",
+    ),
+    "unmarked": (
+        SHRINK.replace("@hookimpl", ""),
+        "defines edgebench_operators without @hookimpl",
+    ),
+    "empty": ("", "implements no hook"),
+    "newer": (
+        SHRINK + "EDGEBENCH_API = (2, 0)",
+        "needs version 2.0 of the plugin interface; this is 1.0",
+    ),
+    "minor": (
+        SHRINK + "EDGEBENCH_API = (1, 99)",
+        "needs version 1.99 of the plugin interface; this is 1.0",
+    ),
+    "version": (SHRINK + "EDGEBENCH_API = '1'", "declares EDGEBENCH_API = '1', not two whole"),
+    "fails": (
+        SHRINK + "    raise OSError('late')",
+        "fails in edgebench_operators: OSError: late",
+    ),
+    "nonsense": (
+        SHRINK.replace("    yield Operator(", "    yield dict("),
+        "yields {'name': 'shrink', 'summary': 'Halve every layer.', ",
+    ),
+    "wrongkind": (
+        SHRINK.replace("edgebench_operators", "edgebench_tiers"),
+        "from edgebench_tiers, which takes Tier",
+    ),
+    "notiterable": (
+        SHRINK.replace("yield", "return"),
+        "fails in edgebench_operators: TypeError: 'Operator' object is not iterable",
+    ),
+    "refused": (
+        SHRINK.replace('"shrink"', '"Shrink It"'),
+        "fails in edgebench_operators: ValueError: name must be lower-case words joined by '-'",
+    ),
+    "twice": (SHRINK + SHRINK.splitlines()[-1], "yields the operator 'shrink' twice"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_wrong_with_a_plugin_is_said_with_its_name(write, name):
+    source, cause = BROKEN[name]
+    path = write(f"{name}.py", source)
+    plugins = files(path)
+    for kind in KINDS.values():
+        assert not plugins.all(kind)
+    (fault,) = plugins.faults
+    assert str(fault).startswith(f"the plugin {name} ({path}) ")
+    assert cause in fault.cause
+    assert "\n" not in str(fault)
+    (status,) = plugins.rows()
+    assert (status.status, status.why) == ("faulty", fault.cause)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_fault_stops_no_other_plugin(write, name):
+    broken, other = (
+        write(f"{name}.py", BROKEN[name][0]),
+        write("grow.py", SHRINK.replace("shrink", "grow")),
+    )
+    plugins = files(broken, other, registry=Registry.read())
+    assert plugins.get(Operator, "grow")
+    assert {"grow", "identity"} <= set(plugins.all(Operator))
+    assert "grow" in [line.name for line in plugins.listed(Operator)]
+
+
+def test_an_unknown_name_is_said_with_the_plugin_that_may_have_had_it(write):
+    plugins = files(write("raises.py", "raise RuntimeError('no luck')"))
+    with pytest.raises(UnknownName, match=r"'shrink'; none is known; the plugin raises .* no luck"):
+        plugins.get(Operator, "shrink")
+    assert "no luck" in plugins.why_not(Operator, "shrink")
+
+
+def test_a_plugin_that_raises_is_imported_once(write):
+    source = """
+        from pathlib import Path
+
+        count = Path(__file__).with_name("count")
+        count.write_text(count.read_text() + "x")
+        raise OSError
+        """
+    write("count", "")
+    counted = write("counted.py", source)
+    plugins = files(counted)
+    for _ in range(3):
+        plugins.all(Operator)
+        assert plugins.faults
+    assert counted.with_name("count").read_text() == "x"
+
+
+def test_a_declared_version_that_is_this_one_is_fine(write):
+    path = write("shrink.py", SHRINK + f"EDGEBENCH_API = {edgebench.API}")
+    assert files(path).get(Operator, "shrink")
+
+
+def test_an_optional_hook_of_a_later_version_is_no_fault(write):
+    later = SHRINK + "\n@hookimpl(optionalhook=True)\ndef edgebench_probes(): ...\n"
+    plugins = files(write("shrink.py", later))
+    assert plugins.get(Operator, "shrink")
+    assert not plugins.faults
+
+
+# --- distributions -------------------------------------------------------------------------------
+
+
+def test_an_installed_distribution_is_found_by_its_entry_point(install, tmp_path):
+    install("edgebench-acme", "acme_plugin", SHRINK, "acme = acme_plugin")
+    plugins = strangers()
+    owner = plugins.owner(Operator, "shrink")
+    assert (owner.plugin, owner.distribution, owner.version, owner.origin) == (
+        "acme",
+        "edgebench-acme",
+        "1.2",
+        "acme_plugin",
+    )
+    source = (tmp_path / "site/acme_plugin.py").read_bytes()
+    assert owner.digest == hashlib.sha256(source).hexdigest()
+
+
+def test_an_entry_point_may_name_an_object_with_hooks(install):
+    source = """
+        from edgebench import Operator, hookimpl
+
+        class Acme:
+            @hookimpl
+            def edgebench_operators(self):
+                yield Operator(name="shrink", summary="Halve every layer.", apply=print)
+
+        plugin = Acme()
+        """
+    install("edgebench-acme", "acme_plugin", source, "acme = acme_plugin:plugin")
+    assert len(strangers().owner(Operator, "shrink").digest) == 64
+
+
+def test_entry_points_can_be_left_alone(install):
+    install("edgebench-acme", "acme_plugin", SHRINK)
+    plugins = Plugins.load(Registry(), entry_points=False)
+    assert not plugins.all(Operator)
+    assert "acme_plugin" not in sys.modules
+
+
+def test_other_groups_are_left_alone(install):
+    install(
+        "other", "other_plugin", "raise OSError", "x = y\n[console_scripts]\nz = other_plugin:z"
+    )
+    (fault,) = strangers().faults
+    assert fault.plugin == "x"
+
+
+def test_five_broken_distributions_are_named_and_the_rest_works(install):
+    broken = ["raises", "misspelt", "newer", "nonsense", "twice"]
+    for name in broken:
+        install(f"edgebench-{name}", f"{name}_plugin", BROKEN[name][0], f"{name} = {name}_plugin")
+    install("edgebench-lost", "lost_plugin", "", "lost = nowhere_to_be_found")
+    install(
+        "edgebench-clash",
+        "clash_plugin",
+        SHRINK.replace("shrink", "identity"),
+        "clash = clash_plugin",
+    )
+    install("edgebench-fine", "fine_plugin", SHRINK.replace("shrink", "grow"), "fine = fine_plugin")
+    plugins = strangers(Registry.read())
+
+    assert plugins.get(Operator, "grow").name == "grow"
+    assert plugins.get(Tier, "mobile").cpus == 4
+    listed = {line.name: line.why_not for line in plugins.listed(Operator)}
+    assert listed["grow"] is None
+    assert "edgebench-clash 1.2" in listed["identity"]
+    faults = {fault.plugin: fault for fault in plugins.faults}
+    assert set(faults) >= {*broken, "lost"}
+    for name, fault in faults.items():
+        assert fault.distribution == f"edgebench-{name}"
+        assert f"{name} (edgebench-{name} 1.2)" in str(fault)
+    statuses = {row.name: row for row in plugins.rows()}
+    assert statuses["fine"].status == "installed"
+    for name in [*broken, "lost", "clash"]:
+        assert statuses[name].status == "faulty"
+        assert statuses[name].why
+    assert statuses["identity"].status == "installed"
+
+
+def test_a_distribution_with_broken_metadata_stops_no_other(install):
+    install("edgebench-bad", "bad_plugin", "", "this is no entry point")
+    install("edgebench-fine", "fine_plugin", SHRINK)
+    plugins = strangers()
+    assert plugins.get(Operator, "shrink")
+    (fault,) = plugins.faults
+    assert (fault.plugin, fault.distribution) == ("edgebench-bad", "edgebench-bad")
+
+
+def test_a_distribution_that_is_not_text_stops_no_other(install, tmp_path):
+    install("edgebench-bad", "bad_plugin", "")
+    (tmp_path / "site/edgebench_bad-1.2.dist-info/entry_points.txt").write_bytes(
+        b"[edgebench]\n\xff"
+    )
+    install("edgebench-fine", "fine_plugin", SHRINK)
+    plugins = strangers()
+    assert plugins.get(Operator, "shrink")
+    assert [fault.distribution for fault in plugins.faults] == ["edgebench-bad"]
+
+
+def test_the_first_distribution_of_a_name_on_the_path_counts(install, write, tmp_path, monkeypatch):
+    install("edgebench-acme", "acme_plugin", SHRINK)
+    info = "older/edgebench_acme-1.1.dist-info"
+    write(f"{info}/METADATA", "Metadata-Version: 2.1\nName: edgebench-acme\nVersion: 1.1\n")
+    write(f"{info}/entry_points.txt", "[edgebench]\nold = nowhere\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "older")])
+    plugins = strangers()
+    assert plugins.get(Operator, "shrink")
+    assert not plugins.faults
+
+
+# --- clashes -------------------------------------------------------------------------------------
+
+
+def test_two_plugins_cannot_share_a_name():
+    plugins = Plugins.of(Registry(), [offering("prune", plugin="a"), offering("prune", plugin="b")])
+    both = "two plugins offer the operator 'prune': a (a) and b (b)"
+    said = f"{both}; uninstall one, or pass --without b"
+    with pytest.raises(NameClash) as caught:
+        plugins.all(Operator)
+    assert str(caught.value) == said
+    with pytest.raises(NameClash):
+        plugins.get(Operator, "prune")
+    assert plugins.why_not(Operator, "prune") == said
+    assert plugins.listed(Operator)[0].why_not == said
+
+
+def test_a_clash_stops_no_other_name():
+    both = [offering("prune", "a", plugin="a"), offering("prune", "b", plugin="b")]
+    plugins = Plugins.of(Registry(), both)
+    assert plugins.get(Operator, "a").name == "a"
+    assert plugins.get(Operator, "b").name == "b"
+    assert not plugins.all(Tier)
+
+
+def test_a_stranger_that_takes_a_shipped_name_is_named_with_its_distribution(install):
+    install(
+        "edgebench-acme", "acme_plugin", SHRINK.replace("shrink", "identity"), "acme = acme_plugin"
+    )
+    registry = Registry.read()
+    with pytest.raises(NameClash) as caught:
+        strangers(registry).get(Operator, "identity")
+    assert f"identity (edgebench {edgebench_version()})" in str(caught.value)
+    assert "acme (edgebench-acme 1.2)" in str(caught.value)
+    assert str(caught.value).endswith("pass --without edgebench-acme")
+    remedied = Plugins.load(registry, without=["edgebench-acme"])
+    assert remedied.owner(Operator, "identity").distribution == "edgebench"
+    other = Plugins.load(registry, without=["identity"])
+    assert other.owner(Operator, "identity").distribution == "edgebench-acme"
+
+
+def test_a_clash_of_plugins_of_one_name_has_a_remedy_that_works(install, write):
+    install("edgebench-acme", "acme_plugin", SHRINK, "shrink = acme_plugin")
+    path = write("shrink.py", SHRINK)
+    plugins = Plugins.load(Registry(), files=[path])
+    with pytest.raises(NameClash, match=rf"uninstall one, or rename {path}"):
+        plugins.get(Operator, "shrink")
+
+
+def test_a_name_of_a_missing_part_is_taken_too(row, write):
+    registry = row('requires = ["absent_a"]')
+    plugins = files(write("shrink.py", SHRINK), registry=registry)
+    with pytest.raises(NameClash):
+        plugins.get(Operator, "shrink")
+
+
+def edgebench_version() -> str:
+    from importlib.metadata import version
+
+    return version("edgebench")
+
+
+# --- blocking ------------------------------------------------------------------------------------
+
+
+def test_a_row_can_be_blocked_like_any_stranger():
+    plugins = Plugins.load(Registry.read(), without=["identity"], entry_points=False)
+    with pytest.raises(
+        UnknownName, match="the operator 'identity' is left out by --without identity"
+    ):
+        plugins.get(Operator, "identity")
+    assert "identity" not in plugins.all(Operator)
+    assert "identity" not in [line.name for line in plugins.listed(Operator)]
+    (blocked,) = [row for row in plugins.rows() if row.status == "blocked"]
+    assert blocked.name == "identity"
+
+
+@pytest.mark.parametrize("name", ["acme", "edgebench-acme"])
+def test_an_entry_point_is_blocked_by_its_name_or_its_distributions(install, name):
+    install("edgebench-acme", "acme_plugin", "raise OSError", "acme = acme_plugin")
+    plugins = Plugins.load(Registry(), without=[name])
+    assert not plugins.faults
+    assert not plugins.all(Operator)
+
+
+def test_a_file_is_blocked_by_its_stem(write):
+    path = write("shrink.py", SHRINK)
+    plugins = Plugins.load(Registry(), files=[path], without=["shrink"], entry_points=False)
+    assert not plugins.all(Operator)
+
+
+def test_blocking_an_unknown_plugin_is_a_mistake():
+    with pytest.raises(
+        UnknownName, match=r"no plugin is called 'identty'; did you mean 'identity'\?"
+    ):
+        Plugins.load(Registry.read(), without=["identty"], entry_points=False)
+
+
+# --- events --------------------------------------------------------------------------------------
+
+
+def listening(heard, plugin="tracker", failing=False):
+    """Return a plugin that writes down what it is told."""
+
+    @hookimpl
+    def edgebench_case_started(case):
+        heard.append((plugin, "started", case))
+        if failing:
+            raise OSError("disk full")
+
+    @hookimpl
+    def edgebench_block_finished(case, block):
+        heard.append((plugin, case, block))
+
+    @hookimpl
+    def edgebench_case_finished(result):
+        heard.append((plugin, "finished", result))
+
+    return SimpleNamespace(
+        __name__=plugin,
+        edgebench_case_started=edgebench_case_started,
+        edgebench_block_finished=edgebench_block_finished,
+        edgebench_case_finished=edgebench_case_finished,
+    )
+
+
+def test_events_reach_those_that_listen():
+    heard = []
+    plugins = Plugins.of(Registry(), [offering("shrink"), listening(heard)])
+    plugins.tell("edgebench_case_started", case="case")
+    plugins.tell("edgebench_block_finished", case="case", block="block")
+    plugins.tell("edgebench_case_finished", case="case", result="result")
+    assert heard == [
+        ("tracker", "started", "case"),
+        ("tracker", "case", "block"),
+        ("tracker", "finished", "result"),
+    ]
+
+
+def test_a_listener_that_raises_is_named_when_all_have_heard():
+    heard = []
+    both = [listening(heard, "bad", failing=True), listening(heard, "good")]
+    with pytest.raises(PluginFault) as caught:
+        Plugins.of(Registry(), both).tell("edgebench_case_started", case="case")
+    assert str(caught.value) == (
+        "the plugin bad (bad) fails in edgebench_case_started: OSError: disk full"
+    )
+    assert [who for who, *_ in heard] == ["bad", "good"]
+
+
+def test_a_stranger_that_does_not_load_fails_no_case(write):
+    files(write("raises.py", "raise OSError")).tell("edgebench_case_started", case="case")
+
+
+def test_events_load_an_installed_listener(install, tmp_path):
+    note = tmp_path / "note"
+    source = f"""\
+        from pathlib import Path
+        from edgebench import hookimpl
+
+        @hookimpl
+        def edgebench_case_started(case):
+            Path({str(note)!r}).write_text(case)
+        """
+    install("edgebench-acme", "acme_plugin", source)
+    strangers().tell("edgebench_case_started", case="a case")
+    assert note.read_text() == "a case"
+
+
+# --- in another process --------------------------------------------------------------------------
+
+
+def test_a_source_makes_the_same_plugins_in_another_process(write, tmp_path, monkeypatch):
+    shrink = write("shrink.py", SHRINK)
+    tiers = write(
+        "mine.toml",
+        '[tiers.watch]\nsummary = "On a wrist."\ncpus = 1\nmemory_gib = 1\nsource = "me"\n',
+    )
+    monkeypatch.chdir(tmp_path)
+    plugins = Plugins.load(
+        Registry.read([Path(tiers.name)]),
+        files=[Path(shrink.name)],
+        without=["identity"],
+        entry_points=False,
+    )
+    document = json.dumps(plugins.source.to_json())
+    program = """
+        import json, sys
+        from edgebench import Operator, Tier
+        from edgebench.catalogue.plugins import PluginSource
+
+        plugins = PluginSource.from_json(json.loads(sys.stdin.read())).load()
+        print(plugins.owner(Operator, "shrink").digest, plugins.registry.digest)
+        print("watch" in plugins.all(Tier), "identity" in plugins.all(Operator))
+        """
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(program)],
+        input=document,
+        capture_output=True,
+        text=True,
+        cwd="/",
+        check=True,
+    )
+    digest = plugins.owner(Operator, "shrink").digest
+    assert done.stdout.split() == [digest, plugins.registry.digest, "True", "False"]
+
+
+def test_a_source_crosses_as_json():
+    source = Plugins.load(Registry.read(), entry_points=False).source
+    assert PluginSource.from_json(json.loads(json.dumps(source.to_json()))) == source
+    assert source.entry_points is False
+
+
+def test_given_modules_have_no_source():
+    with pytest.raises(ValueError, match="cannot be loaded by another process"):
+        _ = Plugins.of(Registry(), [offering("a")]).source
+
+
+def test_how_a_given_module_is_named():
+    module = offering("shrink", plugin="acme.deep.shrinker")
+    plugins = Plugins.of(Registry(), [module])
+    assert plugins.owner(Operator, "shrink").plugin == "shrinker"
+    (status,) = plugins.rows()
+    assert status.offers == (("operator", "shrink"),)

@@ -1,0 +1,619 @@
+"""Registry files become rows, or errors that point at what is wrong."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from textwrap import dedent
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edgebench import Link, Registry
+from edgebench.catalogue.registry import shipped_registry
+from edgebench.catalogue.rows import KINDS, Product, Skip, Suite
+from edgebench.catalogue.tables import Table
+from edgebench.parts.errors import RegistryError
+
+PLUGIN = """\
+[plugins.shrink]
+kind = "operator"
+module = "acme.shrink"
+offers = ["shrink"]
+"""
+
+TIER = """\
+[tiers.watch]
+summary = "On a wrist."
+cpus = 1
+memory_gib = 0.5
+source = "its data sheet"
+"""
+
+LINK = """\
+[[links]]
+between = ["watch", "mobile"]
+rate = "2mbit"
+delay = "30ms"
+source = "measured"
+"""
+
+SUITE = """\
+[suites.look]
+summary = "A look."
+
+[[suites.look.cases]]
+models = ["a:small"]
+operators = ["b", "b+c"]
+placements = ["mobile-edge"]
+backends = ["d"]
+"""
+
+ASSET = f"""\
+[assets.weights]
+summary = "Weights."
+url = "https://example.org/weights"
+sha256 = "{"0" * 64}"
+size = 48104
+licence = "MIT"
+score = 0.75
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Write a registry file and return its path."""
+
+    def write(text: str, name: str = "mine.toml") -> Path:
+        path = tmp_path / name
+        path.write_text(dedent(text), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def wrong(file):
+    """Read a registry file that is wrong, and return what is said of it, without the file."""
+
+    def read(text: str) -> str:
+        path = file(text)
+        with pytest.raises(RegistryError) as caught:
+            Registry.of([path])
+        message = str(caught.value)
+        assert message.startswith(f"{path}, line ")
+        assert "\n" not in message
+        return message.removeprefix(f"{path}, line ")
+
+    return read
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def test_a_plugin_row_says_what_it_offers_and_how_to_get_what_it_requires(file):
+    more = 'requires = ["acme"]\ninstall = "pip install acme"\n'
+    path = file(PLUGIN + more)
+    row = Registry.of([path]).plugins["shrink"]
+    assert attrs.asdict(row) == {
+        "name": "shrink",
+        "kind": "operator",
+        "module": "acme.shrink",
+        "offers": ("shrink",),
+        "requires": ("acme",),
+        "install": "pip install acme",
+        "file": path,
+    }
+
+
+def test_a_tier_is_kept_in_bytes(file):
+    row = Registry.of([file(TIER)]).tiers["watch"]
+    assert (row.cpus, row.memory, row.accelerator) == (1, 2**29, "")
+    assert (row.summary, row.source) == ("On a wrist.", "its data sheet")
+
+
+def test_a_link_is_kept_in_bits_and_seconds(file):
+    (link,) = Registry.of([file(LINK)]).links
+    assert link == Link(between=("watch", "mobile"), rate=2e6, delay=0.03, source="measured")
+
+
+def test_hybrids_are_chains_by_name(file):
+    assert Registry.of([file('[hybrids]\nab = "a+b(x=1)"')]).hybrids == {"ab": "a+b(x=1)"}
+
+
+def test_an_asset_is_pinned(file):
+    asset = Registry.of([file(ASSET)]).assets["weights"]
+    assert (asset.sha256, asset.size, asset.licence) == ("0" * 64, 48104, "MIT")
+    assert asset.score == 0.75
+
+
+@pytest.mark.parametrize("line", ["size = 48104\n", "score = 0.75\n"])
+def test_the_size_and_the_score_of_an_asset_may_be_unknown(file, line):
+    asset = Registry.of([file(ASSET.replace(line, ""))]).assets["weights"]
+    assert getattr(asset, line.split()[0]) is None
+
+
+def test_an_asset_may_be_pinned_by_the_first_digits_of_its_digest(file):
+    text = ASSET.replace("0" * 64, "11ad3fa6")
+    assert Registry.of([file(text)]).assets["weights"].sha256 == "11ad3fa6"
+
+
+def test_a_suite_has_defaults(file):
+    assert Registry.of([file(SUITE)]).suites["look"] == Suite(
+        name="look",
+        summary="A look.",
+        blocks=5,
+        requests=100,
+        products=(
+            Product(
+                models=("a:small",),
+                operators=("b", "b+c"),
+                placements=("mobile-edge",),
+                backends=("d",),
+                fabric="process",
+                scenario="single-stream",
+            ),
+        ),
+    )
+
+
+def test_a_suite_may_say_everything(file):
+    suite = SUITE.replace('summary = "A look."', 'summary = "A look."\nblocks = 3\nrequests = 32')
+    text = suite + dedent("""
+        fabric = "shelf"
+        scenario = "offline"
+
+        [[suites.look.links]]
+        between = ["a", "b"]
+        rate = "1kbit"
+        source = "chosen"
+
+        [[suites.look.skip]]
+        models = ["*:large"]
+        backends = ["d"]
+        why = "it does not fit"
+        """)
+    read = Registry.of([file(text)]).suites["look"]
+    assert (read.blocks, read.requests) == (3, 32)
+    assert (read.products[0].fabric, read.products[0].scenario) == ("shelf", "offline")
+    assert read.links[0].rate == 1000
+    assert read.skips == (Skip(models=("*:large",), backends=("d",), why="it does not fit"),)
+
+
+def test_an_empty_file_is_an_empty_registry(file):
+    registry = Registry.of([file("")])
+    assert not any([registry.plugins, registry.tiers, registry.links, registry.suites])
+
+
+def test_rows_cannot_be_changed(file):
+    registry = Registry.of([file(PLUGIN)])
+    with pytest.raises(TypeError):
+        registry.plugins["other"] = registry.plugins["shrink"]
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        registry.plugins["shrink"].kind = "model"
+
+
+# --- several files -------------------------------------------------------------------------------
+
+
+def test_a_later_file_adds_to_an_earlier_one(file):
+    registry = Registry.read([file(TIER)])
+    assert {"watch", "mobile", "cloud"} <= set(registry.tiers)
+    assert registry.paths == (shipped_registry(), file(TIER))
+
+
+def test_a_later_row_replaces_the_earlier_one_of_its_name(file):
+    first = file(TIER + '[hybrids]\nab = "a+b"', "first.toml")
+    second = file(TIER.replace("cpus = 1", "cpus = 2") + '[hybrids]\nab = "b+a"', "second.toml")
+    registry = Registry.of([first, second])
+    assert registry.tiers["watch"].cpus == 2
+    assert registry.hybrids == {"ab": "b+a"}
+
+
+def test_a_later_link_replaces_the_earlier_one_whichever_way_it_is_written(file):
+    mine = LINK.replace('["watch", "mobile"]', '["edge", "mobile"]')
+    links = Registry.read([file(mine)]).links
+    assert [link.rate for link in links if link.joins("mobile", "edge")] == [2e6]
+    assert any(link.joins("edge", "cloud") for link in links)
+
+
+def test_a_row_knows_its_file(file):
+    path = file(PLUGIN)
+    plugins = Registry.read([path]).plugins
+    assert plugins["shrink"].file == path
+    assert plugins["identity"].file == shipped_registry()
+
+
+def test_the_digest_follows_the_contents_and_not_the_place(file):
+    one, same = file(TIER, "one.toml"), file(TIER, "same.toml")
+    other = file(TIER + "# a comment\n", "other.toml")
+    assert Registry.of([one]).digest == Registry.of([same]).digest
+    assert Registry.of([one]).digest != Registry.of([other]).digest
+    assert Registry.of([one, other]).digest != Registry.of([other, one]).digest
+    assert len(Registry.of([one]).digest) == 64
+
+
+# --- what is wrong is pointed at -----------------------------------------------------------------
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(RegistryError, match=r"absent\.toml cannot be read: No such file"):
+        Registry.of([tmp_path / "absent.toml"])
+
+
+def test_a_directory_is_no_registry(tmp_path):
+    with pytest.raises(RegistryError, match="cannot be read: Is a directory"):
+        Registry.of([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('a = 1\nb = "unclosed\n', 2),
+        ("[plugins.x\n", 1),
+        ("\n\n= 1\n", 3),
+        ("a = 1\na = 2\n", 2),
+        ("a = [1,\n2,", 2),
+    ],
+)
+def test_malformed_toml_gives_the_line(wrong, text, line):
+    assert wrong(text).startswith(f"{line}: not TOML: ")
+
+
+def test_what_is_not_text_gives_the_line(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"# fine\n# \xff\n")
+    with pytest.raises(RegistryError, match="line 2: not UTF-8 text"):
+        Registry.of([path])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(
+            "\n[plugin.x]\n",
+            "2: plugin: unknown table; did you mean 'plugins'?",
+            id="unknown table",
+        ),
+        pytest.param(
+            PLUGIN + "modul = 1\n",
+            "5: [plugins.shrink] modul: unknown key; did you mean 'module'?",
+            id="unknown key",
+        ),
+        pytest.param(
+            "[plugins]\nx = 1\n",
+            "2: [plugins] x: must be a table, not a whole number: 1",
+            id="a value where a table must be",
+        ),
+        pytest.param(
+            TIER + "\n" + TIER.replace("watch", "ring").replace("cpus = 1", 'cpus = "1"'),
+            "9: [tiers.ring] cpus: must be a whole number, not a text: '1'",
+            id="wrong type in the second of two tables with equal keys",
+        ),
+        pytest.param(
+            TIER.replace("cpus = 1", "cpus = true"),
+            "3: [tiers.watch] cpus: must be a whole number, not true or false: True",
+            id="a boolean is no number",
+        ),
+        pytest.param(
+            TIER.replace("cpus = 1", "cpus = 0"),
+            "3: [tiers.watch] cpus: must be at least 1, not 0",
+            id="no processor",
+        ),
+        pytest.param(
+            TIER.replace("0.5", "inf"),
+            "4: [tiers.watch] memory_gib: must be a number greater than 0, not inf",
+            id="endless memory",
+        ),
+        pytest.param(
+            TIER.replace("0.5", "2020-01-01"),
+            "4: [tiers.watch] memory_gib: must be a number, not a date or time: "
+            "datetime.date(2020, 1, 1)",
+            id="a date",
+        ),
+        pytest.param(
+            TIER.replace("cpus = 1\n", ""),
+            "1: [tiers.watch] needs the key 'cpus'",
+            id="a key left out",
+        ),
+        pytest.param(
+            TIER.replace('"its data sheet"', '" "'),
+            "5: [tiers.watch] source: must not be empty",
+            id="an empty source",
+        ),
+        pytest.param(
+            TIER.replace("watch", "smart-watch"),
+            "1: [tiers.smart-watch] a tier's name may hold no '-', "
+            "which joins tiers in a placement",
+            id="a tier that a placement could not name",
+        ),
+        pytest.param(
+            TIER.replace("watch", '"My Watch"'),
+            "1: [tiers] My Watch: a name must be lower-case words joined by '-'",
+            id="a name that is none",
+        ),
+        pytest.param(
+            PLUGIN.replace('"operator"', '"operators"'),
+            "2: [plugins.shrink] kind: no such kind: 'operators'; did you mean 'operator'?",
+            id="unknown kind",
+        ),
+        pytest.param(
+            PLUGIN.replace('["shrink"]', '"shrink"'),
+            "4: [plugins.shrink] offers: must be a list, not a text: 'shrink'",
+            id="a text where a list must be",
+        ),
+        pytest.param(
+            PLUGIN.replace('["shrink"]', "[]"),
+            "4: [plugins.shrink] offers: must not be empty",
+            id="a plugin that offers nothing",
+        ),
+        pytest.param(
+            PLUGIN.replace('["shrink"]', '["shrink", 2]'),
+            "4: [plugins.shrink] offers: must be a list of texts, but holds 2",
+            id="a number among texts",
+        ),
+        pytest.param(
+            PLUGIN + 'requires = ["acme.core"]\n',
+            "5: [plugins.shrink] requires: name the package alone, not 'acme.core'",
+            id="a module where a package must be",
+        ),
+        pytest.param(
+            LINK + LINK.replace("2mbit", "2mb"),
+            "8: [links] rate: a rate is a number and gbit, mbit, kbit or bit, not '2mb'",
+            id="the rate of the second link",
+        ),
+        pytest.param(
+            LINK.replace("30ms", "30"),
+            "4: [links] delay: a delay is a number and s, ms or us, not '30'",
+            id="a delay without its unit",
+        ),
+        pytest.param(
+            LINK.replace('["watch", "mobile"]', '["watch", "watch"]'),
+            "2: [links] between: must name two tiers, not ['watch', 'watch']",
+            id="a link to itself",
+        ),
+        pytest.param(
+            LINK.replace("[[links]]", "[links]"),
+            "1: links: must be a list, not a table: {'between': ['watch', 'mobile'], "
+            "'rate': '2mbit', 'delay': '30ms', 'source': 'measured'}",
+            id="one bracket too few",
+        ),
+        pytest.param(
+            "links = [1]\n", "1: links: must be a list of tables, but holds 1", id="not tables"
+        ),
+        pytest.param(
+            "[hybrids]\nab = 1\n",
+            "2: [hybrids] ab: must be a text, not a whole number: 1",
+            id="a hybrid that is no chain",
+        ),
+        pytest.param(
+            SUITE + 'backend = ["e"]\n',
+            "9: [suites.look.cases] backend: unknown key; did you mean 'backends'?",
+            id="unknown key deep inside",
+        ),
+        pytest.param(
+            SUITE + "\n" + SUITE.partition("\n\n")[2].replace("models", "model"),
+            "10: [suites.look.cases] needs the key 'models'",
+            id="a key left out in the second of an array",
+        ),
+        pytest.param(
+            '[suites.look]\nsummary = "A look."\n',
+            "1: [suites.look] needs [[cases]], the combinations to run",
+            id="a suite of nothing",
+        ),
+        pytest.param(
+            SUITE + '[[suites.look.skip]]\nwhy = "tired"\n',
+            "9: [suites.look.skip] skips everything: "
+            "name models, operators, placements or backends",
+            id="a skip of everything",
+        ),
+        pytest.param(
+            SUITE + '[[suites.look.skip]]\nmodels = ["a"]\n',
+            "9: [suites.look.skip] needs the key 'why'",
+            id="a skip without a reason",
+        ),
+        pytest.param(
+            ASSET.replace("0" * 64, "0a1b2c3"),
+            "4: [assets.weights] sha256: must be 64 hexadecimal digits in lower case, "
+            "or the first of them, at least 8",
+            id="too little of a digest",
+        ),
+        pytest.param(
+            ASSET.replace("0" * 64, "0A1B2C3D"),
+            "4: [assets.weights] sha256: must be 64 hexadecimal digits in lower case, "
+            "or the first of them, at least 8",
+            id="a digest in capitals",
+        ),
+        pytest.param(
+            ASSET.replace("https://example.org/weights", "file:///etc/passwd"),
+            "3: [assets.weights] url: must be an address of a file, http:// or https://, "
+            "not 'file:///etc/passwd'",
+            id="a file that is not elsewhere",
+        ),
+        pytest.param(
+            ASSET.replace("https://example.org/weights", "https://[example.org/weights"),
+            "1: [assets.weights] Invalid IPv6 URL",
+            id="an address that is none",
+        ),
+        pytest.param(
+            ASSET.replace("size = 48104", "size = 97.8"),
+            "5: [assets.weights] size: must be a whole number, not a number: 97.8",
+            id="a size that is not in bytes",
+        ),
+        pytest.param(
+            ASSET.replace("0.75", "80.858"),
+            "7: [assets.weights] score: must be a share, at most 1, not 80.858",
+            id="a score in percent",
+        ),
+        pytest.param(
+            'tiers = {watch = {cpus = "1"}}\n',
+            "1: [tiers.watch] cpus: must be a whole number, not a text: '1'",
+            id="written inline",
+        ),
+        pytest.param(
+            "# tiers\ntiers.watch.summary = 'x'\ntiers.watch.cpus = 1.5\n",
+            "3: [tiers.watch] cpus: must be a whole number, not a number: 1.5",
+            id="written with dots",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_with_line_table_and_key(wrong, text, said):
+    assert wrong(text) == said
+
+
+WORD = st.sampled_from(["a", "b", "cpus", "x-y", "plugins"])
+VALUE = st.sampled_from(
+    ["1", '"t"', "[1, 2]", "true", "{k = 1}", '[\n  "multi = 1",\n  "line",\n]']
+)
+LINES = st.lists(
+    st.one_of(
+        st.builds("{} = {}".format, WORD, VALUE),
+        st.builds("[{}.{}]".format, WORD, WORD),
+        st.builds("[[{}]]  # note".format, WORD),
+        st.just("# comment = 1"),
+        st.just(""),
+    ),
+    max_size=14,
+)
+
+
+def _leaves(table: Table):
+    """Every table in a document that is reached through tables and arrays of tables."""
+    yield table
+    for key, value in table.values.items():
+        if isinstance(value, dict):
+            yield from _leaves(table.table(key))
+        elif isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
+            for each in table.tables(key):
+                yield from _leaves(each)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=LINES)
+def test_the_line_of_a_key_is_one_that_names_it(tmp_path, lines):
+    text = "\n".join(lines)
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return
+    path = tmp_path / "any.toml"
+    path.write_text(text, encoding="utf-8")
+    for table in _leaves(Table.parse(path)):
+        for key in table.values:
+            assert key in (text.splitlines() or [""])[table.line(key) - 1]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=LINES)
+def test_any_file_is_a_registry_or_a_registry_error(tmp_path, lines):
+    path = tmp_path / "any.toml"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    try:
+        said = repr(Registry.of([path]).paths)
+    except RegistryError as error:
+        said = str(error)
+    assert "any.toml" in said
+    assert "\n" not in said
+
+
+# --- the shipped file ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return tomllib.loads(shipped_registry().read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("table", ["assets", "plugins", "tiers", "hybrids", "suites"])
+def test_the_shipped_rows_are_sorted(shipped, table):
+    assert list(shipped[table]) == sorted(shipped[table])
+
+
+def test_the_shipped_links_are_sorted_and_join_known_tiers(shipped):
+    pairs = [link["between"] for link in shipped["links"]]
+    assert pairs == sorted(pairs)
+    assert {tier for pair in pairs for tier in pair} <= set(shipped["tiers"])
+
+
+def test_lists_in_shipped_rows_are_sorted(shipped):
+    for row in shipped["plugins"].values():
+        assert row["offers"] == sorted(row["offers"])
+        requires = row.get("requires", [])
+        assert requires == sorted(requires, key=str.lower)
+
+
+def test_every_row_that_requires_something_says_how_to_get_it(shipped):
+    for name, row in shipped["plugins"].items():
+        assert ("requires" in row) == ("install" in row), name
+
+
+def test_install_sentences_name_extras_that_exist(shipped):
+    project = shipped_registry().parent / "pyproject.toml"
+    extras = tomllib.loads(project.read_text())["project"]["optional-dependencies"]
+    for name, row in shipped["plugins"].items():
+        if "install" in row:
+            assert row["install"].startswith("pip install 'edgebench["), name
+            named = row["install"].partition("[")[2].partition("]")[0].split(",")
+            assert set(named) <= set(extras), name
+
+
+def test_the_facts_of_the_studies():
+    registry = Registry.read()
+    facts = {name: (row.cpus, row.memory // 2**30) for name, row in registry.tiers.items()}
+    assert facts == {"mobile": (4, 4), "edge": (8, 16), "cloud": (16, 64)}
+    assert {link.between: link.rate for link in registry.links} == {
+        ("mobile", "edge"): 200e6,
+        ("edge", "cloud"): 1e6,
+    }
+    sources = [row.source for row in (*registry.tiers.values(), *registry.links)]
+    assert all("arXiv" in source for source in sources)
+
+
+def test_the_quickstart_is_what_was_promised():
+    suite = Registry.read().suites["quickstart"]
+    cases = {
+        (model, chain, placement, backend)
+        for product in suite.products
+        for model in product.models
+        for chain in product.operators
+        for placement in product.placements
+        for backend in product.backends
+    }
+    assert suite.blocks == 3
+    # 93 samples are the fewest for which an interval of the 95th percentile exists.
+    assert suite.blocks * suite.requests >= 93
+    assert len(cases) == 2 * (2 * 3 * 2 + 2 * 1 * 2 + 1)
+    assert {link.between: link.rate for link in suite.links} == {
+        ("mobile", "edge"): 200e6,
+        ("edge", "cloud"): 50e6,
+    }
+
+
+def test_hybrids_are_chains_of_offered_operators():
+    registry = Registry.read()
+    rows = [row for row in registry.plugins.values() if KINDS[row.kind].__name__ == "Operator"]
+    offered = {name for row in rows for name in row.offers}
+    for chain in registry.hybrids.values():
+        assert {link.partition("(")[0] for link in chain.split("+")} <= offered
+
+
+def test_a_wheel_has_its_registry_beside_the_package(tmp_path):
+    """The package is found without a checkout around it, as a wheel would lay it out."""
+    core = shipped_registry().parent / "core"
+    copy = tmp_path / "copied" / "edgebench"
+    for source in (core / "edgebench").rglob("*.py"):
+        target = copy / source.relative_to(core / "edgebench")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
+    (copy / "registry.toml").write_text(TIER, encoding="utf-8")
+    program = "from edgebench import Registry; print(*Registry.read().tiers)"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(copy.parent)},
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("watch\n", "")

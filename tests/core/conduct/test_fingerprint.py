@@ -1,0 +1,60 @@
+"""A resumed run puts no block beside those of something else."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+
+from edgebench.cases.case import BackendChoice, Case
+from edgebench.cases.plan import Plan, Request
+from edgebench.catalogue.plugins import Plugins
+from edgebench.catalogue.registry import Registry, shipped_registry
+from edgebench.conduct.fingerprint import fingerprint
+from edgebench.parts.places import Placement
+from edgebench.parts.subjects import Weights
+from edgebench.prepare.recipe import Recipes
+from edgebench.store.artifacts import Store
+
+PINNED = """
+    from edgebench import Model, Variant, hookimpl
+
+    @hookimpl
+    def edgebench_models():
+        yield Model(name="pinned", summary="One matrix.", build=print, dataset="toy-points",
+                    variants=[Variant(name="small", weights=["hub", "random"], asset="matrix")])
+"""
+
+
+@pytest.fixture
+def stamped(toy, tmp_path):
+    """Stamp a run of weights of a kind, whose pinned file has a digest."""
+    plugin, rows = tmp_path / "pinned.py", tmp_path / "mine.toml"
+    plugin.write_text(dedent(PINNED))
+
+    def stamped(kind, sha256):
+        rows.write_text(
+            f'[assets.matrix]\nsummary = "A matrix."\nurl = "http://localhost/matrix"\n'
+            f'sha256 = "{sha256}"\nlicence = "MIT"\n'
+        )
+        registry = Registry.of([shipped_registry(), rows])
+        plugins = Plugins.load(registry, [toy, plugin], entry_points=False)
+        case = Case(
+            model="pinned",
+            variant="small",
+            weights=Weights(kind=kind),
+            dataset="toy-points",
+            placement=Placement(["mobile"]),
+            backends=[BackendChoice("toy-numpy")],
+            route=["mobile"],
+        )
+        plan = Plan(request=Request(products=()), cases=(case,), skipped=(), references={})
+        return fingerprint(plan, Recipes(plugins, registry, Store(tmp_path / "store")))
+
+    return stamped
+
+
+@pytest.mark.parametrize(("kind", "other"), [("hub", True), ("random", False)])
+def test_a_pinned_file_of_another_digest_makes_another_run(stamped, kind, other):
+    assert stamped(kind, "0" * 64) == stamped(kind, "0" * 64)
+    assert (stamped(kind, "0" * 64) != stamped(kind, "1" * 64)) is other

@@ -1,0 +1,200 @@
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+import pytest
+
+from edgebench.measure.stand.member import reason_in
+from edgebench.measure.stand.team import Failure, Team, TimedOut
+from edgebench.measure.station.orders import Order
+
+
+@pytest.fixture
+def member(tmp_path, monkeypatch, fabric, deploy):
+    """Give what starts a module of a few lines as a member of a team."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    deployment = deploy("mobile")
+
+    def start(team, name, text):
+        module = name.replace(" ", "_")
+        (tmp_path / f"{module}.py").write_text(text)
+        with fabric.open(deployment.tiers, ()) as hosts:
+            # A host outlives its fabric here, and is ended by the team alone.
+            unbound = hosts["mobile"].__class__(
+                tier=hosts["mobile"].tier, threads=1, slowdown=1.0, cpu="", memory=None
+            )
+        order = Order(name=name, tier="mobile", control=team.endpoint, parent=0)
+        team.start(unbound, module, order, 1)
+
+    return start
+
+
+@pytest.fixture
+def team(tmp_path):
+    with Team.gather(tmp_path, 20) as team:
+        yield team
+
+
+TALK = """
+import json, sys, zmq, time
+from edgebench.measure.station.orders import Order
+from edgebench.measure.station.controller import Control
+document = json.load(open(sys.argv[1]))
+control = Control.connect(zmq.Context(), Order(name=document["name"], tier="", parent=0,
+                                               control=document["control"]))
+"""
+
+
+def test_a_member_is_asked_and_answers_with_values_and_bytes(team, member):
+    member(
+        team,
+        "one",
+        TALK + "heard = {'verb': 'hello'}\n"
+        "while True:\n"
+        "    control.say(heard['verb'], {'twice': heard.get('number', 0) * 2}, b'raw')\n"
+        "    heard = control.hear()\n",
+    )
+    team.hear("hello", ["one"])
+    reply = team.ask("one", "double", number=21)
+    assert reply.values == {"twice": 42}
+    assert list(reply.raw) == [b"raw"]
+
+
+def test_several_members_are_heard_in_any_order(team, member):
+    for name, wait in (("one", 0.3), ("other", 0)):
+        member(team, name, TALK + f"time.sleep({wait}); control.say('hello', {{}}); control.hear()")
+    assert set(team.hear("hello", ["one", "other"])) == {"one", "other"}
+
+
+def test_what_one_says_early_is_kept_until_it_is_asked_for(team, member):
+    say = "control.say('{}', {{}}); "
+    member(team, "quick", TALK + say.format("hello") + say.format("ready") + "control.hear()")
+    slow = "time.sleep(0.5); " + say.format("hello") + say.format("ready") + "control.hear()"
+    member(team, "slow", TALK + slow)
+    assert set(team.hear("hello", ["slow", "quick"])) == {"slow", "quick"}
+    assert set(team.hear("ready", ["slow", "quick"])) == {"slow", "quick"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("raise ValueError('twelve\\nthirteen')", "one: ValueError: twelve"),
+        ("import os; os.kill(os.getpid(), 9)", "one was killed by SIGKILL"),
+        ("import os; os.abort()", "one was killed by SIGABRT"),
+        ("print('cannot go on'); raise SystemExit(3)", "one: cannot go on"),
+        ("raise SystemExit(3)", "one ended with status 3 and said nothing"),
+        ("import nowhere_to_be_found", "one: ModuleNotFoundError: No module named"),
+        (TALK + "control.say('failed', {'reason': 'no chip'}); control.hear()", "no chip"),
+        (TALK + "control.say('bye', {}); control.hear()", "one said bye where hello was expected"),
+    ],
+)
+def test_how_a_member_ended_is_the_reason(team, member, text, said):
+    member(team, "one", text)
+    with pytest.raises(Failure) as failed:
+        team.hear("hello", ["one"])
+    assert str(failed.value).startswith(said)
+
+
+def test_any_members_end_is_noticed_while_another_is_awaited(team, member):
+    member(team, "one", TALK + "control.hear()")
+    member(team, "other", "import time; time.sleep(0.2); raise OSError('gone')")
+    with pytest.raises(Failure, match="other: OSError: gone"):
+        team.hear("hello", ["one"])
+
+
+def test_what_was_said_before_the_end_counts(team, member):
+    member(
+        team,
+        "one",
+        TALK + "control.say('hello', {'last': 'words'}); control.socket.close(1000)\n"
+        "control.socket.context.term()",
+    )
+    assert team.hear("hello", ["one"])["one"].values == {"last": "words"}
+
+
+def test_the_time_is_that_of_the_whole_team(tmp_path, member):
+    with Team.gather(tmp_path, 1.0) as team:
+        member(team, "host x", TALK + "time.sleep(3600)")
+        with pytest.raises(TimedOut) as late:
+            team.hear("ready", ["host x"])
+        assert str(late.value) == ("no answer within 1 s, host x hangs: waited for host x to load")
+
+
+def ends(process, within_s=10.0):
+    """Say whether a process ends: a busy machine takes its time to kill, and to bury."""
+    deadline = time.monotonic() + within_s
+    state = Path(f"/proc/{process}/stat")
+    while state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z":
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def test_grandchildren_are_ended_too(tmp_path, member):
+    text = (
+        "import subprocess, sys, pathlib\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)'])\n"
+    )
+    with Team.gather(tmp_path, 20) as team:
+        member(
+            team, "one", text + TALK + "control.say('hello', {'child': child.pid}); control.hear()"
+        )
+        child = team.hear("hello", ["one"])["one"].values["child"]
+        assert Path(f"/proc/{child}").exists()
+    assert ends(child)
+
+
+def test_the_log_keeps_the_end_of_what_was_printed(team, member):
+    member(
+        team,
+        "one",
+        "print('x' * 200_000 + 'end')\n" + TALK + "control.say('hello', {})\n"
+        "sys.stdout.flush(); control.say('ready', {}); control.hear()",
+    )
+    team.hear("hello", ["one"])
+    team.hear("ready", ["one"])
+    assert len(team.logs()["one"]) == 64 * 1024
+    assert team.logs()["one"].endswith("xend\n")
+
+
+def test_directories_of_controllers_that_are_gone_are_removed(tmp_path, monkeypatch):
+    with tempfile.TemporaryDirectory() as private:
+        monkeypatch.setattr(tempfile, "tempdir", private)
+        # No process has a number beyond the greatest.
+        gone = Path(private, "edgebench-control-99999999-x")
+        gone.mkdir()
+        (gone / "control").touch()
+        others = Path(private, "edgebench-something-else")
+        others.mkdir()
+        with Team.gather(tmp_path, 1), Team.gather(tmp_path, 1):
+            assert not gone.exists()
+            assert others.exists()
+            assert len(list(Path(private).iterdir())) == 3
+
+
+def traceback_of(error, cause=None):
+    try:
+        raise error from cause
+    except type(error):
+        return traceback.format_exc()
+
+
+@pytest.mark.parametrize(
+    ("log", "reason"),
+    [
+        ("", ""),
+        ("one\ntwo\n\n", "two"),
+        ("warning: x\n" + traceback_of(KeyError("k")) + "bye\n", "KeyError: 'k'"),
+        (traceback_of(ValueError("first\nsecond\n  third")), "ValueError: first"),
+        (
+            traceback_of(OSError("x"), ZeroDivisionError()),
+            "OSError: x",
+        ),
+        ("Traceback (most recent call last):\n  cut short", "cut short"),
+        ("Traceback (most recent call last):", ""),
+    ],
+)
+def test_the_reason_is_found_in_what_was_printed(log, reason):
+    assert reason_in(log) == reason

@@ -1,0 +1,51 @@
+import pytest
+
+from edgebench import Link
+from edgebench.measure.stand.verify import link_checks
+
+LINK = Link(between=("mobile", "edge"), rate=8e6, delay=1e-3)
+
+
+def found(forward=(1000, 3e-3), backward=(10, 2e-3), round_trip=2e-3):
+    return {
+        "round_trip": round_trip,
+        "forward": {"bytes": forward[0], "seconds": forward[1]},
+        "backward": {"bytes": backward[0], "seconds": backward[1]},
+    }
+
+
+def test_a_check_each_way_with_what_is_expected():
+    there, back = link_checks(LINK, "mobile", "edge", "before", found())
+    assert (there.source, there.target, back.source, back.target) == (
+        "mobile",
+        "edge",
+        "edge",
+        "mobile",
+    )
+    # A thousand bytes at a megabyte a second, and the round trip of an empty message.
+    assert there.expected_s == pytest.approx(3e-3)
+    assert there.goodput_bit_s == pytest.approx(8e6)
+    assert (there.message_bytes, back.message_bytes) == (1000, 10)
+    assert there.ok
+    assert there.when == "before"
+
+
+@pytest.mark.parametrize(
+    ("size", "extra", "ok"),
+    [
+        (1000, 0.4e-3, True),
+        (1000, 0.6e-3, False),
+        (1000, -0.6e-3, False),
+        (100_000, 4e-3, True),
+        (100_000, 6e-3, False),
+    ],
+)
+def test_the_bound_is_a_twentieth_or_half_a_millisecond(size, extra, ok):
+    seconds = size * 8 / LINK.rate + 2e-3 + extra
+    there, _ = link_checks(LINK, "mobile", "edge", "after", found(forward=(size, seconds)))
+    assert there.ok is ok
+
+
+def test_no_goodput_is_made_of_what_is_within_the_noise():
+    _, back = link_checks(LINK, "mobile", "edge", "before", found())
+    assert back.goodput_bit_s is None

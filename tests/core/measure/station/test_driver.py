@@ -1,0 +1,57 @@
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgebench.measure.station.driver import Answered, Samples, table
+from edgebench.measure.transport.wire import CODES, Mark
+
+sizes = st.integers(1, 50)
+
+
+@given(sizes, st.integers(0, 9), st.integers(1, 4))
+def test_going_round_once_sends_every_sample_once(count, seed, batch):
+    requests = list(Samples(count, seed, batch).indices(0, count))
+    sent = [index for request in requests for index in request]
+    assert all(len(request) == batch for request in requests)
+    assert sorted(sent) == sorted(list(range(count)) * batch)
+
+
+@given(sizes, st.integers(0, 9), st.integers(0, 9), st.integers(1, 9))
+def test_blocks_go_on_where_the_last_one_ended(count, seed, block, requests):
+    samples = Samples(count, seed)
+    whole = list(samples.indices(0, (block + 1) * requests))
+    assert list(samples.indices(block * requests, requests)) == whole[block * requests :]
+
+
+def test_the_order_follows_from_the_seed_alone():
+    one, same, other = (list(Samples(40, seed).indices(0, 40)) for seed in (1, 1, 2))
+    assert one == same != other
+
+
+def test_an_empty_split_is_refused():
+    with pytest.raises(ValueError, match="without samples"):
+        Samples(0, 0)
+
+
+def answered(*marks):
+    return Answered(
+        latency=1, size=0, marks=[Mark(CODES[name], number, ns) for name, number, ns in marks]
+    )
+
+
+def test_what_was_noted_is_added_up_by_phase():
+    names, raw = table(
+        [
+            answered(("uplink", 0, 10), ("uplink", 0, 5), ("inference", 0, 7)),
+            answered(("uplink", 0, 1), ("inference", 1, 3)),
+        ]
+    )
+    assert names == ["uplink", "inference-0", "inference-1"]
+    # A phase that a request did not have is told apart from one that took no time.
+    assert struct.unpack("=6q", raw) == (15, 7, -1, 1, -1, 3)
+
+
+def test_a_block_without_requests_has_an_empty_table():
+    assert table([]) == ([], b"")

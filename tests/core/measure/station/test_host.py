@@ -1,0 +1,251 @@
+"""A real host on loopback: what it refuses, what it lives through, what it imports."""
+
+import os
+import socket as tcp
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import zmq
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edgebench.measure.stand.deployment import Stand
+from edgebench.measure.stand.launch import HOST
+from edgebench.measure.stand.team import Team
+from edgebench.measure.station.driver import Driver, RequestFailed
+from edgebench.measure.station.orders import HostOrder
+from edgebench.measure.transport.pace import Pacing, now
+from edgebench.measure.transport.port import Port, connect, socket
+from edgebench.measure.transport.wire import MAGIC, MAX_FRAME, Kind, Message, Shaped, pack, stamp
+
+NAME = "host mobile"
+
+
+@pytest.fixture
+def running(deploy, fabric):
+    """Give what runs the host of a tier, and a connection to it."""
+
+    @contextmanager
+    def run(placement="mobile", tier="mobile", **changes):
+        deployment = deploy(placement, **changes)
+        with (
+            fabric.open(deployment.tiers, deployment.case.links) as hosts,
+            Team.gather(deployment.scratch, 60) as team,
+            zmq.Context() as context,
+        ):
+            stand = Stand(deployment, hosts, shaped=False)
+            orders = {node.tier: order for node, order in stand.orders(team.endpoint)}
+            order = orders[tier]
+            team.start(hosts[tier], HOST, order, 1)
+            endpoint = team.hear("hello", [order.name])[order.name].values["endpoint"]
+            if not order.last:
+                team.tell(order.name, {"next": "tcp://127.0.0.1:9"})
+            team.hear("ready", [order.name])
+            port = connect(context, endpoint, ("local-hop", 0))
+            port.socket.setsockopt(zmq.RCVTIMEO, 20_000)
+            with port.socket:
+                yield team, port
+
+    return run
+
+
+@pytest.fixture
+def payload(split):
+    file = (split / "payloads.bin").read_bytes()
+    return file[: len(file) // 24]
+
+
+def refusal(port, *frames):
+    """Send frames as they are, and return what is said in answer."""
+    port.socket.send_multipart(list(frames))
+    answer = port.receive(now()).message
+    assert answer.kind is Kind.ERROR
+    return str(answer.body[0], "utf-8")
+
+
+def packed(message, sent=0):
+    frames = pack(message)
+    stamp(frames, sent)
+    return [bytes(frame) for frame in frames]
+
+
+def test_malformed_messages_are_refused_and_the_host_lives_on(running, payload):
+    with running() as (team, port):
+        good = packed(Message(kind=Kind.REQUEST, samples=1, body=[payload]))
+        for frames, said in [
+            ([b"GET / HTTP/1.1"], "without a header"),
+            ([b"HTTP" + good[0][4:], good[1]], "begins with b'HTTP'"),
+            ([MAGIC + b"\x09" + good[0][5:], good[1]], "of version 9"),
+            (good[:1], "0 frames in place of the 1 announced"),
+            ([good[0], good[1] + b"more"], "in place of the"),
+            (packed(Message(kind=Kind.ANSWER)), "answer is not for a host"),
+            (packed(Message(kind=Kind.REQUEST)), "without a payload"),
+            (
+                packed(Message(kind=Kind.TENSORS, tensors=[Shaped("h", "bool", ())], body=[b"x"])),
+                "tensors, where a request",
+            ),
+        ]:
+            assert said in refusal(port, *frames)
+        assert len(Driver(port=port).ask(1, [payload]).marks) > 5
+        assert team.logs()[NAME].count("refused: ") == 8
+
+
+@pytest.mark.parametrize(
+    ("shaped", "samples", "said"),
+    [
+        (Shaped("other", "float32", (1, 4)), 1, r"the tensors ['other'], not ['h0']"),
+        (Shaped("h0", "float64", (1, 4)), 1, "'h0' is float64 of shape (1, 4), not float32"),
+        (Shaped("h0", "float32", (1, 5)), 1, "of shape (1, 5), not float32 of shape"),
+        (Shaped("h0", "float32", (4,)), 4, "of shape (4,), not float32"),
+        (Shaped("h0", "float32", (2, 4)), 3, "2 rows of 'h0' for 3 samples"),
+    ],
+)
+def test_tensors_that_do_not_fit_are_refused(running, shaped, samples, said):
+    with running("mobile-edge", "edge") as (_, port):
+        message = Message(
+            kind=Kind.TENSORS, samples=samples, tensors=[shaped], body=[bytes(shaped.size)]
+        )
+        assert said in refusal(port, *packed(message))
+        good = Message(
+            kind=Kind.TENSORS,
+            samples=1,
+            tensors=[Shaped("h0", "float32", (1, 4))],
+            body=[np.ones((1, 4), np.float32)],
+        )
+        port.send(good)
+        assert port.receive(now()).message.kind is Kind.ANSWER
+
+
+def test_a_host_that_is_bombarded_still_answers(running, payload):
+    with running() as (_, port):
+        frames = packed(Message(kind=Kind.REQUEST, samples=1, body=[payload]))
+        damaged = st.tuples(
+            st.integers(0, len(frames) - 1), st.integers(0, 10_000), st.integers(1, 255)
+        )
+
+        @settings(
+            max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), database=None
+        )
+        @given(st.lists(st.binary(max_size=80), min_size=1, max_size=4) | damaged)
+        def bombard(what):
+            port.socket.send_multipart(what if isinstance(what, list) else broken(*what))
+            port.receive(now())
+
+        def broken(which, place, change):
+            copies = [bytearray(frame) for frame in frames]
+            copies[which][place % len(copies[which])] ^= change
+            return copies
+
+        bombard()
+        assert Driver(port=port).ask(2**40, [payload]).latency > 0
+
+
+GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
+READY = b"\x05READY\x0bSocket-Type" + (6).to_bytes(4, "big") + b"DEALER"
+
+
+def read_until(raw, text):
+    """Read from a connection until something came; an empty text stands for its end."""
+    got = b""
+    while piece := raw.recv(4096):
+        got += piece
+        if text and text in got:
+            return
+    assert not text, f"the connection ended before {text!r}"
+
+
+def test_a_frame_beyond_the_limit_closes_the_connection_it_came_over_alone(running, payload):
+    with running() as (_, port):
+        endpoint = port.socket.getsockopt(zmq.LAST_ENDPOINT).decode()
+        host, number = endpoint.removeprefix("tcp://").split(":")
+        with tcp.create_connection((host, int(number)), timeout=20) as raw:
+            raw.sendall(GREETING + b"\x04" + bytes([len(READY)]) + READY)
+            read_until(raw, b"READY")
+            # A frame of one byte is read, and refused by what it says.
+            raw.sendall(b"\x00\x01x")
+            read_until(raw, b"without a header")
+            raw.sendall(b"\x02" + (MAX_FRAME + 1).to_bytes(8, "big") + b"x")
+            read_until(raw, b"")
+        assert Driver(port=port).ask(1, [payload]).latency > 0
+
+
+def test_a_message_from_the_future_holds_nothing_up(deploy, fabric, payload):
+    deployment = deploy("mobile")
+    with (
+        fabric.open(deployment.tiers, ()) as hosts,
+        Team.gather(deployment.scratch, 60) as team,
+        zmq.Context() as context,
+    ):
+        order = HostOrder(
+            name=NAME,
+            tier="mobile",
+            control=team.endpoint,
+            parent=os.getpid(),
+            forward=Pacing(rate=1e9, delay=0),
+        )
+        team.start(hosts["mobile"], HOST, order, 1)
+        endpoint = team.hear("hello", [NAME])[NAME].values["endpoint"]
+        port = connect(context, endpoint, ("downlink", 0))
+        port.socket.setsockopt(zmq.RCVTIMEO, 20_000)
+        with port.socket:
+            future = packed(Message(kind=Kind.PROBE), sent=now() + 3600 * 10**9)
+            assert "sent in the future" in refusal(port, *future)
+            port.send(Message(kind=Kind.PROBE, wanted=3))
+            assert port.receive(now()).message.size == 3
+
+
+def test_a_request_that_is_under_way_may_not_be_sent_again(running, payload):
+    # Nobody listens where the next host should be, so the first stays under way.
+    with running("mobile-edge", "mobile") as (_, port):
+        frames = packed(Message(kind=Kind.REQUEST, request=5, samples=1, body=[payload]))
+        port.socket.send_multipart(frames)
+        assert "request 5 is under way already" in refusal(port, *frames)
+
+
+def test_an_undecodable_payload_is_the_requests_own_fault(running, payload):
+    with running() as (_, port):
+        with pytest.raises(RequestFailed, match="on mobile in decode"):
+            Driver(port=port).ask(1, [b"no array"])
+        assert Driver(port=port).ask(2, [payload]).latency > 0
+
+
+def test_the_raw_outputs_are_given_when_asked_for(running, payload, split):
+    with running() as (_, port):
+        port.send(Message(kind=Kind.REQUEST, raw=True, samples=1, body=[payload]))
+        answer = port.receive(now()).message
+        assert [tuple(tensor) for tensor in answer.tensors] == [("h0", "float32", (1, 4))]
+        given_ = np.frombuffer(payload[-16:], np.float32)
+        np.testing.assert_array_equal(np.frombuffer(answer.body[0], np.float32), given_ * 2)
+
+
+def test_a_host_that_only_relays_imports_nothing_heavy(running):
+    with running("mobile-cloud", "edge") as (team, _):
+        modules = set(team.ask("host edge", "report").values["modules"])
+    assert "zmq" in modules
+    assert not modules & {"numpy", "torch", "onnxruntime", "openvino", "onnx", "PIL", "scipy"}
+    assert "edgebench_plugins" not in modules
+
+
+def test_a_host_that_computes_imports_no_framework_of_others(running, payload):
+    with running() as (team, port):
+        Driver(port=port).ask(1, [payload])
+        modules = set(team.ask(NAME, "report").values["modules"])
+    assert "numpy" in modules
+    assert not modules & {"torch", "onnxruntime", "openvino", "onnx", "cattrs", "rich"}
+
+
+def test_a_busy_reader_is_told_from_a_slow_way():
+    with zmq.Context() as context, socket(context, zmq.DEALER) as near:
+        number = near.bind_to_random_port("tcp://127.0.0.1")
+        far = connect(context, f"tcp://127.0.0.1:{number}", ("downlink", 0))
+        pace = Pacing(rate=1e9, delay=1e-3).pace()
+        port = Port(socket=near, hop=("uplink", 0), pace=pace)
+        with far.socket:
+            sent = far.send(Message(kind=Kind.REQUEST))
+            # It was due after a millisecond, and the reader had no time for it for ten.
+            arrival = port.receive(sent + 10_000_000)
+            assert arrival.delivered == sent + 1_000_000
+            assert port.passed(arrival).value == 1_000_000
+            sent = far.send(Message(kind=Kind.REQUEST))
+            assert port.receive(sent).delivered >= sent + 1_000_000

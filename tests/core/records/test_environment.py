@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from importlib.metadata import version
+
+import attrs
+import pytest
+
+from edgebench.records.environment import describe
+
+
+def write(root, **files):
+    """Write files of the kernel, given by path with `__` for `/`."""
+    for name, text in files.items():
+        path = root / name.replace("__", "/").replace("DOT", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def test_this_machine_is_described_as_json():
+    here = attrs.asdict(describe(["attrs", "no-such-distribution"]))
+    assert json.loads(json.dumps(here, allow_nan=False)) == here
+    assert here["cpus"] == os.cpu_count()
+    assert here["versions"] == {"attrs": version("attrs"), "no-such-distribution": None}
+    assert here["kernel"].startswith(os.uname().sysname)
+    assert 0 < here["clock_resolution_s"] < 1e-3
+
+
+def test_what_cannot_be_read_is_none(tmp_path):
+    nothing = describe(root=tmp_path, checkout=tmp_path)
+    names = ("processor", "memory_bytes", "cpu_limit", "memory_limit_bytes", "governor")
+    names += ("frequency_hz", "container", "clock_source", "commit")
+    assert {name: getattr(nothing, name) for name in names} == dict.fromkeys(names)
+
+
+def test_facts_are_read_from_the_kernel(tmp_path):
+    write(
+        tmp_path,
+        proc__cpuinfo="processor : 0\nmodel name\t: A Chip @ 2 GHz\ncpu MHz\t\t: 1000.5\n"
+        "model name\t: A Chip @ 2 GHz\ncpu MHz\t\t: 2000\n",
+        proc__meminfo="MemTotal:       16000 kB\nMemFree: 5 kB\n",
+    )
+    found = describe(root=tmp_path)
+    assert found.processor == "A Chip @ 2 GHz"
+    assert found.memory_bytes == 16000 * 1024
+    assert found.frequency_hz == [1000.5e6, 2000e6]
+
+
+def test_the_governor_and_the_frequency_of_each_processor(tmp_path):
+    for number, (governor, kilohertz) in enumerate(
+        [("performance", 2_000_000), ("powersave", 800_000)]
+    ):
+        cpu = tmp_path / f"sys/devices/system/cpu/cpu{number}/cpufreq"
+        cpu.mkdir(parents=True)
+        (cpu / "scaling_governor").write_text(f"{governor}\n")
+        (cpu / "scaling_cur_freq").write_text(f"{kilohertz}\n")
+    found = describe(root=tmp_path)
+    assert found.governor == "performance, powersave"
+    assert found.frequency_hz == [800e6, 2e9]
+
+
+@pytest.mark.parametrize(
+    ("files", "cpus", "memory"),
+    [
+        ({"cpuDOTmax": "150000 100000\n", "memoryDOTmax": "1048576\n"}, 1.5, 1048576),
+        ({"cpuDOTmax": "max 100000\n", "memoryDOTmax": "max\n"}, None, None),
+        (
+            {
+                "cpu__cpuDOTcfs_quota_us": "50000\n",
+                "cpu__cpuDOTcfs_period_us": "100000\n",
+                "memory__memoryDOTlimit_in_bytes": "2097152\n",
+            },
+            0.5,
+            2097152,
+        ),
+        (
+            {
+                "cpu__cpuDOTcfs_quota_us": "-1\n",
+                "cpu__cpuDOTcfs_period_us": "100000\n",
+                "memory__memoryDOTlimit_in_bytes": "9223372036854771712\n",
+            },
+            None,
+            None,
+        ),
+    ],
+    ids=["v2", "v2 unbounded", "v1", "v1 unbounded"],
+)
+def test_the_limits_of_the_control_group(tmp_path, files, cpus, memory):
+    write(tmp_path, **{f"sys__fs__cgroup__{name}": text for name, text in files.items()})
+    found = describe(root=tmp_path)
+    assert (found.cpu_limit, found.memory_limit_bytes) == (cpus, memory)
+
+
+def test_a_container_that_says_what_it_is(tmp_path):
+    write(tmp_path, run__systemd__container="nspawn\n")
+    assert describe(root=tmp_path).container == "nspawn"
+
+
+def git(where, *arguments):
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    done = subprocess.run(
+        [shutil.which("git") or "git", *identity, *arguments],
+        cwd=where,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    git(tmp_path, "init", "-q", "-b", "main", "work")
+    work = tmp_path / "work"
+    git(work, "commit", "-q", "--allow-empty", "-m", "first")
+    (work / "deep/inside").mkdir(parents=True)
+    return work
+
+
+def test_the_commit_is_what_git_says(checkout):
+    commit = git(checkout, "rev-parse", "HEAD")
+    assert describe(checkout=checkout / "deep/inside").commit == commit
+    git(checkout, "pack-refs", "--all")
+    assert describe(checkout=checkout).commit == commit
+    git(checkout, "checkout", "-q", "--detach")
+    assert describe(checkout=checkout).commit == commit
+
+
+def test_the_commit_of_a_working_tree_beside_its_repository(checkout, tmp_path):
+    git(checkout, "worktree", "add", "-q", "-b", "side", "../side")
+    git(tmp_path / "side", "commit", "-q", "--allow-empty", "-m", "second")
+    commit = git(tmp_path / "side", "rev-parse", "HEAD")
+    assert describe(checkout=tmp_path / "side").commit == commit
+    assert commit != git(checkout, "rev-parse", "HEAD")
+
+
+def test_outside_a_checkout_there_is_no_commit(tmp_path):
+    assert describe(checkout=tmp_path).commit is None

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from edgebench.parts.errors import StoreError
+from edgebench.parts.pipeline import Edit, Exit, Pipeline, Stage, TensorSpec
+from edgebench.store.artifacts import Store, content, read_pipeline, write_pipeline
+
+KEY = "ab" + "0" * 62
+
+
+def fill(directory: Path) -> None:
+    (directory / "deep").mkdir()
+    (directory / "deep" / "weights").write_bytes(b"1234")
+
+
+def test_what_is_made_is_found_again(tmp_path):
+    store = Store(tmp_path)
+    assert store.find(KEY) is None
+    path = store.make(KEY, "a thing", fill)
+    assert (path / "deep" / "weights").read_bytes() == b"1234"
+    assert Store(tmp_path).find(KEY) == path
+
+
+def test_what_is_there_is_not_made_again(tmp_path):
+    store = Store(tmp_path)
+    made = []
+    for _ in range(2):
+        store.make(KEY, "a thing", lambda directory: (made.append(1), fill(directory)))
+    assert made == [1]
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path):
+    store = Store(tmp_path)
+
+    def fails(directory: Path) -> None:
+        fill(directory)
+        raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        store.make(KEY, "a thing", fails)
+    assert store.find(KEY) is None
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["changed", "missing", "added", "manifest"])
+def test_a_damaged_entry_is_made_again(tmp_path, damage):
+    path = Store(tmp_path).make(KEY, "a thing", fill)
+    weights = path / "deep" / "weights"
+    if damage == "changed":
+        weights.write_bytes(b"1235")
+    elif damage == "missing":
+        weights.unlink()
+    elif damage == "added":
+        (path / "stray").write_text("x")
+    else:
+        (path / "manifest.json").write_text("{")
+    store = Store(tmp_path)
+    assert store.find(KEY) is None
+    assert (store.make(KEY, "a thing", fill) / "deep" / "weights").read_bytes() == b"1234"
+
+
+def test_a_kill_while_it_is_made_leaves_no_entry(tmp_path):
+    script = (
+        "import sys, os, signal\n"
+        "from edgebench.store.artifacts import Store\n"
+        "def fill(d):\n"
+        "    (d / 'half').write_text('x')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"Store({str(tmp_path)!r}).make({KEY!r}, 'a thing', fill)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], check=False)
+    assert ended.returncode == -9
+    store = Store(tmp_path)
+    assert store.find(KEY) is None
+    assert store.make(KEY, "a thing", fill) == store.find(KEY)
+
+
+def test_two_processes_make_it_once(tmp_path):
+    script = (
+        "import os, pathlib, sys, time\n"
+        "from edgebench.store.artifacts import Store\n"
+        "def fill(d):\n"
+        "    (d / 'by').write_text(str(os.getpid()))\n"
+        f"    with open({str(tmp_path / 'made')!r}, 'a') as f: f.write('made\\n')\n"
+        "    time.sleep(0.3)  # long enough for the other to come and wait\n"
+        f"print(Store({str(tmp_path / 'store')!r}).make({KEY!r}, 'a thing', fill))\n"
+    )
+    both = [
+        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=60)[0] for process in both]
+    assert said[0] == said[1]
+    assert (tmp_path / "made").read_text() == "made\n"
+
+
+def test_an_unwritable_store_is_one_clear_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot write to the artifact store .*EDGEBENCH_STORE"):
+        Store(tmp_path / "file").make(KEY, "a thing", fill)
+
+
+def test_what_the_filling_lacks_is_not_the_stores_fault(tmp_path):
+    def fails(directory: Path) -> None:
+        (directory / "not" / "there").write_text("x")
+
+    with pytest.raises(FileNotFoundError, match="not/there"):
+        Store(tmp_path).make(KEY, "a thing", fails)
+
+
+def test_no_room_is_one_clear_line(tmp_path):
+    def fails(directory: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(StoreError, match="No space left on device; make room or set EDGEBENCH_STO"):
+        Store(tmp_path).make(KEY, "a thing", fails)
+
+
+def test_a_damaged_entry_is_listed_and_can_be_collected(tmp_path):
+    store = Store(tmp_path)
+    path = store.make(KEY, "a thing", fill)
+    (path / "manifest.json").write_text("{")
+    (entry,) = store.entries()
+    assert (entry.key, entry.what) == (KEY, "damaged")
+    assert store.collect(older_than_s=-1) == [entry]
+    assert list(store.entries()) == []
+
+
+def test_the_content_of_an_entry_is_what_its_files_hold(tmp_path):
+    def other(directory: Path) -> None:
+        fill(directory)
+        (directory / "deep" / "weights").write_bytes(b"1235")
+
+    store = Store(tmp_path)
+    paths = [
+        store.make(f"{n:02}" + "0" * 62, what, how)
+        for n, (what, how) in enumerate([("one", fill), ("same", fill), ("other", other)])
+    ]
+    digests = [content(path) for path in paths]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_entries_are_listed_with_their_sizes(tmp_path):
+    store = Store(tmp_path)
+    store.make(KEY, "a thing", fill)
+    (entry,) = store.entries()
+    assert (entry.key, entry.what, entry.size) == (KEY, "a thing", 4)
+
+
+def test_collecting_removes_what_was_not_used_for_long(tmp_path):
+    store = Store(tmp_path)
+    old = store.make(KEY, "old", fill)
+    new = store.make("cd" + "0" * 62, "new", fill)
+    long_ago = time.time() - 1000
+    os.utime(old / "manifest.json", (long_ago, long_ago))
+    assert [entry.what for entry in store.collect(older_than_s=500)] == ["old"]
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_looking_for_an_entry_counts_as_using_it(tmp_path):
+    store = Store(tmp_path)
+    path = store.make(KEY, "a thing", fill)
+    long_ago = time.time() - 1000
+    os.utime(path / "manifest.json", (long_ago, long_ago))
+    store.find(KEY)
+    assert store.collect(older_than_s=500) == []
+
+
+def pipeline() -> Pipeline:
+    spec = TensorSpec(name="x", dtype="float32", shape=("batch", 3), port="in")
+    middle = TensorSpec(name="h", dtype="uint8", shape=("batch", 4))
+    out = TensorSpec(name="y", dtype="float32", shape=("batch", 2))
+    sure = TensorSpec(name="sure", dtype="float32", shape=("batch",))
+    return Pipeline(
+        model="m",
+        variant="v",
+        outputs=["y"],
+        cuts=[1],
+        stages=[
+            Stage(
+                format="f",
+                inputs=[spec],
+                outputs=[middle, sure, attr(out, "early")],
+                files=["a.bin"],
+                exit=Exit(condition="sure", answer=["early"], threshold=0.9),
+                edits=[Edit(operator="shrink", arguments=json.dumps({"by": 2}))],
+                parameters=10,
+            ),
+            Stage(format="f", inputs=[middle], outputs=[out], files=["b.bin"], precision="int8"),
+        ],
+    )
+
+
+def attr(spec: TensorSpec, name: str) -> TensorSpec:
+    return TensorSpec(name=name, dtype=spec.dtype, shape=spec.shape)
+
+
+def test_a_pipeline_is_read_as_it_was_written(tmp_path):
+    write_pipeline(pipeline(), tmp_path)
+    again = read_pipeline(tmp_path)
+    assert [stage.directory for stage in again.stages] == [
+        tmp_path / "stage-0",
+        tmp_path / "stage-1",
+    ]
+    assert again.stages[0].edits[0].values == {"by": 2}
+    import attrs
+
+    bare = [attrs.evolve(stage, directory=None) for stage in again.stages]
+    assert again.replaced(bare) == pipeline()
