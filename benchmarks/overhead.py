@@ -27,7 +27,8 @@ from edgebench import Case, Dataset, Fabric, Model, Pipeline, Placement, Tier, W
 from edgebench.cases.case import BackendChoice
 from edgebench.catalogue.plugins import PluginSource
 from edgebench.catalogue.registry import Registry
-from edgebench.measure.stand.block import Deployment, measure_block
+from edgebench.measure.stand.block import measure_block
+from edgebench.measure.stand.deployment import Deployment
 from edgebench.measure.stand.overheads import harness_overheads
 from edgebench.measure.station.controller import last_cpus
 from edgebench.measure.station.opening import open_piece

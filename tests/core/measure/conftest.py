@@ -12,7 +12,7 @@ from edgebench import Case, Dataset, Fabric, Link, Pipeline, Placement, Stage, T
 from edgebench.cases.case import BackendChoice
 from edgebench.catalogue.plugins import PluginSource
 from edgebench.catalogue.registry import Registry
-from edgebench.measure.stand.block import Deployment
+from edgebench.measure.stand.deployment import Deployment
 from edgebench.store import splits
 from edgebench.store.artifacts import read_pipeline, write_pipeline
 

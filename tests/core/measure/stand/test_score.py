@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from edgebench import CaseFailed, Exit
-from edgebench.measure.stand.block import score
+from edgebench.measure.stand.score import score
 
 SAMPLES = 24
 

@@ -3,7 +3,9 @@ import json
 import pytest
 
 from edgebench import CaseFailed
-from edgebench.measure.stand.block import compile_on_host, measure_block, score
+from edgebench.measure.stand.block import measure_block
+from edgebench.measure.stand.compiling import compile_on_host
+from edgebench.measure.stand.score import score
 
 
 @pytest.fixture
