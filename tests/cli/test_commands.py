@@ -8,10 +8,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
-from edgebench.cli import COMMANDS, main
+from edgebench.cli import COMMANDS, import_command, main
 
 COMMON = ("--json", "--registry", "--plugin", "--without", "--quiet", "--verbose")
 NAMES = ("list", "show", "plan", "run", "report", "logs", "store", "plugins", "doctor")
@@ -77,22 +78,57 @@ def test_common_options_stand_before_or_after_the_name(here, toy, words):
 
 
 def test_commands_are_modules_that_declare_and_run():
-    for command in COMMANDS:
+    for name in COMMANDS:
+        command = import_command(name)
         assert callable(command.configure)
         assert callable(command.run)
 
 
-@pytest.mark.parametrize("words", [("--help",), ("list",), ("run", "--help"), ("list", "--json")])
-def test_looking_imports_no_framework_and_no_numpy(words):
-    probe = (
-        "import sys; from edgebench.cli import main; main(sys.argv[1:]); "
-        "sys.stderr.write(' '.join(sorted({m.partition('.')[0] for m in sys.modules})))"
-    )
+def loaded_by(*words):
+    """Return the modules that a command has imported when it ends, and what it compiled."""
+    probe = dedent("""
+        import sys
+        sources = []
+        sys.addaudithook(lambda event, of: sources.append(of[1]) if event == "compile" else None)
+        from edgebench.cli import main
+        main(sys.argv[1:])
+        sys.stderr.write(" ".join(sys.modules) + "\\n" + str(sources.count("<unknown>")))
+    """)
     done = subprocess.run([sys.executable, "-c", probe, *words], capture_output=True, text=True,
                           check=True)  # fmt: skip
-    heavy = {"numpy", "torch", "onnx", "onnxruntime", "openvino", "sklearn", "PIL", "scipy", "zmq"}
-    assert "edgebench" in done.stderr.split()
-    assert heavy.isdisjoint(done.stderr.split())
+    modules, parsed = done.stderr.splitlines()
+    return set(modules.split()), int(parsed)
+
+
+HEAVY = {"numpy", "torch", "onnx", "onnxruntime", "openvino", "sklearn", "PIL", "scipy", "zmq",
+         "cattrs", "sqlite3"}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [("--help",), ("list",), ("plan", "--help"), ("list", "--json")])
+def test_looking_imports_no_framework_and_no_numpy(words):
+    modules, _ = loaded_by(*words)
+    assert "edgebench.cli" in modules
+    assert HEAVY.isdisjoint(modules)
+
+
+def test_the_help_of_what_measures_imports_nothing_that_does():
+    modules, _ = loaded_by("run", "--help")
+    assert (HEAVY - {"sqlite3"}).isdisjoint(modules)
+    assert "edgebench.conduct.execute" not in modules
+
+
+def test_only_the_command_that_is_named_is_imported():
+    modules, _ = loaded_by("list", "tiers", "--json")
+    own = {name for name in modules if name.startswith("edgebench.cli.")}
+    assert own == {"edgebench.cli.common", "edgebench.cli.describe", "edgebench.cli.list_"}
+    assert "rich" not in modules
+
+
+@pytest.mark.parametrize("words", [("list",), ("plugins", "list")])
+def test_listing_reads_no_source_of_a_plugin(words):
+    """Sources are parsed for the keys of what is prepared; that takes longer than all the rest."""
+    _, parsed = loaded_by(*words)
+    assert parsed == 0
 
 
 # --- terminals -----------------------------------------------------------------------------------

@@ -8,29 +8,26 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from types import ModuleType
 from typing import NoReturn
 
-from edgebench.cli import doctor, list_, logs, plan, plugins, report, run, show, store
-from edgebench.cli.common import Common
+from edgebench.cli.common import INTERRUPTED, MISTAKE, Common
 from edgebench.parts.errors import EdgebenchError, UnknownName
 
-COMMANDS: tuple[ModuleType, ...] = (
-    list_,
-    show,
-    plan,
-    run,
-    report,
-    logs,
-    store,
-    plugins,
-    doctor,
-)
-"""Each has `configure(commands)` and `run(args, common) -> int`."""
-
-MISTAKE = 2
-INTERRUPTED = 130
+COMMANDS: Mapping[str, str] = {
+    "list": "list what there is: models, operators, backends, suites, ...",
+    "show": "show everything known of one part, suite, hybrid, link or plugin",
+    "plan": "show the cases that `run` would measure, and why others are skipped",
+    "run": "measure a suite, or the product of models, operators, placements, ...",
+    "report": "lay out the results of a run",
+    "logs": "show what the processes of a case printed",
+    "store": "show or clean the artifact store",
+    "plugins": "list plugins: installed, missing, faulty, blocked",
+    "doctor": "say what this machine can do, and how to get what is missing",
+}
+"""What each command does, as `--help` says it."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,9 +37,13 @@ class _Parser(argparse.ArgumentParser):
         raise EdgebenchError(f"{message}; see {self.prog} --help")
 
 
-def _parsers() -> tuple[_Parser, _Parser]:
-    common = _Parser(add_help=False, allow_abbrev=False)
-    Common.arguments(common)
+def import_command(name: str) -> ModuleType:
+    """Import the module of a command: it has `configure(parser)` and `run(args, common) -> int`."""
+    # A submodule called `list` would replace the builtin in this module.
+    return import_module(f"edgebench.cli.{'list_' if name == 'list' else name}")
+
+
+def _make_parser(common: _Parser, words: Sequence[str]) -> _Parser:
     parser = _Parser(
         prog="edgebench",
         description="Choose, by measurement, how a model should be deployed at the edge.",
@@ -52,30 +53,32 @@ def _parsers() -> tuple[_Parser, _Parser]:
     commands = parser.add_subparsers(
         metavar="COMMAND", title="commands", required=True, parser_class=_Parser
     )
-    for command in COMMANDS:
-        made = command.configure(commands)
-        made.set_defaults(run=command.run)
-        made.epilog = "The options of `edgebench --help` may stand here as well."
-    return common, parser
+    for name, text in COMMANDS.items():
+        made = commands.add_parser(
+            name, help=text, epilog="The options of `edgebench --help` may stand here as well."
+        )
+        # Importing them all would take longer than `list` itself.
+        if name in words:
+            command = import_command(name)
+            command.configure(made)
+            made.set_defaults(run=command.run)
+    return parser
 
 
-def _check_command(words: Sequence[str]) -> None:
-    names = [command.__name__.rpartition(".")[2].strip("_") for command in COMMANDS]
-    if words and not words[0].startswith("-") and words[0] not in names:
-        raise UnknownName.among("command", words[0], names)
-
-
-def _parsed(words: Sequence[str]) -> tuple[argparse.Namespace, Common]:
+def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, Common]:
     """Return a command's own options, and those of every command, which stand where they like.
 
     Raises:
         EdgebenchError: They are not what a command takes.
         SystemExit: Help was asked for, and printed.
     """
-    common, parser = _parsers()
-    chosen, rest = common.parse_known_args(words)
-    _check_command(rest)
-    return parser.parse_args(rest if words else ["--help"]), Common.of(chosen, words)
+    common = _Parser(add_help=False, allow_abbrev=False)
+    Common.add_arguments(common)
+    shared, rest = common.parse_known_args(words)
+    if rest and not rest[0].startswith("-") and rest[0] not in COMMANDS:
+        raise UnknownName.among("command", rest[0], COMMANDS)
+    args = _make_parser(common, rest).parse_args(rest if words else ["--help"])
+    return args, Common(**vars(shared), words=tuple(words))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         try:
-            args, common = _parsed(words)
+            args, common = _parse(words)
         except SystemExit:
             return 0
         return int(args.run(args, common))

@@ -7,12 +7,14 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
+
+from edgebench.parts.pipeline import as_tuple
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from edgebench.catalogue.standing import Fault
     from edgebench.store.artifacts import Store
 
+MISTAKE = 2
+INTERRUPTED = 130
+"""Exit statuses, beside 0 and 1."""
 SCHEMA = 1
 """The version of every JSON document that a command prints."""
 
@@ -33,38 +38,27 @@ class Common:
     json: bool = False
     quiet: bool = False
     verbose: bool = False
-    registries: tuple[Path, ...] = ()
-    files: tuple[Path, ...] = ()
-    without: tuple[str, ...] = ()
+    registries: tuple[Path, ...] = attrs.field(default=(), converter=as_tuple)
+    files: tuple[Path, ...] = attrs.field(default=(), converter=as_tuple)
+    without: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
     words: tuple[str, ...] = ()
     """The command line, as a run keeps it."""
 
     @staticmethod
-    def arguments(parser: argparse.ArgumentParser) -> None:
-        """Declare the common options."""
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        """Declare the common options, each under the name of its field."""
         group = parser.add_argument_group("options of every command")
         group.add_argument("--json", action="store_true", help="print one JSON document")
-        group.add_argument("--registry", action="append", default=[], metavar="FILE", type=Path,
-                           help="read this registry file as well; repeats")  # fmt: skip
-        group.add_argument("--plugin", action="append", default=[], metavar="FILE", type=Path,
-                           help="load this Python file as a plugin; repeats")  # fmt: skip
-        group.add_argument("--without", action="append", default=[], metavar="NAME",
-                           help="leave a plugin out; repeats")  # fmt: skip
+        for option, field, metavar, text in (
+            ("--registry", "registries", "FILE", "read this registry file as well; repeats"),
+            ("--plugin", "files", "FILE", "load this Python file as a plugin; repeats"),
+            ("--without", "without", "NAME", "leave a plugin out; repeats"),
+        ):
+            kind = Path if metavar == "FILE" else str
+            group.add_argument(option, dest=field, action="append", default=[], metavar=metavar,
+                               type=kind, help=text)  # fmt: skip
         group.add_argument("--quiet", action="store_true", help="print results only")
         group.add_argument("--verbose", action="store_true", help="print more, tracebacks too")
-
-    @classmethod
-    def of(cls, args: argparse.Namespace, words: Sequence[str] = ()) -> Common:
-        """Take what was parsed, and the words that it was parsed from."""
-        return cls(
-            json=args.json,
-            quiet=args.quiet,
-            verbose=args.verbose,
-            registries=tuple(args.registry),
-            files=tuple(args.plugin),
-            without=tuple(args.without),
-            words=tuple(words),
-        )
 
     @cached_property
     def registry(self) -> Registry:
@@ -116,3 +110,9 @@ class Common:
         self.note(f"edgebench: {fault}")
         if self.verbose and fault.error is not None:
             self.note("".join(traceback.format_exception(fault.error)).rstrip())
+
+
+def add_database(parser: argparse.ArgumentParser) -> None:
+    """Declare the option that names the results database."""
+    parser.add_argument("--db", type=Path, default=Path("edgebench.db"), metavar="FILE",
+                        help="the results database (edgebench.db)")  # fmt: skip

@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench.cases.usable import Usability
 from edgebench.cli.common import Common
 from edgebench.parts.places import Backend, Fabric, Tier
+from edgebench.records.environment import describe
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from edgebench.cases.usable import Usability
     from edgebench.catalogue.standing import Listed
 
 ROUNDS, STEPS = 300, 10_000
@@ -24,24 +26,21 @@ ROUNDS, STEPS = 300, 10_000
 NOISY = 1.1
 """The 95th percentile of a fixed work in medians, from which on a machine is called noisy."""
 
-
-def configure(commands: Any) -> argparse.ArgumentParser:
-    """Declare the command."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "doctor", help="say what this machine can do, and how to get what is missing"
-    )
-    return parser
+Row = dict[str, Any]
 
 
-def run(args: argparse.Namespace, common: Common) -> int:
+def configure(_: argparse.ArgumentParser) -> None:
+    """Declare no options: it has none of its own."""
+
+
+def run(_: argparse.Namespace, common: Common) -> int:
     """Print what works here; status 1 if no backend does, or a plugin is faulty."""
-    from edgebench.records.environment import describe
-
-    fabrics = [_fabric(line) for line in common.plugins.listed(Fabric)]
-    found: dict[str, Any] = {
+    fabrics = [_examine_fabric(line) for line in common.plugins.listed(Fabric)]
+    usable = [row["name"] for row in fabrics if row["usable"]]
+    found: Row = {
         "machine": attrs.asdict(describe()),
-        "noise": _noise(),
-        "backends": _backends(common, [row["name"] for row in fabrics if row["usable"]]),
+        "noise": _measure_noise(),
+        "backends": [row for fabric in usable for row in _examine_backends(common, fabric)],
         "fabrics": fabrics,
         "missing": [
             {"plugin": status.name, "why_not": status.why}
@@ -53,15 +52,13 @@ def run(args: argparse.Namespace, common: Common) -> int:
     if common.json:
         common.emit(found)
     else:
-        for part in _laid_out(found):
+        for part in _lay_out(found):
             common.show(part)
     return int(bool(found["faults"]) or not any(row["usable"] for row in found["backends"]))
 
 
-def _noise() -> dict[str, float]:
+def _measure_noise() -> dict[str, float]:
     """Time a fixed work again and again: on a quiet machine it always takes as long."""
-    from statistics import median, quantiles
-
     seconds = []
     for _ in range(ROUNDS):
         begin = time.perf_counter()
@@ -74,7 +71,7 @@ def _noise() -> dict[str, float]:
     }
 
 
-def _fabric(line: Listed) -> dict[str, Any]:
+def _examine_fabric(line: Listed) -> Row:
     why, enforces = line.why_not, {}
     if isinstance(line.record, Fabric):
         said = line.record.usable()
@@ -83,31 +80,24 @@ def _fabric(line: Listed) -> dict[str, Any]:
     return {"name": line.name, "usable": why is None, "why_not": why, "enforces": enforces}
 
 
-def _backends(common: Common, fabrics: Sequence[str]) -> list[dict[str, Any]]:
-    from edgebench.cases.usable import Usability
-
+def _examine_backends(common: Common, fabric: str) -> Iterator[Row]:
+    """Ask every backend on every tier's host whether it works there."""
     tiers = list(common.plugins.all(Tier).values())
-    rows: list[dict[str, Any]] = []
-    for fabric in fabrics:
-        record = common.plugins.get(Fabric, fabric)
-        with record.open(tiers, common.registry.links) as hosts:
-            usability = Usability(common.plugins, {name: h.facts() for name, h in hosts.items()})
-        usability.ask([(name, "") for name in common.plugins.all(Backend)])
-        lines = common.plugins.listed(Backend)
-        rows.extend(_backend(line, fabric, usability) for line in lines)
-    return rows
+    with common.plugins.get(Fabric, fabric).open(tiers, common.registry.links) as hosts:
+        usability = Usability(common.plugins, {name: h.facts() for name, h in hosts.items()})
+    usability.ask([(name, "") for name in common.plugins.all(Backend)])
+    for line in common.plugins.listed(Backend):
+        yield {"name": line.name, "fabric": fabric, **_examine_backend(line, usability)}
 
 
-def _backend(line: Listed, fabric: str, usability: Usability) -> dict[str, Any]:
+def _examine_backend(line: Listed, usability: Usability) -> Row:
     by_tier: dict[str, str | None] = {}
     if line.why_not is None:
         by_tier = {tier: usability.why_not(line.name, "", tier) for tier in usability.hosts}
     why = line.why_not or "; ".join(f"{tier}: {said}" for tier, said in by_tier.items() if said)
     return {
-        "name": line.name,
-        "fabric": fabric,
         "devices": list(usability.devices(line.name)),
-        "usable": any(said is None for said in by_tier.values()),
+        "usable": None in by_tier.values(),
         "why_not": why or None,
     }
 
@@ -115,40 +105,42 @@ def _backend(line: Listed, fabric: str, usability: Usability) -> dict[str, Any]:
 # --- for people ----------------------------------------------------------------------------------
 
 
-def _laid_out(found: Mapping[str, Any]) -> Iterator[RenderableType | str]:
-    from edgebench.cli.tables import facts_table, table
+_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "backends": {
+        "name": "name",
+        "fabric": "fabric",
+        "devices": "devices",
+        "usable": "usable",
+        "why_not": "why not, or where not",
+    },
+    "fabrics": {"name": "name", "usable": "usable", "why_not": "why not, or how it enforces"},
+    "missing": {"plugin": "plugin", "why_not": "how to get it"},
+}
+"""What the columns of each table are called."""
 
-    yield facts_table("this machine", dict(_facts(found["machine"], found["noise"])))
-    yield table(
-        "backends",
-        ("name", "fabric", "devices", "usable", "why not, or where not"),
-        ([*_backend_cells(row), _yes(row), row["why_not"] or ""] for row in found["backends"]),
-    )
-    yield table(
-        "fabrics",
-        ("name", "usable", "why not, or how it enforces"),
-        ([r["name"], _yes(r), r["why_not"] or _how(r["enforces"])] for r in found["fabrics"]),
-    )
-    if found["missing"]:
-        cells = ([row["plugin"], row["why_not"]] for row in found["missing"])
-        yield table("missing", ("plugin", "how to get it"), cells)
+
+def _lay_out(found: Row) -> Iterator[RenderableType | str]:
+    from edgebench.cli.tables import pair_table, table
+
+    yield pair_table("this machine", dict(_write_machine(found["machine"], found["noise"])))
+    for title, columns in _COLUMNS.items():
+        if found[title] or title != "missing":
+            cells = (_write_cells(row, columns) for row in found[title])
+            yield table(title, list(columns.values()), cells)
     yield from found["faults"]
 
 
-def _backend_cells(row: Mapping[str, Any]) -> list[str]:
-    return [row["name"], row["fabric"], ", ".join(row["devices"]) or "-"]
+def _write_cells(row: Row, keys: Iterable[str]) -> list[str]:
+    from edgebench.cli.tables import write_value
+
+    how = "; ".join(f"{thing}: {how}" for thing, how in row.get("enforces", {}).items())
+    return [row[key] or how if key == "why_not" else write_value(key, row[key]) for key in keys]
 
 
-def _yes(row: Mapping[str, Any]) -> str:
-    return "yes" if row["usable"] else "no"
-
-
-def _how(enforces: Mapping[str, str]) -> str:
-    return "; ".join(f"{thing}: {how}" for thing, how in enforces.items())
-
-
-def _facts(machine: Mapping[str, Any], noise: Mapping[str, float]) -> Iterator[tuple[str, Any]]:
-    from edgebench.cli.tables import size
+def _write_machine(
+    machine: Mapping[str, Any], noise: Mapping[str, float]
+) -> Iterator[tuple[str, Any]]:
+    from edgebench.cli.tables import write_size
 
     for name, value in machine.items():
         if isinstance(value, Mapping):
@@ -156,7 +148,7 @@ def _facts(machine: Mapping[str, Any], noise: Mapping[str, float]) -> Iterator[t
         if value is None:
             yield name.removesuffix("_bytes"), "not readable here"
         elif name.endswith("_bytes"):
-            yield name.removesuffix("_bytes"), size(value)
+            yield name.removesuffix("_bytes"), write_size(value)
         elif name == "frequency_hz":
             yield "frequency", " to ".join(f"{hertz / 1e9:.2f} GHz" for hertz in value)
         else:

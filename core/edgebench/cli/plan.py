@@ -17,15 +17,11 @@ ASSUMED_BLOCK_S = 2.0
 """What a block is taken to last where the database holds none of its case."""
 
 
-def configure(commands: Any) -> argparse.ArgumentParser:
-    """Declare the command."""
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's own options."""
     from edgebench.cli.request import declare
 
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "plan", help="show the cases that `run` would measure, and why others are skipped"
-    )
     declare(parser)
-    return parser
 
 
 def run(args: argparse.Namespace, common: Common) -> int:

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from edgebench.cli.common import Common
-from edgebench.cli.list_ import catalogue
+from edgebench.cli.describe import list_rows
 
 
-def configure(commands: Any) -> argparse.ArgumentParser:
-    """Declare the command."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "plugins", help="list plugins: installed, missing, faulty, blocked"
-    )
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's own options."""
     parser.add_argument("action", choices=["list"], metavar="list", help="the one thing to do yet")
-    return parser
 
 
 def run(args: argparse.Namespace, common: Common) -> int:
     """Print how every plugin stands; status 1 if one is faulty."""
-    rows = catalogue(common, ["plugins"])["plugins"]
+    rows = list_rows("plugins", common)
     if common.json:
         common.emit({"plugins": rows})
     else:
-        from edgebench.cli.tables import origin, table
+        from edgebench.cli.tables import table, write_origin
 
         cells = (
-            [row["name"], row["status"], row["why_not"] or row["summary"], origin(row)]
+            [row["name"], row["status"], row["why_not"] or row["summary"], write_origin(row)]
             for row in rows
         )
         common.show(table("plugins", ("name", "status", "offers, or what is wrong", "from"), cells))

@@ -6,16 +6,18 @@ from what is being measured; where there is no terminal nothing is drawn.
 
 from __future__ import annotations
 
-import argparse
 import signal
 import sys
 import time
-from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 if TYPE_CHECKING:
+    import argparse
+
     from edgebench.cases.case import Case
     from edgebench.cases.plan import Plan
     from edgebench.cli.common import Common
@@ -24,44 +26,52 @@ if TYPE_CHECKING:
 REDRAW_S = 0.1
 
 
+@attrs.define
 class Interrupts:
-    """Turns the first Ctrl-C into a request to end after the block under way, the second into one
-    to end now.
-    """  # noqa: D205 (one sentence, over two lines)
+    """Hears Ctrl-C: the first asks to end after the block under way, the second ends now."""
 
-    def __init__(self, common: Common) -> None:
-        self.asked = False
-        self._common = common
+    common: Common
+    asked: bool = False
 
-    def __enter__(self) -> Self:
-        self._before = signal.signal(signal.SIGINT, self._heard)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        signal.signal(signal.SIGINT, self._before)
-
-    def _heard(self, _: int, __: FrameType | None) -> None:
+    def hear(self, *_: object) -> None:
+        """Take note of one; the handler of a signal."""
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        self._common.note("edgebench: ending after the block under way; Ctrl-C again ends now")
+        self.common.note("edgebench: ending after the block under way; Ctrl-C again ends now")
 
 
-@attrs.frozen
-class _Watching:
-    """The `Watcher` that draws progress and hears interrupts."""
+@contextmanager
+def hear_interrupts(common: Common) -> Iterator[Interrupts]:
+    """Hear Ctrl-C while the block of code lasts."""
+    interrupts = Interrupts(common)
+    before = signal.signal(signal.SIGINT, interrupts.hear)
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, before)
 
-    progress: Progress
-    interrupts: Interrupts
-    args: argparse.Namespace
+
+@attrs.define
+class Progress:
+    """The `Watcher` that says how a run goes, and whether it is to end."""
+
     common: Common
+    args: argparse.Namespace
+    interrupts: Interrupts
+    bars: Any = None
+    """Rich's bars, where they are drawn, with a task for each step and one for details."""
+    _tasks: dict[str, Any] = attrs.field(factory=dict, init=False)
+    _drawn: float = attrs.field(default=0.0, init=False)
+
+    def add_bars(self, totals: dict[str, int]) -> None:
+        """Begin a bar for each step, and one for how far a long step has come."""
+        for name, total in totals.items():
+            self._tasks[name] = self.bars.add_task(name, total=total, what="")
+        self._tasks["detail"] = self.bars.add_task("", total=None, what="", visible=False)
 
     def begun(self, resumed: str) -> None:
+        """Say that a new run begins where one was to go on."""
         if self.args.resume and not resumed:
             self.common.note(
                 f"edgebench: {self.args.db} holds no unfinished run of this, here and with these "
@@ -69,78 +79,56 @@ class _Watching:
             )
 
     def preparing(self, done: int, total: int, what: str) -> None:
-        self.progress.preparing(done, total, what)
+        """Show how far one long step of preparing has come."""
+        if self.bars is not None:
+            self._update("detail", completed=done, total=total or None, what=what, visible=True)
+            if time.monotonic() - self._drawn > REDRAW_S:
+                self._draw()
 
     def prepared(self, case: Case) -> None:
-        self.progress.step("prepare", case.label)
+        """Show that one more case is prepared."""
+        self._step("prepare", case.label)
 
     def measured(self, case: Case, block: Block) -> None:
-        self.progress.step("measure", case.label if block.status == "ok" else block.reason)
+        """Show that one more block is measured, or why it failed."""
+        self._step("measure", case.label if block.status == "ok" else block.reason)
 
     def stopping(self) -> bool:
+        """Say whether Ctrl-C was pressed."""
         return self.interrupts.asked
 
-
-class Progress:
-    """Bars for preparing and measuring, with the time left."""
-
-    def __init__(self, plan: Plan, common: Common) -> None:
-        self._totals = {
-            "prepare": len(plan.cases),
-            "measure": len(plan.cases) * plan.request.blocks,
-        }
-        self._common = common
-        self._shown = sys.stderr.isatty() and not common.quiet and not common.json
-        self._bars: Any = None
-        self._tasks: dict[str, Any] = {}
-        self._drawn = 0.0
-
-    def __enter__(self) -> Self:
-        if self._shown:
-            self._bars = _bars()
-            self._bars.start()
-            for name, total in self._totals.items():
-                self._tasks[name] = self._bars.add_task(name, total=total, what="")
-            self._tasks["detail"] = self._bars.add_task("", total=None, what="", visible=False)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
-
-    def watching(self, interrupts: Interrupts, args: argparse.Namespace) -> _Watching:
-        """Return what a run tells its progress to."""
-        return _Watching(self, interrupts, args, self._common)
-
-    def preparing(self, done: int, total: int, what: str) -> None:
-        """Show how far one long step of preparing has come."""
-        if self._bars is not None:
-            self._bars.update(
-                self._tasks["detail"], completed=done, total=total or None, what=what, visible=True
-            )
+    def _step(self, name: str, what: str) -> None:
+        if self.bars is not None:
+            self._update("detail", visible=False)
+            self._update(name, advance=1, what=what)
             self._draw()
+        elif self.common.verbose:
+            self.common.note(f"edgebench: {name}: {what}")
 
-    def step(self, name: str, what: str) -> None:
-        """Show that one more case is prepared, or one more block measured."""
-        if self._common.verbose and not self._shown:
-            self._common.note(f"edgebench: {name}: {what}")
-        if self._bars is not None:
-            self._bars.update(self._tasks["detail"], visible=False)
-            self._bars.update(self._tasks[name], advance=1, what=what)
-            self._draw(at_once=True)
+    def _update(self, name: str, **changes: Any) -> None:
+        self.bars.update(self._tasks[name], **changes)
 
-    def _draw(self, *, at_once: bool = False) -> None:
-        if at_once or time.monotonic() - self._drawn > REDRAW_S:
-            self._bars.refresh()
-            self._drawn = time.monotonic()
+    def _draw(self) -> None:
+        self.bars.refresh()
+        self._drawn = time.monotonic()
 
 
-def _bars() -> Any:
+@contextmanager
+def show_progress(
+    plan: Plan, interrupts: Interrupts, args: argparse.Namespace, common: Common
+) -> Iterator[Progress]:
+    """Give what a run tells its progress to; at a terminal, draw it."""
+    if not sys.stderr.isatty() or common.quiet or common.json:
+        yield Progress(common, args, interrupts)
+        return
+    with _make_bars() as bars:
+        progress = Progress(common, args, interrupts, bars)
+        blocks = len(plan.cases) * plan.request.blocks
+        progress.add_bars({"prepare": len(plan.cases), "measure": blocks})
+        yield progress
+
+
+def _make_bars() -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars

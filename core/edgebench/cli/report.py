@@ -7,39 +7,33 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edgebench.cli.common import Common
+from edgebench.analysis.results import RunResults
+from edgebench.cli.common import Common, add_database
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.places import Reporter
+from edgebench.records.database import Database
 
 
-def configure(commands: Any) -> argparse.ArgumentParser:
-    """Declare the command."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "report", help="lay out the results of a run"
-    )
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's own options."""
     parser.add_argument("run_id", nargs="?", default="latest", metavar="RUN",
                         help="the id of a run, or how it begins (the latest)")  # fmt: skip
     parser.add_argument("--format", default="terminal", metavar="NAME",
                         help="a reporter, of `edgebench list reporters` (terminal)")  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
                         help="write the report there instead of printing it")  # fmt: skip
-    parser.add_argument("--db", type=Path, default=Path("edgebench.db"), metavar="FILE",
-                        help="the results database (edgebench.db)")  # fmt: skip
-    return parser
+    add_database(parser)
 
 
 def run(args: argparse.Namespace, common: Common) -> int:
     """Print the report, or write it to a file."""
-    from edgebench.analysis.results import RunResults
-    from edgebench.records.database import Database
-
     with Database.open(args.db) as database:
         results = RunResults.of(database.run(args.run_id))
     print_results(results, "json" if common.json else args.format, args.output, common)
     return 0
 
 
-def print_results(results: Any, reporter: str, output: Path | None, common: Common) -> None:
+def print_results(results: RunResults, reporter: str, output: Path | None, common: Common) -> None:
     """Lay results out with a reporter, and print them or write them to a file."""
     laid = common.plugins.get(Reporter, reporter).render(results)
     if output is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
+
+Row = Mapping[str, Any]
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
@@ -21,61 +22,52 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
     return laid
 
 
-def facts_table(title: str, facts: Mapping[str, Any]) -> Table:
-    """Lay out facts, one a line."""
+def pair_table(title: str, values: Row) -> Table:
+    """Lay out names and their values, one a line."""
     laid = Table(title=Text(title), title_justify="left", box=None, show_header=False)
     laid.add_column(no_wrap=True)
     laid.add_column(overflow="fold")
-    for name, value in facts.items():
+    for name, value in values.items():
         laid.add_row(Text(name), Text(str(value)))
     return laid
 
 
-def catalogue_tables(listed: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[RenderableType]:
-    """Lay out what `list` found, a table a kind."""
-    for kind, rows in listed.items():
-        columns = ("name", *_EXTRA.get(kind, ()), "summary", "from")
-        yield table(kind, columns, (_cells(kind, row) for row in rows))
+# --- what `list` found ---------------------------------------------------------------------------
 
 
-_EXTRA = {
-    "models": ("variants",),
-    "datasets": ("inputs",),
-    "links": ("rate", "delay"),
-    "variants": ("parameters",),
-}
+def lay_out_kind(kind: str, rows: Iterable[Row]) -> Table:
+    """Lay out the rows of one kind."""
+    columns = _COLUMNS.get(kind, {})
+    cells = (
+        [row["name"], *(write(row) for write in columns.values()), _summary(row), _source(row)]
+        for row in rows
+    )
+    return table(kind, ("name", *columns, "summary", "from"), cells)
 
 
-def _cells(kind: str, row: Mapping[str, Any]) -> list[Any]:
-    summary = row["summary"] if row["installed"] else row["why_not"] or row["summary"]
-    style = "" if row["installed"] else "yellow"
-    source = origin(row) if kind == "plugins" else row["plugin"]
-    return [row["name"], *_extra(kind, row), Text(str(summary), style=style), source]
+def _summary(row: Row) -> Text:
+    if row["installed"]:
+        return Text(row["summary"])
+    return Text(row["why_not"] or row["summary"], style="yellow")
 
 
-def origin(plugin: Mapping[str, Any]) -> str:
+def _source(row: Row) -> str:
+    return write_origin(row) if "origin" in row else str(row["plugin"])
+
+
+def write_origin(plugin: Row) -> str:
     """Write where a plugin comes from: its distribution, or its file."""
     return f"{plugin['distribution']} {plugin['version']}".strip() or str(plugin["origin"])
 
 
-def _extra(kind: str, row: Mapping[str, Any]) -> list[str]:
-    if kind == "models":
-        return [", ".join(_variant(variant) for variant in row.get("variants", ()))]
-    if kind == "datasets":
-        return [_inputs(row)]
-    if kind == "links":
-        return [rate(row["rate_bit_s"]), f"{row['delay_s'] * 1e3:g} ms"]
-    if kind == "variants":
-        return [f"{row['parameters']:,}" if row["parameters"] else "-"]
-    return []
+def _write_variants(model: Row) -> str:
+    return ", ".join(
+        f"{one['name']} ({_write_count(one['parameters'])})" if one["parameters"] else one["name"]
+        for one in model.get("variants", ())
+    )
 
 
-def _variant(variant: Mapping[str, Any]) -> str:
-    count = variant["parameters"]
-    return f"{variant['name']} ({_count(count)})" if count else str(variant["name"])
-
-
-def _count(number: int) -> str:
+def _write_count(number: int) -> str:
     """Write a number of parameters for people, in thousands or millions."""
     for scale, unit in ((1e6, " M"), (1e3, " k")):
         if number >= scale:
@@ -83,7 +75,7 @@ def _count(number: int) -> str:
     return str(number)
 
 
-def _inputs(dataset: Mapping[str, Any]) -> str:
+def _write_inputs(dataset: Row) -> str:
     if "given" not in dataset:
         # Its plugin cannot be imported: what it needs is not known.
         return ""
@@ -92,15 +84,77 @@ def _inputs(dataset: Mapping[str, Any]) -> str:
     return "synthetic" if dataset["synthetic"] else "made here"
 
 
-def rate(bits: float) -> str:
-    """Write bits a second for people."""
-    return f"{bits / 1e6:g} Mbit/s"
+_COLUMNS: Mapping[str, Mapping[str, Callable[[Row], str]]] = {
+    "models": {"variants": _write_variants},
+    "datasets": {"inputs": _write_inputs},
+    "links": {
+        "rate": lambda link: f"{link['rate_bit_s'] / 1e6:g} Mbit/s",
+        "delay": lambda link: f"{link['delay_s'] * 1e3:g} ms",
+    },
+    "variants": {"parameters": lambda variant: write_value("parameters", variant["parameters"])},
+}
+"""What stands between name and summary: the columns of a kind, and how their cells are written."""
 
 
-def size(count: float | None) -> str:
-    """Write bytes for people, in decimal units."""
-    if count is None:
+# --- what `show` knows ---------------------------------------------------------------------------
+
+MOST_COLUMNS = 9
+"""Of a table that is as wide as a page."""
+_FACTORS = {"memory_bytes": 1 / 2**30, "rate_bit_s": 1e-6, "delay_s": 1e3}
+_LABELS = {"memory_bytes": "memory GiB", "rate_bit_s": "rate Mbit/s", "delay_s": "delay ms",
+           "size_bytes": "bytes", "sha256_digits": "digits of 64"}  # fmt: skip
+
+
+def lay_out_description(kind: str, description: Row) -> Iterator[Table]:
+    """Lay out what is known of one thing: its values, then a table of each list of records."""
+    records = {key: value for key, value in description.items() if _is_records(value)}
+    values = {key: value for key, value in description.items() if key not in records}
+    yield pair_table(f"{kind} {description['name']}", _write_row(values))
+    for title, rows in records.items():
+        yield from _lay_out_records(title, rows)
+
+
+def _is_records(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
+
+
+def _lay_out_records(title: str, rows: Sequence[Row]) -> Iterator[Table]:
+    """Lay records out as one table, or, where that were too wide to read, each by itself."""
+    written = [_write_row(row) for row in rows]
+    if len(rows[0]) <= MOST_COLUMNS:
+        yield table(title, list(written[0]), ([*row.values()] for row in written))
+        return
+    for row in written:
+        name = row.pop("name", "")
+        said = {label: text for label, text in row.items() if text != "-"}
+        yield pair_table(f"\n{title.removesuffix('s')} {name}".rstrip(), said)
+
+
+def _write_row(row: Row) -> dict[str, str]:
+    return {_LABELS.get(key, key): write_value(key, value) for key, value in row.items()}
+
+
+def write_value(key: str, value: Any) -> str:
+    """Write a value for people; its key says the unit that it has, and its label the one shown."""
+    if value is None or value in ("", [], {}):
         return "-"
+    if key in _FACTORS:
+        return f"{value * _FACTORS[key]:g}"
+    if key == "between":
+        return "-".join(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        # A record among others goes by its name, the first of its fields.
+        named = [next(iter(one.values())) if isinstance(one, Mapping) else one for one in value]
+        return ", ".join(write_value("", one) for one in named)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {write_value('', one)}" for name, one in value.items())
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def write_size(count: float) -> str:
+    """Write bytes for people, in decimal units."""
     for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= scale:
             return f"{count / scale:.1f} {unit}"

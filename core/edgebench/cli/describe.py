@@ -1,0 +1,257 @@
+"""What is known of each thing in the catalogue: a row for `list`, a description for `show`."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench.catalogue.rows import KINDS
+from edgebench.parts.changes import Operator
+from edgebench.parts.errors import UnknownName
+from edgebench.parts.subjects import Dataset, Model, Variant
+
+if TYPE_CHECKING:
+    from edgebench.catalogue.standing import Listed
+    from edgebench.cli.common import Common
+    from edgebench.parts.component import Component
+
+Row = dict[str, Any]
+
+
+def list_rows(kind: str, common: Common) -> list[Row]:
+    """Return a row for each thing of a kind, named in the plural.
+
+    Raises:
+        UnknownName: No kind is called so.
+    """
+    if kind not in LISTED:
+        raise UnknownName.among("kind", kind, LISTED)
+    word = kind.removesuffix("s")
+    if word in KINDS:
+        return [_list_part(line) for line in common.plugins.listed(KINDS[word])]
+    return [row for row, _ in _OTHERS[word](common)]
+
+
+def describe(kind: str, name: str, common: Common) -> Row:
+    """Return what is known of one thing: `name`, `summary`, then what its kind has.
+
+    Raises:
+        UnknownName: There is no such kind, or none of that kind is called so.
+    """
+    if kind in KINDS:
+        return _describe_part(KINDS[kind], name, common)
+    if kind not in _OTHERS:
+        raise UnknownName.among("kind", kind, [*KINDS, *_OTHERS])
+    found = {row["name"]: description for row, description in _OTHERS[kind](common)}
+    # A link joins its tiers both ways, and may be named either way.
+    turned = "-".join(reversed(name.split("-")))
+    named = turned if kind == "link" and turned in found else name
+    if named not in found:
+        raise UnknownName.among(kind, name, found)
+    return found[named]
+
+
+# --- parts ---------------------------------------------------------------------------------------
+
+_APART = ("name", "summary", "options", "variants")
+"""Fields of records that do not stand among the others in a description."""
+_UNITS = {"memory": "memory_bytes", "rate": "rate_bit_s", "delay": "delay_s"}
+"""Fields of records whose unit their documents name."""
+
+
+def _list_part(line: Listed) -> Row:
+    record = line.record
+    row: Row = {
+        "name": line.name,
+        "summary": record.summary if record else "",
+        **_pick(line, "plugin", "distribution"),
+        "installed": not line.why_not,
+        "why_not": line.why_not or None,
+    }
+    if isinstance(record, Model):
+        row["variants"] = [{"name": one.name} | _list_size(record, one) for one in record.variants]
+    if isinstance(record, Dataset):
+        row |= {"synthetic": record.synthetic, "given": record.samples is None}
+    return row
+
+
+def _list_size(model: Model, variant: Variant) -> Row:
+    return {
+        "parameters": variant.parameters,
+        "weights": list(variant.weights),
+        "dataset": model.dataset_of(variant.name) or None,
+    }
+
+
+def _describe_part(kind: type[Component], name: str, common: Common) -> Row:
+    stem, _, variant = name.partition(":") if kind is Model else (name, "", "")
+    record = common.plugins.get(kind, stem)
+    owner = common.plugins.owner(kind, stem)
+    described: Row = {"name": record.name, "summary": record.summary}
+    described |= {key: value for key, value in to_plain(record).items() if key not in _APART}
+    described |= _pick(owner, "plugin", "distribution", "version", "origin")
+    if isinstance(record, Operator):
+        described["needs"] = sorted(record.needed(record.options()))
+        described["cuts"] = record.cuts(record.options())
+    if isinstance(record, Model):
+        sizes = [record.variant(variant)] if variant else record.variants
+        described["variants"] = to_plain(sizes)
+        described["assets"] = list(_describe_assets({one.asset for one in sizes}, common))
+    if options := getattr(record, "options", None):
+        described["options"] = _describe_options(options)
+    return described
+
+
+def _describe_assets(names: Iterable[str], common: Common) -> Iterator[Row]:
+    """Yield what is known of the files that hold weights; without a row none can be downloaded."""
+    for name in sorted(names):
+        if asset := common.registry.assets.get(name):
+            yield {
+                **_pick(asset, "name", "summary", "licence"),
+                "size_bytes": asset.size,
+                "sha256": asset.sha256,
+                "sha256_digits": len(asset.sha256),
+                "score": asset.score,
+            }
+
+
+def _pick(record: object, *names: str) -> Row:
+    return {name: getattr(record, name) for name in names}
+
+
+def to_plain(value: Any) -> Any:
+    """Return a record as what JSON has; of its callables, whether those are there that need not."""
+    if attrs.has(type(value)):
+        return dict(_plain_fields(value))
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    if isinstance(value, tuple | list):
+        return [to_plain(one) for one in value]
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(one) for key, one in value.items()}
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _plain_fields(record: Any) -> Iterator[tuple[str, Any]]:
+    for field in attrs.fields(type(record)):
+        value = getattr(record, field.name)
+        if callable(value) or (value is None and "Callable" in str(field.type)):
+            if field.default is None:
+                yield field.name, value is not None
+        else:
+            yield _UNITS.get(field.name, field.name), to_plain(value)
+
+
+def _describe_options(options: type) -> list[Row]:
+    texts = _read_field_texts(options)
+    defaults = options()
+    return [
+        {
+            "name": field.name,
+            "type": field.type.__name__ if isinstance(field.type, type) else str(field.type),
+            "default": to_plain(getattr(defaults, field.name)),
+            "doc": texts.get(field.name, ""),
+        }
+        for field in attrs.fields(options)
+    ]
+
+
+def _read_field_texts(options: type) -> Row:
+    """Return the texts that stand under the fields of a class."""
+    try:
+        (made,) = ast.parse(textwrap.dedent(inspect.getsource(options))).body
+    except (OSError, TypeError):
+        # A class made without source, as in a console, has no texts to show.
+        return {}
+    texts: Row = {}
+    for statements in pairwise(made.body if isinstance(made, ast.ClassDef) else ()):
+        match statements:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                texts[name] = " ".join(text.split())
+    return texts
+
+
+# --- what is no part: of each its row and its description -----------------------------------------
+
+Known = Iterator[tuple[Row, Row]]
+
+
+def _read_variants(common: Common) -> Known:
+    # Asking who owns a model would read the source of its plugin.
+    plugins = {line.name: line.plugin for line in common.plugins.listed(Model)}
+    for model in common.plugins.all(Model).values():
+        for variant in model.variants:
+            row = _name_row(f"{model.name}:{variant.name}", variant.summary or model.summary)
+            row |= _list_size(model, variant)
+            row |= _standing(plugins[model.name])
+            yield row, row
+
+
+def _read_hybrids(common: Common) -> Known:
+    for name, chain in common.registry.hybrids.items():
+        row = _name_row(name, chain) | _standing()
+        yield row, _name_row(name, f"Short for {chain}.") | {"chain": chain}
+
+
+def _read_links(common: Common) -> Known:
+    for link in common.registry.links:
+        name, plain = "-".join(link.between), to_plain(link)
+        rates = {key: plain[key] for key in ("rate_bit_s", "delay_s")}
+        row = _name_row(name, link.source) | _standing() | rates
+        yield row, _name_row(name, f"What joins {name}.") | plain
+
+
+def _read_suites(common: Common) -> Known:
+    for suite in common.registry.suites.values():
+        named, sizes = _pick(suite, "name", "summary"), _pick(suite, "blocks", "requests")
+        cases = {"cases": suite.products, "skip": suite.skips, "links": suite.links}
+        yield named | _standing() | sizes, named | sizes | to_plain(cases)
+
+
+def _read_plugins(common: Common) -> Known:
+    for status in common.plugins.rows():
+        row: Row = {
+            "name": status.name,
+            "summary": ", ".join(f"{kind} {name}" for kind, name in status.offers),
+            "plugin": status.name,
+            **_pick(status, "distribution", "version", "origin", "status"),
+            "installed": status.status == "installed",
+            "why_not": status.why or None,
+        }
+        own = common.registry.plugins.get(status.name)
+        requires, install = (list(own.requires), own.install) if own else ([], "")
+        yield row, row | {"requires": requires, "install": install}
+
+
+def _name_row(name: str, summary: str) -> Row:
+    return {"name": name, "summary": summary}
+
+
+def _standing(plugin: str = "registry") -> Row:
+    """Return what `list` says of a thing that is there."""
+    return {"plugin": plugin, "installed": True, "why_not": None}
+
+
+_OTHERS: Mapping[str, Callable[[Common], Known]] = {
+    "variant": _read_variants,
+    "hybrid": _read_hybrids,
+    "link": _read_links,
+    "suite": _read_suites,
+    "plugin": _read_plugins,
+}
+SHOWN = ("models", "variants", "datasets", "operators", "hybrids", "tiers", "links", "fabrics",
+         "backends", "suites", "plugins")  # fmt: skip
+"""The kinds that `list` shows unasked."""
+LISTED = ("models", "datasets", "operators", "variants", "hybrids", "tiers", "links", "fabrics",
+          "backends", "suites", "plugins", "formats", "converters", "trainers",
+          "reporters")  # fmt: skip
+"""All kinds that it knows, in the order in which its help names them."""
