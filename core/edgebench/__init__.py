@@ -3,10 +3,9 @@
 What is imported from here is public; the rest may change.
 """
 
-from edgebench.analysis.result import Result
-from edgebench.analysis.results import RunResults
-from edgebench.cases.case import Case
-from edgebench.catalogue.registry import Registry
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from edgebench.parts.changes import Context, Converter, Format, Operator, Split, Trainer
 from edgebench.parts.component import NoOptions, Usable
 from edgebench.parts.errors import CaseFailed, CaseSkipped, ChainError, DataError, EdgebenchError
@@ -37,7 +36,13 @@ from edgebench.parts.subjects import (
     Variant,
     Weights,
 )
-from edgebench.records.outcomes import Block, Run
+
+if TYPE_CHECKING:
+    from edgebench.analysis.result import Result
+    from edgebench.analysis.results import RunResults
+    from edgebench.cases.case import Case
+    from edgebench.catalogue.registry import Registry
+    from edgebench.records.outcomes import Block, Run
 
 __all__ = [
     "API",
@@ -89,3 +94,24 @@ __all__ = [
     "hookimpl",
     "to_npz",
 ]
+
+_LATER = {
+    "Block": "records.outcomes",
+    "Case": "cases.case",
+    "Registry": "catalogue.registry",
+    "Result": "analysis.result",
+    "Run": "records.outcomes",
+    "RunResults": "analysis.results",
+}
+"""By its name, the module of what is imported only when it is asked for: plugins name these in
+types, if at all, and neither `--help` nor `list` need wait for them."""
+
+if not TYPE_CHECKING:  # A checker that saw these would take any name for one of ours.
+
+    def __getattr__(name: str) -> object:
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_LATER})

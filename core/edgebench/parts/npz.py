@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,8 @@ def to_npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
     One sample of each input, without the batch, is a request as a model decodes it by default.
     """
+    import zipfile
+
     import numpy as np
 
     buffer = io.BytesIO()

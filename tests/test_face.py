@@ -1,0 +1,52 @@
+"""The face that authors import: every public name is there, and costs only whoever asks for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+import edgebench
+
+
+def run_python(*lines):
+    """Run lines in a process of their own, and return what they print."""
+    command = [sys.executable, "-c", "\n".join(lines)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.mark.parametrize("name", edgebench.__all__)
+def test_every_public_name_is_there_and_shown(name):
+    assert getattr(edgebench, name) is not None
+    assert name in dir(edgebench)
+
+
+def test_a_star_brings_all_public_names():
+    names = run_python("from edgebench import *", "print(*dir())")
+    assert set(edgebench.__all__) <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("Registry", "catalogue.registry"),
+        ("Case", "cases.case"),
+        ("Block", "records.outcomes"),
+        ("RunResults", "analysis.results"),
+    ],
+)
+def test_what_readers_of_results_use_is_imported_when_it_is_asked_for(name, module):
+    before, after = run_python(
+        "import edgebench, sys",
+        f"module = 'edgebench.{module}'",
+        f"print(module in sys.modules, edgebench.{name} and module in sys.modules)",
+    )
+    assert (before, after) == ("False", "True")
+    assert getattr(edgebench, name) is getattr(import_module(f"edgebench.{module}"), name)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'edgebench' has no attribute 'Modle'"):
+        edgebench.Modle  # noqa: B018 (that it is looked up is the test)
