@@ -1,0 +1,98 @@
+"""Whoever watches a run: the first and second Ctrl-C, and what is said without a terminal."""
+
+from __future__ import annotations
+
+import signal
+from argparse import Namespace
+
+import attrs
+import pytest
+
+from edgebench.cases.plan import Plan, Request
+from edgebench.cli.common import Common
+from edgebench.cli.progress import hear_interrupts, show_progress
+
+SAID = "edgebench: ending after the block under way; Ctrl-C again ends now\n"
+
+
+@attrs.frozen
+class Block:
+    """As much of a block as is looked at."""
+
+    status: str
+    reason: str = ""
+
+
+@attrs.frozen
+class Case:
+    """As much of a case as is looked at."""
+
+    label: str = "a on b"
+
+
+@pytest.fixture
+def watch():
+    """Give a function that opens the progress of a run of nothing."""
+    plan = Plan(request=Request(products=()), cases=(), skipped=(), references={})
+
+    def show(interrupts=None, *, resume=False, **options):
+        args = Namespace(resume=resume, db="x.db")
+        return show_progress(plan, interrupts, args, Common(**options))
+
+    return show
+
+
+def test_the_first_interrupt_is_noted_and_the_second_raised(capsys):
+    with hear_interrupts(Common()) as interrupts:
+        assert not interrupts.asked
+        signal.raise_signal(signal.SIGINT)
+        assert interrupts.asked
+        assert capsys.readouterr().err == SAID
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_interrupts_are_heard_by_whoever_did_before_when_all_is_over():
+    def fail():
+        with hear_interrupts(Common()):
+            assert signal.getsignal(signal.SIGINT) is not before
+            raise ValueError("broken")
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(ValueError, match="broken"):
+        fail()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_run_stops_when_it_was_asked_to(watch):
+    with hear_interrupts(Common(quiet=True)) as interrupts, watch(interrupts) as progress:
+        assert not progress.stopping()
+        signal.raise_signal(signal.SIGINT)
+        assert progress.stopping()
+
+
+def test_without_a_terminal_only_more_words_are_said_if_they_are_asked_for(watch, capsys):
+    for options in ({}, {"verbose": True, "quiet": True}):
+        with watch(**options) as progress:
+            progress.preparing(1, 2, "epochs")
+            progress.prepared(Case())
+        assert capsys.readouterr().err == ""
+    with watch(verbose=True) as progress:
+        progress.preparing(1, 2, "epochs")
+        progress.prepared(Case())
+        progress.measured(Case(), Block("ok"))
+        progress.measured(Case(), Block("failed", "no luck"))
+    assert capsys.readouterr().err.splitlines() == [
+        "edgebench: prepare: a on b",
+        "edgebench: measure: a on b",
+        "edgebench: measure: no luck",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("resume", "resumed", "said"), [(True, "", True), (True, "an-id", False), (False, "", False)]
+)
+def test_a_run_that_was_to_go_on_and_begins_anew_says_so(watch, capsys, resume, resumed, said):
+    with watch(resume=resume) as progress:
+        progress.begun(resumed)
+    assert ("x.db holds no unfinished run of this" in capsys.readouterr().err) is said
