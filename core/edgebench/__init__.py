@@ -3,8 +3,8 @@
 What is imported from here is public; the rest may change.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+import importlib
+import typing
 
 from edgebench.parts.changes import Context, Converter, Format, Operator, Split, Trainer
 from edgebench.parts.component import NoOptions, Usable
@@ -37,7 +37,7 @@ from edgebench.parts.subjects import (
     Weights,
 )
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from edgebench.analysis.result import Result
     from edgebench.analysis.results import RunResults
     from edgebench.cases.case import Case
@@ -106,12 +106,12 @@ _LATER = {
 """By its name, the module of what is imported only when it is asked for: plugins name these in
 types, if at all, and neither `--help` nor `list` need wait for them."""
 
-if not TYPE_CHECKING:  # A checker that saw these would take any name for one of ours.
+if not typing.TYPE_CHECKING:  # A checker that saw these would take any name for one of ours.
 
     def __getattr__(name: str) -> object:
         if name not in _LATER:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+        return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *_LATER})
