@@ -17,15 +17,12 @@ def run_python(*lines):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
-@pytest.mark.parametrize("name", edgebench.__all__)
-def test_every_public_name_is_there_and_shown(name):
+@pytest.mark.parametrize(
+    "name", ["Model", "Operator", "hookimpl", "Registry", "Case", "RunResults"]
+)
+def test_a_public_name_is_shown_whether_or_not_it_was_asked_for(name):
+    assert run_python("import edgebench", f"print({name!r} in dir(edgebench))") == ["True"]
     assert getattr(edgebench, name) is not None
-    assert name in dir(edgebench)
-
-
-def test_a_star_brings_all_public_names():
-    names = run_python("from edgebench import *", "print(*dir())")
-    assert set(edgebench.__all__) <= set(names)
 
 
 @pytest.mark.parametrize(

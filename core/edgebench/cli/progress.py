@@ -6,22 +6,20 @@ from what is being measured; where there is no terminal nothing is drawn.
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
-if TYPE_CHECKING:
-    import argparse
-
-    from edgebench.cases.case import Case
-    from edgebench.cases.plan import Plan
-    from edgebench.cli.common import Common
-    from edgebench.records.outcomes import Block
+from edgebench.cases.case import Case
+from edgebench.cases.plan import Plan
+from edgebench.cli.common import Common
+from edgebench.records.outcomes import Block
 
 REDRAW_S = 0.1
 
