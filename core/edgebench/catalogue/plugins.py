@@ -6,7 +6,7 @@ that are installed, because they may offer the same name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -23,11 +23,13 @@ from edgebench.catalogue.candidates import (
 from edgebench.catalogue.loaded import Loaded, load
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import WORDS
+from edgebench.catalogue.source import Source
 from edgebench.catalogue.standing import Fault, Listed, Owner, PluginStatus
 from edgebench.parts.component import Component
 from edgebench.parts.errors import EdgebenchError, Missing, NameClash, PluginFault, UnknownName
 
 C = TypeVar("C", bound=Component)
+T = TypeVar("T")
 
 
 def _paths(values: Iterable[str | Path]) -> tuple[Path, ...]:
@@ -76,8 +78,16 @@ class Plugins:
         self._blocked = [c for c in found if without & {c.name, c.handle}]
         self._candidates = [c for c in found if not without & {c.name, c.handle}]
         self._strangers = [c for c in self._candidates if not c.row]
+        self._said: dict[tuple[str, str], list[Candidate]] = {}
+        for candidate in self._candidates:
+            for said in candidate.said:
+                self._said.setdefault(said, []).append(candidate)
+        # What a candidate loads as and offers is asked once: all that follows from it stays true.
         self._loaded: dict[Candidate, Loaded | Fault] = {}
-        self._offered: dict[tuple[Candidate, type[Component]], tuple[Any, ...] | Fault] = {}
+        self._offered: dict[tuple[Candidate, type[Component]], dict[str, Any] | Fault] = {}
+        self._parts: dict[tuple[type[Component], str], tuple[Loaded, Any]] = {}
+        self._owners_of: dict[type[Component], dict[str, list[Candidate]]] = {}
+        self._all: dict[type[Component], Mapping[str, Any]] = {}
 
     @classmethod
     def load(
@@ -129,13 +139,19 @@ class Plugins:
             NameClash: Two plugins offer it.
             PluginFault: The plugin that offers it is broken.
         """
-        return self._found(kind, name)[1]
+        part: C = self._part(kind, name)[1]
+        return part
 
     def owner(self, kind: type[Component], name: str) -> Owner:
         """Return who offers a part; raises what `get` raises."""
-        candidate, _ = self._found(kind, name)
-        loaded = self._load(candidate)
-        return candidate.owner(loaded.plugin if isinstance(loaded, Loaded) else None)
+        return self._part(kind, name)[0].candidate.owner
+
+    def code(self, kind: type[Component], name: str) -> Source:
+        """Return the code behind a part, for keys; raises what `get` raises.
+
+        Whoever only wants to know who offers a part asks `owner`, which reads no file.
+        """
+        return self._part(kind, name)[0].code
 
     def all(self, kind: type[C]) -> Mapping[str, C]:
         """Return the installed parts of a kind, sorted by name; broken plugins are left out.
@@ -143,21 +159,16 @@ class Plugins:
         Raises:
             NameClash: Two plugins offer the same name.
         """
-        parts: dict[str, C] = {}
-        for name, owners in self._owners(kind).items():
-            if len(owners) > 1:
-                raise NameClash(_clash(kind, name, owners))
-            record = self._records(owners[0], kind).get(name)
-            if record and not owners[0].lacks:
-                parts[name] = record
-        return MappingProxyType(parts)
+        if kind not in self._all:
+            self._all[kind] = MappingProxyType(dict(self._installed(kind)))
+        return self._all[kind]
 
     def why_not(self, kind: type[Component], name: str) -> str | None:
         """Return None if a part is installed, else what is wrong or how to get it."""
-        if rows := self._rows(kind, name):
+        if rows := self._said.get((WORDS[kind], name)):
             return rows[0].missing(name)
         try:
-            self._found(kind, name)
+            self._part(kind, name)
         except EdgebenchError as error:
             return str(error)
         return None
@@ -168,9 +179,8 @@ class Plugins:
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """What is wrong with the strangers, and with what else was asked so far."""
-        for candidate in self._strangers:
-            self._load(candidate)
+        """What is wrong with those that are told of events, and with what else was asked so far."""
+        self._listeners()
         answers = (*self._loaded.values(), *self._offered.values())
         return tuple(answer for answer in answers if isinstance(answer, Fault))
 
@@ -182,28 +192,35 @@ class Plugins:
     # --- events ----------------------------------------------------------------------------------
 
     def tell(self, hook: str, **arguments: object) -> None:
-        """Call an event hook of every stranger that loads.
+        """Call an event hook of every plugin that has it: strangers, and rows that say `events`.
 
         Raises:
             PluginFault: One of them raised; when all were told.
         """
-        # A stranger that does not load is among the faults: no case is to blame for it.
-        loaded = [answer for c in self._strangers if isinstance(answer := self._load(c), Loaded)]
-        answers = [plugin.call(hook, arguments) for plugin in loaded]
+        answers = [plugin.call(hook, arguments) for plugin in self._listeners()]
         if failed := [answer for answer in answers if isinstance(answer, Fault)]:
             raise PluginFault("; ".join(map(str, failed))) from failed[0].error
 
     # --- asking ----------------------------------------------------------------------------------
+
+    def _listeners(self) -> list[Loaded]:
+        """Return those that are told of events, each once, however many rows name its module.
+
+        One that does not load is among the faults: no case is to blame for it.
+        """
+        answers = [self._load(candidate) for candidate in self._candidates if candidate.listens]
+        loaded = [answer for answer in answers if isinstance(answer, Loaded)]
+        return list({id(one.plugin): one for one in loaded}.values())
 
     def _load(self, candidate: Candidate) -> Loaded | Fault:
         if candidate not in self._loaded:
             self._loaded[candidate] = load(candidate)
         return self._loaded[candidate]
 
-    def _offers(self, candidate: Candidate, kind: type[C]) -> tuple[C, ...] | Fault:
+    def _offers(self, candidate: Candidate, kind: type[C]) -> dict[str, C] | Fault:
         """Return the records of a kind that a candidate yields: all, or what is wrong with one."""
-        if (candidate.row and candidate.row.kind != WORDS[kind]) or not candidate.importable:
-            return ()
+        if (candidate.row and WORDS[kind] not in candidate.row.offers) or not candidate.importable:
+            return {}
         loaded = self._load(candidate)
         if isinstance(loaded, Fault):
             return loaded
@@ -213,35 +230,44 @@ class Plugins:
 
     def _records(self, candidate: Candidate, kind: type[C]) -> dict[str, C]:
         offered = self._offers(candidate, kind)
-        return {} if isinstance(offered, Fault) else {record.name: record for record in offered}
+        return {} if isinstance(offered, Fault) else offered
 
-    def _rows(self, kind: type[Component], name: str) -> list[Candidate]:
-        """Return the candidates whose rows say that they offer a name, without importing them."""
-        return [candidate for candidate in self._candidates if name in candidate.says(WORDS[kind])]
+    def _installed(self, kind: type[C]) -> Iterator[tuple[str, C]]:
+        for name, owners in self._owners(kind).items():
+            if len(owners) > 1:
+                raise NameClash(_clash(kind, name, owners))
+            record = self._records(owners[0], kind).get(name)
+            if record and not owners[0].lacks:
+                yield name, record
 
     def _owners(self, kind: type[Component]) -> dict[str, list[Candidate]]:
         """Return who offers each name of a kind, sorted by name; more than one is a clash."""
-        owners: dict[str, list[Candidate]] = {}
-        for candidate in self._candidates:
-            said = candidate.says(WORDS[kind])
-            for name in dict.fromkeys([*said, *self._records(candidate, kind)]):
-                owners.setdefault(name, []).append(candidate)
-        return dict(sorted(owners.items()))
+        if kind not in self._owners_of:
+            owners: dict[str, list[Candidate]] = {}
+            for candidate in self._candidates:
+                said = candidate.says(WORDS[kind])
+                for name in dict.fromkeys([*said, *self._records(candidate, kind)]):
+                    owners.setdefault(name, []).append(candidate)
+            self._owners_of[kind] = dict(sorted(owners.items()))
+        return self._owners_of[kind]
 
-    def _found(self, kind: type[C], name: str) -> tuple[Candidate, C]:
+    def _part(self, kind: type[Component], name: str) -> tuple[Loaded, Any]:
+        if (kind, name) not in self._parts:
+            self._parts[kind, name] = self._found(kind, name)
+        return self._parts[kind, name]
+
+    def _found(self, kind: type[C], name: str) -> tuple[Loaded, C]:
         strangers = [c for c in self._strangers if name in self._records(c, kind)]
         # A module may yield more than its row says: tiers of the user's own registry.
-        owners = self._rows(kind, name) + strangers or self._owners(kind).get(name, [])
+        owners = [*self._said.get((WORDS[kind], name), ()), *strangers]
+        owners = owners or self._owners(kind).get(name, [])
         if not owners:
             raise self._unknown(kind, name)
         if len(owners) > 1:
             raise NameClash(_clash(kind, name, owners))
         if lack := owners[0].missing(name):
             raise Missing(lack)
-        offered = self._offers(owners[0], kind)
-        if isinstance(offered, Fault):
-            raise PluginFault(str(offered)) from offered.error
-        return owners[0], next(record for record in offered if record.name == name)
+        return _sound(self._load(owners[0])), _sound(self._offers(owners[0], kind))[name]
 
     def _unknown(self, kind: type[Component], name: str) -> UnknownName:
         if out := [c for c in self._blocked if name in c.says(WORDS[kind])]:
@@ -265,18 +291,26 @@ class Plugins:
     def _status(self, candidate: Candidate) -> PluginStatus:
         if lack := candidate.missing(candidate.name):
             return candidate.status("missing", lack)
-        answers = [self._offers(candidate, kind) for kind in WORDS]
+        loaded = self._load(candidate)
+        answers = [loaded, *(self._offers(candidate, kind) for kind in WORDS)]
         faults = [answer.cause for answer in answers if isinstance(answer, Fault)]
         names = [(kind, name) for kind in WORDS for name in self._records(candidate, kind)]
         faults += [clash for kind, name in names if (clash := self._clash(candidate, kind, name))]
         offers = [(WORDS[kind], name) for kind, name in names]
         status = "faulty" if faults else "installed"
-        return candidate.status(status, "; ".join(dict.fromkeys(faults)), offers)
+        hooks = loaded.hooks if isinstance(loaded, Loaded) else ()
+        return candidate.status(status, "; ".join(dict.fromkeys(faults)), offers, hooks)
 
     def _clash(self, candidate: Candidate, kind: type[Component], name: str) -> str:
         """Say that an earlier plugin offers the name too."""
         owners = self._owners(kind)[name]
         return "" if candidate is owners[0] else _clash(kind, name, owners)
+
+
+def _sound(answer: T | Fault) -> T:
+    if isinstance(answer, Fault):
+        raise PluginFault(str(answer)) from answer.error
+    return answer
 
 
 def _clash(kind: type[Component], name: str, owners: Sequence[Candidate]) -> str:
