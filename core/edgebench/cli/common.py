@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edgebench.store.artifacts import Store
 
 SCHEMA = 1
-"""The version of every JSON document that a command prints."""
+"""The version of the JSON documents that commands print, where a command has none of its own."""
 
 
 @attrs.frozen(kw_only=True)

@@ -12,6 +12,8 @@ from edgebench.cli.known import known
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+SCHEMA = 2
+"""The version of the document that this command prints."""
 MOST_COLUMNS = 9
 """Of a table that is as wide as a page."""
 
@@ -31,7 +33,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     kind = args.kind.removesuffix("s")
     facts = known(kind, args.name, common)
     if common.json:
-        common.emit({"kind": kind, **facts})
+        common.emit({"schema": SCHEMA, "kind": kind, **facts})
         return 0
     from edgebench.cli.tables import facts_table
 
