@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -58,14 +58,17 @@ class Registry:
 
     def _with(self, root: Table) -> Registry:
         contents = hashlib.sha256(root.text.encode()).hexdigest()
+        plugins, hybrids = root.table("plugins"), root.table("hybrids")
+        offering = {name: _plugin(plugins.table(name), name) for name in _names(plugins)}
+        chains = {name: hybrids.read(name, text) for name in _names(hybrids)}
         read = attrs.evolve(
             self,
-            plugins=_merged(self.plugins, _plugins(root)),
-            tiers=_merged(self.tiers, _named(root, "tiers", TierRow)),
+            plugins=_merged(self.plugins, offering),
+            tiers=_merged(self.tiers, _named(root.table("tiers"), TierRow)),
             links=_merged_links(self.links, [table.row(Link) for table in root.tables("links")]),
-            hybrids=_merged(self.hybrids, _hybrids(root)),
-            suites=_merged(self.suites, _named(root, "suites", Suite)),
-            assets=_merged(self.assets, _named(root, "assets", Asset)),
+            hybrids=_merged(self.hybrids, chains),
+            suites=_merged(self.suites, _named(root.table("suites"), Suite)),
+            assets=_merged(self.assets, _named(root.table("assets"), Asset)),
             paths=(*self.paths, root.file),
             digest=hashlib.sha256((self.digest + contents).encode()).hexdigest(),
         )
@@ -92,25 +95,15 @@ def _merged_links(known: Sequence[Link], links: Sequence[Link]) -> tuple[Link, .
     return (*kept, *links)
 
 
-def _named(root: Table, key: str, kind: Callable[..., Row]) -> Mapping[str, Row]:
-    parent = root.table(key)
-    return {_slug(parent, name): parent.table(name).row(kind, name=name) for name in parent.values}
+def _names(table: Table) -> Iterator[str]:
+    for name in table.values:
+        if not NAME.fullmatch(name):
+            raise table.error("a name must be lower-case words joined by '-'", name)
+        yield name
 
 
-def _slug(parent: Table, name: str) -> str:
-    if not NAME.fullmatch(name):
-        raise parent.error("a name must be lower-case words joined by '-'", name)
-    return name
-
-
-def _hybrids(root: Table) -> Mapping[str, str]:
-    table = root.table("hybrids")
-    return {_slug(table, name): table.read(name, text) for name in table.values}
-
-
-def _plugins(root: Table) -> Mapping[str, PluginRow]:
-    parent = root.table("plugins")
-    return {_slug(parent, name): _plugin(parent.table(name), name) for name in parent.values}
+def _named(table: Table, kind: Callable[..., Row]) -> Mapping[str, Row]:
+    return {name: table.table(name).row(kind, name=name) for name in _names(table)}
 
 
 def _plugin(table: Table, name: str) -> PluginRow:

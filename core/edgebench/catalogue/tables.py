@@ -167,7 +167,7 @@ class Table:
             if field.name not in given
         }
         for key, field in fields.items():
-            if key in self.values or field.default is attrs.NOTHING:
+            if key in self.values or _required(key, field):
                 given[field.name] = self._field(key, field)
         self.close([*fields, *also])
         try:
@@ -182,13 +182,18 @@ class Table:
 
         def read(value: Any) -> Any:
             made = (_WRITTEN.get(key) or _READERS[field.type])(value)
-            if field.default is attrs.NOTHING and (made == () or not str(made).strip()):
+            if _required(key, field) and (made == () or not str(made).strip()):
                 raise ValueError("must not be empty")
             if field.validator is not None:
                 field.validator(None, field, made)
             return made
 
         return self.read(key, read)
+
+
+def _required(key: str, field: attrs.Attribute[Any]) -> bool:
+    # A link of the command line has no source; what stands in a file always has one.
+    return field.default is attrs.NOTHING or key == "source"
 
 
 # --- readers: from a value of a file to that of a record, or a `ValueError` ----------------------

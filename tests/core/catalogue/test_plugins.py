@@ -926,6 +926,14 @@ def test_who_offers_a_part_is_told_without_reading_its_code(reads):
     assert reads == []
 
 
+def test_listing_everything_reads_no_source(reads, capsys):
+    from edgebench.cli import main
+
+    assert main(["list", *(f"{word}s" for word in KINDS), "variants", "plugins"]) == 0
+    assert "identity" in capsys.readouterr().out
+    assert reads == []
+
+
 def test_the_code_of_a_plugin_is_read_once(reads):
     plugins = Plugins.load(Registry.read(), entry_points=False)
     codes = [plugins.code(Tier, name) for name in ("edge", "mobile", "edge")]

@@ -427,6 +427,21 @@ def test_what_is_not_text_gives_the_line(tmp_path):
             id="a link to itself",
         ),
         pytest.param(
+            LINK.replace('source = "measured"\n', ""),
+            "1: [links] needs the key 'source'",
+            id="a link that nobody answers for",
+        ),
+        pytest.param(
+            SUITE + LINK.replace("links", "suites.look.links").replace("measured", ""),
+            "13: [suites.look.links] source: must not be empty",
+            id="a link of a suite that nobody answers for",
+        ),
+        pytest.param(
+            TIER + 'name = "ring"\n',
+            "6: [tiers.watch] name: unknown key; known are: accelerator, cpus, memory_gib, source, summary",
+            id="a name within a row",
+        ),
+        pytest.param(
             LINK.replace("[[links]]", "[links]"),
             "1: links: must be a list, not a table: {'between': ['watch', 'mobile'], "
             "'rate': '2mbit', 'delay': '30ms', 'source': 'measured'}",
