@@ -135,12 +135,13 @@ def _version(distribution: str) -> str:
 
 def from_rows(registry: Registry) -> Iterator[Candidate]:
     """Give a candidate for each row."""
+    shipped = shipped_registry() if registry.plugins else None
     for row in registry.plugins.values():
         yield Candidate(
             name=row.name,
             origin=row.module,
             load=partial(importlib.import_module, row.module),
-            distribution="edgebench" if row.file == shipped_registry() else "",
+            distribution="edgebench" if row.file == shipped else "",
             row=row,
         )
 
