@@ -13,7 +13,11 @@ ALL_KINDS = ("models", "variants", "datasets", "operators", "hybrids", "tiers", 
              "backends", "suites", "plugins")  # fmt: skip
 
 
-def test_every_command_has_a_schema_that_insists_on_version_1():
+VERSIONS = {"plugins.json": 2, "show.json": 2}
+"""Of the documents that have changed since version 1."""
+
+
+def test_every_command_has_a_schema_that_insists_on_its_version():
     shipped = {path.name for path in files("edgebench").joinpath("schemas").iterdir()}
     assert shipped == {
         f"{name}.json"
@@ -21,7 +25,7 @@ def test_every_command_has_a_schema_that_insists_on_version_1():
     }
     for name in shipped:
         text = files("edgebench").joinpath("schemas", name).read_text()
-        assert '"const": 1' in text
+        assert f'"const": {VERSIONS.get(name, 1)}' in text
         assert '"required"' in text
         assert '"additionalProperties": false' in text
 
@@ -218,6 +222,29 @@ def test_plugins_list(here, toy, conforms):
     assert rows["toy"]["status"] == "installed"
     assert rows["vgg"]["status"] == "blocked"
     assert rows["identity"]["distribution"] == "edgebench"
+    assert rows["identity"]["hooks"] == ["edgebench_operators"]
+    assert rows["vgg"]["hooks"] == []
+    assert {"edgebench_models", "edgebench_trainers"} <= set(rows["toy"]["hooks"])
+
+
+LISTENS = """
+    from edgebench import hookimpl
+
+    @hookimpl
+    def edgebench_case_started(case): ...
+"""
+
+
+def test_a_plugin_that_only_listens_shows_what_it_listens_to(here, conforms, tmp_path):
+    (tmp_path / "listens.py").write_text(dedent(LISTENS))
+    words = ("plugins", "list", "--plugin", tmp_path / "listens.py")
+    row = conforms(here(*words, "--json").json, "plugins")["plugins"][-1]
+    assert (row["name"], row["summary"], row["hooks"]) == (
+        "listens",
+        "",
+        ["edgebench_case_started"],
+    )
+    assert "case_started" in here(*words).out
 
 
 def test_doctor(cli, toy, conforms):

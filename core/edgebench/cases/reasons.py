@@ -19,8 +19,6 @@ from edgebench.parts.component import Component
 from edgebench.parts.places import Backend, Fabric, Placement
 from edgebench.parts.subjects import Dataset, Model
 
-# What most plugins import says nothing of what they are.
-_COMMON = {"attrs", "edgebench", "numpy"}
 _DATA_NEEDS = ("calibration", "training", "validation")
 
 
@@ -53,15 +51,13 @@ class Reasons:
         """
         form = self.plugins.get(Model, case.model).format
         converters = list(self.plugins.all(Converter).values())
-        built_with = self._stands_on(Model, case.model)
         nearest: list[tuple[int, int, str]] = []
         for name, backend in self.plugins.all(Backend).items():
             way = find_way(converters, form, backend.formats) if form else ()
             if way is not None:
-                # Of backends equally near, the one that stands on what the model is built with
-                # computes as the model itself does.
-                shared = built_with & self._stands_on(Backend, name)
-                nearest.append((len(way), -len(shared), name))
+                # What an exact way leads to computes as the model itself does.
+                inexact = sum(not converter.exact for converter in way)
+                nearest.append((inexact, len(way), name))
         candidates = (
             attrs.evolve(
                 case,
@@ -141,9 +137,6 @@ class Reasons:
             if why := usability.why_not(choice.name, choice.device, tier):
                 return f"{choice}: {why}"
         return None
-
-    def _stands_on(self, kind: type[Component], name: str) -> set[str]:
-        return set(self.plugins.owner(kind, name).imports) - _COMMON
 
     def _trainable(self, form: str) -> bool:
         return any(trainer.format == form for trainer in self.plugins.all(Trainer).values())

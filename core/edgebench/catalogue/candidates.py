@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,6 @@ import attrs
 
 from edgebench.catalogue.registry import Registry, shipped_registry
 from edgebench.catalogue.rows import PluginRow
-from edgebench.catalogue.source import Source, read_source
 from edgebench.catalogue.standing import Fault, Owner, PluginStatus
 from edgebench.parts.errors import PluginFault
 
@@ -43,14 +43,7 @@ class Candidate:
     @property
     def version(self) -> str:
         """The version of its distribution; empty where it has none."""
-        if not self.distribution:
-            return ""
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            return version(self.distribution)
-        except PackageNotFoundError:  # run from a source tree that was never installed
-            return ""
+        return _version(self.distribution) if self.distribution else ""
 
     @cached_property
     def lacks(self) -> tuple[str, ...]:
@@ -82,15 +75,29 @@ class Candidate:
         stranger = self.row is None and self.distribution
         return self.distribution if stranger else self.name
 
+    @property
+    def listens(self) -> bool:
+        """Whether it is told of events: a stranger always, another where its row says so."""
+        return not self.row or (self.row.events and not self.lacks)
+
     def says(self, word: str) -> tuple[str, ...]:
         """Return the names of a kind that its row offers."""
-        return self.row.offers if self.row and self.row.kind == word else ()
+        return self.row.offers.get(word, ()) if self.row else ()
+
+    @property
+    def said(self) -> tuple[tuple[str, str], ...]:
+        """The kinds and names that its row offers."""
+        kinds = self.row.offers if self.row else {}
+        return tuple((kind, name) for kind, names in kinds.items() for name in names)
 
     def status(
-        self, status: str, why: str = "", offers: Sequence[tuple[str, str]] | None = None
+        self,
+        status: str,
+        why: str = "",
+        offers: Sequence[tuple[str, str]] | None = None,
+        hooks: Sequence[str] = (),
     ) -> PluginStatus:
         """Return how it stands; without *offers*, it offers what its row says."""
-        said = [(self.row.kind, name) for name in self.row.offers] if self.row else []
         return PluginStatus(
             name=self.name,
             distribution=self.distribution,
@@ -98,20 +105,14 @@ class Candidate:
             origin=self.origin,
             status=status,
             why=why,
-            offers=said if offers is None else offers,
+            offers=self.said if offers is None else offers,
+            hooks=tuple(hooks),
         )
 
-    def owner(self, plugin: object) -> Owner:
-        """Return who it is, from what it loaded as."""
-        source = _source(plugin)
-        return Owner(
-            plugin=self.name,
-            distribution=self.distribution,
-            version=self.version,
-            origin=self.origin,
-            digest=source.digest,
-            imports=source.imports,
-        )
+    @property
+    def owner(self) -> Owner:
+        """Who it is."""
+        return Owner(self.name, self.distribution, self.version, self.origin)
 
     def fault(self, cause: str, error: BaseException | None = None) -> Fault:
         """Return a fault of it; the *error* behind the fault ends the sentence."""
@@ -121,21 +122,26 @@ class Candidate:
         return Fault(self.name, self.distribution, cause, self.label, error)
 
 
-def _source(plugin: object) -> Source:
-    name = getattr(plugin, "__module__", "")
-    module = plugin if isinstance(plugin, ModuleType) else sys.modules.get(name)
-    file = getattr(module, "__file__", None)
-    return read_source(Path(file), module.__name__) if file and module else Source("", ())
+@functools.cache
+def _version(distribution: str) -> str:
+    """Return the version of a distribution: its metadata is parsed once, not once a plugin."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return ""
 
 
 def from_rows(registry: Registry) -> Iterator[Candidate]:
     """Give a candidate for each row."""
+    shipped = shipped_registry() if registry.plugins else None
     for row in registry.plugins.values():
         yield Candidate(
             name=row.name,
             origin=row.module,
             load=partial(importlib.import_module, row.module),
-            distribution="edgebench" if row.file == shipped_registry() else "",
+            distribution="edgebench" if row.file == shipped else "",
             row=row,
         )
 

@@ -5,8 +5,12 @@ No other module touches pluggy, but for the markers in `hookspecs`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
+from pathlib import Path
+from types import MappingProxyType, ModuleType
 from typing import Any, TypeVar
 
 import attrs
@@ -15,10 +19,18 @@ import pluggy
 from edgebench.catalogue.candidates import Candidate
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import WORDS
+from edgebench.catalogue.source import Source, read_source
 from edgebench.catalogue.standing import Fault
 from edgebench.parts.component import Component
 from edgebench.parts.errors import nearest
 from edgebench.parts.hookspecs import API, Hooks
+
+HOOKS = tuple(name for name in vars(Hooks) if name.startswith("edgebench_"))
+"""The names of all hooks, in the order in which they are documented."""
+CATALOGUE_HOOKS: Mapping[type[Component], str] = MappingProxyType(
+    {kind: f"edgebench_{word}s" for kind, word in WORDS.items()}
+)
+"""The hook that offers parts of each kind; all other hooks are told of events."""
 
 C = TypeVar("C", bound=Component)
 T = TypeVar("T")
@@ -32,13 +44,27 @@ class Loaded:
     plugin: object
     manager: pluggy.PluginManager
 
+    @cached_property
+    def hooks(self) -> tuple[str, ...]:
+        """The hooks that it implements."""
+        found = {caller.name for caller in self.manager.get_hookcallers(self.plugin) or ()}
+        return tuple(name for name in HOOKS if name in found)
+
+    @cached_property
+    def code(self) -> Source:
+        """The code behind it, read once; empty where it has no file."""
+        name = getattr(self.plugin, "__module__", "")
+        module = self.plugin if isinstance(self.plugin, ModuleType) else sys.modules.get(name)
+        file = getattr(module, "__file__", None)
+        return read_source(Path(file), module.__name__) if file and module else Source("", ())
+
     def call(self, hook: str, arguments: Mapping[str, object]) -> list[Any] | Fault:
         """Call a hook; return what it returned, if it has it."""
         return self._guarded(hook, lambda: self._call(hook, arguments))
 
-    def records(self, kind: type[C], registry: Registry) -> tuple[C, ...] | Fault:
-        """Return what its hook for a kind yields."""
-        hook = f"edgebench_{WORDS[kind]}s"
+    def records(self, kind: type[C], registry: Registry) -> dict[str, C] | Fault:
+        """Return what its hook for a kind yields, by name."""
+        hook = CATALOGUE_HOOKS[kind]
 
         def ask() -> tuple[C, ...]:
             return tuple(chain.from_iterable(self._call(hook, {"registry": registry})))
@@ -47,7 +73,7 @@ class Loaded:
         if isinstance(records, Fault):
             return records
         wrong = _wrong_records(records, kind, self.candidate.says(WORDS[kind]))
-        return self.candidate.fault(wrong) if wrong else records
+        return self.candidate.fault(wrong) if wrong else {one.name: one for one in records}
 
     def _call(self, hook: str, arguments: Mapping[str, object]) -> list[Any]:
         answers: list[Any] = getattr(self.manager.hook, hook)(**arguments)
@@ -69,7 +95,9 @@ def load(candidate: Candidate) -> Loaded | Fault:
         wrong = _wrong_version(plugin) or _wrong_hooks(plugin, manager)
     except (Exception, SystemExit) as error:  # noqa: BLE001 (a stranger may raise anything)
         return candidate.fault("does not load", error)
-    return candidate.fault(wrong) if wrong else Loaded(candidate, plugin, manager)
+    loaded = Loaded(candidate, plugin, manager)
+    wrong = wrong or _wrong_events(loaded)
+    return candidate.fault(wrong) if wrong else loaded
 
 
 def _wrong_version(plugin: object) -> str:
@@ -88,7 +116,6 @@ def _dotted(version: Sequence[int]) -> str:
 
 def _wrong_hooks(plugin: object, manager: pluggy.PluginManager) -> str:
     """Register a plugin, and say what is wrong with its hooks."""
-    hooks = [name for name in dir(Hooks) if name.startswith("edgebench_")]
     try:
         manager.register(plugin)
         manager.check_pending()
@@ -96,13 +123,24 @@ def _wrong_hooks(plugin: object, manager: pluggy.PluginManager) -> str:
         callers = manager.get_hookcallers(plugin) or []
         strange = [caller.name for caller in callers if not caller.has_spec()]
         if strange:
-            return f"implements an unknown hook {strange[0]!r}{nearest(strange[0], hooks)}"
+            return f"implements an unknown hook {strange[0]!r}{nearest(strange[0], HOOKS)}"
         return f"implements a hook wrongly: {str(error).splitlines()[-1]}"
     marked = {caller.name for caller in manager.get_hookcallers(plugin) or ()}
-    unmarked = [name for name in hooks if hasattr(plugin, name) and name not in marked]
+    unmarked = [name for name in HOOKS if hasattr(plugin, name) and name not in marked]
     if unmarked:
         return f"defines {unmarked[0]} without @hookimpl"
     return "" if marked else "implements no hook"
+
+
+def _wrong_events(loaded: Loaded) -> str:
+    """Say what is wrong if a row and its plugin do not agree on whether it is told of events."""
+    row = loaded.candidate.row
+    events = [name for name in loaded.hooks if name not in CATALOGUE_HOOKS.values()]
+    if row and row.events and not events:
+        return "implements no event hook, but its row says `events = true`"
+    if row and events and not row.events:
+        return f"implements {events[0]}, but its row does not say `events = true`"
+    return ""
 
 
 def _wrong_records(records: Iterable[object], kind: type[Component], said: Iterable[str]) -> str:
@@ -111,7 +149,7 @@ def _wrong_records(records: Iterable[object], kind: type[Component], said: Itera
     for record in records:
         if not isinstance(record, kind):
             shown = f"{record!r:.60}"
-            return f"yields {shown} from edgebench_{WORDS[kind]}s, which takes {kind.__name__}"
+            return f"yields {shown} from {CATALOGUE_HOOKS[kind]}, which takes {kind.__name__}"
         if record.name in names:
             return f"yields the {WORDS[kind]} {record.name!r} twice"
         names.add(record.name)

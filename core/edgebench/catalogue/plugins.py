@@ -6,7 +6,8 @@ that are installed, because they may offer the same name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -20,14 +21,18 @@ from edgebench.catalogue.candidates import (
     from_modules,
     from_rows,
 )
-from edgebench.catalogue.loaded import Loaded, load
+from edgebench.catalogue.loaded import Loaded
+from edgebench.catalogue.offers import Offers
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import WORDS
+from edgebench.catalogue.source import Source
 from edgebench.catalogue.standing import Fault, Listed, Owner, PluginStatus
 from edgebench.parts.component import Component
+from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.errors import EdgebenchError, Missing, NameClash, PluginFault, UnknownName
 
 C = TypeVar("C", bound=Component)
+T = TypeVar("T")
 
 
 def _paths(values: Iterable[str | Path]) -> tuple[Path, ...]:
@@ -46,17 +51,13 @@ class PluginSource:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object from which `from_json` makes an equal source."""
-        return {
-            "registry": [str(path) for path in self.registry],
-            "files": [str(path) for path in self.files],
-            "without": list(self.without),
-            "entry_points": self.entry_points,
-        }
+        document: dict[str, Any] = to_document(self)
+        return document
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> PluginSource:
         """Make a source of what `to_json` returned."""
-        return cls(**{**document, "without": tuple(document["without"])})
+        return from_document(cls, document)
 
     def load(self) -> Plugins:
         """Read the registry files and find the plugins again."""
@@ -76,8 +77,10 @@ class Plugins:
         self._blocked = [c for c in found if without & {c.name, c.handle}]
         self._candidates = [c for c in found if not without & {c.name, c.handle}]
         self._strangers = [c for c in self._candidates if not c.row]
-        self._loaded: dict[Candidate, Loaded | Fault] = {}
-        self._offered: dict[tuple[Candidate, type[Component]], tuple[Any, ...] | Fault] = {}
+        self._offers = Offers(registry, self._candidates)
+        # Each candidate is asked once, so that all that follows from its answers stays true.
+        self._part: Callable[..., tuple[Loaded, Any]] = functools.cache(self._find)
+        self._installed: Callable[..., Mapping[str, Any]] = functools.cache(self._find_installed)
 
     @classmethod
     def load(
@@ -129,13 +132,19 @@ class Plugins:
             NameClash: Two plugins offer it.
             PluginFault: The plugin that offers it is broken.
         """
-        return self._found(kind, name)[1]
+        part: C = self._part(kind, name)[1]
+        return part
 
     def owner(self, kind: type[Component], name: str) -> Owner:
         """Return who offers a part; raises what `get` raises."""
-        candidate, _ = self._found(kind, name)
-        loaded = self._load(candidate)
-        return candidate.owner(loaded.plugin if isinstance(loaded, Loaded) else None)
+        return self._part(kind, name)[0].candidate.owner
+
+    def code(self, kind: type[Component], name: str) -> Source:
+        """Return the code behind a part, for keys; raises what `get` raises.
+
+        Whoever only wants to know who offers a part asks `owner`, which reads no file.
+        """
+        return self._part(kind, name)[0].code
 
     def all(self, kind: type[C]) -> Mapping[str, C]:
         """Return the installed parts of a kind, sorted by name; broken plugins are left out.
@@ -143,36 +152,27 @@ class Plugins:
         Raises:
             NameClash: Two plugins offer the same name.
         """
-        parts: dict[str, C] = {}
-        for name, owners in self._owners(kind).items():
-            if len(owners) > 1:
-                raise NameClash(_clash(kind, name, owners))
-            record = self._records(owners[0], kind).get(name)
-            if record and not owners[0].lacks:
-                parts[name] = record
-        return MappingProxyType(parts)
+        return self._installed(kind)
 
     def why_not(self, kind: type[Component], name: str) -> str | None:
         """Return None if a part is installed, else what is wrong or how to get it."""
-        if rows := self._rows(kind, name):
+        if rows := self._offers.said(kind, name):
             return rows[0].missing(name)
         try:
-            self._found(kind, name)
+            self._part(kind, name)
         except EdgebenchError as error:
             return str(error)
         return None
 
     def listed(self, kind: type[Component]) -> tuple[Listed, ...]:
         """Return all that is known of a kind, sorted by name; nothing that is wrong stops it."""
-        return tuple(self._line(kind, *item) for item in self._owners(kind).items())
+        return tuple(self._line(kind, *item) for item in self._offers.owners(kind).items())
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """What is wrong with the strangers, and with what else was asked so far."""
-        for candidate in self._strangers:
-            self._load(candidate)
-        answers = (*self._loaded.values(), *self._offered.values())
-        return tuple(answer for answer in answers if isinstance(answer, Fault))
+        """What is wrong with those that are told of events, and with what else was asked so far."""
+        self._listeners()
+        return self._offers.faults
 
     def rows(self) -> tuple[PluginStatus, ...]:
         """Ask everything of every plugin, and return how each stands."""
@@ -182,81 +182,65 @@ class Plugins:
     # --- events ----------------------------------------------------------------------------------
 
     def tell(self, hook: str, **arguments: object) -> None:
-        """Call an event hook of every stranger that loads.
+        """Call an event hook of every plugin that has it: strangers, and rows that say `events`.
 
         Raises:
             PluginFault: One of them raised; when all were told.
         """
-        # A stranger that does not load is among the faults: no case is to blame for it.
-        loaded = [answer for c in self._strangers if isinstance(answer := self._load(c), Loaded)]
-        answers = [plugin.call(hook, arguments) for plugin in loaded]
+        answers = [plugin.call(hook, arguments) for plugin in self._listeners()]
         if failed := [answer for answer in answers if isinstance(answer, Fault)]:
             raise PluginFault("; ".join(map(str, failed))) from failed[0].error
 
     # --- asking ----------------------------------------------------------------------------------
 
-    def _load(self, candidate: Candidate) -> Loaded | Fault:
-        if candidate not in self._loaded:
-            self._loaded[candidate] = load(candidate)
-        return self._loaded[candidate]
+    def _listeners(self) -> list[Loaded]:
+        """Return those that are told of events, each once, however many rows name its module.
 
-    def _offers(self, candidate: Candidate, kind: type[C]) -> tuple[C, ...] | Fault:
-        """Return the records of a kind that a candidate yields: all, or what is wrong with one."""
-        if (candidate.row and candidate.row.kind != WORDS[kind]) or not candidate.importable:
-            return ()
-        loaded = self._load(candidate)
-        if isinstance(loaded, Fault):
-            return loaded
-        if (candidate, kind) not in self._offered:
-            self._offered[candidate, kind] = loaded.records(kind, self.registry)
-        return self._offered[candidate, kind]
+        One that does not load is among the faults: no case is to blame for it.
+        """
+        answers = [
+            self._offers.load(candidate) for candidate in self._candidates if candidate.listens
+        ]
+        loaded = [answer for answer in answers if isinstance(answer, Loaded)]
+        return list({id(one.plugin): one for one in loaded}.values())
 
-    def _records(self, candidate: Candidate, kind: type[C]) -> dict[str, C]:
-        offered = self._offers(candidate, kind)
-        return {} if isinstance(offered, Fault) else {record.name: record for record in offered}
+    def _find_installed(self, kind: type[Component]) -> Mapping[str, Any]:
+        parts: dict[str, Component] = {}
+        for name, owners in self._offers.owners(kind).items():
+            if len(owners) > 1:
+                raise NameClash(_clash(kind, name, owners))
+            record = self._offers.records(owners[0], kind).get(name)
+            if record and not owners[0].lacks:
+                parts[name] = record
+        return MappingProxyType(parts)
 
-    def _rows(self, kind: type[Component], name: str) -> list[Candidate]:
-        """Return the candidates whose rows say that they offer a name, without importing them."""
-        return [candidate for candidate in self._candidates if name in candidate.says(WORDS[kind])]
-
-    def _owners(self, kind: type[Component]) -> dict[str, list[Candidate]]:
-        """Return who offers each name of a kind, sorted by name; more than one is a clash."""
-        owners: dict[str, list[Candidate]] = {}
-        for candidate in self._candidates:
-            said = candidate.says(WORDS[kind])
-            for name in dict.fromkeys([*said, *self._records(candidate, kind)]):
-                owners.setdefault(name, []).append(candidate)
-        return dict(sorted(owners.items()))
-
-    def _found(self, kind: type[C], name: str) -> tuple[Candidate, C]:
-        strangers = [c for c in self._strangers if name in self._records(c, kind)]
+    def _find(self, kind: type[Component], name: str) -> tuple[Loaded, Any]:
+        strangers = [c for c in self._strangers if name in self._offers.records(c, kind)]
         # A module may yield more than its row says: tiers of the user's own registry.
-        owners = self._rows(kind, name) + strangers or self._owners(kind).get(name, [])
+        owners = [*self._offers.said(kind, name), *strangers]
+        owners = owners or self._offers.owners(kind).get(name, [])
         if not owners:
             raise self._unknown(kind, name)
         if len(owners) > 1:
             raise NameClash(_clash(kind, name, owners))
         if lack := owners[0].missing(name):
             raise Missing(lack)
-        offered = self._offers(owners[0], kind)
-        if isinstance(offered, Fault):
-            raise PluginFault(str(offered)) from offered.error
-        return owners[0], next(record for record in offered if record.name == name)
+        return _sound(self._offers.load(owners[0])), _sound(self._offers.of(owners[0], kind))[name]
 
     def _unknown(self, kind: type[Component], name: str) -> UnknownName:
         if out := [c for c in self._blocked if name in c.says(WORDS[kind])]:
             return UnknownName(f"the {WORDS[kind]} {name!r} is left out by --without {out[0].name}")
-        error = UnknownName.among(WORDS[kind], name, self._owners(kind))
+        error = UnknownName.among(WORDS[kind], name, self._offers.owners(kind))
         # What a broken plugin would have offered is not known: it may be this.
         return UnknownName("; ".join(map(str, (error, *self.faults[:1]))))
 
     def _line(self, kind: type[Component], name: str, owners: Sequence[Candidate]) -> Listed:
         owner = owners[0]
-        offered = self._offers(owner, kind)
+        offered = self._offers.of(owner, kind)
         wrong = str(offered) if isinstance(offered, Fault) else owner.missing(name)
         return Listed(
             name=name,
-            record=self._records(owner, kind).get(name),
+            record=self._offers.records(owner, kind).get(name),
             plugin=owner.name,
             distribution=owner.distribution,
             why_not=_clash(kind, name, owners) if len(owners) > 1 else wrong,
@@ -265,18 +249,26 @@ class Plugins:
     def _status(self, candidate: Candidate) -> PluginStatus:
         if lack := candidate.missing(candidate.name):
             return candidate.status("missing", lack)
-        answers = [self._offers(candidate, kind) for kind in WORDS]
+        loaded = self._offers.load(candidate)
+        answers = [loaded, *(self._offers.of(candidate, kind) for kind in WORDS)]
         faults = [answer.cause for answer in answers if isinstance(answer, Fault)]
-        names = [(kind, name) for kind in WORDS for name in self._records(candidate, kind)]
+        names = [(kind, name) for kind in WORDS for name in self._offers.records(candidate, kind)]
         faults += [clash for kind, name in names if (clash := self._clash(candidate, kind, name))]
         offers = [(WORDS[kind], name) for kind, name in names]
         status = "faulty" if faults else "installed"
-        return candidate.status(status, "; ".join(dict.fromkeys(faults)), offers)
+        hooks = loaded.hooks if isinstance(loaded, Loaded) else ()
+        return candidate.status(status, "; ".join(dict.fromkeys(faults)), offers, hooks)
 
     def _clash(self, candidate: Candidate, kind: type[Component], name: str) -> str:
         """Say that an earlier plugin offers the name too."""
-        owners = self._owners(kind)[name]
+        owners = self._offers.owners(kind)[name]
         return "" if candidate is owners[0] else _clash(kind, name, owners)
+
+
+def _sound(answer: T | Fault) -> T:
+    if isinstance(answer, Fault):
+        raise PluginFault(str(answer)) from answer.error
+    return answer
 
 
 def _clash(kind: type[Component], name: str, owners: Sequence[Candidate]) -> str:

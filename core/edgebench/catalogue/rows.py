@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -44,36 +46,75 @@ SCENARIO = "single-stream"
 """What a suite measures with, unless it says otherwise."""
 
 
+def _packages(_: object, __: object, names: tuple[str, ...]) -> None:
+    for name in names:
+        # Looking for a submodule would import its parent.
+        if "." in name:
+            raise ValueError(f"name the package alone, not {name!r}")
+
+
+def _tier_name(_: object, __: object, name: str) -> None:
+    if "-" in name:
+        raise ValueError("a tier's name may hold no '-', which joins tiers in a placement")
+
+
+def _address(_: object, __: object, url: str) -> None:
+    address = urlsplit(url)
+    if address.scheme not in ("http", "https") or not address.netloc or re.search(r"\s", url):
+        raise ValueError(f"must be an address of a file, http:// or https://, not {url!r}")
+
+
+def _digits(_: object, __: object, sha256: str) -> None:
+    if not re.fullmatch("[0-9a-f]{8,64}", sha256):
+        raise ValueError(
+            "must be 64 hexadecimal digits in lower case, or the first of them, at least 8"
+        )
+
+
+def _share(_: object, __: object, value: float) -> None:
+    if value > 1:
+        raise ValueError(f"must be a share, at most 1, not {value}")
+
+
 @attrs.frozen(kw_only=True)
 class PluginRow:
     """A plugin that is known, whether or not what it stands on is installed."""
 
     name: str
-    kind: str
-    """A key of `KINDS`."""
     module: str
-    offers: tuple[str, ...]
-    """The names of the parts that its module yields, all of them."""
-    requires: tuple[str, ...] = ()
+    offers: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict, converter=MappingProxyType)
+    """The names of the parts that its module yields, all of them, by kind (a key of `KINDS`)."""
+    events: bool = False
+    """Whether its module has event hooks, and is imported when a run begins."""
+    requires: tuple[str, ...] = attrs.field(default=(), validator=_packages)
     """Packages that must be importable, by the names they are imported by."""
     install: str = ""
     """The command that brings them."""
     file: Path
     """The registry file it stands in."""
 
+    def __attrs_post_init__(self) -> None:
+        """Refuse a row that is good for nothing."""
+        if not self.offers and not self.events:
+            raise ValueError("needs the key 'offers', or `events = true`")
+
 
 @attrs.frozen(kw_only=True)
 class TierRow:
     """Facts of a tier."""
 
-    name: str
+    name: str = attrs.field(validator=_tier_name)
     cpus: int
-    memory: int
-    """Bytes; written as `memory_gib`."""
+    memory_gib: float
     accelerator: str = ""
     summary: str
     source: str
     """Where the facts come from."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory."""
+        return int(self.memory_gib * 2**30)
 
 
 @attrs.frozen(kw_only=True)
@@ -100,6 +141,11 @@ class Skip:
     why: str
     """The reason that reports show."""
 
+    def __attrs_post_init__(self) -> None:
+        """Refuse to leave everything out."""
+        if not (self.models or self.operators or self.placements or self.backends):
+            raise ValueError("skips everything: name models, operators, placements or backends")
+
 
 @attrs.frozen(kw_only=True)
 class Suite:
@@ -112,8 +158,13 @@ class Suite:
     """Measured requests a block."""
     links: tuple[Link, ...] = ()
     """Its own links, which come before the registry's."""
-    products: tuple[Product, ...] = ()
-    skips: tuple[Skip, ...] = ()
+    products: tuple[Product, ...] = attrs.field(default=(), metadata={"key": "cases"})
+    skips: tuple[Skip, ...] = attrs.field(default=(), metadata={"key": "skip"})
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a suite of nothing."""
+        if not self.products:
+            raise ValueError("needs [[cases]], the combinations to run")
 
 
 @attrs.frozen(kw_only=True)
@@ -122,11 +173,11 @@ class Asset:
 
     name: str
     summary: str
-    url: str
-    sha256: str
+    url: str = attrs.field(validator=_address)
+    sha256: str = attrs.field(validator=_digits)
     """Of the file, 64 hexadecimal digits; as many of the first as its owner publishes."""
     size: int | None = None
     """Bytes of the file; None where its owner does not say."""
     licence: str
-    score: float | None = None
+    score: float | None = attrs.field(default=None, validator=attrs.validators.optional(_share))
     """What the model in it is expected to reach on its dataset's first metric, 0 to 1."""

@@ -23,10 +23,6 @@ class Owner:
     version: str
     origin: str
     """The dotted module, or the file, that it was loaded from."""
-    digest: str
-    """SHA-256 of its module's source and of what that shares, for keys; empty if there is none."""
-    imports: tuple[str, ...] = ()
-    """The top-level modules that they import anywhere, the standard library's left out."""
 
 
 @attrs.frozen
@@ -75,3 +71,5 @@ class PluginStatus:
     """What is wrong or missing."""
     offers: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=_pairs)
     """Kinds and names."""
+    hooks: tuple[str, ...] = ()
+    """The hooks that it implements; empty where it was not imported."""

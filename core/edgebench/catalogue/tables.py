@@ -1,18 +1,20 @@
-"""TOML tables read key by key, with errors that point at file, line, table and key."""
+"""TOML tables made into records, with errors that point at file, line, table and key."""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import attrs
 
-from edgebench.parts.errors import RegistryError, nearest
+from edgebench.parts.errors import OptionError, RegistryError, nearest
+from edgebench.parts.units import parse_delay, parse_rate
 
 T = TypeVar("T")
+Row = TypeVar("Row")
 
 HEADER = re.compile(r"\s*(\[\[?)([^\[\]]+)\]\]?\s*(?:#.*)?")
 KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
@@ -60,11 +62,7 @@ def _marks(text: str) -> Iterator[_Mark]:
 
 @attrs.frozen(eq=False)
 class Table:
-    """One table of a TOML file.
-
-    Every key that is asked for counts as known; `close` refuses those that nobody asked for. So a
-    key without a reader is an error, and there is no second list of keys to keep in step.
-    """
+    """One table of a TOML file."""
 
     file: Path
     text: str = attrs.field(repr=False)
@@ -74,7 +72,6 @@ class Table:
     values: Mapping[str, Any]
     number: int = 0
     """Which table of an array of tables it is."""
-    _asked: set[str] = attrs.field(factory=set, init=False)
 
     @classmethod
     def parse(cls, file: Path) -> Table:
@@ -86,22 +83,19 @@ class Table:
         try:
             text = file.read_text(encoding="utf-8")
             return cls(file, text, (), tomllib.loads(text))
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise RegistryError(f"{file}, line {line}: not UTF-8 text") from error
         except tomllib.TOMLDecodeError as error:
             message = str(error)
             place = PLACE.search(message)
             line = int(place[1]) if place else text.count("\n") + 1
             said = PLACE.sub("", message).removesuffix(" (at end of document)")
             raise RegistryError(f"{file}, line {line}: not TOML: {said}") from error
-        except UnicodeDecodeError as error:
-            line = error.object.count(b"\n", 0, error.start) + 1
-            raise RegistryError(f"{file}, line {line}: not UTF-8 text") from error
         except OSError as error:
             raise RegistryError(f"{file} cannot be read: {error.strerror}") from error
-
-    @property
-    def name(self) -> str:
-        """The last of the names that lead to it."""
-        return self.path[-1]
+        except ValueError as error:  # a number of thousands of digits
+            raise RegistryError(f"{file} cannot be read: {error}") from error
 
     def line(self, key: str = "") -> int:
         """Return the line of *key*, or of the table where the key is not found."""
@@ -123,85 +117,147 @@ class Table:
         where = f"{self.file}, line {self.line(key)}:{table}{named}"
         return RegistryError(f"{where} {message}")
 
-    def close(self) -> None:
-        """Refuse keys that nobody asked for."""
+    def close(self, known: Collection[str]) -> None:
+        """Refuse keys that are not among those *known*."""
         for key in self.values:
-            if key not in self._asked:
+            if key not in known:
                 what = "key" if self.path else "table"
-                raise self.error(f"unknown {what}{nearest(key, self._asked)}", key)
+                raise self.error(f"unknown {what}{nearest(key, known)}", key)
 
-    def string(self, key: str, default: str | None = None) -> str:
-        """Return a text; one that is required must not be empty."""
-        value = self._value(key, str, default)
-        if default is None and not value.strip():
-            raise self.error("must not be empty", key)
-        return value
+    def read(self, key: str, reader: Callable[[Any], T]) -> T:
+        """Return what a reader makes of the value of a key.
 
-    def strings(self, key: str, default: Sequence[str] | None = None) -> tuple[str, ...]:
-        """Return a list of texts; one that is required must not be empty."""
-        values = self._value(key, list, None if default is None else list(default))
-        if default is None and not values:
-            raise self.error("must not be empty", key)
-        for value in values:
-            if not isinstance(value, str) or not value:
-                raise self.error(f"must be a list of texts, but holds {value!r}", key)
-        return tuple(values)
-
-    def choice(self, key: str, known: Collection[str]) -> str:
-        """Return a text that must be one of *known*."""
-        value = self.string(key)
-        if value not in known:
-            raise self.error(f"no such {key}: {value!r}{nearest(value, known)}", key)
-        return value
-
-    def whole(self, key: str, default: int | None = None) -> int:
-        """Return a whole number of at least 1."""
-        value = self._value(key, int, default)
-        if value < 1:
-            raise self.error(f"must be at least 1, not {value}", key)
-        return value
-
-    def real(self, key: str) -> float:
-        """Return a number greater than 0."""
-        if type(self.values.get(key)) is int:
-            return self.whole(key)
-        value = self._value(key, float, None)
-        if not 0 < value < float("inf"):
-            raise self.error(f"must be a number greater than 0, not {value}", key)
-        return value
-
-    def optional(self, key: str, read: Callable[[str], T]) -> T | None:
-        """Return what *read*, a method of this table, makes of *key*; None where it is not."""
-        self._asked.add(key)
-        return read(key) if key in self.values else None
-
-    def names(self) -> tuple[str, ...]:
-        """Return all its keys, which thereby count as known: for a table of names of one's own."""
-        self._asked.update(self.values)
-        return tuple(self.values)
+        Raises:
+            RegistryError: There is no such key, or the reader refuses its value.
+        """
+        if key not in self.values:
+            raise self.error(f"needs the key {key!r}")
+        try:
+            return reader(self.values[key])
+        except (ValueError, OptionError) as error:
+            raise self.error(str(error), key) from error
 
     def table(self, key: str) -> Table:
         """Return the table under *key*; an empty one where there is none."""
-        values = self._value(key, dict, {})
+        values = self.read(key, _exactly(dict)) if key in self.values else {}
         return Table(self.file, self.text, (*self.path, key), values)
 
     def tables(self, key: str) -> tuple[Table, ...]:
         """Return the tables of the array under *key*; none where there is none."""
-        values = self._value(key, list, [])
-        for value in values:
-            if not isinstance(value, dict):
-                raise self.error(f"must be a list of tables, but holds {value!r}", key)
-        path = (*self.path, key)
+        values = self.read(key, _tables) if key in self.values else []
         return tuple(
-            Table(self.file, self.text, path, value, number) for number, value in enumerate(values)
+            Table(self.file, self.text, (*self.path, key), value, number)
+            for number, value in enumerate(values)
         )
 
-    def _value(self, key: str, wanted: type[T], default: T | None) -> T:
-        self._asked.add(key)
-        value = self.values.get(key, default)
-        if value is None:
-            raise self.error(f"needs the key {key!r}")
-        if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+    def row(self, kind: Callable[..., Row], also: Collection[str] = (), **given: Any) -> Row:
+        """Make a record of the table: each field is the value of the key of its name.
+
+        The field's type says how the value is read, and its validator is asked. A field whose
+        metadata has a `key` is called so in the file. Fields that are *given* are not looked for;
+        the keys in *also* are read elsewhere.
+
+        Raises:
+            RegistryError: A key is unknown, missing or wrong, or the record refuses the whole.
+        """
+        record: Any = kind
+        fields = {
+            field.metadata.get("key", field.name): field
+            for field in attrs.fields(attrs.resolve_types(record))
+            if field.name not in given
+        }
+        for key, field in fields.items():
+            if key in self.values or _required(key, field):
+                given[field.name] = self._field(key, field)
+        self.close([*fields, *also])
+        try:
+            return kind(**given)
+        except ValueError as error:
+            raise self.error(str(error)) from error
+
+    def _field(self, key: str, field: attrs.Attribute[Any]) -> Any:
+        types = get_args(field.type)
+        if types and attrs.has(types[0]):
+            return tuple(each.row(types[0]) for each in self.tables(key))
+
+        def read(value: Any) -> Any:
+            made = (_WRITTEN.get(key) or _READERS[field.type])(value)
+            if _required(key, field) and (made == () or not str(made).strip()):
+                raise ValueError("must not be empty")
+            if field.validator is not None:
+                field.validator(None, field, made)
+            return made
+
+        return self.read(key, read)
+
+
+def _required(key: str, field: attrs.Attribute[Any]) -> bool:
+    # A link of the command line has no source; what stands in a file always has one.
+    return field.default is attrs.NOTHING or key == "source"
+
+
+# --- readers: from a value of a file to that of a record, or a `ValueError` ----------------------
+
+
+def _exactly(kind: type[T]) -> Callable[[Any], T]:
+    def read(value: Any) -> T:
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             found = NAMES.get(type(value), "a date or time")
-            raise self.error(f"must be {NAMES[wanted]}, not {found}: {value!r}", key)
+            raise ValueError(f"must be {NAMES[kind]}, not {found}: {value!r}")
         return value
+
+    return read
+
+
+def _tables(value: Any) -> list[Mapping[str, Any]]:
+    for one in _exactly(list)(value):
+        if not isinstance(one, dict):
+            raise ValueError(f"must be a list of tables, but holds {one!r}")
+    return list(value)
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """Return a list of texts, none of which is empty."""
+    for one in _exactly(list)(value):
+        if not isinstance(one, str) or not one:
+            raise ValueError(f"must be a list of texts, but holds {one!r}")
+    return tuple(value)
+
+
+def _whole(value: Any) -> int:
+    number = _exactly(int)(value)
+    if number < 1:
+        raise ValueError(f"must be at least 1, not {number}")
+    return number
+
+
+def _real(value: Any) -> float:
+    number = value if type(value) is int else _exactly(float)(value)
+    if not 0 < number < float("inf"):
+        raise ValueError(f"must be a number greater than 0, not {number}")
+    return number
+
+
+def _pair(value: Any) -> tuple[str, ...]:
+    if len(set(texts(value))) != 2 or len(value) != 2:
+        raise ValueError(f"must name two tiers, not {value}")
+    return tuple(value)
+
+
+text = _exactly(str)
+_READERS: Mapping[Any, Callable[[Any], Any]] = {
+    bool: _exactly(bool),
+    str: text,
+    int: _whole,
+    int | None: _whole,
+    float: _real,
+    float | None: _real,
+    tuple[str, ...]: texts,
+    tuple[str, str]: _pair,
+}
+"""By the type of a field."""
+_WRITTEN: Mapping[str, Callable[[Any], Any]] = {
+    "rate": lambda value: parse_rate(text(value)),
+    "delay": lambda value: parse_delay(text(value)),
+}
+"""By the key, where numbers are written with their unit."""

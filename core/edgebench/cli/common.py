@@ -28,7 +28,7 @@ MISTAKE = 2
 INTERRUPTED = 130
 """Exit statuses, beside 0 and 1."""
 SCHEMA = 1
-"""The version of every JSON document that a command prints."""
+"""The version of the JSON documents that commands print, where a command has none of its own."""
 
 
 @attrs.frozen(kw_only=True)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from typing import Any
 
 from edgebench.cli.common import Common
 from edgebench.cli.describe import list_rows
+
+SCHEMA = 2
+"""The version of the document that this command prints."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -15,15 +20,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, common: Common) -> int:
     """Print how every plugin stands; status 1 if one is faulty."""
-    rows = list_rows("plugins", common)
+    found = zip(list_rows("plugins", common), common.plugins.rows(), strict=True)
+    rows = [{**row, "hooks": list(status.hooks)} for row, status in found]
     if common.json:
-        common.emit({"plugins": rows})
+        common.emit({"schema": SCHEMA, "plugins": rows})
     else:
-        from edgebench.cli.tables import table, write_origin
+        from edgebench.cli.tables import table
 
-        cells = (
-            [row["name"], row["status"], row["why_not"] or row["summary"], write_origin(row)]
-            for row in rows
-        )
-        common.show(table("plugins", ("name", "status", "offers, or what is wrong", "from"), cells))
+        columns = ("name", "status", "hooks", "offers, or what is wrong", "from")
+        common.show(table("plugins", columns, map(_cells, rows)))
     return int(any(row["status"] == "faulty" for row in rows))
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    from edgebench.cli.tables import write_origin
+
+    hooks = ", ".join(hook.removeprefix("edgebench_") for hook in row["hooks"])
+    return [row["name"], row["status"], hooks, row["why_not"] or row["summary"], write_origin(row)]

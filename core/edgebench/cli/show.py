@@ -7,6 +7,9 @@ import argparse
 from edgebench.cli.common import Common
 from edgebench.cli.describe import describe
 
+SCHEMA = 2
+"""The version of the document that this command prints."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's own options."""
@@ -19,7 +22,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     kind = args.kind.removesuffix("s")
     description = describe(kind, args.name, common)
     if common.json:
-        common.emit({"kind": kind, **description})
+        common.emit({"schema": SCHEMA, "kind": kind, **description})
         return 0
     from edgebench.cli.tables import lay_out_description
 

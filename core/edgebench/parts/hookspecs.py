@@ -1,8 +1,10 @@
 """Every hook: when it is called, with what, what may come back, and an example.
 
 A catalogue hook yields records and does nothing else: it is called when parts are listed or looked
-up, in any process, so it must be quick and import no framework. An implementation may leave out
-arguments that it does not use. Arguments may be added in later versions, never renamed.
+up, in any process, so it must be quick and import no framework. Its argument `registry` holds the
+rows of all registry files that were read. An event hook is told what a run is doing. An
+implementation may leave out arguments that it does not use. Arguments may be added in later
+versions, never renamed.
 """
 
 from __future__ import annotations
@@ -47,7 +49,8 @@ class Hooks(Protocol):
         """Offer models.
 
         Called when models are listed or looked up. Yield `Model` records, or nothing. Building,
-        decoding and the rest happen later, when a case is prepared or measured.
+        decoding and the rest happen later, when a case is prepared or measured. `registry` holds
+        the rows of all registry files, such as the `assets` that weights are downloaded from.
 
         ```python
         @hookimpl
@@ -63,6 +66,7 @@ class Hooks(Protocol):
 
         Called when datasets are listed or looked up. Yield `Dataset` records, or nothing. Samples
         are asked for later, by split; no two splits may share a payload, and this is checked.
+        `registry` holds the rows of all registry files, for datasets that follow from them.
 
         ```python
         @hookimpl
@@ -78,6 +82,7 @@ class Hooks(Protocol):
 
         Called when operators are listed or a chain is parsed. Yield `Operator` records, or
         nothing. `apply` runs later, once for each artifact, in a process that prepares.
+        `registry` holds the rows of all registry files, for operators that follow from them.
 
         ```python
         @hookimpl
@@ -92,7 +97,7 @@ class Hooks(Protocol):
         """Offer tiers.
 
         Called when tiers are listed or a placement is parsed. Yield `Tier` records: facts only,
-        from the registry or known to the plugin.
+        known to the plugin or from the rows in `registry.tiers`, a user's own among them.
 
         ```python
         @hookimpl
@@ -108,7 +113,8 @@ class Hooks(Protocol):
 
         Called when backends are listed or looked up. Yield `Backend` records, or nothing.
         `usable` is asked later in a process of its own, and `open` is called on a host; only
-        there may the runtime be imported.
+        there may the runtime be imported. `registry` holds the rows of all registry files, for
+        backends that follow from them.
 
         ```python
         @hookimpl
@@ -123,7 +129,8 @@ class Hooks(Protocol):
         """Offer fabrics.
 
         Called when fabrics are listed or looked up. Yield `Fabric` records. `open` is called for
-        each block and must leave nothing behind when its context ends.
+        each block and must leave nothing behind when its context ends. `registry` holds the rows
+        of all registry files: a fabric that shares one machine out needs all its `tiers`.
 
         ```python
         @hookimpl
@@ -138,6 +145,7 @@ class Hooks(Protocol):
         """Offer formats.
 
         Called when formats are listed or a stage is saved or loaded. Yield `Format` records.
+        `registry` holds the rows of all registry files, for formats that follow from them.
 
         ```python
         @hookimpl
@@ -152,7 +160,8 @@ class Hooks(Protocol):
         """Offer converters.
 
         Called when a way from one format to another is looked for. Yield `Converter` records; the
-        shortest way is taken.
+        shortest way is taken. `registry` holds the rows of all registry files, for converters that
+        follow from them.
 
         ```python
         @hookimpl
@@ -167,6 +176,7 @@ class Hooks(Protocol):
         """Offer trainers.
 
         Called when a stage must be trained. Yield `Trainer` records, one for each format.
+        `registry` holds the rows of all registry files, for trainers that follow from them.
 
         ```python
         @hookimpl
@@ -180,7 +190,8 @@ class Hooks(Protocol):
     def edgebench_reporters(self, registry: Registry) -> Iterable[Reporter]:
         """Offer reporters.
 
-        Called when results are laid out. Yield `Reporter` records.
+        Called when results are laid out. Yield `Reporter` records. `registry` holds the rows of
+        all registry files, for reporters that follow from them.
 
         ```python
         @hookimpl
@@ -194,8 +205,10 @@ class Hooks(Protocol):
     def edgebench_case_started(self, case: Case) -> None:
         """Take note that *case* is about to be prepared and measured.
 
-        Called once for each case of a run, in the process that controls the run, with nothing
-        loaded yet. An exception here fails the case, not the suite.
+        Called once for each case that is to be measured, in the process that controls the run,
+        with nothing loaded yet. It is not called for cases that were skipped when the run was
+        planned, nor for cases that a resumed run has measured already. An exception here fails the
+        case, not the suite.
 
         ```python
         @hookimpl
@@ -224,8 +237,9 @@ class Hooks(Protocol):
     def edgebench_case_finished(self, case: Case, result: Result) -> None:
         """Take note of the *result* of *case*, whatever its status.
 
-        Called once for each case of a run, skipped and failed ones too, when its last block is
-        in the database. An exception here is logged as a doubt of the result.
+        Called once for each case of a run when its last block is in the database, and for each
+        case that failed or was skipped, also where `edgebench_case_started` was never called for
+        it. An exception here is logged as a doubt of the result.
 
         ```python
         @hookimpl

@@ -1,6 +1,7 @@
 """Plugins are found, loaded, blocked and explained; what is wrong with one stays its own."""
 
 import hashlib
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -12,8 +13,10 @@ import pytest
 
 import edgebench
 from edgebench import Backend, Model, Operator, Registry, Tier, hookimpl
+from edgebench.catalogue import candidates
 from edgebench.catalogue.plugins import Plugins, PluginSource
 from edgebench.catalogue.rows import KINDS
+from edgebench.catalogue.source import read_source
 from edgebench.parts.errors import Missing, NameClash, PluginFault, UnknownName
 
 SHRINK = """\
@@ -297,6 +300,64 @@ def test_two_rows_may_name_one_module(write, tmp_path, monkeypatch):
     assert not plugins.faults
 
 
+BOTH = """\
+from edgebench import Operator, Tier, hookimpl
+
+@hookimpl
+def edgebench_operators():
+    yield Operator(name="shrink", summary="Halve every layer.", apply=print)
+
+@hookimpl
+def edgebench_tiers():
+    yield Tier(name="watch", summary="On a wrist.", cpus=1, memory=1)
+"""
+
+
+@pytest.fixture
+def rows(write, tmp_path, monkeypatch):
+    """Return the plugins of a registry whose rows name a module with this source."""
+
+    def rows(source: str, *lines: str) -> Plugins:
+        write("mine_plugin.py", source)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        text = "".join(
+            f'[plugins.mine{number}]\nmodule = "mine_plugin"\n{line}\n'
+            for number, line in enumerate(lines)
+        )
+        return Plugins.load(Registry.of([write("mine.toml", text)]), entry_points=False)
+
+    return rows
+
+
+def test_one_row_may_offer_parts_of_several_kinds(rows):
+    plugins = rows(BOTH, 'offers = {operator = ["shrink"], tier = ["watch"]}')
+    assert plugins.get(Tier, "watch").name == "watch"
+    assert list(plugins.all(Operator)) == ["shrink"]
+    assert plugins.why_not(Tier, "watch") is None
+    (status,) = plugins.rows()
+    assert status.offers == (("operator", "shrink"), ("tier", "watch"))
+    assert status.hooks == ("edgebench_operators", "edgebench_tiers")
+
+
+def test_a_row_is_asked_for_the_kinds_that_it_names_and_no_other(rows):
+    plugins = rows(BOTH, 'kind = "operator"\noffers = ["shrink"]')
+    assert not plugins.all(Tier)
+    assert not plugins.faults
+
+
+def test_a_promise_of_one_kind_of_several_is_held_to(rows):
+    plugins = rows(BOTH, 'offers = {operator = ["shrink"], tier = ["moon"]}')
+    with pytest.raises(PluginFault, match="does not yield the tier 'moon' that its row offers"):
+        plugins.get(Tier, "moon")
+    assert plugins.get(Operator, "shrink").name == "shrink"
+
+
+def test_a_stranger_may_offer_parts_of_several_kinds(write):
+    plugins = files(write("both.py", BOTH))
+    assert list(plugins.all(Tier)) == ["watch"]
+    assert list(plugins.all(Operator)) == ["shrink"]
+
+
 # --- a single file -------------------------------------------------------------------------------
 
 
@@ -308,7 +369,8 @@ def test_a_single_file_is_a_plugin(write):
     owner = plugins.owner(Operator, "shrink")
     assert (owner.plugin, owner.distribution, owner.version) == ("shrink", "", "")
     assert owner.origin == str(path)
-    assert owner.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert plugins.code(Operator, "shrink").digest == digest
 
 
 def test_a_single_file_shadows_no_module(write):
@@ -493,7 +555,7 @@ def test_an_installed_distribution_is_found_by_its_entry_point(install, tmp_path
         "acme_plugin",
     )
     source = (tmp_path / "site/acme_plugin.py").read_bytes()
-    assert owner.digest == hashlib.sha256(source).hexdigest()
+    assert plugins.code(Operator, "shrink").digest == hashlib.sha256(source).hexdigest()
 
 
 def test_an_entry_point_may_name_an_object_with_hooks(install):
@@ -508,7 +570,7 @@ def test_an_entry_point_may_name_an_object_with_hooks(install):
         plugin = Acme()
         """
     install("edgebench-acme", "acme_plugin", source, "acme = acme_plugin:plugin")
-    assert len(strangers().owner(Operator, "shrink").digest) == 64
+    assert len(strangers().code(Operator, "shrink").digest) == 64
 
 
 def test_entry_points_can_be_left_alone(install):
@@ -757,6 +819,152 @@ def test_events_load_an_installed_listener(install, tmp_path):
     assert note.read_text() == "a case"
 
 
+LISTENER = """\
+from edgebench import hookimpl
+
+heard = []
+
+@hookimpl
+def edgebench_case_started(case):
+    heard.append(case)
+"""
+
+
+def heard() -> list[object]:
+    return sys.modules["mine_plugin"].heard
+
+
+def test_events_reach_a_plugin_whose_row_says_so(rows):
+    plugins = rows(LISTENER, "events = true")
+    plugins.tell("edgebench_case_started", case="a case")
+    plugins.tell("edgebench_case_finished", case="a case", result="no hook for this")
+    assert heard() == ["a case"]
+    assert not plugins.faults
+
+
+def test_a_plugin_may_offer_parts_and_be_told_of_events(rows):
+    plugins = rows(LISTENER + SHRINK, 'kind = "operator"\noffers = ["shrink"]\nevents = true')
+    plugins.tell("edgebench_case_started", case="a case")
+    assert heard() == ["a case"]
+    (status,) = plugins.rows()
+    assert status.offers == (("operator", "shrink"),)
+    assert status.hooks == ("edgebench_operators", "edgebench_case_started")
+
+
+def test_a_plugin_that_several_rows_name_is_told_once(rows):
+    plugins = rows(LISTENER, "events = true", "events = true")
+    plugins.tell("edgebench_case_started", case="a case")
+    assert heard() == ["a case"]
+
+
+def test_a_row_that_says_nothing_of_events_is_not_imported_for_them(rows):
+    rows(SHRINK, 'kind = "operator"\noffers = ["shrink"]').tell("edgebench_case_started", case="a")
+    assert "mine_plugin" not in sys.modules
+
+
+def test_a_listener_that_lacks_a_package_is_left_out(rows):
+    plugins = rows(LISTENER, 'events = true\nrequires = ["absent_a"]')
+    plugins.tell("edgebench_case_started", case="a case")
+    assert "mine_plugin" not in sys.modules
+    assert not plugins.faults
+    (status,) = plugins.rows()
+    assert (status.status, status.hooks) == ("missing", ())
+
+
+def test_a_listener_that_is_blocked_hears_nothing(rows):
+    registry = rows(LISTENER, "events = true").registry
+    plugins = Plugins.load(registry, without=["mine0"], entry_points=False)
+    plugins.tell("edgebench_case_started", case="a case")
+    assert "mine_plugin" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "cause"),
+    [
+        (LISTENER + SHRINK, 'kind = "operator"\noffers = ["shrink"]',
+         "implements edgebench_case_started, but its row does not say `events = true`"),
+        (SHRINK, "events = true", "implements no event hook, but its row says `events = true`"),
+        ("raise OSError", "events = true", "does not load: OSError"),
+    ],
+    ids=["silent", "deaf", "broken"],
+)  # fmt: skip
+def test_a_row_that_is_wrong_about_events_is_a_fault(rows, source, line, cause):
+    plugins = rows(source, line)
+    plugins.tell("edgebench_case_started", case="a case")
+    (status,) = plugins.rows()
+    assert (status.status, status.why) == ("faulty", cause)
+    (fault,) = plugins.faults
+    assert str(fault) == f"the plugin mine0 (mine_plugin) {cause}"
+
+
+def test_a_broken_listener_of_a_row_is_a_fault_before_anything_was_asked(rows):
+    (fault,) = rows("raise OSError", "events = true").faults
+    assert fault.cause == "does not load: OSError"
+
+
+# --- what is asked once --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """Return the list of the modules whose code is read from now on."""
+    from edgebench.catalogue import loaded
+
+    def read(file, name):
+        read_modules.append(name)
+        return read_source(file, name)
+
+    read_modules: list[str] = []
+    monkeypatch.setattr(loaded, "read_source", read)
+    return read_modules
+
+
+def test_who_offers_a_part_is_told_without_reading_its_code(reads):
+    plugins = Plugins.load(Registry.read(), entry_points=False)
+    assert plugins.owner(Operator, "identity").plugin == "identity"
+    assert len(plugins.rows()) == len(plugins.registry.plugins)
+    assert reads == []
+
+
+def test_listing_everything_reads_no_source(reads, capsys):
+    from edgebench.cli import main
+
+    assert main(["list", *(f"{word}s" for word in KINDS), "variants", "plugins"]) == 0
+    assert "identity" in capsys.readouterr().out
+    assert reads == []
+
+
+def test_the_code_of_a_plugin_is_read_once(reads):
+    plugins = Plugins.load(Registry.read(), entry_points=False)
+    codes = [plugins.code(Tier, name) for name in ("edge", "mobile", "edge")]
+    assert len(set(codes)) == 1
+    assert reads == ["edgebench_plugins.tiers.studied"]
+
+
+def test_the_version_of_a_distribution_is_read_once(monkeypatch):
+    asked = []
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: asked.append(name) or "7.7")
+    candidates._version.cache_clear()
+    plugins = Plugins.load(Registry.read(), entry_points=False)
+    assert {row.version for row in plugins.rows()} == {"7.7"}
+    assert asked == ["edgebench"]
+    monkeypatch.undo()
+    candidates._version.cache_clear()
+
+
+def test_what_is_told_of_a_kind_is_the_same_before_and_after_its_plugins_are_loaded():
+    registry = Registry.read()
+    late, early = (Plugins.load(registry, entry_points=False) for _ in range(2))
+    for kind in KINDS.values():
+        late.get(Operator, "identity")
+        names = [line.name for line in early.listed(kind)]
+        assert [late.why_not(kind, name) for name in names] == [
+            early.why_not(kind, name) for name in names
+        ]
+        assert list(late.all(kind)) == list(early.all(kind))
+        assert late.all(kind) is late.all(kind)
+
+
 # --- in another process --------------------------------------------------------------------------
 
 
@@ -780,7 +988,7 @@ def test_a_source_makes_the_same_plugins_in_another_process(write, tmp_path, mon
         from edgebench.catalogue.plugins import PluginSource
 
         plugins = PluginSource.from_json(json.loads(sys.stdin.read())).load()
-        print(plugins.owner(Operator, "shrink").digest, plugins.registry.digest)
+        print(plugins.code(Operator, "shrink").digest, plugins.registry.digest)
         print("watch" in plugins.all(Tier), "identity" in plugins.all(Operator))
         """
     done = subprocess.run(
@@ -791,7 +999,7 @@ def test_a_source_makes_the_same_plugins_in_another_process(write, tmp_path, mon
         cwd="/",
         check=True,
     )
-    digest = plugins.owner(Operator, "shrink").digest
+    digest = plugins.code(Operator, "shrink").digest
     assert done.stdout.split() == [digest, plugins.registry.digest, "True", "False"]
 
 
@@ -799,6 +1007,11 @@ def test_a_source_crosses_as_json():
     source = Plugins.load(Registry.read(), entry_points=False).source
     assert PluginSource.from_json(json.loads(json.dumps(source.to_json()))) == source
     assert source.entry_points is False
+
+
+def test_what_has_no_file_has_no_code():
+    code = Plugins.of(Registry(), [offering("a")]).code(Operator, "a")
+    assert (code.digest, code.imports) == ("", ())
 
 
 def test_given_modules_have_no_source():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edgebench import Link, Registry
 from edgebench.catalogue.registry import shipped_registry
-from edgebench.catalogue.rows import KINDS, Product, Skip, Suite
+from edgebench.catalogue.rows import Product, Skip, Suite
 from edgebench.catalogue.tables import Table
 from edgebench.parts.errors import RegistryError
 
@@ -99,13 +99,28 @@ def test_a_plugin_row_says_what_it_offers_and_how_to_get_what_it_requires(file):
     row = Registry.of([path]).plugins["shrink"]
     assert attrs.asdict(row) == {
         "name": "shrink",
-        "kind": "operator",
         "module": "acme.shrink",
-        "offers": ("shrink",),
+        "offers": {"operator": ("shrink",)},
+        "events": False,
         "requires": ("acme",),
         "install": "pip install acme",
         "file": path,
     }
+
+
+def test_a_plugin_row_may_name_several_kinds(file):
+    several = '[plugins.both]\nmodule = "acme"\noffers = {operator = ["a", "b"], format = ["c"]}\n'
+    row = Registry.of([file(several)]).plugins["both"]
+    assert row.offers == {"operator": ("a", "b"), "format": ("c",)}
+    dotted = (
+        '[plugins.both]\nmodule = "acme"\noffers.operator = ["a", "b"]\noffers.format = ["c"]\n'
+    )
+    assert Registry.of([file(dotted)]).plugins["both"] == row
+
+
+def test_a_plugin_row_may_offer_nothing_and_be_told_of_events(file):
+    row = Registry.of([file('[plugins.track]\nmodule = "acme"\nevents = true\n')]).plugins["track"]
+    assert (row.offers, row.events) == ({}, True)
 
 
 def test_a_tier_is_kept_in_bytes(file):
@@ -192,7 +207,9 @@ def test_rows_cannot_be_changed(file):
     with pytest.raises(TypeError):
         registry.plugins["other"] = registry.plugins["shrink"]
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        registry.plugins["shrink"].kind = "model"
+        registry.plugins["shrink"].module = "other"
+    with pytest.raises(TypeError):
+        registry.plugins["shrink"].offers["model"] = ("other",)
 
 
 # --- several files -------------------------------------------------------------------------------
@@ -355,6 +372,41 @@ def test_what_is_not_text_gives_the_line(tmp_path):
             id="a number among texts",
         ),
         pytest.param(
+            PLUGIN.replace('offers = ["shrink"]\n', ""),
+            "1: [plugins.shrink] needs the key 'offers'",
+            id="a kind without names",
+        ),
+        pytest.param(
+            '[plugins.x]\nmodule = "x"\nevents = false\n',
+            "1: [plugins.x] needs the key 'offers', or `events = true`",
+            id="a plugin that is good for nothing",
+        ),
+        pytest.param(
+            PLUGIN.replace('kind = "operator"\n', ""),
+            "3: [plugins.shrink] offers: needs the key 'kind', or a table of kinds in place of the list",
+            id="names without a kind",
+        ),
+        pytest.param(
+            PLUGIN.replace('["shrink"]', '{operator = ["shrink"]}'),
+            "4: [plugins.shrink] offers: must be a list, not a table: {'operator': ['shrink']}",
+            id="a kind and a table of kinds",
+        ),
+        pytest.param(
+            '[plugins.x]\nmodule = "x"\noffers.operators = ["x"]\n',
+            "3: [plugins.x.offers] operators: unknown key; did you mean 'operator'?",
+            id="an unknown kind of several",
+        ),
+        pytest.param(
+            '[plugins.x]\nmodule = "x"\n[plugins.x.offers]\nformat = ["y"]\noperator = []\n',
+            "5: [plugins.x.offers] operator: must not be empty",
+            id="nothing of one kind of several",
+        ),
+        pytest.param(
+            PLUGIN + 'events = "yes"\n',
+            "5: [plugins.shrink] events: must be true or false, not a text: 'yes'",
+            id="events that are neither true nor false",
+        ),
+        pytest.param(
             PLUGIN + 'requires = ["acme.core"]\n',
             "5: [plugins.shrink] requires: name the package alone, not 'acme.core'",
             id="a module where a package must be",
@@ -373,6 +425,21 @@ def test_what_is_not_text_gives_the_line(tmp_path):
             LINK.replace('["watch", "mobile"]', '["watch", "watch"]'),
             "2: [links] between: must name two tiers, not ['watch', 'watch']",
             id="a link to itself",
+        ),
+        pytest.param(
+            LINK.replace('source = "measured"\n', ""),
+            "1: [links] needs the key 'source'",
+            id="a link that nobody answers for",
+        ),
+        pytest.param(
+            SUITE + LINK.replace("links", "suites.look.links").replace("measured", ""),
+            "13: [suites.look.links] source: must not be empty",
+            id="a link of a suite that nobody answers for",
+        ),
+        pytest.param(
+            TIER + 'name = "ring"\n',
+            "6: [tiers.watch] name: unknown key; known are: accelerator, cpus, memory_gib, source, summary",
+            id="a name within a row",
         ),
         pytest.param(
             LINK.replace("[[links]]", "[links]"),
@@ -434,7 +501,7 @@ def test_what_is_not_text_gives_the_line(tmp_path):
         ),
         pytest.param(
             ASSET.replace("https://example.org/weights", "https://[example.org/weights"),
-            "1: [assets.weights] Invalid IPv6 URL",
+            "3: [assets.weights] url: Invalid IPv6 URL",
             id="an address that is none",
         ),
         pytest.param(
@@ -518,6 +585,30 @@ def test_any_file_is_a_registry_or_a_registry_error(tmp_path, lines):
     assert "\n" not in said
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 5000,
+        "a = " + "{b = " * 5000,
+        "links" + ".a" * 5000 + " = 1",
+        f"[tiers.{'.'.join('a' * 5000)}]\n[tiers.a]\nb = 1",
+    ],
+    ids=["lists", "tables", "dots", "headers"],
+)
+def test_what_is_nested_too_deeply_is_one_line(file, text):
+    path = file(text)
+    with pytest.raises(RegistryError) as caught:
+        Registry.of([path])
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_number_too_long_to_be_read_is_one_line(file):
+    with pytest.raises(RegistryError, match=r"mine\.toml cannot be read: Exceeds the limit"):
+        Registry.of([file(f"a = {'9' * 5000}\n")])
+
+
 # --- the shipped file ----------------------------------------------------------------------------
 
 
@@ -593,8 +684,8 @@ def test_the_quickstart_is_what_was_promised():
 
 def test_hybrids_are_chains_of_offered_operators():
     registry = Registry.read()
-    rows = [row for row in registry.plugins.values() if KINDS[row.kind].__name__ == "Operator"]
-    offered = {name for row in rows for name in row.offers}
+    rows = registry.plugins.values()
+    offered = {name for row in rows for name in row.offers.get("operator", ())}
     for chain in registry.hybrids.values():
         assert {link.partition("(")[0] for link in chain.split("+")} <= offered
 

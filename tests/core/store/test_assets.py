@@ -398,7 +398,8 @@ def test_a_file_is_not_followed_out_of_the_web(refused, server, elsewhere):
 
 @pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://127.0.0.1/tiny.pth", "tiny.pth"])
 def test_an_address_out_of_the_web_is_not_opened(refused, url):
-    assert "unknown url type" in refused(url=url)
+    with attrs.validators.disabled():  # a row of the registry refuses it first
+        assert "unknown url type" in refused(url=url)
 
 
 def test_a_cache_that_is_no_directory_is_said_to_be_none(asset, tmp_path):
