@@ -23,8 +23,9 @@ from typing import Any
 import attrs
 
 from edgebench.parts.digest import digest
+from edgebench.parts.documents import from_document
 from edgebench.parts.errors import StoreError
-from edgebench.parts.pipeline import Edit, Exit, Pipeline, Stage, TensorSpec
+from edgebench.parts.pipeline import Pipeline
 from edgebench.store.digests import file_digest
 
 MANIFEST = "manifest.json"
@@ -219,6 +220,7 @@ def _manifest(path: Path) -> dict[str, Any] | None:
 
 def write_pipeline(pipeline: Pipeline, directory: Path) -> None:
     """Write `pipeline.json` and the resources; each stage's files lie in `stage-K` already."""
+    # Live objects are no documents, and where an entry lies is known to whoever finds it.
     document = attrs.asdict(
         pipeline,
         filter=lambda field, _: field.name not in ("live", "directory", "resources"),
@@ -231,22 +233,10 @@ def write_pipeline(pipeline: Pipeline, directory: Path) -> None:
 
 def read_pipeline(directory: Path) -> Pipeline:
     """Read what `write_pipeline` wrote; the stages have their directories and no live objects."""
-    document = json.loads((directory / PIPELINE).read_text())
+    pipeline = from_document(Pipeline, json.loads((directory / PIPELINE).read_text()))
     stages = [
-        _stage(values, directory / f"stage-{number}")
-        for number, values in enumerate(document.pop("stages"))
+        attrs.evolve(stage, directory=directory / f"stage-{number}")
+        for number, stage in enumerate(pipeline.stages)
     ]
     resources = {path.name: path.read_bytes() for path in sorted(directory.glob(f"{RESOURCES}/*"))}
-    return Pipeline(stages=stages, resources=resources, **document)
-
-
-def _stage(values: dict[str, Any], directory: Path) -> Stage:
-    leaves = values.pop("exit")
-    return Stage(
-        inputs=[TensorSpec(**spec) for spec in values.pop("inputs")],
-        outputs=[TensorSpec(**spec) for spec in values.pop("outputs")],
-        edits=[Edit(**edit) for edit in values.pop("edits")],
-        exit=Exit(**leaves) if leaves else None,
-        directory=directory,
-        **values,
-    )
+    return attrs.evolve(pipeline, stages=stages, resources=resources)
