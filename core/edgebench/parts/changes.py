@@ -210,6 +210,10 @@ class Converter(Component):
     convert: Callable[[Stage, Tensors], Stage] = attrs.field(validator=is_callable)
     """From a stage with its live object, and a batch of real inputs for it, to the same stage in
     the other format. It checks what it made on those inputs, and raises if it differs."""
+    exact: bool = False
+    """Whether what it makes computes with the same operators of the same framework, so that its
+    outputs differ by rounding at most: results are compared with a backend that such a way leads
+    to, where there is one."""
 
 
 @attrs.frozen(kw_only=True)

@@ -23,6 +23,7 @@ def edgebench_converters() -> Iterable[Converter]:
         source="torch-module",
         target="torch-program",
         convert=convert,
+        exact=True,
     )
 
 
