@@ -87,7 +87,7 @@ class Progress:
     def __init__(self, plan: Plan, common: Common) -> None:
         self._totals = {
             "prepare": len(plan.cases),
-            "measure": len(plan.cases) * plan.request.blocks,
+            "measure": len(plan.cases) * plan.study.suite.blocks,
         }
         self._common = common
         self._shown = sys.stderr.isatty() and not common.quiet and not common.json

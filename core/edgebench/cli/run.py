@@ -19,7 +19,7 @@ INTERRUPTED = 130
 
 def configure(commands: Any) -> argparse.ArgumentParser:
     """Declare the command."""
-    from edgebench.cli.request import declare
+    from edgebench.cli.study import declare
 
     parser: argparse.ArgumentParser = commands.add_parser(
         "run", help="measure a suite, or the product of models, operators, placements, ..."
@@ -67,9 +67,9 @@ def run(args: argparse.Namespace, common: Common) -> int:
 
 def _plan(args: argparse.Namespace, common: Common) -> Plan:
     from edgebench.cases.plan import make_plan
-    from edgebench.cli.request import request_of
+    from edgebench.cli.study import make_study
 
-    plan = make_plan(request_of(args, common), common.plugins, common.registry)
+    plan = make_plan(make_study(args, common), common.plugins, common.registry)
     if not plan.cases:
         reasons = dict.fromkeys(one.reason for one in plan.skipped)
         raise EdgebenchError(f"no case can be run: {'; '.join(reasons) or 'none was asked for'}")
@@ -78,8 +78,10 @@ def _plan(args: argparse.Namespace, common: Common) -> Plan:
 
 def _plan_of_case(args: argparse.Namespace) -> Plan:
     """Return a plan of one case of the last run that holds it, as it was."""
-    from edgebench.cases.plan import Plan, Request
-    from edgebench.cli.request import HOW, PRODUCT
+    from edgebench.cases.plan import Plan
+    from edgebench.cases.study import Study
+    from edgebench.catalogue.rows import Suite
+    from edgebench.cli.study import HOW, PRODUCT
     from edgebench.records.database import Database
 
     given = ("suite", *PRODUCT, *HOW, "resume")
@@ -88,14 +90,9 @@ def _plan_of_case(args: argparse.Namespace) -> Plan:
     with Database.open(args.db) as database:
         _, case = database.find_case(args.case)
     blocks = 1 if args.debug else args.blocks or 1
-    request = Request(
-        products=(),
-        blocks=blocks,
-        requests=args.requests or 20,
-        bounded=not args.requests,
-        seed=case.seed,
-    )
-    return Plan(request=request, cases=(case,), skipped=(), references={})
+    suite = Suite(name="", summary="", blocks=blocks, requests=args.requests or 20)
+    study = Study(suite=suite, bounded=not args.requests, seed=case.seed)
+    return Plan(study=study, cases=(case,), skipped=(), references={})
 
 
 def _execute(

@@ -16,7 +16,8 @@ from typing import Any
 import attrs
 
 from edgebench.cases.case import Case
-from edgebench.cases.inputs import model_options
+from edgebench.cases.inputs import read_model_options
+from edgebench.cases.operations import Operation
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import Asset
@@ -27,7 +28,6 @@ from edgebench.parts.errors import ChainError, DataError
 from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.places import Backend, Quantization
 from edgebench.parts.subjects import Dataset, Model
-from edgebench.prepare.steps import Operation
 from edgebench.store.digests import content_digest, listing_digest
 
 # Splits are part of what a dataset is; a run's own seed must not move samples between them.
@@ -84,7 +84,7 @@ class Keys:
             "base",
             model=[case.model, case.variant, self.maker(Model, case.model)],
             weights=self._weights(case),
-            options=_said(model_options(case, self.plugins)),
+            options=_said(read_model_options(case, self.plugins)),
             dataset=self.inputs(case) if trained and case.dataset else None,
             trainers=self._trainers([form]) if trained else None,
             formats=self._formats([form] if form else self.plugins.all(Format)),
@@ -153,7 +153,7 @@ class Keys:
             operator=[operator.name, self.maker(Operator, operator.name)],
             options=_said(operation.options),
             seed=seed,
-            needs=self._needed(case, operator.needed(operation.options), formats),
+            needs=self._find_needs(case, operation.needs, formats),
             around=self._around(case, pipelines),
             formats=self._formats(formats),
         )
@@ -185,7 +185,9 @@ class Keys:
             raise ChainError(f"the backends {case.backend} prefer differently quantized graphs")
         return wishes.pop()
 
-    def _needed(self, case: Case, needs: frozenset[str], formats: Iterable[str]) -> dict[str, Any]:
+    def _find_needs(
+        self, case: Case, needs: frozenset[str], formats: Iterable[str]
+    ) -> dict[str, Any]:
         """Return what an operator declared a need for."""
         needed: dict[str, Any] = {}
         if needs & {"calibration", "training", "validation"}:
