@@ -98,7 +98,7 @@ def make_plan(
         skipped = {case.id: Skipped(case=case, reason=why) for case, why in found if why}
         every = [*cases.values(), *(one.case for one in skipped.values())]
         check_used(study.data, study.input_data, every, plugins)
-        references = {key: reasons.reference(case) for key, case in cases.items()}
+        references = {key: reasons.find_reference(case) for key, case in cases.items()}
     return Plan(
         study=study,
         cases=tuple(cases.values()),

@@ -41,12 +41,12 @@ class Reasons:
     def why_impossible(self, case: Case) -> str | None:
         """Return the first reason that is found without asking a backend; None if there is none."""
         checks = (
-            self._missing,
-            self._no_inputs,
-            self._pieces,
-            self._needs,
-            self._formats,
-            self._no_fabric,
+            self._check_installed,
+            self._check_inputs,
+            self._check_pieces,
+            self._check_needs,
+            self._check_formats,
+            self._check_fabric,
         )
         return next((reason for check in checks if (reason := check(case))), None)
 
@@ -64,11 +64,11 @@ class Reasons:
         for case in cases:
             asked = choices.setdefault(case.fabric, [])
             asked += [(choice.name, choice.device) for choice in case.backends]
-            asked += [(name, "") for name in self._nearest(case.model)[:1]]
+            asked += [(name, "") for name in self._rank_backends(case.model)[:1]]
         for fabric, wanted in choices.items():
             self.usability(fabric).ask(wanted)
 
-    def reference(self, case: Case) -> Case | None:
+    def find_reference(self, case: Case) -> Case | None:
         """Return the case of the model untransformed, on the usable backend nearest its format.
 
         It runs where the input is, so that links have no part in it; None where nothing runs it.
@@ -80,27 +80,26 @@ class Reasons:
             placement=Placement(start),
             route=start,
             links=(),
-            backends=case.backends[:1],
+            backends=[BackendChoice("")],
             batch=1,
         )
-        # Nearly all cases of a model have one reference, so it is looked for once.
-        subject = attrs.evolve(plain, backends=[BackendChoice("")])
-        return self._once(subject, lambda: self._reference(plain))
+        # All cases of a model share one, whatever is done to it and wherever it runs.
+        return self._once(plain, lambda: self._find_usable(plain))
 
-    def _reference(self, plain: Case) -> Case | None:
-        names = self._nearest(plain.model)
+    def _find_usable(self, plain: Case) -> Case | None:
+        names = self._rank_backends(plain.model)
         candidates = (attrs.evolve(plain, backends=[BackendChoice(name)]) for name in names)
         return next((each for each in candidates if self.why_not(each) is None), None)
 
-    def _nearest(self, model: str) -> Sequence[str]:
+    def _rank_backends(self, model: str) -> Sequence[str]:
         """Return the backends that a model's format leads to, the nearest first.
 
         A way of exact converters comes before all others, as what it leads to computes as the
         model itself does; then a shorter way; then the name, so that machines agree.
         """
-        return self._once(("nearest", model), lambda: self._by_distance(model))
+        return self._once(("nearest", model), lambda: self._measure_ways(model))
 
-    def _by_distance(self, model: str) -> Sequence[str]:
+    def _measure_ways(self, model: str) -> Sequence[str]:
         form = self.plugins.get(Model, model).format
         converters = self.plugins.all(Converter).values()
         found: list[tuple[bool, int, str]] = []
@@ -111,16 +110,16 @@ class Reasons:
                 found.append((not exact, len(way), name))
         return [name for _, _, name in sorted(found)]
 
-    def _missing(self, case: Case) -> str | None:
+    def _check_installed(self, case: Case) -> str | None:
         for part in self.chains.list_parts(case):
             if reason := self._once(part, partial(self.plugins.why_not, *part)):
                 return reason
         return None
 
-    def _no_inputs(self, case: Case) -> str | None:
+    def _check_inputs(self, case: Case) -> str | None:
         return why_no_inputs(case, self.plugins)
 
-    def _pieces(self, case: Case) -> str | None:
+    def _check_pieces(self, case: Case) -> str | None:
         pieces = 1 + sum(operation.cuts for operation in self.chains.of(case.chain))
         tiers = len(case.placement.tiers)
         if pieces == tiers:
@@ -129,7 +128,7 @@ class Reasons:
             f"{case.placement} needs {tiers} piece{'s' * (tiers > 1)}, {case.chain} gives {pieces}"
         )
 
-    def _needs(self, case: Case) -> str | None:
+    def _check_needs(self, case: Case) -> str | None:
         model = self.plugins.get(Model, case.model)
         for operation in self.chains.of(case.chain):
             name, needs = operation.operator.name, operation.needs
@@ -142,7 +141,7 @@ class Reasons:
                 return f"{name} trains, and {case.model} gives no loss to be trained with"
         return None
 
-    def _formats(self, case: Case) -> str | None:
+    def _check_formats(self, case: Case) -> str | None:
         """Follow the formats along the chain as far as they are declared."""
         # An operator of any format (`reads` empty) that writes none of its own leaves the format
         # as it was; a model that declares none is only known when it is built.
@@ -163,7 +162,7 @@ class Reasons:
                 return say_no_way(form, formats, choice.name)
         return None
 
-    def _no_fabric(self, case: Case) -> str | None:
+    def _check_fabric(self, case: Case) -> str | None:
         fabric = self.plugins.get(Fabric, case.fabric)
         said = self._once(("usable", case.fabric), fabric.usable)
         return None if said is True else f"{case.fabric}: {said or 'not usable here'}"
