@@ -5,19 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 
-from edgebench.catalogue.rows import Product, Suite
+from edgebench.cases.study import Study
+from edgebench.catalogue.rows import FABRIC, SCENARIO, Product, Suite
 from edgebench.cli.common import Common
 from edgebench.cli.numbers import count, natural
 from edgebench.parts.errors import EdgebenchError, UnknownName
 from edgebench.parts.places import Fabric, Link, Tier
 from edgebench.parts.units import parse_link
-
-if TYPE_CHECKING:
-    from edgebench.cases.study import Study
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -72,12 +69,10 @@ def make_study(args: argparse.Namespace, common: Common) -> Study:
     Raises:
         EdgebenchError: Neither a suite nor a model is named, or both are, or a name is unknown.
     """
-    from edgebench.cases.study import Study
-
     if args.suite:
         suite = _find_suite(args, common)
     elif args.model:
-        suite = Suite(name="", summary="", products=_products(args, common))
+        suite = Suite(name="", summary="", products=_make_products(args, common))
     else:
         suites = ", ".join(common.registry.suites)
         raise EdgebenchError(f"say what to run: a suite ({suites}), or --model and other options")
@@ -135,10 +130,8 @@ def _find_suite(args: argparse.Namespace, common: Common) -> Suite:
     return common.registry.suites[args.suite]
 
 
-def _products(args: argparse.Namespace, common: Common) -> tuple[Product, ...]:
-    texts = args.fabric or [_default("fabric")]
-    fabrics = [name for text in texts for name in _match_fabrics(text, common)]
-    scenarios = args.scenario or [_default("scenario")]
+def _make_products(args: argparse.Namespace, common: Common) -> tuple[Product, ...]:
+    fabrics = [name for text in args.fabric or [FABRIC] for name in _match_fabrics(text, common)]
     return tuple(
         Product(
             models=tuple(args.model),
@@ -149,12 +142,8 @@ def _products(args: argparse.Namespace, common: Common) -> tuple[Product, ...]:
             scenario=scenario,
         )
         for fabric in fabrics
-        for scenario in scenarios
+        for scenario in args.scenario or [SCENARIO]
     )
-
-
-def _default(field: str) -> str:
-    return str(getattr(attrs.fields(Product), field).default)
 
 
 def _match_fabrics(text: str, common: Common) -> list[str]:

@@ -37,7 +37,7 @@ from edgebench.records.database import Database
 from edgebench.records.facts import Facts
 from edgebench.records.outcomes import Block, Score
 from edgebench.store.artifacts import read_pipeline
-from edgebench.store.splits import lost, read
+from edgebench.store.splits import describe_lost, read
 
 ENOUGH, ENOUGH_S = 16, 4.0
 """Samples that are scored where there is no accuracy, for agreement alone, and seconds after which
@@ -152,7 +152,7 @@ class Conductor:
         reference, doubts = self._reference(case, scorer)
         kept = deployment.split.parent
         cut = shortened(read(kept, "test"), self._bound(deployment), case.variant)
-        doubts = (*doubts, *(said for said in (lost(kept), cut) if said))
+        doubts = (*doubts, *(said for said in (describe_lost(kept), cut) if said))
         for one in (own, *([reference[1]] if reference else ())):
             self.database.save_score(one)
         self._facts[case.id] = scorer.facts(case, prepared, own, reference)

@@ -19,7 +19,7 @@ from edgebench.prepare.preparer import Prepared
 from edgebench.records.environment import describe
 from edgebench.records.facts import Facts, StageFacts
 from edgebench.records.outcomes import Score
-from edgebench.store.artifacts import Store, content, read_pipeline
+from edgebench.store.artifacts import Store, digest_content, read_pipeline
 
 if TYPE_CHECKING:
     from edgebench.prepare.recipe import Recipes
@@ -57,7 +57,7 @@ class Scorer:
         options = [[choice.name, choice.device, choice.options] for choice in case.backends]
         return digest(
             {
-                "score of": content(prepared.path),
+                "score of": digest_content(prepared.path),
                 "inputs": self.recipes.keys.inputs(case),
                 "bounded": self.bounded(case),
                 "backends": options,

@@ -75,7 +75,7 @@ class Maker:
         if not case.dataset:
             what = f"inputs of {case.model}:{case.variant}"
         return self.store.make(
-            self.recipes.inputs_key(case),
+            self.recipes.keys.inputs(case),
             what,
             lambda directory: keep(dataset, SPLIT_SEED, directory, self.progress),
         )

@@ -63,7 +63,7 @@ class Preparer:
 
     def inputs(self, case: Case) -> Path:
         """Return the directory of the kept splits that a case's requests are taken from."""
-        found = self.recipes.store.find(self.recipes.inputs_key(case))
+        found = self.recipes.store.find(self.recipes.keys.inputs(case))
         return found or self._work("inputs", case).path
 
     def _found(self, steps: Steps) -> Path | None:

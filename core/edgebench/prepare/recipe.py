@@ -27,7 +27,7 @@ from edgebench.parts.places import Backend
 from edgebench.parts.subjects import Model, Variant, Weights
 from edgebench.prepare.keys import Keys
 from edgebench.prepare.steps import Base, Convert, Operate, Step
-from edgebench.store.artifacts import Store, content, read_pipeline
+from edgebench.store.artifacts import Store, digest_content, read_pipeline
 
 P = TypeVar("P", Path, Path | None)
 
@@ -52,10 +52,6 @@ class Recipes:
     def chains(self) -> Chains:
         """Reads the chains of cases."""
         return Chains(self.plugins, self.registry.hybrids)
-
-    def inputs_key(self, case: Case) -> str:
-        """Return the key of what a case's requests send."""
-        return self.keys.inputs(case)
 
     def base(self, case: Case) -> Steps:
         """Go through the one step that builds a case's model, untransformed."""
@@ -106,7 +102,7 @@ class Recipes:
         seed = int(digest([case.seed, operation.operator.name])[:8], 16)
         return Operate(
             key=self.keys.operate(
-                case, operation, seed, [*map(content, paths)], [*map(read_pipeline, paths)]
+                case, operation, seed, [*map(digest_content, paths)], [*map(read_pipeline, paths)]
             ),
             what=f"{case.model}:{case.variant} {operation.written}",
             case=case,
@@ -132,7 +128,7 @@ class Recipes:
             return path
         targets = sorted({way[-1].target for way in ways if way})
         made = yield Convert(
-            key=self.keys.convert(case, ways, content(path), pipeline),
+            key=self.keys.convert(case, ways, digest_content(path), pipeline),
             what=f"{case.model}:{case.variant} to {', '.join(targets)}",
             case=case,
             before=path,

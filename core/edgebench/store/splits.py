@@ -130,7 +130,7 @@ def _tolerate(name: str, unreadable: Sequence[Unreadable], readable: int) -> Non
         )
 
 
-def lost(directory: Path) -> str:
+def describe_lost(directory: Path) -> str:
     """Say in one sentence which inputs of a kept dataset could not be read; empty if all could."""
     found = json.loads((directory / SUMMARY).read_text())
     if not (missing := found["unreadable"]):
