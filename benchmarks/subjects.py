@@ -30,9 +30,10 @@ import attrs
 from tables import digits, table
 
 from edgebench import Backend, Case, EdgebenchError, Model, Registry
-from edgebench.cases.plan import Request, make_plan
+from edgebench.cases.plan import make_plan
+from edgebench.cases.study import Study
 from edgebench.catalogue.plugins import Plugins
-from edgebench.catalogue.rows import Product
+from edgebench.catalogue.rows import Product, Suite
 from edgebench.prepare.make import Maker
 from edgebench.prepare.preparer import Preparer
 from edgebench.prepare.recipe import Recipes
@@ -96,7 +97,8 @@ class Workshop:
             placements=("mobile",),
             backends=tuple(backends),
         )
-        plan = make_plan(Request(products=(product,)), self.recipes.plugins, self.recipes.registry)
+        study = Study(suite=Suite(name="", summary="", products=(product,)))
+        plan = make_plan(study, self.recipes.plugins, self.recipes.registry)
         if plan.skipped:
             raise EdgebenchError(f"{subject}: {plan.skipped[0].reason}")
         return plan.cases

@@ -182,7 +182,7 @@ def test_a_run_keeps_the_splits_and_names_what_it_lost(tmp_path):
     sizes = kept(root, tmp_path / "kept")
     assert sum(sizes.values()) == 150
     assert all(14 <= sizes[split] <= 15 for split in ("calibration", "validation"))
-    assert "broken.jpg" in splits.lost(tmp_path / "kept")
+    assert "broken.jpg" in splits.describe_lost(tmp_path / "kept")
 
 
 def test_a_run_refuses_a_directory_of_which_too_much_is_broken(tmp_path):

@@ -1,14 +1,19 @@
-"""One case: one model under one strategy and one scenario, as data that crosses processes."""
+"""One case: one model under one strategy and one scenario, as data that crosses processes.
+
+`to_document` and `from_document` write and read it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from edgebench.parts.digest import digest
+from edgebench.parts.documents import to_document
 from edgebench.parts.pipeline import as_tuple
 from edgebench.parts.places import Link, Placement
 from edgebench.parts.subjects import Weights
@@ -81,7 +86,7 @@ class Case:
         if len(self.backends) != tiers:
             raise ValueError(f"{self.placement} needs {tiers} backends, not {len(self.backends)}")
 
-    @property
+    @functools.cached_property
     def id(self) -> str:
         """Eight hexadecimal digits that stand for what makes this case another than the next.
 
@@ -92,14 +97,11 @@ class Case:
         return digest(self._identity())[:8]
 
     def _identity(self) -> dict[str, Any]:
-        document = self.to_json()
-        plain = {
-            field.name: field.default
-            for field in attrs.fields(Case)
-            if not isinstance(field.default, attrs.Factory)  # type: ignore[arg-type]
-        }
-        kept = {key: value for key, value in document.items() if value != plain.get(key, self)}
-        kept.pop("seed", None)
+        # What has its default is left out, so that a field that comes later changes no id.
+        kept: dict[str, Any] = to_document(self)
+        for name, default in _DEFAULTS.items():
+            if name == "seed" or getattr(self, name) == default:
+                del kept[name]
         # Where data lies says nothing; that a file has inputs of the user's own does.
         if kept.pop("data", None) and not self.dataset:
             kept["given"] = True
@@ -125,23 +127,9 @@ class Case:
         """The case in one line, for people."""
         return f"{self.subject} {self.chain} on {self.placement} with {self.backend}"
 
-    def to_json(self) -> dict[str, Any]:
-        """Return a JSON object from which `from_json` makes an equal case."""
-        return attrs.asdict(
-            self, value_serializer=lambda _, __, v: str(v) if isinstance(v, Path) else v
-        )
 
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Case:
-        """Make a case of what `to_json` returned, lists standing for tuples."""
-        values = dict(document)
-        weights = dict(values.pop("weights"))
-        path, data = weights.pop("path"), values.pop("data", None)
-        return cls(
-            weights=Weights(path=Path(path) if path else None, **weights),
-            data=Path(data) if data else None,
-            placement=Placement(values.pop("placement")["tiers"]),
-            backends=[BackendChoice(**choice) for choice in values.pop("backends")],
-            links=[Link(**link) for link in values.pop("links")],
-            **values,
-        )
+_DEFAULTS = {
+    field.name: field.default
+    for field in attrs.fields(Case)
+    if not isinstance(field.default, attrs.Factory)  # type: ignore[arg-type]
+}

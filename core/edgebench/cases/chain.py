@@ -6,16 +6,20 @@ The same text is used on the command line, in suites and in results:
 
 from __future__ import annotations
 
+import functools
 import re
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
 from edgebench.cases.case import BackendChoice, write_options
 from edgebench.parts.errors import ChainError, OptionError, nearest
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 C = TypeVar("C", bound=attrs.AttrsInstance)
 
@@ -66,6 +70,10 @@ class _Reader:
         found = f"found {rest[0]!r}" if rest else "the text ends"
         place = f"at character {self.at + 1} of the {self.what} {self.text!r}"
         return ChainError(f"{place} {expected} is expected, but {found}")
+
+    def end(self) -> None:
+        if not self.done:
+            raise self.error("the end")
 
     def part(self) -> Part:
         name = self.take(_NAME, "a name").group(1)
@@ -128,8 +136,7 @@ def parse_backend(text: str) -> BackendChoice:
     name = reader.take(_NAME, "a name").group(1)
     device = reader.take(_NAME, "a device").group(1) if reader.skip(":") else ""
     choice = BackendChoice(name, device, reader.options())
-    if not reader.done:
-        raise reader.error("the end")
+    reader.end()
     return choice
 
 
@@ -137,8 +144,7 @@ def parse_named(text: str, what: str) -> Part:
     """Parse one name with its options, such as a scenario or a fabric."""
     reader = _Reader(text, what)
     part = reader.part()
-    if not reader.done:
-        raise reader.error("the end")
+    reader.end()
     return part
 
 
@@ -150,8 +156,7 @@ def parse_options(text: str, what: str) -> tuple[tuple[str, str], ...]:
     """
     reader = _Reader(text, f"options of {what}")
     pairs = reader.options()
-    if not reader.done:
-        raise reader.error("the end")
+    reader.end()
     return pairs
 
 
@@ -161,19 +166,14 @@ def structure(options: type[C], pairs: tuple[tuple[str, str], ...], where: str) 
     Raises:
         OptionError: A key that the class does not have, or a value that does not fit its type.
     """
-    import cattrs
-
     fields = {field.name: field for field in attrs.fields(options)}
     types = typing.get_type_hints(options)
-    converter = cattrs.Converter(prefer_attrib_converters=True)
-    converter.register_structure_hook(bool, lambda value, _: _truth(value))
-    converter.register_structure_hook(Path, lambda value, _: Path(value))
     values: dict[str, Any] = {}
     for key, value in pairs:
         if key not in fields:
             raise OptionError(f"{where} has no option {key!r}{_offer(key, fields)}")
         try:
-            values[key] = converter.structure(value, types[key])
+            values[key] = _converter().structure(value, types[key])
         except Exception as error:
             wanted = getattr(types[key], "__name__", None) or str(types[key])
             if hasattr(types[key], "__args__"):
@@ -183,6 +183,17 @@ def structure(options: type[C], pairs: tuple[tuple[str, str], ...], where: str) 
         return options(**values)
     except (TypeError, ValueError) as error:
         raise OptionError(f"{where}: {_first_line(error)}") from error
+
+
+@functools.cache
+def _converter() -> Converter:
+    # Imported here because what lists parts reads no options.
+    from cattrs import Converter
+
+    converter = Converter(prefer_attrib_converters=True)
+    converter.register_structure_hook(bool, lambda value, _: _truth(value))
+    converter.register_structure_hook(Path, lambda value, _: Path(value))
+    return converter
 
 
 def _offer(key: str, fields: Mapping[str, Any]) -> str:
@@ -199,7 +210,7 @@ def _truth(value: Any) -> bool:
     return words[str(value).lower()]
 
 
-def option_values(options: Any) -> dict[str, Any]:
+def list_options(options: Any) -> dict[str, Any]:
     """Return the values of an options instance as plain JSON values, defaults included."""
     values = attrs.asdict(options)
     return {
@@ -208,10 +219,10 @@ def option_values(options: Any) -> dict[str, Any]:
     }
 
 
-def canonical(part: Part, options: Any) -> Part:
+def drop_defaults(part: Part, options: Any) -> Part:
     """Return the part with only those options that differ from their defaults."""
-    defaults = option_values(type(options)())
-    differing = {k: v for k, v in option_values(options).items() if v != defaults[k]}
+    defaults = list_options(type(options)())
+    differing = {k: v for k, v in list_options(options).items() if v != defaults[k]}
     return Part(part.name, tuple(sorted((key, _written(v)) for key, v in differing.items())))
 
 

@@ -10,14 +10,8 @@ from pathlib import Path
 import attrs
 
 from edgebench.cases.case import BackendChoice
-from edgebench.cases.chain import (
-    Part,
-    canonical,
-    parse_backend,
-    parse_chain,
-    parse_options,
-    structure,
-)
+from edgebench.cases.chain import Part, drop_defaults, parse_backend, parse_options, structure
+from edgebench.cases.operations import Chains
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Operator
 from edgebench.parts.component import NAME, Component
@@ -34,6 +28,9 @@ class Subject:
     variant: str
     weights: Weights
     options: tuple[tuple[str, str], ...] = ()
+    dataset: str = ""
+    data: Path | None = None
+    """What the user gave for its inputs."""
 
 
 _PATTERN = re.compile(r"[*?\[]")
@@ -45,7 +42,7 @@ def is_pattern(text: str) -> bool:
     return _PATTERN.search(text) is not None
 
 
-def matching(kind: str, pattern: str, names: Iterable[str]) -> list[str]:
+def match_names(kind: str, pattern: str, names: Iterable[str]) -> list[str]:
     """Return the names that a pattern matches.
 
     Raises:
@@ -58,7 +55,7 @@ def matching(kind: str, pattern: str, names: Iterable[str]) -> list[str]:
     return found
 
 
-def subjects(text: str, plugins: Plugins, weights: str, seed: int) -> list[Subject]:
+def expand_subjects(text: str, plugins: Plugins, weights: str, seed: int) -> list[Subject]:
     """Return the models that `model`, `model:variant`, a pattern, or the path of a file stands for.
 
     *weights* is a kind (`file:PATH` for a file or directory), or empty for each variant's first.
@@ -67,7 +64,7 @@ def subjects(text: str, plugins: Plugins, weights: str, seed: int) -> list[Subje
         UnknownName: No model, variant or file is called so.
         ChainError: A variant does not offer those weights.
     """
-    if claimed := _file_subject(text, plugins):
+    if claimed := _subject_of_file(text, plugins):
         if weights:
             raise ChainError(f"{text} brings its own weights; leave out --weights {weights}")
         return [claimed]
@@ -75,13 +72,13 @@ def subjects(text: str, plugins: Plugins, weights: str, seed: int) -> list[Subje
         # A model that is a file stands for none until its path is given.
         models = [one for one in plugins.all(Model).values() if one.from_file is None]
         every = [f"{model.name}:{variant.name}" for model in models for variant in model.variants]
-        wanted = matching("model", text if ":" in text else f"{text}:*", every)
+        wanted = match_names("model", text if ":" in text else f"{text}:*", every)
     else:
         wanted = [text]
     return [_subject(each, plugins, weights, seed) for each in wanted]
 
 
-def known_model(name: str, plugins: Plugins) -> Model:
+def find_model(name: str, plugins: Plugins) -> Model:
     """Return a model, also one whose requirements are missing: its cases are skipped for it.
 
     Raises:
@@ -99,7 +96,7 @@ def known_model(name: str, plugins: Plugins) -> Model:
 
 def _subject(text: str, plugins: Plugins, weights: str, seed: int) -> Subject:
     name, _, wanted = text.partition(":")
-    model = known_model(name, plugins)
+    model = find_model(name, plugins)
     if model.from_file is not None:
         patterns = ", ".join(model.files)
         raise ChainError(f"{name} is a model that is a file; give the path of one ({patterns})")
@@ -123,12 +120,12 @@ def _weights(kind: str, path: str, seed: int) -> Weights:
     return Weights(kind=kind, path=Path(path).resolve(), seed=seed)
 
 
-def _file_subject(text: str, plugins: Plugins) -> Subject | None:
+def _subject_of_file(text: str, plugins: Plugins) -> Subject | None:
     if "/" not in text and "." not in text:
         return None
-    named, options = _with_options(text)
+    named, options = _split_options(text)
     path = Path(named)
-    model = _claiming(path, plugins)
+    model = _find_claimant(path, plugins)
     if model is None:
         return None
     if not path.is_file():
@@ -139,11 +136,11 @@ def _file_subject(text: str, plugins: Plugins) -> Subject | None:
         variant=_slug(path.stem) or model.variants[0].name,
         weights=Weights(kind="file", path=path.resolve()),
         # As the options class understood them: a path of a file is whole from here on.
-        options=canonical(Part(path.name, options), said).options,
+        options=drop_defaults(Part(path.name, options), said).options,
     )
 
 
-def _claiming(path: Path, plugins: Plugins) -> Model | None:
+def _find_claimant(path: Path, plugins: Plugins) -> Model | None:
     """Return the model that claims a file, also one whose requirements are missing.
 
     None where nothing claims it and there is no such file: the text is then another name.
@@ -161,7 +158,7 @@ def _claiming(path: Path, plugins: Plugins) -> Model | None:
             f"pass --without {claims[1].plugin}"
         )
     if claims:
-        return known_model(claims[0].name, plugins)
+        return find_model(claims[0].name, plugins)
     if path.is_file():
         # What cannot be imported claims what nobody knows: it may be this.
         lost = [line.why_not for line in listed if line.record is None and line.why_not]
@@ -178,7 +175,7 @@ def _claims(model: Component | None, path: Path) -> bool:
     return any(fnmatchcase(path.name, pattern) for pattern in model.files)
 
 
-def _with_options(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+def _split_options(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     """Take the options off the end of a file's path, which may hold brackets itself."""
     if Path(text).is_file() or not text.endswith(")"):
         return text, ()
@@ -194,8 +191,8 @@ def _slug(stem: str) -> str:
     return name if NAME.fullmatch(name) else ""
 
 
-def chains(text: str, plugins: Plugins, hybrids: Mapping[str, str]) -> list[str]:
-    """Return the chains that a chain or a pattern of operators stands for, in canonical form.
+def expand_chains(text: str, chains: Chains) -> list[str]:
+    """Return the chains that a chain or a pattern of operators stands for, as cases keep them.
 
     Raises:
         UnknownName, ChainError, OptionError: What is written is not a chain of known operators.
@@ -203,25 +200,11 @@ def chains(text: str, plugins: Plugins, hybrids: Mapping[str, str]) -> list[str]
     if not text.strip():
         raise ChainError("the chain is empty; name an operator")
     if is_pattern(text) and "(" not in text:
-        return matching("operator", text, [*plugins.all(Operator), *hybrids])
-    return [canonical_chain(text, plugins, hybrids)]
+        return match_names("operator", text, [*chains.plugins.all(Operator), *chains.hybrids])
+    return [chains.spell(text)]
 
 
-def canonical_chain(text: str, plugins: Plugins, hybrids: Mapping[str, str]) -> str:
-    """Return a chain with hybrids spelt out and options that say the default left out."""
-    return "+".join(str(_canonical(part, plugins)) for part in parse_chain(text, hybrids))
-
-
-def _canonical(part: Part, plugins: Plugins) -> Part:
-    try:
-        operator = plugins.get(Operator, part.name)
-    except Missing:
-        # Known and not installed is a reason to skip its cases, not a mistake in writing.
-        return part
-    return canonical(part, structure(operator.options, part.options, part.name))
-
-
-def backend_choices(
+def expand_backends(
     text: str, plugins: Plugins
 ) -> list[Mapping[str, BackendChoice] | BackendChoice]:
     """Return the backends that a text stands for: one for all tiers, or one for each named tier.
@@ -230,30 +213,30 @@ def backend_choices(
         UnknownName, ChainError, OptionError: What is written is not a known backend.
     """
     if _TIER.match(text):
-        return [dict(_tier_choice(item, plugins) for item in _outside_brackets(text))]
+        return [dict(_choose_for_tier(item, plugins) for item in _split_at_commas(text))]
     if is_pattern(text) and "(" not in text:
-        names = matching("backend", text, installed_backends(plugins))
+        names = match_names("backend", text, list_backends(plugins))
         return [BackendChoice(name) for name in names]
-    return [_checked(parse_backend(text), plugins)]
+    return [_check_options(parse_backend(text), plugins)]
 
 
-def installed_backends(plugins: Plugins) -> Sequence[str]:
+def list_backends(plugins: Plugins) -> Sequence[str]:
     """Return the names of the backends whose requirements are installed."""
     return list(plugins.all(Backend))
 
 
-def _tier_choice(item: str, plugins: Plugins) -> tuple[str, BackendChoice]:
+def _choose_for_tier(item: str, plugins: Plugins) -> tuple[str, BackendChoice]:
     found = _TIER.match(item)
     if found is None:
         raise ChainError(f"{item!r} names no tier; write tier=backend for each, joined by ','")
-    return found.group(1), _checked(parse_backend(item[found.end() :]), plugins)
+    return found.group(1), _check_options(parse_backend(item[found.end() :]), plugins)
 
 
-def _outside_brackets(text: str) -> list[str]:
+def _split_at_commas(text: str) -> list[str]:
     return re.split(r",(?![^(]*\))", text)
 
 
-def _checked(choice: BackendChoice, plugins: Plugins) -> BackendChoice:
+def _check_options(choice: BackendChoice, plugins: Plugins) -> BackendChoice:
     try:
         backend = plugins.get(Backend, choice.name)
     except Missing:

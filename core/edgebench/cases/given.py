@@ -1,4 +1,4 @@
-"""What a user gives for a run, looked at before anything is made of it."""
+"""Whether the inputs that a user gave (`--data`, `--input-data`) fit what is to be measured."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edgebench.cases.case import Case
-from edgebench.cases.expand import known_model
-from edgebench.cases.inputs import opened
+from edgebench.cases.expand import find_model
+from edgebench.cases.inputs import open_directory
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.errors import ChainError, UnknownName
 from edgebench.parts.subjects import Dataset, Model
@@ -19,15 +19,15 @@ def check_data(data: Mapping[str, Path], plugins: Plugins) -> None:
     Raises:
         EdgebenchError: No dataset is called so, or the directory is not what it must be.
     """
-    known = [line.name for line in plugins.listed(Dataset)]
+    known = [line.name for line in plugins.listed(Dataset)] if data else []
     for name, directory in data.items():
         if name not in known:
             raise UnknownName.among("dataset", name, known)
         if plugins.why_not(Dataset, name) is None:
-            opened(plugins.get(Dataset, name), directory)
+            open_directory(plugins.get(Dataset, name), directory)
 
 
-def given_inputs(model: Model, directory: Path | None, own: Path | None) -> Path | None:
+def choose_data(model: Model, directory: Path | None, own: Path | None) -> Path | None:
     """Return what the user gave for a model's inputs.
 
     Args:
@@ -58,7 +58,7 @@ def check_used(
     used = {case.dataset for case in cases if case.data is not None}
     for name in sorted(set(data) - used):
         for case in cases:
-            model = known_model(case.model, plugins)
+            model = find_model(case.model, plugins)
             if case.dataset in data and name in model.datasets_of(case.variant):
                 raise ChainError(
                     f"--data {name}: {case.model}:{case.variant} is measured on {case.dataset}, "

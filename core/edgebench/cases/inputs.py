@@ -1,9 +1,13 @@
-"""What the requests of a case are made of: its dataset, what stands in for it, or a user's own."""
+"""Which dataset the requests of a case come from: its own, what stands in for it, or a user's.
+
+And what follows from that: the metrics of a case, and why one has no accuracy. What a split of that
+dataset holds is kept by `store.splits`, and made into tensors of a model by `prepare.data`.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +15,15 @@ from edgebench.cases.case import Case
 from edgebench.cases.chain import structure
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.errors import DataError, Missing
-from edgebench.parts.subjects import Dataset, Model
+from edgebench.parts.subjects import Dataset, Metric, Model
 
 
-def model_options(case: Case, plugins: Plugins) -> Any:
+def read_model_options(case: Case, plugins: Plugins) -> Any:
     """Return the options of a case's model, as an instance of its options class."""
     return structure(plugins.get(Model, case.model).options, case.options, case.model)
 
 
-def dataset_of(case: Case, plugins: Plugins) -> Dataset | None:
+def find_dataset(case: Case, plugins: Plugins) -> Dataset | None:
     """Return the dataset that a case's requests come from; None where they are to be drawn.
 
     Raises:
@@ -27,20 +31,20 @@ def dataset_of(case: Case, plugins: Plugins) -> Dataset | None:
     """
     model = plugins.get(Model, case.model)
     if model.inputs is not None and case.weights.path is not None:
-        return _of_file(model, case.weights.path, case.options, case.data)
+        return _read_file(model, case.weights.path, case.options, case.data)
     if not case.dataset:
         return None
     dataset = plugins.get(Dataset, case.dataset)
     if case.data is not None:
-        return opened(dataset, case.data)
+        return open_directory(dataset, case.data)
     if dataset.samples is None:
-        raise DataError(_not_given(dataset))
+        raise DataError(_say_not_given(dataset))
     return dataset
 
 
 # By the options as they were written: an author's own class may not be hashable.
 @functools.lru_cache(maxsize=16)
-def _of_file(
+def _read_file(
     model: Model, file: Path, said: tuple[tuple[str, str], ...], data: Path | None
 ) -> Dataset | None:
     options = structure(model.options, said, model.name)
@@ -48,7 +52,7 @@ def _of_file(
 
 
 @functools.lru_cache(maxsize=16)
-def opened(dataset: Dataset, directory: Path) -> Dataset:
+def open_directory(dataset: Dataset, directory: Path) -> Dataset:
     """Return the dataset of a directory in which its owner ships it.
 
     Raises:
@@ -64,20 +68,20 @@ def opened(dataset: Dataset, directory: Path) -> Dataset:
     found = dataset.from_directory(directory)
     if found.samples is None:
         raise DataError(f"{dataset.name} made nothing of the directory {directory}")
-    if _figures(found) != _figures(dataset):
+    if _metric_names(found) != _metric_names(dataset):
         raise DataError(
             f"{dataset.name} has other metrics in the directory {directory} "
-            f"({', '.join(_figures(found)) or 'none'}) than it offers "
-            f"({', '.join(_figures(dataset)) or 'none'}); its author must make them the same"
+            f"({', '.join(_metric_names(found)) or 'none'}) than it offers "
+            f"({', '.join(_metric_names(dataset)) or 'none'}); its author must make them the same"
         )
     return found
 
 
-def _figures(dataset: Dataset) -> list[str]:
+def _metric_names(dataset: Dataset) -> list[str]:
     return [metric.name for metric in dataset.metrics()]
 
 
-def chosen(
+def choose_dataset(
     model: Model, variant: str, plugins: Plugins, data: Mapping[str, Path]
 ) -> tuple[str, Path | None]:
     """Return the dataset that a variant is measured on, and the directory where it is one.
@@ -105,19 +109,19 @@ def why_no_inputs(case: Case, plugins: Plugins) -> str | None:
     if not case.dataset or case.data is not None:
         return None
     dataset = plugins.get(Dataset, case.dataset)
-    return _not_given(dataset) if dataset.samples is None else None
+    return _say_not_given(dataset) if dataset.samples is None else None
 
 
-def _not_given(dataset: Dataset) -> str:
+def _say_not_given(dataset: Dataset) -> str:
     name = dataset.name
     return f"{name} has to be given: --data {name}=DIR, with {dataset.layout or 'its files'}"
 
 
-def no_accuracy(case: Case, plugins: Plugins) -> str:
+def why_no_accuracy(case: Case, plugins: Plugins) -> str:
     """Return why a case has no accuracy; empty if it has one."""
     if case.weights.kind == "random":
         return "random weights"
-    dataset = dataset_of(case, plugins)
+    dataset = find_dataset(case, plugins)
     if dataset is None:
         return "no labelled inputs"
     if own := _stood_in_for(case, plugins):
@@ -135,12 +139,24 @@ def _stood_in_for(case: Case, plugins: Plugins) -> str:
     return model.dataset_of(case.variant)
 
 
-def described(case: Case, plugins: Plugins) -> str:
+def describe_inputs(case: Case, plugins: Plugins) -> str:
     """Say in words what a case's requests are made of."""
-    dataset = dataset_of(case, plugins)
+    dataset = find_dataset(case, plugins)
     if dataset is None:
         return "random inputs"
     notes = ["synthetic"] if dataset.synthetic else []
     if own := _stood_in_for(case, plugins):
         notes.append(f"stands in for {own}")
     return dataset.name + (f" ({', '.join(notes)})" if notes else "")
+
+
+def find_metrics(case: Case, plugins: Plugins) -> Sequence[Metric]:
+    """Return the metrics of a case's dataset, the one that decides first; none if it has none.
+
+    Those of the record that a plugin offers: a host that scores need not have the directory that
+    the user gave. Only a model that is a file says by its file and options what it is judged by.
+    """
+    if plugins.get(Model, case.model).inputs is not None and case.weights.path is not None:
+        dataset = find_dataset(case, plugins)
+        return dataset.metrics() if dataset else ()
+    return plugins.get(Dataset, case.dataset).metrics() if case.dataset else ()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from itertools import product
-from pathlib import Path
 
 import attrs
 
@@ -14,22 +14,24 @@ from edgebench.cases.case import BackendChoice, Case
 from edgebench.cases.chain import parse_named
 from edgebench.cases.expand import (
     Subject,
-    backend_choices,
-    chains,
-    installed_backends,
+    expand_backends,
+    expand_chains,
+    expand_subjects,
+    find_model,
     is_pattern,
-    known_model,
-    matching,
-    subjects,
+    list_backends,
+    match_names,
 )
-from edgebench.cases.given import check_data, check_used, given_inputs
-from edgebench.cases.inputs import chosen
+from edgebench.cases.given import check_data, check_used, choose_data
+from edgebench.cases.inputs import choose_dataset
+from edgebench.cases.operations import Chains
 from edgebench.cases.reasons import Reasons
-from edgebench.cases.routes import find_route, parse_placement, placements
-from edgebench.cases.usable import Usability
+from edgebench.cases.routes import find_route, list_placements, parse_placement
+from edgebench.cases.study import Study
+from edgebench.cases.usable import Ask, Usability, ask_in_processes
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.registry import Registry
-from edgebench.catalogue.rows import BLOCKS, REQUESTS, Product, Skip, Suite
+from edgebench.catalogue.rows import Product, Skip
 from edgebench.parts.digest import digest
 from edgebench.parts.errors import ChainError, UnknownName
 from edgebench.parts.places import Fabric, Link, Placement, Tier
@@ -38,43 +40,6 @@ SCENARIOS = ("single-stream",)
 """How requests may be offered; a hook of its own when there is a second."""
 
 Backends = Mapping[str, BackendChoice] | BackendChoice
-
-
-@attrs.frozen(kw_only=True)
-class Request:
-    """What a user asked to run: the products of a suite, or of the command's own options."""
-
-    suite: str = ""
-    products: tuple[Product, ...]
-    skips: tuple[Skip, ...] = ()
-    links: tuple[Link, ...] = ()
-    """Links that come before the registry's."""
-    sweep: tuple[Link, ...] = ()
-    """Links given on the command line; several for one pair of tiers are measured in turn."""
-    weights: str = ""
-    data: Mapping[str, Path] = attrs.field(factory=dict)
-    """By dataset, the directory that the user gave for it."""
-    input_data: Path | None = None
-    """What the user gave as inputs of a model that is a file."""
-    batch: int = 1
-    threads: int | None = None
-    seed: int = 0
-    blocks: int = BLOCKS
-    requests: int = REQUESTS
-    bounded: bool = False
-    """Whether a block of slow requests may have fewer."""
-
-    @classmethod
-    def of_suite(cls, suite: Suite) -> Request:
-        """Return the request that a suite stands for."""
-        return cls(
-            suite=suite.name,
-            products=suite.products,
-            skips=suite.skips,
-            links=suite.links,
-            blocks=suite.blocks,
-            requests=suite.requests,
-        )
 
 
 @attrs.frozen(kw_only=True)
@@ -89,7 +54,7 @@ class Skipped:
 class Plan:
     """What a run will do."""
 
-    request: Request
+    study: Study
     cases: tuple[Case, ...]
     skipped: tuple[Skipped, ...]
     references: Mapping[str, Case]
@@ -99,70 +64,166 @@ class Plan:
     def digest(self) -> str:
         """What a resumed run must have in common with the one it resumes."""
         ids = [case.id for case in self.cases]
-        asked = self.request
-        return digest([ids, asked.blocks, asked.requests, asked.bounded, asked.seed])
+        study, suite = self.study, self.study.suite
+        return digest([ids, suite.blocks, suite.requests, study.bounded, study.seed])
 
 
-def make_plan(request: Request, plugins: Plugins, registry: Registry) -> Plan:
-    """Expand a request into cases, and find which of them cannot be.
+def make_plan(
+    study: Study, plugins: Plugins, registry: Registry, *, ask: Ask = ask_in_processes
+) -> Plan:
+    """Expand a study into cases, and find which of them cannot be.
+
+    Args:
+        study: What is to be measured.
+        plugins: What the cases are made of.
+        registry: The links and the hybrids.
+        ask: How backends are asked whether they are usable.
 
     Raises:
-        EdgebenchError: Something written in the request is unknown or malformed.
+        EdgebenchError: Something written in the study is unknown or malformed.
     """
+    check_data(study.data, plugins)
+    chains = Chains(plugins, registry.hybrids)
     with ExitStack() as stack:
-        asked: dict[str, Usability] = {}
 
+        @functools.cache
         def usability(fabric: str) -> Usability:
-            if fabric not in asked:
-                asked[fabric] = _usability(fabric, plugins, registry, stack)
-            return asked[fabric]
+            tiers = list(plugins.all(Tier).values())
+            hosts = stack.enter_context(plugins.get(Fabric, fabric).open(tiers, registry.links))
+            return Usability(plugins, {tier: host.facts() for tier, host in hosts.items()}, ask)
 
-        reasons = Reasons(plugins, registry, usability)
-        check_data(request.data, plugins)
-        cases: dict[str, Case] = {}
-        skipped: dict[str, Skipped] = {}
-        for case, unlinked in _expanded(request, plugins, registry):
-            why = _left_out(case, request.skips) or unlinked or reasons.why_not(case)
-            if why:
-                skipped[case.id] = Skipped(case=case, reason=why)
-            else:
-                cases[case.id] = case
+        reasons = Reasons(plugins, chains, usability)
+        found = list(_explain(_Expansion(study, plugins, registry, chains).cases(), study, reasons))
+        cases = {case.id: case for case, why in found if not why}
+        skipped = {case.id: Skipped(case=case, reason=why) for case, why in found if why}
         every = [*cases.values(), *(one.case for one in skipped.values())]
-        check_used(request.data, request.input_data, every, plugins)
-        references = {
-            key: found for key, case in cases.items() if (found := reasons.reference(case))
-        }
+        check_used(study.data, study.input_data, every, plugins)
+        references = {key: reasons.find_reference(case) for key, case in cases.items()}
     return Plan(
-        request=request,
+        study=study,
         cases=tuple(cases.values()),
         skipped=tuple(skipped.values()),
-        references=references,
+        references={key: found for key, found in references.items() if found},
     )
 
 
-def _usability(name: str, plugins: Plugins, registry: Registry, stack: ExitStack) -> Usability:
-    tiers = list(plugins.all(Tier).values())
-    hosts = stack.enter_context(plugins.get(Fabric, name).open(tiers, registry.links))
-    return Usability(plugins, {tier: host.facts() for tier, host in hosts.items()})
+def _explain(
+    expanded: Iterable[tuple[Case, str]], study: Study, reasons: Reasons
+) -> Iterator[tuple[Case, str]]:
+    """Yield every case with the reason why it cannot be, empty if it can."""
+    found = [
+        (case, _leave_out(case, study.suite.skips) or unlinked or reasons.why_impossible(case))
+        for case, unlinked in expanded
+    ]
+    # A backend takes seconds to answer, so all that are needed are asked together.
+    reasons.ask_backends(case for case, why in found if not why)
+    for case, why in found:
+        yield case, why or reasons.why_unusable(case) or ""
 
 
-def _expanded(request: Request, plugins: Plugins, registry: Registry) -> Iterator[tuple[Case, str]]:
-    """Yield every case of a request, and why no route leads to it, if none does."""
-    for links in _link_settings(request, registry):
-        for row in request.products:
-            yield from _of_product(row, links, request, plugins, registry)
+@attrs.frozen(kw_only=True)
+class _Passage:
+    """A placement, and what a request passes on its way to it."""
+
+    placement: Placement
+    route: tuple[str, ...]
+    links: tuple[Link, ...] = ()
+    unlinked: str = ""
+    """Why no links lead there, if none do."""
+
+    @classmethod
+    def over(cls, links: Sequence[Link], placement: Placement) -> _Passage:
+        """Find the way over links."""
+        try:
+            route, passed = find_route(placement, links)
+        except ChainError as error:
+            return cls(placement=placement, route=placement.tiers, unlinked=str(error))
+        return cls(placement=placement, route=route, links=passed)
 
 
-def _link_settings(request: Request, registry: Registry) -> Iterator[tuple[Link, ...]]:
-    """Yield every combination of the swept links over the links that are known."""
-    by_pair: dict[frozenset[str], list[Link]] = {}
-    for link in request.sweep:
-        by_pair.setdefault(frozenset(link.between), []).append(link)
-    for setting in product(*by_pair.values()):
-        yield _overlaid(_overlaid(registry.links, request.links), setting)
+@attrs.frozen
+class _Expansion:
+    """Makes the cases of a study from the texts of its suite."""
+
+    study: Study
+    plugins: Plugins
+    registry: Registry
+    chains: Chains
+
+    def cases(self) -> Iterator[tuple[Case, str]]:
+        """Yield every case, and why no route leads to it, if none does."""
+        for links in self._link_settings():
+            for row in self.study.suite.products:
+                yield from self._of_product(row, links)
+
+    def _link_settings(self) -> Iterator[tuple[Link, ...]]:
+        """Yield every combination of the swept links over the links that are known."""
+        by_pair: dict[frozenset[str], list[Link]] = {}
+        for link in self.study.sweep:
+            by_pair.setdefault(frozenset(link.between), []).append(link)
+        known = _overlay(self.registry.links, self.study.suite.links)
+        for setting in product(*by_pair.values()):
+            yield _overlay(known, setting)
+
+    def _of_product(self, row: Product, links: Sequence[Link]) -> Iterator[tuple[Case, str]]:
+        scenario = str(parse_named(row.scenario, "scenario"))
+        if scenario not in SCENARIOS:
+            raise UnknownName.among("scenario", row.scenario, SCENARIOS)
+        self.plugins.get(Fabric, row.fabric)
+        combinations = product(
+            [each for text in row.models for each in self._subjects(text)],
+            [each for text in row.operators for each in expand_chains(text, self.chains)],
+            [
+                _Passage.over(links, placement)
+                for text in row.placements or ("mobile",)
+                for placement in self._placements(text)
+            ],
+            [
+                each
+                for text in row.backends or list_backends(self.plugins)
+                for each in expand_backends(text, self.plugins)
+            ],
+        )
+        for subject, chain, passage, backends in combinations:
+            yield self._case(row, subject, chain, passage, backends), passage.unlinked
+
+    def _subjects(self, text: str) -> Iterator[Subject]:
+        """Yield the subjects that a text stands for, with the inputs that each is measured on."""
+        study, plugins = self.study, self.plugins
+        for subject in expand_subjects(text, plugins, study.weights, study.seed):
+            model = find_model(subject.model, plugins)
+            dataset, directory = choose_dataset(model, subject.variant, plugins, study.data)
+            data = choose_data(model, directory, study.input_data)
+            yield attrs.evolve(subject, dataset=dataset, data=data)
+
+    def _placements(self, text: str) -> list[Placement]:
+        tiers = sorted(self.plugins.all(Tier).values(), key=lambda tier: (tier.cpus, tier.name))
+        names = [tier.name for tier in tiers]
+        wanted = [text]
+        if is_pattern(text):
+            wanted = match_names("placement", text, list_placements(names))
+        return [parse_placement(each, names) for each in wanted]
+
+    def _case(
+        self, row: Product, subject: Subject, chain: str, passage: _Passage, backends: Backends
+    ) -> Case:
+        study = self.study
+        return Case(
+            **attrs.asdict(subject, recurse=False),
+            chain=chain,
+            placement=passage.placement,
+            backends=[_choose_backend(backends, tier) for tier in passage.placement.tiers],
+            links=passage.links,
+            route=passage.route,
+            fabric=row.fabric,
+            scenario=row.scenario,
+            batch=study.batch,
+            threads=study.threads,
+            seed=study.seed,
+        )
 
 
-def _overlaid(known: Sequence[Link], newer: Sequence[Link]) -> tuple[Link, ...]:
+def _overlay(known: Sequence[Link], newer: Sequence[Link]) -> tuple[Link, ...]:
     """Return the links with the newer ones in place of those between the same tiers.
 
     The newer one keeps the older one's direction: links are written from the input outwards.
@@ -177,73 +238,7 @@ def _overlaid(known: Sequence[Link], newer: Sequence[Link]) -> tuple[Link, ...]:
     return tuple(links)
 
 
-def _of_product(
-    row: Product, links: tuple[Link, ...], request: Request, plugins: Plugins, registry: Registry
-) -> Iterator[tuple[Case, str]]:
-    scenario = str(parse_named(row.scenario, "scenario"))
-    if scenario not in SCENARIOS:
-        raise UnknownName.among("scenario", row.scenario, SCENARIOS)
-    plugins.get(Fabric, row.fabric)
-    combinations = product(
-        [s for text in row.models for s in subjects(text, plugins, request.weights, request.seed)],
-        [c for text in row.operators for c in chains(text, plugins, registry.hybrids)],
-        [p for text in row.placements or ("mobile",) for p in _placements(text, plugins, links)],
-        [
-            b
-            for text in row.backends or installed_backends(plugins)
-            for b in backend_choices(text, plugins)
-        ],
-    )
-    for subject, chain, placement, backends in combinations:
-        yield _case(row, subject, chain, placement, backends, links, request, plugins)
-
-
-def _placements(text: str, plugins: Plugins, links: Sequence[Link]) -> list[Placement]:
-    tiers = sorted(plugins.all(Tier).values(), key=lambda tier: (tier.cpus, tier.name))
-    names = [tier.name for tier in tiers]
-    wanted = matching("placement", text, placements(names)) if is_pattern(text) else [text]
-    return [parse_placement(each, names) for each in wanted]
-
-
-def _case(
-    row: Product,
-    subject: Subject,
-    chain: str,
-    placement: Placement,
-    backends: Backends,
-    links: tuple[Link, ...],
-    request: Request,
-    plugins: Plugins,
-) -> tuple[Case, str]:
-    unlinked = ""
-    model = known_model(subject.model, plugins)
-    dataset, data = chosen(model, subject.variant, plugins, request.data)
-    try:
-        route, passed = find_route(placement, links)
-    except ChainError as error:
-        route, passed, unlinked = placement.tiers, (), str(error)
-    case = Case(
-        model=subject.model,
-        variant=subject.variant,
-        weights=subject.weights,
-        options=subject.options,
-        dataset=dataset,
-        data=given_inputs(model, data, request.input_data),
-        chain=chain,
-        placement=placement,
-        backends=[_chosen(backends, tier) for tier in placement.tiers],
-        links=passed,
-        route=route,
-        fabric=row.fabric,
-        scenario=row.scenario,
-        batch=request.batch,
-        threads=request.threads,
-        seed=request.seed,
-    )
-    return case, unlinked
-
-
-def _chosen(backends: Backends, tier: str) -> BackendChoice:
+def _choose_backend(backends: Backends, tier: str) -> BackendChoice:
     if isinstance(backends, BackendChoice):
         return backends
     if tier not in backends:
@@ -251,7 +246,7 @@ def _chosen(backends: Backends, tier: str) -> BackendChoice:
     return backends[tier]
 
 
-def _left_out(case: Case, skips: Sequence[Skip]) -> str:
+def _leave_out(case: Case, skips: Sequence[Skip]) -> str:
     """Return why a suite's own skip rows leave a case out; empty if they do not."""
     for skip in skips:
         pairs = (

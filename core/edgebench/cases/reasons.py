@@ -2,91 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 import attrs
 
 from edgebench.cases.case import BackendChoice, Case
-from edgebench.cases.chain import parse_chain, structure
 from edgebench.cases.inputs import why_no_inputs
+from edgebench.cases.operations import Chains
 from edgebench.cases.usable import Usability
-from edgebench.cases.ways import find_way, no_way
+from edgebench.cases.ways import find_way, say_no_way
 from edgebench.catalogue.plugins import Plugins
-from edgebench.catalogue.registry import Registry
-from edgebench.parts.changes import Converter, Operator, Trainer
-from edgebench.parts.component import Component
+from edgebench.parts.changes import Converter, Trainer
 from edgebench.parts.places import Backend, Fabric, Placement
-from edgebench.parts.subjects import Dataset, Model
+from edgebench.parts.subjects import Model
+
+T = TypeVar("T")
 
 _DATA_NEEDS = ("calibration", "training", "validation")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Reasons:
     """Finds the first reason why a case cannot be."""
 
     plugins: Plugins
-    registry: Registry
+    chains: Chains
     usability: Callable[[str], Usability]
     """From the name of a fabric to what its hosts answer."""
+    _known: dict[Hashable, Any] = attrs.field(factory=dict, init=False, repr=False)
+    """What was found before: many cases share a part, a fabric, a model, a reference."""
 
     def why_not(self, case: Case) -> str | None:
         """Return the reason in one sentence, or None if nothing speaks against the case."""
+        return self.why_impossible(case) or self.why_unusable(case)
+
+    def why_impossible(self, case: Case) -> str | None:
+        """Return the first reason that is found without asking a backend; None if there is none."""
         checks = (
-            self._missing,
-            self._no_inputs,
-            self._pieces,
-            self._needs,
-            self._formats,
-            self._no_fabric,
-            self._unusable,
+            self._check_installed,
+            self._check_inputs,
+            self._check_pieces,
+            self._check_needs,
+            self._check_formats,
+            self._check_fabric,
         )
         return next((reason for check in checks if (reason := check(case))), None)
 
-    def reference(self, case: Case) -> Case | None:
+    def why_unusable(self, case: Case) -> str | None:
+        """Return what a backend of a case says against its tier's host; None if nothing."""
+        usability = self.usability(case.fabric)
+        for tier, choice in zip(case.placement.tiers, case.backends, strict=True):
+            if why := usability.why_not(choice.name, choice.device, tier):
+                return f"{choice}: {why}"
+        return None
+
+    def ask_backends(self, cases: Iterable[Case]) -> None:
+        """Ask all backends that cases and their references run on, those of one fabric at once."""
+        choices: dict[str, list[tuple[str, str]]] = {}
+        for case in cases:
+            asked = choices.setdefault(case.fabric, [])
+            asked += [(choice.name, choice.device) for choice in case.backends]
+            asked += [(name, "") for name in self._rank_backends(case.model)[:1]]
+        for fabric, wanted in choices.items():
+            self.usability(fabric).ask(wanted)
+
+    def find_reference(self, case: Case) -> Case | None:
         """Return the case of the model untransformed, on the usable backend nearest its format.
 
         It runs where the input is, so that links have no part in it; None where nothing runs it.
         """
-        form = self.plugins.get(Model, case.model).format
-        converters = list(self.plugins.all(Converter).values())
-        nearest: list[tuple[int, int, str]] = []
+        start = case.route[:1]
+        plain = attrs.evolve(
+            case,
+            chain="",
+            placement=Placement(start),
+            route=start,
+            links=(),
+            backends=[BackendChoice("")],
+            batch=1,
+        )
+        # All cases of a model share one, whatever is done to it and wherever it runs.
+        return self._once(plain, lambda: self._find_usable(plain))
+
+    def _find_usable(self, plain: Case) -> Case | None:
+        names = self._rank_backends(plain.model)
+        candidates = (attrs.evolve(plain, backends=[BackendChoice(name)]) for name in names)
+        return next((each for each in candidates if self.why_not(each) is None), None)
+
+    def _rank_backends(self, model: str) -> Sequence[str]:
+        """Return the backends that a model's format leads to, the nearest first.
+
+        A way of exact converters comes before all others, as what it leads to computes as the
+        model itself does; then a shorter way; then the name, so that machines agree.
+        """
+        return self._once(("nearest", model), lambda: self._measure_ways(model))
+
+    def _measure_ways(self, model: str) -> Sequence[str]:
+        form = self.plugins.get(Model, model).format
+        converters = self.plugins.all(Converter).values()
+        found: list[tuple[bool, int, str]] = []
         for name, backend in self.plugins.all(Backend).items():
             way = find_way(converters, form, backend.formats) if form else ()
             if way is not None:
-                # What an exact way leads to computes as the model itself does.
-                inexact = sum(not converter.exact for converter in way)
-                nearest.append((inexact, len(way), name))
-        candidates = (
-            attrs.evolve(
-                case,
-                chain="",
-                placement=Placement(case.route[:1]),
-                route=case.route[:1],
-                links=(),
-                backends=[BackendChoice(name)],
-                batch=1,
-            )
-            for _, _, name in sorted(nearest)
-        )
-        return next((each for each in candidates if self.why_not(each) is None), None)
+                exact = all(converter.exact for converter in way)
+                found.append((not exact, len(way), name))
+        return [name for _, _, name in sorted(found)]
 
-    def _missing(self, case: Case) -> str | None:
-        wanted: list[tuple[type[Component], str]] = [(Model, case.model), (Fabric, case.fabric)]
-        wanted += [(Operator, name) for name in self._operator_names(case)]
-        wanted += [(Backend, choice.name) for choice in case.backends]
-        wanted += [(Dataset, case.dataset)] if case.dataset else []
-        for kind, name in wanted:
-            if reason := self.plugins.why_not(kind, name):
+    def _check_installed(self, case: Case) -> str | None:
+        for part in self.chains.list_parts(case):
+            if reason := self._once(part, partial(self.plugins.why_not, *part)):
                 return reason
         return None
 
-    def _no_inputs(self, case: Case) -> str | None:
+    def _check_inputs(self, case: Case) -> str | None:
         return why_no_inputs(case, self.plugins)
 
-    def _pieces(self, case: Case) -> str | None:
-        pieces = 1 + sum(operator.cuts(options) for operator, options in self._operations(case))
+    def _check_pieces(self, case: Case) -> str | None:
+        pieces = 1 + sum(operation.cuts for operation in self.chains.of(case.chain))
         tiers = len(case.placement.tiers)
         if pieces == tiers:
             return None
@@ -94,60 +128,53 @@ class Reasons:
             f"{case.placement} needs {tiers} piece{'s' * (tiers > 1)}, {case.chain} gives {pieces}"
         )
 
-    def _needs(self, case: Case) -> str | None:
-        for operator, options in self._operations(case):
-            needs = operator.needed(options)
+    def _check_needs(self, case: Case) -> str | None:
+        model = self.plugins.get(Model, case.model)
+        for operation in self.chains.of(case.chain):
+            name, needs = operation.operator.name, operation.needs
             data = [need for need in _DATA_NEEDS if need in needs]
-            if data and not case.dataset and self.plugins.get(Model, case.model).inputs is None:
-                return f"{operator.name} needs {data[0]} inputs, and {case.model} has no dataset"
+            if data and not case.dataset and model.inputs is None:
+                return f"{name} needs {data[0]} inputs, and {case.model} has no dataset"
             if "profile" in needs:
-                return (
-                    f"{operator.name} needs a profile of its stages, and this version measures none"
-                )
-            if "training" in needs and self.plugins.get(Model, case.model).loss is None:
-                return f"{operator.name} trains, and {case.model} gives no loss to be trained with"
+                return f"{name} needs a profile of its stages, and this version measures none"
+            if "training" in needs and model.loss is None:
+                return f"{name} trains, and {case.model} gives no loss to be trained with"
         return None
 
-    def _formats(self, case: Case) -> str | None:
+    def _check_formats(self, case: Case) -> str | None:
         """Follow the formats along the chain as far as they are declared."""
-        converters = list(self.plugins.all(Converter).values())
+        # An operator of any format (`reads` empty) that writes none of its own leaves the format
+        # as it was; a model that declares none is only known when it is built.
         form = self.plugins.get(Model, case.model).format
-        for operator, options in self._operations(case):
+        for operation in self.chains.of(case.chain):
+            operator = operation.operator
             if form and operator.reads:
-                way = find_way(converters, form, operator.reads)
+                way = self._way(form, operator.reads)
                 if way is None:
-                    return no_way(form, operator.reads, operator.name)
+                    return say_no_way(form, operator.reads, operator.name)
                 form = way[-1].target if way else form
-            if "training" in operator.needed(options) and form and not self._trainable(form):
+            if "training" in operation.needs and form and not self._trainable(form):
                 return f"{operator.name} trains, and nothing here trains stages of format {form}"
             form = operator.writes or form
         for choice in case.backends:
             formats = self.plugins.get(Backend, choice.name).formats
-            if form and find_way(converters, form, formats) is None:
-                return no_way(form, formats, choice.name)
+            if form and self._way(form, formats) is None:
+                return say_no_way(form, formats, choice.name)
         return None
 
-    def _no_fabric(self, case: Case) -> str | None:
-        said = self.plugins.get(Fabric, case.fabric).usable()
+    def _check_fabric(self, case: Case) -> str | None:
+        fabric = self.plugins.get(Fabric, case.fabric)
+        said = self._once(("usable", case.fabric), fabric.usable)
         return None if said is True else f"{case.fabric}: {said or 'not usable here'}"
 
-    def _unusable(self, case: Case) -> str | None:
-        usability = self.usability(case.fabric)
-        for tier, choice in zip(case.placement.tiers, case.backends, strict=True):
-            if why := usability.why_not(choice.name, choice.device, tier):
-                return f"{choice}: {why}"
-        return None
+    def _way(self, form: str, formats: tuple[str, ...]) -> tuple[Converter, ...] | None:
+        return find_way(self.plugins.all(Converter).values(), form, formats)
 
     def _trainable(self, form: str) -> bool:
         return any(trainer.format == form for trainer in self.plugins.all(Trainer).values())
 
-    def _operator_names(self, case: Case) -> Sequence[str]:
-        return [part.name for part in parse_chain(case.chain, self.registry.hybrids)]
-
-    def _operations(self, case: Case) -> Sequence[tuple[Operator, Any]]:
-        parts = parse_chain(case.chain, self.registry.hybrids)
-        operators = [self.plugins.get(Operator, part.name) for part in parts]
-        return [
-            (operator, structure(operator.options, part.options, part.name))
-            for operator, part in zip(operators, parts, strict=True)
-        ]
+    def _once(self, what: Hashable, find: Callable[[], T]) -> T:
+        if what not in self._known:
+            self._known[what] = find()
+        found: T = self._known[what]
+        return found

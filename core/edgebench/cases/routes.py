@@ -27,16 +27,16 @@ def parse_placement(text: str, tiers: Iterable[str]) -> Placement:
     return Placement(names)
 
 
-def placements(tiers: Sequence[str]) -> list[str]:
+def list_placements(tiers: Sequence[str]) -> list[str]:
     """Return every placement of tiers in their order, the shortest first, for patterns to match."""
     return [
-        "-".join(chosen)
+        "-".join(some)
         for length in range(1, len(tiers) + 1)
-        for chosen in combinations(tiers, length)
+        for some in combinations(tiers, length)
     ]
 
 
-def input_tier(tier: str, links: Iterable[Link]) -> str:
+def find_input_tier(tier: str, links: Iterable[Link]) -> str:
     """Return the tier that holds the input for requests to *tier*.
 
     Links are written from the input outwards, so it is where walking back along them ends; a tier
@@ -58,7 +58,7 @@ def find_route(
     Raises:
         ChainError: No links lead from one tier to the next.
     """
-    here = input_tier(placement.tiers[0], links)
+    here = find_input_tier(placement.tiers[0], links)
     tiers: list[str] = [here]
     passed: list[Link] = []
     for goal in placement.tiers:

@@ -1,8 +1,7 @@
 """Asking backends whether they are usable on a host, each in a process of its own.
 
 A backend may import its runtime to answer, and a runtime may crash: neither must happen in the
-controller. `python -m edgebench.cases.usable` reads the questions about one backend on standard
-input and writes the answers.
+controller. `python -m edgebench.cases.usable QUESTION` answers about one backend, in JSON both.
 """
 
 from __future__ import annotations
@@ -10,16 +9,85 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import attrs
 
 from edgebench.catalogue.plugins import Plugins, PluginSource
+from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.places import Backend, HostFacts
 
 LIMIT_S = 60.0
 _MARK = "edgebench-answers:"
+
+
+@attrs.frozen(kw_only=True)
+class Question:
+    """What the process of one backend is asked."""
+
+    source: PluginSource
+    backend: str
+    devices: tuple[str, ...]
+    """Empty for the backend's first device."""
+    hosts: Mapping[str, HostFacts]
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What a backend says of itself."""
+
+    devices: tuple[str, ...] = ()
+    """Those of this machine, the one it takes by itself first."""
+    why_not: Mapping[str, Mapping[str, str]]
+    """By device asked for and tier, why it cannot run there; empty if it can."""
+
+
+Devices = Mapping[str, Sequence[str]]
+"""By backend, the devices that are asked for."""
+Ask = Callable[[Plugins, Devices, Mapping[str, HostFacts]], Mapping[str, Answer]]
+"""From devices by backend and hosts by tier to the answer of each backend."""
+
+
+def ask_in_processes(
+    plugins: Plugins, devices: Devices, hosts: Mapping[str, HostFacts]
+) -> Mapping[str, Answer]:
+    """Ask each backend in a process of its own, all at once."""
+    questions = [
+        Question(source=plugins.source, backend=name, devices=tuple(wanted), hosts=hosts)
+        for name, wanted in devices.items()
+    ]
+    started = [(question, _start(question)) for question in questions]
+    return {question.backend: _hear(question, process) for question, process in started}
+
+
+def _start(question: Question) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "edgebench.cases.usable", json.dumps(to_document(question))],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _hear(question: Question, process: subprocess.Popen[str]) -> Answer:
+    try:
+        out, err = process.communicate(timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return _refuse(question, f"it did not say within {LIMIT_S:g} s whether it is usable")
+    for line in out.splitlines():
+        if line.startswith(_MARK):
+            return from_document(Answer, json.loads(line.removeprefix(_MARK)))
+    last = (err.strip().splitlines() or [f"status {process.returncode}"])[-1]
+    return _refuse(question, f"asking it failed: {last}")
+
+
+def _refuse(question: Question, why: str) -> Answer:
+    """Return the answer of a backend that gave none: it runs nowhere."""
+    everywhere = dict.fromkeys(question.hosts, why)
+    return Answer(why_not=dict.fromkeys(question.devices, everywhere))
 
 
 @attrs.frozen
@@ -29,8 +97,9 @@ class Usability:
     plugins: Plugins
     hosts: Mapping[str, HostFacts]
     """What each tier's host says of itself."""
+    _ask: Ask = ask_in_processes
     _answers: dict[tuple[str, str, str], str] = attrs.field(factory=dict, init=False)
-    _devices: dict[str, list[str]] = attrs.field(factory=dict, init=False)
+    _devices: dict[str, Sequence[str]] = attrs.field(factory=dict, init=False)
 
     def devices(self, backend: str) -> Sequence[str]:
         """Return the devices of a backend that was asked, the one it takes by itself first."""
@@ -43,67 +112,28 @@ class Usability:
         return self._answers[backend, device, tier] or None
 
     def ask(self, choices: Iterable[tuple[str, str]]) -> None:
-        """Ask about backends and devices on every host, one process a backend, all at once."""
-        by_backend: dict[str, list[str]] = {}
+        """Ask about backends and devices on every host, those not asked before, all at once."""
+        unknown: dict[str, list[str]] = {}
         for backend, device in dict.fromkeys(choices):
             if (backend, device, next(iter(self.hosts), "")) not in self._answers:
-                by_backend.setdefault(backend, []).append(device)
-        asked = {backend: self._start(backend, devices) for backend, devices in by_backend.items()}
-        for backend, process in asked.items():
-            said = self._answer(process)
-            self._devices[backend] = [] if isinstance(said, str) else said["devices"]
-            for device in by_backend[backend]:
-                for tier in self.hosts:
-                    self._answers[backend, device, tier] = (
-                        said if isinstance(said, str) else said["why not"][device][tier]
-                    )
-
-    def _start(self, backend: str, devices: Sequence[str]) -> subprocess.Popen[str]:
-        question = {
-            "source": self.plugins.source.to_json(),
-            "backend": backend,
-            "devices": devices,
-            "hosts": {tier: attrs.asdict(facts) for tier, facts in self.hosts.items()},
-        }
-        process = subprocess.Popen(
-            [sys.executable, "-m", "edgebench.cases.usable"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        if process.stdin is None:
-            raise AssertionError("a pipe was asked for")
-        process.stdin.write(json.dumps(question))
-        process.stdin.close()
-        process.stdin = None
-        return process
-
-    def _answer(self, process: subprocess.Popen[str]) -> Any:
-        try:
-            out, err = process.communicate(timeout=LIMIT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            return f"it did not say within {LIMIT_S:g} s whether it is usable"
-        for line in out.splitlines():
-            if line.startswith(_MARK):
-                return json.loads(line.removeprefix(_MARK))
-        last = (err.strip().splitlines() or [f"status {process.returncode}"])[-1]
-        return f"asking it failed: {last}"
+                unknown.setdefault(backend, []).append(device)
+        for backend, answer in self._ask(self.plugins, unknown, self.hosts).items():
+            self._devices[backend] = answer.devices
+            for device, by_tier in answer.why_not.items():
+                for tier, why in by_tier.items():
+                    self._answers[backend, device, tier] = why
 
 
-def main() -> int:
-    """Answer the questions on standard input: `why not` by device and tier, empty if usable."""
-    question = json.load(sys.stdin)
-    backend = PluginSource.from_json(question["source"]).load().get(Backend, question["backend"])
-    hosts = {tier: HostFacts(**facts) for tier, facts in question["hosts"].items()}
-    answers = {
-        device: {tier: _why_not(backend, device, facts) for tier, facts in hosts.items()}
-        for device in question["devices"]
+def main(argv: list[str]) -> int:
+    """Answer the question that the first argument is."""
+    question = from_document(Question, json.loads(argv[0]))
+    backend = question.source.load().get(Backend, question.backend)
+    why_not = {
+        device: {tier: _why_not(backend, device, facts) for tier, facts in question.hosts.items()}
+        for device in question.devices
     }
-    document = {"devices": list(backend.devices()), "why not": answers}
-    print(_MARK + json.dumps(document))  # noqa: T201 (the answer is this process's whole purpose)
+    answer = to_document(Answer(devices=tuple(backend.devices()), why_not=why_not))
+    print(_MARK + json.dumps(answer))  # noqa: T201 (the answer is this process's whole purpose)
     return 0
 
 
@@ -118,4 +148,4 @@ def _why_not(backend: Backend, device: str, facts: HostFacts) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -18,6 +18,8 @@ def find_way(
     """
     if not targets or source in targets:
         return ()
+    # Breadth first, so that the first way to a format has the fewest converters; in order of name,
+    # so that of equally many the same ones are taken on every machine.
     ordered = sorted(converters, key=lambda converter: converter.name)
     ways: dict[str, tuple[Converter, ...]] = {source: ()}
     queue = deque([source])
@@ -27,11 +29,12 @@ def find_way(
             if converter.source == here and converter.target not in ways:
                 ways[converter.target] = (*ways[here], converter)
                 queue.append(converter.target)
+    # Of equally short ways `min` returns the first, which leads to the target named first.
     found = [ways[target] for target in targets if target in ways]
     return min(found, key=len) if found else None
 
 
-def no_way(source: str, targets: tuple[str, ...], whom: str) -> str:
+def say_no_way(source: str, targets: tuple[str, ...], whom: str) -> str:
     """Say that nothing converts a format to one that somebody reads."""
     wanted = " or ".join(targets)
     return f"no converter from {source} to {wanted}, which {whom} reads"

@@ -19,7 +19,7 @@ ASSUMED_BLOCK_S = 2.0
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's own options."""
-    from edgebench.cli.request import declare
+    from edgebench.cli.study import declare
 
     declare(parser)
 
@@ -27,18 +27,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, common: Common) -> int:
     """Print the plan."""
     from edgebench.cases.plan import make_plan
-    from edgebench.cli.request import request_of
+    from edgebench.cli.study import make_study
 
-    plan = make_plan(request_of(args, common), common.plugins, common.registry)
-    estimate, known = estimated_s(plan, args)
+    plan = make_plan(make_study(args, common), common.plugins, common.registry)
+    estimate, known = estimate_s(plan, args)
     if common.json:
         common.emit(
             {
                 "cases": [_row(case) for case in plan.cases],
                 "skipped": [_row(one.case) | {"reason": one.reason} for one in plan.skipped],
-                "blocks": plan.request.blocks,
-                "requests": plan.request.requests,
-                "bound_s": BOUND_S if plan.request.bounded else None,
+                "blocks": plan.study.suite.blocks,
+                "requests": plan.study.suite.requests,
+                "bound_s": BOUND_S if plan.study.bounded else None,
                 "estimate_s": estimate,
                 "estimate_from": known,
             }
@@ -56,18 +56,18 @@ def _show(plan: Plan, estimate: float, known: str, common: Common) -> None:
     if plan.skipped:
         rows = ([*_cells(one.case), one.reason] for one in plan.skipped)
         common.show(table("skipped", (*columns, "why"), rows))
-    asked = plan.request
-    within = f", or {BOUND_S:g} s" if asked.bounded else ""
+    suite = plan.study.suite
+    within = f", or {BOUND_S:g} s" if plan.study.bounded else ""
     common.show(
-        f"{_counted(len(plan.cases), 'case')} to measure, "
-        f"{_counted(len(plan.skipped), 'case')} skipped; "
-        f"{_counted(asked.blocks, 'block')} a case, "
-        f"{_counted(asked.requests, 'request')} a block{within}; "
+        f"{_count(len(plan.cases), 'case')} to measure, "
+        f"{_count(len(plan.skipped), 'case')} skipped; "
+        f"{_count(suite.blocks, 'block')} a case, "
+        f"{_count(suite.requests, 'request')} a block{within}; "
         f"measuring takes about {estimate:.0f} s ({known})"
     )
 
 
-def _counted(number: int, what: str) -> str:
+def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
@@ -97,7 +97,7 @@ def _row(case: Case) -> dict[str, Any]:
     }
 
 
-def estimated_s(plan: Plan, args: argparse.Namespace) -> tuple[float, str]:
+def estimate_s(plan: Plan, args: argparse.Namespace) -> tuple[float, str]:
     """Return about how long measuring takes in seconds, and what that is taken from."""
     from edgebench.records.database import Database
 
@@ -111,4 +111,4 @@ def estimated_s(plan: Plan, args: argparse.Namespace) -> tuple[float, str]:
     if known:
         others = f"; of the others {source}" if known < len(plan.cases) else ""
         source = f"as {known} of {len(plan.cases)} were measured before{others}"
-    return sum(blocks) * plan.request.blocks, source
+    return sum(blocks) * plan.study.suite.blocks, source

@@ -121,7 +121,7 @@ def show_progress(
         return
     with _make_bars() as bars:
         progress = Progress(common, args, interrupts, bars)
-        blocks = len(plan.cases) * plan.request.blocks
+        blocks = len(plan.cases) * plan.study.suite.blocks
         progress.add_bars({"prepare": len(plan.cases), "measure": blocks})
         yield progress
 

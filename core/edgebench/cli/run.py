@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 
 from edgebench.analysis.results import RunResults
-from edgebench.cases.plan import Plan, Request, make_plan
+from edgebench.cases.plan import Plan, make_plan
+from edgebench.cases.study import Study
+from edgebench.catalogue.rows import Suite
 from edgebench.cli.common import INTERRUPTED, Common
 from edgebench.cli.logs import write_log
 from edgebench.cli.numbers import seconds
 from edgebench.cli.progress import Interrupts, hear_interrupts, show_progress
 from edgebench.cli.report import print_results
-from edgebench.cli.request import HOW, PRODUCT, declare, request_of
+from edgebench.cli.study import HOW, PRODUCT, declare, make_study
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.places import Reporter
 from edgebench.records.database import Database
@@ -38,7 +40,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
         raise EdgebenchError("--debug shows one case; say which with --case ID")
     reporter = "json" if common.json else "terminal"
     common.plugins.get(Reporter, reporter)  # that it is missing is to be known before measuring
-    plan = _plan_of_case(args) if args.case else _plan_of_request(args, common)
+    plan = _plan_of_case(args) if args.case else _plan_of_study(args, common)
     with hear_interrupts(common) as interrupts:
         with Database.open(args.db, write=True) as database:
             name = _execute(plan, database, interrupts, args, common)
@@ -53,8 +55,8 @@ def run(args: argparse.Namespace, common: Common) -> int:
     return int(any(result.status in ("failed", "timeout", "partial") for result in results.results))
 
 
-def _plan_of_request(args: argparse.Namespace, common: Common) -> Plan:
-    plan = make_plan(request_of(args, common), common.plugins, common.registry)
+def _plan_of_study(args: argparse.Namespace, common: Common) -> Plan:
+    plan = make_plan(make_study(args, common), common.plugins, common.registry)
     if not plan.cases:
         reasons = dict.fromkeys(one.reason for one in plan.skipped)
         raise EdgebenchError(f"no case can be run: {'; '.join(reasons) or 'none was asked for'}")
@@ -69,14 +71,9 @@ def _plan_of_case(args: argparse.Namespace) -> Plan:
     with Database.open(args.db) as database:
         _, case = database.find_case(args.case)
     blocks = 1 if args.debug else args.blocks or 1
-    request = Request(
-        products=(),
-        blocks=blocks,
-        requests=args.requests or 20,
-        bounded=not args.requests,
-        seed=case.seed,
-    )
-    return Plan(request=request, cases=(case,), skipped=(), references={})
+    suite = Suite(name="", summary="", blocks=blocks, requests=args.requests or 20)
+    study = Study(suite=suite, bounded=not args.requests, seed=case.seed)
+    return Plan(study=study, cases=(case,), skipped=(), references={})
 
 
 def _execute(

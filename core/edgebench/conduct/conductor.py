@@ -18,7 +18,7 @@ import attrs
 
 from edgebench.analysis.result import Result
 from edgebench.cases.case import Case
-from edgebench.cases.inputs import no_accuracy
+from edgebench.cases.inputs import why_no_accuracy
 from edgebench.cases.plan import Plan
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import BOUND_S
@@ -37,7 +37,7 @@ from edgebench.records.database import Database
 from edgebench.records.facts import Facts
 from edgebench.records.outcomes import Block, Score
 from edgebench.store.artifacts import read_pipeline
-from edgebench.store.splits import lost, read
+from edgebench.store.splits import describe_lost, read
 
 ENOUGH, ENOUGH_S = 16, 4.0
 """Samples that are scored where there is no accuracy, for agreement alone, and seconds after which
@@ -152,7 +152,7 @@ class Conductor:
         reference, doubts = self._reference(case, scorer)
         kept = deployment.split.parent
         cut = shortened(read(kept, "test"), self._bound(deployment), case.variant)
-        doubts = (*doubts, *(said for said in (lost(kept), cut) if said))
+        doubts = (*doubts, *(said for said in (describe_lost(kept), cut) if said))
         for one in (own, *([reference[1]] if reference else ())):
             self.database.save_score(one)
         self._facts[case.id] = scorer.facts(case, prepared, own, reference)
@@ -179,7 +179,7 @@ class Conductor:
 
     def _scored(self, case: Case, prepared: Prepared) -> Score:
         deployment = self._deployment(case, prepared)
-        if no_accuracy(case, self._plugins):
+        if why_no_accuracy(case, self._plugins):
             deployment = attrs.evolve(deployment, scored=ENOUGH, bound_s=ENOUGH_S)
         fabric = self._plugins.get(Fabric, case.fabric)
         what = f"scoring {case.label}"
@@ -197,9 +197,9 @@ class Conductor:
             pipeline=read_pipeline(prepared.path),
             split=self.preparer.inputs(case) / "test",
             compiled=self.preparer.recipes.store.root / "compiled",
-            requests=self.plan.request.requests,
-            bound_s=self.settings.bound_s if self.plan.request.bounded else 0.0,
-            seed=self.plan.request.seed,
+            requests=self.plan.study.suite.requests,
+            bound_s=self.settings.bound_s if self.plan.study.bounded else 0.0,
+            seed=self.plan.study.seed,
             deadline_s=self.settings.limit_s,
             source=self._plugins.source,
             tiers=tuple(self._plugins.get(Tier, name) for name in case.route),
@@ -213,8 +213,8 @@ class Conductor:
     def _measure(self, cases: Sequence[Case], ready: Mapping[str, Deployment]) -> None:
         """Measure the blocks of a model's cases, in rounds of random order."""
         done = self.database.finished_blocks(self.run)
-        last = self.plan.request.blocks - 1
-        for number in range(self.plan.request.blocks):
+        last = self.plan.study.suite.blocks - 1
+        for number in range(self.plan.study.suite.blocks):
             for case in self._round(cases, number):
                 # Those that are left out have their numbers, so that resuming changes none.
                 order = next(self._order)
@@ -228,7 +228,7 @@ class Conductor:
                     self._finish(case)
 
     def _round(self, cases: Sequence[Case], number: int) -> Sequence[Case]:
-        shuffler = random.Random(f"{self.plan.request.seed}/{number}")  # noqa: S311 (an order)
+        shuffler = random.Random(f"{self.plan.study.seed}/{number}")  # noqa: S311 (an order)
         return shuffler.sample(cases, len(cases))
 
     def _given_up(self, case: Case) -> bool:
@@ -272,12 +272,12 @@ class Conductor:
         """Say why a case has no more requests than it has."""
         if self._given_up(case):
             return f"{GIVE_UP_AFTER} blocks that failed in a row"
-        asked, result = self.plan.request, self.database.outcome(self.run, case.id)
+        study, result = self.plan.study, self.database.outcome(self.run, case.id)
         bound_s, samples = self.settings.bound_s, result.samples
-        stopped = f"{asked.blocks} block{'s' * (asked.blocks != 1)} planned"
+        stopped = f"{study.suite.blocks} block{'s' * (study.suite.blocks != 1)} planned"
         # What a block that failed would have given is no fault of the bound's.
-        wanted = len(result.measured) * asked.requests
-        if asked.bounded and samples < wanted:
+        wanted = len(result.measured) * study.suite.requests
+        if study.bounded and samples < wanted:
             stopped += f" of {bound_s:g} s each: {samples} of {wanted} requests"
         return stopped
 

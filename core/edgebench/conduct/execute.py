@@ -90,7 +90,7 @@ def execute(
             )
             run = database.begin_run(record)
         skipped = [(one.case, one.reason) for one in plan.skipped]
-        database.add_cases(run, plan.cases, blocks=plan.request.blocks, skipped=skipped)
+        database.add_cases(run, plan.cases, blocks=plan.study.suite.blocks, skipped=skipped)
         Conductor(
             plan=plan,
             preparer=preparer,
@@ -126,8 +126,8 @@ def _record(plan: Plan, recipes: Recipes, planned: str) -> Run:
     """Return what the database keeps of a run that begins, and of the machine."""
     return Run(
         started=_now(),
-        suite=plan.request.suite,
-        seed=plan.request.seed,
+        suite=plan.study.suite.name,
+        seed=plan.study.seed,
         registry_digest=recipes.registry.digest,
         plan_digest=planned,
         environment=environment(recipes),

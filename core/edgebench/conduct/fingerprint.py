@@ -6,12 +6,10 @@ from typing import Any
 
 import attrs
 
-from edgebench.cases.chain import parse_chain
 from edgebench.cases.plan import Plan
-from edgebench.parts.changes import Operator
+from edgebench.catalogue.rows import WORDS
 from edgebench.parts.digest import digest
-from edgebench.parts.places import Backend, Fabric, Tier
-from edgebench.parts.subjects import Dataset, Model
+from edgebench.parts.places import Tier
 from edgebench.prepare.keys import installed_version
 from edgebench.prepare.recipe import Recipes
 from edgebench.records.environment import describe
@@ -27,31 +25,21 @@ def fingerprint(plan: Plan, recipes: Recipes) -> str:
     """
     here = describe()
     brought = [one for one in plan.cases if one.weights.path or one.weights.kind == "hub"]
+    parts = {part for case in plan.cases for part in recipes.chains.list_parts(case)}
     tiers = {tier for case in plan.cases for tier in case.route}
     return digest(
         {
             "plan": plan.digest,
-            "by": [recipes.keys.maker(kind, name) for kind, name in _parts(plan, recipes)],
+            "by": [
+                recipes.keys.maker(kind, name)
+                for kind, name in sorted(parts, key=lambda part: (WORDS[part[0]], part[1]))
+            ],
             "weights": sorted({recipes.keys.base(one) for one in brought}),
             "inputs": sorted({recipes.keys.inputs(case) for case in plan.cases}),
             "tiers": [attrs.asdict(recipes.plugins.get(Tier, name)) for name in sorted(tiers)],
             "machine": [here.processor, here.cpus, here.architecture],
         }
     )
-
-
-def _parts(plan: Plan, recipes: Recipes) -> list[tuple[Any, str]]:
-    """Return the kind and name of every part that a plan's cases name."""
-    found: set[tuple[str, str]] = set()
-    kinds = {"model": Model, "dataset": Dataset, "fabric": Fabric}
-    kinds |= {"backend": Backend, "operator": Operator}
-    for case in plan.cases:
-        found |= {("model", case.model), ("fabric", case.fabric)}
-        found |= {("dataset", case.dataset)} if case.dataset else set()
-        found |= {("backend", choice.name) for choice in case.backends}
-        chain = parse_chain(case.chain, recipes.registry.hybrids)
-        found |= {("operator", part.name) for part in chain}
-    return [(kinds[kind], name) for kind, name in sorted(found)]
 
 
 def environment(recipes: Recipes) -> dict[str, Any]:

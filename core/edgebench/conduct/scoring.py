@@ -11,8 +11,7 @@ import attrs
 
 from edgebench.analysis.accuracy import agreement, figures
 from edgebench.cases.case import Case
-from edgebench.cases.inputs import described, no_accuracy
-from edgebench.cases.metrics import metrics_of
+from edgebench.cases.inputs import describe_inputs, find_metrics, why_no_accuracy
 from edgebench.parts.digest import digest
 from edgebench.parts.places import Backend
 from edgebench.parts.subjects import Model
@@ -20,7 +19,7 @@ from edgebench.prepare.preparer import Prepared
 from edgebench.records.environment import describe
 from edgebench.records.facts import Facts, StageFacts
 from edgebench.records.outcomes import Score
-from edgebench.store.artifacts import Store, content, read_pipeline
+from edgebench.store.artifacts import Store, digest_content, read_pipeline
 
 if TYPE_CHECKING:
     from edgebench.prepare.recipe import Recipes
@@ -51,14 +50,14 @@ class Scorer:
 
     def bounded(self, case: Case) -> bool:
         """Say whether a few samples will do: where there is no accuracy, only agreement."""
-        return bool(no_accuracy(case, self.recipes.plugins))
+        return bool(why_no_accuracy(case, self.recipes.plugins))
 
     def key(self, case: Case, prepared: Prepared) -> str:
         """Return the key of a case's score: its placement and links have no part in it."""
         options = [[choice.name, choice.device, choice.options] for choice in case.backends]
         return digest(
             {
-                "score of": content(prepared.path),
+                "score of": digest_content(prepared.path),
                 "inputs": self.recipes.keys.inputs(case),
                 "bounded": self.bounded(case),
                 "backends": options,
@@ -77,14 +76,14 @@ class Scorer:
         if reference:
             label = f"{case.model}:{case.variant} untransformed with {reference[0].backend}"
             agreed = agreement(score, reference[1], label)
-        why, metrics = no_accuracy(case, plugins), metrics_of(case, plugins)
+        why, metrics = why_no_accuracy(case, plugins), find_metrics(case, plugins)
         return Facts(
             device=score.device,
             precision=self._precision(case, prepared),
             artifact=prepared.path.name,
             score_key=score.key,
             figures=() if why else figures(score, metrics, against, case.seed),
-            inputs=described(case, plugins),
+            inputs=describe_inputs(case, plugins),
             no_accuracy=why,
             agreement=agreed,
             stages=_stages(case, prepared),
@@ -96,7 +95,7 @@ class Scorer:
         pipeline = read_pipeline(prepared.path)
         named = []
         for piece, choice in zip(pipeline.pieces, case.backends, strict=True):
-            computing = self.recipes.computing(choice)
+            computing = self.recipes.find_precision(choice)
             for number in piece:
                 kept = pipeline.stages[number].precision
                 named.append(computing if kept == "f32" else kept)

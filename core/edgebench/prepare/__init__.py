@@ -1,5 +1,5 @@
 """Preparing a case: load or train its model, apply its chain, convert to what its backends read.
 
 `recipe` says what the steps are and gives each its key, without importing a framework; `make` does
-them, in a process of its own (`worker`), which `control` starts and watches.
+them, in a process of its own (`worker`), which `preparer` starts and watches.
 """

@@ -8,13 +8,13 @@ from typing import Any
 
 import attrs
 
-from edgebench.cases.inputs import dataset_of
+from edgebench.cases.inputs import find_dataset
 from edgebench.parts.changes import Split
 from edgebench.parts.errors import ChainError
 from edgebench.parts.pipeline import Pipeline, Stage, Tensors, TensorSpec
 from edgebench.parts.places import Link, Placement, Quantization
 from edgebench.parts.subjects import Budget, Model
-from edgebench.prepare.data import Preprocessed, stacked
+from edgebench.prepare.data import Preprocessed, list_shapes, stack
 from edgebench.prepare.keys import Keys
 from edgebench.prepare.runner import Runner
 from edgebench.prepare.steps import Operate
@@ -56,19 +56,19 @@ class OperatorContext:
     @property
     def placement(self) -> Placement:
         """The placement of the case."""
-        self._declared("placement")
+        self._check_declared("placement")
         return self.step.case.placement
 
     @property
     def links(self) -> tuple[Link, ...]:
         """The links between the tiers of the placement, in order."""
-        self._declared("links")
+        self._check_declared("links")
         return self.step.case.links
 
     @property
     def target(self) -> Quantization:
         """What the backend that will run the pipeline prefers."""
-        self._declared("target")
+        self._check_declared("target")
         return self.keys.target(self.step.case)
 
     def inputs(self, split: str) -> Split:
@@ -88,7 +88,7 @@ class OperatorContext:
         teacher: Stage | None = None,
     ) -> Stage:
         """Train a stage with the trainer of its format."""
-        self._declared("training")
+        self._check_declared("training")
         model = self.teaching.stages.plugins.get(Model, stage.model or self.step.case.model)
         lesson = Lesson(
             budget=budget or model.budget,
@@ -108,11 +108,11 @@ class OperatorContext:
 
         chosen = self._split(split)
         most = min((_fixed(spec) for spec in pipeline.stages[0].inputs), default=BATCH)
-        dataset = dataset_of(self.step.case, self.teaching.stages.plugins)
+        dataset = find_dataset(self.step.case, self.teaching.stages.plugins)
         metrics = dataset.metrics() if dataset else ()
         totals: dict[str, Any] = {metric.name: 0.0 for metric in metrics}
         for batch in _batches(chosen, most):
-            outputs = self.run(pipeline, stacked([tensors for tensors, _ in batch]))
+            outputs = self.run(pipeline, stack([tensors for tensors, _ in batch]))
             for row, (_, answer) in enumerate(batch):
                 one = {name: values[row : row + 1] for name, values in outputs.items()}
                 prediction = chosen.model.postprocess(one, self.step.case.variant)
@@ -135,7 +135,7 @@ class OperatorContext:
     def _split(self, split: str) -> Preprocessed:
         if split == "test":
             raise ChainError(f"{self._name} asks for the test split, which no operator may see")
-        self._declared(split)
+        self._check_declared(split)
         return self.teaching.split(self.step.case, split, self._before)
 
     @property
@@ -143,8 +143,8 @@ class OperatorContext:
         """The pipeline that the operator started from."""
         return read_pipeline(self.step.before)
 
-    def _declared(self, need: str) -> None:
-        if need not in self.step.operation.operator.needed(self.options):
+    def _check_declared(self, need: str) -> None:
+        if need not in self.step.operation.needs:
             raise ChainError(f"{self._name} uses {need!r} and does not declare that it needs it")
 
     @property
@@ -164,14 +164,10 @@ def _batches(split: Preprocessed, most: int) -> Iterator[list[tuple[Tensors, Any
     for sample in split:
         tensors, _ = sample
         size = sum(array.nbytes for array in tensors.values()) * (len(batch) + 1)
-        other = batch and _shapes(tensors) != _shapes(batch[0][0])
+        other = batch and list_shapes(tensors) != list_shapes(batch[0][0])
         if batch and (other or len(batch) == most or size > AT_ONCE):
             yield batch
             batch = []
         batch.append(sample)
     if batch:
         yield batch
-
-
-def _shapes(tensors: Tensors) -> dict[str, tuple[int, ...]]:
-    return {name: array.shape for name, array in tensors.items()}

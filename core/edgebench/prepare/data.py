@@ -1,4 +1,4 @@
-"""The samples of a kept split as a model's tensors."""
+"""The samples of a split that `store.splits` keeps, as the tensors that a model takes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Preprocessed:
             yield self.model.preprocess(decoded, self.variant), answer
 
 
-def stacked(samples: Iterator[Tensors] | list[Tensors]) -> dict[str, NDArray[Any]]:
+def stack(samples: Iterator[Tensors] | list[Tensors]) -> dict[str, NDArray[Any]]:
     """Return batches of one as a single batch."""
     import numpy as np
 
@@ -44,7 +44,7 @@ def stacked(samples: Iterator[Tensors] | list[Tensors]) -> dict[str, NDArray[Any
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
-def first_batch(split: Preprocessed, most: int, bound: int) -> dict[str, NDArray[Any]]:
+def take_batch(split: Preprocessed, most: int, bound: int) -> dict[str, NDArray[Any]]:
     """Return the first samples of a split as one batch of 2 to *most*, all of one shape.
 
     No more than the first two where they are more than *bound* bytes; where there is one sample of
@@ -52,14 +52,15 @@ def first_batch(split: Preprocessed, most: int, bound: int) -> dict[str, NDArray
     """
     rows: list[Tensors] = []
     for tensors, _ in islice(split, most):
-        if not rows or _shapes(tensors) == _shapes(rows[0]):
+        if not rows or list_shapes(tensors) == list_shapes(rows[0]):
             rows.append(tensors)
         if len(rows) >= 2 and _size(rows[0]) * (len(rows) + 1) > bound:
             break
-    return stacked(rows if len(rows) != 1 else rows * 2)
+    return stack(rows if len(rows) != 1 else rows * 2)
 
 
-def _shapes(tensors: Tensors) -> dict[str, tuple[int, ...]]:
+def list_shapes(tensors: Tensors) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each tensor by its name."""
     return {name: array.shape for name, array in tensors.items()}
 
 
@@ -67,7 +68,7 @@ def _size(tensors: Tensors) -> int:
     return sum(array.nbytes for array in tensors.values())
 
 
-def drawn(specs: tuple[TensorSpec, ...], batch: int, seed: int) -> dict[str, NDArray[Any]]:
+def draw_tensors(specs: tuple[TensorSpec, ...], batch: int, seed: int) -> dict[str, NDArray[Any]]:
     """Return random tensors that fit specifications, for a model without a dataset.
 
     The first dimension is the batch.

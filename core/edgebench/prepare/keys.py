@@ -16,7 +16,8 @@ from typing import Any
 import attrs
 
 from edgebench.cases.case import Case
-from edgebench.cases.inputs import model_options
+from edgebench.cases.inputs import read_model_options
+from edgebench.cases.operations import Operation
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import Asset
@@ -27,7 +28,6 @@ from edgebench.parts.errors import ChainError, DataError
 from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.places import Backend, Quantization
 from edgebench.parts.subjects import Dataset, Model
-from edgebench.prepare.steps import Operation
 from edgebench.store.digests import content_digest, listing_digest
 
 # Splits are part of what a dataset is; a run's own seed must not move samples between them.
@@ -84,7 +84,7 @@ class Keys:
             "base",
             model=[case.model, case.variant, self.maker(Model, case.model)],
             weights=self._weights(case),
-            options=_said(model_options(case, self.plugins)),
+            options=_describe_options(read_model_options(case, self.plugins)),
             dataset=self.inputs(case) if trained and case.dataset else None,
             trainers=self._trainers([form]) if trained else None,
             formats=self._formats([form] if form else self.plugins.all(Format)),
@@ -146,14 +146,14 @@ class Keys:
     ) -> str:
         """Return the key of an operator applied to a pipeline, which its companions follow."""
         operator = operation.operator
-        formats = _formats_of(pipelines) | ({operator.writes} if operator.writes else set())
+        formats = _list_formats(pipelines) | ({operator.writes} if operator.writes else set())
         return _key(
             "operate",
             after=after,
             operator=[operator.name, self.maker(Operator, operator.name)],
-            options=_said(operation.options),
+            options=_describe_options(operation.options),
             seed=seed,
-            needs=self._needed(case, operator.needed(operation.options), formats),
+            needs=self._find_needs(case, operation.needs, formats),
             around=self._around(case, pipelines),
             formats=self._formats(formats),
         )
@@ -171,7 +171,7 @@ class Keys:
             # Converters are given real inputs, and may keep something of them.
             examples=self.inputs(case),
             around=self._around(case, [pipeline]),
-            formats=self._formats({each.target for each in converters} | _formats_of([pipeline])),
+            formats=self._formats({each.target for each in converters} | _list_formats([pipeline])),
         )
 
     def target(self, case: Case) -> Quantization:
@@ -185,7 +185,9 @@ class Keys:
             raise ChainError(f"the backends {case.backend} prefer differently quantized graphs")
         return wishes.pop()
 
-    def _needed(self, case: Case, needs: frozenset[str], formats: Iterable[str]) -> dict[str, Any]:
+    def _find_needs(
+        self, case: Case, needs: frozenset[str], formats: Iterable[str]
+    ) -> dict[str, Any]:
         """Return what an operator declared a need for."""
         needed: dict[str, Any] = {}
         if needs & {"calibration", "training", "validation"}:
@@ -226,21 +228,21 @@ def _key(step: str, **document: Any) -> str:
     return digest({"step": step, "making": MAKING, **document})
 
 
-def _said(options: Any) -> dict[str, Any]:
+def _describe_options(options: Any) -> dict[str, Any]:
     """Return the values of an options instance, a file or a directory by what it holds."""
     values = attrs.asdict(options, recurse=False)
-    return {name: _content(value) for name, value in values.items()}
+    return {name: _describe_value(value) for name, value in values.items()}
 
 
-def _content(value: Any) -> Any:
+def _describe_value(value: Any) -> Any:
     if isinstance(value, Path):
         return content_digest(value)
     if isinstance(value, tuple | list):
-        return [_content(one) for one in value]
+        return [_describe_value(one) for one in value]
     return value if isinstance(value, bool | int | float | None) else str(value)
 
 
-def _formats_of(pipelines: Iterable[Pipeline]) -> set[str]:
+def _list_formats(pipelines: Iterable[Pipeline]) -> set[str]:
     return {stage.format for pipeline in pipelines for stage in pipeline.stages}
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import attrs
 
 from edgebench.cases.case import Case
-from edgebench.cases.inputs import dataset_of, model_options
+from edgebench.cases.inputs import find_dataset, read_model_options
 from edgebench.parts.errors import CaseFailed, CaseSkipped
 from edgebench.parts.npz import to_npz
 from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.subjects import Dataset, Model
 from edgebench.prepare.context import OperatorContext
-from edgebench.prepare.data import drawn, first_batch
+from edgebench.prepare.data import draw_tensors, take_batch
 from edgebench.prepare.keys import SPLIT_SEED
 from edgebench.prepare.recipe import Recipes, follow
 from edgebench.prepare.runner import Runner
@@ -70,23 +70,23 @@ class Maker:
 
         Those of its dataset; random ones that are drawn once where its model has none.
         """
-        dataset = dataset_of(case, self.recipes.plugins) or self._drawn(case)
+        dataset = find_dataset(case, self.recipes.plugins) or self._draw(case)
         what = f"splits of {dataset.name}"
         if not case.dataset:
             what = f"inputs of {case.model}:{case.variant}"
         return self.store.make(
-            self.recipes.inputs_key(case),
+            self.recipes.keys.inputs(case),
             what,
             lambda directory: keep(dataset, SPLIT_SEED, directory, self.progress),
         )
 
-    def _drawn(self, case: Case) -> Dataset:
+    def _draw(self, case: Case) -> Dataset:
         """Return a dataset of random inputs that fit a case's model."""
         pipeline = read_pipeline(self.base(case))
 
         def samples(split: str, seed: int) -> Iterator[tuple[bytes, int]]:
             if split == "test":
-                rows = drawn(pipeline.inputs, DRAWN, seed)
+                rows = draw_tensors(pipeline.inputs, DRAWN, seed)
                 for number in range(DRAWN):
                     yield to_npz({name: array[number] for name, array in rows.items()}), 0
 
@@ -95,11 +95,11 @@ class Maker:
     def _obtain(self, step: Step) -> Path:
         def fill(directory: Path) -> None:
             self.progress(0, 1, step.what)
-            self.stages.save(self._done(step), directory)
+            self.stages.save(self._do(step), directory)
 
         return self.store.make(step.key, step.what, fill)
 
-    def _done(self, step: Step) -> Pipeline:
+    def _do(self, step: Step) -> Pipeline:
         if isinstance(step, Base):
             return self._base(step.case)
         if isinstance(step, Operate):
@@ -108,7 +108,7 @@ class Maker:
 
     def _base(self, case: Case) -> Pipeline:
         model = self.recipes.plugins.get(Model, case.model)
-        pipeline = self._built(case, model)
+        pipeline = self._build(case, model)
         stages = [
             attrs.evolve(
                 stage, model=stage.model or case.model, variant=stage.variant or case.variant
@@ -120,10 +120,10 @@ class Maker:
             stages = [self.teaching.fit(case, pipeline, stage, lesson) for stage in stages]
         return pipeline.replaced(stages)
 
-    def _built(self, case: Case, model: Model) -> Pipeline:
+    def _build(self, case: Case, model: Model) -> Pipeline:
         weights = case.weights
         if model.from_file is not None and weights.path is not None:
-            pipeline = model.from_file(weights.path, model_options(case, self.recipes.plugins))
+            pipeline = model.from_file(weights.path, read_model_options(case, self.recipes.plugins))
             return attrs.evolve(pipeline, model=case.model, variant=case.variant)
         if weights.kind == "hub":
             asset = self.recipes.keys.asset(case)
@@ -139,7 +139,7 @@ class Maker:
             pipeline = pipeline.replaced([self.stages.live(stage) for stage in pipeline.stages])
         with OperatorContext.open(self.teaching, self.recipes.keys, step) as context:
             changed = operator.apply(pipeline, context)
-        announced = operator.cuts(step.operation.options)
+        announced = step.operation.cuts
         added = len(changed.cuts) - len(pipeline.cuts)
         if added != announced:
             raise CaseFailed(f"{operator.name} announced {announced} cuts and made {added}")
@@ -152,7 +152,7 @@ class Maker:
             tensors = dict(self._examples(step.case, pipeline))
             for stage, way in zip(pipeline.stages, step.ways, strict=True):
                 given = {spec.name: tensors[spec.name] for spec in stage.inputs}
-                stages.append(self.stages.converted(stage, way, given))
+                stages.append(self.stages.convert(stage, way, given))
                 if len(stages) < len(pipeline.stages):
                     tensors.update(runner.stage(stages[-1], given))
         return pipeline.replaced(stages)
@@ -161,4 +161,4 @@ class Maker:
         split = self.teaching.split(case, "validation", pipeline)
         if not len(split):
             split = self.teaching.split(case, "test", pipeline)
-        return first_batch(split, EXAMPLES, AT_ONCE)
+        return take_batch(split, EXAMPLES, AT_ONCE)

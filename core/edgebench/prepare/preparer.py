@@ -14,13 +14,13 @@ import time
 from collections.abc import Iterator
 from io import RawIOBase
 from pathlib import Path
-from typing import Any
 
 import attrs
 
 from edgebench.cases.case import Case
-from edgebench.parts.errors import CaseFailed, CaseSkipped, DataError
+from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.subjects import Model
+from edgebench.prepare.orders import ERRORS, Event, Order
 from edgebench.prepare.recipe import Recipes, Steps, follow
 from edgebench.prepare.teaching import Progress
 
@@ -63,7 +63,7 @@ class Preparer:
 
     def inputs(self, case: Case) -> Path:
         """Return the directory of the kept splits that a case's requests are taken from."""
-        found = self.recipes.store.find(self.recipes.inputs_key(case))
+        found = self.recipes.store.find(self.recipes.keys.inputs(case))
         return found or self._work("inputs", case).path
 
     def _found(self, steps: Steps) -> Path | None:
@@ -86,23 +86,23 @@ class Preparer:
 
     def _work(self, what: str, case: Case) -> Prepared:
         with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
-            order, log = Path(scratch) / "order.json", Path(scratch) / "log"
-            source = self.recipes.plugins.source.to_json()
-            store = str(self.recipes.store.root)
-            words = {"source": source, "store": store, "what": what, "case": case.to_json()}
-            order.write_text(json.dumps({**words, "parent": os.getpid()}))
-            outcome = self._watch(order, log)
+            file, log = Path(scratch) / "order.json", Path(scratch) / "log"
+            order = Order(
+                source=self.recipes.plugins.source,
+                store=self.recipes.store.root,
+                what=what,
+                case=case,
+                parent=os.getpid(),
+            )
+            file.write_text(json.dumps(to_document(order)))
+            outcome = self._watch(file, log)
             printed = log.read_bytes()[-_LOG_TAIL:].decode(errors="replace")
-        if "path" in outcome:
-            return Prepared(path=Path(outcome["path"]), log=printed)
-        if "skipped" in outcome:
-            raise CaseSkipped(outcome["skipped"], log=printed)
-        if "mistaken" in outcome:
-            raise DataError(outcome["mistaken"], log=printed)
-        raise CaseFailed(outcome["failed"], log=printed)
+        if outcome.path is None:
+            raise ERRORS[outcome.status](outcome.reason, log=printed)
+        return Prepared(path=outcome.path, log=printed)
 
-    def _watch(self, order: Path, log: Path) -> dict[str, Any]:
-        """Run a worker to its end, and return its last event."""
+    def _watch(self, order: Path, log: Path) -> Event:
+        """Run a worker to its end, and return how it ended."""
         reading, writing = os.pipe()
         with log.open("wb") as printed:
             worker = subprocess.Popen(
@@ -119,18 +119,20 @@ class Preparer:
             with open(reading, "rb", buffering=0) as pipe:  # noqa: PTH123 (a descriptor)
                 return self._hear(worker, pipe)
         except TimeoutError:
-            return {"failed": f"preparing took longer than {self.limit_s:g} s and was ended"}
+            why = f"preparing took longer than {self.limit_s:g} s and was ended"
+            return Event(status="failed", reason=why)
         finally:
             _end(worker)
 
-    def _hear(self, worker: subprocess.Popen[bytes], pipe: RawIOBase) -> dict[str, Any]:
+    def _hear(self, worker: subprocess.Popen[bytes], pipe: RawIOBase) -> Event:
         """Pass a worker's progress on until it says how it went, and return that."""
         for line in _lines(worker, pipe, time.monotonic() + self.limit_s):
-            event: dict[str, Any] = json.loads(line)
-            if "progress" not in event:
+            event = from_document(Event, json.loads(line))
+            if event.progress is None:
                 return event
-            self.progress(*event["progress"])
-        return {"failed": f"the preparing process {_how_ended(worker.wait())}"}
+            self.progress(*event.progress)
+        why = f"the preparing process {_say_end(worker.wait())}"
+        return Event(status="failed", reason=why)
 
 
 def _lines(worker: subprocess.Popen[bytes], pipe: RawIOBase, deadline: float) -> Iterator[bytes]:
@@ -158,7 +160,7 @@ def _lines(worker: subprocess.Popen[bytes], pipe: RawIOBase, deadline: float) ->
             yield from lines
 
 
-def _how_ended(status: int) -> str:
+def _say_end(status: int) -> str:
     if status < 0:
         return f"was killed by {signal.Signals(-status).name}"
     return f"ended with status {status} and said nothing"

@@ -9,24 +9,25 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import repeat
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 
 from edgebench.cases.case import BackendChoice, Case
-from edgebench.cases.chain import parse_chain, structure
-from edgebench.cases.inputs import chosen
-from edgebench.cases.ways import find_way, no_way
+from edgebench.cases.chain import structure
+from edgebench.cases.inputs import choose_dataset
+from edgebench.cases.operations import Chains, Operation
+from edgebench.cases.ways import find_way, say_no_way
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.registry import Registry
-from edgebench.parts.changes import Converter, Operator
+from edgebench.parts.changes import Converter
 from edgebench.parts.digest import digest
 from edgebench.parts.errors import CaseSkipped, ChainError
 from edgebench.parts.places import Backend
 from edgebench.parts.subjects import Model, Variant, Weights
 from edgebench.prepare.keys import Keys
-from edgebench.prepare.steps import Base, Convert, Operate, Operation, Step
-from edgebench.store.artifacts import Store, content, read_pipeline
+from edgebench.prepare.steps import Base, Convert, Operate, Step
+from edgebench.store.artifacts import Store, digest_content, read_pipeline
 
 P = TypeVar("P", Path, Path | None)
 
@@ -47,9 +48,10 @@ class Recipes:
         """Writes the keys of what the steps make."""
         return Keys(self.plugins, self.registry)
 
-    def inputs_key(self, case: Case) -> str:
-        """Return the key of what a case's requests send."""
-        return self.keys.inputs(case)
+    @cached_property
+    def chains(self) -> Chains:
+        """Reads the chains of cases."""
+        return Chains(self.plugins, self.registry.hybrids)
 
     def base(self, case: Case) -> Steps:
         """Go through the one step that builds a case's model, untransformed."""
@@ -67,9 +69,9 @@ class Recipes:
         if case in within:
             raise ChainError(f"{case.model} {case.chain} needs itself prepared first")
         path = yield self._base(case)
-        for operation in self.operations(case):
+        for operation in self.chains.of(case.chain):
             operator = operation.operator
-            path = yield from self._converted(case, path, repeat(operator.reads), operator.name)
+            path = yield from self._convert(case, path, repeat(operator.reads), operator.name)
             companions: dict[tuple[str, str], Path] = {}
             for pair, other in self._companions(case, operation):
                 companions[pair] = yield from self.steps(
@@ -77,17 +79,10 @@ class Recipes:
                 )
             path = yield self._operate(case, operation, path, companions)
         if for_backends:
-            path = yield from self._converted(case, path, self._read(case, path), case.backend)
+            path = yield from self._convert(case, path, self._readers(case, path), case.backend)
         return path
 
-    def operations(self, case: Case) -> Iterator[Operation]:
-        """Yield the operators of a case's chain."""
-        for part in parse_chain(case.chain, self.registry.hybrids):
-            operator = self.plugins.get(Operator, part.name)
-            options: Any = structure(operator.options, part.options, part.name)
-            yield Operation(operator, options, str(part))
-
-    def computing(self, choice: BackendChoice) -> str:
+    def find_precision(self, choice: BackendChoice) -> str:
         """Return the precision in which a backend computes what a stage keeps as `f32`."""
         backend = self.plugins.get(Backend, choice.name)
         return backend.precision(structure(backend.options, choice.options, choice.name))
@@ -107,7 +102,7 @@ class Recipes:
         seed = int(digest([case.seed, operation.operator.name])[:8], 16)
         return Operate(
             key=self.keys.operate(
-                case, operation, seed, [*map(content, paths)], [*map(read_pipeline, paths)]
+                case, operation, seed, [*map(digest_content, paths)], [*map(read_pipeline, paths)]
             ),
             what=f"{case.model}:{case.variant} {operation.written}",
             case=case,
@@ -117,7 +112,7 @@ class Recipes:
             companions=companions,
         )
 
-    def _converted(
+    def _convert(
         self, case: Case, path: Path, readers: Iterable[tuple[str, ...]], whom: str
     ) -> Steps:
         """Convert each stage to a format that its reader takes, if any of them must be."""
@@ -127,13 +122,13 @@ class Recipes:
         for stage, formats in zip(pipeline.stages, readers, strict=False):
             way = find_way(converters, stage.format, formats)
             if way is None:
-                raise CaseSkipped(no_way(stage.format, formats, whom))
+                raise CaseSkipped(say_no_way(stage.format, formats, whom))
             ways.append(way)
         if not any(ways):
             return path
         targets = sorted({way[-1].target for way in ways if way})
         made = yield Convert(
-            key=self.keys.convert(case, ways, content(path), pipeline),
+            key=self.keys.convert(case, ways, digest_content(path), pipeline),
             what=f"{case.model}:{case.variant} to {', '.join(targets)}",
             case=case,
             before=path,
@@ -141,7 +136,7 @@ class Recipes:
         )
         return made
 
-    def _read(self, case: Case, path: Path) -> Iterator[tuple[str, ...]]:
+    def _readers(self, case: Case, path: Path) -> Iterator[tuple[str, ...]]:
         """Return, for each stage, the formats that its tier's backend reads."""
         pieces, tiers = read_pipeline(path).pieces, len(case.placement.tiers)
         if len(pieces) != tiers:
@@ -167,12 +162,12 @@ class Recipes:
         if (name, variant.name) == (case.model, case.variant):
             return attrs.evolve(case, chain=chain)
         given = {case.dataset: case.data} if case.data else {}
-        dataset, data = chosen(found, variant.name, self.plugins, given)
+        dataset, data = choose_dataset(found, variant.name, self.plugins, given)
         return attrs.evolve(
             case,
             model=name,
             variant=variant.name,
-            weights=_weights_of_second(case, variant),
+            weights=_choose_weights(case, variant),
             options=(),
             dataset=dataset,
             data=data,
@@ -180,7 +175,7 @@ class Recipes:
         )
 
 
-def _weights_of_second(case: Case, variant: Variant) -> Weights:
+def _choose_weights(case: Case, variant: Variant) -> Weights:
     """Return the weights of another network than the case's.
 
     A file holds the weights of one network only; for another those that come by themselves do.

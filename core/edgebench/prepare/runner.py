@@ -79,12 +79,12 @@ class Runner:
         if not ways:
             raise CaseFailed(f"no installed backend can run a stage of format {stage.format} here")
         backend, way = ways[min(ways)]
-        given = {spec.name: _several(tensors[spec.name], spec) for spec in stage.inputs}
-        written = self._written(self.stages.converted(stage, way, given))
+        given = {spec.name: _double(tensors[spec.name], spec) for spec in stage.inputs}
+        written = self._write(self.stages.convert(stage, way, given))
         opening = Opening(backend=backend, device="cpu", threads=1, options=backend.options())
         return self._stack.enter_context(opening.session(written))
 
-    def _written(self, stage: Stage) -> Stage:
+    def _write(self, stage: Stage) -> Stage:
         if stage.directory is not None:
             return stage
         place = self.scratch / f"stage-{len(self._open)}"
@@ -93,7 +93,7 @@ class Runner:
         return attrs.evolve(stage, directory=place, files=files)
 
 
-def _several(array: Any, spec: TensorSpec) -> Any:
+def _double(array: Any, spec: TensorSpec) -> Any:
     """Double an open batch of one: a converter would take its size for fixed."""
     import numpy as np
 

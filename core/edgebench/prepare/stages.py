@@ -31,7 +31,7 @@ class Stages:
         if stage.live is not None:
             return stage
         form = self.plugins.get(Format, stage.format)
-        return attrs.evolve(stage, live=form.load(stage, lambda: self._rebuilt(stage)))
+        return attrs.evolve(stage, live=form.load(stage, lambda: self._rebuild(stage)))
 
     def save(self, pipeline: Pipeline, directory: Path) -> None:
         """Write a pipeline into an empty directory."""
@@ -55,7 +55,7 @@ class Stages:
             bring(stage.directory / name, place / name)
         return stage.files
 
-    def _rebuilt(self, stage: Stage) -> Any:
+    def _rebuild(self, stage: Stage) -> Any:
         model = self.plugins.get(Model, stage.model)
         live = model.build(stage.variant, Weights(kind="random")).stages[0].live
         for edit in stage.edits:
@@ -65,7 +65,7 @@ class Stages:
             live = operator.replay(live, edit.values)
         return live
 
-    def converted(self, stage: Stage, way: tuple[Converter, ...], examples: Any) -> Stage:
+    def convert(self, stage: Stage, way: tuple[Converter, ...], examples: Any) -> Stage:
         """Return a stage converted along a way, checked on a batch of its inputs."""
         for converter in way:
             stage = converter.convert(self.live(stage), examples)

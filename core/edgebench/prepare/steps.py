@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import attrs
 
 from edgebench.cases.case import Case
-from edgebench.parts.changes import Converter, Operator
-
-
-@attrs.frozen
-class Operation:
-    """One operator of a chain, with its options."""
-
-    operator: Operator
-    options: Any
-    written: str
-    """How the two are written."""
+from edgebench.cases.operations import Operation
+from edgebench.parts.changes import Converter
 
 
 @attrs.frozen(kw_only=True)

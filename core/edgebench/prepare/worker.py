@@ -13,12 +13,12 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
-from edgebench.cases.case import Case
-from edgebench.catalogue.plugins import PluginSource
+from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.errors import CaseSkipped, ChainError, DataError, EdgebenchError, one_line
 from edgebench.prepare.make import Maker
+from edgebench.prepare.orders import Event, Order
 from edgebench.prepare.recipe import Recipes
 from edgebench.store.artifacts import Store
 
@@ -27,10 +27,10 @@ PR_SET_PDEATHSIG = 1
 
 def main(argv: list[str]) -> int:
     """Do what the order says, and return 0 whether it went well or not: the events tell."""
-    order = json.loads(Path(argv[0]).read_text())
-    _die_with(order["parent"])
+    order = from_document(Order, json.loads(Path(argv[0]).read_text()))
+    _die_with(order.parent)
     with os.fdopen(int(argv[1]), "w", buffering=1) as events:
-        _say(events, _outcome(order, events))
+        _say(events, _obey(order, events))
     return 0
 
 
@@ -46,37 +46,36 @@ def _die_with(parent: int) -> None:
     os.kill(parent, 0)
 
 
-def _outcome(order: dict[str, Any], events: TextIO) -> dict[str, Any]:
+def _obey(order: Order, events: TextIO) -> Event:
     try:
-        return {"path": str(_prepare(order, events))}
+        return Event(path=_prepare(order, events))
     except (CaseSkipped, ChainError) as error:
-        return {"skipped": str(error)}
+        return Event(status="skipped", reason=str(error))
     except DataError as error:
-        return {"mistaken": str(error)}
+        return Event(status="mistaken", reason=str(error))
     except EdgebenchError as error:
-        return {"failed": str(error)}
+        return Event(status="failed", reason=str(error))
     except Exception as error:  # noqa: BLE001 (whatever a part raises)
         # A part's own bug fails its case, not the suite; the log keeps the traceback.
         traceback.print_exc()
-        return {"failed": one_line(error)}
+        return Event(status="failed", reason=one_line(error))
 
 
-def _prepare(order: dict[str, Any], events: TextIO) -> Path:
-    plugins = PluginSource.from_json(order["source"]).load()
-    recipes = Recipes(plugins, plugins.registry, Store(order["store"]))
+def _prepare(order: Order, events: TextIO) -> Path:
+    plugins = order.source.load()
+    recipes = Recipes(plugins, plugins.registry, Store(order.store))
 
     def progress(done: int, total: int, what: str) -> None:
         # Parts count in whatever numbers their frameworks gave them.
-        _say(events, {"progress": [int(done), int(total), str(what)]})
+        _say(events, Event(progress=(int(done), int(total), str(what))))
 
     maker = Maker(recipes, progress)
-    case = Case.from_json(order["case"])
-    made = {"inputs": maker.inputs, "base": maker.base, "pipeline": maker.prepare}
-    return made[order["what"]](case)
+    makers = {"inputs": maker.inputs, "base": maker.base, "pipeline": maker.prepare}
+    return makers[order.what](order.case)
 
 
-def _say(events: TextIO, event: dict[str, Any]) -> None:
-    events.write(json.dumps(event) + "\n")
+def _say(events: TextIO, event: Event) -> None:
+    events.write(json.dumps(to_document(event)) + "\n")
 
 
 if __name__ == "__main__":

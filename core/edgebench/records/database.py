@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench.cases.case import Case
+from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.errors import DatabaseError, UnknownName, nearest
 from edgebench.records import rows
 from edgebench.records.outcomes import Outcome, Run, RunOutcomes
@@ -177,7 +178,7 @@ class Database:
         for one in [last] if run else reversed(self.runs()):
             found = [row for row in self._rows(query, one.id) if row["id"].startswith(beginning)]
             if len(found) == 1 and beginning:
-                return one, Case.from_json(json.loads(found[0]["record"]))
+                return one, from_document(Case, json.loads(found[0]["record"]))
             if found:
                 ids = [row["id"] for row in found]
                 raise UnknownName.among(f"case of run {one.id}", beginning, ids)
@@ -290,13 +291,13 @@ def _insert(
 
 def _case_row(run: str, case: Case) -> dict[str, Any]:
     shown = {name: getattr(case, name) for name in ("id", "model", "variant", "chain", "backend")}
-    record = rows.text(case.to_json())
+    record = rows.text(to_document(case))
     return {"run": run, **shown, "placement": str(case.placement), "record": record}
 
 
 def _outcome(row: sqlite3.Row, blocks: tuple[Block, ...]) -> Outcome:
     facts = rows.facts_of(row["facts"])
-    case = Case.from_json(json.loads(row["record"]))
+    case = from_document(Case, json.loads(row["record"]))
     status, reason = _standing(row, facts, blocks)
     return Outcome(
         case=case, status=status, reason=reason, planned=row["planned"], blocks=blocks, facts=facts

@@ -21,7 +21,7 @@ SECONDS = "seconds.json"
 
 def compiled_place(opening: Opening, stage: Stage, root: Path, versions: Mapping[str, str]) -> Path:
     """Return where a stage is kept once it is compiled, by all that determines what it becomes."""
-    from edgebench.cases.chain import option_values
+    from edgebench.cases.chain import list_options
     from edgebench.store.digests import file_digest
 
     files = {} if stage.directory is None else {f: stage.directory / f for f in stage.files}
@@ -31,7 +31,7 @@ def compiled_place(opening: Opening, stage: Stage, root: Path, versions: Mapping
             "backend": opening.backend.name,
             "device": opening.device,
             "threads": opening.threads,
-            "options": option_values(opening.options),
+            "options": list_options(opening.options),
             "versions": dict(versions),
         }
     )

@@ -23,8 +23,9 @@ from typing import Any
 import attrs
 
 from edgebench.parts.digest import digest
+from edgebench.parts.documents import from_document
 from edgebench.parts.errors import StoreError
-from edgebench.parts.pipeline import Edit, Exit, Pipeline, Stage, TensorSpec
+from edgebench.parts.pipeline import Pipeline
 from edgebench.store.digests import file_digest
 
 MANIFEST = "manifest.json"
@@ -47,7 +48,7 @@ class Entry:
     """When it was last asked for, in seconds since the epoch."""
 
 
-def _default_root() -> Path:
+def _find_root() -> Path:
     if named := os.environ.get("EDGEBENCH_STORE"):
         return Path(named)
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -62,7 +63,7 @@ class Store:
         StoreError: From every method, where the directory cannot be read or written.
     """
 
-    root: Path = attrs.field(factory=_default_root, converter=Path)
+    root: Path = attrs.field(factory=_find_root, converter=Path)
     """`$EDGEBENCH_STORE`, else `edgebench/store` in the user's cache directory."""
     _checked: set[str] = attrs.field(factory=set, init=False, eq=False, repr=False)
     """Keys whose files this process has checked: hashing a large entry takes seconds."""
@@ -75,12 +76,12 @@ class Store:
         path = self._path(key)
         if not path.is_dir():
             return None
-        with self._explained("use"):
-            if self._sound(key):
+        with self._explain("use"):
+            if self._is_sound(key):
                 return path
-        with self._locked(key):
+        with self._lock(key):
             # Whoever held the lock before may have made it again.
-            if path.is_dir() and self._sound(key):
+            if path.is_dir() and self._is_sound(key):
                 return path
             shutil.rmtree(path, ignore_errors=True)
         return None
@@ -90,9 +91,9 @@ class Store:
 
         *fill* may raise: nothing is left behind then.
         """
-        with self._locked(key):
+        with self._lock(key):
             path = self._path(key)
-            if path.is_dir() and self._sound(key):
+            if path.is_dir() and self._is_sound(key):
                 return path
             shutil.rmtree(path, ignore_errors=True)
             return self._fill(key, what, fill)
@@ -100,7 +101,7 @@ class Store:
     def entries(self) -> Iterator[Entry]:
         """Yield every entry, in order of key, without checking its files."""
         for manifest in sorted(self.root.glob(f"??/*/{MANIFEST}")):
-            document = _manifest(manifest) or {"what": "damaged", "files": {}}
+            document = _read_manifest(manifest) or {"what": "damaged", "files": {}}
             yield Entry(
                 key=manifest.parent.name,
                 path=manifest.parent,
@@ -114,7 +115,7 @@ class Store:
         cutoff = time.time() - older_than_s
         gone = [entry for entry in self.entries() if entry.used < cutoff]
         for entry in gone:
-            with self._locked(entry.key):
+            with self._lock(entry.key):
                 shutil.rmtree(entry.path)
         for left in (self.root / "tmp").glob("*"):
             # What is being written now must not be taken away from under its writer.
@@ -125,7 +126,7 @@ class Store:
     def _path(self, key: str) -> Path:
         return self.root / key[:2] / key
 
-    def _sound(self, key: str) -> bool:
+    def _is_sound(self, key: str) -> bool:
         path = self._path(key)
         if key not in self._checked:
             if not _matches_manifest(path):
@@ -135,15 +136,15 @@ class Store:
         return True
 
     def _fill(self, key: str, what: str, fill: Callable[[Path], None]) -> Path:
-        with self._explained("write to"):
+        with self._explain("write to"):
             (self.root / "tmp").mkdir(parents=True, exist_ok=True)
             workplace = Path(tempfile.mkdtemp(prefix=f"{key[:8]}-", dir=self.root / "tmp"))
         try:
             # Other errors of the system than a lack of room are those of whoever fills.
-            with self._explained("write to", NO_ROOM):
+            with self._explain("write to", NO_ROOM):
                 fill(workplace)
-            with self._explained("write to"):
-                manifest = {"what": what, "files": _files_of(workplace)}
+            with self._explain("write to"):
+                manifest = {"what": what, "files": _describe_files(workplace)}
                 (workplace / MANIFEST).write_text(json.dumps(manifest, indent=1))
                 self._path(key).parent.mkdir(exist_ok=True)
                 workplace.rename(self._path(key))
@@ -153,8 +154,8 @@ class Store:
         return self._path(key)
 
     @contextmanager
-    def _locked(self, key: str) -> Iterator[None]:
-        with self._explained("write to"):
+    def _lock(self, key: str) -> Iterator[None]:
+        with self._explain("write to"):
             (self.root / "locks").mkdir(parents=True, exist_ok=True)
             file = (self.root / "locks" / key).open("w")
         with file:
@@ -162,7 +163,7 @@ class Store:
             yield
 
     @contextmanager
-    def _explained(self, doing: str, only: Container[int | None] | None = None) -> Iterator[None]:
+    def _explain(self, doing: str, only: Container[int | None] | None = None) -> Iterator[None]:
         """Say of errors of the system that it is the store that they befell."""
         try:
             yield
@@ -175,7 +176,7 @@ class Store:
             ) from error
 
 
-def _files_of(directory: Path) -> dict[str, dict[str, Any]]:
+def _describe_files(directory: Path) -> dict[str, dict[str, Any]]:
     """Describe every file below a directory by its relative path."""
     return {
         str(path.relative_to(directory)): {
@@ -187,7 +188,7 @@ def _files_of(directory: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def content(entry: Path) -> str:
+def digest_content(entry: Path) -> str:
     """Return the digest of what the files of an entry hold, whatever its key and how it was made.
 
     The manifest is believed: finding the entry has checked it.
@@ -197,15 +198,15 @@ def content(entry: Path) -> str:
 
 
 def _matches_manifest(directory: Path) -> bool:
-    manifest = _manifest(directory / MANIFEST)
+    manifest = _read_manifest(directory / MANIFEST)
     try:
-        return manifest is not None and bool(manifest["files"] == _files_of(directory))
+        return manifest is not None and bool(manifest["files"] == _describe_files(directory))
     except OSError:
         # A file that cannot be read is as good as lost.
         return False
 
 
-def _manifest(path: Path) -> dict[str, Any] | None:
+def _read_manifest(path: Path) -> dict[str, Any] | None:
     """Read a manifest; None if it is not what was written: missing, truncated or foreign."""
     try:
         document: dict[str, Any] = json.loads(path.read_text())
@@ -219,6 +220,7 @@ def _manifest(path: Path) -> dict[str, Any] | None:
 
 def write_pipeline(pipeline: Pipeline, directory: Path) -> None:
     """Write `pipeline.json` and the resources; each stage's files lie in `stage-K` already."""
+    # Live objects are no documents, and where an entry lies is known to whoever finds it.
     document = attrs.asdict(
         pipeline,
         filter=lambda field, _: field.name not in ("live", "directory", "resources"),
@@ -231,22 +233,10 @@ def write_pipeline(pipeline: Pipeline, directory: Path) -> None:
 
 def read_pipeline(directory: Path) -> Pipeline:
     """Read what `write_pipeline` wrote; the stages have their directories and no live objects."""
-    document = json.loads((directory / PIPELINE).read_text())
+    pipeline = from_document(Pipeline, json.loads((directory / PIPELINE).read_text()))
     stages = [
-        _stage(values, directory / f"stage-{number}")
-        for number, values in enumerate(document.pop("stages"))
+        attrs.evolve(stage, directory=directory / f"stage-{number}")
+        for number, stage in enumerate(pipeline.stages)
     ]
     resources = {path.name: path.read_bytes() for path in sorted(directory.glob(f"{RESOURCES}/*"))}
-    return Pipeline(stages=stages, resources=resources, **document)
-
-
-def _stage(values: dict[str, Any], directory: Path) -> Stage:
-    leaves = values.pop("exit")
-    return Stage(
-        inputs=[TensorSpec(**spec) for spec in values.pop("inputs")],
-        outputs=[TensorSpec(**spec) for spec in values.pop("outputs")],
-        edits=[Edit(**edit) for edit in values.pop("edits")],
-        exit=Exit(**leaves) if leaves else None,
-        directory=directory,
-        **values,
-    )
+    return attrs.evolve(pipeline, stages=stages, resources=resources)

@@ -1,4 +1,4 @@
-"""The splits of a dataset, made once and kept in the artifact store, and proved disjoint.
+"""What each split of a dataset holds: made once, kept in the artifact store, proved disjoint.
 
 Payloads and answers of a split lie one after another in one file each, with the bounds beside, so
 that a process that sends requests reads single samples without loading the dataset's plugin.
@@ -130,7 +130,7 @@ def _tolerate(name: str, unreadable: Sequence[Unreadable], readable: int) -> Non
         )
 
 
-def lost(directory: Path) -> str:
+def describe_lost(directory: Path) -> str:
     """Say in one sentence which inputs of a kept dataset could not be read; empty if all could."""
     found = json.loads((directory / SUMMARY).read_text())
     if not (missing := found["unreadable"]):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from edgebench.cases.case import BackendChoice, Case
 from edgebench.parts.digest import digest
+from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.places import Link, Placement
 from edgebench.parts.subjects import Weights
 
@@ -49,10 +50,46 @@ OTHERS = {
 
 
 def test_a_case_comes_through_json_as_it_was():
-    again = Case.from_json(json.loads(json.dumps(CASE.to_json())))
+    again = from_document(Case, json.loads(json.dumps(to_document(CASE))))
     assert again == CASE
     assert again.id == CASE.id
     assert hash(again) == hash(CASE)
+
+
+PLAIN = Case(
+    model="m",
+    variant="small",
+    placement=Placement(["mobile"]),
+    backends=[BackendChoice("one")],
+    route=["mobile"],
+)
+LINK = Link(between=("mobile", "edge"), rate=1e6)
+IDS = {
+    "f97d0778": CASE,
+    "22fed746": PLAIN,
+    "94fc30ae": attrs.evolve(PLAIN, data=Path("/a/b.npz"), options=[("dims", "n=1")]),
+    "82da8c28": attrs.evolve(PLAIN, chain="", links=[LINK], fabric="netns"),
+}
+
+
+@pytest.mark.parametrize(("wanted", "case"), IDS.items())
+def test_ids_stay_what_they_were_when_runs_were_kept(wanted, case):
+    assert case.id == wanted
+
+
+def test_a_link_that_is_slower_to_answer_makes_another_case():
+    near, far = (attrs.evolve(PLAIN, links=[attrs.evolve(LINK, delay=delay)]) for delay in (0, 0.1))
+    assert near.id != far.id
+
+
+def test_an_id_is_digested_once(monkeypatch):
+    digests = []
+    monkeypatch.setattr(
+        "edgebench.cases.case.digest", lambda document: digests.append(document) or digest(document)
+    )
+    case = attrs.evolve(CASE, batch=3)
+    assert [case.id, case.id, case.id] == [attrs.evolve(CASE, batch=3).id] * 3
+    assert len(digests) == 2
 
 
 def test_every_field_but_the_runs_seed_and_the_place_of_the_data_is_part_of_the_id():

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from edgebench.cases.chain import (
     Part,
-    canonical,
-    option_values,
+    drop_defaults,
+    list_options,
     parse_backend,
     parse_chain,
     parse_named,
@@ -142,12 +142,12 @@ def test_a_wrong_option_is_one_clear_line(pair, said):
 def test_canonical_options_leave_out_what_says_the_default():
     given_options = Options(count=3, fast=True)
     assert (
-        str(canonical(Part("shrink", (("count", "3"), ("fast", "yes"))), given_options))
+        str(drop_defaults(Part("shrink", (("count", "3"), ("fast", "yes"))), given_options))
         == "shrink(fast=true)"
     )
 
 
-def test_option_values_are_plain_and_complete():
-    assert option_values(Options(share=0.1)) == {
+def test_list_options_are_plain_and_complete():
+    assert list_options(Options(share=0.1)) == {
         "count": 3, "share": 0.1, "mode": "low", "fast": False, "at": "", "limit": None,
     }  # fmt: skip

@@ -17,8 +17,8 @@ from edgebench import (
     to_npz,
 )
 from edgebench.cases.case import BackendChoice
-from edgebench.cases.inputs import opened
-from edgebench.prepare.data import Preprocessed, first_batch
+from edgebench.cases.inputs import open_directory
+from edgebench.prepare.data import Preprocessed, take_batch
 from edgebench.store.artifacts import read_pipeline, write_pipeline
 
 
@@ -82,7 +82,7 @@ def batch(*shapes, most=8, bound=10**9):
         decode=lambda payload, _: np.frombuffer(payload, np.float32).reshape(next(arrays)),
         preprocess=lambda array, _: {"x": array[None]},
     )
-    return first_batch(Preprocessed(split, decoding, "v"), most, bound)["x"]
+    return take_batch(Preprocessed(split, decoding, "v"), most, bound)["x"]
 
 
 def test_examples_are_the_first_samples():
@@ -102,18 +102,18 @@ def test_large_examples_are_two():
 
 
 def test_a_dataset_says_what_it_is(toy_plugins):
-    from edgebench.cases.inputs import described, no_accuracy
+    from edgebench.cases.inputs import describe_inputs, why_no_accuracy
 
     case = Case(model="toy", variant="small", dataset="toy-points", placement=Placement(["mobile"]),
                 backends=[BackendChoice("toy-numpy")], route=["mobile"])  # fmt: skip
-    assert described(case, toy_plugins) == "toy-points"
-    assert no_accuracy(case, toy_plugins) == ""
-    assert described(attrs.evolve(case, dataset=""), toy_plugins) == "random inputs"
-    assert no_accuracy(attrs.evolve(case, dataset=""), toy_plugins) == "no labelled inputs"
+    assert describe_inputs(case, toy_plugins) == "toy-points"
+    assert why_no_accuracy(case, toy_plugins) == ""
+    assert describe_inputs(attrs.evolve(case, dataset=""), toy_plugins) == "random inputs"
+    assert why_no_accuracy(attrs.evolve(case, dataset=""), toy_plugins) == "no labelled inputs"
 
 
 def test_a_synthetic_dataset_is_called_so(registry, tmp_path):
-    from edgebench.cases.inputs import described
+    from edgebench.cases.inputs import describe_inputs
     from edgebench.catalogue.plugins import Plugins
 
     file = tmp_path / "made.py"
@@ -129,7 +129,7 @@ def test_a_synthetic_dataset_is_called_so(registry, tmp_path):
     plugins = Plugins.load(registry, [file], entry_points=False)
     case = Case(model="any", variant="default", dataset="invented", placement=Placement(["mobile"]),
                 backends=[BackendChoice("toy-numpy")], route=["mobile"])  # fmt: skip
-    assert described(case, plugins) == "invented (synthetic)"
+    assert describe_inputs(case, plugins) == "invented (synthetic)"
 
 
 def test_inputs_are_packed_by_any_name_and_alike_at_any_time(monkeypatch):
@@ -150,8 +150,8 @@ def test_a_directory_has_the_metrics_that_its_dataset_offers(tmp_path):
             name="d", summary=".", from_directory=lambda _: inner, metrics=lambda: chosen
         )
 
-    assert opened(offered("top-1", "top-5"), tmp_path).samples is print
+    assert open_directory(offered("top-1", "top-5"), tmp_path).samples is print
     with pytest.raises(
         DataError, match=r"d has other metrics in .* \(top-1, top-5\) than it offers \(none\)"
     ):
-        opened(offered(), tmp_path)
+        open_directory(offered(), tmp_path)

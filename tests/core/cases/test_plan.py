@@ -3,18 +3,20 @@ from __future__ import annotations
 from textwrap import dedent
 
 import attrs
+import cattrs
 import pytest
 
 from edgebench import Link
-from edgebench.cases.case import Case
-from edgebench.cases.plan import Request, make_plan
+from edgebench.cases.chain import parse_chain
+from edgebench.cases.plan import make_plan
+from edgebench.cases.study import Study
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.registry import Registry
-from edgebench.catalogue.rows import Product, Skip
+from edgebench.catalogue.rows import Product, Skip, Suite
 from edgebench.parts.errors import ChainError, NameClash, OptionError, UnknownName
 
 
-def request(**changes) -> Request:
+def study(**changes) -> Study:
     row = Product(
         models=changes.pop("models", ("toy",)),
         operators=changes.pop("operators", ("identity",)),
@@ -22,12 +24,16 @@ def request(**changes) -> Request:
         backends=changes.pop("backends", ("toy-numpy",)),
         **{key: changes.pop(key) for key in ("fabric", "scenario") if key in changes},
     )
-    return Request(products=(row,), **changes)
+    own = {
+        key: changes.pop(key) for key in ("skips", "links", "blocks", "requests") if key in changes
+    }
+    return Study(suite=Suite(name="", summary="", products=(row,), **own), **changes)
 
 
 @pytest.fixture
-def plan(toy_plugins, registry):
-    return lambda **changes: make_plan(request(**changes), toy_plugins, registry)
+def plan(toy_plugins, registry, answering):
+    ask = answering({("toy-chip", "cloud"): "not on cloud"})
+    return lambda **changes: make_plan(study(**changes), toy_plugins, registry, ask=ask)
 
 
 def labels(cases):
@@ -59,15 +65,6 @@ def test_a_case_knows_its_route_its_data_and_its_weights(plan):
     assert (case.dataset, case.weights.kind, case.variant) == ("toy-points", "trained", "small")
 
 
-def test_a_case_survives_json(plan):
-    (case,) = plan(placements=("edge",), backends=("toy-numpy",)).cases
-    import json
-
-    again = Case.from_json(json.loads(json.dumps(case.to_json())))
-    assert again == case
-    assert again.id == case.id
-
-
 def test_pieces_and_tiers_must_be_equally_many(plan):
     made = plan(operators=("toy-cut", "identity"), placements=("mobile", "mobile-edge"))
     assert labels(made.cases) == ["toy-cut mobile-edge toy-numpy", "identity mobile toy-numpy"]
@@ -91,6 +88,67 @@ def test_a_backend_is_asked_whether_it_is_usable_on_each_tier(plan):
     made = plan(placements=("edge", "cloud"), backends=("toy-chip",))
     assert labels(made.cases) == ["identity edge toy-chip"]
     assert reasons(made) == {"identity cloud toy-chip": "toy-chip: not on cloud"}
+
+
+def test_a_backend_is_asked_in_a_process_of_its_own(toy_plugins, registry):
+    wanted = study(placements=("edge", "cloud"), backends=("toy-chip", "toy-chip:9"))
+    made = make_plan(wanted, toy_plugins, registry)
+    assert labels(made.cases) == ["identity edge toy-chip"]
+    assert reasons(made) == {
+        "identity cloud toy-chip": "toy-chip: not on cloud",
+        "identity edge toy-chip:9": "toy-chip:9: has no device '9' here; it has cpu",
+        "identity cloud toy-chip:9": "toy-chip:9: has no device '9' here; it has cpu",
+    }
+
+
+def test_backends_are_asked_together_once_and_only_those_that_may_run(
+    toy_plugins, registry, answering
+):
+    ask, calls = answering({}), []
+
+    def watched(plugins, devices, hosts):
+        calls.append({name: list(wanted) for name, wanted in devices.items()})
+        return ask(plugins, devices, hosts)
+
+    wanted = study(
+        operators=("identity", "toy-round", "toy-seal+toy-round"),
+        placements=("mobile", "edge"),
+        backends=("toy-numpy", "toy-chip", "toy-chip:cpu", "onnxruntime"),
+    )
+    make_plan(wanted, toy_plugins, registry, ask=watched)
+    assert calls == [{"toy-numpy": [""], "toy-chip": ["", "cpu"]}]
+
+
+def test_work_is_done_once_a_chain_and_not_once_a_case(
+    toy_plugins, registry, answering, monkeypatch
+):
+    texts, converters = [], []
+
+    def parse(text, hybrids):
+        texts.append(text)
+        return parse_chain(text, hybrids)
+
+    def create(self, *args, **options):
+        converters.append(self)
+        created(self, *args, **options)
+
+    created = cattrs.Converter.__init__
+    monkeypatch.setattr("edgebench.cases.operations.parse_chain", parse)
+    monkeypatch.setattr(cattrs.Converter, "__init__", create)
+    wanted = study(
+        operators=tuple(f"toy-round(digits={digits})" for digits in range(20)),
+        placements=("mobile", "edge", "cloud"),
+        backends=("toy-numpy", "toy-chip"),
+    )
+    for _ in range(2):
+        texts.clear()
+        made = make_plan(wanted, toy_plugins, registry, ask=answering({}))
+        assert len(made.cases) + len(made.skipped) >= 100
+        # The written one that says a default is another text than the case's, and `""` is that of
+        # the references.
+        chains = {case.chain for case in made.cases}
+        assert sorted(texts) == sorted({*wanted.suite.products[0].operators, *chains, ""})
+    assert len(converters) <= 2, "one for options, one for documents, for the whole process"
 
 
 def test_backends_may_differ_by_tier(plan):
@@ -157,6 +215,72 @@ def test_the_reference_is_the_model_untransformed_on_the_nearest_backend(plan):
     assert reference.links == ()
 
 
+NEAR = """
+    from edgebench import Backend, Converter, Model, hookimpl
+
+    @hookimpl
+    def edgebench_models():
+        yield Model(name="near", summary="A model.", build=print, format="{form}")
+
+    @hookimpl
+    def edgebench_converters():
+        for name, source, target, exact in {converters}:
+            yield Converter(name=name, summary="One.", source=source, target=target, convert=print,
+                            exact=exact)
+
+    @hookimpl
+    def edgebench_backends():
+        for name in ("a", "b", "c"):
+            yield Backend(name=name, summary="One.", open=print, formats=["for-" + name])
+"""
+
+
+@pytest.mark.parametrize(
+    ("form", "converters", "nearest"),
+    [
+        # Where nothing is converted, or nothing is exact, names decide.
+        ("for-b", [], "b"),
+        ("own", [("x", "own", "for-c", False), ("y", "own", "for-b", False)], "b"),
+        # Fewer converters come before more.
+        ("own", [("x", "own", "for-c", False), ("y", "for-c", "for-a", False)], "c"),
+        # An exact way comes before all others, a longer one too; it is one that is exact as a whole.
+        ("own", [("x", "own", "for-a", False), ("y", "own", "for-c", True)], "c"),
+        ("own", [("x", "own", "for-a", False), ("y", "own", "z", True),
+                 ("z", "z", "for-b", True)], "b"),
+        ("own", [("x", "own", "for-c", False), ("y", "own", "z", True),
+                 ("z", "z", "for-b", False)], "c"),
+    ],
+)  # fmt: skip
+def test_the_reference_computes_as_the_model_does(planned, form, converters, nearest):
+    stranger = NEAR.format(form=form, converters=converters)
+    made = planned(stranger, models=("near",), backends=("*",), placements=("edge",))
+    found = {reference.backend for reference in made.references.values()}
+    assert found == {nearest}
+
+
+def test_a_reference_that_is_not_usable_gives_way_to_the_next(toy_plugins, registry, answering):
+    def plan(answers):
+        wanted = study(backends=("toy-chip",), placements=("edge",))
+        return make_plan(wanted, toy_plugins, registry, ask=answering(answers))
+
+    (reference,) = plan({}).references.values()
+    assert reference.backend == "toy-numpy"
+    (reference,) = plan({("toy-numpy", "mobile"): "not today"}).references.values()
+    assert reference.backend == "toy-chip"
+    gone = {(name, "mobile"): "not today" for name in ("toy-numpy", "toy-chip")}
+    assert plan(gone).references == {}
+
+
+def test_what_ships_is_compared_with_what_its_models_are_written_in(registry, answering):
+    plugins = Plugins.load(registry, entry_points=False)
+    wanted = study(
+        models=("*:small",), operators=("sptq",), backends=("onnxruntime",), weights="random"
+    )
+    made = make_plan(wanted, plugins, registry, ask=answering({}))
+    assert len(made.references) == len(made.cases) > 0
+    assert {reference.backend for reference in made.references.values()} == {"torch"}
+
+
 def test_the_digest_of_a_plan_is_what_a_resumed_run_shares(plan):
     assert plan().digest == plan().digest
     assert plan().digest != plan(seed=1).digest
@@ -197,14 +321,14 @@ def test_an_option_that_says_the_default_makes_no_other_case(plan):
 
 
 def test_an_operator_that_wants_data_is_refused_on_a_model_without(plan, toy_plugins, registry):
+    from edgebench.cases.operations import Chains
     from edgebench.cases.reasons import Reasons
     from edgebench.parts.subjects import Model
 
     (case,) = plan(operators=("toy-round",)).cases
     assert toy_plugins.get(Model, "toy").dataset
-    why = Reasons(toy_plugins, registry, lambda fabric: None).why_not(
-        attrs.evolve(case, dataset="")
-    )
+    reasons = Reasons(toy_plugins, Chains(toy_plugins, registry.hybrids), lambda fabric: None)
+    why = reasons.why_not(attrs.evolve(case, dataset=""))
     assert why == "toy-round needs calibration inputs, and toy has no dataset"
 
 
@@ -233,7 +357,7 @@ ROW = """
 
 
 @pytest.fixture
-def planned(toy, registry, tmp_path):
+def planned(toy, registry, tmp_path, answering):
     """Plan with strangers' files beside the toy, and a registry of a user's own."""
     tmp_path.joinpath("my.csv").touch()
 
@@ -245,7 +369,8 @@ def planned(toy, registry, tmp_path):
         if row:
             tmp_path.joinpath("own.toml").write_text(dedent(row))
             found = Registry.read([tmp_path / "own.toml"])
-        return make_plan(request(**changes), Plugins.load(found, files, entry_points=False), found)
+        plugins = Plugins.load(found, files, entry_points=False)
+        return make_plan(study(**changes), plugins, found, ask=answering({}))
 
     return make
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench import Link, Placement
-from edgebench.cases.routes import find_route, input_tier, parse_placement, placements
+from edgebench.cases.routes import find_input_tier, find_route, list_placements, parse_placement
 from edgebench.parts.errors import ChainError, UnknownName
 
 NEAR = Link(between=("mobile", "edge"), rate=2e8)
@@ -21,7 +21,7 @@ def route(placement: str, *links: Link):
 
 
 def test_the_input_is_where_the_links_begin():
-    assert [input_tier(tier, [NEAR, FAR]) for tier in TIERS] == ["mobile"] * 3
+    assert [find_input_tier(tier, [NEAR, FAR]) for tier in TIERS] == ["mobile"] * 3
 
 
 def test_a_tier_without_links_holds_its_own_input():
@@ -30,7 +30,7 @@ def test_a_tier_without_links_holds_its_own_input():
 
 def test_links_in_a_circle_end_somewhere():
     back = Link(between=("cloud", "mobile"), rate=1e6)
-    assert input_tier("edge", [NEAR, FAR, back]) in TIERS
+    assert find_input_tier("edge", [NEAR, FAR, back]) in TIERS
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_placement_names_known_tiers_once():
 
 
 def test_all_placements_of_three_tiers():
-    assert placements(TIERS) == [
+    assert list_placements(TIERS) == [
         "mobile", "edge", "cloud", "mobile-edge", "mobile-cloud", "edge-cloud", "mobile-edge-cloud",
     ]  # fmt: skip
 

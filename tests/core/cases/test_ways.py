@@ -31,6 +31,16 @@ def test_the_shortest_way_is_taken():
     assert way(pairs, "a", "d") == ["a-to-d"]
 
 
+def test_a_shorter_way_comes_before_the_target_named_first():
+    pairs = [converter(*pair) for pair in ("ab", "bc", "ad")]
+    assert way(pairs, "a", "c", "d") == ["a-to-d"]
+
+
+def test_of_ways_equally_short_to_one_target_the_names_decide():
+    pairs = [converter(*pair) for pair in ("ac", "ab", "cd", "bd")]
+    assert way(pairs, "a", "d") == way(pairs[::-1], "a", "d") == ["a-to-b", "b-to-d"]
+
+
 def test_of_ways_equally_short_the_target_named_first_wins():
     pairs = [converter("a", "b"), converter("a", "c")]
     assert way(pairs, "a", "c", "b") == ["a-to-c"]

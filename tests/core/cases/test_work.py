@@ -4,9 +4,10 @@ from itertools import product
 
 import pytest
 
-from edgebench.cases.plan import Request, make_plan
+from edgebench.cases.plan import make_plan
+from edgebench.cases.study import Study
 from edgebench.catalogue import loaded
-from edgebench.catalogue.rows import Product
+from edgebench.catalogue.rows import Product, Suite
 from edgebench.catalogue.source import read_source
 from edgebench.parts.changes import Operator
 
@@ -34,7 +35,9 @@ def test_a_plan_of_a_hundred_cases_reads_no_source(toy_plugins, registry, reads)
         placements=("mobile", "edge"),
         backends=("toy-numpy",),
     )
-    plan = make_plan(Request(products=(cases,)), toy_plugins, registry)
+    plan = make_plan(
+        Study(suite=Suite(name="", summary="", products=(cases,))), toy_plugins, registry
+    )
     assert len(plan.cases) == 112
     assert set(plan.references) == {case.id for case in plan.cases}
     assert reads == []

@@ -7,9 +7,11 @@ from textwrap import dedent
 import pytest
 
 from edgebench.cases.case import BackendChoice, Case
-from edgebench.cases.plan import Plan, Request
+from edgebench.cases.plan import Plan
+from edgebench.cases.study import Study
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.registry import Registry, shipped_registry
+from edgebench.catalogue.rows import Suite
 from edgebench.conduct.fingerprint import fingerprint
 from edgebench.parts.places import Placement
 from edgebench.parts.subjects import Weights
@@ -48,7 +50,9 @@ def stamped(toy, tmp_path):
             backends=[BackendChoice("toy-numpy")],
             route=["mobile"],
         )
-        plan = Plan(request=Request(products=()), cases=(case,), skipped=(), references={})
+        plan = Plan(
+            study=Study(suite=Suite(name="", summary="")), cases=(case,), skipped=(), references={}
+        )
         return fingerprint(plan, Recipes(plugins, registry, Store(tmp_path / "store")))
 
     return stamped

@@ -83,7 +83,7 @@ def test_a_file_that_an_operator_is_given_is_part_of_its_key(world, sheet, tmp_p
 
     def key():
         case = attrs.evolve(sheet, chain=f"look(labels={tmp_path / 'labels.npy'})")
-        (operation,) = recipes.operations(case)
+        (operation,) = recipes.chains.of(case.chain)
         return recipes.keys.operate(case, operation, 0, [], [])
 
     before = key()
@@ -118,7 +118,7 @@ def test_a_directory_that_is_given_is_walked_once(world, monkeypatch, tmp_path):
 
 def test_a_second_model_that_is_the_cases_own_keeps_what_was_given_for_it(world, sheet):
     recipes = world(SHEETS)
-    (operation,) = recipes.operations(sheet)
+    (operation,) = recipes.chains.of(sheet.chain)
     own, other = (case for _, case in recipes._companions(sheet, operation))
     assert own == attrs.evolve(sheet, chain="")
     assert (other.model, other.options, other.data) == ("toy", (), None)
@@ -127,10 +127,10 @@ def test_a_second_model_that_is_the_cases_own_keeps_what_was_given_for_it(world,
 
 
 def test_an_options_class_need_not_be_hashable(world, sheet):
-    from edgebench.cases.inputs import dataset_of
+    from edgebench.cases.inputs import find_dataset
 
     plugin = SHEETS.replace("inputs=print", "inputs=lambda path, options, data: (path, options)")
-    path, options = dataset_of(sheet, world(plugin).plugins)
+    path, options = find_dataset(sheet, world(plugin).plugins)
     assert (path, options.factor) == (sheet.weights.path, 1.0)
     with pytest.raises(TypeError, match="unhashable"):
         hash(options)

@@ -14,6 +14,7 @@ from textwrap import dedent
 import psutil
 import pytest
 
+from edgebench.parts.documents import to_document
 from edgebench.parts.errors import CaseFailed, CaseSkipped, DataError, StoreError
 from edgebench.prepare.preparer import Preparer
 
@@ -245,15 +246,16 @@ from edgebench.prepare.preparer import Preparer
 from edgebench.prepare.recipe import Recipes
 from edgebench.catalogue.registry import Registry
 from edgebench.cases.case import Case
+from edgebench.parts.documents import from_document
 import json, sys
 registry = Registry.read()
 files = [pathlib.Path(file) for file in sys.argv[2:]]
 plugins = Plugins.load(registry, files, entry_points=False)
 recipes = Recipes(plugins, registry, Store({str(tmp_path / "store")!r}))
-case = Case.from_json(json.loads(sys.argv[1]))
+case = from_document(Case, json.loads(sys.argv[1]))
 print(Preparer(recipes=recipes, progress=lambda *_: None).prepare(case).path)
 """
-    words = [json.dumps(toy_case("log").to_json()), str(toy), str(tmp_path / "stranger_0.py")]
+    words = [json.dumps(to_document(toy_case("log"))), str(toy), str(tmp_path / "stranger_0.py")]
     both = [
         subprocess.Popen([sys.executable, "-c", script, *words], stdout=subprocess.PIPE, text=True)
         for _ in range(2)

@@ -9,7 +9,7 @@ from edgebench.cases.case import BackendChoice
 from edgebench.parts.errors import ChainError
 from edgebench.parts.places import Link
 from edgebench.prepare.make import Maker
-from edgebench.store.artifacts import Store, content, read_pipeline
+from edgebench.store.artifacts import Store, digest_content, read_pipeline
 
 from .conftest import toy_case
 
@@ -73,7 +73,7 @@ def test_what_shares_is_the_content_and_nothing_else(make, world):
     same, _ = make(toy_case("nothing"), recipes)
     rounded, _ = make(toy_case("toy-round"), recipes)
     assert plain != same
-    assert content(plain) == content(same) != content(rounded)
+    assert digest_content(plain) == digest_content(same) != digest_content(rounded)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_the_same_case_has_the_same_keys_and_bytes_anywhere(make, world, tmp_pat
     paths = [make(case, each)[0] for each in (recipes, elsewhere)]
     assert paths[0] != paths[1]
     assert paths[0].name == paths[1].name
-    assert content(paths[0]) == content(paths[1])
+    assert digest_content(paths[0]) == digest_content(paths[1])
 
 
 def test_every_code_that_may_run_is_part_of_the_key(make, world):

@@ -12,7 +12,7 @@ import pytest
 
 from edgebench.parts.errors import StoreError
 from edgebench.parts.pipeline import Edit, Exit, Pipeline, Stage, TensorSpec
-from edgebench.store.artifacts import Store, content, read_pipeline, write_pipeline
+from edgebench.store.artifacts import Store, digest_content, read_pipeline, write_pipeline
 
 KEY = "ab" + "0" * 62
 
@@ -145,7 +145,7 @@ def test_the_content_of_an_entry_is_what_its_files_hold(tmp_path):
         store.make(f"{n:02}" + "0" * 62, what, how)
         for n, (what, how) in enumerate([("one", fill), ("same", fill), ("other", other)])
     ]
-    digests = [content(path) for path in paths]
+    digests = [digest_content(path) for path in paths]
     assert digests[0] == digests[1] != digests[2]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from edgebench import Dataset, Unreadable
 from edgebench.parts.errors import DataError
-from edgebench.store.splits import SUMMARY, keep, lost, read
+from edgebench.store.splits import SUMMARY, describe_lost, keep, read
 
 
 def dataset(samples) -> Dataset:
@@ -104,7 +104,7 @@ def partly(unreadable, whole):
 def test_what_cannot_be_read_is_left_out_and_named(tmp_path):
     kept(partly(7, 1000), tmp_path)
     assert len(read(tmp_path, "test")) == 993
-    assert lost(tmp_path) == (
+    assert describe_lost(tmp_path) == (
         "7 of 1000 inputs could not be read: 0.jpg (truncated), 1.jpg (truncated), "
         "2.jpg (truncated), 3.jpg (truncated), 4.jpg (truncated) and 2 more"
     )
@@ -112,7 +112,7 @@ def test_what_cannot_be_read_is_left_out_and_named(tmp_path):
 
 def test_where_all_can_be_read_nothing_is_said(tmp_path):
     kept(numbered, tmp_path)
-    assert lost(tmp_path) == ""
+    assert describe_lost(tmp_path) == ""
 
 
 def test_from_one_in_a_hundred_on_it_is_no_accident(tmp_path):

@@ -12,6 +12,7 @@ import attrs
 from edgebench.cases.case import Case
 from edgebench.measure.station.orders import DRIVER, DriverOrder, HostOrder, Work
 from edgebench.measure.transport.pace import Pacing
+from edgebench.parts.documents import to_document
 from edgebench.parts.pipeline import Pipeline, as_tuple
 from edgebench.parts.places import Host, Link, Tier
 
@@ -116,7 +117,7 @@ class Stand:
             number=deployment.number,
             bound_s=deployment.bound_s,
             source=deployment.source.to_json(),
-            case=case.to_json(),
+            case=to_document(case),
             artifact=self.hosts[case.route[0]].put(deployment.artifact),
             scored=deployment.scored,
         )

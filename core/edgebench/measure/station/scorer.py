@@ -18,7 +18,7 @@ import zmq
 from numpy.typing import NDArray
 
 from edgebench.cases.case import Case
-from edgebench.cases.metrics import metrics_of
+from edgebench.cases.inputs import find_metrics
 from edgebench.measure.station.controller import Control, first_cpu, settle
 from edgebench.measure.station.driver import RequestFailed
 from edgebench.measure.station.orders import DriverOrder
@@ -26,6 +26,7 @@ from edgebench.measure.transport.arrays import array
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import Port, connect
 from edgebench.measure.transport.wire import CODES, Kind, Message
+from edgebench.parts.documents import from_document
 from edgebench.parts.subjects import Metric, Model
 from edgebench.store.artifacts import read_pipeline
 from edgebench.store.splits import Payloads, read
@@ -153,7 +154,7 @@ def _scorer(order: DriverOrder, port: Port, control: Control) -> Scorer:
     from edgebench.catalogue.plugins import PluginSource
 
     plugins = PluginSource.from_json(order.source).load()
-    case, payloads = Case.from_json(order.case), read(order.split.parent, order.split.name)
+    case, payloads = from_document(Case, order.case), read(order.split.parent, order.split.name)
     model = plugins.get(Model, case.model)
     if order.artifact is not None:
         model = model.bound(case.variant, read_pipeline(order.artifact).resources)
@@ -165,7 +166,7 @@ def _scorer(order: DriverOrder, port: Port, control: Control) -> Scorer:
         variant=case.variant,
         samples=min(order.scored or len(payloads), len(payloads)),
         bound_s=order.bound_s if order.scored else 0.0,
-        metrics=() if order.scored else metrics_of(case, plugins),
+        metrics=() if order.scored else find_metrics(case, plugins),
         report=lambda done, of: control.say("progress", {"done": done, "samples": of}),
     )
 

@@ -1,23 +1,20 @@
-"""The options that say what to run, shared by `plan` and `run`, and the request they make."""
+"""The options that say what to run, shared by `plan` and `run`, and the study that they make."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 
-from edgebench.catalogue.rows import Product
+from edgebench.cases.study import Study
+from edgebench.catalogue.rows import FABRIC, SCENARIO, Product, Suite
 from edgebench.cli.common import Common
 from edgebench.cli.numbers import count, natural
 from edgebench.parts.errors import EdgebenchError, UnknownName
 from edgebench.parts.places import Fabric, Link, Tier
 from edgebench.parts.units import parse_link
-
-if TYPE_CHECKING:
-    from edgebench.cases.plan import Request
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -66,36 +63,34 @@ PRODUCT = ("model", "operator", "placement", "backend", "fabric", "scenario")
 """The options whose product is measured where no suite is named."""
 
 
-def request_of(args: argparse.Namespace, common: Common) -> Request:
-    """Return the request that a command's options make.
+def make_study(args: argparse.Namespace, common: Common) -> Study:
+    """Return the study that a command's options make.
 
     Raises:
         EdgebenchError: Neither a suite nor a model is named, or both are, or a name is unknown.
     """
-    from edgebench.cases.plan import Request
-
     if args.suite:
-        request = _of_suite(args, common)
+        suite = _find_suite(args, common)
     elif args.model:
-        request = Request(products=_products(args, common), bounded=not args.requests)
+        suite = Suite(name="", summary="", products=_make_products(args, common))
     else:
         suites = ", ".join(common.registry.suites)
         raise EdgebenchError(f"say what to run: a suite ({suites}), or --model and other options")
-    chosen = {name: getattr(args, name) for name in ("blocks", "requests") if getattr(args, name)}
-    return attrs.evolve(
-        request,
-        sweep=tuple(_link(text, common) for text in args.link),
+    counts = {name: getattr(args, name) for name in ("blocks", "requests") if getattr(args, name)}
+    return Study(
+        suite=attrs.evolve(suite, **counts),
+        sweep=tuple(_parse_link(text, common) for text in args.link),
         weights=args.weights,
-        data=_directories(args.data),
-        input_data=_existing(args.input_data),
+        data=_parse_data(args.data),
+        input_data=_check_path(args.input_data),
         batch=args.batch,
         threads=args.threads,
         seed=args.seed,
-        **chosen,
+        bounded=not args.suite and not args.requests,
     )
 
 
-def _link(text: str, common: Common) -> Link:
+def _parse_link(text: str, common: Common) -> Link:
     link, tiers = parse_link(text), common.plugins.all(Tier)
     for name in link.between:
         if name not in tiers:
@@ -103,23 +98,23 @@ def _link(text: str, common: Common) -> Link:
     return link
 
 
-def _directories(texts: Sequence[str]) -> dict[str, Path]:
+def _parse_data(texts: Sequence[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for name, directory in map(_data, texts):
+    for name, directory in map(_split_data, texts):
         if name in found:
             raise EdgebenchError(f"--data {name} is given twice; leave one out")
         found[name] = directory
     return found
 
 
-def _data(text: str) -> tuple[str, Path]:
+def _split_data(text: str) -> tuple[str, Path]:
     name, equals, directory = text.partition("=")
     if not (name and equals and directory):
         raise EdgebenchError(f"--data is written NAME=DIR, as in leaves=photos, not {text!r}")
     return name, Path(directory).resolve()
 
 
-def _existing(path: Path | None) -> Path | None:
+def _check_path(path: Path | None) -> Path | None:
     if path is None:
         return None
     if not path.exists():
@@ -127,21 +122,16 @@ def _existing(path: Path | None) -> Path | None:
     return path.resolve()
 
 
-def _of_suite(args: argparse.Namespace, common: Common) -> Request:
-    from edgebench.cases.plan import Request
-
+def _find_suite(args: argparse.Namespace, common: Common) -> Suite:
     if given := [f"--{name}" for name in PRODUCT if getattr(args, name)]:
         raise EdgebenchError(f"the suite {args.suite!r} says what to run; leave out {given[0]}")
     if args.suite not in common.registry.suites:
         raise UnknownName.among("suite", args.suite, common.registry.suites)
-    return Request.of_suite(common.registry.suites[args.suite])
+    return common.registry.suites[args.suite]
 
 
-def _products(args: argparse.Namespace, common: Common) -> tuple[Product, ...]:
-    fabrics = [
-        name for text in args.fabric or [_default("fabric")] for name in _fabrics(text, common)
-    ]
-    scenarios = args.scenario or [_default("scenario")]
+def _make_products(args: argparse.Namespace, common: Common) -> tuple[Product, ...]:
+    fabrics = [name for text in args.fabric or [FABRIC] for name in _match_fabrics(text, common)]
     return tuple(
         Product(
             models=tuple(args.model),
@@ -152,16 +142,12 @@ def _products(args: argparse.Namespace, common: Common) -> tuple[Product, ...]:
             scenario=scenario,
         )
         for fabric in fabrics
-        for scenario in scenarios
+        for scenario in args.scenario or [SCENARIO]
     )
 
 
-def _default(field: str) -> str:
-    return str(getattr(attrs.fields(Product), field).default)
-
-
-def _fabrics(text: str, common: Common) -> list[str]:
-    from edgebench.cases.expand import is_pattern, matching
+def _match_fabrics(text: str, common: Common) -> list[str]:
+    from edgebench.cases.expand import is_pattern, match_names
 
     known = common.plugins.all(Fabric)
-    return matching("fabric", text, known) if is_pattern(text) else [text]
+    return match_names("fabric", text, known) if is_pattern(text) else [text]

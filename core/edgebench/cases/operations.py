@@ -1,0 +1,101 @@
+"""The operators of a chain with their options, looked up once for each text of a chain.
+
+Planning, fingerprinting and preparing all read a case's chain here; the case itself keeps the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from edgebench.cases.case import Case
+from edgebench.cases.chain import Part, drop_defaults, parse_chain, structure
+from edgebench.catalogue.plugins import Plugins
+from edgebench.parts.changes import Operator
+from edgebench.parts.component import Component
+from edgebench.parts.errors import Missing
+from edgebench.parts.places import Backend, Fabric
+from edgebench.parts.subjects import Dataset, Model
+
+
+@attrs.frozen
+class Operation:
+    """One operator of a chain, with its options."""
+
+    operator: Operator
+    options: Any
+    written: str
+    """How the two are written."""
+
+    @property
+    def cuts(self) -> int:
+        """How many cuts it announces."""
+        return self.operator.cuts(self.options)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What the operator needs under these options."""
+        return self.operator.needed(self.options)
+
+
+@attrs.frozen(eq=False)
+class Chains:
+    """Reads chains: parses each text once, and looks up each operator with its options once."""
+
+    plugins: Plugins
+    hybrids: Mapping[str, str]
+    _parts: dict[str, tuple[Part, ...]] = attrs.field(factory=dict, init=False, repr=False)
+    _operations: dict[Part, Operation] = attrs.field(factory=dict, init=False, repr=False)
+
+    def of(self, text: str) -> tuple[Operation, ...]:
+        """Return the operations of a chain.
+
+        Raises:
+            ChainError, UnknownName, OptionError: It is no chain of known operators.
+            Missing: What one of them requires is not installed.
+        """
+        return tuple(self._operation(part) for part in self.parse(text))
+
+    def parse(self, text: str) -> tuple[Part, ...]:
+        """Return the parts of a chain, hybrids spelt out, whether or not they are installed.
+
+        Raises:
+            ChainError: The text is malformed.
+        """
+        if text not in self._parts:
+            self._parts[text] = parse_chain(text, self.hybrids)
+        return self._parts[text]
+
+    def list_parts(self, case: Case) -> Sequence[tuple[type[Component], str]]:
+        """Return the kind and name of every part that a case names, installed or not."""
+        return [
+            (Model, case.model),
+            (Fabric, case.fabric),
+            *((Operator, part.name) for part in self.parse(case.chain)),
+            *((Backend, choice.name) for choice in case.backends),
+            *([(Dataset, case.dataset)] if case.dataset else []),
+        ]
+
+    def spell(self, text: str) -> str:
+        """Return a chain as cases keep it: no hybrids, and no options that say the default.
+
+        Raises:
+            ChainError, UnknownName, OptionError: It is no chain of known operators.
+        """
+        return "+".join(map(self._spelling, self.parse(text)))
+
+    def _spelling(self, part: Part) -> str:
+        try:
+            return str(drop_defaults(part, self._operation(part).options))
+        except Missing:
+            # Known and not installed is a reason to skip its cases, not a mistake in writing.
+            return str(part)
+
+    def _operation(self, part: Part) -> Operation:
+        if part not in self._operations:
+            operator = self.plugins.get(Operator, part.name)
+            options: Any = structure(operator.options, part.options, part.name)
+            self._operations[part] = Operation(operator, options, str(part))
+        return self._operations[part]

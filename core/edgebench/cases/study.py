@@ -1,0 +1,32 @@
+"""What a user asks to have measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+
+from edgebench.catalogue.rows import Suite
+from edgebench.parts.places import Link
+
+
+@attrs.frozen(kw_only=True)
+class Study:
+    """A suite, of the registry or of the command's own options, and how its cases are run."""
+
+    suite: Suite
+    """Without a name where the command's options say what to run."""
+    sweep: tuple[Link, ...] = ()
+    """Links that come before the suite's; several for one pair of tiers are measured in turn."""
+    weights: str = ""
+    """The kind of weights, `file:PATH` for a file; empty for each variant's first."""
+    data: Mapping[str, Path] = attrs.field(factory=dict)
+    """By dataset, the directory that the user gave for it."""
+    input_data: Path | None = None
+    """What the user gave as inputs of a model that is a file."""
+    batch: int = 1
+    threads: int | None = None
+    seed: int = 0
+    bounded: bool = False
+    """Whether a block of slow requests may have fewer."""
