@@ -107,8 +107,8 @@ class Stand:
             tier=case.route[0],
             control=control,
             parent=os.getpid(),
-            back=("local-hop", 0) if local else ("downlink", 0),
-            backward=None if local else self._pacing(0, case.route[0]),
+            backward_phase=("local-hop", 0) if local else ("downlink", 0),
+            backward_pacing=None if local else self._pacing(0, case.route[0]),
             split=self.hosts[case.route[0]].put(deployment.split),
             requests=deployment.requests,
             batch=case.batch,
@@ -136,14 +136,14 @@ class Stand:
             tier=node.tier,
             control=control,
             parent=os.getpid(),
-            hop=self._hop(node, started),
-            forward=self._pacing(node.place - 1, node.tier) if node.place else None,
-            backward=None if last else self._pacing(node.place, node.tier),
+            forward_phase=self._forward_phase(node, started),
+            forward_pacing=self._pacing(node.place - 1, node.tier) if node.place else None,
+            backward_pacing=None if last else self._pacing(node.place, node.tier),
             last=last,
             work=None if node.piece is None else self._work(node.tier, node.piece),
         )
 
-    def _hop(self, node: Node, started: bool) -> tuple[str, int]:
+    def _forward_phase(self, node: Node, started: bool) -> tuple[str, int]:
         """Return what the way to a host is called: the input's, or the tensors' hop by hop."""
         if node.place == 0:
             return "local-hop", 0

@@ -16,9 +16,9 @@ def link_checks(
     link: Link, source: str, target: str, when: str, found: dict[str, Any]
 ) -> tuple[LinkCheck, LinkCheck]:
     """Hold what `probe` found at *source* against what the link claims, each way."""
-    there = _check(link, (source, target), when, found["round_trip"], found["forward"])
-    back = _check(link, (target, source), when, found["round_trip"], found["backward"])
-    return there, back
+    forward = _check(link, (source, target), when, found["round_trip"], found["forward"])
+    backward = _check(link, (target, source), when, found["round_trip"], found["backward"])
+    return forward, backward
 
 
 def _check(

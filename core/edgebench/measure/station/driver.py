@@ -84,9 +84,9 @@ class Driver:
     """The connection to the first host, and what was sent over it."""
 
     port: Port
-    sent: array[int] = attrs.field(factory=lambda: array("q"))
+    forward: array[int] = attrs.field(factory=lambda: array("q"))
     """Bytes of each request."""
-    back: array[int] = attrs.field(factory=lambda: array("q"))
+    backward: array[int] = attrs.field(factory=lambda: array("q"))
     """Bytes of each answer."""
 
     def ask(self, request: int, payloads: Sequence[bytes]) -> Answered:
@@ -103,8 +103,8 @@ class Driver:
         answer = arrival.message
         if answer.kind is Kind.ERROR:
             raise RequestFailed(str(answer.body[0], "utf-8"))
-        self.sent.append(message.size)
-        self.back.append(answer.size)
+        self.forward.append(message.size)
+        self.backward.append(answer.size)
         marks = [
             Mark(ENCODE, 0, sent - begin),
             *answer.marks,
@@ -188,7 +188,9 @@ class Sequencer:
 
     def probe(self, rate: float) -> None:
         """Measure the first link, whose sending end this is."""
-        self.control.say("probe", probe(self.driver.port, self.driver.sent, self.driver.back, rate))
+        self.control.say(
+            "probe", probe(self.driver.port, self.driver.forward, self.driver.backward, rate)
+        )
 
     def obey(self) -> None:
         """Do what the controller asks until it asks for the report."""
@@ -204,8 +206,8 @@ class Sequencer:
     def report(self) -> Mapping[str, Any]:
         """Say what was sent."""
         return {
-            "forward": list(self.driver.sent),
-            "answer": median(self.driver.back) if self.driver.back else 0,
+            "forward": list(self.driver.forward),
+            "answer": median(self.driver.backward) if self.driver.backward else 0,
             "peak": peak_memory(),
         }
 
@@ -217,7 +219,7 @@ def main(argv: list[str]) -> None:
     context = zmq.Context()
     control = Control.connect(context, order)
     control.say("hello", {})
-    port = connect(context, control.hear()["next"], order.back, order.backward)
+    port = connect(context, control.hear()["next"], order.backward_phase, order.backward_pacing)
     driver = Driver(port=port)
     with control.telling():
         sequencer = Sequencer(order, control, driver)

@@ -63,10 +63,10 @@ class HostProcess:
 
     name: str
     control: Control
-    above: Port
-    """Towards the driver."""
-    below: Port | None = None
-    """Towards the next host of the route."""
+    previous: Port
+    """The port that faces the driver: here arrives what travels forward."""
+    following: Port | None = None
+    """The port that faces the next host; here arrives what travels backward."""
     piece: Piece | None = None
     seen: Seen = attrs.field(factory=Seen)
     _pending: dict[int, Pending] = attrs.field(factory=dict, init=False)
@@ -76,16 +76,16 @@ class HostProcess:
         poller = zmq.Poller()
         # One event at a time, the first registered first: orders, then what is on its way back.
         poller.register(self.control.socket, zmq.POLLIN)
-        if self.below is not None:
-            poller.register(self.below.socket, zmq.POLLIN)
-        poller.register(self.above.socket, zmq.POLLIN)
+        if self.following is not None:
+            poller.register(self.following.socket, zmq.POLLIN)
+        poller.register(self.previous.socket, zmq.POLLIN)
         while True:
             ready = now()
             which = poller.poll()[0][0]
-            if which is self.above.socket:
-                self._from_above(ready)
-            elif self.below is not None and which is self.below.socket:
-                self._from_below(self.below, ready)
+            if which is self.previous.socket:
+                self._receive_forward(ready)
+            elif self.following is not None and which is self.following.socket:
+                self._receive_backward(self.following, ready)
             elif not self._obey(self.control.hear()):
                 return
 
@@ -95,8 +95,8 @@ class HostProcess:
             return False
         if order["verb"] == "ping":
             self.control.say("ping", {})
-        if order["verb"] == "probe" and self.below is not None:
-            found = probe(self.below, self.seen.forward, self.seen.backward, order["rate"])
+        if order["verb"] == "probe" and self.following is not None:
+            found = probe(self.following, self.seen.forward, self.seen.backward, order["rate"])
             self.control.say("probe", found)
         if order["verb"] == "speed" and self.piece is not None:
             from edgebench.measure.station.speed import compare
@@ -106,10 +106,10 @@ class HostProcess:
             self.control.say("speed", compare(work, self.piece.slowdown))
         return True
 
-    def _from_above(self, ready: int) -> None:
-        """Take what comes from the driver's side; what is malformed is refused and forgotten."""
+    def _receive_forward(self, ready: int) -> None:
+        """Take a message that travels forward; what is malformed is refused and forgotten."""
         try:
-            arrival = self.above.receive(ready)
+            arrival = self.previous.receive(ready)
         except Refused as refused:
             self._refuse(0, refused.peer, refused)
             return
@@ -124,13 +124,13 @@ class HostProcess:
         self._fail(request, peer, f"refused by {self.name}: {error}")
 
     def _fail(self, request: int, peer: bytes, why: str) -> None:
-        self.above.send(Message(kind=Kind.ERROR, request=request, body=[why.encode()]), peer)
+        self.previous.send(Message(kind=Kind.ERROR, request=request, body=[why.encode()]), peer)
 
     def _take(self, arrival: Arrival) -> None:
         message = arrival.message
         if message.kind is Kind.PROBE:
             echo = Message(kind=Kind.ECHO, request=message.request, body=[bytes(message.wanted)])
-            self.above.send(echo, arrival.peer)
+            self.previous.send(echo, arrival.peer)
         elif message.kind not in (Kind.REQUEST, Kind.TENSORS):
             raise WireError(f"{message.kind.name.lower()} is not for a host")
         elif message.request in self._pending:
@@ -139,20 +139,20 @@ class HostProcess:
             self._compute(self.piece, arrival)
         else:
             # What a relay takes of its own is part of the way.
-            relayed = message.also(self.above.passed(arrival))
-            self._pass_on(Pending(peer=arrival.peer), relayed, message.sent)
+            relayed = message.also(self.previous.passed(arrival))
+            self._send_forward(Pending(peer=arrival.peer), relayed, message.sent)
 
-    def _pass_on(self, pending: Pending, message: Message, since: int) -> None:
+    def _send_forward(self, pending: Pending, message: Message, since: int) -> None:
         """Send a message to the next host; its last mark lasts from *since* until it is sent."""
-        if self.below is None:
+        if self.following is None:
             raise WireError("nobody comes after this host")
         self._pending[message.request] = pending
         self.seen.forward.append(message.size)
-        self.below.send(message, since=since)
+        self.following.send(message, since=since)
 
     def _compute(self, piece: Piece, arrival: Arrival) -> None:
         message = arrival.message
-        watch = piece.watch([*message.marks, self.above.passed(arrival)])
+        watch = piece.watch([*message.marks, self.previous.passed(arrival)])
         begin = now()
         watch.marks.append(Mark(QUEUE, 0, begin - arrival.delivered))
         try:
@@ -161,10 +161,10 @@ class HostProcess:
             if batch.rows:
                 since = now()
                 onward = piece.onward(batch, message.request, watch)
-                self._pass_on(Pending(peer=arrival.peer, batch=batch), onward, since)
+                self._send_forward(Pending(peer=arrival.peer, batch=batch), onward, since)
             else:
                 answer = piece.answered(batch, message.request, watch.noted())
-                self.above.send(answer, arrival.peer)
+                self.previous.send(answer, arrival.peer)
         except WireError:
             raise
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the host lives on
@@ -173,13 +173,13 @@ class HostProcess:
                 message.request, arrival.peer, f"{one_line(error)} on {self.name} in {watch.step}"
             )
 
-    def _from_below(self, below: Port, ready: int) -> None:
+    def _receive_backward(self, following: Port, ready: int) -> None:
         """Bring an answer back, put together with what was answered here.
 
         Raises:
             WireError: It is malformed, or answers nothing; our own next host sends no such thing.
         """
-        arrival = below.receive(ready)
+        arrival = following.receive(ready)
         message = arrival.message
         pending = self._pending.pop(message.request, None)
         if pending is None:
@@ -191,7 +191,7 @@ class HostProcess:
         else:
             self.piece.merge(batch, message)
             answer = self.piece.answered(batch, message.request, message.marks)
-        self.above.send(answer.also(below.passed(arrival)), pending.peer, message.sent)
+        self.previous.send(answer.also(following.passed(arrival)), pending.peer, message.sent)
 
     def report(self) -> dict[str, Any]:
         """Say what this host has seen."""
@@ -206,14 +206,16 @@ def _connected(
     order: HostOrder, context: zmq.Context[Any], control: Control
 ) -> tuple[Port, Port | None]:
     """Bind towards the driver, say where, and connect to the next host when told where it is."""
-    above = socket(context, zmq.ROUTER)
-    at = above.bind_to_random_port(LOOPBACK)
+    previous = socket(context, zmq.ROUTER)
+    at = previous.bind_to_random_port(LOOPBACK)
     control.say("hello", {"endpoint": f"{LOOPBACK}:{at}"})
-    pace = order.forward.pace() if order.forward else None
-    towards_driver = Port(socket=above, hop=order.hop, pace=pace)
+    pace = order.forward_pacing.pace() if order.forward_pacing else None
+    towards_driver = Port(socket=previous, phase=order.forward_phase, pace=pace)
     if order.last:
         return towards_driver, None
-    return towards_driver, connect(context, control.hear()["next"], order.back, order.backward)
+    return towards_driver, connect(
+        context, control.hear()["next"], order.backward_phase, order.backward_pacing
+    )
 
 
 def run(order: HostOrder, opening: Callable[[Work], AbstractContextManager[Loaded]]) -> None:
@@ -222,12 +224,14 @@ def run(order: HostOrder, opening: Callable[[Work], AbstractContextManager[Loade
     settle(order, last_cpus(order.work.threads) if order.work else first_cpu())
     context = zmq.Context()
     control = Control.connect(context, order)
-    above, below = _connected(order, context, control)
+    previous, following = _connected(order, context, control)
     cold = {"start": (began - order.spawned) / 1e9}
     with control.telling(f"{order.name}: "), ExitStack() as stack:
         loaded = stack.enter_context(opening(order.work)) if order.work else None
         piece = loaded.piece if loaded else None
-        host = HostProcess(name=order.tier, control=control, above=above, below=below, piece=piece)
+        host = HostProcess(
+            name=order.tier, control=control, previous=previous, following=following, piece=piece
+        )
         # What was made while loading lives on; looking through it again would disturb requests.
         gc.freeze()
         control.say("ready", {})

@@ -29,14 +29,14 @@ class Order:
     """The controller's process, without which this one must not live on."""
     spawned: int = 0
     """When it was started, in nanoseconds on the monotonic clock."""
-    hop: tuple[str, int] = ("uplink", 0)
-    """The phase, and its index, of the way of what comes from the driver's side."""
-    back: tuple[str, int] = ("downlink", 0)
-    """The same for what comes back."""
-    forward: Pacing | None = None
-    """How what comes from the driver's side is paced; None where it is not."""
-    backward: Pacing | None = None
-    """How what comes back is paced."""
+    forward_phase: tuple[str, int] = ("uplink", 0)
+    """The phase, and its index, that the way of what travels forward to it is counted as."""
+    backward_phase: tuple[str, int] = ("downlink", 0)
+    """The same for what travels backward to it."""
+    forward_pacing: Pacing | None = None
+    """How what travels forward to it is paced; None where it is not."""
+    backward_pacing: Pacing | None = None
+    """How what travels backward to it is paced."""
     last: bool = True
     """Whether nobody comes after it on the route."""
 
@@ -56,10 +56,10 @@ class Order:
 def _common(document: Mapping[str, Any]) -> dict[str, Any]:
     """Make of JSON what every order has."""
     values = dict(document)
-    for way in ("forward", "backward"):
+    for way in ("forward_pacing", "backward_pacing"):
         values[way] = Pacing(**values[way]) if values[way] else None
-    for hop in ("hop", "back"):
-        values[hop] = tuple(values[hop])
+    for phase in ("forward_phase", "backward_phase"):
+        values[phase] = tuple(values[phase])
     return values
 
 

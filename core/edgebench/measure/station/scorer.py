@@ -178,7 +178,7 @@ def main(argv: list[str]) -> None:
     control = Control.connect(context, order)
     control.say("hello", {})
     with control.telling():
-        port = connect(context, control.hear()["next"], order.back, order.backward)
+        port = connect(context, control.hear()["next"], order.backward_phase, order.backward_pacing)
         scorer = _scorer(order, port, control)
         control.say("ready", {})
         control.hear()

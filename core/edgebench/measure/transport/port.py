@@ -48,7 +48,7 @@ class Port:
     """A socket that bears messages, and the link that what comes in has passed."""
 
     socket: zmq.Socket[bytes]
-    hop: tuple[str, int]
+    phase: tuple[str, int]
     """The phase, and its index, that the way of what comes in is counted as."""
     pace: Pace | None = None
     """None where the link is real, or there is none."""
@@ -101,7 +101,7 @@ class Port:
 
     def passed(self, arrival: Arrival) -> Mark:
         """Note how long a message was on its way here."""
-        name, number = self.hop
+        name, number = self.phase
         return Mark(CODES[name], number, arrival.delivered - arrival.message.sent)
 
 
@@ -114,9 +114,9 @@ def socket(context: zmq.Context[Any], kind: int) -> zmq.Socket[bytes]:
 
 
 def connect(
-    context: zmq.Context[Any], endpoint: str, hop: tuple[str, int], pacing: Pacing | None = None
+    context: zmq.Context[Any], endpoint: str, phase: tuple[str, int], pacing: Pacing | None = None
 ) -> Port:
-    """Connect to a host; what comes back from it is counted as *hop*, and paced."""
+    """Connect to a host; what travels backward from it is counted as *phase*, and paced."""
     opened = socket(context, zmq.DEALER)
     opened.connect(endpoint)
-    return Port(socket=opened, hop=hop, pace=pacing.pace() if pacing else None)
+    return Port(socket=opened, phase=phase, pace=pacing.pace() if pacing else None)

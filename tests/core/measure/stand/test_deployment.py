@@ -32,7 +32,7 @@ def orders(stand):
 
 
 @pytest.mark.parametrize(
-    ("placement", "nodes", "hops", "back"),
+    ("placement", "nodes", "forward", "backward"),
     [
         ("mobile", {"mobile": 0}, [("local-hop", 0)], "local-hop"),
         ("edge", {"edge": 0}, [("uplink", 0)], "downlink"),
@@ -63,13 +63,13 @@ def orders(stand):
         ),
     ],
 )
-def test_who_stands_where_and_what_each_way_is_called(stand, placement, nodes, hops, back):
+def test_who_stands_where_and_what_each_way_is_called(stand, placement, nodes, forward, backward):
     made = stand(placement)
     assert {node.tier: node.piece for node in made.nodes} == nodes
-    assert [order.hop for order in orders(made).values()] == hops
-    assert made.driver("ipc://x").back[0] == back
+    assert [order.forward_phase for order in orders(made).values()] == forward
+    assert made.driver("ipc://x").backward_phase[0] == backward
     for order in orders(made).values():
-        assert order.back == ("downlink", 0)
+        assert order.backward_phase == ("downlink", 0)
         assert (order.work is None) == (nodes[order.tier] is None)
     assert [order.last for order in orders(made).values()] == [False] * (len(nodes) - 1) + [True]
 
@@ -78,21 +78,21 @@ def test_each_direction_of_a_link_is_paced_by_its_receiver(stand):
     made = stand("mobile-edge-cloud")
     got = orders(made)
     first, second = (Pacing.of(link) for link in made.deployment.case.links)
-    assert (got["mobile"].forward, got["mobile"].backward) == (None, first)
-    assert (got["edge"].forward, got["edge"].backward) == (first, second)
-    assert (got["cloud"].forward, got["cloud"].backward) == (second, None)
-    assert made.driver("ipc://x").backward is None
-    assert stand("edge").driver("ipc://x").backward == first
+    assert (got["mobile"].forward_pacing, got["mobile"].backward_pacing) == (None, first)
+    assert (got["edge"].forward_pacing, got["edge"].backward_pacing) == (first, second)
+    assert (got["cloud"].forward_pacing, got["cloud"].backward_pacing) == (second, None)
+    assert made.driver("ipc://x").backward_pacing is None
+    assert stand("edge").driver("ipc://x").backward_pacing == first
 
 
 def test_a_link_that_is_real_is_not_paced(stand):
     for order in orders(stand("mobile-edge", paced=False)).values():
-        assert (order.forward, order.backward) == (None, None)
+        assert (order.forward_pacing, order.backward_pacing) == (None, None)
 
 
 def test_scoring_feels_neither_links_nor_slowdowns(stand):
     for order in orders(stand("mobile-edge", shaped=False)).values():
-        assert (order.forward, order.backward) == (None, None)
+        assert (order.forward_pacing, order.backward_pacing) == (None, None)
         assert order.work.slowdown == 1.0
     assert orders(stand("mobile-edge"))["edge"].work.slowdown == 4.0
 

@@ -83,23 +83,23 @@ def chain(pieces):
         context = stack.enter_context(zmq.Context())
         endpoint, orders, threads = None, [], []
         for place, piece in reversed(list(enumerate(pieces))):
-            above = socket(context, zmq.ROUTER)
-            number = above.bind_to_random_port("tcp://127.0.0.1")
-            below = connect(context, endpoint, ("downlink", 0)) if endpoint else None
+            previous = socket(context, zmq.ROUTER)
+            number = previous.bind_to_random_port("tcp://127.0.0.1")
+            following = connect(context, endpoint, ("downlink", 0)) if endpoint else None
             order, heard = socket(context, zmq.PAIR), socket(context, zmq.PAIR)
             order.bind(f"inproc://{place}")
             heard.connect(f"inproc://{place}")
             host = HostProcess(
                 name=f"tier-{place}",
                 control=Control(heard),
-                above=Port(socket=above, hop=("transfer", place)),
-                below=below,
+                previous=Port(socket=previous, phase=("transfer", place)),
+                following=following,
                 piece=piece,
             )
             threads.append(threading.Thread(target=host.serve))
             threads[-1].start()
             orders.append(order)
-            for one in (above, order, heard, *([below.socket] if below else [])):
+            for one in (previous, order, heard, *([following.socket] if following else [])):
                 stack.callback(one.close)
             endpoint = f"tcp://127.0.0.1:{number}"
         port = connect(context, endpoint, ("local-hop", 0))
@@ -232,4 +232,4 @@ def test_what_the_driver_sent_and_got_is_counted_in_bytes():
         driver = Driver(port=port)
         for request, count in enumerate([1, 3]):
             driver.ask(request, [row.tobytes() for row in payloads(range(count))])
-    assert driver.sent.tolist() == driver.back.tolist() == [12, 36]
+    assert driver.forward.tolist() == driver.backward.tolist() == [12, 36]

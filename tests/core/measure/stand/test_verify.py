@@ -15,19 +15,19 @@ def found(forward=(1000, 3e-3), backward=(10, 2e-3), round_trip=2e-3):
 
 
 def test_a_check_each_way_with_what_is_expected():
-    there, back = link_checks(LINK, "mobile", "edge", "before", found())
-    assert (there.source, there.target, back.source, back.target) == (
+    forward, backward = link_checks(LINK, "mobile", "edge", "before", found())
+    assert (forward.source, forward.target, backward.source, backward.target) == (
         "mobile",
         "edge",
         "edge",
         "mobile",
     )
     # A thousand bytes at a megabyte a second, and the round trip of an empty message.
-    assert there.expected_s == pytest.approx(3e-3)
-    assert there.goodput_bit_s == pytest.approx(8e6)
-    assert (there.message_bytes, back.message_bytes) == (1000, 10)
-    assert there.ok
-    assert there.when == "before"
+    assert forward.expected_s == pytest.approx(3e-3)
+    assert forward.goodput_bit_s == pytest.approx(8e6)
+    assert (forward.message_bytes, backward.message_bytes) == (1000, 10)
+    assert forward.ok
+    assert forward.when == "before"
 
 
 @pytest.mark.parametrize(
@@ -42,10 +42,10 @@ def test_a_check_each_way_with_what_is_expected():
 )
 def test_the_bound_is_a_twentieth_or_half_a_millisecond(size, extra, ok):
     seconds = size * 8 / LINK.rate + 2e-3 + extra
-    there, _ = link_checks(LINK, "mobile", "edge", "after", found(forward=(size, seconds)))
-    assert there.ok is ok
+    forward, _ = link_checks(LINK, "mobile", "edge", "after", found(forward=(size, seconds)))
+    assert forward.ok is ok
 
 
 def test_no_goodput_is_made_of_what_is_within_the_noise():
-    _, back = link_checks(LINK, "mobile", "edge", "before", found())
-    assert back.goodput_bit_s is None
+    _, backward = link_checks(LINK, "mobile", "edge", "before", found())
+    assert backward.goodput_bit_s is None

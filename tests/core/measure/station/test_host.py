@@ -182,7 +182,7 @@ def test_a_message_from_the_future_holds_nothing_up(deploy, fabric, payload):
             tier="mobile",
             control=team.endpoint,
             parent=os.getpid(),
-            forward=Pacing(rate=1e9, delay=0),
+            forward_pacing=Pacing(rate=1e9, delay=0),
         )
         team.start(hosts["mobile"], HOST, order, 1)
         endpoint = team.hear("hello", [NAME])[NAME].values["endpoint"]
@@ -240,7 +240,7 @@ def test_a_busy_reader_is_told_from_a_slow_way():
         number = near.bind_to_random_port("tcp://127.0.0.1")
         far = connect(context, f"tcp://127.0.0.1:{number}", ("downlink", 0))
         pace = Pacing(rate=1e9, delay=1e-3).pace()
-        port = Port(socket=near, hop=("uplink", 0), pace=pace)
+        port = Port(socket=near, phase=("uplink", 0), pace=pace)
         with far.socket:
             sent = far.send(Message(kind=Kind.REQUEST))
             # It was due after a millisecond, and the reader had no time for it for ten.

@@ -14,8 +14,8 @@ COMMON = {
     "tier": "edge",
     "control": "ipc:///tmp/x",
     "parent": os.getpid(),
-    "hop": ("transfer", 1),
-    "forward": Pacing(rate=1e6, delay=0.01),
+    "forward_phase": ("transfer", 1),
+    "forward_pacing": Pacing(rate=1e6, delay=0.01),
 }
 WORK = Work(
     source={"registry": ["r.toml"], "files": []},
@@ -47,7 +47,7 @@ def test_an_order_survives_the_file_it_is_written_to(order, tmp_path):
 def test_an_order_has_no_field_that_is_not_json():
     written = json.loads(json.dumps(HostOrder(**COMMON, work=WORK).to_json()))
     assert written["work"]["artifact"] == "store/a"
-    assert written["hop"] == ["transfer", 1]
+    assert written["forward_phase"] == ["transfer", 1]
 
 
 def test_a_link_gives_its_pace():

@@ -48,7 +48,7 @@ def host():
         number = bound.bind_to_random_port("tcp://127.0.0.1")
         port = connect(context, f"tcp://127.0.0.1:{number}", ("local-hop", 0))
         port.socket.setsockopt(zmq.RCVTIMEO, 20_000)
-        near = Port(socket=bound, hop=("local-hop", 0))
+        near = Port(socket=bound, phase=("local-hop", 0))
 
         def start(requests, together=1, fails=None):
             def serve():

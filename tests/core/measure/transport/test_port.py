@@ -28,7 +28,7 @@ def pair(context):
         opened.extend([bound, far.socket])
         for one in opened:
             one.setsockopt(zmq.RCVTIMEO, 20_000)
-        return Port(socket=bound, hop=("transfer", 2), pace=pace), far
+        return Port(socket=bound, phase=("transfer", 2), pace=pace), far
 
     yield make
     for one in opened:
