@@ -6,7 +6,6 @@ figures: one whose piece computes nothing.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -197,7 +196,7 @@ def main(argv: list[str]) -> None:
     def opening(work: Work) -> Iterator[Loaded]:
         yield Loaded(piece=null_piece(), cold_s={}, versions={})
 
-    run(HostOrder.from_json(json.loads(Path(argv[0]).read_text())), opening)
+    run(HostOrder.read(argv[0]), opening)
 
 
 if __name__ == "__main__":

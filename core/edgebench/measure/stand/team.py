@@ -24,7 +24,7 @@ import attrs
 import zmq
 
 from edgebench.measure.stand.member import Member
-from edgebench.measure.station.orders import DRIVER, Order
+from edgebench.measure.station.orders import DRIVER, FILE, Order
 from edgebench.measure.transport.pace import now
 from edgebench.parts.places import Running
 
@@ -124,7 +124,7 @@ class Team:
         env = dict.fromkeys(
             ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads)
         )
-        argv = [sys.executable, "-P", "-m", module, str(host.put(place) / "order.json")]
+        argv = [sys.executable, "-P", "-m", module, str(host.put(place) / FILE)]
         with _undisturbed():
             running = host.spawn(argv, env, place / "log")
             self._members[order.name] = Member(running, os.pidfd_open(running.pid))

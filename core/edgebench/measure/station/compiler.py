@@ -6,10 +6,8 @@ its own, because compiling may leave memory and threads in a state that no measu
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from pathlib import Path
 
 from edgebench.measure.station.orders import HostOrder
 from edgebench.parts.places import Backend
@@ -25,7 +23,7 @@ def main(argv: list[str]) -> None:
     from edgebench.sessions.opening import Opening
     from edgebench.store.artifacts import read_pipeline
 
-    order = HostOrder.from_json(json.loads(Path(argv[0]).read_text()))
+    order = HostOrder.read(argv[0])
     settle(order, sorted(os.sched_getaffinity(0)))
     control = Control.connect(zmq.Context(), order)
     if order.work is None or order.work.compiled is None:

@@ -6,13 +6,11 @@ Started by the controller as `python -m edgebench.measure.station.driver ORDER.j
 from __future__ import annotations
 
 import gc
-import json
 import math
 import random
 import sys
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -214,7 +212,7 @@ class Sequencer:
 
 def main(argv: list[str]) -> None:
     """Do what the order in the file named by the first argument says."""
-    order = DriverOrder.from_json(json.loads(Path(argv[0]).read_text()))
+    order = DriverOrder.read(argv[0])
     settle(order, first_cpu())
     context = zmq.Context()
     control = Control.connect(context, order)

@@ -7,13 +7,11 @@ is told to report, or is killed.
 from __future__ import annotations
 
 import gc
-import json
 import sys
 import traceback
 from array import array
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -256,7 +254,7 @@ def _open(work: Work) -> AbstractContextManager[Loaded]:
 
 def main(argv: list[str]) -> None:
     """Do what the order in the file named by the first argument says."""
-    run(HostOrder.from_json(json.loads(Path(argv[0]).read_text())), _open)
+    run(HostOrder.read(argv[0]), _open)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,8 @@ timed, so several requests are under way at once.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -172,7 +170,7 @@ def _scorer(order: DriverOrder, port: Port, control: Control) -> Scorer:
 
 def main(argv: list[str]) -> None:
     """Do what the order in the file named by the first argument says."""
-    order = DriverOrder.from_json(json.loads(Path(argv[0]).read_text()))
+    order = DriverOrder.read(argv[0])
     settle(order, first_cpu())
     context = zmq.Context()
     control = Control.connect(context, order)
