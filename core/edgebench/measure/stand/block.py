@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edgebench.measure.stand.deployment import Deployment, Stand
 from edgebench.measure.stand.launch import reports, start
 from edgebench.measure.stand.machine import meanwhile, read
-from edgebench.measure.stand.team import Failure, Reply, Team, TimedOut
+from edgebench.measure.stand.processes import Processes, ProcessFailed, Reply, TimedOut
 from edgebench.measure.station.orders import DRIVER
 from edgebench.parts.errors import EdgebenchError, one_line
 from edgebench.parts.places import Fabric
@@ -36,7 +36,7 @@ def measure_block(deployment: Deployment, fabric: Fabric) -> Block:
         found = {"status": "ok", **_with_hosts(deployment, fabric, logs)}
     except TimedOut as late:
         found = {"status": "timeout", "reason": str(late)}
-    except (Failure, EdgebenchError) as failure:
+    except (ProcessFailed, EdgebenchError) as failure:
         found = {"status": "failed", "reason": str(failure)}
     except Exception as error:  # noqa: BLE001 - a fabric may raise anything, and costs its block
         logs["controller"] = traceback.format_exc()
@@ -56,25 +56,25 @@ def _with_hosts(deployment: Deployment, fabric: Fabric, logs: dict[str, str]) ->
     """Open the hosts, measure, and close them; whatever happens, *logs* tell of it."""
     with (
         fabric.open(deployment.tiers, deployment.case.links) as hosts,
-        Team.gather(deployment.scratch, deployment.deadline_s) as team,
+        Processes.open(deployment.scratch, deployment.deadline_s) as processes,
     ):
         try:
-            return _measured(team, Stand(deployment, hosts))
+            return _measured(processes, Stand(deployment, hosts))
         finally:
-            logs.update(team.logs())
+            logs.update(processes.read_logs())
 
 
-def _measured(team: Team, stand: Stand) -> dict[str, Any]:
+def _measured(processes: Processes, stand: Stand) -> dict[str, Any]:
     """Go through a block, and return its fields."""
-    names = start(team, stand, SENDER)
+    names = start(processes, stand, SENDER)
     own, since = time.process_time(), time.monotonic()
-    warm = team.ask(DRIVER, "warm")
-    tiers = tuple(_speeds(team, stand))
+    warm = processes.ask(DRIVER, "warm")
+    tiers = tuple(_speeds(processes, stand))
     # Nothing changes a link within a block: once is enough, before and after by turns.
     first = stand.deployment.number % 2 == 0
-    links = _verified(team, stand, "before") if first else []
-    measured = team.ask(DRIVER, "measure")
-    links += [] if first else _verified(team, stand, "after")
+    links = _verified(processes, stand, "before") if first else []
+    measured = processes.ask(DRIVER, "measure")
+    links += [] if first else _verified(processes, stand, "after")
     used = (time.process_time() - own) / (time.monotonic() - since)
     return {
         "controller_cpu": used,
@@ -83,11 +83,11 @@ def _measured(team: Team, stand: Stand) -> dict[str, Any]:
         "warmup": warm.values["said"],
         "links": tuple(links),
         "tiers": tiers,
-        **_reported(reports(team, names), stand),
+        **_reported(reports(processes, names), stand),
     }
 
 
-def _speeds(team: Team, stand: Stand) -> list[TierCheck]:
+def _speeds(processes: Processes, stand: Stand) -> list[TierCheck]:
     # Arrays are only needed for the figures, when the processes are there already.
     from edgebench.measure.station.speed import tier_check
 
@@ -95,20 +95,20 @@ def _speeds(team: Team, stand: Stand) -> list[TierCheck]:
     for node in stand.nodes:
         if node.piece is not None:
             host = stand.hosts[node.tier]
-            found = team.ask(node.name, "speed").values
+            found = processes.ask(node.name, "speed").values
             threads = stand.threads(node.tier)
             checks.append(tier_check(node.tier, host.slowdown, threads, host.enforced, found))
     return checks
 
 
-def _verified(team: Team, stand: Stand, when: str) -> list[LinkCheck]:
+def _verified(processes: Processes, stand: Stand, when: str) -> list[LinkCheck]:
     from edgebench.measure.stand.verify import link_checks
 
     checks: list[LinkCheck] = []
     route = stand.deployment.case.route
     for number in range(len(route) - 1):
         link = stand.link(number)
-        found = team.ask(stand.sender(number), "probe", rate=link.rate).values
+        found = processes.ask(stand.sender(number), "probe", rate=link.rate).values
         checks += link_checks(link, route[number], route[number + 1], when, dict(found))
     return checks
 

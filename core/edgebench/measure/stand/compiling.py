@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgebench.measure.stand.deployment import Deployment, Stand
-from edgebench.measure.stand.team import Failure, Team
+from edgebench.measure.stand.processes import Processes, ProcessFailed
 from edgebench.parts.errors import CaseFailed
 from edgebench.parts.places import Backend, Fabric
 
@@ -28,20 +28,20 @@ def compile_on_host(deployment: Deployment, fabric: Fabric) -> None:
     try:
         with (
             fabric.open(deployment.tiers, case.links) as hosts,
-            Team.gather(deployment.scratch, deployment.deadline_s) as team,
+            Processes.open(deployment.scratch, deployment.deadline_s) as processes,
         ):
             try:
-                _compile(team, Stand(deployment, hosts))
+                _compile(processes, Stand(deployment, hosts))
             finally:
-                logs = team.logs()
-    except Failure as failure:
+                logs = processes.read_logs()
+    except ProcessFailed as failure:
         raise CaseFailed(f"compiling: {failure}", "\n".join(logs.values())) from failure
 
 
-def _compile(team: Team, stand: Stand) -> None:
+def _compile(processes: Processes, stand: Stand) -> None:
     """Compile on one host after the other: compilers take all processors that they find."""
-    for node, order in stand.orders(team.endpoint):
+    for node, order in stand.orders(processes.endpoint):
         if order.work is not None:
             host = stand.hosts[node.tier]
-            team.start(host, COMPILER, order, stand.threads(node.tier))
-            team.hear("compiled", [node.name])
+            processes.start(host, COMPILER, order, stand.threads(node.tier))
+            processes.hear("compiled", [node.name])

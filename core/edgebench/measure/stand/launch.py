@@ -7,36 +7,38 @@ from itertools import pairwise
 from typing import Any
 
 from edgebench.measure.stand.deployment import Stand
-from edgebench.measure.stand.team import Team
+from edgebench.measure.stand.processes import Processes
 from edgebench.measure.station.orders import DRIVER
 
 HOST = "edgebench.measure.station.host"
 
 
-def start(team: Team, stand: Stand, driver: str) -> list[str]:
+def start(processes: Processes, stand: Stand, driver: str) -> list[str]:
     """Start every process at once, the module *driver* first, and wait until all are ready.
 
     Returned are their names, along the route.
 
     Raises:
-        Failure: One of them ended.
+        ProcessFailed: One of them ended.
         TimedOut: One of them took too long.
     """
     deployment, names = stand.deployment, [DRIVER]
-    team.start(stand.hosts[deployment.case.route[0]], driver, stand.driver(team.endpoint), 1)
-    for node, order in stand.orders(team.endpoint):
+    processes.start(
+        stand.hosts[deployment.case.route[0]], driver, stand.driver(processes.endpoint), 1
+    )
+    for node, order in stand.orders(processes.endpoint):
         threads = stand.threads(node.tier) if order.work else 1
-        team.start(stand.hosts[node.tier], HOST, order, threads)
+        processes.start(stand.hosts[node.tier], HOST, order, threads)
         names.append(node.name)
-    hello = team.hear("hello", names)
+    hello = processes.hear("hello", names)
     for name, after in pairwise(names):
-        team.tell(name, {"next": hello[after].values["endpoint"]})
-    team.hear("ready", names)
+        processes.tell(name, {"next": hello[after].values["endpoint"]})
+    processes.hear("ready", names)
     return names
 
 
-def reports(team: Team, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+def reports(processes: Processes, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     """Ask every process for its report; each closes what it has opened before it says it."""
     for name in names:
-        team.tell(name, {"verb": "report"})
-    return {name: reply.values for name, reply in team.hear("report", names).items()}
+        processes.tell(name, {"verb": "report"})
+    return {name: reply.values for name, reply in processes.hear("report", names).items()}

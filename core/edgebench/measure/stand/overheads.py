@@ -19,7 +19,7 @@ import attrs
 import zmq
 
 from edgebench.cases.case import BackendChoice
-from edgebench.measure.stand.team import Team
+from edgebench.measure.stand.processes import Processes
 from edgebench.measure.station.driver import Driver
 from edgebench.measure.station.orders import HostOrder, Work
 from edgebench.measure.transport.pace import now
@@ -150,7 +150,7 @@ class _Here:
             process = subprocess.Popen(
                 argv, env={**os.environ, **env}, stdout=file, stderr=file, start_new_session=True
             )
-        # The team waits for it; nobody else shall miss that.
+        # `Processes` waits for its end; nobody else shall miss that.
         process.returncode = 0
         return _Started(process, log)
 
@@ -159,15 +159,19 @@ def request(scratch: Path) -> float:
     """Measure a request through a host whose session computes nothing.
 
     Raises:
-        Failure: The host failed.
+        ProcessFailed: The host failed.
     """
-    with Team.gather(scratch, LIMIT_S) as team, zmq.Context() as context:
+    with Processes.open(scratch, LIMIT_S) as processes, zmq.Context() as context:
         order = HostOrder(
-            name="host", tier="here", control=team.endpoint, parent=os.getpid(), work=_null_work()
+            name="host",
+            tier="here",
+            control=processes.endpoint,
+            parent=os.getpid(),
+            work=_null_work(),
         )
-        team.start(_Here(), "edgebench.measure.stand.overheads", order, 1)
-        endpoint = team.hear("hello", ["host"])["host"].values["endpoint"]
-        team.hear("ready", ["host"])
+        processes.start(_Here(), "edgebench.measure.stand.overheads", order, 1)
+        endpoint = processes.hear("hello", ["host"])["host"].values["endpoint"]
+        processes.hear("ready", ["host"])
         port = connect(context, endpoint, ("local-hop", 0))
         with port.socket:
             asker = Driver(port=port)

@@ -7,7 +7,13 @@ from typing import Any
 
 from edgebench.measure.stand.deployment import Deployment, Stand
 from edgebench.measure.stand.launch import reports, start
-from edgebench.measure.stand.team import Failure, Progress, Reply, Team, unwatched
+from edgebench.measure.stand.processes import (
+    Processes,
+    ProcessFailed,
+    Progress,
+    Reply,
+    ignore_progress,
+)
 from edgebench.measure.station.orders import DRIVER
 from edgebench.parts.errors import CaseFailed
 from edgebench.parts.places import Fabric
@@ -16,7 +22,7 @@ from edgebench.records.outcomes import Score
 SENDER = "edgebench.measure.station.scorer"
 
 
-def score(deployment: Deployment, fabric: Fabric, progress: Progress = unwatched) -> Score:
+def score(deployment: Deployment, fabric: Fabric, progress: Progress = ignore_progress) -> Score:
     """Send the test split once through the hosts, and count what the answers are worth.
 
     All of it, or the first samples where the deployment says that so many will do; without metrics
@@ -32,15 +38,15 @@ def score(deployment: Deployment, fabric: Fabric, progress: Progress = unwatched
     try:
         with (
             fabric.open(deployment.tiers, deployment.case.links) as hosts,
-            Team.gather(deployment.scratch, deployment.deadline_s, progress) as team,
+            Processes.open(deployment.scratch, deployment.deadline_s, progress) as processes,
         ):
             try:
-                names = start(team, Stand(deployment, hosts, shaped=False), SENDER)
-                scored = team.ask(DRIVER, "score")
-                said = reports(team, names)
+                names = start(processes, Stand(deployment, hosts, shaped=False), SENDER)
+                scored = processes.ask(DRIVER, "score")
+                said = reports(processes, names)
             finally:
-                logs = team.logs()
-    except Failure as failure:
+                logs = processes.read_logs()
+    except ProcessFailed as failure:
         raise CaseFailed(f"scoring: {failure}", "\n".join(logs.values())) from failure
     return _score(deployment, scored, said)
 

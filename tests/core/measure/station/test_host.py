@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edgebench.measure.stand.deployment import Stand
 from edgebench.measure.stand.launch import HOST
-from edgebench.measure.stand.team import Team
+from edgebench.measure.stand.processes import Processes
 from edgebench.measure.station.driver import Driver, RequestFailed
 from edgebench.measure.station.orders import HostOrder
 from edgebench.measure.transport.pace import Pacing, now
@@ -31,21 +31,21 @@ def running(deploy, fabric):
         deployment = deploy(placement, **changes)
         with (
             fabric.open(deployment.tiers, deployment.case.links) as hosts,
-            Team.gather(deployment.scratch, 60) as team,
+            Processes.open(deployment.scratch, 60) as processes,
             zmq.Context() as context,
         ):
             stand = Stand(deployment, hosts, shaped=False)
-            orders = {node.tier: order for node, order in stand.orders(team.endpoint)}
+            orders = {node.tier: order for node, order in stand.orders(processes.endpoint)}
             order = orders[tier]
-            team.start(hosts[tier], HOST, order, 1)
-            endpoint = team.hear("hello", [order.name])[order.name].values["endpoint"]
+            processes.start(hosts[tier], HOST, order, 1)
+            endpoint = processes.hear("hello", [order.name])[order.name].values["endpoint"]
             if not order.last:
-                team.tell(order.name, {"next": "tcp://127.0.0.1:9"})
-            team.hear("ready", [order.name])
+                processes.tell(order.name, {"next": "tcp://127.0.0.1:9"})
+            processes.hear("ready", [order.name])
             port = connect(context, endpoint, ("local-hop", 0))
             port.socket.setsockopt(zmq.RCVTIMEO, 20_000)
             with port.socket:
-                yield team, port
+                yield processes, port
 
     return run
 
@@ -71,7 +71,7 @@ def packed(message, sent=0):
 
 
 def test_malformed_messages_are_refused_and_the_host_lives_on(running, payload):
-    with running() as (team, port):
+    with running() as (processes, port):
         good = packed(Message(kind=Kind.REQUEST, samples=1, body=[payload]))
         for frames, said in [
             ([b"GET / HTTP/1.1"], "without a header"),
@@ -88,7 +88,7 @@ def test_malformed_messages_are_refused_and_the_host_lives_on(running, payload):
         ]:
             assert said in refusal(port, *frames)
         assert len(Driver(port=port).ask(1, [payload]).marks) > 5
-        assert team.logs()[NAME].count("refused: ") == 8
+        assert processes.read_logs()[NAME].count("refused: ") == 8
 
 
 @pytest.mark.parametrize(
@@ -174,18 +174,18 @@ def test_a_message_from_the_future_holds_nothing_up(deploy, fabric, payload):
     deployment = deploy("mobile")
     with (
         fabric.open(deployment.tiers, ()) as hosts,
-        Team.gather(deployment.scratch, 60) as team,
+        Processes.open(deployment.scratch, 60) as processes,
         zmq.Context() as context,
     ):
         order = HostOrder(
             name=NAME,
             tier="mobile",
-            control=team.endpoint,
+            control=processes.endpoint,
             parent=os.getpid(),
             forward_pacing=Pacing(rate=1e9, delay=0),
         )
-        team.start(hosts["mobile"], HOST, order, 1)
-        endpoint = team.hear("hello", [NAME])[NAME].values["endpoint"]
+        processes.start(hosts["mobile"], HOST, order, 1)
+        endpoint = processes.hear("hello", [NAME])[NAME].values["endpoint"]
         port = connect(context, endpoint, ("downlink", 0))
         port.socket.setsockopt(zmq.RCVTIMEO, 20_000)
         with port.socket:
@@ -220,17 +220,17 @@ def test_the_raw_outputs_are_given_when_asked_for(running, payload, split):
 
 
 def test_a_host_that_only_relays_imports_nothing_heavy(running):
-    with running("mobile-cloud", "edge") as (team, _):
-        modules = set(team.ask("host edge", "report").values["modules"])
+    with running("mobile-cloud", "edge") as (processes, _):
+        modules = set(processes.ask("host edge", "report").values["modules"])
     assert "zmq" in modules
     assert not modules & {"numpy", "torch", "onnxruntime", "openvino", "onnx", "PIL", "scipy"}
     assert "edgebench_plugins" not in modules
 
 
 def test_a_host_that_computes_imports_no_framework_of_others(running, payload):
-    with running() as (team, port):
+    with running() as (processes, port):
         Driver(port=port).ask(1, [payload])
-        modules = set(team.ask(NAME, "report").values["modules"])
+        modules = set(processes.ask(NAME, "report").values["modules"])
     assert "numpy" in modules
     assert not modules & {"torch", "onnxruntime", "openvino", "onnx", "cattrs", "rich"}
 

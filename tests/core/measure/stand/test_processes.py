@@ -5,35 +5,35 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.measure.stand.member import reason_in
-from edgebench.measure.stand.team import Failure, Team, TimedOut
+from edgebench.measure.stand.process import find_reason
+from edgebench.measure.stand.processes import Processes, ProcessFailed, TimedOut
 from edgebench.measure.station.orders import Order
 
 
 @pytest.fixture
-def member(tmp_path, monkeypatch, fabric, deploy):
-    """Give what starts a module of a few lines as a member of a team."""
+def start_process(tmp_path, monkeypatch, fabric, deploy):
+    """Give what starts a module of a few lines as a process of a block."""
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     deployment = deploy("mobile")
 
-    def start(team, name, text):
+    def start(processes, name, text):
         module = name.replace(" ", "_")
         (tmp_path / f"{module}.py").write_text(text)
         with fabric.open(deployment.tiers, ()) as hosts:
-            # A host outlives its fabric here, and is ended by the team alone.
+            # A host outlives its fabric here, and is ended by `Processes` alone.
             unbound = hosts["mobile"].__class__(
                 tier=hosts["mobile"].tier, threads=1, slowdown=1.0, cpu="", memory=None
             )
-        order = Order(name=name, tier="mobile", control=team.endpoint, parent=0)
-        team.start(unbound, module, order, 1)
+        order = Order(name=name, tier="mobile", control=processes.endpoint, parent=0)
+        processes.start(unbound, module, order, 1)
 
     return start
 
 
 @pytest.fixture
-def team(tmp_path):
-    with Team.gather(tmp_path, 20) as team:
-        yield team
+def processes(tmp_path):
+    with Processes.open(tmp_path, 20) as processes:
+        yield processes
 
 
 TALK = """
@@ -46,34 +46,40 @@ control = Control.connect(zmq.Context(), Order(name=document["name"], tier="", p
 """
 
 
-def test_a_member_is_asked_and_answers_with_values_and_bytes(team, member):
-    member(
-        team,
+def test_a_process_is_asked_and_answers_with_values_and_bytes(processes, start_process):
+    start_process(
+        processes,
         "one",
         TALK + "heard = {'verb': 'hello'}\n"
         "while True:\n"
         "    control.say(heard['verb'], {'twice': heard.get('number', 0) * 2}, b'raw')\n"
         "    heard = control.hear()\n",
     )
-    team.hear("hello", ["one"])
-    reply = team.ask("one", "double", number=21)
+    processes.hear("hello", ["one"])
+    reply = processes.ask("one", "double", number=21)
     assert reply.values == {"twice": 42}
     assert list(reply.raw) == [b"raw"]
 
 
-def test_several_members_are_heard_in_any_order(team, member):
+def test_several_processes_are_heard_in_any_order(processes, start_process):
     for name, wait in (("one", 0.3), ("other", 0)):
-        member(team, name, TALK + f"time.sleep({wait}); control.say('hello', {{}}); control.hear()")
-    assert set(team.hear("hello", ["one", "other"])) == {"one", "other"}
+        start_process(
+            processes,
+            name,
+            TALK + f"time.sleep({wait}); control.say('hello', {{}}); control.hear()",
+        )
+    assert set(processes.hear("hello", ["one", "other"])) == {"one", "other"}
 
 
-def test_what_one_says_early_is_kept_until_it_is_asked_for(team, member):
+def test_what_one_says_early_is_kept_until_it_is_asked_for(processes, start_process):
     say = "control.say('{}', {{}}); "
-    member(team, "quick", TALK + say.format("hello") + say.format("ready") + "control.hear()")
+    start_process(
+        processes, "quick", TALK + say.format("hello") + say.format("ready") + "control.hear()"
+    )
     slow = "time.sleep(0.5); " + say.format("hello") + say.format("ready") + "control.hear()"
-    member(team, "slow", TALK + slow)
-    assert set(team.hear("hello", ["slow", "quick"])) == {"slow", "quick"}
-    assert set(team.hear("ready", ["slow", "quick"])) == {"slow", "quick"}
+    start_process(processes, "slow", TALK + slow)
+    assert set(processes.hear("hello", ["slow", "quick"])) == {"slow", "quick"}
+    assert set(processes.hear("ready", ["slow", "quick"])) == {"slow", "quick"}
 
 
 @pytest.mark.parametrize(
@@ -89,35 +95,35 @@ def test_what_one_says_early_is_kept_until_it_is_asked_for(team, member):
         (TALK + "control.say('bye', {}); control.hear()", "one said bye where hello was expected"),
     ],
 )
-def test_how_a_member_ended_is_the_reason(team, member, text, said):
-    member(team, "one", text)
-    with pytest.raises(Failure) as failed:
-        team.hear("hello", ["one"])
+def test_how_a_process_ended_is_the_reason(processes, start_process, text, said):
+    start_process(processes, "one", text)
+    with pytest.raises(ProcessFailed) as failed:
+        processes.hear("hello", ["one"])
     assert str(failed.value).startswith(said)
 
 
-def test_any_members_end_is_noticed_while_another_is_awaited(team, member):
-    member(team, "one", TALK + "control.hear()")
-    member(team, "other", "import time; time.sleep(0.2); raise OSError('gone')")
-    with pytest.raises(Failure, match="other: OSError: gone"):
-        team.hear("hello", ["one"])
+def test_any_process_ending_is_noticed_while_another_is_awaited(processes, start_process):
+    start_process(processes, "one", TALK + "control.hear()")
+    start_process(processes, "other", "import time; time.sleep(0.2); raise OSError('gone')")
+    with pytest.raises(ProcessFailed, match="other: OSError: gone"):
+        processes.hear("hello", ["one"])
 
 
-def test_what_was_said_before_the_end_counts(team, member):
-    member(
-        team,
+def test_what_was_said_before_the_end_counts(processes, start_process):
+    start_process(
+        processes,
         "one",
         TALK + "control.say('hello', {'last': 'words'}); control.socket.close(1000)\n"
         "control.socket.context.term()",
     )
-    assert team.hear("hello", ["one"])["one"].values == {"last": "words"}
+    assert processes.hear("hello", ["one"])["one"].values == {"last": "words"}
 
 
-def test_the_time_is_that_of_the_whole_team(tmp_path, member):
-    with Team.gather(tmp_path, 1.0) as team:
-        member(team, "host x", TALK + "time.sleep(3600)")
+def test_the_time_is_that_of_all_together(tmp_path, start_process):
+    with Processes.open(tmp_path, 1.0) as processes:
+        start_process(processes, "host x", TALK + "time.sleep(3600)")
         with pytest.raises(TimedOut) as late:
-            team.hear("ready", ["host x"])
+            processes.hear("ready", ["host x"])
         assert str(late.value) == ("no answer within 1 s, host x hangs: waited for host x to load")
 
 
@@ -132,31 +138,33 @@ def ends(process, within_s=10.0):
     return True
 
 
-def test_grandchildren_are_ended_too(tmp_path, member):
+def test_grandchildren_are_ended_too(tmp_path, start_process):
     text = (
         "import subprocess, sys, pathlib\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)'])\n"
     )
-    with Team.gather(tmp_path, 20) as team:
-        member(
-            team, "one", text + TALK + "control.say('hello', {'child': child.pid}); control.hear()"
+    with Processes.open(tmp_path, 20) as processes:
+        start_process(
+            processes,
+            "one",
+            text + TALK + "control.say('hello', {'child': child.pid}); control.hear()",
         )
-        child = team.hear("hello", ["one"])["one"].values["child"]
+        child = processes.hear("hello", ["one"])["one"].values["child"]
         assert Path(f"/proc/{child}").exists()
     assert ends(child)
 
 
-def test_the_log_keeps_the_end_of_what_was_printed(team, member):
-    member(
-        team,
+def test_the_log_keeps_the_end_of_what_was_printed(processes, start_process):
+    start_process(
+        processes,
         "one",
         "print('x' * 200_000 + 'end')\n" + TALK + "control.say('hello', {})\n"
         "sys.stdout.flush(); control.say('ready', {}); control.hear()",
     )
-    team.hear("hello", ["one"])
-    team.hear("ready", ["one"])
-    assert len(team.logs()["one"]) == 64 * 1024
-    assert team.logs()["one"].endswith("xend\n")
+    processes.hear("hello", ["one"])
+    processes.hear("ready", ["one"])
+    assert len(processes.read_logs()["one"]) == 64 * 1024
+    assert processes.read_logs()["one"].endswith("xend\n")
 
 
 def test_directories_of_controllers_that_are_gone_are_removed(tmp_path, monkeypatch):
@@ -168,7 +176,7 @@ def test_directories_of_controllers_that_are_gone_are_removed(tmp_path, monkeypa
         (gone / "control").touch()
         others = Path(private, "edgebench-something-else")
         others.mkdir()
-        with Team.gather(tmp_path, 1), Team.gather(tmp_path, 1):
+        with Processes.open(tmp_path, 1), Processes.open(tmp_path, 1):
             assert not gone.exists()
             assert others.exists()
             assert len(list(Path(private).iterdir())) == 3
@@ -197,4 +205,4 @@ def traceback_of(error, cause=None):
     ],
 )
 def test_the_reason_is_found_in_what_was_printed(log, reason):
-    assert reason_in(log) == reason
+    assert find_reason(log) == reason
