@@ -30,9 +30,9 @@ from edgebench.catalogue.registry import Registry
 from edgebench.measure.stand.block import measure_block
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.measure.stand.overheads import harness_overheads
-from edgebench.measure.station.controller import last_cpus
 from edgebench.measure.station.opening import open_piece
 from edgebench.measure.station.orders import Work
+from edgebench.measure.station.own_process import last_cpus
 from edgebench.measure.transport.pace import now
 from edgebench.store import splits
 from edgebench.store.artifacts import read_pipeline, write_pipeline

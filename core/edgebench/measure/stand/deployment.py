@@ -97,7 +97,7 @@ class Stand:
         senders = {node.place: node.name for node in self.nodes}
         return senders.get(link, DRIVER)
 
-    def driver(self, control: str) -> DriverOrder:
+    def driver(self, controller: str) -> DriverOrder:
         """Return the order of the driver."""
         deployment, case = self.deployment, self.deployment.case
         first = self.nodes[0]
@@ -105,7 +105,7 @@ class Stand:
         return DriverOrder(
             name=DRIVER,
             tier=case.route[0],
-            control=control,
+            controller=controller,
             parent=os.getpid(),
             backward_phase=("local-hop", 0) if local else ("downlink", 0),
             backward_pacing=None if local else self._pacing(0, case.route[0]),
@@ -121,20 +121,20 @@ class Stand:
             scored=deployment.scored,
         )
 
-    def orders(self, control: str) -> Iterator[tuple[Node, HostOrder]]:
+    def orders(self, controller: str) -> Iterator[tuple[Node, HostOrder]]:
         """Yield the order of each host, from the driver's side on."""
         started = False
         for node in self.nodes:
-            yield node, self._order(node, control, started)
+            yield node, self._order(node, controller, started)
             started = started or node.piece is not None
 
-    def _order(self, node: Node, control: str, started: bool) -> HostOrder:
+    def _order(self, node: Node, controller: str, started: bool) -> HostOrder:
         """Return the order of one host; *started* says whether a piece comes before it."""
         last = node == self.nodes[-1]
         return HostOrder(
             name=node.name,
             tier=node.tier,
-            control=control,
+            controller=controller,
             parent=os.getpid(),
             forward_phase=self._forward_phase(node, started),
             forward_pacing=self._pacing(node.place - 1, node.tier) if node.place else None,

@@ -165,7 +165,7 @@ def request(scratch: Path) -> float:
         order = HostOrder(
             name="host",
             tier="here",
-            control=processes.endpoint,
+            controller=processes.endpoint,
             parent=os.getpid(),
             work=_null_work(),
         )

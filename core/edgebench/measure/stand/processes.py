@@ -131,11 +131,11 @@ class Processes:
         self._heard[order.name] = deque()
 
     def tell(self, name: str, values: Mapping[str, Any]) -> None:
-        """Send a process an order without waiting for what it says."""
+        """Send a process a command without waiting for what it says."""
         self.socket.send_multipart([name.encode(), json.dumps(values).encode()])
 
     def ask(self, name: str, verb: str, **values: float) -> Reply:
-        """Send a process an order and wait until it says that it is done.
+        """Send a process a command and wait until it says that it is done.
 
         Raises:
             ProcessFailed: It, or any other of the processes, ended.

@@ -18,8 +18,9 @@ import attrs
 import zmq
 
 from edgebench.measure.station import warmup
-from edgebench.measure.station.controller import Control, first_cpu, peak_memory, settle
+from edgebench.measure.station.controller import Controller
 from edgebench.measure.station.orders import DriverOrder
+from edgebench.measure.station.own_process import bind_process, first_cpu, read_peak_memory
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import Port, connect
 from edgebench.measure.transport.probing import probe
@@ -129,12 +130,12 @@ def table(answers: Sequence[Answered]) -> tuple[list[str], bytes]:
 class Sequencer:
     """Sends the requests of one block as the controller asks."""
 
-    def __init__(self, order: DriverOrder, control: Control, driver: Driver) -> None:
+    def __init__(self, order: DriverOrder, controller: Controller, driver: Driver) -> None:
         """Open the split that the order names."""
         from edgebench.store.splits import read
 
         self.order = order
-        self.control = control
+        self.controller = controller
         self.driver = driver
         self.payloads = read(order.split.parent, order.split.name)
         self.samples = Samples(len(self.payloads), order.seed, order.batch)
@@ -149,7 +150,7 @@ class Sequencer:
             took.append(self._ask(indices).latency / 1e9)
             self.slow = took[-1] > LONG_S
             if said := warmup.verdict(took):
-                self.control.say("warm", {"latency_s": took, "said": said})
+                self.controller.tell("warm", {"latency_s": took, "said": said})
                 return
 
     def measure(self) -> None:
@@ -163,7 +164,7 @@ class Sequencer:
         first = array("q", [sample for sample, _ in measured])
         latency = array("q", [answer.latency for answer in answers])
         said = {"phases": names, "again_s": [answer.latency / 1e9 for _, answer in again]}
-        self.control.say("measure", said, latency.tobytes(), first.tobytes(), phases)
+        self.controller.tell("measure", said, latency.tobytes(), first.tobytes(), phases)
 
     def _bounded(
         self, begin: int, requests: int, bound_s: float, least: int
@@ -186,45 +187,45 @@ class Sequencer:
 
     def probe(self, rate: float) -> None:
         """Measure the first link, whose sending end this is."""
-        self.control.say(
+        self.controller.tell(
             "probe", probe(self.driver.port, self.driver.forward, self.driver.backward, rate)
         )
 
     def obey(self) -> None:
         """Do what the controller asks until it asks for the report."""
-        while (heard := self.control.hear())["verb"] != "report":
-            if heard["verb"] == "warm":
+        while (command := self.controller.hear())["verb"] != "report":
+            if command["verb"] == "warm":
                 self.warm()
-            elif heard["verb"] == "measure":
+            elif command["verb"] == "measure":
                 self.measure()
             else:
-                self.probe(heard["rate"])
-        self.control.say("report", self.report())
+                self.probe(command["rate"])
+        self.controller.tell("report", self.report())
 
     def report(self) -> Mapping[str, Any]:
         """Say what was sent."""
         return {
             "forward": list(self.driver.forward),
             "answer": median(self.driver.backward) if self.driver.backward else 0,
-            "peak": peak_memory(),
+            "peak": read_peak_memory(),
         }
 
 
 def main(argv: list[str]) -> None:
     """Do what the order in the file named by the first argument says."""
     order = DriverOrder.read(argv[0])
-    settle(order, first_cpu())
+    bind_process(order, first_cpu())
     context = zmq.Context()
-    control = Control.connect(context, order)
-    control.say("hello", {})
-    port = connect(context, control.hear()["next"], order.backward_phase, order.backward_pacing)
+    controller = Controller.connect(context, order)
+    controller.tell("hello", {})
+    port = connect(context, controller.hear()["next"], order.backward_phase, order.backward_pacing)
     driver = Driver(port=port)
-    with control.telling():
-        sequencer = Sequencer(order, control, driver)
+    with controller.report_faults():
+        sequencer = Sequencer(order, controller, driver)
         gc.freeze()
-        control.say("ready", {})
+        controller.tell("ready", {})
         sequencer.obey()
-    control.hear()
+    controller.hear()
 
 
 if __name__ == "__main__":

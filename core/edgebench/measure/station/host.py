@@ -18,8 +18,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import zmq
 
-from edgebench.measure.station.controller import Control, first_cpu, last_cpus, peak_memory, settle
+from edgebench.measure.station.controller import Controller
 from edgebench.measure.station.orders import HostOrder, Work
+from edgebench.measure.station.own_process import (
+    bind_process,
+    first_cpu,
+    last_cpus,
+    read_peak_memory,
+)
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import Arrival, Port, Refused, connect, socket
 from edgebench.measure.transport.probing import probe
@@ -60,7 +66,7 @@ class HostProcess:
     """The connections of one host, and the piece that it runs."""
 
     name: str
-    control: Control
+    controller: Controller
     previous: Port
     """The port that faces the driver: here arrives what travels forward."""
     following: Port | None = None
@@ -72,8 +78,8 @@ class HostProcess:
     def serve(self) -> None:
         """Serve until the controller asks for the report."""
         poller = zmq.Poller()
-        # One event at a time, the first registered first: orders, then what is on its way back.
-        poller.register(self.control.socket, zmq.POLLIN)
+        # One event at a time, the first registered first: commands, then what is on its way back.
+        poller.register(self.controller.socket, zmq.POLLIN)
         if self.following is not None:
             poller.register(self.following.socket, zmq.POLLIN)
         poller.register(self.previous.socket, zmq.POLLIN)
@@ -84,24 +90,24 @@ class HostProcess:
                 self._receive_forward(ready)
             elif self.following is not None and which is self.following.socket:
                 self._receive_backward(self.following, ready)
-            elif not self._obey(self.control.hear()):
+            elif not self._obey(self.controller.hear()):
                 return
 
-    def _obey(self, order: Mapping[str, Any]) -> bool:
+    def _obey(self, command: Mapping[str, Any]) -> bool:
         """Do what the controller wants; return whether to go on."""
-        if order["verb"] == "report":
+        if command["verb"] == "report":
             return False
-        if order["verb"] == "ping":
-            self.control.say("ping", {})
-        if order["verb"] == "probe" and self.following is not None:
-            found = probe(self.following, self.seen.forward, self.seen.backward, order["rate"])
-            self.control.say("probe", found)
-        if order["verb"] == "speed" and self.piece is not None:
+        if command["verb"] == "ping":
+            self.controller.tell("ping", {})
+        if command["verb"] == "probe" and self.following is not None:
+            found = probe(self.following, self.seen.forward, self.seen.backward, command["rate"])
+            self.controller.tell("probe", found)
+        if command["verb"] == "speed" and self.piece is not None:
             from edgebench.measure.station.speed import compare
 
             # Where every sample left before, nothing is known but that it is quick.
             work = median(self.seen.inference[-10:] or [0]) / 1e9
-            self.control.say("speed", compare(work, self.piece.slowdown))
+            self.controller.tell("speed", compare(work, self.piece.slowdown))
         return True
 
     def _receive_forward(self, ready: int) -> None:
@@ -195,44 +201,48 @@ class HostProcess:
         """Say what this host has seen."""
         return {
             "forward": list(self.seen.forward),
-            "peak": peak_memory(),
+            "peak": read_peak_memory(),
             "modules": sorted({name.partition(".")[0] for name in sys.modules}),
         }
 
 
 def _connected(
-    order: HostOrder, context: zmq.Context[Any], control: Control
+    order: HostOrder, context: zmq.Context[Any], controller: Controller
 ) -> tuple[Port, Port | None]:
     """Bind towards the driver, say where, and connect to the next host when told where it is."""
     previous = socket(context, zmq.ROUTER)
     at = previous.bind_to_random_port(LOOPBACK)
-    control.say("hello", {"endpoint": f"{LOOPBACK}:{at}"})
+    controller.tell("hello", {"endpoint": f"{LOOPBACK}:{at}"})
     pace = order.forward_pacing.pace() if order.forward_pacing else None
     towards_driver = Port(socket=previous, phase=order.forward_phase, pace=pace)
     if order.last:
         return towards_driver, None
     return towards_driver, connect(
-        context, control.hear()["next"], order.backward_phase, order.backward_pacing
+        context, controller.hear()["next"], order.backward_phase, order.backward_pacing
     )
 
 
 def run(order: HostOrder, opening: Callable[[Work], AbstractContextManager[Loaded]]) -> None:
     """Be the host that the order describes, its piece opened by *opening*."""
     began = now()
-    settle(order, last_cpus(order.work.threads) if order.work else first_cpu())
+    bind_process(order, last_cpus(order.work.threads) if order.work else first_cpu())
     context = zmq.Context()
-    control = Control.connect(context, order)
-    previous, following = _connected(order, context, control)
+    controller = Controller.connect(context, order)
+    previous, following = _connected(order, context, controller)
     cold = {"start": (began - order.spawned) / 1e9}
-    with control.telling(f"{order.name}: "), ExitStack() as stack:
+    with controller.report_faults(f"{order.name}: "), ExitStack() as stack:
         loaded = stack.enter_context(opening(order.work)) if order.work else None
         piece = loaded.piece if loaded else None
         host = HostProcess(
-            name=order.tier, control=control, previous=previous, following=following, piece=piece
+            name=order.tier,
+            controller=controller,
+            previous=previous,
+            following=following,
+            piece=piece,
         )
         # What was made while loading lives on; looking through it again would disturb requests.
         gc.freeze()
-        control.say("ready", {})
+        controller.tell("ready", {})
         host.serve()
         if host.seen.inference:
             cold["first"] = host.seen.inference[0] / 1e9
@@ -240,9 +250,9 @@ def run(order: HostOrder, opening: Callable[[Work], AbstractContextManager[Loade
         cold |= loaded.cold_s if loaded else {}
         device = loaded.device if loaded else ""
         report = {"cold": cold, "versions": versions, "device": device, **host.report()}
-    control.say("report", report)
+    controller.tell("report", report)
     # Ending before the report is on its way would lose it; the controller ends this process.
-    control.hear()
+    controller.hear()
 
 
 def _open(work: Work) -> AbstractContextManager[Loaded]:

@@ -45,7 +45,7 @@ class Order:
     name: str
     """What the controller calls it: `driver`, `host edge`."""
     tier: str
-    control: str
+    controller: str
     """Where the controller listens."""
     parent: int
     """The controller's process, without which this one must not live on."""

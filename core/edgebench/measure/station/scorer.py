@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from edgebench.cases.case import Case
 from edgebench.cases.metrics import metrics_of
-from edgebench.measure.station.controller import Control, first_cpu, settle
+from edgebench.measure.station.controller import Controller
 from edgebench.measure.station.driver import RequestFailed
 from edgebench.measure.station.orders import DriverOrder
+from edgebench.measure.station.own_process import bind_process, first_cpu
 from edgebench.measure.transport.arrays import array
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import Port, connect
@@ -147,7 +148,7 @@ def described(arrays: Iterable[tuple[dict[str, Any], NDArray[Any]]]) -> tuple[li
     return facts, [values for _, values in pairs]
 
 
-def _scorer(order: DriverOrder, port: Port, control: Control) -> Scorer:
+def _scorer(order: DriverOrder, port: Port, controller: Controller) -> Scorer:
     from edgebench.catalogue.plugins import PluginSource
 
     plugins = PluginSource.from_json(order.source).load()
@@ -164,28 +165,32 @@ def _scorer(order: DriverOrder, port: Port, control: Control) -> Scorer:
         samples=min(order.scored or len(payloads), len(payloads)),
         bound_s=order.bound_s if order.scored else 0.0,
         metrics=() if order.scored else metrics_of(case, plugins),
-        report=lambda done, of: control.say("progress", {"done": done, "samples": of}),
+        report=lambda done, of: controller.tell("progress", {"done": done, "samples": of}),
     )
 
 
 def main(argv: list[str]) -> None:
     """Do what the order in the file named by the first argument says."""
     order = DriverOrder.read(argv[0])
-    settle(order, first_cpu())
+    bind_process(order, first_cpu())
     context = zmq.Context()
-    control = Control.connect(context, order)
-    control.say("hello", {})
-    with control.telling():
-        port = connect(context, control.hear()["next"], order.backward_phase, order.backward_pacing)
-        scorer = _scorer(order, port, control)
-        control.say("ready", {})
-        control.hear()
+    controller = Controller.connect(context, order)
+    controller.tell("hello", {})
+    with controller.report_faults():
+        port = connect(
+            context, controller.hear()["next"], order.backward_phase, order.backward_pacing
+        )
+        scorer = _scorer(order, port, controller)
+        controller.tell("ready", {})
+        controller.hear()
         samples = scorer.run()
         facts, raw = described(scorer.arrays())
-        control.say("score", {"samples": samples, "arrays": facts, "exited": scorer.exited}, *raw)
-    control.hear()
-    control.say("report", {})
-    control.hear()
+        controller.tell(
+            "score", {"samples": samples, "arrays": facts, "exited": scorer.exited}, *raw
+        )
+    controller.hear()
+    controller.tell("report", {})
+    controller.hear()
 
 
 if __name__ == "__main__":

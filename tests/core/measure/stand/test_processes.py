@@ -24,7 +24,7 @@ def start_process(tmp_path, monkeypatch, fabric, deploy):
             unbound = hosts["mobile"].__class__(
                 tier=hosts["mobile"].tier, threads=1, slowdown=1.0, cpu="", memory=None
             )
-        order = Order(name=name, tier="mobile", control=processes.endpoint, parent=0)
+        order = Order(name=name, tier="mobile", controller=processes.endpoint, parent=0)
         processes.start(unbound, module, order, 1)
 
     return start
@@ -39,10 +39,10 @@ def processes(tmp_path):
 TALK = """
 import json, sys, zmq, time
 from edgebench.measure.station.orders import Order
-from edgebench.measure.station.controller import Control
+from edgebench.measure.station.controller import Controller
 document = json.load(open(sys.argv[1]))
-control = Control.connect(zmq.Context(), Order(name=document["name"], tier="", parent=0,
-                                               control=document["control"]))
+controller = Controller.connect(zmq.Context(), Order(name=document["name"], tier="", parent=0,
+                                               controller=document["controller"]))
 """
 
 
@@ -52,8 +52,8 @@ def test_a_process_is_asked_and_answers_with_values_and_bytes(processes, start_p
         "one",
         TALK + "heard = {'verb': 'hello'}\n"
         "while True:\n"
-        "    control.say(heard['verb'], {'twice': heard.get('number', 0) * 2}, b'raw')\n"
-        "    heard = control.hear()\n",
+        "    controller.tell(heard['verb'], {'twice': heard.get('number', 0) * 2}, b'raw')\n"
+        "    heard = controller.hear()\n",
     )
     processes.hear("hello", ["one"])
     reply = processes.ask("one", "double", number=21)
@@ -66,17 +66,17 @@ def test_several_processes_are_heard_in_any_order(processes, start_process):
         start_process(
             processes,
             name,
-            TALK + f"time.sleep({wait}); control.say('hello', {{}}); control.hear()",
+            TALK + f"time.sleep({wait}); controller.tell('hello', {{}}); controller.hear()",
         )
     assert set(processes.hear("hello", ["one", "other"])) == {"one", "other"}
 
 
 def test_what_one_says_early_is_kept_until_it_is_asked_for(processes, start_process):
-    say = "control.say('{}', {{}}); "
+    say = "controller.tell('{}', {{}}); "
     start_process(
-        processes, "quick", TALK + say.format("hello") + say.format("ready") + "control.hear()"
+        processes, "quick", TALK + say.format("hello") + say.format("ready") + "controller.hear()"
     )
-    slow = "time.sleep(0.5); " + say.format("hello") + say.format("ready") + "control.hear()"
+    slow = "time.sleep(0.5); " + say.format("hello") + say.format("ready") + "controller.hear()"
     start_process(processes, "slow", TALK + slow)
     assert set(processes.hear("hello", ["slow", "quick"])) == {"slow", "quick"}
     assert set(processes.hear("ready", ["slow", "quick"])) == {"slow", "quick"}
@@ -91,8 +91,11 @@ def test_what_one_says_early_is_kept_until_it_is_asked_for(processes, start_proc
         ("print('cannot go on'); raise SystemExit(3)", "one: cannot go on"),
         ("raise SystemExit(3)", "one ended with status 3 and said nothing"),
         ("import nowhere_to_be_found", "one: ModuleNotFoundError: No module named"),
-        (TALK + "control.say('failed', {'reason': 'no chip'}); control.hear()", "no chip"),
-        (TALK + "control.say('bye', {}); control.hear()", "one said bye where hello was expected"),
+        (TALK + "controller.tell('failed', {'reason': 'no chip'}); controller.hear()", "no chip"),
+        (
+            TALK + "controller.tell('bye', {}); controller.hear()",
+            "one said bye where hello was expected",
+        ),
     ],
 )
 def test_how_a_process_ended_is_the_reason(processes, start_process, text, said):
@@ -103,7 +106,7 @@ def test_how_a_process_ended_is_the_reason(processes, start_process, text, said)
 
 
 def test_any_process_ending_is_noticed_while_another_is_awaited(processes, start_process):
-    start_process(processes, "one", TALK + "control.hear()")
+    start_process(processes, "one", TALK + "controller.hear()")
     start_process(processes, "other", "import time; time.sleep(0.2); raise OSError('gone')")
     with pytest.raises(ProcessFailed, match="other: OSError: gone"):
         processes.hear("hello", ["one"])
@@ -113,8 +116,8 @@ def test_what_was_said_before_the_end_counts(processes, start_process):
     start_process(
         processes,
         "one",
-        TALK + "control.say('hello', {'last': 'words'}); control.socket.close(1000)\n"
-        "control.socket.context.term()",
+        TALK + "controller.tell('hello', {'last': 'words'}); controller.socket.close(1000)\n"
+        "controller.socket.context.term()",
     )
     assert processes.hear("hello", ["one"])["one"].values == {"last": "words"}
 
@@ -147,7 +150,7 @@ def test_grandchildren_are_ended_too(tmp_path, start_process):
         start_process(
             processes,
             "one",
-            text + TALK + "control.say('hello', {'child': child.pid}); control.hear()",
+            text + TALK + "controller.tell('hello', {'child': child.pid}); controller.hear()",
         )
         child = processes.hear("hello", ["one"])["one"].values["child"]
         assert Path(f"/proc/{child}").exists()
@@ -158,8 +161,8 @@ def test_the_log_keeps_the_end_of_what_was_printed(processes, start_process):
     start_process(
         processes,
         "one",
-        "print('x' * 200_000 + 'end')\n" + TALK + "control.say('hello', {})\n"
-        "sys.stdout.flush(); control.say('ready', {}); control.hear()",
+        "print('x' * 200_000 + 'end')\n" + TALK + "controller.tell('hello', {})\n"
+        "sys.stdout.flush(); controller.tell('ready', {}); controller.hear()",
     )
     processes.hear("hello", ["one"])
     processes.hear("ready", ["one"])

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgebench import Exit, Model, Pipeline, Stage, TensorSpec
-from edgebench.measure.station.controller import Control
+from edgebench.measure.station.controller import Controller
 from edgebench.measure.station.driver import Driver, RequestFailed
 from edgebench.measure.station.host import HostProcess
 from edgebench.measure.station.piece import Opened, Piece
@@ -91,7 +91,7 @@ def chain(pieces):
             heard.connect(f"inproc://{place}")
             host = HostProcess(
                 name=f"tier-{place}",
-                control=Control(heard),
+                controller=Controller(heard),
                 previous=Port(socket=previous, phase=("transfer", place)),
                 following=following,
                 piece=piece,

@@ -180,7 +180,7 @@ def test_a_message_from_the_future_holds_nothing_up(deploy, fabric, payload):
         order = HostOrder(
             name=NAME,
             tier="mobile",
-            control=processes.endpoint,
+            controller=processes.endpoint,
             parent=os.getpid(),
             forward_pacing=Pacing(rate=1e9, delay=0),
         )

@@ -12,7 +12,7 @@ from edgebench.measure.transport.pace import Pacing
 COMMON = {
     "name": "host edge",
     "tier": "edge",
-    "control": "ipc:///tmp/x",
+    "controller": "ipc:///tmp/x",
     "parent": os.getpid(),
     "forward_phase": ("transfer", 1),
     "forward_pacing": Pacing(rate=1e6, delay=0.01),
