@@ -28,7 +28,7 @@ from edgebench.conduct.shortened import shortened
 from edgebench.measure.stand.block import measure_block
 from edgebench.measure.stand.compiling import compile_on_host
 from edgebench.measure.stand.deployment import Deployment
-from edgebench.measure.stand.score import score
+from edgebench.measure.stand.scoring import score_deployment
 from edgebench.parts.errors import CaseSkipped, ChainError, EdgebenchError, one_line
 from edgebench.parts.places import Fabric, Tier
 from edgebench.parts.subjects import Model
@@ -183,7 +183,7 @@ class Conductor:
             deployment = attrs.evolve(deployment, scored=ENOUGH, bound_s=ENOUGH_S)
         fabric = self._plugins.get(Fabric, case.fabric)
         what = f"scoring {case.label}"
-        return score(
+        return score_deployment(
             deployment,
             fabric,
             lambda done, samples: self.preparer.progress(done, samples, what),

@@ -5,7 +5,7 @@ import pytest
 from edgebench import CaseFailed
 from edgebench.measure.stand.block import measure_block
 from edgebench.measure.stand.compiling import compile_on_host
-from edgebench.measure.stand.score import score
+from edgebench.measure.stand.scoring import score_deployment
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_a_stage_is_compiled_once_and_opened_after(compiler, fabric, dataset, tm
     seconds = json.loads((tmp_path / "kept" / places[0] / "seconds.json").read_text())
     assert block.cold_s["mobile"]["compile"] > 0
     assert seconds in [block.cold_s[tier]["compile"] for tier in ("mobile", "edge")]
-    assert score(deployment, fabric).samples == 24
+    assert score_deployment(deployment, fabric).samples == 24
 
 
 def test_what_is_opened_is_what_was_compiled(compiler, fabric, tmp_path):

@@ -1,3 +1,4 @@
+import os
 import tempfile
 import time
 import traceback
@@ -13,7 +14,7 @@ from edgebench.measure.station.orders import Order
 @pytest.fixture
 def start_process(tmp_path, monkeypatch, fabric, deploy):
     """Give what starts a module of a few lines as a process of a block."""
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     deployment = deploy("mobile")
 
     def start(processes, name, text):

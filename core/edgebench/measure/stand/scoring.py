@@ -22,7 +22,9 @@ from edgebench.records.outcomes import Score
 SENDER = "edgebench.measure.station.scorer"
 
 
-def score(deployment: Deployment, fabric: Fabric, progress: Progress = ignore_progress) -> Score:
+def score_deployment(
+    deployment: Deployment, fabric: Fabric, progress: Progress = ignore_progress
+) -> Score:
     """Send the test split once through the hosts, and count what the answers are worth.
 
     All of it, or the first samples where the deployment says that so many will do; without metrics
