@@ -121,7 +121,7 @@ def in_process() -> float:
 
     def ask() -> None:
         watch = piece.watch(())
-        piece.answered(piece.run(message, watch, now()), 0, watch.noted())
+        piece.answered(piece.compute(message, watch, now()), 0, watch.noted())
 
     return _each(ask)
 
@@ -193,14 +193,14 @@ def _null_work() -> Work:
 
 def main(argv: list[str]) -> None:
     """Be a host that computes nothing."""
-    from edgebench.measure.station.host import run
+    from edgebench.measure.station.host import serve
     from edgebench.measure.station.opening import Loaded
 
     @contextmanager
     def opening(work: Work) -> Iterator[Loaded]:
         yield Loaded(piece=null_piece(), cold_s={}, versions={})
 
-    run(HostOrder.read(argv[0]), opening)
+    serve(HostOrder.read(argv[0]), opening)
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ class HostProcess:
         begin = now()
         watch.marks.append(Mark(QUEUE, 0, begin - arrival.delivered))
         try:
-            batch = piece.run(message, watch, begin)
+            batch = piece.compute(message, watch, begin)
             self.seen.inference.append(watch.inference)
             if batch.rows:
                 since = now()
@@ -222,7 +222,7 @@ def _connected(
     )
 
 
-def run(order: HostOrder, opening: Callable[[Work], AbstractContextManager[Loaded]]) -> None:
+def serve(order: HostOrder, opening: Callable[[Work], AbstractContextManager[Loaded]]) -> None:
     """Be the host that the order describes, its piece opened by *opening*."""
     began = now()
     bind_process(order, last_cpus(order.work.threads) if order.work else first_cpu())
@@ -264,7 +264,7 @@ def _open(work: Work) -> AbstractContextManager[Loaded]:
 
 def main(argv: list[str]) -> None:
     """Do what the order in the file named by the first argument says."""
-    run(HostOrder.read(argv[0]), _open)
+    serve(HostOrder.read(argv[0]), _open)
 
 
 if __name__ == "__main__":

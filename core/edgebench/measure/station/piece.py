@@ -109,7 +109,7 @@ class Piece:
         """Begin to time a request here, from what the hosts before have noted."""
         return Watch(marks, self.slowdown)
 
-    def run(self, message: Message, watch: Watch, begin: int) -> Batch:
+    def compute(self, message: Message, watch: Watch, begin: int) -> Batch:
         """Take in a request or tensors that arrived, and run every stage that is still needed.
 
         Raises:

@@ -66,7 +66,7 @@ class Scorer:
     def _all(self) -> int:
         return len(self.payloads)
 
-    def run(self) -> int:
+    def send_split(self) -> int:
         """Send every sample that is wanted once, and return how many there are.
 
         Raises:
@@ -183,7 +183,7 @@ def main(argv: list[str]) -> None:
         scorer = _scorer(order, port, controller)
         controller.tell("ready", {})
         controller.hear()
-        samples = scorer.run()
+        samples = scorer.send_split()
         facts, raw = described(scorer.arrays())
         controller.tell(
             "score", {"samples": samples, "arrays": facts, "exited": scorer.exited}, *raw

@@ -15,7 +15,7 @@ SENDER = "edgebench.measure.station.driver"
 def started(deploy, fabric):
     """Return what starts a deployment and gives its reports, and what was done between."""
 
-    def run(placement, between=lambda processes: None, **changes):
+    def start_and_report(placement, between=lambda processes: None, **changes):
         deployment = deploy(placement, **changes)
         with (
             fabric.open(deployment.tiers, deployment.case.links) as hosts,
@@ -25,7 +25,7 @@ def started(deploy, fabric):
             between(processes)
             return names, reports(processes, names)
 
-    return run
+    return start_and_report
 
 
 @pytest.mark.parametrize(

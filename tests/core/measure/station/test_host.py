@@ -27,7 +27,7 @@ def running(deploy, fabric):
     """Give what runs the host of a tier, and a connection to it."""
 
     @contextmanager
-    def run(placement="mobile", tier="mobile", **changes):
+    def start(placement="mobile", tier="mobile", **changes):
         deployment = deploy(placement, **changes)
         with (
             fabric.open(deployment.tiers, deployment.case.links) as hosts,
@@ -47,7 +47,7 @@ def running(deploy, fabric):
             with port.socket:
                 yield processes, port
 
-    return run
+    return start
 
 
 @pytest.fixture
