@@ -191,7 +191,7 @@ def show(found: dict[str, Any]) -> None:
     """Print the figures as a table."""
     met = {True: "met", False: "not met"}
     low, high = found["ratio_ci95"]
-    rows = [
+    lines = [
         ("bare loop, inference", f"{median(found['bare_s']) * 1e3:.3f} ms", "", ""),
         ("harness, inference", f"{median(found['harness_s']) * 1e3:.3f} ms", "", ""),
         (
@@ -215,7 +215,7 @@ def show(found: dict[str, Any]) -> None:
         ),
         ("the same, payload of 262 kB decoded", f"{found['null_request_s'] * 1e6:.0f} us", "", ""),
     ]
-    for what, value, promised, verdict in rows:
+    for what, value, promised, verdict in lines:
         print(f"{what:<38}{value:<26}{promised:<16}{verdict}")
 
 

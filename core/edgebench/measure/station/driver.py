@@ -112,19 +112,20 @@ class Driver:
         return Answered(latency=latency, marks=marks, size=answer.size)
 
 
-def table(answers: Sequence[Answered]) -> tuple[list[str], bytes]:
-    """Lay out what was noted: the phases by name, and their sums as int64 (requests, phases).
+def tabulate_marks(answers: Sequence[Answered]) -> tuple[list[str], bytes]:
+    """Return the phases by name, and the sums of their marks as int64 (requests, phases).
 
     A phase that a request did not have is -1.
     """
-    sums: list[dict[str, int]] = []
+    requests: list[dict[str, int]] = []
     for answer in answers:
-        row: dict[str, int] = {}
+        sums: dict[str, int] = {}
         for mark in answer.marks:
-            row[mark.name] = row.get(mark.name, 0) + mark.value
-        sums.append(row)
-    names = list(dict.fromkeys(name for row in sums for name in row))
-    return names, array("q", [row.get(name, -1) for row in sums for name in names]).tobytes()
+            sums[mark.name] = sums.get(mark.name, 0) + mark.value
+        requests.append(sums)
+    names = list(dict.fromkeys(name for sums in requests for name in sums))
+    table = array("q", [sums.get(name, -1) for sums in requests for name in names])
+    return names, table.tobytes()
 
 
 class Sequencer:
@@ -160,7 +161,7 @@ class Sequencer:
         begin = self.order.number * self.order.requests
         measured = self._bounded(begin, self.order.requests, self.order.bound_s, least=LEAST)
         answers = [answer for _, answer in measured]
-        names, phases = table(answers)
+        names, phases = tabulate_marks(answers)
         first = array("q", [sample for sample, _ in measured])
         latency = array("q", [answer.latency for answer in answers])
         said = {"phases": names, "again_s": [answer.latency / 1e9 for _, answer in again]}

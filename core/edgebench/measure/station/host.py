@@ -162,7 +162,7 @@ class HostProcess:
         try:
             batch = piece.compute(message, watch, begin)
             self.seen.inference.append(watch.inference)
-            if batch.rows:
+            if batch.samples:
                 since = now()
                 onward = piece.onward(batch, message.request, watch)
                 self._send_forward(Pending(peer=arrival.peer, batch=batch), onward, since)
@@ -190,7 +190,7 @@ class HostProcess:
             raise WireError(f"an answer to the request {message.request}, which nobody waits for")
         self.seen.backward.append(message.size)
         batch = pending.batch
-        if message.kind is Kind.ERROR or batch is None or not batch.left or self.piece is None:
+        if message.kind is Kind.ERROR or batch is None or not batch.answers or self.piece is None:
             answer = message
         else:
             self.piece.merge(batch, message)

@@ -36,9 +36,9 @@ class Batch:
     """Whether the outputs themselves are wanted."""
     tensors: dict[str, NDArray[Any]]
     """What is there so far, by the pipeline's names, for the samples still on their way."""
-    rows: list[int]
+    samples: list[int]
     """Which samples of the request are still on their way."""
-    left: dict[int, Any] = attrs.field(factory=dict)
+    answers: dict[int, Any] = attrs.field(factory=dict)
     """By sample: its encoded answer, or the pipeline's outputs for it."""
 
 
@@ -120,11 +120,11 @@ class Piece:
             self._infer(batch, opened, watch)
             if opened.exit is not None:
                 self._let_out(batch, opened.number, opened.exit, watch)
-            if not batch.rows:
+            if not batch.samples:
                 return batch
         if self.last:
-            self._answer(batch, range(len(batch.rows)), self.pipeline.outputs, watch)
-            batch.rows = []
+            self._answer(batch, range(len(batch.samples)), self.pipeline.outputs, watch)
+            batch.samples = []
         return batch
 
     def _begin(self, message: Message, watch: Watch, begin: int) -> Batch:
@@ -169,14 +169,16 @@ class Piece:
 
     def _let_out(self, batch: Batch, number: int, leaves: Exit, watch: Watch) -> None:
         """Answer the samples that may leave here, and keep the others."""
-        condition = batch.tensors[leaves.condition].reshape(len(batch.rows))
+        condition = batch.tensors[leaves.condition].reshape(len(batch.samples))
         out = condition >= leaves.threshold
         if not out.any():
             return
         watch.marks.append(Mark(EXITED, number, int(out.sum())))
         # Before the others go on, not while they are on their way: so that phases add up.
         self._answer(batch, np.flatnonzero(out).tolist(), leaves.answer, watch)
-        batch.rows = [row for row, gone in zip(batch.rows, out.tolist(), strict=True) if not gone]
+        batch.samples = [
+            sample for sample, gone in zip(batch.samples, out.tolist(), strict=True) if not gone
+        ]
         batch.tensors = {name: tensor[~out] for name, tensor in batch.tensors.items()}
 
     def _answer(
@@ -190,7 +192,7 @@ class Piece:
                 output: batch.tensors[name][place : place + 1]
                 for output, name in zip(self.pipeline.outputs, names, strict=True)
             }
-            batch.left[batch.rows[place]] = self._encoded(outputs, batch.raw)
+            batch.answers[batch.samples[place]] = self._encoded(outputs, batch.raw)
         watch.took(POSTPROCESS, 0, begin)
 
     def _encoded(self, outputs: Tensors, raw: bool) -> Any:
@@ -208,11 +210,11 @@ class Piece:
         tensors = [sendable(spec, batch.tensors[spec.name]) for spec in self.leaving]
         names = [spec.name for spec in self.leaving]
         marks = [*watch.noted(), Mark(SERIALISE, self.number, 0)]
-        return _message(tensors, names, batch, len(batch.rows), request, marks)
+        return _message(tensors, names, batch, len(batch.samples), request, marks)
 
     def answered(self, batch: Batch, request: int, marks: Sequence[Mark]) -> Message:
         """Make the message that takes the answers of all samples back."""
-        answers = [batch.left[row] for row in range(len(batch.left))]
+        answers = [batch.answers[sample] for sample in range(len(batch.answers))]
         if batch.raw:
             names = self.pipeline.outputs
             outputs = joined(answers)
@@ -224,14 +226,14 @@ class Piece:
 
     def merge(self, batch: Batch, answer: Message) -> None:
         """Put the answers that came back from the next piece among those given here."""
-        if answer.samples != len(batch.rows):
-            raise WireError(f"{answer.samples} answers for {len(batch.rows)} samples")
+        if answer.samples != len(batch.samples):
+            raise WireError(f"{answer.samples} answers for {len(batch.samples)} samples")
         arrays = {
             shaped.name: array(shaped, view)
             for shaped, view in zip(answer.tensors, answer.body, strict=False)
         }
-        for place, row in enumerate(batch.rows):
-            batch.left[row] = (
+        for place, sample in enumerate(batch.samples):
+            batch.answers[sample] = (
                 {name: tensor[place : place + 1] for name, tensor in arrays.items()}
                 if batch.raw
                 else answer.body[place]

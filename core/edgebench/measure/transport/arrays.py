@@ -29,7 +29,7 @@ def check(spec: TensorSpec, shaped: Shaped, samples: int) -> None:
     """Hold a received tensor against what the pipeline says it is.
 
     Raises:
-        WireError: It has another type or shape, or not a row for each sample.
+        WireError: It has another type or shape, or not as many samples as are announced.
     """
     fits = len(spec.shape) == len(shaped.shape) and all(
         isinstance(wanted, str) or wanted == came
@@ -41,7 +41,9 @@ def check(spec: TensorSpec, shaped: Shaped, samples: int) -> None:
             f"not {spec.dtype} of shape {spec.shape}"
         )
     if shaped.shape and shaped.shape[0] != samples:
-        raise WireError(f"{shaped.shape[0]} rows of {spec.name!r} for {samples} samples")
+        raise WireError(
+            f"the tensor {spec.name!r} holds {shaped.shape[0]} samples, not the {samples} announced"
+        )
 
 
 def sendable(spec: TensorSpec, tensor: NDArray[Any]) -> NDArray[Any]:

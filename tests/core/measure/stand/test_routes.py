@@ -23,7 +23,7 @@ from edgebench.measure.transport.wire import Kind, Message
 WIDTH = 3
 
 
-def rows(name, *shape):
+def spec(name, *shape):
     return TensorSpec(name=name, dtype="float32", shape=("batch", *shape))
 
 
@@ -45,14 +45,14 @@ def pipeline_of(stages, cuts, exits):
     """Build a pipeline of counting stages; *exits* are thresholds by stage."""
     made = []
     for number in range(stages):
-        outputs = [rows(f"h{number + 1}", WIDTH), rows(f"sure{number}")]
+        outputs = [spec(f"h{number + 1}", WIDTH), spec(f"sure{number}")]
         leaves = None
         if number in exits and number < stages - 1:
             leaves = Exit(
                 condition=f"sure{number}", answer=[f"h{number + 1}"], threshold=exits[number]
             )
         made.append(
-            Stage(format="x", inputs=[rows(f"h{number}", WIDTH)], outputs=outputs, exit=leaves)
+            Stage(format="x", inputs=[spec(f"h{number}", WIDTH)], outputs=outputs, exit=leaves)
         )
     return Pipeline(model="m", variant="v", stages=made, outputs=[f"h{stages}"], cuts=sorted(cuts))
 
@@ -146,9 +146,9 @@ def deployments(draw):
 @given(deployments(), st.booleans())
 def test_every_chain_of_hosts_answers_as_one_alone(deployment, raw):
     pipeline, hosts, batch = deployment
-    rows_ = payloads(batch)
-    wanted = np.stack([expected(pipeline, row) for row in rows_])
-    body = [row.tobytes() for row in rows_]
+    batch_payloads = payloads(batch)
+    wanted = np.stack([expected(pipeline, row) for row in batch_payloads])
+    body = [row.tobytes() for row in batch_payloads]
     with chain(hosts) as port:
         port.send(Message(kind=Kind.REQUEST, raw=raw, samples=len(body), body=body))
         answer = port.receive(now()).message
@@ -158,7 +158,9 @@ def test_every_chain_of_hosts_answers_as_one_alone(deployment, raw):
     assert answer.samples == len(batch)
     left = sum(mark.value for mark in answer.marks if mark.name.startswith("exited"))
     last = len(pipeline.stages) * (len(pipeline.stages) + 1) / 2
-    assert left >= sum(row[0] != want[0] - last for row, want in zip(rows_, wanted, strict=True))
+    assert left >= sum(
+        row[0] != want[0] - last for row, want in zip(batch_payloads, wanted, strict=True)
+    )
 
 
 @pytest.mark.parametrize("relays", [0, 1, 2])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebench.measure.station.driver import Answered, Samples, table
+from edgebench.measure.station.driver import Answered, Samples, tabulate_marks
 from edgebench.measure.transport.wire import CODES, Mark
 
 sizes = st.integers(1, 50)
@@ -42,7 +42,7 @@ def answered(*marks):
 
 
 def test_what_was_noted_is_added_up_by_phase():
-    names, raw = table(
+    names, raw = tabulate_marks(
         [
             answered(("uplink", 0, 10), ("uplink", 0, 5), ("inference", 0, 7)),
             answered(("uplink", 0, 1), ("inference", 1, 3)),
@@ -54,4 +54,4 @@ def test_what_was_noted_is_added_up_by_phase():
 
 
 def test_a_block_without_requests_has_an_empty_table():
-    assert table([]) == ([], b"")
+    assert tabulate_marks([]) == ([], b"")

@@ -98,7 +98,7 @@ def test_malformed_messages_are_refused_and_the_host_lives_on(running, payload):
         (Shaped("h0", "float64", (1, 4)), 1, "'h0' is float64 of shape (1, 4), not float32"),
         (Shaped("h0", "float32", (1, 5)), 1, "of shape (1, 5), not float32 of shape"),
         (Shaped("h0", "float32", (4,)), 4, "of shape (4,), not float32"),
-        (Shaped("h0", "float32", (2, 4)), 3, "2 rows of 'h0' for 3 samples"),
+        (Shaped("h0", "float32", (2, 4)), 3, "'h0' holds 2 samples, not the 3 announced"),
     ],
 )
 def test_tensors_that_do_not_fit_are_refused(running, shaped, samples, said):

@@ -66,7 +66,7 @@ def two(prepared, spec):
     )
 
 
-def rows(*first):
+def samples_of(*first):
     return [np.asarray([value, 1, 2, 3], np.float32) for value in first]
 
 
@@ -99,34 +99,34 @@ def through(pipeline, message):
     """Take a request through two pieces and back, as two hosts would."""
     first, second = (opened(pipeline, number) for number in (0, 1))
     batch, watch = compute(first, message)
-    if batch.rows:
+    if batch.samples:
         onward = sent(first.onward(batch, 7, watch))
         beyond, further = compute(second, onward)
-        assert beyond.rows == []
+        assert beyond.samples == []
         first.merge(batch, sent(second.answered(beyond, 7, further.noted())))
     return first.answered(batch, 7, watch.noted()), batch
 
 
 def test_samples_leave_or_go_on_and_answers_keep_their_order(two):
-    payloads = rows(0.9, 0.1, 0.7, 0.2)
+    payloads = samples_of(0.9, 0.1, 0.7, 0.2)
     answer, batch = through(two, request(*payloads))
     wanted = [payloads[0] * 10, payloads[1] * 4, payloads[2] * 10, payloads[3] * 4]
     assert [bytes(body) for body in answer.body] == [row.tobytes() for row in wanted]
     assert (answer.kind, answer.request, answer.samples) == (Kind.ANSWER, 7, 4)
-    assert batch.rows == [1, 3]
+    assert batch.samples == [1, 3]
 
 
 def test_raw_outputs_are_merged_under_the_pipelines_names(two):
-    payloads = rows(0.1, 0.9, 0.2)
+    payloads = samples_of(0.1, 0.9, 0.2)
     answer, _ = through(two, request(*payloads, raw=True))
     assert [(tensor.name, tensor.shape) for tensor in answer.tensors] == [("logits", (3, 4))]
     wanted = np.stack([payloads[0] * 4, payloads[1] * 10, payloads[2] * 4])
     np.testing.assert_array_equal(answer.body[0], wanted)
 
 
-def test_only_the_rows_that_stay_cross_the_cut(two):
+def test_only_the_samples_that_stay_cross_the_cut(two):
     first = opened(two, 0)
-    batch, watch = compute(first, request(*rows(0.9, 0.1, 0.7)))
+    batch, watch = compute(first, request(*samples_of(0.9, 0.1, 0.7)))
     onward = first.onward(batch, 0, watch)
     assert onward.samples == 1
     assert [(tensor.name, tensor.shape) for tensor in onward.tensors] == [("h", (1, 4))]
@@ -139,17 +139,17 @@ def test_nothing_is_left_to_run_once_all_have_left(prepared, spec):
         [([spec("h", 4), spec("sure"), spec("early", 4)], SURE), ([spec("logits", 4)], None)],
         cuts=(),
     )
-    batch, watch = compute(opened(one, 0), request(*rows(0.9, 0.8)))
-    assert batch.rows == []
+    batch, watch = compute(opened(one, 0), request(*samples_of(0.9, 0.8)))
+    assert batch.samples == []
     assert "inference-1" not in noted(watch)
 
 
 def test_stages_of_one_piece_run_after_one_another(prepared, spec):
     pipeline = prepared([([spec("a", 4)], None), ([spec("b", 4)], None)], cuts=())
     piece = opened(pipeline, 0)
-    batch, watch = compute(piece, request(*rows(1, 2)))
+    batch, watch = compute(piece, request(*samples_of(1, 2)))
     answer = piece.answered(batch, 0, watch.noted())
-    assert bytes(answer.body[1]) == (rows(2)[0] * 4).tobytes()
+    assert bytes(answer.body[1]) == (samples_of(2)[0] * 4).tobytes()
     assert noted(watch) == ["decode", "preprocess", "inference-0", "inference-1", "postprocess"]
     assert watch.inference == sum(m.value for m in watch.marks if m.code == CODES["inference"])
 
@@ -161,7 +161,7 @@ def test_what_only_passes_through_is_carried_along(prepared, spec):
     last = attrs.evolve(pipeline.stages[2], inputs=[spec("a", 4), spec("b", 4)])
     pipeline = pipeline.replaced([*pipeline.stages[:2], last])
     middle = opened(pipeline, 1)
-    batch, watch = compute(opened(pipeline, 0), request(*rows(1)))
+    batch, watch = compute(opened(pipeline, 0), request(*samples_of(1)))
     onward = sent(opened(pipeline, 0).onward(batch, 0, watch))
     batch, watch = compute(middle, onward)
     assert [tensor.name for tensor in middle.onward(batch, 0, watch).tensors] == ["a", "b"]
@@ -169,8 +169,8 @@ def test_what_only_passes_through_is_carried_along(prepared, spec):
 
 def test_a_slower_tier_waits_after_all_that_it_computes(two):
     slow = opened(two, 0, slowdown=3.0)
-    batch, watch = compute(slow, request(*rows(0.1)))
-    assert batch.rows == [0]
+    batch, watch = compute(slow, request(*samples_of(0.1)))
+    assert batch.samples == [0]
     *phases, wait = watch.noted()
     assert wait.name == "emulated-wait"
     computed = sum(mark.value for mark in phases)
@@ -178,7 +178,7 @@ def test_a_slower_tier_waits_after_all_that_it_computes(two):
 
 
 def test_no_wait_is_noted_where_none_is_emulated(two):
-    assert "emulated-wait" not in noted(compute(opened(two, 0), request(*rows(0.1)))[1])
+    assert "emulated-wait" not in noted(compute(opened(two, 0), request(*samples_of(0.1)))[1])
 
 
 def test_a_phase_lasts_from_its_begin_until_now():
@@ -190,7 +190,7 @@ def test_a_phase_lasts_from_its_begin_until_now():
 
 def test_a_tensor_of_another_type_than_announced_is_not_sent(two):
     piece = opened(two, 0, preprocess=lambda row, _: {"input": row[None].astype(np.float64)})
-    batch, watch = compute(piece, request(*rows(0.1)))
+    batch, watch = compute(piece, request(*samples_of(0.1)))
     with pytest.raises(TypeError, match="'h' came out as float64, not float32"):
         piece.onward(batch, 0, watch)
 
@@ -198,12 +198,12 @@ def test_a_tensor_of_another_type_than_announced_is_not_sent(two):
 def test_preprocessing_must_give_what_the_pipeline_reads(two):
     piece = opened(two, 0, preprocess=lambda row, _: {"image": row[None]})
     with pytest.raises(KeyError, match="no 'input' among what it gave: image"):
-        compute(piece, request(*rows(0.1)))
+        compute(piece, request(*samples_of(0.1)))
 
 
 def test_an_answer_for_another_number_of_samples_is_refused(two):
     first = opened(two, 0)
-    batch, _ = compute(first, request(*rows(0.1, 0.9)))
+    batch, _ = compute(first, request(*samples_of(0.1, 0.9)))
     with pytest.raises(WireError, match="2 answers for 1 samples"):
         first.merge(batch, Message(kind=Kind.ANSWER, samples=2, body=[b"", b""]))
 
@@ -219,6 +219,6 @@ def test_raw_outputs_outlive_a_session_that_reuses_its_memory(prepared, spec):
 
     stage = Opened.of(0, pipeline.stages[0], Reusing())
     piece = attrs.evolve(opened(pipeline, 0), stages=(stage,))
-    one, _ = compute(piece, request(*rows(1), raw=True))
-    compute(piece, request(*rows(2), raw=True))
-    np.testing.assert_array_equal(one.left[0]["y"], rows(1)[0][None])
+    one, _ = compute(piece, request(*samples_of(1), raw=True))
+    compute(piece, request(*samples_of(2), raw=True))
+    np.testing.assert_array_equal(one.answers[0]["y"], samples_of(1)[0][None])

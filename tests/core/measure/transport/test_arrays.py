@@ -79,7 +79,9 @@ def test_a_batch_that_lacks_a_tensor_is_not_joined():
         ((3, 4), 2, False),
     ],
 )
-def test_a_shape_fits_where_its_numbers_do_and_its_rows_are_samples(spec, shape, samples, fits):
+def test_a_shape_fits_where_its_numbers_do_and_its_first_is_that_of_samples(
+    spec, shape, samples, fits
+):
     shaped = Shaped("h", "float32", shape)
     if fits:
         check(spec("h", 4), shaped, samples)
