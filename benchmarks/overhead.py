@@ -29,7 +29,7 @@ from edgebench.catalogue.plugins import PluginSource
 from edgebench.catalogue.registry import Registry
 from edgebench.measure.stand.block import measure_block
 from edgebench.measure.stand.deployment import Deployment
-from edgebench.measure.stand.overheads import harness_overheads
+from edgebench.measure.stand.overheads import measure_overheads
 from edgebench.measure.station.opening import open_piece
 from edgebench.measure.station.orders import Work
 from edgebench.measure.station.own_process import last_cpus
@@ -165,7 +165,7 @@ def measure(place: Path, pairs: int, requests: int) -> dict[str, Any]:
                 harnessed.append(float(np.median(block.phases_s["inference-0"])))
     ratio, low, high = interval(harnessed, looped)
     null = harness(place, pipeline, max(requests, 300), "bench-null")
-    quick = harness_overheads(place)
+    quick = measure_overheads(place)
     return {
         "schema": 1,
         "pairs": pairs,

@@ -75,16 +75,20 @@ def null_piece() -> Any:
     return Piece(pipeline=pipeline, number=0, stages=(opened,), model=model, variant="null")
 
 
-def harness_overheads(scratch: Path) -> dict[str, float]:
+def measure_overheads(scratch: Path) -> dict[str, float]:
     """Measure what the harness costs, in seconds, by what is measured.
 
     `bracket` is what stands round a session's call in a host; `in_process` a whole request of a
     session that computes nothing, in one process; `request` the same through a host of its own.
     """
-    return {"bracket": bracket(), "in_process": in_process(), "request": request(scratch)}
+    return {
+        "bracket": time_bracket(),
+        "in_process": time_in_process(),
+        "request": time_request(scratch),
+    }
 
 
-def _each(work: Callable[[], object]) -> float:
+def _time_each(work: Callable[[], object]) -> float:
     """Return the seconds that each of many calls takes."""
     found = []
     for _ in range(ROUNDS):
@@ -95,7 +99,7 @@ def _each(work: Callable[[], object]) -> float:
     return median(found)
 
 
-def bracket() -> float:
+def time_bracket() -> float:
     """Measure what the clock and the note round a session's call add to it."""
     from edgebench.measure.station.piece import INFERENCE
     from edgebench.measure.station.watch import Watch
@@ -109,10 +113,10 @@ def bracket() -> float:
         watch.marks.clear()
 
     watch = Watch()
-    return max(0.0, _each(noted) - _each(lambda: session.run(feeds)))
+    return max(0.0, _time_each(noted) - _time_each(lambda: session.run(feeds)))
 
 
-def in_process() -> float:
+def time_in_process() -> float:
     """Measure a request to a session that computes nothing, without anything sent."""
     from edgebench.measure.transport.wire import Kind, Message
 
@@ -123,7 +127,7 @@ def in_process() -> float:
         watch = piece.watch(())
         piece.answered(piece.compute(message, watch, now()), 0, watch.noted())
 
-    return _each(ask)
+    return _time_each(ask)
 
 
 @attrs.frozen
@@ -155,7 +159,7 @@ class _Here:
         return _Started(process, log)
 
 
-def request(scratch: Path) -> float:
+def time_request(scratch: Path) -> float:
     """Measure a request through a host whose session computes nothing.
 
     Raises:
@@ -174,8 +178,8 @@ def request(scratch: Path) -> float:
         processes.hear("ready", ["host"])
         port = connect(context, endpoint, ("local-hop", 0))
         with port.socket:
-            asker = Driver(port=port)
-            took = [asker.ask(number, [PAYLOAD]).latency for number in range(REQUESTS)]
+            driver = Driver(port=port)
+            took = [driver.send_request(number, [PAYLOAD]).latency for number in range(REQUESTS)]
     return median(took[REQUESTS // 10 :]) / 1e9
 
 

@@ -68,7 +68,7 @@ class Samples:
 
 
 @attrs.frozen(kw_only=True)
-class Answered:
+class AnsweredRequest:
     """One request, answered."""
 
     latency: int
@@ -88,7 +88,7 @@ class Driver:
     backward: array[int] = attrs.field(factory=lambda: array("q"))
     """Bytes of each answer."""
 
-    def ask(self, request: int, payloads: Sequence[bytes]) -> Answered:
+    def send_request(self, request: int, payloads: Sequence[bytes]) -> AnsweredRequest:
         """Send one request and wait for its answer.
 
         Raises:
@@ -109,10 +109,10 @@ class Driver:
             *answer.marks,
             self.port.passed(arrival),
         ]
-        return Answered(latency=latency, marks=marks, size=answer.size)
+        return AnsweredRequest(latency=latency, marks=marks, size=answer.size)
 
 
-def tabulate_marks(answers: Sequence[Answered]) -> tuple[list[str], bytes]:
+def tabulate_marks(answers: Sequence[AnsweredRequest]) -> tuple[list[str], bytes]:
     """Return the phases by name, and the sums of their marks as int64 (requests, phases).
 
     A phase that a request did not have is -1.
@@ -140,7 +140,7 @@ class Sequencer:
         self.driver = driver
         self.payloads = read(order.split.parent, order.split.name)
         self.samples = Samples(len(self.payloads), order.seed, order.batch)
-        self.asked = 0
+        self.sent = 0
         self.slow = False
 
     def warm(self) -> None:
@@ -148,7 +148,7 @@ class Sequencer:
         took: list[float] = []
         # The end of the shuffled split, which no block comes to before it has gone round.
         for indices in self.samples.indices(self.samples.count - warmup.MOST, warmup.MOST):
-            took.append(self._ask(indices).latency / 1e9)
+            took.append(self._send(indices).latency / 1e9)
             self.slow = took[-1] > LONG_S
             if said := warmup.verdict(took):
                 self.controller.tell("warm", {"latency_s": took, "said": said})
@@ -169,22 +169,22 @@ class Sequencer:
 
     def _bounded(
         self, begin: int, requests: int, bound_s: float, least: int
-    ) -> list[tuple[int, Answered]]:
+    ) -> list[tuple[int, AnsweredRequest]]:
         """Send requests until there are enough, or the time is up and there are the *least*.
 
         Return the first sample of each, and its answer.
         """
-        found: list[tuple[int, Answered]] = []
+        found: list[tuple[int, AnsweredRequest]] = []
         until = now() + bound_s * 1e9 if bound_s else math.inf
         for indices in self.samples.indices(begin, requests):
             if len(found) >= least and now() > until:
                 break
-            found.append((indices[0], self._ask(indices)))
+            found.append((indices[0], self._send(indices)))
         return found
 
-    def _ask(self, indices: Sequence[int]) -> Answered:
-        self.asked += 1
-        return self.driver.ask(self.asked, [self.payloads[index] for index in indices])
+    def _send(self, indices: Sequence[int]) -> AnsweredRequest:
+        self.sent += 1
+        return self.driver.send_request(self.sent, [self.payloads[index] for index in indices])
 
     def probe(self, rate: float) -> None:
         """Measure the first link, whose sending end this is."""

@@ -168,7 +168,7 @@ def test_each_hop_of_the_way_is_noted(relays):
     pipeline = pipeline_of(2, {1}, {})
     hosts = [piece_of(pipeline, 0), *[None] * relays, piece_of(pipeline, 1)]
     with chain(hosts) as port:
-        answered = Driver(port=port).ask(1, [payloads([1])[0].tobytes()])
+        answered = Driver(port=port).send_request(1, [payloads([1])[0].tobytes()])
     names = [mark.name for mark in answered.marks]
     assert [name for name in names if name.startswith("transfer")] == [
         f"transfer-{place}" for place in range(len(hosts))
@@ -185,7 +185,7 @@ def test_the_phases_of_a_chain_explain_its_latency():
         driver = Driver(port=port)
         lost = []
         for request in range(40):
-            answered = driver.ask(request, [payloads([1])[0].tobytes()])
+            answered = driver.send_request(request, [payloads([1])[0].tobytes()])
             noted = sum(mark.value for mark in answered.marks)
             lost.append((answered.latency - noted) / answered.latency)
     assert 0 <= np.median(lost) < 0.25
@@ -198,7 +198,7 @@ def test_an_error_beyond_relays_comes_back_with_its_place():
         driver = Driver(port=port)
         for request in range(2):
             with pytest.raises(RequestFailed, match="^OSError: no memory on tier-2 in stage 1$"):
-                driver.ask(request, [payloads([1])[0].tobytes()])
+                driver.send_request(request, [payloads([1])[0].tobytes()])
 
 
 def test_an_error_does_not_swallow_the_answers_of_others():
@@ -207,9 +207,12 @@ def test_an_error_does_not_swallow_the_answers_of_others():
     with chain(hosts) as port:
         driver = Driver(port=port)
         with pytest.raises(RequestFailed, match="tier-1 in stage 1"):
-            driver.ask(1, [row.tobytes() for row in payloads([5, -5])])
+            driver.send_request(1, [row.tobytes() for row in payloads([5, -5])])
         # All leave at the first stage, so the second is not asked.
-        assert driver.ask(2, [row.tobytes() for row in payloads([5, 6])]).size == 2 * 4 * WIDTH
+        assert (
+            driver.send_request(2, [row.tobytes() for row in payloads([5, 6])]).size
+            == 2 * 4 * WIDTH
+        )
 
 
 def test_requests_that_overlap_are_answered_each_on_its_own():
@@ -233,5 +236,5 @@ def test_what_the_driver_sent_and_got_is_counted_in_bytes():
     with chain([piece_of(pipeline, 0)]) as port:
         driver = Driver(port=port)
         for request, count in enumerate([1, 3]):
-            driver.ask(request, [row.tobytes() for row in payloads(range(count))])
+            driver.send_request(request, [row.tobytes() for row in payloads(range(count))])
     assert driver.forward.tolist() == driver.backward.tolist() == [12, 36]

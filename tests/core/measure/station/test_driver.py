@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebench.measure.station.driver import Answered, Samples, tabulate_marks
+from edgebench.measure.station.driver import AnsweredRequest, Samples, tabulate_marks
 from edgebench.measure.transport.wire import CODES, Mark
 
 sizes = st.integers(1, 50)
@@ -36,7 +36,7 @@ def test_an_empty_split_is_refused():
 
 
 def answered(*marks):
-    return Answered(
+    return AnsweredRequest(
         latency=1, size=0, marks=[Mark(CODES[name], number, ns) for name, number, ns in marks]
     )
 

@@ -87,7 +87,7 @@ def test_malformed_messages_are_refused_and_the_host_lives_on(running, payload):
             ),
         ]:
             assert said in refusal(port, *frames)
-        assert len(Driver(port=port).ask(1, [payload]).marks) > 5
+        assert len(Driver(port=port).send_request(1, [payload]).marks) > 5
         assert processes.read_logs()[NAME].count("refused: ") == 8
 
 
@@ -138,7 +138,7 @@ def test_a_host_that_is_bombarded_still_answers(running, payload):
             return copies
 
         bombard()
-        assert Driver(port=port).ask(2**40, [payload]).latency > 0
+        assert Driver(port=port).send_request(2**40, [payload]).latency > 0
 
 
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
@@ -167,7 +167,7 @@ def test_a_frame_beyond_the_limit_closes_the_connection_it_came_over_alone(runni
             read_until(raw, b"without a header")
             raw.sendall(b"\x02" + (MAX_FRAME + 1).to_bytes(8, "big") + b"x")
             read_until(raw, b"")
-        assert Driver(port=port).ask(1, [payload]).latency > 0
+        assert Driver(port=port).send_request(1, [payload]).latency > 0
 
 
 def test_a_message_from_the_future_holds_nothing_up(deploy, fabric, payload):
@@ -206,8 +206,8 @@ def test_a_request_that_is_under_way_may_not_be_sent_again(running, payload):
 def test_an_undecodable_payload_is_the_requests_own_fault(running, payload):
     with running() as (_, port):
         with pytest.raises(RequestFailed, match="on mobile in decode"):
-            Driver(port=port).ask(1, [b"no array"])
-        assert Driver(port=port).ask(2, [payload]).latency > 0
+            Driver(port=port).send_request(1, [b"no array"])
+        assert Driver(port=port).send_request(2, [payload]).latency > 0
 
 
 def test_the_raw_outputs_are_given_when_asked_for(running, payload, split):
@@ -229,7 +229,7 @@ def test_a_host_that_only_relays_imports_nothing_heavy(running):
 
 def test_a_host_that_computes_imports_no_framework_of_others(running, payload):
     with running() as (processes, port):
-        Driver(port=port).ask(1, [payload])
+        Driver(port=port).send_request(1, [payload])
         modules = set(processes.ask(NAME, "report").values["modules"])
     assert "numpy" in modules
     assert not modules & {"torch", "onnxruntime", "openvino", "onnx", "cattrs", "rich"}
