@@ -13,6 +13,7 @@ from edgebench.measure.stand.deployment import Deployment, Stand
 from edgebench.measure.stand.launch import reports, start
 from edgebench.measure.stand.machine import meanwhile, read
 from edgebench.measure.stand.processes import Processes, ProcessFailed, Reply, TimedOut
+from edgebench.measure.stand.verify import check_link, check_tier
 from edgebench.measure.station.orders import DRIVER
 from edgebench.parts.errors import EdgebenchError, one_line
 from edgebench.parts.places import Fabric
@@ -69,12 +70,12 @@ def _measured(processes: Processes, stand: Stand) -> dict[str, Any]:
     names = start(processes, stand, SENDER)
     own, since = time.process_time(), time.monotonic()
     warm = processes.ask(DRIVER, "warm")
-    tiers = tuple(_speeds(processes, stand))
+    tiers = tuple(_check_tiers(processes, stand))
     # Nothing changes a link within a block: once is enough, before and after by turns.
     first = stand.deployment.number % 2 == 0
-    links = _verified(processes, stand, "before") if first else []
+    links = _check_links(processes, stand, "before") if first else []
     measured = processes.ask(DRIVER, "measure")
-    links += [] if first else _verified(processes, stand, "after")
+    links += [] if first else _check_links(processes, stand, "after")
     used = (time.process_time() - own) / (time.monotonic() - since)
     return {
         "controller_cpu": used,
@@ -87,29 +88,24 @@ def _measured(processes: Processes, stand: Stand) -> dict[str, Any]:
     }
 
 
-def _speeds(processes: Processes, stand: Stand) -> list[TierCheck]:
-    # Arrays are only needed for the figures, when the processes are there already.
-    from edgebench.measure.station.speed import tier_check
-
+def _check_tiers(processes: Processes, stand: Stand) -> list[TierCheck]:
     checks = []
     for node in stand.nodes:
         if node.piece is not None:
             host = stand.hosts[node.tier]
             found = processes.ask(node.name, "speed").values
             threads = stand.threads(node.tier)
-            checks.append(tier_check(node.tier, host.slowdown, threads, host.enforced, found))
+            checks.append(check_tier(node.tier, host.slowdown, threads, host.enforced, found))
     return checks
 
 
-def _verified(processes: Processes, stand: Stand, when: str) -> list[LinkCheck]:
-    from edgebench.measure.stand.verify import link_checks
-
+def _check_links(processes: Processes, stand: Stand, when: str) -> list[LinkCheck]:
     checks: list[LinkCheck] = []
     route = stand.deployment.case.route
     for number in range(len(route) - 1):
         link = stand.link(number)
         found = processes.ask(stand.sender(number), "probe", rate=link.rate).values
-        checks += link_checks(link, route[number], route[number + 1], when, dict(found))
+        checks += check_link(link, route[number], route[number + 1], when, dict(found))
     return checks
 
 

@@ -1,16 +1,10 @@
-"""What the harness itself costs, measured quickly at the start of every run.
-
-`python -m edgebench.measure.stand.overheads ORDER.json` is the host of the last of the three
-figures: one whose piece computes nothing.
-"""
+"""What the harness itself costs, measured quickly at the start of every run."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,55 +18,14 @@ from edgebench.measure.station.driver import Driver
 from edgebench.measure.station.orders import HostOrder, Work
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import connect
-from edgebench.parts.pipeline import Pipeline, Stage, Tensors, TensorSpec
-from edgebench.parts.subjects import Model
 
+NULL_HOST = "edgebench.measure.station.null_host"
 LIMIT_S = 30.0
 ROUNDS = 5
 CALLS = 400
 """Of each round; the median of the rounds counts."""
 REQUESTS = 300
 PAYLOAD = bytes(64)
-
-
-class NullSession:
-    """A session that computes nothing."""
-
-    def __init__(self) -> None:
-        """Keep what every run gives back."""
-        import numpy as np
-
-        self.given: Tensors = {"output": np.zeros((1, 10), np.float32)}
-
-    def run(self, inputs: Tensors) -> Tensors:  # noqa: ARG002 - whatever they are
-        """Give back what was there before."""
-        return self.given
-
-
-def null_piece() -> Any:
-    """Make a piece of one stage in which every step takes no time of its own."""
-    import numpy as np
-
-    from edgebench.measure.station.piece import Opened, Piece
-
-    ready = {"input": np.zeros((1, 4), np.float32)}
-    stage = Stage(
-        format="null",
-        inputs=[TensorSpec(name="input", dtype="float32", shape=("batch", 4))],
-        outputs=[TensorSpec(name="output", dtype="float32", shape=("batch", 10))],
-    )
-    model = Model(
-        name="null",
-        summary="Nothing.",
-        build=lambda *_: pipeline,
-        decode=lambda payload, _: payload,
-        preprocess=lambda *_: ready,
-        postprocess=lambda outputs, _: outputs,
-        encode=lambda _: b"",
-    )
-    pipeline = Pipeline(model="null", variant="null", stages=[stage], outputs=["output"])
-    opened = Opened.of(0, stage, NullSession())
-    return Piece(pipeline=pipeline, number=0, stages=(opened,), model=model, variant="null")
 
 
 def measure_overheads(scratch: Path) -> dict[str, float]:
@@ -101,6 +54,7 @@ def _time_each(work: Callable[[], object]) -> float:
 
 def time_bracket() -> float:
     """Measure what the clock and the note round a session's call add to it."""
+    from edgebench.measure.station.null_host import NullSession
     from edgebench.measure.station.piece import INFERENCE
     from edgebench.measure.station.watch import Watch
 
@@ -118,16 +72,17 @@ def time_bracket() -> float:
 
 def time_in_process() -> float:
     """Measure a request to a session that computes nothing, without anything sent."""
+    from edgebench.measure.station.null_host import make_null_piece
     from edgebench.measure.transport.wire import Kind, Message
 
-    piece = null_piece()
+    piece = make_null_piece()
     message = Message(kind=Kind.REQUEST, samples=1, body=[memoryview(PAYLOAD)])
 
-    def ask() -> None:
+    def answer() -> None:
         watch = piece.watch(())
         piece.answered(piece.compute(message, watch, now()), 0, watch.noted())
 
-    return _time_each(ask)
+    return _time_each(answer)
 
 
 @attrs.frozen
@@ -173,7 +128,7 @@ def time_request(scratch: Path) -> float:
             parent=os.getpid(),
             work=_null_work(),
         )
-        processes.start(_Here(), "edgebench.measure.stand.overheads", order, 1)
+        processes.start(_Here(), NULL_HOST, order, 1)
         endpoint = processes.hear("hello", ["host"])["host"].values["endpoint"]
         processes.hear("ready", ["host"])
         port = connect(context, endpoint, ("local-hop", 0))
@@ -193,19 +148,3 @@ def _null_work() -> Work:
         backend=BackendChoice("null"),
         threads=1,
     )
-
-
-def main(argv: list[str]) -> None:
-    """Be a host that computes nothing."""
-    from edgebench.measure.station.host import serve
-    from edgebench.measure.station.opening import Loaded
-
-    @contextmanager
-    def opening(work: Work) -> Iterator[Loaded]:
-        yield Loaded(piece=null_piece(), cold_s={}, versions={})
-
-    serve(HostOrder.read(argv[0]), opening)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -103,11 +103,11 @@ class HostProcess:
             found = probe(self.following, self.seen.forward, self.seen.backward, command["rate"])
             self.controller.tell("probe", found)
         if command["verb"] == "speed" and self.piece is not None:
-            from edgebench.measure.station.speed import compare
+            from edgebench.measure.station.speed import compare_speeds
 
             # Where every sample left before, nothing is known but that it is quick.
             work = median(self.seen.inference[-10:] or [0]) / 1e9
-            self.controller.tell("speed", compare(work, self.piece.slowdown))
+            self.controller.tell("speed", compare_speeds(work, self.piece.slowdown))
         return True
 
     def _receive_forward(self, ready: int) -> None:
