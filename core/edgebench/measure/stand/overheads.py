@@ -63,7 +63,7 @@ def time_bracket() -> float:
     def noted() -> None:
         begin = now()
         session.run(feeds)
-        watch.took(INFERENCE, 0, begin)
+        watch.note_and_wait(INFERENCE, 0, begin)
         watch.marks.clear()
 
     watch = Watch()
@@ -80,7 +80,7 @@ def time_in_process() -> float:
 
     def answer() -> None:
         watch = piece.watch(())
-        piece.answered(piece.compute(message, watch, now()), 0, watch.noted())
+        piece.answered(piece.compute(message, watch, now()), 0, watch.all_marks())
 
     return _time_each(answer)
 

@@ -107,7 +107,7 @@ class Driver:
         marks = [
             Mark(ENCODE, 0, sent - begin),
             *answer.marks,
-            self.port.passed(arrival),
+            self.port.mark_way(arrival),
         ]
         return AnsweredRequest(latency=latency, marks=marks, size=answer.size)
 

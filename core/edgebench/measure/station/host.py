@@ -143,7 +143,7 @@ class HostProcess:
             self._compute(self.piece, arrival)
         else:
             # What a relay takes of its own is part of the way.
-            relayed = message.also(self.previous.passed(arrival))
+            relayed = message.with_mark(self.previous.mark_way(arrival))
             self._send_forward(Pending(peer=arrival.peer), relayed, message.sent)
 
     def _send_forward(self, pending: Pending, message: Message, since: int) -> None:
@@ -156,7 +156,7 @@ class HostProcess:
 
     def _compute(self, piece: Piece, arrival: Arrival) -> None:
         message = arrival.message
-        watch = piece.watch([*message.marks, self.previous.passed(arrival)])
+        watch = piece.watch([*message.marks, self.previous.mark_way(arrival)])
         begin = now()
         watch.marks.append(Mark(QUEUE, 0, begin - arrival.delivered))
         try:
@@ -167,7 +167,7 @@ class HostProcess:
                 onward = piece.onward(batch, message.request, watch)
                 self._send_forward(Pending(peer=arrival.peer, batch=batch), onward, since)
             else:
-                answer = piece.answered(batch, message.request, watch.noted())
+                answer = piece.answered(batch, message.request, watch.all_marks())
                 self.previous.send(answer, arrival.peer)
         except WireError:
             raise
@@ -195,7 +195,9 @@ class HostProcess:
         else:
             self.piece.merge(batch, message)
             answer = self.piece.answered(batch, message.request, message.marks)
-        self.previous.send(answer.also(following.passed(arrival)), pending.peer, message.sent)
+        self.previous.send(
+            answer.with_mark(following.mark_way(arrival)), pending.peer, message.sent
+        )
 
     def report(self) -> dict[str, Any]:
         """Say what this host has seen."""

@@ -134,14 +134,14 @@ class Piece:
             raise WireError("a request without a payload")
         watch.step = "decode"
         decoded = [self.model.decode(bytes(payload), self.variant) for payload in message.body]
-        begin = watch.took(DECODE, 0, begin)
+        begin = watch.note_and_wait(DECODE, 0, begin)
         watch.step = "preprocess"
         ready = [self.model.preprocess(one, self.variant) for one in decoded]
         tensors = dict(ready[0]) if len(ready) == 1 else joined(ready)
         for spec in self.arriving:
             if spec.name not in tensors:
                 raise KeyError(f"no {spec.name!r} among what it gave: {', '.join(tensors)}")
-        watch.took(PREPROCESS, 0, begin)
+        watch.note_and_wait(PREPROCESS, 0, begin)
         return Batch(message.raw, tensors, list(range(len(ready))))
 
     def _accept(self, message: Message) -> Batch:
@@ -162,7 +162,7 @@ class Piece:
         feeds = {inside: tensors[name] for name, inside in opened.feeds}
         begin = now()
         outputs = opened.session.run(feeds)
-        watch.took(INFERENCE, opened.number, begin)
+        watch.note_and_wait(INFERENCE, opened.number, begin)
         watch.inference += watch.marks[-1].value
         for name, inside in opened.gives:
             tensors[name] = outputs[inside]
@@ -193,7 +193,7 @@ class Piece:
                 for output, name in zip(self.pipeline.outputs, names, strict=True)
             }
             batch.answers[batch.samples[place]] = self._encoded(outputs, batch.raw)
-        watch.took(POSTPROCESS, 0, begin)
+        watch.note_and_wait(POSTPROCESS, 0, begin)
 
     def _encoded(self, outputs: Tensors, raw: bool) -> Any:
         if raw:
@@ -209,7 +209,7 @@ class Piece:
         watch.step = "serialise"
         tensors = [sendable(spec, batch.tensors[spec.name]) for spec in self.leaving]
         names = [spec.name for spec in self.leaving]
-        marks = [*watch.noted(), Mark(SERIALISE, self.number, 0)]
+        marks = [*watch.all_marks(), Mark(SERIALISE, self.number, 0)]
         return _message(tensors, names, batch, len(batch.samples), request, marks)
 
     def answered(self, batch: Batch, request: int, marks: Sequence[Mark]) -> Message:

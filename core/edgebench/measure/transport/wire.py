@@ -143,7 +143,7 @@ class Message:
     def _size(self) -> int:
         return sum(memoryview(frame).nbytes for frame in self.body)
 
-    def also(self, mark: Mark) -> Message:
+    def with_mark(self, mark: Mark) -> Message:
         """Return this message with one more mark."""
         return attrs.evolve(self, marks=[*self.marks, mark])
 

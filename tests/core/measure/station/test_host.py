@@ -246,6 +246,6 @@ def test_a_busy_reader_is_told_from_a_slow_way():
             # It was due after a millisecond, and the reader had no time for it for ten.
             arrival = port.receive(sent + 10_000_000)
             assert arrival.delivered == sent + 1_000_000
-            assert port.passed(arrival).value == 1_000_000
+            assert port.mark_way(arrival).value == 1_000_000
             sent = far.send(Message(kind=Kind.REQUEST))
             assert port.receive(sent).delivered >= sent + 1_000_000

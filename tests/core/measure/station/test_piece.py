@@ -92,7 +92,7 @@ def compute(piece, message):
 
 
 def noted(watch):
-    return [mark.name for mark in watch.noted()]
+    return [mark.name for mark in watch.all_marks()]
 
 
 def through(pipeline, message):
@@ -103,8 +103,8 @@ def through(pipeline, message):
         onward = sent(first.onward(batch, 7, watch))
         beyond, further = compute(second, onward)
         assert beyond.samples == []
-        first.merge(batch, sent(second.answered(beyond, 7, further.noted())))
-    return first.answered(batch, 7, watch.noted()), batch
+        first.merge(batch, sent(second.answered(beyond, 7, further.all_marks())))
+    return first.answered(batch, 7, watch.all_marks()), batch
 
 
 def test_samples_leave_or_go_on_and_answers_keep_their_order(two):
@@ -148,7 +148,7 @@ def test_stages_of_one_piece_run_after_one_another(prepared, spec):
     pipeline = prepared([([spec("a", 4)], None), ([spec("b", 4)], None)], cuts=())
     piece = opened(pipeline, 0)
     batch, watch = compute(piece, request(*samples_of(1, 2)))
-    answer = piece.answered(batch, 0, watch.noted())
+    answer = piece.answered(batch, 0, watch.all_marks())
     assert bytes(answer.body[1]) == (samples_of(2)[0] * 4).tobytes()
     assert noted(watch) == ["decode", "preprocess", "inference-0", "inference-1", "postprocess"]
     assert watch.inference == sum(m.value for m in watch.marks if m.code == CODES["inference"])
@@ -171,7 +171,7 @@ def test_a_slower_tier_waits_after_all_that_it_computes(two):
     slow = opened(two, 0, slowdown=3.0)
     batch, watch = compute(slow, request(*samples_of(0.1)))
     assert batch.samples == [0]
-    *phases, wait = watch.noted()
+    *phases, wait = watch.all_marks()
     assert wait.name == "emulated-wait"
     computed = sum(mark.value for mark in phases)
     assert 2 * computed <= wait.value <= 2 * computed + 2_000_000
@@ -184,7 +184,7 @@ def test_no_wait_is_noted_where_none_is_emulated(two):
 def test_a_phase_lasts_from_its_begin_until_now():
     watch = Watch()
     begin = now() - 1000
-    end = watch.took(CODES["decode"], 0, begin)
+    end = watch.note_and_wait(CODES["decode"], 0, begin)
     assert watch.marks[0].value == end - begin >= 1000
 
 

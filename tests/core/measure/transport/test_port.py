@@ -65,7 +65,7 @@ def test_the_way_is_counted_as_the_hop_says(pair):
     near, far = pair()
     far.send(Message(kind=Kind.PROBE))
     arrival = near.receive(now() - SECOND)
-    assert near.passed(arrival) == Mark(
+    assert near.mark_way(arrival) == Mark(
         CODES["transfer"], 2, arrival.delivered - arrival.message.sent
     )
 

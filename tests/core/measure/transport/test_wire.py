@@ -217,7 +217,7 @@ def test_the_item_sizes_are_those_of_the_types():
 
 def test_a_message_has_one_more_mark_when_it_is_passed_on():
     message = plain(marks=[Mark(0, 0, 1)])
-    passed = message.also(Mark(1, 0, 2))
+    passed = message.with_mark(Mark(1, 0, 2))
     assert list(passed.marks) == [Mark(0, 0, 1), Mark(1, 0, 2)]
     assert list(message.marks) == [Mark(0, 0, 1)]
     assert passed.body is message.body
