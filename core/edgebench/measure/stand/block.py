@@ -10,8 +10,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from edgebench.measure.stand.deployment import Deployment, Stand
-from edgebench.measure.stand.launch import reports, start
-from edgebench.measure.stand.machine import meanwhile, read
+from edgebench.measure.stand.launch import collect_reports, start_processes
+from edgebench.measure.stand.machine import compare_readings, take_reading
 from edgebench.measure.stand.processes import Processes, ProcessFailed, Reply, TimedOut
 from edgebench.measure.stand.verify import check_link, check_tier
 from edgebench.measure.station.orders import DRIVER
@@ -31,7 +31,7 @@ def measure_block(deployment: Deployment, fabric: Fabric) -> Block:
     Only the user's interruption is raised.
     """
     began, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
-    before = read()
+    before = take_reading()
     logs: dict[str, str] = {}
     try:
         found = {"status": "ok", **_with_hosts(deployment, fabric, logs)}
@@ -47,7 +47,7 @@ def measure_block(deployment: Deployment, fabric: Fabric) -> Block:
         order=deployment.order,
         started=started,
         duration_s=time.monotonic() - began,
-        machine=meanwhile(before, read()),
+        machine=compare_readings(before, take_reading()),
         logs=logs,
         **found,
     )
@@ -60,14 +60,14 @@ def _with_hosts(deployment: Deployment, fabric: Fabric, logs: dict[str, str]) ->
         Processes.open(deployment.scratch, deployment.deadline_s) as processes,
     ):
         try:
-            return _measured(processes, Stand(deployment, hosts))
+            return _measure_with(processes, Stand(deployment, hosts))
         finally:
             logs.update(processes.read_logs())
 
 
-def _measured(processes: Processes, stand: Stand) -> dict[str, Any]:
+def _measure_with(processes: Processes, stand: Stand) -> dict[str, Any]:
     """Go through a block, and return its fields."""
-    names = start(processes, stand, SENDER)
+    names = start_processes(processes, stand, SENDER)
     own, since = time.process_time(), time.monotonic()
     warm = processes.ask(DRIVER, "warm")
     tiers = tuple(_check_tiers(processes, stand))
@@ -79,12 +79,12 @@ def _measured(processes: Processes, stand: Stand) -> dict[str, Any]:
     used = (time.process_time() - own) / (time.monotonic() - since)
     return {
         "controller_cpu": used,
-        **_requests(measured, stand),
-        "warmup_s": _seconds([*warm.values["latency_s"], *measured.values["again_s"]]),
+        **_read_requests(measured, stand),
+        "warmup_s": _as_array([*warm.values["latency_s"], *measured.values["again_s"]]),
         "warmup": warm.values["said"],
         "links": tuple(links),
         "tiers": tiers,
-        **_reported(reports(processes, names), stand),
+        **_read_reports(collect_reports(processes, names), stand),
     }
 
 
@@ -109,13 +109,13 @@ def _check_links(processes: Processes, stand: Stand, when: str) -> list[LinkChec
     return checks
 
 
-def _seconds(values: Sequence[float]) -> NDArray[Any]:
+def _as_array(values: Sequence[float]) -> NDArray[Any]:
     import numpy as np
 
     return np.asarray(values, dtype=np.float64)
 
 
-def _requests(measured: Reply, stand: Stand) -> dict[str, Any]:
+def _read_requests(measured: Reply, stand: Stand) -> dict[str, Any]:
     """Read what the driver noted of each request."""
     import numpy as np
 
@@ -138,7 +138,7 @@ def _requests(measured: Reply, stand: Stand) -> dict[str, Any]:
     }
 
 
-def _reported(said: Mapping[str, Mapping[str, Any]], stand: Stand) -> dict[str, Any]:
+def _read_reports(said: Mapping[str, Mapping[str, Any]], stand: Stand) -> dict[str, Any]:
     """Read what each process said at the end."""
     driver = said[DRIVER]
     sent = {node.tier: said[node.name]["forward"] for node in stand.nodes}

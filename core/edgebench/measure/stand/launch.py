@@ -13,7 +13,7 @@ from edgebench.measure.station.orders import DRIVER
 HOST = "edgebench.measure.station.host"
 
 
-def start(processes: Processes, stand: Stand, driver: str) -> list[str]:
+def start_processes(processes: Processes, stand: Stand, driver: str) -> list[str]:
     """Start every process at once, the module *driver* first, and wait until all are ready.
 
     Returned are their names, along the route.
@@ -37,7 +37,7 @@ def start(processes: Processes, stand: Stand, driver: str) -> list[str]:
     return names
 
 
-def reports(processes: Processes, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+def collect_reports(processes: Processes, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     """Ask every process for its report; each closes what it has opened before it says it."""
     for name in names:
         processes.tell(name, {"verb": "report"})

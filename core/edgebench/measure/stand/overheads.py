@@ -80,7 +80,7 @@ def time_in_process() -> float:
 
     def answer() -> None:
         watch = piece.watch(())
-        piece.answered(piece.compute(message, watch, now()), 0, watch.all_marks())
+        piece.answer_message(piece.compute(message, watch, now()), 0, watch.all_marks())
 
     return _time_each(answer)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgebench.measure.stand.deployment import Deployment, Stand
-from edgebench.measure.stand.launch import reports, start
+from edgebench.measure.stand.launch import collect_reports, start_processes
 from edgebench.measure.stand.processes import (
     Processes,
     ProcessFailed,
@@ -43,9 +43,9 @@ def score_deployment(
             Processes.open(deployment.scratch, deployment.deadline_s, progress) as processes,
         ):
             try:
-                names = start(processes, Stand(deployment, hosts, shaped=False), SENDER)
+                names = start_processes(processes, Stand(deployment, hosts, shaped=False), SENDER)
                 scored = processes.ask(DRIVER, "score")
-                said = reports(processes, names)
+                said = collect_reports(processes, names)
             finally:
                 logs = processes.read_logs()
     except ProcessFailed as failure:

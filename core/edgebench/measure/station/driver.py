@@ -150,16 +150,18 @@ class Sequencer:
         for indices in self.samples.indices(self.samples.count - warmup.MOST, warmup.MOST):
             took.append(self._send(indices).latency / 1e9)
             self.slow = took[-1] > LONG_S
-            if said := warmup.verdict(took):
+            if said := warmup.judge_warmup(took):
                 self.controller.tell("warm", {"latency_s": took, "said": said})
                 return
 
     def measure(self) -> None:
         """Send the block's requests, and report what each took."""
         # The checks between warm-up and here have cooled what the first requests would pay for.
-        again = self._bounded(0, 0 if self.slow else AGAIN, 0.0, least=0)
+        again = self._send_within_bound(0, 0 if self.slow else AGAIN, 0.0, least=0)
         begin = self.order.number * self.order.requests
-        measured = self._bounded(begin, self.order.requests, self.order.bound_s, least=LEAST)
+        measured = self._send_within_bound(
+            begin, self.order.requests, self.order.bound_s, least=LEAST
+        )
         answers = [answer for _, answer in measured]
         names, phases = tabulate_marks(answers)
         first = array("q", [sample for sample, _ in measured])
@@ -167,7 +169,7 @@ class Sequencer:
         said = {"phases": names, "again_s": [answer.latency / 1e9 for _, answer in again]}
         self.controller.tell("measure", said, latency.tobytes(), first.tobytes(), phases)
 
-    def _bounded(
+    def _send_within_bound(
         self, begin: int, requests: int, bound_s: float, least: int
     ) -> list[tuple[int, AnsweredRequest]]:
         """Send requests until there are enough, or the time is up and there are the *least*.

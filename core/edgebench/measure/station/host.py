@@ -164,10 +164,10 @@ class HostProcess:
             self.seen.inference.append(watch.inference)
             if batch.samples:
                 since = now()
-                onward = piece.onward(batch, message.request, watch)
+                onward = piece.forward_message(batch, message.request, watch)
                 self._send_forward(Pending(peer=arrival.peer, batch=batch), onward, since)
             else:
-                answer = piece.answered(batch, message.request, watch.all_marks())
+                answer = piece.answer_message(batch, message.request, watch.all_marks())
                 self.previous.send(answer, arrival.peer)
         except WireError:
             raise
@@ -194,7 +194,7 @@ class HostProcess:
             answer = message
         else:
             self.piece.merge(batch, message)
-            answer = self.piece.answered(batch, message.request, message.marks)
+            answer = self.piece.answer_message(batch, message.request, message.marks)
         self.previous.send(
             answer.with_mark(following.mark_way(arrival)), pending.peer, message.sent
         )
@@ -208,7 +208,7 @@ class HostProcess:
         }
 
 
-def _connected(
+def _connect_along_route(
     order: HostOrder, context: zmq.Context[Any], controller: Controller
 ) -> tuple[Port, Port | None]:
     """Bind towards the driver, say where, and connect to the next host when told where it is."""
@@ -230,7 +230,7 @@ def serve(order: HostOrder, opening: Callable[[Work], AbstractContextManager[Loa
     bind_process(order, last_cpus(order.work.threads) if order.work else first_cpu())
     context = zmq.Context()
     controller = Controller.connect(context, order)
-    previous, following = _connected(order, context, controller)
+    previous, following = _connect_along_route(order, context, controller)
     cold = {"start": (began - order.spawned) / 1e9}
     with controller.report_faults(f"{order.name}: "), ExitStack() as stack:
         loaded = stack.enter_context(opening(order.work)) if order.work else None

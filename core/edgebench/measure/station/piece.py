@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from edgebench.measure.station.watch import Watch
-from edgebench.measure.transport.arrays import array, check, joined, sendable
+from edgebench.measure.transport.arrays import as_array, check_tensor, join_batches, make_sendable
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.wire import CODES, Kind, Mark, Message, Shaped, WireError
 from edgebench.parts.pipeline import Exit, Pipeline, Stage, Tensors, TensorSpec
@@ -137,7 +137,7 @@ class Piece:
         begin = watch.note_and_wait(DECODE, 0, begin)
         watch.step = "preprocess"
         ready = [self.model.preprocess(one, self.variant) for one in decoded]
-        tensors = dict(ready[0]) if len(ready) == 1 else joined(ready)
+        tensors = dict(ready[0]) if len(ready) == 1 else join_batches(ready)
         for spec in self.arriving:
             if spec.name not in tensors:
                 raise KeyError(f"no {spec.name!r} among what it gave: {', '.join(tensors)}")
@@ -152,8 +152,8 @@ class Piece:
             raise WireError(f"the tensors {names}, not {[spec.name for spec in self.arriving]}")
         tensors = {}
         for spec, shaped, view in zip(self.arriving, message.tensors, message.body, strict=True):
-            check(spec, shaped, message.samples)
-            tensors[spec.name] = array(shaped, view)
+            check_tensor(spec, shaped, message.samples)
+            tensors[spec.name] = as_array(shaped, view)
         return Batch(message.raw, tensors, list(range(message.samples)))
 
     def _infer(self, batch: Batch, opened: Opened, watch: Watch) -> None:
@@ -192,32 +192,32 @@ class Piece:
                 output: batch.tensors[name][place : place + 1]
                 for output, name in zip(self.pipeline.outputs, names, strict=True)
             }
-            batch.answers[batch.samples[place]] = self._encoded(outputs, batch.raw)
+            batch.answers[batch.samples[place]] = self._encode(outputs, batch.raw)
         watch.note_and_wait(POSTPROCESS, 0, begin)
 
-    def _encoded(self, outputs: Tensors, raw: bool) -> Any:
+    def _encode(self, outputs: Tensors, raw: bool) -> Any:
         if raw:
             # A session may give the same memory again for the next request.
             return {name: tensor.copy() for name, tensor in outputs.items()}
         return self.model.encode(self.model.postprocess(outputs, self.variant))
 
-    def onward(self, batch: Batch, request: int, watch: Watch) -> Message:
+    def forward_message(self, batch: Batch, request: int, watch: Watch) -> Message:
         """Make the message that takes the samples still on their way to the next piece.
 
         Its last mark is that of serialising, which is over when it is sent.
         """
         watch.step = "serialise"
-        tensors = [sendable(spec, batch.tensors[spec.name]) for spec in self.leaving]
+        tensors = [make_sendable(spec, batch.tensors[spec.name]) for spec in self.leaving]
         names = [spec.name for spec in self.leaving]
         marks = [*watch.all_marks(), Mark(SERIALISE, self.number, 0)]
         return _message(tensors, names, batch, len(batch.samples), request, marks)
 
-    def answered(self, batch: Batch, request: int, marks: Sequence[Mark]) -> Message:
+    def answer_message(self, batch: Batch, request: int, marks: Sequence[Mark]) -> Message:
         """Make the message that takes the answers of all samples back."""
         answers = [batch.answers[sample] for sample in range(len(batch.answers))]
         if batch.raw:
             names = self.pipeline.outputs
-            outputs = joined(answers)
+            outputs = join_batches(answers)
             tensors = [outputs[name] for name in names]
             return _message(tensors, names, batch, len(answers), request, marks)
         return Message(
@@ -229,7 +229,7 @@ class Piece:
         if answer.samples != len(batch.samples):
             raise WireError(f"{answer.samples} answers for {len(batch.samples)} samples")
         arrays = {
-            shaped.name: array(shaped, view)
+            shaped.name: as_array(shaped, view)
             for shaped, view in zip(answer.tensors, answer.body, strict=False)
         }
         for place, sample in enumerate(batch.samples):

@@ -21,7 +21,7 @@ from edgebench.measure.station.controller import Controller
 from edgebench.measure.station.driver import RequestFailed
 from edgebench.measure.station.orders import DriverOrder
 from edgebench.measure.station.own_process import bind_process, first_cpu
-from edgebench.measure.transport.arrays import array
+from edgebench.measure.transport.arrays import as_array
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import Port, connect
 from edgebench.measure.transport.wire import CODES, Kind, Message
@@ -110,7 +110,7 @@ class Scorer:
             if mark.code == EXITED:
                 self.exited[mark.number] = self.exited.get(mark.number, 0) + mark.value
         outputs = {
-            shaped.name: array(shaped, view)
+            shaped.name: as_array(shaped, view)
             for shaped, view in zip(answer.tensors, answer.body, strict=True)
         }
         for place, sample in enumerate(range(request * self.batch, self.samples)):
@@ -141,14 +141,16 @@ class Scorer:
             yield {"output": name}, np.concatenate([outputs[name] for outputs in self.kept])
 
 
-def described(arrays: Iterable[tuple[dict[str, Any], NDArray[Any]]]) -> tuple[list[Any], list[Any]]:
+def describe_arrays(
+    arrays: Iterable[tuple[dict[str, Any], NDArray[Any]]],
+) -> tuple[list[Any], list[Any]]:
     """Return what JSON says of arrays, and their bytes."""
     pairs = [(what, np.ascontiguousarray(values)) for what, values in arrays]
     facts = [{**what, "dtype": a.dtype.name, "shape": a.shape} for what, a in pairs]
     return facts, [values for _, values in pairs]
 
 
-def _scorer(order: DriverOrder, port: Port, controller: Controller) -> Scorer:
+def _open_scorer(order: DriverOrder, port: Port, controller: Controller) -> Scorer:
     from edgebench.catalogue.plugins import PluginSource
 
     plugins = PluginSource.from_json(order.source).load()
@@ -180,11 +182,11 @@ def main(argv: list[str]) -> None:
         port = connect(
             context, controller.hear()["next"], order.backward_phase, order.backward_pacing
         )
-        scorer = _scorer(order, port, controller)
+        scorer = _open_scorer(order, port, controller)
         controller.tell("ready", {})
         controller.hear()
         samples = scorer.send_split()
-        facts, raw = described(scorer.arrays())
+        facts, raw = describe_arrays(scorer.arrays())
         controller.tell(
             "score", {"samples": samples, "arrays": facts, "exited": scorer.exited}, *raw
         )

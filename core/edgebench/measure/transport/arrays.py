@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def array(shaped: Shaped, view: memoryview) -> NDArray[Any]:
+def as_array(shaped: Shaped, view: memoryview) -> NDArray[Any]:
     """Return received bytes as an array, copied only if they lie across the type's alignment."""
     found: NDArray[Any] = np.ndarray(shaped.shape, shaped.dtype, view)
     return found if found.flags.aligned else found.copy()
 
 
-def joined(batches: Sequence[Tensors]) -> dict[str, NDArray[Any]]:
+def join_batches(batches: Sequence[Tensors]) -> dict[str, NDArray[Any]]:
     """Join batches with the same tensors into one."""
     return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
 
-def check(spec: TensorSpec, shaped: Shaped, samples: int) -> None:
+def check_tensor(spec: TensorSpec, shaped: Shaped, samples: int) -> None:
     """Hold a received tensor against what the pipeline says it is.
 
     Raises:
@@ -46,7 +46,7 @@ def check(spec: TensorSpec, shaped: Shaped, samples: int) -> None:
         )
 
 
-def sendable(spec: TensorSpec, tensor: NDArray[Any]) -> NDArray[Any]:
+def make_sendable(spec: TensorSpec, tensor: NDArray[Any]) -> NDArray[Any]:
     """Return an array whose memory can be sent as it lies there.
 
     Raises:

@@ -7,7 +7,7 @@ def test_a_null_piece_answers_any_request_with_nothing():
     piece = make_null_piece()
     watch = piece.watch(())
     message = Message(kind=Kind.REQUEST, samples=1, body=[b"anything"])
-    answer = piece.answered(piece.compute(message, watch, now()), 3, watch.all_marks())
+    answer = piece.answer_message(piece.compute(message, watch, now()), 3, watch.all_marks())
     assert (answer.kind, answer.request, list(answer.body)) == (Kind.ANSWER, 3, [b""])
     # Every step is there, so its bracket is paid as a real piece pays it.
     assert [mark.name for mark in answer.marks] == [

@@ -100,11 +100,11 @@ def through(pipeline, message):
     first, second = (opened(pipeline, number) for number in (0, 1))
     batch, watch = compute(first, message)
     if batch.samples:
-        onward = sent(first.onward(batch, 7, watch))
+        onward = sent(first.forward_message(batch, 7, watch))
         beyond, further = compute(second, onward)
         assert beyond.samples == []
-        first.merge(batch, sent(second.answered(beyond, 7, further.all_marks())))
-    return first.answered(batch, 7, watch.all_marks()), batch
+        first.merge(batch, sent(second.answer_message(beyond, 7, further.all_marks())))
+    return first.answer_message(batch, 7, watch.all_marks()), batch
 
 
 def test_samples_leave_or_go_on_and_answers_keep_their_order(two):
@@ -127,7 +127,7 @@ def test_raw_outputs_are_merged_under_the_pipelines_names(two):
 def test_only_the_samples_that_stay_cross_the_cut(two):
     first = opened(two, 0)
     batch, watch = compute(first, request(*samples_of(0.9, 0.1, 0.7)))
-    onward = first.onward(batch, 0, watch)
+    onward = first.forward_message(batch, 0, watch)
     assert onward.samples == 1
     assert [(tensor.name, tensor.shape) for tensor in onward.tensors] == [("h", (1, 4))]
     assert onward.size == 16
@@ -148,7 +148,7 @@ def test_stages_of_one_piece_run_after_one_another(prepared, spec):
     pipeline = prepared([([spec("a", 4)], None), ([spec("b", 4)], None)], cuts=())
     piece = opened(pipeline, 0)
     batch, watch = compute(piece, request(*samples_of(1, 2)))
-    answer = piece.answered(batch, 0, watch.all_marks())
+    answer = piece.answer_message(batch, 0, watch.all_marks())
     assert bytes(answer.body[1]) == (samples_of(2)[0] * 4).tobytes()
     assert noted(watch) == ["decode", "preprocess", "inference-0", "inference-1", "postprocess"]
     assert watch.inference == sum(m.value for m in watch.marks if m.code == CODES["inference"])
@@ -162,9 +162,9 @@ def test_what_only_passes_through_is_carried_along(prepared, spec):
     pipeline = pipeline.replaced([*pipeline.stages[:2], last])
     middle = opened(pipeline, 1)
     batch, watch = compute(opened(pipeline, 0), request(*samples_of(1)))
-    onward = sent(opened(pipeline, 0).onward(batch, 0, watch))
+    onward = sent(opened(pipeline, 0).forward_message(batch, 0, watch))
     batch, watch = compute(middle, onward)
-    assert [tensor.name for tensor in middle.onward(batch, 0, watch).tensors] == ["a", "b"]
+    assert [tensor.name for tensor in middle.forward_message(batch, 0, watch).tensors] == ["a", "b"]
 
 
 def test_a_slower_tier_waits_after_all_that_it_computes(two):
@@ -192,7 +192,7 @@ def test_a_tensor_of_another_type_than_announced_is_not_sent(two):
     piece = opened(two, 0, preprocess=lambda row, _: {"input": row[None].astype(np.float64)})
     batch, watch = compute(piece, request(*samples_of(0.1)))
     with pytest.raises(TypeError, match="'h' came out as float64, not float32"):
-        piece.onward(batch, 0, watch)
+        piece.forward_message(batch, 0, watch)
 
 
 def test_preprocessing_must_give_what_the_pipeline_reads(two):

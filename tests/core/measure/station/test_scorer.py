@@ -9,7 +9,7 @@ import zmq
 from edgebench import Metric, Model
 from edgebench.measure.station import scorer as module
 from edgebench.measure.station.driver import RequestFailed
-from edgebench.measure.station.scorer import WINDOW, Scorer, described
+from edgebench.measure.station.scorer import WINDOW, Scorer, describe_arrays
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import Port, connect, socket
 from edgebench.measure.transport.wire import CODES, Kind, Mark, Message, Shaped
@@ -101,7 +101,7 @@ def test_every_sample_counts_once_in_its_order(host, count, batch):
     requests = -(-count // batch)
     scorer = scoring(host(requests), count, batch)
     assert scorer.send_split() == count
-    facts, raw = described(scorer.arrays())
+    facts, raw = describe_arrays(scorer.arrays())
     assert facts == [
         {"metric": "near", "dtype": "float64", "shape": (count, 2)},
         {"output": "y", "dtype": "float32", "shape": (count, 1)},
