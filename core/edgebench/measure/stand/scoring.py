@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgebench.measure.stand.deployment import Deployment, Stand
-from edgebench.measure.stand.launch import collect_reports, start_processes
+from edgebench.measure.stand.deployment import Deployment
+from edgebench.measure.stand.launch import collect_reports, open_lineup, start_processes
 from edgebench.measure.stand.processes import (
-    Processes,
     ProcessFailed,
     Progress,
     Reply,
@@ -38,16 +37,11 @@ def score_deployment(
     """
     logs: dict[str, str] = {}
     try:
-        with (
-            fabric.open(deployment.tiers, deployment.case.links) as hosts,
-            Processes.open(deployment.scratch, deployment.deadline_s, progress) as processes,
-        ):
-            try:
-                names = start_processes(processes, Stand(deployment, hosts, shaped=False), SENDER)
-                scored = processes.ask(DRIVER, "score")
-                said = collect_reports(processes, names)
-            finally:
-                logs = processes.read_logs()
+        with open_lineup(deployment, fabric, logs, shaped=False, progress=progress) as opened:
+            processes, lineup = opened
+            names = start_processes(processes, lineup, SENDER)
+            scored = processes.ask(DRIVER, "score")
+            said = collect_reports(processes, names)
     except ProcessFailed as failure:
         raise CaseFailed(f"scoring: {failure}", "\n".join(logs.values())) from failure
     return _score(deployment, scored, said)

@@ -33,7 +33,7 @@ from edgebench.measure.transport.wire import CODES, Kind, Mark, Message, WireErr
 from edgebench.parts.errors import one_line
 
 if TYPE_CHECKING:
-    from edgebench.measure.station.opening import Loaded
+    from edgebench.measure.station.opening import OpenPiece
     from edgebench.measure.station.piece import Batch, Piece
 
 LOOPBACK = "tcp://127.0.0.1"
@@ -224,7 +224,7 @@ def _connect_along_route(
     )
 
 
-def serve(order: HostOrder, opening: Callable[[Work], AbstractContextManager[Loaded]]) -> None:
+def serve(order: HostOrder, opening: Callable[[Work], AbstractContextManager[OpenPiece]]) -> None:
     """Be the host that the order describes, its piece opened by *opening*."""
     began = now()
     bind_process(order, last_cpus(order.work.threads) if order.work else first_cpu())
@@ -257,7 +257,7 @@ def serve(order: HostOrder, opening: Callable[[Work], AbstractContextManager[Loa
     controller.hear()
 
 
-def _open(work: Work) -> AbstractContextManager[Loaded]:
+def _open(work: Work) -> AbstractContextManager[OpenPiece]:
     # A host that only relays opens nothing, and needs no library of arrays.
     from edgebench.measure.station.opening import open_piece
 

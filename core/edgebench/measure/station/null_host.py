@@ -12,9 +12,9 @@ from contextlib import contextmanager
 import numpy as np
 
 from edgebench.measure.station.host import serve
-from edgebench.measure.station.opening import Loaded
+from edgebench.measure.station.opening import OpenPiece
 from edgebench.measure.station.orders import HostOrder, Work
-from edgebench.measure.station.piece import Opened, Piece
+from edgebench.measure.station.piece import OpenStage, Piece
 from edgebench.parts.pipeline import Pipeline, Stage, Tensors, TensorSpec
 from edgebench.parts.subjects import Model
 
@@ -49,14 +49,14 @@ def make_null_piece() -> Piece:
         encode=lambda _: b"",
     )
     pipeline = Pipeline(model="null", variant="null", stages=[stage], outputs=["output"])
-    opened = Opened.of(0, stage, NullSession())
+    opened = OpenStage.of(0, stage, NullSession())
     return Piece(pipeline=pipeline, number=0, stages=(opened,), model=model, variant="null")
 
 
 @contextmanager
-def open_null_piece(work: Work) -> Iterator[Loaded]:
+def open_null_piece(work: Work) -> Iterator[OpenPiece]:
     """Open the piece that computes nothing, whatever the order names."""
-    yield Loaded(piece=make_null_piece(), cold_s={}, versions={})
+    yield OpenPiece(piece=make_null_piece(), cold_s={}, versions={})
 
 
 def main(argv: list[str]) -> None:

@@ -43,7 +43,7 @@ class Batch:
 
 
 @attrs.frozen(kw_only=True)
-class Opened:
+class OpenStage:
     """A stage and the session that runs it."""
 
     number: int
@@ -55,7 +55,7 @@ class Opened:
     exit: Exit | None
 
     @classmethod
-    def of(cls, number: int, stage: Stage, session: Session) -> Opened:
+    def of(cls, number: int, stage: Stage, session: Session) -> OpenStage:
         """Note once what every request needs."""
         return cls(
             number=number,
@@ -80,7 +80,7 @@ class Piece:
 
     pipeline: Pipeline
     number: int
-    stages: tuple[Opened, ...]
+    stages: tuple[OpenStage, ...]
     model: Model
     variant: str
     slowdown: float = 1.0
@@ -156,7 +156,7 @@ class Piece:
             tensors[spec.name] = as_array(shaped, view)
         return Batch(message.raw, tensors, list(range(message.samples)))
 
-    def _infer(self, batch: Batch, opened: Opened, watch: Watch) -> None:
+    def _infer(self, batch: Batch, opened: OpenStage, watch: Watch) -> None:
         watch.step = f"stage {opened.number}"
         tensors = batch.tensors
         feeds = {inside: tensors[name] for name, inside in opened.feeds}

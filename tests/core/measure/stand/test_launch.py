@@ -3,8 +3,8 @@
 import attrs
 import pytest
 
-from edgebench.measure.stand.deployment import Stand
 from edgebench.measure.stand.launch import collect_reports, start_processes
+from edgebench.measure.stand.lineup import Lineup
 from edgebench.measure.stand.processes import Processes, ProcessFailed, TimedOut
 from edgebench.measure.station.orders import DRIVER
 
@@ -21,7 +21,7 @@ def started(deploy, fabric):
             fabric.open(deployment.tiers, deployment.case.links) as hosts,
             Processes.open(deployment.scratch, deployment.deadline_s) as processes,
         ):
-            names = start_processes(processes, Stand(deployment, hosts), SENDER)
+            names = start_processes(processes, Lineup(deployment, hosts), SENDER)
             between(processes)
             return names, collect_reports(processes, names)
 
@@ -100,4 +100,4 @@ def test_a_split_that_is_not_there_is_told_in_one_line(deploy, fabric):
         Processes.open(deployment.scratch, 60) as processes,
         pytest.raises(ProcessFailed, match="has no none split"),
     ):
-        start_processes(processes, Stand(deployment, hosts), SENDER)
+        start_processes(processes, Lineup(deployment, hosts), SENDER)

@@ -15,7 +15,7 @@ from edgebench import Exit, Model, Pipeline, Stage, TensorSpec
 from edgebench.measure.station.controller import Controller
 from edgebench.measure.station.driver import Driver, RequestFailed
 from edgebench.measure.station.host import HostProcess
-from edgebench.measure.station.piece import Opened, Piece
+from edgebench.measure.station.piece import OpenStage, Piece
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import Port, connect, socket
 from edgebench.measure.transport.wire import Kind, Message
@@ -70,7 +70,7 @@ MODEL = Model(
 
 def piece_of(pipeline, number, fails=()):
     stages = [
-        Opened.of(at, pipeline.stages[at], Counting(at, at in fails))
+        OpenStage.of(at, pipeline.stages[at], Counting(at, at in fails))
         for at in pipeline.pieces[number]
     ]
     return Piece(pipeline=pipeline, number=number, stages=stages, model=MODEL, variant="v")

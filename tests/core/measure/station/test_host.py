@@ -10,8 +10,8 @@ import zmq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgebench.measure.stand.deployment import Stand
 from edgebench.measure.stand.launch import HOST
+from edgebench.measure.stand.lineup import Lineup
 from edgebench.measure.stand.processes import Processes
 from edgebench.measure.station.driver import Driver, RequestFailed
 from edgebench.measure.station.orders import HostOrder
@@ -34,8 +34,8 @@ def running(deploy, fabric):
             Processes.open(deployment.scratch, 60) as processes,
             zmq.Context() as context,
         ):
-            stand = Stand(deployment, hosts, shaped=False)
-            orders = {node.tier: order for node, order in stand.orders(processes.endpoint)}
+            lineup = Lineup(deployment, hosts, shaped=False)
+            orders = {node.tier: order for node, order in lineup.host_orders(processes.endpoint)}
             order = orders[tier]
             processes.start(hosts[tier], HOST, order, 1)
             endpoint = processes.hear("hello", [order.name])[order.name].values["endpoint"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edgebench import Exit, Model
-from edgebench.measure.station.piece import Opened, Piece
+from edgebench.measure.station.piece import OpenStage, Piece
 from edgebench.measure.station.watch import Watch
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.wire import CODES, Kind, Message, WireError, pack, stamp, unpack
@@ -41,7 +41,7 @@ def model(**changes):
 
 def opened(pipeline, number, slowdown=1.0, **changes):
     stages = [
-        Opened.of(
+        OpenStage.of(
             at,
             stage := pipeline.stages[at],
             Doubling(tuple(spec.inside for spec in stage.outputs)),
@@ -217,7 +217,7 @@ def test_raw_outputs_outlive_a_session_that_reuses_its_memory(prepared, spec):
             memory[:] = inputs["input"]
             return {"y": memory}
 
-    stage = Opened.of(0, pipeline.stages[0], Reusing())
+    stage = OpenStage.of(0, pipeline.stages[0], Reusing())
     piece = attrs.evolve(opened(pipeline, 0), stages=(stage,))
     one, _ = compute(piece, request(*samples_of(1), raw=True))
     compute(piece, request(*samples_of(2), raw=True))
