@@ -57,3 +57,8 @@ def test_this_machine_can_be_read():
     found = compare_readings(before, later)
     assert set(found) == {"steal", "busy", "swapped_bytes", "load", "frequency_hz"}
     assert found["frequency_hz"] is None or found["frequency_hz"] > 1e8
+
+
+def test_waiting_for_a_disk_is_not_being_busy():
+    found = compare_readings(BEFORE, after(50, 0, 0, 50, 100, 0, 0, 0, 0, 0))
+    assert found["busy"] == pytest.approx(0.25)

@@ -1,10 +1,19 @@
 import struct
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebench.measure.station.driver import AnsweredRequest, Samples, tabulate_marks
+from edgebench.measure.station.driver import (
+    AGAIN,
+    LONG_S,
+    AnsweredRequest,
+    Samples,
+    Sequencer,
+    tabulate_marks,
+)
+from edgebench.measure.station.orders import DriverOrder
 from edgebench.measure.transport.wire import CODES, Mark
 
 sizes = st.integers(1, 50)
@@ -55,3 +64,24 @@ def test_what_was_noted_is_added_up_by_phase():
 
 def test_a_block_without_requests_has_an_empty_table():
     assert tabulate_marks([]) == ([], b"")
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(LONG_S * 0.9, AGAIN), (LONG_S * 1.1, 0)])
+def test_a_block_warms_up_again_after_its_checks_unless_its_requests_are_long(
+    split, seconds, again
+):
+    """Of a long request the checks have cooled nothing that would show."""
+    order = DriverOrder(name="driver", tier="", controller="", parent=0, split=split, requests=5)
+    took = AnsweredRequest(latency=round(seconds * 1e9), marks=[], size=0)
+    told = {}
+    sequencer = Sequencer(
+        order,
+        SimpleNamespace(tell=lambda verb, values, *raw: told.update({verb: (values, raw)})),
+        SimpleNamespace(send_request=lambda request, payloads: took),
+    )
+    sequencer.warm()
+    sequencer.measure()
+    values, (latency, *_) = told["measure"]
+    assert AGAIN > 0
+    assert len(values["again_s"]) == again
+    assert len(latency) == 5 * 8

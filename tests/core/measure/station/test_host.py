@@ -3,6 +3,7 @@
 import os
 import socket as tcp
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from edgebench.measure.stand.launch import HOST
 from edgebench.measure.stand.lineup import Lineup
 from edgebench.measure.stand.processes import Processes
+from edgebench.measure.station import speed
 from edgebench.measure.station.driver import Driver, RequestFailed
+from edgebench.measure.station.host import HostProcess
 from edgebench.measure.station.orders import HostOrder
 from edgebench.measure.transport.pace import Pacing, now
 from edgebench.measure.transport.port import Port, connect, socket
@@ -249,3 +252,19 @@ def test_a_busy_reader_is_told_from_a_slow_way():
             assert port.mark_way(arrival).value == 1_000_000
             sent = far.send(Message(kind=Kind.REQUEST))
             assert port.receive(sent).delivered >= sent + 1_000_000
+
+
+def test_the_speed_is_taken_over_work_as_long_as_most_of_the_last_inferences(monkeypatch):
+    asked, told = [], []
+    monkeypatch.setattr(speed, "compare_speeds", lambda *words: asked.append(words) or {})
+    host = HostProcess(
+        name="edge",
+        controller=SimpleNamespace(tell=lambda *words: told.append(words)),
+        previous=None,
+        piece=SimpleNamespace(slowdown=4.0),
+    )
+    # The first are long ago, and the very last was disturbed.
+    host.seen.inference.extend([90_000_000] * 20 + [5_000_000] * 9 + [700_000_000])
+    assert host._obey({"verb": "speed"})
+    assert asked == [(5e-3, 4.0)]
+    assert told == [("speed", {})]

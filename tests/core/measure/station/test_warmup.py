@@ -29,3 +29,8 @@ def test_it_ends_without_agreement_when_patience_runs_out():
 def test_slow_cases_end_sooner_but_not_at_once():
     assert judge_warmup([4.0]) == ""
     assert judge_warmup([2.0, 2.1]) == f"not stable after {LEAST}"
+
+
+def test_patience_runs_out_after_three_seconds():
+    assert judge_warmup([1.4, 1.5]) == ""
+    assert judge_warmup([1.5, 1.5]) == f"not stable after {LEAST}"

@@ -11,6 +11,7 @@ from edgebench.measure.transport.wire import (
     ITEM_BYTES,
     MAGIC,
     MAX_FRAME,
+    MAX_FRAMES,
     PHASES,
     SENT_AT,
     Kind,
@@ -227,3 +228,9 @@ def test_when_it_was_sent_lies_where_stamp_writes_it():
     header = pack(plain())[0]
     stamp([header], -7)
     assert struct.unpack_from("<q", header, SENT_AT) == (-7,)
+
+
+def test_no_message_has_more_frames_than_a_host_makes_room_for():
+    assert len(unpack(frames_of(plain(body=[b""] * MAX_FRAMES))).body) == MAX_FRAMES
+    with pytest.raises(WireError, match=f"{MAX_FRAMES + 1} frames"):
+        unpack(frames_of(plain(body=[b""] * (MAX_FRAMES + 1))))
