@@ -29,10 +29,10 @@ from edgebench.catalogue.plugins import PluginSource
 from edgebench.catalogue.registry import Registry
 from edgebench.measure.stand.block import measure_block
 from edgebench.measure.stand.deployment import Deployment
-from edgebench.measure.stand.overheads import harness_overheads
-from edgebench.measure.station.controller import last_cpus
+from edgebench.measure.stand.overheads import measure_overheads
 from edgebench.measure.station.opening import open_piece
 from edgebench.measure.station.orders import Work
+from edgebench.measure.station.own_process import last_cpus
 from edgebench.measure.transport.pace import now
 from edgebench.store import splits
 from edgebench.store.artifacts import read_pipeline, write_pipeline
@@ -165,7 +165,7 @@ def measure(place: Path, pairs: int, requests: int) -> dict[str, Any]:
                 harnessed.append(float(np.median(block.phases_s["inference-0"])))
     ratio, low, high = interval(harnessed, looped)
     null = harness(place, pipeline, max(requests, 300), "bench-null")
-    quick = harness_overheads(place)
+    quick = measure_overheads(place)
     return {
         "schema": 1,
         "pairs": pairs,
@@ -191,7 +191,7 @@ def show(found: dict[str, Any]) -> None:
     """Print the figures as a table."""
     met = {True: "met", False: "not met"}
     low, high = found["ratio_ci95"]
-    rows = [
+    lines = [
         ("bare loop, inference", f"{median(found['bare_s']) * 1e3:.3f} ms", "", ""),
         ("harness, inference", f"{median(found['harness_s']) * 1e3:.3f} ms", "", ""),
         (
@@ -215,7 +215,7 @@ def show(found: dict[str, Any]) -> None:
         ),
         ("the same, payload of 262 kB decoded", f"{found['null_request_s'] * 1e6:.0f} us", "", ""),
     ]
-    for what, value, promised, verdict in rows:
+    for what, value, promised, verdict in lines:
         print(f"{what:<38}{value:<26}{promised:<16}{verdict}")
 
 

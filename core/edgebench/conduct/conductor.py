@@ -26,11 +26,11 @@ from edgebench.conduct.events import Events
 from edgebench.conduct.scoring import Scorer
 from edgebench.conduct.shortened import shortened
 from edgebench.measure.stand.block import measure_block
-from edgebench.measure.stand.compiling import compile_on_host
+from edgebench.measure.stand.compiling import compile_on_hosts
 from edgebench.measure.stand.deployment import Deployment
-from edgebench.measure.stand.score import score
+from edgebench.measure.stand.scoring import score_deployment
 from edgebench.parts.errors import CaseSkipped, ChainError, EdgebenchError, one_line
-from edgebench.parts.places import Fabric, Tier
+from edgebench.parts.places import Backend, Fabric, Tier
 from edgebench.parts.subjects import Model
 from edgebench.prepare.preparer import Prepared, Preparer
 from edgebench.records.database import Database
@@ -93,6 +93,7 @@ class Conductor:
     settings: Settings
     watcher: Watcher
     _facts: dict[str, Facts] = attrs.field(factory=dict, init=False)
+    _deployments: dict[str, Deployment] = attrs.field(factory=dict, init=False)
     _failures: dict[str, int] = attrs.field(factory=dict, init=False)
     _order: Iterator[int] = attrs.field(factory=count, init=False)
 
@@ -146,7 +147,7 @@ class Conductor:
         prepared = self.preparer.prepare(case)
         if prepared.log:
             self.database.save_log(self.run, case.id, "preparing", prepared.log)
-        deployment = self._deployment(case, prepared)
+        deployment = self._deploy(case, prepared)
         scorer = Scorer(recipes=self.preparer.recipes, measure=self._scored)
         own = scorer.score(case, prepared)
         reference, doubts = self._reference(case, scorer)
@@ -178,19 +179,21 @@ class Conductor:
             return None, (f"not compared with the untransformed model: {error}",)
 
     def _scored(self, case: Case, prepared: Prepared) -> Score:
-        deployment = self._deployment(case, prepared)
+        deployment = self._deploy(case, prepared)
         if why_no_accuracy(case, self._plugins):
             deployment = attrs.evolve(deployment, scored=ENOUGH, bound_s=ENOUGH_S)
         fabric = self._plugins.get(Fabric, case.fabric)
         what = f"scoring {case.label}"
-        return score(
+        return score_deployment(
             deployment,
             fabric,
             lambda done, samples: self.preparer.progress(done, samples, what),
         )
 
-    def _deployment(self, case: Case, prepared: Prepared) -> Deployment:
-        """Return how a case is measured and scored, its stages compiled where they must be."""
+    def _deploy(self, case: Case, prepared: Prepared) -> Deployment:
+        """Return how a case is measured and scored; its stages are compiled when first asked."""
+        if case.id in self._deployments:
+            return self._deployments[case.id]
         deployment = Deployment(
             case=case,
             artifact=prepared.path,
@@ -205,8 +208,9 @@ class Conductor:
             tiers=tuple(self._plugins.get(Tier, name) for name in case.route),
             scratch=self.settings.scratch,
         )
-        compile_on_host(deployment, self._plugins.get(Fabric, case.fabric))
-        return deployment
+        backends = [self._plugins.get(Backend, choice.name) for choice in case.backends]
+        compile_on_hosts(deployment, self._plugins.get(Fabric, case.fabric), backends)
+        return self._deployments.setdefault(case.id, deployment)
 
     # --- measuring -------------------------------------------------------------------------------
 

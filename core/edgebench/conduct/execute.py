@@ -14,7 +14,7 @@ from edgebench.cases.plan import Plan
 from edgebench.catalogue.plugins import Plugins
 from edgebench.conduct.conductor import Conductor, Settings, Watcher
 from edgebench.conduct.fingerprint import environment, fingerprint
-from edgebench.measure.stand.overheads import harness_overheads
+from edgebench.measure.stand.overheads import measure_overheads
 from edgebench.parts.errors import CaseFailed
 from edgebench.prepare.preparer import Preparer
 from edgebench.prepare.recipe import Recipes
@@ -86,7 +86,7 @@ def execute(
                 record,
                 tag=tag,
                 arguments=arguments,
-                overheads_s=dict(harness_overheads(Path(scratch))),
+                overheads_s=dict(measure_overheads(Path(scratch))),
             )
             run = database.begin_run(record)
         skipped = [(one.case, one.reason) for one in plan.skipped]

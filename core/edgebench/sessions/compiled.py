@@ -19,7 +19,9 @@ from edgebench.sessions.opening import Opening
 SECONDS = "seconds.json"
 
 
-def compiled_place(opening: Opening, stage: Stage, root: Path, versions: Mapping[str, str]) -> Path:
+def locate_compiled(
+    opening: Opening, stage: Stage, root: Path, versions: Mapping[str, str]
+) -> Path:
     """Return where a stage is kept once it is compiled, by all that determines what it becomes."""
     from edgebench.cases.chain import list_options
     from edgebench.store.digests import file_digest
@@ -47,7 +49,7 @@ def find_compiled(
     """
     from edgebench.store.artifacts import read_pipeline
 
-    place = compiled_place(opening, stage, root, versions) if root else None
+    place = locate_compiled(opening, stage, root, versions) if root else None
     if place is None or not place.is_dir():
         raise CaseFailed(f"a stage was not compiled by {opening.backend.name} for this host")
     return read_pipeline(place).stages[0], json.loads((place / SECONDS).read_text())
@@ -58,7 +60,7 @@ def compile_stage(opening: Opening, pipeline: Pipeline, number: int, root: Path)
     from edgebench.store.artifacts import write_pipeline
 
     stage, backend = pipeline.stages[number], opening.backend
-    place = compiled_place(opening, stage, root, backend.versions())
+    place = locate_compiled(opening, stage, root, backend.versions())
     if backend.compile is None or place.is_dir():
         return
     workplace = Path(tempfile.mkdtemp(prefix="tmp-", dir=root))

@@ -264,8 +264,15 @@ def test_a_reference_that_fails_is_a_doubt(run):
 
 
 COMPILING = """
-    import attrs, shutil, sys
+    import attrs, pathlib, shutil, sys
     from edgebench import Backend, hookimpl
+
+    def versions():
+        # The process that compiles asks once for each stage: what it keeps is kept by versions.
+        if pathlib.Path(sys.argv[0]).name == "compiler.py":
+            with pathlib.Path(__file__).with_name("compilers").open("a") as compilers:
+                compilers.write("one\\n")
+        return {}
 
     def compiled(stage, device, threads, options, directory):
         shutil.copy(stage.file, directory / "matrix.npy")
@@ -276,7 +283,7 @@ COMPILING = """
     def edgebench_backends():
         toy = sys.modules["edgebench_file_toy"]
         yield Backend(name="compiling", summary="Compiles.", open=toy.open_session,
-                      compile=compiled, formats=["toy-matrix"])
+                      compile=compiled, versions=versions, formats=["toy-matrix"])
 """
 
 
@@ -290,3 +297,11 @@ def test_a_shared_score_does_not_spare_the_compiling(run, tmp_path):
     )
     kept = (tmp_path / "store" / "compiled").rglob("threads")
     assert sorted(file.read_text() for file in kept) == ["1", "2"]
+
+
+def test_scoring_and_measuring_a_case_share_one_compiling(run, tmp_path):
+    words = ("--backend", "compiling", "--blocks", "1", "--requests", "3")
+    said = run(COMPILING, "--model", "toy", *operators("toy-round"), *words)
+    assert [case["status"] for case in said.json["cases"]] == ["ok"], said.err
+    # One for the case, and one for its model untransformed, with which it is compared.
+    assert (tmp_path / "compilers").read_text().splitlines() == ["one", "one"]

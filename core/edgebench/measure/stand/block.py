@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from edgebench.measure.stand.deployment import Deployment, Stand
-from edgebench.measure.stand.launch import reports, start
-from edgebench.measure.stand.machine import meanwhile, read
-from edgebench.measure.stand.team import Failure, Reply, Team, TimedOut
+from edgebench.measure.stand.deployment import Deployment
+from edgebench.measure.stand.launch import collect_reports, open_lineup, start_processes
+from edgebench.measure.stand.lineup import Lineup
+from edgebench.measure.stand.machine import compare_readings, take_reading
+from edgebench.measure.stand.processes import Processes, ProcessFailed, Reply, TimedOut
+from edgebench.measure.stand.verify import check_link, check_tier
 from edgebench.measure.station.orders import DRIVER
 from edgebench.parts.errors import EdgebenchError, one_line
 from edgebench.parts.places import Fabric
@@ -30,13 +32,14 @@ def measure_block(deployment: Deployment, fabric: Fabric) -> Block:
     Only the user's interruption is raised.
     """
     began, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
-    before = read()
+    before = take_reading()
     logs: dict[str, str] = {}
     try:
-        found = {"status": "ok", **_with_hosts(deployment, fabric, logs)}
+        with open_lineup(deployment, fabric, logs) as (processes, lineup):
+            found = {"status": "ok", **_measure_with(processes, lineup)}
     except TimedOut as late:
         found = {"status": "timeout", "reason": str(late)}
-    except (Failure, EdgebenchError) as failure:
+    except (ProcessFailed, EdgebenchError) as failure:
         found = {"status": "failed", "reason": str(failure)}
     except Exception as error:  # noqa: BLE001 - a fabric may raise anything, and costs its block
         logs["controller"] = traceback.format_exc()
@@ -46,80 +49,63 @@ def measure_block(deployment: Deployment, fabric: Fabric) -> Block:
         order=deployment.order,
         started=started,
         duration_s=time.monotonic() - began,
-        machine=meanwhile(before, read()),
+        machine=compare_readings(before, take_reading()),
         logs=logs,
         **found,
     )
 
 
-def _with_hosts(deployment: Deployment, fabric: Fabric, logs: dict[str, str]) -> dict[str, Any]:
-    """Open the hosts, measure, and close them; whatever happens, *logs* tell of it."""
-    with (
-        fabric.open(deployment.tiers, deployment.case.links) as hosts,
-        Team.gather(deployment.scratch, deployment.deadline_s) as team,
-    ):
-        try:
-            return _measured(team, Stand(deployment, hosts))
-        finally:
-            logs.update(team.logs())
-
-
-def _measured(team: Team, stand: Stand) -> dict[str, Any]:
+def _measure_with(processes: Processes, lineup: Lineup) -> dict[str, Any]:
     """Go through a block, and return its fields."""
-    names = start(team, stand, SENDER)
+    names = start_processes(processes, lineup, SENDER)
     own, since = time.process_time(), time.monotonic()
-    warm = team.ask(DRIVER, "warm")
-    tiers = tuple(_speeds(team, stand))
+    warm = processes.ask(DRIVER, "warm")
+    tiers = tuple(_check_tiers(processes, lineup))
     # Nothing changes a link within a block: once is enough, before and after by turns.
-    first = stand.deployment.number % 2 == 0
-    links = _verified(team, stand, "before") if first else []
-    measured = team.ask(DRIVER, "measure")
-    links += [] if first else _verified(team, stand, "after")
+    first = lineup.deployment.number % 2 == 0
+    links = _check_links(processes, lineup, "before") if first else []
+    measured = processes.ask(DRIVER, "measure")
+    links += [] if first else _check_links(processes, lineup, "after")
     used = (time.process_time() - own) / (time.monotonic() - since)
     return {
         "controller_cpu": used,
-        **_requests(measured, stand),
-        "warmup_s": _seconds([*warm.values["latency_s"], *measured.values["again_s"]]),
+        **_read_requests(measured, lineup),
+        "warmup_s": _as_array([*warm.values["latency_s"], *measured.values["again_s"]]),
         "warmup": warm.values["said"],
         "links": tuple(links),
         "tiers": tiers,
-        **_reported(reports(team, names), stand),
+        **_read_reports(collect_reports(processes, names), lineup),
     }
 
 
-def _speeds(team: Team, stand: Stand) -> list[TierCheck]:
-    # Arrays are only needed for the figures, when the processes are there already.
-    from edgebench.measure.station.speed import tier_check
-
+def _check_tiers(processes: Processes, lineup: Lineup) -> list[TierCheck]:
     checks = []
-    for node in stand.nodes:
+    for node in lineup.nodes:
         if node.piece is not None:
-            host = stand.hosts[node.tier]
-            found = team.ask(node.name, "speed").values
-            threads = stand.threads(node.tier)
-            checks.append(tier_check(node.tier, host.slowdown, threads, host.enforced, found))
+            host = lineup.hosts[node.tier]
+            found = processes.ask(node.name, "speed").values
+            threads = lineup.threads(node.tier)
+            checks.append(check_tier(node.tier, host.slowdown, threads, host.enforced, found))
     return checks
 
 
-def _verified(team: Team, stand: Stand, when: str) -> list[LinkCheck]:
-    from edgebench.measure.stand.verify import link_checks
-
+def _check_links(processes: Processes, lineup: Lineup, when: str) -> list[LinkCheck]:
     checks: list[LinkCheck] = []
-    route = stand.deployment.case.route
+    route = lineup.deployment.case.route
     for number in range(len(route) - 1):
-        link = stand.link(number)
-        found = team.ask(stand.sender(number), "probe", rate=link.rate).values
-        checks += link_checks(link, route[number], route[number + 1], when, dict(found))
+        link = lineup.link(number)
+        found = processes.ask(lineup.sender(number), "probe", rate=link.rate).values
+        checks += check_link(link, route[number], route[number + 1], when, dict(found))
     return checks
 
 
-def _seconds(values: Sequence[float]) -> NDArray[Any]:
+def _as_array(values: Sequence[float]) -> NDArray[Any]:
     import numpy as np
 
     return np.asarray(values, dtype=np.float64)
 
 
-def _requests(measured: Reply, stand: Stand) -> dict[str, Any]:
+def _read_requests(measured: Reply, lineup: Lineup) -> dict[str, Any]:
     """Read what the driver noted of each request."""
     import numpy as np
 
@@ -128,10 +114,10 @@ def _requests(measured: Reply, stand: Stand) -> dict[str, Any]:
     table = noted.reshape(len(latency), len(names)).astype(np.float64)
     table[table < 0] = np.nan
     columns = dict(zip(names, table.T, strict=True))
-    samples = len(latency) * stand.deployment.case.batch
+    samples = len(latency) * lineup.deployment.case.batch
     exits = {
         str(number): float(np.nansum(columns.pop(f"exited-{number}", np.zeros(1)))) / samples
-        for number, stage in enumerate(stand.deployment.pipeline.stages)
+        for number, stage in enumerate(lineup.deployment.pipeline.stages)
         if stage.exit is not None
     }
     return {
@@ -142,19 +128,19 @@ def _requests(measured: Reply, stand: Stand) -> dict[str, Any]:
     }
 
 
-def _reported(said: Mapping[str, Mapping[str, Any]], stand: Stand) -> dict[str, Any]:
+def _read_reports(said: Mapping[str, Mapping[str, Any]], lineup: Lineup) -> dict[str, Any]:
     """Read what each process said at the end."""
     driver = said[DRIVER]
-    sent = {node.tier: said[node.name]["forward"] for node in stand.nodes}
-    first = stand.deployment.case.route[0]
+    sent = {node.tier: said[node.name]["forward"] for node in lineup.nodes}
+    first = lineup.deployment.case.route[0]
     if first not in sent:
         sent[first] = driver["forward"]
-    peaks = {node.tier: said[node.name]["peak"] for node in stand.nodes}
+    peaks = {node.tier: said[node.name]["peak"] for node in lineup.nodes}
     return {
         "bytes_out": {
             **{tier: float(median(sizes)) for tier, sizes in sent.items() if sizes},
             "answer": float(driver["answer"]),
         },
-        "cold_s": {node.tier: said[node.name]["cold"] for node in stand.nodes},
+        "cold_s": {node.tier: said[node.name]["cold"] for node in lineup.nodes},
         "peak_memory_bytes": {tier: peak for tier, peak in peaks.items() if peak is not None},
     }

@@ -2,46 +2,47 @@
 
 from __future__ import annotations
 
-from edgebench.measure.stand.deployment import Deployment, Stand
-from edgebench.measure.stand.team import Failure, Team
+from collections.abc import Iterable
+
+from edgebench.measure.stand.deployment import Deployment
+from edgebench.measure.stand.launch import open_lineup
+from edgebench.measure.stand.lineup import Lineup
+from edgebench.measure.stand.processes import Processes, ProcessFailed
 from edgebench.parts.errors import CaseFailed
 from edgebench.parts.places import Backend, Fabric
 
 COMPILER = "edgebench.measure.station.compiler"
 
 
-def compile_on_host(deployment: Deployment, fabric: Fabric) -> None:
-    """Compile, on their hosts, the stages whose backends need it and that are not there yet.
+def compile_on_hosts(deployment: Deployment, fabric: Fabric, backends: Iterable[Backend]) -> None:
+    """Compile, on their hosts, the stages that are not there yet, if any of the backends compiles.
+
+    Args:
+        deployment: Whose stages are compiled.
+        fabric: What makes its hosts.
+        backends: Those that the case names.
 
     Raises:
         CaseFailed: A stage does not compile, or takes longer than the deadline.
     """
-    case = deployment.case
-    names = {choice.name for choice in case.backends}
-    plugins = deployment.source.load()
-    if all(plugins.get(Backend, name).compile is None for name in names):
+    if all(backend.compile is None for backend in backends):
         return
     if deployment.compiled is None:
-        raise CaseFailed(f"{case.backend} compiles stages, and no place to keep them was given")
+        backend = deployment.case.backend
+        raise CaseFailed(f"{backend} compiles stages, and no place to keep them was given")
     deployment.compiled.mkdir(parents=True, exist_ok=True)
     logs: dict[str, str] = {}
     try:
-        with (
-            fabric.open(deployment.tiers, case.links) as hosts,
-            Team.gather(deployment.scratch, deployment.deadline_s) as team,
-        ):
-            try:
-                _compile(team, Stand(deployment, hosts))
-            finally:
-                logs = team.logs()
-    except Failure as failure:
+        with open_lineup(deployment, fabric, logs) as (processes, lineup):
+            _compile(processes, lineup)
+    except ProcessFailed as failure:
         raise CaseFailed(f"compiling: {failure}", "\n".join(logs.values())) from failure
 
 
-def _compile(team: Team, stand: Stand) -> None:
+def _compile(processes: Processes, lineup: Lineup) -> None:
     """Compile on one host after the other: compilers take all processors that they find."""
-    for node, order in stand.orders(team.endpoint):
+    for node, order in lineup.host_orders(processes.endpoint):
         if order.work is not None:
-            host = stand.hosts[node.tier]
-            team.start(host, COMPILER, order, stand.threads(node.tier))
-            team.hear("compiled", [node.name])
+            host = lineup.hosts[node.tier]
+            processes.start(host, COMPILER, order, lineup.threads(node.tier))
+            processes.hear("compiled", [node.name])

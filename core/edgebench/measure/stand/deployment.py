@@ -1,20 +1,15 @@
-"""What a block is made of, and who stands where on its route."""
+"""What one block is made of: a prepared case, and how it is to be measured."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
 from edgebench.cases.case import Case
-from edgebench.measure.station.orders import DRIVER, DriverOrder, HostOrder, Work
-from edgebench.measure.transport.pace import Pacing
-from edgebench.parts.documents import to_document
 from edgebench.parts.pipeline import Pipeline, as_tuple
-from edgebench.parts.places import Host, Link, Tier
+from edgebench.parts.places import Tier
 
 if TYPE_CHECKING:
     from edgebench.catalogue.plugins import PluginSource
@@ -58,126 +53,3 @@ class Deployment:
             raise ValueError(f"the tiers must be those of the route {self.case.route}")
         if len(self.case.links) != len(self.tiers) - 1:
             raise ValueError(f"a route of {len(self.tiers)} tiers needs as many links less one")
-
-
-@attrs.frozen
-class Node:
-    """A host of the route."""
-
-    tier: str
-    piece: int | None
-    """What it runs; None where it only relays."""
-    place: int
-    """Where on the route it stands, from 0."""
-
-    @property
-    def name(self) -> str:
-        """What it is called, towards people too."""
-        return f"host {self.tier}"
-
-
-@attrs.frozen
-class Stand:
-    """Who stands where: the driver on the first tier, and hosts from there on."""
-
-    deployment: Deployment
-    hosts: Mapping[str, Host]
-    shaped: bool = True
-    """Whether links and slow-downs are to be felt."""
-
-    @property
-    def nodes(self) -> tuple[Node, ...]:
-        """The hosts in order; the first tier has one only if it computes."""
-        case = self.deployment.case
-        pieces = {tier: number for number, tier in enumerate(case.placement.tiers)}
-        nodes = (Node(tier, pieces.get(tier), at) for at, tier in enumerate(case.route))
-        return tuple(node for node in nodes if node.place or node.piece is not None)
-
-    def sender(self, link: int) -> str:
-        """Return the name of who stands at the sending end of a link of the route."""
-        senders = {node.place: node.name for node in self.nodes}
-        return senders.get(link, DRIVER)
-
-    def driver(self, control: str) -> DriverOrder:
-        """Return the order of the driver."""
-        deployment, case = self.deployment, self.deployment.case
-        first = self.nodes[0]
-        local = first.place == 0
-        return DriverOrder(
-            name=DRIVER,
-            tier=case.route[0],
-            control=control,
-            parent=os.getpid(),
-            back=("local-hop", 0) if local else ("downlink", 0),
-            backward=None if local else self._pacing(0, case.route[0]),
-            split=self.hosts[case.route[0]].put(deployment.split),
-            requests=deployment.requests,
-            batch=case.batch,
-            seed=deployment.seed,
-            number=deployment.number,
-            bound_s=deployment.bound_s,
-            source=deployment.source.to_json(),
-            case=to_document(case),
-            artifact=self.hosts[case.route[0]].put(deployment.artifact),
-            scored=deployment.scored,
-        )
-
-    def orders(self, control: str) -> Iterator[tuple[Node, HostOrder]]:
-        """Yield the order of each host, from the driver's side on."""
-        started = False
-        for node in self.nodes:
-            yield node, self._order(node, control, started)
-            started = started or node.piece is not None
-
-    def _order(self, node: Node, control: str, started: bool) -> HostOrder:
-        """Return the order of one host; *started* says whether a piece comes before it."""
-        last = node == self.nodes[-1]
-        return HostOrder(
-            name=node.name,
-            tier=node.tier,
-            control=control,
-            parent=os.getpid(),
-            hop=self._hop(node, started),
-            forward=self._pacing(node.place - 1, node.tier) if node.place else None,
-            backward=None if last else self._pacing(node.place, node.tier),
-            last=last,
-            work=None if node.piece is None else self._work(node.tier, node.piece),
-        )
-
-    def _hop(self, node: Node, started: bool) -> tuple[str, int]:
-        """Return what the way to a host is called: the input's, or the tensors' hop by hop."""
-        if node.place == 0:
-            return "local-hop", 0
-        if not started:
-            return "uplink", 0
-        return "transfer", node.place - 1 - self._first_piece()
-
-    def _first_piece(self) -> int:
-        return next(node.place for node in self.nodes if node.piece is not None)
-
-    def _pacing(self, link: int, receiver: str) -> Pacing | None:
-        """Return how the receiver paces a link of the route, if it must."""
-        paced = self.shaped and self.hosts[receiver].paced
-        return Pacing.of(self.deployment.case.links[link]) if paced else None
-
-    def _work(self, tier: str, piece: int) -> Work:
-        deployment, case, host = self.deployment, self.deployment.case, self.hosts[tier]
-        return Work(
-            source=deployment.source.to_json(),
-            artifact=host.put(deployment.artifact),
-            compiled=host.put(deployment.compiled) if deployment.compiled else None,
-            piece=piece,
-            model=case.model,
-            variant=case.variant,
-            backend=case.backends[piece],
-            threads=self.threads(tier),
-            slowdown=host.slowdown if self.shaped else 1.0,
-        )
-
-    def threads(self, tier: str) -> int:
-        """Return how many threads the stages of a tier use."""
-        return self.deployment.case.threads or self.hosts[tier].threads
-
-    def link(self, number: int) -> Link:
-        """Return a link of the route."""
-        return self.deployment.case.links[number]

@@ -1,42 +1,70 @@
-"""Starting the processes of a block, connecting them along the route, and hearing their reports."""
+"""Opening hosts, starting their processes, connecting them along the route, hearing reports."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
-from edgebench.measure.stand.deployment import Stand
-from edgebench.measure.stand.team import Team
+from edgebench.measure.stand.deployment import Deployment
+from edgebench.measure.stand.lineup import Lineup
+from edgebench.measure.stand.processes import Processes, Progress, ignore_progress
 from edgebench.measure.station.orders import DRIVER
+from edgebench.parts.places import Fabric
 
 HOST = "edgebench.measure.station.host"
 
 
-def start(team: Team, stand: Stand, driver: str) -> list[str]:
+@contextmanager
+def open_lineup(
+    deployment: Deployment,
+    fabric: Fabric,
+    logs: dict[str, str],
+    *,
+    shaped: bool = True,
+    progress: Progress = ignore_progress,
+) -> Iterator[tuple[Processes, Lineup]]:
+    """Open the hosts of a deployment, and a set of processes in which none is started yet.
+
+    All of them are gone when the context ends; *logs* then hold what each process printed.
+    """
+    with (
+        fabric.open(deployment.tiers, deployment.case.links) as hosts,
+        Processes.open(deployment.scratch, deployment.deadline_s, progress) as processes,
+    ):
+        try:
+            yield processes, Lineup(deployment, hosts, shaped)
+        finally:
+            logs.update(processes.read_logs())
+
+
+def start_processes(processes: Processes, lineup: Lineup, driver: str) -> list[str]:
     """Start every process at once, the module *driver* first, and wait until all are ready.
 
     Returned are their names, along the route.
 
     Raises:
-        Failure: One of them ended.
+        ProcessFailed: One of them ended.
         TimedOut: One of them took too long.
     """
-    deployment, names = stand.deployment, [DRIVER]
-    team.start(stand.hosts[deployment.case.route[0]], driver, stand.driver(team.endpoint), 1)
-    for node, order in stand.orders(team.endpoint):
-        threads = stand.threads(node.tier) if order.work else 1
-        team.start(stand.hosts[node.tier], HOST, order, threads)
+    deployment, names = lineup.deployment, [DRIVER]
+    processes.start(
+        lineup.hosts[deployment.case.route[0]], driver, lineup.driver_order(processes.endpoint), 1
+    )
+    for node, order in lineup.host_orders(processes.endpoint):
+        threads = lineup.threads(node.tier) if order.work else 1
+        processes.start(lineup.hosts[node.tier], HOST, order, threads)
         names.append(node.name)
-    hello = team.hear("hello", names)
+    hello = processes.hear("hello", names)
     for name, after in pairwise(names):
-        team.tell(name, {"next": hello[after].values["endpoint"]})
-    team.hear("ready", names)
+        processes.tell(name, {"next": hello[after].values["endpoint"]})
+    processes.hear("ready", names)
     return names
 
 
-def reports(team: Team, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+def collect_reports(processes: Processes, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     """Ask every process for its report; each closes what it has opened before it says it."""
     for name in names:
-        team.tell(name, {"verb": "report"})
-    return {name: reply.values for name, reply in team.hear("report", names).items()}
+        processes.tell(name, {"verb": "report"})
+    return {name: reply.values for name, reply in processes.hear("report", names).items()}

@@ -27,16 +27,16 @@ class Reading:
     """Processor seconds of this process and of its children that have ended."""
 
 
-def _text(path: str) -> str | None:
+def _read_text(path: str) -> str | None:
     try:
         return Path(path).read_text()
     except OSError:
         return None
 
 
-def read() -> Reading:
+def take_reading() -> Reading:
     """Read the counters now."""
-    stat, swap = _text("/proc/stat"), _text("/proc/vmstat")
+    stat, swap = _read_text("/proc/stat"), _read_text("/proc/vmstat")
     own = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return Reading(
         ticks=tuple(map(int, stat.split("\n", 1)[0].split()[1:])) if stat else None,
@@ -47,7 +47,7 @@ def read() -> Reading:
     )
 
 
-def meanwhile(before: Reading, after: Reading) -> Mapping[str, Any]:
+def compare_readings(before: Reading, after: Reading) -> Mapping[str, Any]:
     """Say what happened between two readings.
 
     `steal` and `busy` are shares of the machine's processor time, the latter what programs other
@@ -65,10 +65,10 @@ def meanwhile(before: Reading, after: Reading) -> Mapping[str, Any]:
     if before.swapped_pages is not None and after.swapped_pages is not None:
         pages = after.swapped_pages - before.swapped_pages
         found["swapped_bytes"] = pages * os.sysconf("SC_PAGE_SIZE")
-    return {**found, "load": os.getloadavg()[0], "frequency_hz": _frequency()}
+    return {**found, "load": os.getloadavg()[0], "frequency_hz": _read_frequency()}
 
 
-def _frequency() -> float | None:
+def _read_frequency() -> float | None:
     """Return the median frequency of the processors now, where the kernel says it."""
-    speeds = re.findall(r"^cpu MHz\s*: ([\d.]+)", _text("/proc/cpuinfo") or "", re.MULTILINE)
+    speeds = re.findall(r"^cpu MHz\s*: ([\d.]+)", _read_text("/proc/cpuinfo") or "", re.MULTILINE)
     return median(float(speed) for speed in speeds) * 1e6 if speeds else None

@@ -1,17 +1,10 @@
-"""What the harness itself costs, measured quickly at the start of every run.
-
-`python -m edgebench.measure.stand.overheads ORDER.json` is the host of the last of the three
-figures: one whose piece computes nothing.
-"""
+"""What the harness itself costs, measured quickly at the start of every run."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,14 +13,13 @@ import attrs
 import zmq
 
 from edgebench.cases.case import BackendChoice
-from edgebench.measure.stand.team import Team
+from edgebench.measure.stand.processes import Processes
 from edgebench.measure.station.driver import Driver
 from edgebench.measure.station.orders import HostOrder, Work
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import connect
-from edgebench.parts.pipeline import Pipeline, Stage, Tensors, TensorSpec
-from edgebench.parts.subjects import Model
 
+NULL_HOST = "edgebench.measure.station.null_host"
 LIMIT_S = 30.0
 ROUNDS = 5
 CALLS = 400
@@ -36,56 +28,20 @@ REQUESTS = 300
 PAYLOAD = bytes(64)
 
 
-class NullSession:
-    """A session that computes nothing."""
-
-    def __init__(self) -> None:
-        """Keep what every run gives back."""
-        import numpy as np
-
-        self.given: Tensors = {"output": np.zeros((1, 10), np.float32)}
-
-    def run(self, inputs: Tensors) -> Tensors:  # noqa: ARG002 - whatever they are
-        """Give back what was there before."""
-        return self.given
-
-
-def null_piece() -> Any:
-    """Make a piece of one stage in which every step takes no time of its own."""
-    import numpy as np
-
-    from edgebench.measure.station.piece import Opened, Piece
-
-    ready = {"input": np.zeros((1, 4), np.float32)}
-    stage = Stage(
-        format="null",
-        inputs=[TensorSpec(name="input", dtype="float32", shape=("batch", 4))],
-        outputs=[TensorSpec(name="output", dtype="float32", shape=("batch", 10))],
-    )
-    model = Model(
-        name="null",
-        summary="Nothing.",
-        build=lambda *_: pipeline,
-        decode=lambda payload, _: payload,
-        preprocess=lambda *_: ready,
-        postprocess=lambda outputs, _: outputs,
-        encode=lambda _: b"",
-    )
-    pipeline = Pipeline(model="null", variant="null", stages=[stage], outputs=["output"])
-    opened = Opened.of(0, stage, NullSession())
-    return Piece(pipeline=pipeline, number=0, stages=(opened,), model=model, variant="null")
-
-
-def harness_overheads(scratch: Path) -> dict[str, float]:
+def measure_overheads(scratch: Path) -> dict[str, float]:
     """Measure what the harness costs, in seconds, by what is measured.
 
     `bracket` is what stands round a session's call in a host; `in_process` a whole request of a
     session that computes nothing, in one process; `request` the same through a host of its own.
     """
-    return {"bracket": bracket(), "in_process": in_process(), "request": request(scratch)}
+    return {
+        "bracket": time_bracket(),
+        "in_process": time_in_process(),
+        "request": time_request(scratch),
+    }
 
 
-def _each(work: Callable[[], object]) -> float:
+def _time_each(work: Callable[[], object]) -> float:
     """Return the seconds that each of many calls takes."""
     found = []
     for _ in range(ROUNDS):
@@ -96,8 +52,9 @@ def _each(work: Callable[[], object]) -> float:
     return median(found)
 
 
-def bracket() -> float:
+def time_bracket() -> float:
     """Measure what the clock and the note round a session's call add to it."""
+    from edgebench.measure.station.null_host import NullSession
     from edgebench.measure.station.piece import INFERENCE
     from edgebench.measure.station.watch import Watch
 
@@ -106,25 +63,26 @@ def bracket() -> float:
     def noted() -> None:
         begin = now()
         session.run(feeds)
-        watch.took(INFERENCE, 0, begin)
+        watch.note_and_wait(INFERENCE, 0, begin)
         watch.marks.clear()
 
     watch = Watch()
-    return max(0.0, _each(noted) - _each(lambda: session.run(feeds)))
+    return max(0.0, _time_each(noted) - _time_each(lambda: session.run(feeds)))
 
 
-def in_process() -> float:
+def time_in_process() -> float:
     """Measure a request to a session that computes nothing, without anything sent."""
+    from edgebench.measure.station.null_host import make_null_piece
     from edgebench.measure.transport.wire import Kind, Message
 
-    piece = null_piece()
+    piece = make_null_piece()
     message = Message(kind=Kind.REQUEST, samples=1, body=[memoryview(PAYLOAD)])
 
-    def ask() -> None:
+    def answer() -> None:
         watch = piece.watch(())
-        piece.answered(piece.run(message, watch, now()), 0, watch.noted())
+        piece.answer_message(piece.compute(message, watch, now()), 0, watch.all_marks())
 
-    return _each(ask)
+    return _time_each(answer)
 
 
 @attrs.frozen
@@ -151,28 +109,32 @@ class _Here:
             process = subprocess.Popen(
                 argv, env={**os.environ, **env}, stdout=file, stderr=file, start_new_session=True
             )
-        # The team waits for it; nobody else shall miss that.
+        # `Processes` waits for its end; nobody else shall miss that.
         process.returncode = 0
         return _Started(process, log)
 
 
-def request(scratch: Path) -> float:
+def time_request(scratch: Path) -> float:
     """Measure a request through a host whose session computes nothing.
 
     Raises:
-        Failure: The host failed.
+        ProcessFailed: The host failed.
     """
-    with Team.gather(scratch, LIMIT_S) as team, zmq.Context() as context:
+    with Processes.open(scratch, LIMIT_S) as processes, zmq.Context() as context:
         order = HostOrder(
-            name="host", tier="here", control=team.endpoint, parent=os.getpid(), work=_null_work()
+            name="host",
+            tier="here",
+            controller=processes.endpoint,
+            parent=os.getpid(),
+            work=_null_work(),
         )
-        team.start(_Here(), "edgebench.measure.stand.overheads", order, 1)
-        endpoint = team.hear("hello", ["host"])["host"].values["endpoint"]
-        team.hear("ready", ["host"])
+        processes.start(_Here(), NULL_HOST, order, 1)
+        endpoint = processes.hear("hello", ["host"])["host"].values["endpoint"]
+        processes.hear("ready", ["host"])
         port = connect(context, endpoint, ("local-hop", 0))
         with port.socket:
-            asker = Driver(port=port)
-            took = [asker.ask(number, [PAYLOAD]).latency for number in range(REQUESTS)]
+            driver = Driver(port=port)
+            took = [driver.send_request(number, [PAYLOAD]).latency for number in range(REQUESTS)]
     return median(took[REQUESTS // 10 :]) / 1e9
 
 
@@ -186,19 +148,3 @@ def _null_work() -> Work:
         backend=BackendChoice("null"),
         threads=1,
     )
-
-
-def main(argv: list[str]) -> None:
-    """Be a host that computes nothing."""
-    from edgebench.measure.station.host import run
-    from edgebench.measure.station.opening import Loaded
-
-    @contextmanager
-    def opening(work: Work) -> Iterator[Loaded]:
-        yield Loaded(piece=null_piece(), cold_s={}, versions={})
-
-    run(HostOrder.from_json(json.loads(Path(argv[0]).read_text())), opening)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -6,10 +6,8 @@ its own, because compiling may leave memory and threads in a state that no measu
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from pathlib import Path
 
 from edgebench.measure.station.orders import HostOrder
 from edgebench.parts.places import Backend
@@ -20,25 +18,26 @@ def main(argv: list[str]) -> None:
     import zmq
 
     from edgebench.catalogue.plugins import PluginSource
-    from edgebench.measure.station.controller import Control, settle
+    from edgebench.measure.station.controller import Controller
+    from edgebench.measure.station.own_process import bind_process
     from edgebench.sessions.compiled import compile_stage
     from edgebench.sessions.opening import Opening
     from edgebench.store.artifacts import read_pipeline
 
-    order = HostOrder.from_json(json.loads(Path(argv[0]).read_text()))
-    settle(order, sorted(os.sched_getaffinity(0)))
-    control = Control.connect(zmq.Context(), order)
+    order = HostOrder.read(argv[0])
+    bind_process(order, sorted(os.sched_getaffinity(0)))
+    controller = Controller.connect(zmq.Context(), order)
     if order.work is None or order.work.compiled is None:
         raise ValueError("an order to compile needs work, and a place to keep it")
-    with control.telling(f"{order.name}: "):
+    with controller.report_faults(f"{order.name}: "):
         plugins = PluginSource.from_json(order.work.source).load()
         pipeline = read_pipeline(order.work.artifact)
         backend = plugins.get(Backend, order.work.backend.name)
         opening = Opening.of(backend, order.work.backend, order.work.threads)
         for number in pipeline.pieces[order.work.piece]:
             compile_stage(opening, pipeline, number, order.work.compiled)
-    control.say("compiled", {})
-    control.hear()
+    controller.tell("compiled", {})
+    controller.hear()
 
 
 if __name__ == "__main__":

@@ -6,13 +6,11 @@ Started by the controller as `python -m edgebench.measure.station.driver ORDER.j
 from __future__ import annotations
 
 import gc
-import json
 import math
 import random
 import sys
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -20,8 +18,9 @@ import attrs
 import zmq
 
 from edgebench.measure.station import warmup
-from edgebench.measure.station.controller import Control, first_cpu, peak_memory, settle
+from edgebench.measure.station.controller import Controller
 from edgebench.measure.station.orders import DriverOrder
+from edgebench.measure.station.own_process import bind_process, first_cpu, read_peak_memory
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import Port, connect
 from edgebench.measure.transport.probing import probe
@@ -69,7 +68,7 @@ class Samples:
 
 
 @attrs.frozen(kw_only=True)
-class Answered:
+class AnsweredRequest:
     """One request, answered."""
 
     latency: int
@@ -84,12 +83,12 @@ class Driver:
     """The connection to the first host, and what was sent over it."""
 
     port: Port
-    sent: array[int] = attrs.field(factory=lambda: array("q"))
+    forward: array[int] = attrs.field(factory=lambda: array("q"))
     """Bytes of each request."""
-    back: array[int] = attrs.field(factory=lambda: array("q"))
+    backward: array[int] = attrs.field(factory=lambda: array("q"))
     """Bytes of each answer."""
 
-    def ask(self, request: int, payloads: Sequence[bytes]) -> Answered:
+    def send_request(self, request: int, payloads: Sequence[bytes]) -> AnsweredRequest:
         """Send one request and wait for its answer.
 
         Raises:
@@ -103,44 +102,45 @@ class Driver:
         answer = arrival.message
         if answer.kind is Kind.ERROR:
             raise RequestFailed(str(answer.body[0], "utf-8"))
-        self.sent.append(message.size)
-        self.back.append(answer.size)
+        self.forward.append(message.size)
+        self.backward.append(answer.size)
         marks = [
             Mark(ENCODE, 0, sent - begin),
             *answer.marks,
-            self.port.passed(arrival),
+            self.port.mark_way(arrival),
         ]
-        return Answered(latency=latency, marks=marks, size=answer.size)
+        return AnsweredRequest(latency=latency, marks=marks, size=answer.size)
 
 
-def table(answers: Sequence[Answered]) -> tuple[list[str], bytes]:
-    """Lay out what was noted: the phases by name, and their sums as int64 (requests, phases).
+def tabulate_marks(answers: Sequence[AnsweredRequest]) -> tuple[list[str], bytes]:
+    """Return the phases by name, and the sums of their marks as int64 (requests, phases).
 
     A phase that a request did not have is -1.
     """
-    sums: list[dict[str, int]] = []
+    requests: list[dict[str, int]] = []
     for answer in answers:
-        row: dict[str, int] = {}
+        sums: dict[str, int] = {}
         for mark in answer.marks:
-            row[mark.name] = row.get(mark.name, 0) + mark.value
-        sums.append(row)
-    names = list(dict.fromkeys(name for row in sums for name in row))
-    return names, array("q", [row.get(name, -1) for row in sums for name in names]).tobytes()
+            sums[mark.name] = sums.get(mark.name, 0) + mark.value
+        requests.append(sums)
+    names = list(dict.fromkeys(name for sums in requests for name in sums))
+    table = array("q", [sums.get(name, -1) for sums in requests for name in names])
+    return names, table.tobytes()
 
 
 class Sequencer:
     """Sends the requests of one block as the controller asks."""
 
-    def __init__(self, order: DriverOrder, control: Control, driver: Driver) -> None:
+    def __init__(self, order: DriverOrder, controller: Controller, driver: Driver) -> None:
         """Open the split that the order names."""
         from edgebench.store.splits import read
 
         self.order = order
-        self.control = control
+        self.controller = controller
         self.driver = driver
         self.payloads = read(order.split.parent, order.split.name)
         self.samples = Samples(len(self.payloads), order.seed, order.batch)
-        self.asked = 0
+        self.sent = 0
         self.slow = False
 
     def warm(self) -> None:
@@ -148,83 +148,87 @@ class Sequencer:
         took: list[float] = []
         # The end of the shuffled split, which no block comes to before it has gone round.
         for indices in self.samples.indices(self.samples.count - warmup.MOST, warmup.MOST):
-            took.append(self._ask(indices).latency / 1e9)
+            took.append(self._send(indices).latency / 1e9)
             self.slow = took[-1] > LONG_S
-            if said := warmup.verdict(took):
-                self.control.say("warm", {"latency_s": took, "said": said})
+            if said := warmup.judge_warmup(took):
+                self.controller.tell("warm", {"latency_s": took, "said": said})
                 return
 
     def measure(self) -> None:
         """Send the block's requests, and report what each took."""
         # The checks between warm-up and here have cooled what the first requests would pay for.
-        again = self._bounded(0, 0 if self.slow else AGAIN, 0.0, least=0)
+        again = self._send_within_bound(0, 0 if self.slow else AGAIN, 0.0, least=0)
         begin = self.order.number * self.order.requests
-        measured = self._bounded(begin, self.order.requests, self.order.bound_s, least=LEAST)
+        measured = self._send_within_bound(
+            begin, self.order.requests, self.order.bound_s, least=LEAST
+        )
         answers = [answer for _, answer in measured]
-        names, phases = table(answers)
+        names, phases = tabulate_marks(answers)
         first = array("q", [sample for sample, _ in measured])
         latency = array("q", [answer.latency for answer in answers])
         said = {"phases": names, "again_s": [answer.latency / 1e9 for _, answer in again]}
-        self.control.say("measure", said, latency.tobytes(), first.tobytes(), phases)
+        self.controller.tell("measure", said, latency.tobytes(), first.tobytes(), phases)
 
-    def _bounded(
+    def _send_within_bound(
         self, begin: int, requests: int, bound_s: float, least: int
-    ) -> list[tuple[int, Answered]]:
+    ) -> list[tuple[int, AnsweredRequest]]:
         """Send requests until there are enough, or the time is up and there are the *least*.
 
         Return the first sample of each, and its answer.
         """
-        found: list[tuple[int, Answered]] = []
+        found: list[tuple[int, AnsweredRequest]] = []
         until = now() + bound_s * 1e9 if bound_s else math.inf
         for indices in self.samples.indices(begin, requests):
             if len(found) >= least and now() > until:
                 break
-            found.append((indices[0], self._ask(indices)))
+            found.append((indices[0], self._send(indices)))
         return found
 
-    def _ask(self, indices: Sequence[int]) -> Answered:
-        self.asked += 1
-        return self.driver.ask(self.asked, [self.payloads[index] for index in indices])
+    def _send(self, indices: Sequence[int]) -> AnsweredRequest:
+        self.sent += 1
+        return self.driver.send_request(self.sent, [self.payloads[index] for index in indices])
 
     def probe(self, rate: float) -> None:
         """Measure the first link, whose sending end this is."""
-        self.control.say("probe", probe(self.driver.port, self.driver.sent, self.driver.back, rate))
+        self.controller.tell(
+            "probe", probe(self.driver.port, self.driver.forward, self.driver.backward, rate)
+        )
 
     def obey(self) -> None:
         """Do what the controller asks until it asks for the report."""
-        while (heard := self.control.hear())["verb"] != "report":
-            if heard["verb"] == "warm":
+        while (command := self.controller.hear())["verb"] != "report":
+            if command["verb"] == "warm":
                 self.warm()
-            elif heard["verb"] == "measure":
+            elif command["verb"] == "measure":
                 self.measure()
             else:
-                self.probe(heard["rate"])
-        self.control.say("report", self.report())
+                self.probe(command["rate"])
+        self.controller.tell("report", self.report())
 
     def report(self) -> Mapping[str, Any]:
         """Say what was sent."""
         return {
-            "forward": list(self.driver.sent),
-            "answer": median(self.driver.back) if self.driver.back else 0,
-            "peak": peak_memory(),
+            "forward": list(self.driver.forward),
+            "answer": median(self.driver.backward) if self.driver.backward else 0,
+            "peak": read_peak_memory(),
         }
 
 
 def main(argv: list[str]) -> None:
     """Do what the order in the file named by the first argument says."""
-    order = DriverOrder.from_json(json.loads(Path(argv[0]).read_text()))
-    settle(order, first_cpu())
+    order = DriverOrder.read(argv[0])
+    bind_process(order, first_cpu())
     context = zmq.Context()
-    control = Control.connect(context, order)
-    control.say("hello", {})
-    port = connect(context, control.hear()["next"], order.back, order.backward)
+    controller = Controller.connect(context, order)
+    controller.tell("hello", {})
+    port = connect(context, controller.hear()["next"], order.backward_phase, order.backward_pacing)
     driver = Driver(port=port)
-    with control.telling():
-        sequencer = Sequencer(order, control, driver)
+    with controller.report_faults():
+        sequencer = Sequencer(order, controller, driver)
         gc.freeze()
-        control.say("ready", {})
+        controller.tell("ready", {})
         sequencer.obey()
-    control.hear()
+    controller.hear()
 
 
 if __name__ == "__main__":

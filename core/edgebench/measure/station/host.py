@@ -7,21 +7,25 @@ is told to report, or is killed.
 from __future__ import annotations
 
 import gc
-import json
 import sys
 import traceback
 from array import array
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import zmq
 
-from edgebench.measure.station.controller import Control, first_cpu, last_cpus, peak_memory, settle
+from edgebench.measure.station.controller import Controller
 from edgebench.measure.station.orders import HostOrder, Work
+from edgebench.measure.station.own_process import (
+    bind_process,
+    first_cpu,
+    last_cpus,
+    read_peak_memory,
+)
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import Arrival, Port, Refused, connect, socket
 from edgebench.measure.transport.probing import probe
@@ -29,7 +33,7 @@ from edgebench.measure.transport.wire import CODES, Kind, Mark, Message, WireErr
 from edgebench.parts.errors import one_line
 
 if TYPE_CHECKING:
-    from edgebench.measure.station.opening import Loaded
+    from edgebench.measure.station.opening import OpenPiece
     from edgebench.measure.station.piece import Batch, Piece
 
 LOOPBACK = "tcp://127.0.0.1"
@@ -62,11 +66,11 @@ class HostProcess:
     """The connections of one host, and the piece that it runs."""
 
     name: str
-    control: Control
-    above: Port
-    """Towards the driver."""
-    below: Port | None = None
-    """Towards the next host of the route."""
+    controller: Controller
+    previous: Port
+    """The port that faces the driver: here arrives what travels forward."""
+    following: Port | None = None
+    """The port that faces the next host; here arrives what travels backward."""
     piece: Piece | None = None
     seen: Seen = attrs.field(factory=Seen)
     _pending: dict[int, Pending] = attrs.field(factory=dict, init=False)
@@ -74,42 +78,42 @@ class HostProcess:
     def serve(self) -> None:
         """Serve until the controller asks for the report."""
         poller = zmq.Poller()
-        # One event at a time, the first registered first: orders, then what is on its way back.
-        poller.register(self.control.socket, zmq.POLLIN)
-        if self.below is not None:
-            poller.register(self.below.socket, zmq.POLLIN)
-        poller.register(self.above.socket, zmq.POLLIN)
+        # One event at a time, the first registered first: commands, then what is on its way back.
+        poller.register(self.controller.socket, zmq.POLLIN)
+        if self.following is not None:
+            poller.register(self.following.socket, zmq.POLLIN)
+        poller.register(self.previous.socket, zmq.POLLIN)
         while True:
             ready = now()
             which = poller.poll()[0][0]
-            if which is self.above.socket:
-                self._from_above(ready)
-            elif self.below is not None and which is self.below.socket:
-                self._from_below(self.below, ready)
-            elif not self._obey(self.control.hear()):
+            if which is self.previous.socket:
+                self._receive_forward(ready)
+            elif self.following is not None and which is self.following.socket:
+                self._receive_backward(self.following, ready)
+            elif not self._obey(self.controller.hear()):
                 return
 
-    def _obey(self, order: Mapping[str, Any]) -> bool:
+    def _obey(self, command: Mapping[str, Any]) -> bool:
         """Do what the controller wants; return whether to go on."""
-        if order["verb"] == "report":
+        if command["verb"] == "report":
             return False
-        if order["verb"] == "ping":
-            self.control.say("ping", {})
-        if order["verb"] == "probe" and self.below is not None:
-            found = probe(self.below, self.seen.forward, self.seen.backward, order["rate"])
-            self.control.say("probe", found)
-        if order["verb"] == "speed" and self.piece is not None:
-            from edgebench.measure.station.speed import compare
+        if command["verb"] == "ping":
+            self.controller.tell("ping", {})
+        if command["verb"] == "probe" and self.following is not None:
+            found = probe(self.following, self.seen.forward, self.seen.backward, command["rate"])
+            self.controller.tell("probe", found)
+        if command["verb"] == "speed" and self.piece is not None:
+            from edgebench.measure.station.speed import compare_speeds
 
             # Where every sample left before, nothing is known but that it is quick.
             work = median(self.seen.inference[-10:] or [0]) / 1e9
-            self.control.say("speed", compare(work, self.piece.slowdown))
+            self.controller.tell("speed", compare_speeds(work, self.piece.slowdown))
         return True
 
-    def _from_above(self, ready: int) -> None:
-        """Take what comes from the driver's side; what is malformed is refused and forgotten."""
+    def _receive_forward(self, ready: int) -> None:
+        """Take a message that travels forward; what is malformed is refused and forgotten."""
         try:
-            arrival = self.above.receive(ready)
+            arrival = self.previous.receive(ready)
         except Refused as refused:
             self._refuse(0, refused.peer, refused)
             return
@@ -124,13 +128,13 @@ class HostProcess:
         self._fail(request, peer, f"refused by {self.name}: {error}")
 
     def _fail(self, request: int, peer: bytes, why: str) -> None:
-        self.above.send(Message(kind=Kind.ERROR, request=request, body=[why.encode()]), peer)
+        self.previous.send(Message(kind=Kind.ERROR, request=request, body=[why.encode()]), peer)
 
     def _take(self, arrival: Arrival) -> None:
         message = arrival.message
         if message.kind is Kind.PROBE:
             echo = Message(kind=Kind.ECHO, request=message.request, body=[bytes(message.wanted)])
-            self.above.send(echo, arrival.peer)
+            self.previous.send(echo, arrival.peer)
         elif message.kind not in (Kind.REQUEST, Kind.TENSORS):
             raise WireError(f"{message.kind.name.lower()} is not for a host")
         elif message.request in self._pending:
@@ -139,32 +143,32 @@ class HostProcess:
             self._compute(self.piece, arrival)
         else:
             # What a relay takes of its own is part of the way.
-            relayed = message.also(self.above.passed(arrival))
-            self._pass_on(Pending(peer=arrival.peer), relayed, message.sent)
+            relayed = message.with_mark(self.previous.mark_way(arrival))
+            self._send_forward(Pending(peer=arrival.peer), relayed, message.sent)
 
-    def _pass_on(self, pending: Pending, message: Message, since: int) -> None:
+    def _send_forward(self, pending: Pending, message: Message, since: int) -> None:
         """Send a message to the next host; its last mark lasts from *since* until it is sent."""
-        if self.below is None:
+        if self.following is None:
             raise WireError("nobody comes after this host")
         self._pending[message.request] = pending
         self.seen.forward.append(message.size)
-        self.below.send(message, since=since)
+        self.following.send(message, since=since)
 
     def _compute(self, piece: Piece, arrival: Arrival) -> None:
         message = arrival.message
-        watch = piece.watch([*message.marks, self.above.passed(arrival)])
+        watch = piece.watch([*message.marks, self.previous.mark_way(arrival)])
         begin = now()
         watch.marks.append(Mark(QUEUE, 0, begin - arrival.delivered))
         try:
-            batch = piece.run(message, watch, begin)
+            batch = piece.compute(message, watch, begin)
             self.seen.inference.append(watch.inference)
-            if batch.rows:
+            if batch.samples:
                 since = now()
-                onward = piece.onward(batch, message.request, watch)
-                self._pass_on(Pending(peer=arrival.peer, batch=batch), onward, since)
+                onward = piece.forward_message(batch, message.request, watch)
+                self._send_forward(Pending(peer=arrival.peer, batch=batch), onward, since)
             else:
-                answer = piece.answered(batch, message.request, watch.noted())
-                self.above.send(answer, arrival.peer)
+                answer = piece.answer_message(batch, message.request, watch.all_marks())
+                self.previous.send(answer, arrival.peer)
         except WireError:
             raise
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the host lives on
@@ -173,64 +177,74 @@ class HostProcess:
                 message.request, arrival.peer, f"{one_line(error)} on {self.name} in {watch.step}"
             )
 
-    def _from_below(self, below: Port, ready: int) -> None:
+    def _receive_backward(self, following: Port, ready: int) -> None:
         """Bring an answer back, put together with what was answered here.
 
         Raises:
             WireError: It is malformed, or answers nothing; our own next host sends no such thing.
         """
-        arrival = below.receive(ready)
+        arrival = following.receive(ready)
         message = arrival.message
         pending = self._pending.pop(message.request, None)
         if pending is None:
             raise WireError(f"an answer to the request {message.request}, which nobody waits for")
         self.seen.backward.append(message.size)
         batch = pending.batch
-        if message.kind is Kind.ERROR or batch is None or not batch.left or self.piece is None:
+        if message.kind is Kind.ERROR or batch is None or not batch.answers or self.piece is None:
             answer = message
         else:
             self.piece.merge(batch, message)
-            answer = self.piece.answered(batch, message.request, message.marks)
-        self.above.send(answer.also(below.passed(arrival)), pending.peer, message.sent)
+            answer = self.piece.answer_message(batch, message.request, message.marks)
+        self.previous.send(
+            answer.with_mark(following.mark_way(arrival)), pending.peer, message.sent
+        )
 
     def report(self) -> dict[str, Any]:
         """Say what this host has seen."""
         return {
             "forward": list(self.seen.forward),
-            "peak": peak_memory(),
+            "peak": read_peak_memory(),
             "modules": sorted({name.partition(".")[0] for name in sys.modules}),
         }
 
 
-def _connected(
-    order: HostOrder, context: zmq.Context[Any], control: Control
+def _connect_along_route(
+    order: HostOrder, context: zmq.Context[Any], controller: Controller
 ) -> tuple[Port, Port | None]:
     """Bind towards the driver, say where, and connect to the next host when told where it is."""
-    above = socket(context, zmq.ROUTER)
-    at = above.bind_to_random_port(LOOPBACK)
-    control.say("hello", {"endpoint": f"{LOOPBACK}:{at}"})
-    pace = order.forward.pace() if order.forward else None
-    towards_driver = Port(socket=above, hop=order.hop, pace=pace)
+    previous = socket(context, zmq.ROUTER)
+    at = previous.bind_to_random_port(LOOPBACK)
+    controller.tell("hello", {"endpoint": f"{LOOPBACK}:{at}"})
+    pace = order.forward_pacing.pace() if order.forward_pacing else None
+    towards_driver = Port(socket=previous, phase=order.forward_phase, pace=pace)
     if order.last:
         return towards_driver, None
-    return towards_driver, connect(context, control.hear()["next"], order.back, order.backward)
+    return towards_driver, connect(
+        context, controller.hear()["next"], order.backward_phase, order.backward_pacing
+    )
 
 
-def run(order: HostOrder, opening: Callable[[Work], AbstractContextManager[Loaded]]) -> None:
+def serve(order: HostOrder, opening: Callable[[Work], AbstractContextManager[OpenPiece]]) -> None:
     """Be the host that the order describes, its piece opened by *opening*."""
     began = now()
-    settle(order, last_cpus(order.work.threads) if order.work else first_cpu())
+    bind_process(order, last_cpus(order.work.threads) if order.work else first_cpu())
     context = zmq.Context()
-    control = Control.connect(context, order)
-    above, below = _connected(order, context, control)
+    controller = Controller.connect(context, order)
+    previous, following = _connect_along_route(order, context, controller)
     cold = {"start": (began - order.spawned) / 1e9}
-    with control.telling(f"{order.name}: "), ExitStack() as stack:
+    with controller.report_faults(f"{order.name}: "), ExitStack() as stack:
         loaded = stack.enter_context(opening(order.work)) if order.work else None
         piece = loaded.piece if loaded else None
-        host = HostProcess(name=order.tier, control=control, above=above, below=below, piece=piece)
+        host = HostProcess(
+            name=order.tier,
+            controller=controller,
+            previous=previous,
+            following=following,
+            piece=piece,
+        )
         # What was made while loading lives on; looking through it again would disturb requests.
         gc.freeze()
-        control.say("ready", {})
+        controller.tell("ready", {})
         host.serve()
         if host.seen.inference:
             cold["first"] = host.seen.inference[0] / 1e9
@@ -238,12 +252,12 @@ def run(order: HostOrder, opening: Callable[[Work], AbstractContextManager[Loade
         cold |= loaded.cold_s if loaded else {}
         device = loaded.device if loaded else ""
         report = {"cold": cold, "versions": versions, "device": device, **host.report()}
-    control.say("report", report)
+    controller.tell("report", report)
     # Ending before the report is on its way would lose it; the controller ends this process.
-    control.hear()
+    controller.hear()
 
 
-def _open(work: Work) -> AbstractContextManager[Loaded]:
+def _open(work: Work) -> AbstractContextManager[OpenPiece]:
     # A host that only relays opens nothing, and needs no library of arrays.
     from edgebench.measure.station.opening import open_piece
 
@@ -252,7 +266,7 @@ def _open(work: Work) -> AbstractContextManager[Loaded]:
 
 def main(argv: list[str]) -> None:
     """Do what the order in the file named by the first argument says."""
-    run(HostOrder.from_json(json.loads(Path(argv[0]).read_text())), _open)
+    serve(HostOrder.read(argv[0]), _open)
 
 
 if __name__ == "__main__":

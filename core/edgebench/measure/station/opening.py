@@ -8,12 +8,12 @@ from contextlib import ExitStack, contextmanager
 import attrs
 
 from edgebench.measure.station.orders import Work
-from edgebench.measure.station.piece import Opened, Piece
+from edgebench.measure.station.piece import OpenStage, Piece
 from edgebench.measure.transport.pace import now
 
 
 @attrs.frozen(kw_only=True)
-class Loaded:
+class OpenPiece:
     """A piece that is open, and what opening it took."""
 
     piece: Piece
@@ -24,7 +24,7 @@ class Loaded:
 
 
 @contextmanager
-def open_piece(work: Work) -> Iterator[Loaded]:
+def open_piece(work: Work) -> Iterator[OpenPiece]:
     """Open the sessions of a piece, and close them at the end.
 
     Raises:
@@ -56,7 +56,7 @@ def open_piece(work: Work) -> Iterator[Loaded]:
                 stage, seconds = find_compiled(opening, stage, work.compiled, versions)
                 compile_s += seconds
             session = stack.enter_context(opening.session(stage))
-            stages.append(Opened.of(number, stage, session))
+            stages.append(OpenStage.of(number, stage, session))
         piece = Piece(
             pipeline=pipeline,
             number=work.piece,
@@ -68,4 +68,4 @@ def open_piece(work: Work) -> Iterator[Loaded]:
         cold = {"import": (imported - begin) / 1e9, "load": (now() - imported) / 1e9}
         if backend.compile is not None:
             cold["compile"] = compile_s
-        yield Loaded(piece=piece, cold_s=cold, versions=versions, device=opening.device)
+        yield OpenPiece(piece=piece, cold_s=cold, versions=versions, device=opening.device)

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from edgebench.measure.station.watch import Watch
-from edgebench.measure.transport.arrays import array, check, joined, sendable
+from edgebench.measure.transport.arrays import as_array, check_tensor, join_batches, make_sendable
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.wire import CODES, Kind, Mark, Message, Shaped, WireError
 from edgebench.parts.pipeline import Exit, Pipeline, Stage, Tensors, TensorSpec
@@ -36,14 +36,14 @@ class Batch:
     """Whether the outputs themselves are wanted."""
     tensors: dict[str, NDArray[Any]]
     """What is there so far, by the pipeline's names, for the samples still on their way."""
-    rows: list[int]
+    samples: list[int]
     """Which samples of the request are still on their way."""
-    left: dict[int, Any] = attrs.field(factory=dict)
+    answers: dict[int, Any] = attrs.field(factory=dict)
     """By sample: its encoded answer, or the pipeline's outputs for it."""
 
 
 @attrs.frozen(kw_only=True)
-class Opened:
+class OpenStage:
     """A stage and the session that runs it."""
 
     number: int
@@ -55,7 +55,7 @@ class Opened:
     exit: Exit | None
 
     @classmethod
-    def of(cls, number: int, stage: Stage, session: Session) -> Opened:
+    def of(cls, number: int, stage: Stage, session: Session) -> OpenStage:
         """Note once what every request needs."""
         return cls(
             number=number,
@@ -80,7 +80,7 @@ class Piece:
 
     pipeline: Pipeline
     number: int
-    stages: tuple[Opened, ...]
+    stages: tuple[OpenStage, ...]
     model: Model
     variant: str
     slowdown: float = 1.0
@@ -109,7 +109,7 @@ class Piece:
         """Begin to time a request here, from what the hosts before have noted."""
         return Watch(marks, self.slowdown)
 
-    def run(self, message: Message, watch: Watch, begin: int) -> Batch:
+    def compute(self, message: Message, watch: Watch, begin: int) -> Batch:
         """Take in a request or tensors that arrived, and run every stage that is still needed.
 
         Raises:
@@ -120,11 +120,11 @@ class Piece:
             self._infer(batch, opened, watch)
             if opened.exit is not None:
                 self._let_out(batch, opened.number, opened.exit, watch)
-            if not batch.rows:
+            if not batch.samples:
                 return batch
         if self.last:
-            self._answer(batch, range(len(batch.rows)), self.pipeline.outputs, watch)
-            batch.rows = []
+            self._answer(batch, range(len(batch.samples)), self.pipeline.outputs, watch)
+            batch.samples = []
         return batch
 
     def _begin(self, message: Message, watch: Watch, begin: int) -> Batch:
@@ -134,14 +134,14 @@ class Piece:
             raise WireError("a request without a payload")
         watch.step = "decode"
         decoded = [self.model.decode(bytes(payload), self.variant) for payload in message.body]
-        begin = watch.took(DECODE, 0, begin)
+        begin = watch.note_and_wait(DECODE, 0, begin)
         watch.step = "preprocess"
         ready = [self.model.preprocess(one, self.variant) for one in decoded]
-        tensors = dict(ready[0]) if len(ready) == 1 else joined(ready)
+        tensors = dict(ready[0]) if len(ready) == 1 else join_batches(ready)
         for spec in self.arriving:
             if spec.name not in tensors:
                 raise KeyError(f"no {spec.name!r} among what it gave: {', '.join(tensors)}")
-        watch.took(PREPROCESS, 0, begin)
+        watch.note_and_wait(PREPROCESS, 0, begin)
         return Batch(message.raw, tensors, list(range(len(ready))))
 
     def _accept(self, message: Message) -> Batch:
@@ -152,31 +152,33 @@ class Piece:
             raise WireError(f"the tensors {names}, not {[spec.name for spec in self.arriving]}")
         tensors = {}
         for spec, shaped, view in zip(self.arriving, message.tensors, message.body, strict=True):
-            check(spec, shaped, message.samples)
-            tensors[spec.name] = array(shaped, view)
+            check_tensor(spec, shaped, message.samples)
+            tensors[spec.name] = as_array(shaped, view)
         return Batch(message.raw, tensors, list(range(message.samples)))
 
-    def _infer(self, batch: Batch, opened: Opened, watch: Watch) -> None:
+    def _infer(self, batch: Batch, opened: OpenStage, watch: Watch) -> None:
         watch.step = f"stage {opened.number}"
         tensors = batch.tensors
         feeds = {inside: tensors[name] for name, inside in opened.feeds}
         begin = now()
         outputs = opened.session.run(feeds)
-        watch.took(INFERENCE, opened.number, begin)
+        watch.note_and_wait(INFERENCE, opened.number, begin)
         watch.inference += watch.marks[-1].value
         for name, inside in opened.gives:
             tensors[name] = outputs[inside]
 
     def _let_out(self, batch: Batch, number: int, leaves: Exit, watch: Watch) -> None:
         """Answer the samples that may leave here, and keep the others."""
-        condition = batch.tensors[leaves.condition].reshape(len(batch.rows))
+        condition = batch.tensors[leaves.condition].reshape(len(batch.samples))
         out = condition >= leaves.threshold
         if not out.any():
             return
         watch.marks.append(Mark(EXITED, number, int(out.sum())))
         # Before the others go on, not while they are on their way: so that phases add up.
         self._answer(batch, np.flatnonzero(out).tolist(), leaves.answer, watch)
-        batch.rows = [row for row, gone in zip(batch.rows, out.tolist(), strict=True) if not gone]
+        batch.samples = [
+            sample for sample, gone in zip(batch.samples, out.tolist(), strict=True) if not gone
+        ]
         batch.tensors = {name: tensor[~out] for name, tensor in batch.tensors.items()}
 
     def _answer(
@@ -190,32 +192,32 @@ class Piece:
                 output: batch.tensors[name][place : place + 1]
                 for output, name in zip(self.pipeline.outputs, names, strict=True)
             }
-            batch.left[batch.rows[place]] = self._encoded(outputs, batch.raw)
-        watch.took(POSTPROCESS, 0, begin)
+            batch.answers[batch.samples[place]] = self._encode(outputs, batch.raw)
+        watch.note_and_wait(POSTPROCESS, 0, begin)
 
-    def _encoded(self, outputs: Tensors, raw: bool) -> Any:
+    def _encode(self, outputs: Tensors, raw: bool) -> Any:
         if raw:
             # A session may give the same memory again for the next request.
             return {name: tensor.copy() for name, tensor in outputs.items()}
         return self.model.encode(self.model.postprocess(outputs, self.variant))
 
-    def onward(self, batch: Batch, request: int, watch: Watch) -> Message:
+    def forward_message(self, batch: Batch, request: int, watch: Watch) -> Message:
         """Make the message that takes the samples still on their way to the next piece.
 
         Its last mark is that of serialising, which is over when it is sent.
         """
         watch.step = "serialise"
-        tensors = [sendable(spec, batch.tensors[spec.name]) for spec in self.leaving]
+        tensors = [make_sendable(spec, batch.tensors[spec.name]) for spec in self.leaving]
         names = [spec.name for spec in self.leaving]
-        marks = [*watch.noted(), Mark(SERIALISE, self.number, 0)]
-        return _message(tensors, names, batch, len(batch.rows), request, marks)
+        marks = [*watch.all_marks(), Mark(SERIALISE, self.number, 0)]
+        return _message(tensors, names, batch, len(batch.samples), request, marks)
 
-    def answered(self, batch: Batch, request: int, marks: Sequence[Mark]) -> Message:
+    def answer_message(self, batch: Batch, request: int, marks: Sequence[Mark]) -> Message:
         """Make the message that takes the answers of all samples back."""
-        answers = [batch.left[row] for row in range(len(batch.left))]
+        answers = [batch.answers[sample] for sample in range(len(batch.answers))]
         if batch.raw:
             names = self.pipeline.outputs
-            outputs = joined(answers)
+            outputs = join_batches(answers)
             tensors = [outputs[name] for name in names]
             return _message(tensors, names, batch, len(answers), request, marks)
         return Message(
@@ -224,14 +226,14 @@ class Piece:
 
     def merge(self, batch: Batch, answer: Message) -> None:
         """Put the answers that came back from the next piece among those given here."""
-        if answer.samples != len(batch.rows):
-            raise WireError(f"{answer.samples} answers for {len(batch.rows)} samples")
+        if answer.samples != len(batch.samples):
+            raise WireError(f"{answer.samples} answers for {len(batch.samples)} samples")
         arrays = {
-            shaped.name: array(shaped, view)
+            shaped.name: as_array(shaped, view)
             for shaped, view in zip(answer.tensors, answer.body, strict=False)
         }
-        for place, row in enumerate(batch.rows):
-            batch.left[row] = (
+        for place, sample in enumerate(batch.samples):
+            batch.answers[sample] = (
                 {name: tensor[place : place + 1] for name, tensor in arrays.items()}
                 if batch.raw
                 else answer.body[place]

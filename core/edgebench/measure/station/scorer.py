@@ -6,10 +6,8 @@ timed, so several requests are under way at once.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -19,10 +17,11 @@ from numpy.typing import NDArray
 
 from edgebench.cases.case import Case
 from edgebench.cases.inputs import find_metrics
-from edgebench.measure.station.controller import Control, first_cpu, settle
+from edgebench.measure.station.controller import Controller
 from edgebench.measure.station.driver import RequestFailed
 from edgebench.measure.station.orders import DriverOrder
-from edgebench.measure.transport.arrays import array
+from edgebench.measure.station.own_process import bind_process, first_cpu
+from edgebench.measure.transport.arrays import as_array
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import Port, connect
 from edgebench.measure.transport.wire import CODES, Kind, Message
@@ -68,7 +67,7 @@ class Scorer:
     def _all(self) -> int:
         return len(self.payloads)
 
-    def run(self) -> int:
+    def send_split(self) -> int:
         """Send every sample that is wanted once, and return how many there are.
 
         Raises:
@@ -112,7 +111,7 @@ class Scorer:
             if mark.code == EXITED:
                 self.exited[mark.number] = self.exited.get(mark.number, 0) + mark.value
         outputs = {
-            shaped.name: array(shaped, view)
+            shaped.name: as_array(shaped, view)
             for shaped, view in zip(answer.tensors, answer.body, strict=True)
         }
         for place, sample in enumerate(range(request * self.batch, self.samples)):
@@ -143,14 +142,16 @@ class Scorer:
             yield {"output": name}, np.concatenate([outputs[name] for outputs in self.kept])
 
 
-def described(arrays: Iterable[tuple[dict[str, Any], NDArray[Any]]]) -> tuple[list[Any], list[Any]]:
+def describe_arrays(
+    arrays: Iterable[tuple[dict[str, Any], NDArray[Any]]],
+) -> tuple[list[Any], list[Any]]:
     """Return what JSON says of arrays, and their bytes."""
     pairs = [(what, np.ascontiguousarray(values)) for what, values in arrays]
     facts = [{**what, "dtype": a.dtype.name, "shape": a.shape} for what, a in pairs]
     return facts, [values for _, values in pairs]
 
 
-def _scorer(order: DriverOrder, port: Port, control: Control) -> Scorer:
+def _open_scorer(order: DriverOrder, port: Port, controller: Controller) -> Scorer:
     from edgebench.catalogue.plugins import PluginSource
 
     plugins = PluginSource.from_json(order.source).load()
@@ -167,28 +168,32 @@ def _scorer(order: DriverOrder, port: Port, control: Control) -> Scorer:
         samples=min(order.scored or len(payloads), len(payloads)),
         bound_s=order.bound_s if order.scored else 0.0,
         metrics=() if order.scored else find_metrics(case, plugins),
-        report=lambda done, of: control.say("progress", {"done": done, "samples": of}),
+        report=lambda done, of: controller.tell("progress", {"done": done, "samples": of}),
     )
 
 
 def main(argv: list[str]) -> None:
     """Do what the order in the file named by the first argument says."""
-    order = DriverOrder.from_json(json.loads(Path(argv[0]).read_text()))
-    settle(order, first_cpu())
+    order = DriverOrder.read(argv[0])
+    bind_process(order, first_cpu())
     context = zmq.Context()
-    control = Control.connect(context, order)
-    control.say("hello", {})
-    with control.telling():
-        port = connect(context, control.hear()["next"], order.back, order.backward)
-        scorer = _scorer(order, port, control)
-        control.say("ready", {})
-        control.hear()
-        samples = scorer.run()
-        facts, raw = described(scorer.arrays())
-        control.say("score", {"samples": samples, "arrays": facts, "exited": scorer.exited}, *raw)
-    control.hear()
-    control.say("report", {})
-    control.hear()
+    controller = Controller.connect(context, order)
+    controller.tell("hello", {})
+    with controller.report_faults():
+        port = connect(
+            context, controller.hear()["next"], order.backward_phase, order.backward_pacing
+        )
+        scorer = _open_scorer(order, port, controller)
+        controller.tell("ready", {})
+        controller.hear()
+        samples = scorer.send_split()
+        facts, raw = describe_arrays(scorer.arrays())
+        controller.tell(
+            "score", {"samples": samples, "arrays": facts, "exited": scorer.exited}, *raw
+        )
+    controller.hear()
+    controller.tell("report", {})
+    controller.hear()
 
 
 if __name__ == "__main__":

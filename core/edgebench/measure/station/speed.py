@@ -1,15 +1,13 @@
-"""How fast a tier really is: a fixed computation with its limits and without."""
+"""How fast a host really is: a fixed computation timed with its limits and without."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from statistics import median
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from edgebench.measure.transport.pace import now, wait_until
-from edgebench.records.outcomes import TierCheck
 
 SIDE = 64
 """Of the matrices: small enough that no library spreads their product over threads."""
@@ -20,10 +18,9 @@ LONG_S = 0.1
 """Work as long as this is done only a few times."""
 LEAST_S = 0.2e-3
 """Shorter work could not be told from the reading of the clock and the end of a wait."""
-SHARE = 0.15
 
 
-def _work(seconds: float) -> Callable[[], None]:
+def _make_work(seconds: float) -> Callable[[], None]:
     """Return a fixed computation that takes about so long here and now."""
     one = np.full((SIDE, SIDE), 0.5, np.float32)
     out = np.empty_like(one)
@@ -34,49 +31,31 @@ def _work(seconds: float) -> Callable[[], None]:
 
     rounds(ROUNDS)
     # The quickest of a few, because any of them may have been interrupted.
-    quickest = min(_timed(lambda: rounds(ROUNDS), 1.0) for _ in range(TIMES))
+    quickest = min(_time_once(lambda: rounds(ROUNDS), 1.0) for _ in range(TIMES))
     count = max(1, round(ROUNDS * seconds / quickest))
     return lambda: rounds(count)
 
 
-def compare(inference_s: float, slowdown: float) -> dict[str, Any]:
+def compare_speeds(inference_s: float, slowdown: float) -> dict[str, Any]:
     """Time a fixed computation about as long as an inference, without limits and as this tier.
 
     Both alternate, so that what else the machine does meets them alike. What holds for LONG_S, the
     period after which a quota begins anew, holds for what takes longer.
     """
     seconds = min(max(inference_s, LEAST_S), LONG_S)
-    work = _work(seconds)
+    work = _make_work(seconds)
     plain: list[float] = []
     limited: list[float] = []
     for _ in range(TIMES if seconds < LONG_S else FEW_TIMES):
-        plain.append(_timed(work, 1.0))
-        limited.append(_timed(work, slowdown))
+        plain.append(_time_once(work, 1.0))
+        limited.append(_time_once(work, slowdown))
     return {"plain": plain, "limited": limited}
 
 
-def _timed(work: Callable[[], None], slowdown: float) -> float:
+def _time_once(work: Callable[[], None], slowdown: float) -> float:
     begin = now()
     work()
     end = now()
     if slowdown > 1.0:
         end = wait_until(end + round((slowdown - 1.0) * (end - begin)))
     return (end - begin) / 1e9
-
-
-def tier_check(
-    name: str, slowdown: float, threads: int, enforced: Mapping[str, str], found: Mapping[str, Any]
-) -> TierCheck:
-    """Hold what `compare` found on a host against what its tier claims."""
-    measured = median(found["plain"]) / median(found["limited"])
-    claimed = 1.0 / slowdown
-    return TierCheck(
-        name=name,
-        claimed=claimed,
-        measured=measured,
-        measured_p95=float(np.percentile(found["plain"], 95) / np.percentile(found["limited"], 95)),
-        work_s=median(found["plain"]),
-        enforced=dict(enforced),
-        threads=threads,
-        ok=abs(measured - claimed) <= SHARE * claimed,
-    )

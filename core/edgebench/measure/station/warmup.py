@@ -13,7 +13,7 @@ PATIENCE_S = 3.0
 SHARE = 0.05
 
 
-def verdict(latency_s: Sequence[float]) -> str:
+def judge_warmup(latency_s: Sequence[float]) -> str:
     """Say how the warm-up ended; an empty text while it must go on.
 
     It is over when the medians of the last two windows differ by at most 5 %.

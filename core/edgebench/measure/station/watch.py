@@ -11,10 +11,10 @@ WAIT = CODES["emulated-wait"]
 
 
 class Watch:
-    """Notes the phases of one request on one host.
+    """Notes the phases of one request on one host, and makes the host as slow as its tier.
 
-    A slower tier is slower in all that it computes, so the wait in proportion follows decoding,
-    preparing, inference and answering alike; it is noted apart and never part of a phase.
+    A slower tier is slower in all that it computes, so a wait in proportion follows decoding,
+    preprocessing, inference and answering alike; the waits are summed up in a mark of their own.
     """
 
     __slots__ = ("inference", "marks", "slowdown", "step", "waited")
@@ -27,8 +27,11 @@ class Watch:
         self.waited = 0
         self.step = ""
 
-    def took(self, code: int, index: int, begin: int) -> int:
-        """Note a phase from *begin* until now; wait as the slower tier would; return the time."""
+    def note_and_wait(self, code: int, index: int, begin: int) -> int:
+        """Note a phase from *begin* until now, then wait for what the slower tier takes longer.
+
+        The wait is part of no phase. Returned is the time after it, at which the next phase begins.
+        """
         end = now()
         self.marks.append(Mark(code, index, end - begin))
         if self.slowdown == 1.0:
@@ -37,6 +40,6 @@ class Watch:
         self.waited += after - end
         return after
 
-    def noted(self) -> list[Mark]:
+    def all_marks(self) -> list[Mark]:
         """Return what was noted, with the waits in one sum."""
         return [*self.marks, Mark(WAIT, 0, self.waited)] if self.waited else self.marks

@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def array(shaped: Shaped, view: memoryview) -> NDArray[Any]:
+def as_array(shaped: Shaped, view: memoryview) -> NDArray[Any]:
     """Return received bytes as an array, copied only if they lie across the type's alignment."""
     found: NDArray[Any] = np.ndarray(shaped.shape, shaped.dtype, view)
     return found if found.flags.aligned else found.copy()
 
 
-def joined(batches: Sequence[Tensors]) -> dict[str, NDArray[Any]]:
+def join_batches(batches: Sequence[Tensors]) -> dict[str, NDArray[Any]]:
     """Join batches with the same tensors into one."""
     return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
 
-def check(spec: TensorSpec, shaped: Shaped, samples: int) -> None:
+def check_tensor(spec: TensorSpec, shaped: Shaped, samples: int) -> None:
     """Hold a received tensor against what the pipeline says it is.
 
     Raises:
-        WireError: It has another type or shape, or not a row for each sample.
+        WireError: It has another type or shape, or not as many samples as are announced.
     """
     fits = len(spec.shape) == len(shaped.shape) and all(
         isinstance(wanted, str) or wanted == came
@@ -41,10 +41,12 @@ def check(spec: TensorSpec, shaped: Shaped, samples: int) -> None:
             f"not {spec.dtype} of shape {spec.shape}"
         )
     if shaped.shape and shaped.shape[0] != samples:
-        raise WireError(f"{shaped.shape[0]} rows of {spec.name!r} for {samples} samples")
+        raise WireError(
+            f"the tensor {spec.name!r} holds {shaped.shape[0]} samples, not the {samples} announced"
+        )
 
 
-def sendable(spec: TensorSpec, tensor: NDArray[Any]) -> NDArray[Any]:
+def make_sendable(spec: TensorSpec, tensor: NDArray[Any]) -> NDArray[Any]:
     """Return an array whose memory can be sent as it lies there.
 
     Raises:

@@ -48,7 +48,7 @@ class Port:
     """A socket that bears messages, and the link that what comes in has passed."""
 
     socket: zmq.Socket[bytes]
-    hop: tuple[str, int]
+    phase: tuple[str, int]
     """The phase, and its index, that the way of what comes in is counted as."""
     pace: Pace | None = None
     """None where the link is real, or there is none."""
@@ -60,10 +60,10 @@ class Port:
         return self.socket.type == zmq.ROUTER
 
     def receive(self, ready: int) -> Arrival:
-        """Take the next message and hold it until its link lets it through.
+        """Take the next message, and return when its link has let it through: this may sleep.
 
-        *ready* is when the caller began to wait: what was due before has waited in its queue
-        since it was due.
+        Where the link is paced here, the caller sleeps until the message is due. *ready* is when
+        the caller began to wait: a message that was due before has waited in its queue since.
 
         Raises:
             Refused: It is malformed; the next may be received all the same.
@@ -74,10 +74,10 @@ class Port:
             message = unpack([frame.buffer for frame in frames])
         except WireError as error:
             raise Refused(error, peer) from error
-        return Arrival(message, self._delivered(message, ready, peer), peer)
+        return Arrival(message, self._wait_out_link(message, ready, peer), peer)
 
-    def _delivered(self, message: Message, ready: int, peer: bytes) -> int:
-        """Hold a message until it is due, and return when it was there to be read."""
+    def _wait_out_link(self, message: Message, ready: int, peer: bytes) -> int:
+        """Sleep until a message is due, and return when it was there to be read."""
         if self.pace is None:
             return message.sent if message.sent < ready else now()
         if message.sent > now():
@@ -99,9 +99,9 @@ class Port:
         self.socket.send_multipart([peer, *frames] if self.routed else frames, copy=copy)
         return sent
 
-    def passed(self, arrival: Arrival) -> Mark:
-        """Note how long a message was on its way here."""
-        name, number = self.hop
+    def mark_way(self, arrival: Arrival) -> Mark:
+        """Return the mark of how long a message was on its way here."""
+        name, number = self.phase
         return Mark(CODES[name], number, arrival.delivered - arrival.message.sent)
 
 
@@ -114,9 +114,9 @@ def socket(context: zmq.Context[Any], kind: int) -> zmq.Socket[bytes]:
 
 
 def connect(
-    context: zmq.Context[Any], endpoint: str, hop: tuple[str, int], pacing: Pacing | None = None
+    context: zmq.Context[Any], endpoint: str, phase: tuple[str, int], pacing: Pacing | None = None
 ) -> Port:
-    """Connect to a host; what comes back from it is counted as *hop*, and paced."""
+    """Connect to a host; what travels backward from it is counted as *phase*, and paced."""
     opened = socket(context, zmq.DEALER)
     opened.connect(endpoint)
-    return Port(socket=opened, hop=hop, pace=pacing.pace() if pacing else None)
+    return Port(socket=opened, phase=phase, pace=pacing.pace() if pacing else None)

@@ -36,14 +36,14 @@ def probe(
     *forward* and *backward* are the sizes seen so far, *rate* is in bit/s.
     Returned are the round trip of an empty message and, each way, bytes and seconds.
     """
-    found: dict[str, Any] = {"round_trip": _seconds(port, 0, 0, TIMES[SHORT_S])}
+    found: dict[str, Any] = {"round_trip": _time_exchanges(port, 0, 0, TIMES[SHORT_S])}
     for way, seen in (("forward", forward), ("backward", backward)):
         size = round(median(seen)) if seen else UNKNOWN_BYTES
         times = next(count for bound, count in TIMES.items() if size * 8 / rate < bound)
         both = (size, 0) if way == "forward" else (0, size)
-        found[way] = {"bytes": size, "seconds": _seconds(port, *both, times)}
+        found[way] = {"bytes": size, "seconds": _time_exchanges(port, *both, times)}
     return found
 
 
-def _seconds(port: Port, forward: int, backward: int, times: int) -> float:
+def _time_exchanges(port: Port, forward: int, backward: int, times: int) -> float:
     return median(exchange(port, forward, backward) for _ in range(times)) / 1e9

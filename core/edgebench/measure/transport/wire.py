@@ -143,7 +143,7 @@ class Message:
     def _size(self) -> int:
         return sum(memoryview(frame).nbytes for frame in self.body)
 
-    def also(self, mark: Mark) -> Message:
+    def with_mark(self, mark: Mark) -> Message:
         """Return this message with one more mark."""
         return attrs.evolve(self, marks=[*self.marks, mark])
 
@@ -160,7 +160,7 @@ def pack(message: Message) -> list[Any]:
         MARK.pack_into(header, at, *mark)
         at += MARK.size
     if message.kind is Kind.TENSORS:
-        return [header, _described(message.tensors), *message.body]
+        return [header, _describe(message.tensors), *message.body]
     return [header, *message.body]
 
 
@@ -175,7 +175,7 @@ def stamp(frames: Sequence[Any], now: int, since: int | None = None) -> None:
         INSTANT.pack_into(header, len(header) - INSTANT.size, now - since)
 
 
-def _described(tensors: Sequence[Shaped]) -> bytes:
+def _describe(tensors: Sequence[Shaped]) -> bytes:
     parts = []
     for name, dtype, shape in tensors:
         text = name.encode()

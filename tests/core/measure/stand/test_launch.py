@@ -3,9 +3,9 @@
 import attrs
 import pytest
 
-from edgebench.measure.stand.deployment import Stand
-from edgebench.measure.stand.launch import reports, start
-from edgebench.measure.stand.team import Failure, Team, TimedOut
+from edgebench.measure.stand.launch import collect_reports, start_processes
+from edgebench.measure.stand.lineup import Lineup
+from edgebench.measure.stand.processes import Processes, ProcessFailed, TimedOut
 from edgebench.measure.station.orders import DRIVER
 
 SENDER = "edgebench.measure.station.driver"
@@ -15,17 +15,17 @@ SENDER = "edgebench.measure.station.driver"
 def started(deploy, fabric):
     """Return what starts a deployment and gives its reports, and what was done between."""
 
-    def run(placement, between=lambda team: None, **changes):
+    def start_and_report(placement, between=lambda processes: None, **changes):
         deployment = deploy(placement, **changes)
         with (
             fabric.open(deployment.tiers, deployment.case.links) as hosts,
-            Team.gather(deployment.scratch, deployment.deadline_s) as team,
+            Processes.open(deployment.scratch, deployment.deadline_s) as processes,
         ):
-            names = start(team, Stand(deployment, hosts), SENDER)
-            between(team)
-            return names, reports(team, names)
+            names = start_processes(processes, Lineup(deployment, hosts), SENDER)
+            between(processes)
+            return names, collect_reports(processes, names)
 
-    return run
+    return start_and_report
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,9 @@ def test_only_those_that_compute_have_versions(started):
 def test_a_link_is_probed_by_its_sending_end(started):
     found = {}
 
-    def probe(team):
+    def probe(processes):
         for name in ("host mobile", "host edge"):
-            found[name] = team.ask(name, "probe", rate=50e6).values
+            found[name] = processes.ask(name, "probe", rate=50e6).values
 
     started("mobile-edge-cloud", probe)
     # The first link has a delay of one millisecond each way, the second none.
@@ -69,20 +69,22 @@ def test_a_link_is_probed_by_its_sending_end(started):
 
 
 def test_a_host_answers_to_its_name_while_it_waits(started):
-    def ping(team):
-        assert team.ask("host mobile", "ping").values == {}
+    def ping(processes):
+        assert processes.ask("host mobile", "ping").values == {}
 
     started("mobile", ping)
 
 
 def test_every_host_may_be_asked_for_its_speed(started):
     found = {}
-    started("mobile-edge", lambda team: found.update(team.ask("host edge", "speed").values))
+    started(
+        "mobile-edge", lambda processes: found.update(processes.ask("host edge", "speed").values)
+    )
     assert len(found["plain"]) == len(found["limited"]) > 1
 
 
 def test_a_host_that_does_not_load_is_a_failure(started):
-    with pytest.raises(Failure, match="host mobile: OSError: no such chip"):
+    with pytest.raises(ProcessFailed, match="host mobile: OSError: no such chip"):
         started("mobile", options=(("stage", "0"), ("at", "0")))
 
 
@@ -95,7 +97,7 @@ def test_a_split_that_is_not_there_is_told_in_one_line(deploy, fabric):
     deployment = attrs.evolve(deploy("mobile"), split=deploy("mobile").scratch / "none")
     with (
         fabric.open(deployment.tiers, ()) as hosts,
-        Team.gather(deployment.scratch, 60) as team,
-        pytest.raises(Failure, match="has no none split"),
+        Processes.open(deployment.scratch, 60) as processes,
+        pytest.raises(ProcessFailed, match="has no none split"),
     ):
-        start(team, Stand(deployment, hosts), SENDER)
+        start_processes(processes, Lineup(deployment, hosts), SENDER)

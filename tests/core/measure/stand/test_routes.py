@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgebench import Exit, Model, Pipeline, Stage, TensorSpec
-from edgebench.measure.station.controller import Control
+from edgebench.measure.station.controller import Controller
 from edgebench.measure.station.driver import Driver, RequestFailed
 from edgebench.measure.station.host import HostProcess
-from edgebench.measure.station.piece import Opened, Piece
+from edgebench.measure.station.piece import OpenStage, Piece
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import Port, connect, socket
 from edgebench.measure.transport.wire import Kind, Message
@@ -23,7 +23,7 @@ from edgebench.measure.transport.wire import Kind, Message
 WIDTH = 3
 
 
-def rows(name, *shape):
+def spec(name, *shape):
     return TensorSpec(name=name, dtype="float32", shape=("batch", *shape))
 
 
@@ -45,14 +45,14 @@ def pipeline_of(stages, cuts, exits):
     """Build a pipeline of counting stages; *exits* are thresholds by stage."""
     made = []
     for number in range(stages):
-        outputs = [rows(f"h{number + 1}", WIDTH), rows(f"sure{number}")]
+        outputs = [spec(f"h{number + 1}", WIDTH), spec(f"sure{number}")]
         leaves = None
         if number in exits and number < stages - 1:
             leaves = Exit(
                 condition=f"sure{number}", answer=[f"h{number + 1}"], threshold=exits[number]
             )
         made.append(
-            Stage(format="x", inputs=[rows(f"h{number}", WIDTH)], outputs=outputs, exit=leaves)
+            Stage(format="x", inputs=[spec(f"h{number}", WIDTH)], outputs=outputs, exit=leaves)
         )
     return Pipeline(model="m", variant="v", stages=made, outputs=[f"h{stages}"], cuts=sorted(cuts))
 
@@ -70,7 +70,7 @@ MODEL = Model(
 
 def piece_of(pipeline, number, fails=()):
     stages = [
-        Opened.of(at, pipeline.stages[at], Counting(at, at in fails))
+        OpenStage.of(at, pipeline.stages[at], Counting(at, at in fails))
         for at in pipeline.pieces[number]
     ]
     return Piece(pipeline=pipeline, number=number, stages=stages, model=MODEL, variant="v")
@@ -83,23 +83,23 @@ def chain(pieces):
         context = stack.enter_context(zmq.Context())
         endpoint, orders, threads = None, [], []
         for place, piece in reversed(list(enumerate(pieces))):
-            above = socket(context, zmq.ROUTER)
-            number = above.bind_to_random_port("tcp://127.0.0.1")
-            below = connect(context, endpoint, ("downlink", 0)) if endpoint else None
+            previous = socket(context, zmq.ROUTER)
+            number = previous.bind_to_random_port("tcp://127.0.0.1")
+            following = connect(context, endpoint, ("downlink", 0)) if endpoint else None
             order, heard = socket(context, zmq.PAIR), socket(context, zmq.PAIR)
             order.bind(f"inproc://{place}")
             heard.connect(f"inproc://{place}")
             host = HostProcess(
                 name=f"tier-{place}",
-                control=Control(heard),
-                above=Port(socket=above, hop=("transfer", place)),
-                below=below,
+                controller=Controller(heard),
+                previous=Port(socket=previous, phase=("transfer", place)),
+                following=following,
                 piece=piece,
             )
             threads.append(threading.Thread(target=host.serve))
             threads[-1].start()
             orders.append(order)
-            for one in (above, order, heard, *([below.socket] if below else [])):
+            for one in (previous, order, heard, *([following.socket] if following else [])):
                 stack.callback(one.close)
             endpoint = f"tcp://127.0.0.1:{number}"
         port = connect(context, endpoint, ("local-hop", 0))
@@ -146,9 +146,9 @@ def deployments(draw):
 @given(deployments(), st.booleans())
 def test_every_chain_of_hosts_answers_as_one_alone(deployment, raw):
     pipeline, hosts, batch = deployment
-    rows_ = payloads(batch)
-    wanted = np.stack([expected(pipeline, row) for row in rows_])
-    body = [row.tobytes() for row in rows_]
+    batch_payloads = payloads(batch)
+    wanted = np.stack([expected(pipeline, row) for row in batch_payloads])
+    body = [row.tobytes() for row in batch_payloads]
     with chain(hosts) as port:
         port.send(Message(kind=Kind.REQUEST, raw=raw, samples=len(body), body=body))
         answer = port.receive(now()).message
@@ -158,7 +158,9 @@ def test_every_chain_of_hosts_answers_as_one_alone(deployment, raw):
     assert answer.samples == len(batch)
     left = sum(mark.value for mark in answer.marks if mark.name.startswith("exited"))
     last = len(pipeline.stages) * (len(pipeline.stages) + 1) / 2
-    assert left >= sum(row[0] != want[0] - last for row, want in zip(rows_, wanted, strict=True))
+    assert left >= sum(
+        row[0] != want[0] - last for row, want in zip(batch_payloads, wanted, strict=True)
+    )
 
 
 @pytest.mark.parametrize("relays", [0, 1, 2])
@@ -166,7 +168,7 @@ def test_each_hop_of_the_way_is_noted(relays):
     pipeline = pipeline_of(2, {1}, {})
     hosts = [piece_of(pipeline, 0), *[None] * relays, piece_of(pipeline, 1)]
     with chain(hosts) as port:
-        answered = Driver(port=port).ask(1, [payloads([1])[0].tobytes()])
+        answered = Driver(port=port).send_request(1, [payloads([1])[0].tobytes()])
     names = [mark.name for mark in answered.marks]
     assert [name for name in names if name.startswith("transfer")] == [
         f"transfer-{place}" for place in range(len(hosts))
@@ -183,7 +185,7 @@ def test_the_phases_of_a_chain_explain_its_latency():
         driver = Driver(port=port)
         lost = []
         for request in range(40):
-            answered = driver.ask(request, [payloads([1])[0].tobytes()])
+            answered = driver.send_request(request, [payloads([1])[0].tobytes()])
             noted = sum(mark.value for mark in answered.marks)
             lost.append((answered.latency - noted) / answered.latency)
     assert 0 <= np.median(lost) < 0.25
@@ -196,7 +198,7 @@ def test_an_error_beyond_relays_comes_back_with_its_place():
         driver = Driver(port=port)
         for request in range(2):
             with pytest.raises(RequestFailed, match="^OSError: no memory on tier-2 in stage 1$"):
-                driver.ask(request, [payloads([1])[0].tobytes()])
+                driver.send_request(request, [payloads([1])[0].tobytes()])
 
 
 def test_an_error_does_not_swallow_the_answers_of_others():
@@ -205,9 +207,12 @@ def test_an_error_does_not_swallow_the_answers_of_others():
     with chain(hosts) as port:
         driver = Driver(port=port)
         with pytest.raises(RequestFailed, match="tier-1 in stage 1"):
-            driver.ask(1, [row.tobytes() for row in payloads([5, -5])])
+            driver.send_request(1, [row.tobytes() for row in payloads([5, -5])])
         # All leave at the first stage, so the second is not asked.
-        assert driver.ask(2, [row.tobytes() for row in payloads([5, 6])]).size == 2 * 4 * WIDTH
+        assert (
+            driver.send_request(2, [row.tobytes() for row in payloads([5, 6])]).size
+            == 2 * 4 * WIDTH
+        )
 
 
 def test_requests_that_overlap_are_answered_each_on_its_own():
@@ -231,5 +236,5 @@ def test_what_the_driver_sent_and_got_is_counted_in_bytes():
     with chain([piece_of(pipeline, 0)]) as port:
         driver = Driver(port=port)
         for request, count in enumerate([1, 3]):
-            driver.ask(request, [row.tobytes() for row in payloads(range(count))])
-    assert driver.sent.tolist() == driver.back.tolist() == [12, 36]
+            driver.send_request(request, [row.tobytes() for row in payloads(range(count))])
+    assert driver.forward.tolist() == driver.backward.tolist() == [12, 36]

@@ -1,10 +1,19 @@
 import struct
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebench.measure.station.driver import Answered, Samples, table
+from edgebench.measure.station.driver import (
+    AGAIN,
+    LONG_S,
+    AnsweredRequest,
+    Samples,
+    Sequencer,
+    tabulate_marks,
+)
+from edgebench.measure.station.orders import DriverOrder
 from edgebench.measure.transport.wire import CODES, Mark
 
 sizes = st.integers(1, 50)
@@ -36,13 +45,13 @@ def test_an_empty_split_is_refused():
 
 
 def answered(*marks):
-    return Answered(
+    return AnsweredRequest(
         latency=1, size=0, marks=[Mark(CODES[name], number, ns) for name, number, ns in marks]
     )
 
 
 def test_what_was_noted_is_added_up_by_phase():
-    names, raw = table(
+    names, raw = tabulate_marks(
         [
             answered(("uplink", 0, 10), ("uplink", 0, 5), ("inference", 0, 7)),
             answered(("uplink", 0, 1), ("inference", 1, 3)),
@@ -54,4 +63,25 @@ def test_what_was_noted_is_added_up_by_phase():
 
 
 def test_a_block_without_requests_has_an_empty_table():
-    assert table([]) == ([], b"")
+    assert tabulate_marks([]) == ([], b"")
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(LONG_S * 0.9, AGAIN), (LONG_S * 1.1, 0)])
+def test_a_block_warms_up_again_after_its_checks_unless_its_requests_are_long(
+    split, seconds, again
+):
+    """Of a long request the checks have cooled nothing that would show."""
+    order = DriverOrder(name="driver", tier="", controller="", parent=0, split=split, requests=5)
+    took = AnsweredRequest(latency=round(seconds * 1e9), marks=[], size=0)
+    told = {}
+    sequencer = Sequencer(
+        order,
+        SimpleNamespace(tell=lambda verb, values, *raw: told.update({verb: (values, raw)})),
+        SimpleNamespace(send_request=lambda request, payloads: took),
+    )
+    sequencer.warm()
+    sequencer.measure()
+    values, (latency, *_) = told["measure"]
+    assert AGAIN > 0
+    assert len(values["again_s"]) == again
+    assert len(latency) == 5 * 8

@@ -3,6 +3,7 @@
 import os
 import socket as tcp
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ import zmq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgebench.measure.stand.deployment import Stand
 from edgebench.measure.stand.launch import HOST
-from edgebench.measure.stand.team import Team
+from edgebench.measure.stand.lineup import Lineup
+from edgebench.measure.stand.processes import Processes
+from edgebench.measure.station import speed
 from edgebench.measure.station.driver import Driver, RequestFailed
+from edgebench.measure.station.host import HostProcess
 from edgebench.measure.station.orders import HostOrder
 from edgebench.measure.transport.pace import Pacing, now
 from edgebench.measure.transport.port import Port, connect, socket
@@ -27,27 +30,27 @@ def running(deploy, fabric):
     """Give what runs the host of a tier, and a connection to it."""
 
     @contextmanager
-    def run(placement="mobile", tier="mobile", **changes):
+    def start(placement="mobile", tier="mobile", **changes):
         deployment = deploy(placement, **changes)
         with (
             fabric.open(deployment.tiers, deployment.case.links) as hosts,
-            Team.gather(deployment.scratch, 60) as team,
+            Processes.open(deployment.scratch, 60) as processes,
             zmq.Context() as context,
         ):
-            stand = Stand(deployment, hosts, shaped=False)
-            orders = {node.tier: order for node, order in stand.orders(team.endpoint)}
+            lineup = Lineup(deployment, hosts, shaped=False)
+            orders = {node.tier: order for node, order in lineup.host_orders(processes.endpoint)}
             order = orders[tier]
-            team.start(hosts[tier], HOST, order, 1)
-            endpoint = team.hear("hello", [order.name])[order.name].values["endpoint"]
+            processes.start(hosts[tier], HOST, order, 1)
+            endpoint = processes.hear("hello", [order.name])[order.name].values["endpoint"]
             if not order.last:
-                team.tell(order.name, {"next": "tcp://127.0.0.1:9"})
-            team.hear("ready", [order.name])
+                processes.tell(order.name, {"next": "tcp://127.0.0.1:9"})
+            processes.hear("ready", [order.name])
             port = connect(context, endpoint, ("local-hop", 0))
             port.socket.setsockopt(zmq.RCVTIMEO, 20_000)
             with port.socket:
-                yield team, port
+                yield processes, port
 
-    return run
+    return start
 
 
 @pytest.fixture
@@ -71,7 +74,7 @@ def packed(message, sent=0):
 
 
 def test_malformed_messages_are_refused_and_the_host_lives_on(running, payload):
-    with running() as (team, port):
+    with running() as (processes, port):
         good = packed(Message(kind=Kind.REQUEST, samples=1, body=[payload]))
         for frames, said in [
             ([b"GET / HTTP/1.1"], "without a header"),
@@ -87,8 +90,8 @@ def test_malformed_messages_are_refused_and_the_host_lives_on(running, payload):
             ),
         ]:
             assert said in refusal(port, *frames)
-        assert len(Driver(port=port).ask(1, [payload]).marks) > 5
-        assert team.logs()[NAME].count("refused: ") == 8
+        assert len(Driver(port=port).send_request(1, [payload]).marks) > 5
+        assert processes.read_logs()[NAME].count("refused: ") == 8
 
 
 @pytest.mark.parametrize(
@@ -98,7 +101,7 @@ def test_malformed_messages_are_refused_and_the_host_lives_on(running, payload):
         (Shaped("h0", "float64", (1, 4)), 1, "'h0' is float64 of shape (1, 4), not float32"),
         (Shaped("h0", "float32", (1, 5)), 1, "of shape (1, 5), not float32 of shape"),
         (Shaped("h0", "float32", (4,)), 4, "of shape (4,), not float32"),
-        (Shaped("h0", "float32", (2, 4)), 3, "2 rows of 'h0' for 3 samples"),
+        (Shaped("h0", "float32", (2, 4)), 3, "'h0' holds 2 samples, not the 3 announced"),
     ],
 )
 def test_tensors_that_do_not_fit_are_refused(running, shaped, samples, said):
@@ -138,7 +141,7 @@ def test_a_host_that_is_bombarded_still_answers(running, payload):
             return copies
 
         bombard()
-        assert Driver(port=port).ask(2**40, [payload]).latency > 0
+        assert Driver(port=port).send_request(2**40, [payload]).latency > 0
 
 
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
@@ -167,25 +170,25 @@ def test_a_frame_beyond_the_limit_closes_the_connection_it_came_over_alone(runni
             read_until(raw, b"without a header")
             raw.sendall(b"\x02" + (MAX_FRAME + 1).to_bytes(8, "big") + b"x")
             read_until(raw, b"")
-        assert Driver(port=port).ask(1, [payload]).latency > 0
+        assert Driver(port=port).send_request(1, [payload]).latency > 0
 
 
 def test_a_message_from_the_future_holds_nothing_up(deploy, fabric, payload):
     deployment = deploy("mobile")
     with (
         fabric.open(deployment.tiers, ()) as hosts,
-        Team.gather(deployment.scratch, 60) as team,
+        Processes.open(deployment.scratch, 60) as processes,
         zmq.Context() as context,
     ):
         order = HostOrder(
             name=NAME,
             tier="mobile",
-            control=team.endpoint,
+            controller=processes.endpoint,
             parent=os.getpid(),
-            forward=Pacing(rate=1e9, delay=0),
+            forward_pacing=Pacing(rate=1e9, delay=0),
         )
-        team.start(hosts["mobile"], HOST, order, 1)
-        endpoint = team.hear("hello", [NAME])[NAME].values["endpoint"]
+        processes.start(hosts["mobile"], HOST, order, 1)
+        endpoint = processes.hear("hello", [NAME])[NAME].values["endpoint"]
         port = connect(context, endpoint, ("downlink", 0))
         port.socket.setsockopt(zmq.RCVTIMEO, 20_000)
         with port.socket:
@@ -206,8 +209,8 @@ def test_a_request_that_is_under_way_may_not_be_sent_again(running, payload):
 def test_an_undecodable_payload_is_the_requests_own_fault(running, payload):
     with running() as (_, port):
         with pytest.raises(RequestFailed, match="on mobile in decode"):
-            Driver(port=port).ask(1, [b"no array"])
-        assert Driver(port=port).ask(2, [payload]).latency > 0
+            Driver(port=port).send_request(1, [b"no array"])
+        assert Driver(port=port).send_request(2, [payload]).latency > 0
 
 
 def test_the_raw_outputs_are_given_when_asked_for(running, payload, split):
@@ -220,17 +223,17 @@ def test_the_raw_outputs_are_given_when_asked_for(running, payload, split):
 
 
 def test_a_host_that_only_relays_imports_nothing_heavy(running):
-    with running("mobile-cloud", "edge") as (team, _):
-        modules = set(team.ask("host edge", "report").values["modules"])
+    with running("mobile-cloud", "edge") as (processes, _):
+        modules = set(processes.ask("host edge", "report").values["modules"])
     assert "zmq" in modules
     assert not modules & {"numpy", "torch", "onnxruntime", "openvino", "onnx", "PIL", "scipy"}
     assert "edgebench_plugins" not in modules
 
 
 def test_a_host_that_computes_imports_no_framework_of_others(running, payload):
-    with running() as (team, port):
-        Driver(port=port).ask(1, [payload])
-        modules = set(team.ask(NAME, "report").values["modules"])
+    with running() as (processes, port):
+        Driver(port=port).send_request(1, [payload])
+        modules = set(processes.ask(NAME, "report").values["modules"])
     assert "numpy" in modules
     assert not modules & {"torch", "onnxruntime", "openvino", "onnx", "cattrs", "rich"}
 
@@ -240,12 +243,28 @@ def test_a_busy_reader_is_told_from_a_slow_way():
         number = near.bind_to_random_port("tcp://127.0.0.1")
         far = connect(context, f"tcp://127.0.0.1:{number}", ("downlink", 0))
         pace = Pacing(rate=1e9, delay=1e-3).pace()
-        port = Port(socket=near, hop=("uplink", 0), pace=pace)
+        port = Port(socket=near, phase=("uplink", 0), pace=pace)
         with far.socket:
             sent = far.send(Message(kind=Kind.REQUEST))
             # It was due after a millisecond, and the reader had no time for it for ten.
             arrival = port.receive(sent + 10_000_000)
             assert arrival.delivered == sent + 1_000_000
-            assert port.passed(arrival).value == 1_000_000
+            assert port.mark_way(arrival).value == 1_000_000
             sent = far.send(Message(kind=Kind.REQUEST))
             assert port.receive(sent).delivered >= sent + 1_000_000
+
+
+def test_the_speed_is_taken_over_work_as_long_as_most_of_the_last_inferences(monkeypatch):
+    asked, told = [], []
+    monkeypatch.setattr(speed, "compare_speeds", lambda *words: asked.append(words) or {})
+    host = HostProcess(
+        name="edge",
+        controller=SimpleNamespace(tell=lambda *words: told.append(words)),
+        previous=None,
+        piece=SimpleNamespace(slowdown=4.0),
+    )
+    # The first are long ago, and the very last was disturbed.
+    host.seen.inference.extend([90_000_000] * 20 + [5_000_000] * 9 + [700_000_000])
+    assert host._obey({"verb": "speed"})
+    assert asked == [(5e-3, 4.0)]
+    assert told == [("speed", {})]

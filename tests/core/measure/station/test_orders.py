@@ -12,10 +12,10 @@ from edgebench.measure.transport.pace import Pacing
 COMMON = {
     "name": "host edge",
     "tier": "edge",
-    "control": "ipc:///tmp/x",
+    "controller": "ipc:///tmp/x",
     "parent": os.getpid(),
-    "hop": ("transfer", 1),
-    "forward": Pacing(rate=1e6, delay=0.01),
+    "forward_phase": ("transfer", 1),
+    "forward_pacing": Pacing(rate=1e6, delay=0.01),
 }
 WORK = Work(
     source={"registry": ["r.toml"], "files": []},
@@ -40,14 +40,15 @@ WORK = Work(
     ids=["computes", "relays", "drives"],
 )
 def test_an_order_survives_the_file_it_is_written_to(order, tmp_path):
-    file = order.write(tmp_path)
-    assert type(order).from_json(json.loads(file.read_text())) == order
+    assert type(order).read(order.write(tmp_path)) == order
 
 
-def test_an_order_has_no_field_that_is_not_json():
-    written = json.loads(json.dumps(HostOrder(**COMMON, work=WORK).to_json()))
+def test_an_order_lies_in_its_file_as_plain_json(tmp_path):
+    written = json.loads(HostOrder(**COMMON, work=WORK).write(tmp_path).read_text())
     assert written["work"]["artifact"] == "store/a"
-    assert written["hop"] == ["transfer", 1]
+    assert written["work"]["backend"]["options"] == [["threads", "2"]]
+    assert written["forward_phase"] == ["transfer", 1]
+    assert written["forward_pacing"] == {"rate": 1e6, "delay": 0.01}
 
 
 def test_a_link_gives_its_pace():
@@ -57,6 +58,7 @@ def test_a_link_gives_its_pace():
     assert pacing.pace() is not pacing.pace()
 
 
-def test_an_order_that_is_not_one_is_refused():
-    with pytest.raises(TypeError):
-        HostOrder.from_json(HostOrder(**COMMON).to_json() | {"wings": 2})
+def test_an_order_of_another_kind_is_refused(tmp_path):
+    file = DriverOrder(**COMMON, split=Path("data/test"), requests=5).write(tmp_path)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'split'"):
+        HostOrder.read(file)

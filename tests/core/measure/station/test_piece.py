@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edgebench import Exit, Model
-from edgebench.measure.station.piece import Opened, Piece
+from edgebench.measure.station.piece import OpenStage, Piece
 from edgebench.measure.station.watch import Watch
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.wire import CODES, Kind, Message, WireError, pack, stamp, unpack
@@ -41,7 +41,7 @@ def model(**changes):
 
 def opened(pipeline, number, slowdown=1.0, **changes):
     stages = [
-        Opened.of(
+        OpenStage.of(
             at,
             stage := pipeline.stages[at],
             Doubling(tuple(spec.inside for spec in stage.outputs)),
@@ -66,7 +66,7 @@ def two(prepared, spec):
     )
 
 
-def rows(*first):
+def samples_of(*first):
     return [np.asarray([value, 1, 2, 3], np.float32) for value in first]
 
 
@@ -86,48 +86,48 @@ def sent(message):
     return unpack([bytes(memoryview(frame)) for frame in frames])
 
 
-def run(piece, message):
+def compute(piece, message):
     watch = piece.watch(message.marks)
-    return piece.run(message, watch, now()), watch
+    return piece.compute(message, watch, now()), watch
 
 
 def noted(watch):
-    return [mark.name for mark in watch.noted()]
+    return [mark.name for mark in watch.all_marks()]
 
 
 def through(pipeline, message):
     """Take a request through two pieces and back, as two hosts would."""
     first, second = (opened(pipeline, number) for number in (0, 1))
-    batch, watch = run(first, message)
-    if batch.rows:
-        onward = sent(first.onward(batch, 7, watch))
-        beyond, further = run(second, onward)
-        assert beyond.rows == []
-        first.merge(batch, sent(second.answered(beyond, 7, further.noted())))
-    return first.answered(batch, 7, watch.noted()), batch
+    batch, watch = compute(first, message)
+    if batch.samples:
+        onward = sent(first.forward_message(batch, 7, watch))
+        beyond, further = compute(second, onward)
+        assert beyond.samples == []
+        first.merge(batch, sent(second.answer_message(beyond, 7, further.all_marks())))
+    return first.answer_message(batch, 7, watch.all_marks()), batch
 
 
 def test_samples_leave_or_go_on_and_answers_keep_their_order(two):
-    payloads = rows(0.9, 0.1, 0.7, 0.2)
+    payloads = samples_of(0.9, 0.1, 0.7, 0.2)
     answer, batch = through(two, request(*payloads))
     wanted = [payloads[0] * 10, payloads[1] * 4, payloads[2] * 10, payloads[3] * 4]
     assert [bytes(body) for body in answer.body] == [row.tobytes() for row in wanted]
     assert (answer.kind, answer.request, answer.samples) == (Kind.ANSWER, 7, 4)
-    assert batch.rows == [1, 3]
+    assert batch.samples == [1, 3]
 
 
 def test_raw_outputs_are_merged_under_the_pipelines_names(two):
-    payloads = rows(0.1, 0.9, 0.2)
+    payloads = samples_of(0.1, 0.9, 0.2)
     answer, _ = through(two, request(*payloads, raw=True))
     assert [(tensor.name, tensor.shape) for tensor in answer.tensors] == [("logits", (3, 4))]
     wanted = np.stack([payloads[0] * 4, payloads[1] * 10, payloads[2] * 4])
     np.testing.assert_array_equal(answer.body[0], wanted)
 
 
-def test_only_the_rows_that_stay_cross_the_cut(two):
+def test_only_the_samples_that_stay_cross_the_cut(two):
     first = opened(two, 0)
-    batch, watch = run(first, request(*rows(0.9, 0.1, 0.7)))
-    onward = first.onward(batch, 0, watch)
+    batch, watch = compute(first, request(*samples_of(0.9, 0.1, 0.7)))
+    onward = first.forward_message(batch, 0, watch)
     assert onward.samples == 1
     assert [(tensor.name, tensor.shape) for tensor in onward.tensors] == [("h", (1, 4))]
     assert onward.size == 16
@@ -139,17 +139,17 @@ def test_nothing_is_left_to_run_once_all_have_left(prepared, spec):
         [([spec("h", 4), spec("sure"), spec("early", 4)], SURE), ([spec("logits", 4)], None)],
         cuts=(),
     )
-    batch, watch = run(opened(one, 0), request(*rows(0.9, 0.8)))
-    assert batch.rows == []
+    batch, watch = compute(opened(one, 0), request(*samples_of(0.9, 0.8)))
+    assert batch.samples == []
     assert "inference-1" not in noted(watch)
 
 
 def test_stages_of_one_piece_run_after_one_another(prepared, spec):
     pipeline = prepared([([spec("a", 4)], None), ([spec("b", 4)], None)], cuts=())
     piece = opened(pipeline, 0)
-    batch, watch = run(piece, request(*rows(1, 2)))
-    answer = piece.answered(batch, 0, watch.noted())
-    assert bytes(answer.body[1]) == (rows(2)[0] * 4).tobytes()
+    batch, watch = compute(piece, request(*samples_of(1, 2)))
+    answer = piece.answer_message(batch, 0, watch.all_marks())
+    assert bytes(answer.body[1]) == (samples_of(2)[0] * 4).tobytes()
     assert noted(watch) == ["decode", "preprocess", "inference-0", "inference-1", "postprocess"]
     assert watch.inference == sum(m.value for m in watch.marks if m.code == CODES["inference"])
 
@@ -161,49 +161,49 @@ def test_what_only_passes_through_is_carried_along(prepared, spec):
     last = attrs.evolve(pipeline.stages[2], inputs=[spec("a", 4), spec("b", 4)])
     pipeline = pipeline.replaced([*pipeline.stages[:2], last])
     middle = opened(pipeline, 1)
-    batch, watch = run(opened(pipeline, 0), request(*rows(1)))
-    onward = sent(opened(pipeline, 0).onward(batch, 0, watch))
-    batch, watch = run(middle, onward)
-    assert [tensor.name for tensor in middle.onward(batch, 0, watch).tensors] == ["a", "b"]
+    batch, watch = compute(opened(pipeline, 0), request(*samples_of(1)))
+    onward = sent(opened(pipeline, 0).forward_message(batch, 0, watch))
+    batch, watch = compute(middle, onward)
+    assert [tensor.name for tensor in middle.forward_message(batch, 0, watch).tensors] == ["a", "b"]
 
 
 def test_a_slower_tier_waits_after_all_that_it_computes(two):
     slow = opened(two, 0, slowdown=3.0)
-    batch, watch = run(slow, request(*rows(0.1)))
-    assert batch.rows == [0]
-    *phases, wait = watch.noted()
+    batch, watch = compute(slow, request(*samples_of(0.1)))
+    assert batch.samples == [0]
+    *phases, wait = watch.all_marks()
     assert wait.name == "emulated-wait"
     computed = sum(mark.value for mark in phases)
     assert 2 * computed <= wait.value <= 2 * computed + 2_000_000
 
 
 def test_no_wait_is_noted_where_none_is_emulated(two):
-    assert "emulated-wait" not in noted(run(opened(two, 0), request(*rows(0.1)))[1])
+    assert "emulated-wait" not in noted(compute(opened(two, 0), request(*samples_of(0.1)))[1])
 
 
 def test_a_phase_lasts_from_its_begin_until_now():
     watch = Watch()
     begin = now() - 1000
-    end = watch.took(CODES["decode"], 0, begin)
+    end = watch.note_and_wait(CODES["decode"], 0, begin)
     assert watch.marks[0].value == end - begin >= 1000
 
 
 def test_a_tensor_of_another_type_than_announced_is_not_sent(two):
     piece = opened(two, 0, preprocess=lambda row, _: {"input": row[None].astype(np.float64)})
-    batch, watch = run(piece, request(*rows(0.1)))
+    batch, watch = compute(piece, request(*samples_of(0.1)))
     with pytest.raises(TypeError, match="'h' came out as float64, not float32"):
-        piece.onward(batch, 0, watch)
+        piece.forward_message(batch, 0, watch)
 
 
 def test_preprocessing_must_give_what_the_pipeline_reads(two):
     piece = opened(two, 0, preprocess=lambda row, _: {"image": row[None]})
     with pytest.raises(KeyError, match="no 'input' among what it gave: image"):
-        run(piece, request(*rows(0.1)))
+        compute(piece, request(*samples_of(0.1)))
 
 
 def test_an_answer_for_another_number_of_samples_is_refused(two):
     first = opened(two, 0)
-    batch, _ = run(first, request(*rows(0.1, 0.9)))
+    batch, _ = compute(first, request(*samples_of(0.1, 0.9)))
     with pytest.raises(WireError, match="2 answers for 1 samples"):
         first.merge(batch, Message(kind=Kind.ANSWER, samples=2, body=[b"", b""]))
 
@@ -217,8 +217,8 @@ def test_raw_outputs_outlive_a_session_that_reuses_its_memory(prepared, spec):
             memory[:] = inputs["input"]
             return {"y": memory}
 
-    stage = Opened.of(0, pipeline.stages[0], Reusing())
+    stage = OpenStage.of(0, pipeline.stages[0], Reusing())
     piece = attrs.evolve(opened(pipeline, 0), stages=(stage,))
-    one, _ = run(piece, request(*rows(1), raw=True))
-    run(piece, request(*rows(2), raw=True))
-    np.testing.assert_array_equal(one.left[0]["y"], rows(1)[0][None])
+    one, _ = compute(piece, request(*samples_of(1), raw=True))
+    compute(piece, request(*samples_of(2), raw=True))
+    np.testing.assert_array_equal(one.answers[0]["y"], samples_of(1)[0][None])

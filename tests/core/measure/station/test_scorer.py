@@ -9,7 +9,7 @@ import zmq
 from edgebench import Metric, Model
 from edgebench.measure.station import scorer as module
 from edgebench.measure.station.driver import RequestFailed
-from edgebench.measure.station.scorer import WINDOW, Scorer, described
+from edgebench.measure.station.scorer import WINDOW, Scorer, describe_arrays
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import Port, connect, socket
 from edgebench.measure.transport.wire import CODES, Kind, Mark, Message, Shaped
@@ -48,7 +48,7 @@ def host():
         number = bound.bind_to_random_port("tcp://127.0.0.1")
         port = connect(context, f"tcp://127.0.0.1:{number}", ("local-hop", 0))
         port.socket.setsockopt(zmq.RCVTIMEO, 20_000)
-        near = Port(socket=bound, hop=("local-hop", 0))
+        near = Port(socket=bound, phase=("local-hop", 0))
 
         def start(requests, together=1, fails=None):
             def serve():
@@ -100,8 +100,8 @@ def scoring(port, count, batch=1, metrics=(NEAR,), **more):
 def test_every_sample_counts_once_in_its_order(host, count, batch):
     requests = -(-count // batch)
     scorer = scoring(host(requests), count, batch)
-    assert scorer.run() == count
-    facts, raw = described(scorer.arrays())
+    assert scorer.send_split() == count
+    facts, raw = describe_arrays(scorer.arrays())
     assert facts == [
         {"metric": "near", "dtype": "float64", "shape": (count, 2)},
         {"output": "y", "dtype": "float32", "shape": (count, 1)},
@@ -113,7 +113,7 @@ def test_every_sample_counts_once_in_its_order(host, count, batch):
 
 def test_answers_may_come_in_any_order(host):
     scorer = scoring(host(9, together=3), 9)
-    scorer.run()
+    scorer.send_split()
     np.testing.assert_array_equal([counts[0] for counts in scorer.counts["near"]], [0.0] * 9)
 
 
@@ -125,19 +125,19 @@ def test_no_more_than_a_few_requests_are_under_way(host, monkeypatch):
     scorer = scoring(host(0), 50)
     scorer.port.socket.setsockopt(zmq.RCVTIMEO, 50)
     with pytest.raises(zmq.Again):
-        scorer.run()
+        scorer.send_split()
     assert sent == [0, 1, 2, 3]
 
 
 def test_a_host_that_cannot_answer_ends_the_scoring(host):
     with pytest.raises(RequestFailed, match="too hot on x in stage 0"):
-        scoring(host(4, fails=2), 4).run()
+        scoring(host(4, fails=2), 4).send_split()
 
 
 def test_outputs_are_kept_for_the_first_samples_only(host, monkeypatch):
     monkeypatch.setattr(module, "KEPT_SAMPLES", 3)
     scorer = scoring(host(8), 8)
-    scorer.run()
+    scorer.send_split()
     assert [kept["y"][0, 0] for kept in scorer.kept] == [0, 10, 20]
     assert len(scorer.counts["near"]) == 8
 
@@ -145,27 +145,27 @@ def test_outputs_are_kept_for_the_first_samples_only(host, monkeypatch):
 def test_outputs_are_kept_as_far_as_there_is_room(host, monkeypatch):
     monkeypatch.setattr(module, "KEPT_BYTES", 9)
     scorer = scoring(host(8), 8)
-    scorer.run()
+    scorer.send_split()
     assert len(scorer.kept) == 2
 
 
 def test_there_is_room_for_the_first_however_large(host, monkeypatch):
     monkeypatch.setattr(module, "KEPT_BYTES", 1)
     scorer = scoring(host(8), 8)
-    scorer.run()
+    scorer.send_split()
     assert len(scorer.kept) == 1
 
 
 def test_without_metrics_nothing_is_judged(host):
     scorer = scoring(host(2), 2, metrics=())
-    scorer.run()
+    scorer.send_split()
     assert [what for what, _ in scorer.arrays()] == [{"output": "y"}]
 
 
 @pytest.mark.parametrize("batch", [1, 2])
 def test_no_more_samples_are_sent_than_are_wanted(host, batch):
     scorer = scoring(host(-(-3 // batch)), 8, batch, samples=3)
-    assert scorer.run() == 3
+    assert scorer.send_split() == 3
     assert [counts[0] for counts in scorer.counts["near"]] == [0.0] * 3
 
 
@@ -179,7 +179,7 @@ def test_outputs_of_another_shape_than_the_first_are_not_kept(host):
 def test_nothing_is_sent_after_the_time_is_up(host):
     # What is under way when it ends is still waited for.
     scorer = scoring(host(WINDOW), 50, bound_s=1e-9)
-    assert scorer.run() == WINDOW
+    assert scorer.send_split() == WINDOW
     assert len(scorer.counts["near"]) == WINDOW
 
 
@@ -187,12 +187,12 @@ def test_nothing_is_sent_after_the_time_is_up(host):
 def test_what_is_counted_is_reported_as_it_comes(host, monkeypatch, batch):
     monkeypatch.setattr(module, "REPORT_S", 0)
     seen = []
-    scoring(host(-(-5 // batch)), 5, batch, report=lambda *said: seen.append(said)).run()
+    scoring(host(-(-5 // batch)), 5, batch, report=lambda *said: seen.append(said)).send_split()
     assert seen == [(done, 5) for done in ([1, 2, 3, 4, 5] if batch == 1 else [2, 4, 5])]
 
 
 def test_reports_are_so_few_that_they_are_no_load(host, monkeypatch):
     monkeypatch.setattr(module, "REPORT_S", 3600)
     seen = []
-    scoring(host(8), 8, report=lambda *said: seen.append(said)).run()
+    scoring(host(8), 8, report=lambda *said: seen.append(said)).send_split()
     assert seen == []

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from edgebench.measure.transport.arrays import array, check, joined, sendable
+from edgebench.measure.transport.arrays import as_array, check_tensor, join_batches, make_sendable
 from edgebench.measure.transport.wire import (
     ITEM_BYTES,
     Kind,
@@ -32,7 +32,8 @@ def test_every_array_arrives_as_it_was_sent(tensors):
     stamp(frames, 1)
     got = unpack([bytes(memoryview(frame)) for frame in frames])
     arrived = {
-        shaped.name: array(shaped, view) for shaped, view in zip(got.tensors, got.body, strict=True)
+        shaped.name: as_array(shaped, view)
+        for shaped, view in zip(got.tensors, got.body, strict=True)
     }
     assert list(arrived) == list(tensors)
     for name, sent in tensors.items():
@@ -43,28 +44,28 @@ def test_every_array_arrives_as_it_was_sent(tensors):
 @given(st.integers(0, 15))
 def test_bytes_at_any_address_become_an_aligned_array(offset):
     memory = memoryview(bytearray(64 + 16))[offset : offset + 64]
-    got = array(Shaped("x", "float64", (2, 4)), memory)
+    got = as_array(Shaped("x", "float64", (2, 4)), memory)
     assert got.flags.aligned
     assert got.shape == (2, 4)
 
 
 def test_aligned_bytes_are_not_copied():
     memory = np.zeros(4, np.float32)
-    got = array(Shaped("x", "float32", (2, 2)), memoryview(memory).cast("B"))
+    got = as_array(Shaped("x", "float32", (2, 2)), memoryview(memory).cast("B"))
     memory[3] = 7
     assert got[1, 1] == 7
 
 
 def test_batches_are_joined_by_name():
     one, other = {"x": np.ones((1, 2)), "y": np.zeros((1, 1))}, {"x": np.zeros((2, 2))}
-    got = joined([one, {**other, "y": np.ones((2, 1))}])
+    got = join_batches([one, {**other, "y": np.ones((2, 1))}])
     assert got["x"].tolist() == [[1, 1], [0, 0], [0, 0]]
     assert got["y"].shape == (3, 1)
 
 
 def test_a_batch_that_lacks_a_tensor_is_not_joined():
     with pytest.raises(KeyError):
-        joined([{"x": np.ones(1)}, {"y": np.ones(1)}])
+        join_batches([{"x": np.ones(1)}, {"y": np.ones(1)}])
 
 
 @pytest.mark.parametrize(
@@ -79,32 +80,34 @@ def test_a_batch_that_lacks_a_tensor_is_not_joined():
         ((3, 4), 2, False),
     ],
 )
-def test_a_shape_fits_where_its_numbers_do_and_its_rows_are_samples(spec, shape, samples, fits):
+def test_a_shape_fits_where_its_numbers_do_and_its_first_is_that_of_samples(
+    spec, shape, samples, fits
+):
     shaped = Shaped("h", "float32", shape)
     if fits:
-        check(spec("h", 4), shaped, samples)
+        check_tensor(spec("h", 4), shaped, samples)
     else:
         with pytest.raises(WireError, match="'h'"):
-            check(spec("h", 4), shaped, samples)
+            check_tensor(spec("h", 4), shaped, samples)
 
 
 @pytest.mark.parametrize("dtype", sorted(set(ITEM_BYTES) - {"float32"}))
 def test_no_other_type_fits(spec, dtype):
     with pytest.raises(WireError, match=f"is {dtype} of shape"):
-        check(spec("h", 4), Shaped("h", dtype, (1, 4)), 1)
+        check_tensor(spec("h", 4), Shaped("h", dtype, (1, 4)), 1)
 
 
 def test_what_lies_scattered_is_gathered_before_it_is_sent(spec):
     scattered = np.arange(16, dtype=np.float32).reshape(4, 4).T
-    got = sendable(spec("h", 4), scattered)
+    got = make_sendable(spec("h", 4), scattered)
     assert got.flags.c_contiguous
     np.testing.assert_array_equal(got, scattered)
 
 
 def test_what_lies_in_order_is_sent_as_it_is(spec):
     values = np.ones((2, 4), np.float32)
-    assert sendable(spec("h", 4), values) is values
+    assert make_sendable(spec("h", 4), values) is values
 
 
 def test_a_single_number_keeps_its_shape(spec):
-    assert sendable(spec("size"), np.full((), 3, np.float32)).shape == ()
+    assert make_sendable(spec("size"), np.full((), 3, np.float32)).shape == ()

@@ -28,7 +28,7 @@ def pair(context):
         opened.extend([bound, far.socket])
         for one in opened:
             one.setsockopt(zmq.RCVTIMEO, 20_000)
-        return Port(socket=bound, hop=("transfer", 2), pace=pace), far
+        return Port(socket=bound, phase=("transfer", 2), pace=pace), far
 
     yield make
     for one in opened:
@@ -65,7 +65,7 @@ def test_the_way_is_counted_as_the_hop_says(pair):
     near, far = pair()
     far.send(Message(kind=Kind.PROBE))
     arrival = near.receive(now() - SECOND)
-    assert near.passed(arrival) == Mark(
+    assert near.mark_way(arrival) == Mark(
         CODES["transfer"], 2, arrival.delivered - arrival.message.sent
     )
 

@@ -20,7 +20,7 @@ def ends():
         far_socket = socket(context, zmq.ROUTER)
         number = far_socket.bind_to_random_port("tcp://127.0.0.1")
         far = Port(
-            socket=far_socket, hop=("uplink", 0), pace=Pace(rate=LINK.rate, delay=LINK.delay)
+            socket=far_socket, phase=("uplink", 0), pace=Pace(rate=LINK.rate, delay=LINK.delay)
         )
         near = connect(context, f"tcp://127.0.0.1:{number}", ("downlink", 0))
         asked = []

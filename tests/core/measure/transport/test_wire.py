@@ -11,6 +11,7 @@ from edgebench.measure.transport.wire import (
     ITEM_BYTES,
     MAGIC,
     MAX_FRAME,
+    MAX_FRAMES,
     PHASES,
     SENT_AT,
     Kind,
@@ -217,7 +218,7 @@ def test_the_item_sizes_are_those_of_the_types():
 
 def test_a_message_has_one_more_mark_when_it_is_passed_on():
     message = plain(marks=[Mark(0, 0, 1)])
-    passed = message.also(Mark(1, 0, 2))
+    passed = message.with_mark(Mark(1, 0, 2))
     assert list(passed.marks) == [Mark(0, 0, 1), Mark(1, 0, 2)]
     assert list(message.marks) == [Mark(0, 0, 1)]
     assert passed.body is message.body
@@ -227,3 +228,9 @@ def test_when_it_was_sent_lies_where_stamp_writes_it():
     header = pack(plain())[0]
     stamp([header], -7)
     assert struct.unpack_from("<q", header, SENT_AT) == (-7,)
+
+
+def test_no_message_has_more_frames_than_a_host_makes_room_for():
+    assert len(unpack(frames_of(plain(body=[b""] * MAX_FRAMES))).body) == MAX_FRAMES
+    with pytest.raises(WireError, match=f"{MAX_FRAMES + 1} frames"):
+        unpack(frames_of(plain(body=[b""] * (MAX_FRAMES + 1))))

@@ -14,13 +14,13 @@ LOG_BYTES = 64 * 1024
 
 
 @attrs.frozen
-class Member:
+class Process:
     """A process of a block."""
 
     running: Running
     pidfd: int
 
-    def log(self) -> str:
+    def read_log(self) -> str:
         """Return the end of what it has printed; whatever is not text in it is shown as such."""
         log = self.running.log
         if not log.exists():
@@ -29,7 +29,7 @@ class Member:
             file.seek(max(0, log.stat().st_size - LOG_BYTES))
             return file.read().decode(errors="backslashreplace")
 
-    def how_ended(self) -> str:
+    def explain_end(self) -> str:
         """Say how it ended, without forgetting its number."""
         try:
             end = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
@@ -37,7 +37,7 @@ class Member:
             end = None
         if end is not None and end.si_code != os.CLD_EXITED:
             return f" was killed by {signal.Signals(end.si_status).name}"
-        if why := reason_in(self.log()):
+        if why := find_reason(self.read_log()):
             return f": {why}"
         return f" ended with status {end.si_status} and said nothing" if end else " ended"
 
@@ -49,7 +49,7 @@ class Member:
         except ProcessLookupError:
             return
 
-    def bury(self) -> None:
+    def reap(self) -> None:
         """Wait for its end, and forget it."""
         try:
             os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
@@ -61,7 +61,7 @@ class Member:
         os.close(self.pidfd)
 
 
-def reason_in(log: str) -> str:
+def find_reason(log: str) -> str:
     """Return the line that says why a process failed: of its last traceback, or its last."""
     before, _, last = log.rpartition("Traceback (most recent call last):")
     lines = [line for line in last.splitlines() if line.strip()]

@@ -23,8 +23,8 @@ from typing import Any, Protocol
 import attrs
 import zmq
 
-from edgebench.measure.stand.member import Member
-from edgebench.measure.station.orders import DRIVER, Order
+from edgebench.measure.stand.process import Process
+from edgebench.measure.station.orders import DRIVER, FILE, Order
 from edgebench.measure.transport.pace import now
 from edgebench.parts.places import Running
 
@@ -37,11 +37,11 @@ Progress = Callable[[int, int], None]
 """Called with how many samples are done, and of how many."""
 
 
-class Failure(Exception):
+class ProcessFailed(Exception):
     """A process of a block failed; says which, and why."""
 
 
-class TimedOut(Failure):
+class TimedOut(ProcessFailed):
     """A process did not answer in time."""
 
 
@@ -53,8 +53,8 @@ class Reply:
     raw: Sequence[bytes] = ()
 
 
-class Starting(Protocol):
-    """What a team needs of a host."""
+class StartsProcesses(Protocol):
+    """What is needed of a host to start a process there."""
 
     def put(self, directory: Path) -> Path:
         """Bring a directory to the host, and return where it lies there."""
@@ -65,13 +65,13 @@ class Starting(Protocol):
         ...
 
 
-def unwatched(done: int, samples: int) -> None:
+def ignore_progress(done: int, samples: int) -> None:
     """Take no note of progress."""
 
 
 @attrs.define(kw_only=True, eq=False)
-class Team:
-    """The processes of one block."""
+class Processes:
+    """The processes of one block, as the controller starts, asks and ends them."""
 
     directory: Path
     """Where orders and logs are written."""
@@ -79,18 +79,18 @@ class Team:
     endpoint: str
     deadline_s: float
     """How long all may take, counted anew from each report of progress."""
-    progress: Progress = unwatched
+    progress: Progress = ignore_progress
     _since: float = attrs.field(factory=time.monotonic, init=False)
-    _members: dict[str, Member] = attrs.field(factory=dict, init=False)
+    _by_name: dict[str, Process] = attrs.field(factory=dict, init=False)
     _heard: dict[str, deque[tuple[str, Reply]]] = attrs.field(factory=dict, init=False)
     """What each has said and nobody has asked for yet."""
 
     @classmethod
     @contextmanager
-    def gather(
-        cls, scratch: Path, deadline_s: float, progress: Progress = unwatched
-    ) -> Iterator[Team]:
-        """Open a team; at the end of the context nothing of it is left."""
+    def open(
+        cls, scratch: Path, deadline_s: float, progress: Progress = ignore_progress
+    ) -> Iterator[Processes]:
+        """Open an empty set of processes; none of them is left when the context ends."""
         _remove_leftovers()
         # A path to a socket may not be longer than some 100 characters, so this one is not kept
         # with the rest.
@@ -103,7 +103,7 @@ class Team:
             endpoint = f"ipc://{private}/control"
             socket.setsockopt(zmq.LINGER, 0)
             socket.bind(endpoint)
-            team = cls(
+            processes = cls(
                 directory=Path(directory),
                 socket=socket,
                 endpoint=endpoint,
@@ -111,11 +111,11 @@ class Team:
                 progress=progress,
             )
             try:
-                yield team
+                yield processes
             finally:
-                team.end()
+                processes.kill()
 
-    def start(self, host: Starting, module: str, order: Order, threads: int) -> None:
+    def start(self, host: StartsProcesses, module: str, order: Order, threads: int) -> None:
         """Start `python -m module ORDER.json` on a host, under the name that the order gives."""
         place = self.directory / order.name.replace(" ", "-")
         place.mkdir()
@@ -124,22 +124,22 @@ class Team:
         env = dict.fromkeys(
             ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads)
         )
-        argv = [sys.executable, "-P", "-m", module, str(host.put(place) / "order.json")]
-        with _undisturbed():
+        argv = [sys.executable, "-P", "-m", module, str(host.put(place) / FILE)]
+        with _defer_interrupts():
             running = host.spawn(argv, env, place / "log")
-            self._members[order.name] = Member(running, os.pidfd_open(running.pid))
+            self._by_name[order.name] = Process(running, os.pidfd_open(running.pid))
         self._heard[order.name] = deque()
 
     def tell(self, name: str, values: Mapping[str, Any]) -> None:
-        """Send a process an order without waiting for what it says."""
+        """Send a process a command without waiting for what it says."""
         self.socket.send_multipart([name.encode(), json.dumps(values).encode()])
 
     def ask(self, name: str, verb: str, **values: float) -> Reply:
-        """Send a process an order and wait until it says that it is done.
+        """Send a process a command and wait until it says that it is done.
 
         Raises:
-            Failure: It, or any other process of the team, ended.
-            TimedOut: The team's time is over.
+            ProcessFailed: It, or any other of the processes, ended.
+            TimedOut: The time for all of them is over.
         """
         self.tell(name, {"verb": verb, **values})
         return self.hear(verb, [name])[name]
@@ -150,8 +150,8 @@ class Team:
         What others say meanwhile, and what comes next from these, is kept until it is asked for.
 
         Raises:
-            Failure: One of the team failed or ended, or said something else.
-            TimedOut: The team's time is over.
+            ProcessFailed: One of them failed or ended, or said something else.
+            TimedOut: The time for all of them is over.
         """
         heard: dict[str, Reply] = {}
         for name in names:
@@ -159,41 +159,41 @@ class Team:
                 self._receive(f"{name} to {DOING.get(verb, verb)}")
             said, reply = self._heard[name].popleft()
             if said != verb:
-                raise Failure(f"{name} said {said} where {verb} was expected")
+                raise ProcessFailed(f"{name} said {said} where {verb} was expected")
             heard[name] = reply
         return heard
 
     def _receive(self, awaited: str) -> None:
-        """Wait for the next that any of the team says, and keep it.
+        """Wait for the next message of any process, and keep it.
 
-        Progress is passed on, and gives the team its time anew.
+        Progress is passed on, and gives the processes their time anew.
         """
         poller = zmq.Poller()
         poller.register(self.socket, zmq.POLLIN)
-        for member in self._members.values():
-            poller.register(member.pidfd, zmq.POLLIN)
+        for process in self._by_name.values():
+            poller.register(process.pidfd, zmq.POLLIN)
         left = self.deadline_s - (time.monotonic() - self._since)
         ready = dict(poller.poll(max(0, round(left * 1000))))
         if not ready:
             raise TimedOut(
-                f"no answer within {self.deadline_s:g} s{self._silent()}: waited for {awaited}"
+                f"no answer within {self.deadline_s:g} s{self._hanging()}: waited for {awaited}"
             )
         # What a process said before it ended counts, and comes through another thread.
         if self.socket not in ready and not self.socket.poll(GRACE_MS):
-            raise Failure(self._ended(set(ready)))
+            raise ProcessFailed(self._explain_end(set(ready)))
         name, document, *raw = self.socket.recv_multipart()
         values = json.loads(document)
         if (verb := values.pop("verb")) == "failed":
-            raise Failure(values["reason"])
+            raise ProcessFailed(values["reason"])
         if verb == "progress":
             self._since = time.monotonic()
             self.progress(values["done"], values["samples"])
             return
         self._heard[name.decode()].append((verb, Reply(values, raw)))
 
-    def _silent(self) -> str:
+    def _hanging(self) -> str:
         """Say which hosts do not even answer to their name; the driver cannot while it waits."""
-        hosts = [name for name in self._members if name != DRIVER]
+        hosts = [name for name in self._by_name if name != DRIVER]
         silent = set(hosts)
         for name in hosts:
             self.tell(name, {"verb": "ping"})
@@ -201,23 +201,23 @@ class Team:
             silent.discard(self.socket.recv_multipart()[0].decode())
         return f", {' and '.join(sorted(silent))} hangs" if silent else ""
 
-    def _ended(self, ready: set[Any]) -> str:
-        for name, member in self._members.items():
-            if member.pidfd in ready:
-                return name + member.how_ended()
+    def _explain_end(self, ready: set[Any]) -> str:
+        for name, process in self._by_name.items():
+            if process.pidfd in ready:
+                return name + process.explain_end()
         raise AssertionError("a poll returned without anything to tell")
 
-    def logs(self) -> dict[str, str]:
+    def read_logs(self) -> dict[str, str]:
         """Return the end of what each process has printed, by name."""
-        return {name: member.log() for name, member in self._members.items()}
+        return {name: process.read_log() for name, process in self._by_name.items()}
 
-    def end(self) -> None:
+    def kill(self) -> None:
         """Kill every process group, and wait for the processes."""
-        for member in self._members.values():
-            member.kill()
-        for member in self._members.values():
-            member.bury()
-        self._members.clear()
+        for process in self._by_name.values():
+            process.kill()
+        for process in self._by_name.values():
+            process.reap()
+        self._by_name.clear()
 
 
 DOING: Mapping[str, str] = {
@@ -234,7 +234,7 @@ DOING: Mapping[str, str] = {
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def _defer_interrupts() -> Iterator[None]:
     """Let an interrupt wait: a process that was started and not noted would never be ended."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from edgebench import CaseFailed, Exit
-from edgebench.measure.stand.score import score
+from edgebench.measure.stand.scoring import score_deployment
 
 SAMPLES = 24
 
@@ -18,7 +18,7 @@ def inputs(split):
 
 @pytest.mark.parametrize("placement", ["mobile", "cloud", "mobile-cloud"])
 def test_every_sample_is_scored_through_the_real_hosts(deploy, fabric, inputs, placement):
-    got = score(deploy(placement), fabric)
+    got = score_deployment(deploy(placement), fabric)
     assert got.samples == SAMPLES
     # Each stage multiplies by a number of its own, which changes no class.
     factor = 2 if "-" not in placement else 6
@@ -29,7 +29,7 @@ def test_every_sample_is_scored_through_the_real_hosts(deploy, fabric, inputs, p
 
 def test_the_order_of_the_samples_is_that_of_the_split(deploy, fabric, inputs):
     # Five do not divide twenty-four: the last batch is filled up, and what fills it not counted.
-    got = score(deploy("mobile-edge", case={"batch": 5}), fabric)
+    got = score_deployment(deploy("mobile-edge", case={"batch": 5}), fabric)
     np.testing.assert_allclose(got.outputs[0], inputs * 6, rtol=1e-6)
     assert got.counts["accuracy"].shape == (SAMPLES, 2)
 
@@ -37,26 +37,26 @@ def test_the_order_of_the_samples_is_that_of_the_split(deploy, fabric, inputs):
 def test_samples_that_leave_early_give_the_exits_answer(deploy, fabric, inputs, spec):
     leaves = Exit(condition="sure", answer=["early"], threshold=0.5)
     stages = [([spec("h", 4), spec("sure"), spec("early", 4)], leaves), ([spec("y", 4)], None)]
-    got = score(deploy("mobile-edge", stages, case={"batch": 4}), fabric)
+    got = score_deployment(deploy("mobile-edge", stages, case={"batch": 4}), fabric)
     out = inputs[:, :1] >= 0.5
     np.testing.assert_allclose(got.outputs[0], np.where(out, inputs * 10, inputs * 6), rtol=1e-6)
     assert got.exit_rates == {"0": pytest.approx(out.mean())}
 
 
 def test_without_a_dataset_there_are_outputs_and_no_counts(deploy, fabric):
-    got = score(deploy("mobile", case={"dataset": ""}), fabric)
+    got = score_deployment(deploy("mobile", case={"dataset": ""}), fabric)
     assert got.counts == {}
     assert len(got.outputs[0]) == SAMPLES
 
 
 def test_the_device_is_the_one_that_was_opened(deploy, fabric):
-    assert score(deploy("mobile"), fabric).device == "cpu"
+    assert score_deployment(deploy("mobile"), fabric).device == "cpu"
 
 
 def test_a_failure_is_the_cases_with_its_log(deploy, fabric):
     options = (("stage", "0"), ("at", "3"), ("how", "raise"))
     with pytest.raises(CaseFailed) as failed:
-        score(deploy("mobile", options=options), fabric)
+        score_deployment(deploy("mobile", options=options), fabric)
     assert str(failed.value) == ("scoring: RuntimeError: the chip is on fire on mobile in stage 0")
     assert "and smokes" in failed.value.log
 
@@ -64,7 +64,7 @@ def test_a_failure_is_the_cases_with_its_log(deploy, fabric):
 def test_a_split_may_take_longer_than_the_limit_as_long_as_answers_come(deploy, fabric):
     seen = []
     slow = deploy("mobile", options=(("sleep_ms", "200"),), deadline_s=3.0)
-    got = score(slow, fabric, lambda done, samples: seen.append((done, samples)))
+    got = score_deployment(slow, fabric, lambda done, samples: seen.append((done, samples)))
     assert got.samples == SAMPLES
     assert len(seen) > 2
     assert seen == sorted(set(seen))
@@ -75,4 +75,4 @@ def test_a_split_may_take_longer_than_the_limit_as_long_as_answers_come(deploy, 
 def test_a_score_of_which_nothing_is_heard_any_more_is_ended(deploy, fabric, at, sleep_ms):
     options = (("stage", "0"), ("at", at), ("how", "hang"), ("sleep_ms", sleep_ms))
     with pytest.raises(CaseFailed, match="no answer within 3 s, host mobile hangs"):
-        score(deploy("mobile", options=options, deadline_s=3.0), fabric)
+        score_deployment(deploy("mobile", options=options, deadline_s=3.0), fabric)

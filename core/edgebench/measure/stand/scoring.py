@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgebench.measure.stand.deployment import Deployment, Stand
-from edgebench.measure.stand.launch import reports, start
-from edgebench.measure.stand.team import Failure, Progress, Reply, Team, unwatched
+from edgebench.measure.stand.deployment import Deployment
+from edgebench.measure.stand.launch import collect_reports, open_lineup, start_processes
+from edgebench.measure.stand.processes import (
+    ProcessFailed,
+    Progress,
+    Reply,
+    ignore_progress,
+)
 from edgebench.measure.station.orders import DRIVER
 from edgebench.parts.errors import CaseFailed
 from edgebench.parts.places import Fabric
@@ -16,7 +21,9 @@ from edgebench.records.outcomes import Score
 SENDER = "edgebench.measure.station.scorer"
 
 
-def score(deployment: Deployment, fabric: Fabric, progress: Progress = unwatched) -> Score:
+def score_deployment(
+    deployment: Deployment, fabric: Fabric, progress: Progress = ignore_progress
+) -> Score:
     """Send the test split once through the hosts, and count what the answers are worth.
 
     All of it, or the first samples where the deployment says that so many will do; without metrics
@@ -30,17 +37,12 @@ def score(deployment: Deployment, fabric: Fabric, progress: Progress = unwatched
     """
     logs: dict[str, str] = {}
     try:
-        with (
-            fabric.open(deployment.tiers, deployment.case.links) as hosts,
-            Team.gather(deployment.scratch, deployment.deadline_s, progress) as team,
-        ):
-            try:
-                names = start(team, Stand(deployment, hosts, shaped=False), SENDER)
-                scored = team.ask(DRIVER, "score")
-                said = reports(team, names)
-            finally:
-                logs = team.logs()
-    except Failure as failure:
+        with open_lineup(deployment, fabric, logs, shaped=False, progress=progress) as opened:
+            processes, lineup = opened
+            names = start_processes(processes, lineup, SENDER)
+            scored = processes.ask(DRIVER, "score")
+            said = collect_reports(processes, names)
+    except ProcessFailed as failure:
         raise CaseFailed(f"scoring: {failure}", "\n".join(logs.values())) from failure
     return _score(deployment, scored, said)
 
