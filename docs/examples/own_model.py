@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 import edgebench as eb
-from edgebench_plugins import metrics, vision
+from edgebench.metrics.classification import accuracy
+from edgebench_kit.vision import models as vision
 
 KINDS = ("unbalanced", "bent", "loose", "worn")  # the harmonic of its turning that is heard
 SPLITS = {"training": 1600, "calibration": 100, "validation": 200, "test": 1000}
@@ -65,6 +66,6 @@ def edgebench_datasets() -> Iterator[eb.Dataset]:
         name="vibrations",
         summary="Shafts at 50 to 60 turns a second, each with one of four faults, and noise.",
         samples=samples,
-        metrics=lambda: [metrics.accuracy()],
+        metrics=lambda: [accuracy()],
         synthetic=True,
     )

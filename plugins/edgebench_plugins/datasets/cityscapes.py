@@ -13,8 +13,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import Dataset, Metric, hookimpl
-from edgebench_plugins.imagefiles import Pictures, find_folders, find_pictures, missing, read_mask
-from edgebench_plugins.metrics import mean_iou
+from edgebench.metrics.segmentation import mean_iou
+from edgebench_kit.vision.picture_directories import (
+    Pictures,
+    find_folders,
+    find_pictures,
+    missing,
+    read_mask,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgebench import Dataset, Metric, Sample, hookimpl
-from edgebench_plugins import pictures
-from edgebench_plugins.metrics import top
-from edgebench_plugins.pictures import HEIGHT, INKS, WIDTH
+from edgebench.metrics.classification import top
+from edgebench_kit.vision import digits as pictures
+from edgebench_kit.vision.digits import HEIGHT, INKS, WIDTH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

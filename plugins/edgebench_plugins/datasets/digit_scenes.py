@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgebench import Dataset, Metric, Sample, hookimpl
-from edgebench_plugins import metrics as figures
-from edgebench_plugins import pictures
-from edgebench_plugins.pictures import HEIGHT, INKS, WIDTH
+from edgebench.metrics.segmentation import mean_iou
+from edgebench_kit.vision import digits as pictures
+from edgebench_kit.vision.digits import HEIGHT, INKS, WIDTH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,7 +60,7 @@ def samples(split: str, seed: int) -> Iterator[Sample]:
 
 def metrics() -> Sequence[Metric]:
     """Give the mean over the classes of intersection over union."""
-    return (figures.mean_iou(CLASSES),)
+    return (mean_iou(CLASSES),)
 
 
 class _Stream:

@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath
 import attrs
 
 from edgebench import DataError, Dataset, Metric, hookimpl
-from edgebench_plugins.imagefiles import (
+from edgebench.metrics.classification import top
+from edgebench_kit.vision.picture_directories import (
     Pictures,
     find_folders,
     find_pictures,
@@ -24,7 +25,6 @@ from edgebench_plugins.imagefiles import (
     missing,
     read_text,
 )
-from edgebench_plugins.metrics import top
 
 CLASSES = 1000
 WORDNET = re.compile("n[0-9]{8}")

@@ -14,8 +14,8 @@ from pathlib import Path
 import attrs
 
 from edgebench import DataError, Dataset, Metric, Sample, Unreadable, hookimpl
-from edgebench_plugins.metrics import accuracy, f1
-from edgebench_plugins.sentences import packed
+from edgebench.metrics.classification import accuracy, f1
+from edgebench_kit.text.sentences import packed
 
 FORMS = (("train.tsv", "dev.tsv"), ("msr_paraphrase_train.txt", "msr_paraphrase_test.txt"))
 """The files of both forms: what is trained on, and what is tested on. The test file of GLUE has no

@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from edgebench import Dataset, Metric, Sample, hookimpl
-from edgebench_plugins import grammar
-from edgebench_plugins.metrics import accuracy, f1
-from edgebench_plugins.sentences import packed
+from edgebench.metrics.classification import accuracy, f1
+from edgebench_kit.text import grammar
+from edgebench_kit.text.sentences import packed
 
 
 @hookimpl

@@ -13,8 +13,8 @@ from pathlib import Path
 import attrs
 
 from edgebench import Dataset, Metric, hookimpl
-from edgebench_plugins.imagefiles import Pictures, missing, read_mask, read_text
-from edgebench_plugins.metrics import mean_iou
+from edgebench.metrics.segmentation import mean_iou
+from edgebench_kit.vision.picture_directories import Pictures, missing, read_mask, read_text
 
 CLASSES = 21
 YEARS = ("", "VOC2012", "VOCdevkit/VOC2012", "VOC20*", "VOCdevkit/VOC20*")

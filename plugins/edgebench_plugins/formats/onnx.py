@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edgebench import Format, Stage, hookimpl
-from edgebench_plugins import graphfiles
+from edgebench_kit.onnx import graph_files as graphfiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from edgebench import Budget, Model, hookimpl
-from edgebench_plugins.encoders import BERT, LONG, SHORT, Family, Size, large, small
-from edgebench_plugins.vocabularies import ENTRIES, WORDPIECE
+from edgebench_kit.text.encoders import BERT, LONG, SHORT, Family, Size, large, small
+from edgebench_kit.text.vocabularies import ENTRIES, WORDPIECE
 
 FAMILY = Family(
     name="bert",

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import Budget, Model, hookimpl
-from edgebench_plugins import exits, residual, segmentation, vision
+from edgebench_kit.vision import models as vision
+from edgebench_kit.vision import residual
+from edgebench_kit.vision import residual_exits as exits
+from edgebench_kit.vision import segmenters as segmentation
 
 if TYPE_CHECKING:
     from torch import nn

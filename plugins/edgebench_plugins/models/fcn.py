@@ -10,7 +10,10 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from edgebench import Budget, Model, hookimpl
-from edgebench_plugins import exits, residual, segmentation, vision
+from edgebench_kit.vision import models as vision
+from edgebench_kit.vision import residual
+from edgebench_kit.vision import residual_exits as exits
+from edgebench_kit.vision import segmenters as segmentation
 
 if TYPE_CHECKING:
     from torch import nn

@@ -23,9 +23,13 @@ from edgebench import (
     Weights,
     hookimpl,
 )
-from edgebench_plugins import graphfiles, graphs, metrics, onnxfile
-from edgebench_plugins.external import external_files
-from edgebench_plugins.requests import Given, Range, drawn
+from edgebench.metrics.classification import accuracy, f1, top
+from edgebench.metrics.segmentation import mean_iou
+from edgebench_kit.onnx import foreign_graphs as onnxfile
+from edgebench_kit.onnx import graph_files as graphfiles
+from edgebench_kit.onnx import graphs
+from edgebench_kit.onnx.array_requests import Given, Range, drawn
+from edgebench_kit.onnx.external_weights import external_files
 
 LARGEST_SIZE = 2**31
 """What no dimension comes near: a slip of the keyboard is told from a size."""
@@ -215,8 +219,8 @@ def _metrics(name: str, given: Given, output: TensorSpec) -> Sequence[Metric]:
     if name == "miou":
         return [_of_scores(output)]
     if name in {"top1", "top5"}:
-        return [metrics.top(int(name.removeprefix("top")))]
-    return [metrics.f1() if name == "f1" else metrics.accuracy()]
+        return [top(int(name.removeprefix("top")))]
+    return [f1() if name == "f1" else accuracy()]
 
 
 def _of_scores(output: TensorSpec) -> Metric:
@@ -228,7 +232,7 @@ def _of_scores(output: TensorSpec) -> Metric:
             f"metric=miou takes scores of shape (classes, height, width), and {output.name!r} has "
             f"the shape ({', '.join(map(str, output.shape[1:]))})"
         )
-    of_masks = metrics.mean_iou(output.shape[1])
+    of_masks = mean_iou(output.shape[1])
 
     def count(scores: Any, answer: Any) -> Sequence[float]:
         return of_masks.count(np.asarray(scores).argmax(axis=0), answer)

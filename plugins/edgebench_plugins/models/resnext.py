@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from functools import partial
 
 from edgebench import Budget, Model, hookimpl
-from edgebench_plugins import exits, residual, vision
+from edgebench_kit.vision import models as vision
+from edgebench_kit.vision import residual
+from edgebench_kit.vision import residual_exits as exits
 
 SMALL = residual.Shape(
     blocks=(2, 2, 2, 2),

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from edgebench import Budget, Model, hookimpl
-from edgebench_plugins.encoders import BERT, LONG, ROBERTA, SHORT, Family, Size, large, small
-from edgebench_plugins.vocabularies import BYTES, ENTRIES
+from edgebench_kit.text.encoders import BERT, LONG, ROBERTA, SHORT, Family, Size, large, small
+from edgebench_kit.text.vocabularies import BYTES, ENTRIES
 
 POSITIONS = 2
 """Positions are counted from the number of the padding on, which is 1."""

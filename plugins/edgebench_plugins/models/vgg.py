@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import Budget, ExitPoint, Model, hookimpl
-from edgebench_plugins import vision
-from edgebench_plugins.exits import class_head
+from edgebench_kit.vision import models as vision
+from edgebench_kit.vision.residual_exits import class_head
 
 if TYPE_CHECKING:
     from torch import nn

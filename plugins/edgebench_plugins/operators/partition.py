@@ -21,7 +21,7 @@ from edgebench import (
     Usable,
     hookimpl,
 )
-from edgebench_plugins.cuts import Cut, Graph, split
+from edgebench_kit.onnx.cuts import Cut, Graph, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -20,8 +20,10 @@ from edgebench import (
     Usable,
     hookimpl,
 )
-from edgebench_plugins import graphfiles, graphs, masks
-from edgebench_plugins.ranges import Extremes, extremes, ranges
+from edgebench_kit.onnx import attention_masks as masks
+from edgebench_kit.onnx import graph_files as graphfiles
+from edgebench_kit.onnx import graphs
+from edgebench_kit.onnx.activation_ranges import Extremes, extremes, ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

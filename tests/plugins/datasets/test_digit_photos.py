@@ -16,10 +16,10 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from edgebench import DataError
-from edgebench_plugins import pictures
+from edgebench_kit.vision import digits as pictures
+from edgebench_kit.vision.digits import DIGITS as SPLITS
 from edgebench_plugins.datasets import digit_photos
 from edgebench_plugins.datasets.digit_photos import metrics, samples
-from edgebench_plugins.pictures import DIGITS as SPLITS
 
 FRESH = """
 import hashlib, itertools, sys

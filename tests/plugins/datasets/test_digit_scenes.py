@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from edgebench import DataError
-from edgebench_plugins import pictures
+from edgebench_kit.vision import digits as pictures
 from edgebench_plugins.datasets import digit_scenes
 from edgebench_plugins.datasets.digit_scenes import SPLITS, samples
 

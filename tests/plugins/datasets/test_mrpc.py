@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebench import DataError, Unreadable
+from edgebench_kit.text.sentences import unpacked
 from edgebench_plugins.datasets import mrpc
-from edgebench_plugins.sentences import unpacked
 
 HEADER = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String"
 GLUE, FIRST = mrpc.FORMS

@@ -16,10 +16,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
 from edgebench import Dataset
-from edgebench_plugins import grammar
+from edgebench_kit.text import grammar
+from edgebench_kit.text.grammar import GIVING, SPLITS, TAKING, sentences
+from edgebench_kit.text.sentences import unpacked
 from edgebench_plugins.datasets import outcomes
-from edgebench_plugins.grammar import GIVING, SPLITS, TAKING, sentences
-from edgebench_plugins.sentences import unpacked
 
 FRESH = """
 import sys

@@ -7,7 +7,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgebench import Stage, TensorSpec
-from edgebench_plugins import graphfiles, graphs
+from edgebench_kit.onnx import graph_files as graphfiles
+from edgebench_kit.onnx import graphs
 from edgebench_plugins.formats import onnx as form
 
 (FORMAT,) = form.edgebench_formats()

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from edgebench import CaseFailed, Stage, TensorSpec
-from edgebench_plugins import programs
+from edgebench_kit.torch import programs
 from edgebench_plugins.formats import torch_program
 from edgebench_plugins.formats.torch_program import load, save
 

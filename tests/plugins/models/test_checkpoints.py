@@ -12,8 +12,8 @@ import transformers
 from tokenizers.models import BPE, WordPiece
 
 from edgebench import DataError, Weights
-from edgebench_plugins import vocabularies
-from edgebench_plugins.encoders import Family
+from edgebench_kit.text import vocabularies
+from edgebench_kit.text.encoders import Family
 from edgebench_plugins.models import bert, roberta
 
 FAMILIES = {"bert": bert.FAMILY, "roberta": roberta.FAMILY}

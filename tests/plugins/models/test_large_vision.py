@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from edgebench import Weights
-from edgebench_plugins import vision
+from edgebench_kit.vision import models as vision
 from edgebench_plugins.models import resnet, resnext, vgg
 
 PUBLISHED = {

@@ -20,7 +20,7 @@ from edgebench import DataError, Weights
 from edgebench.cases.chain import structure
 from edgebench.parts.errors import OptionError
 from edgebench.store.splits import keep, read
-from edgebench_plugins.external import external_files
+from edgebench_kit.onnx.external_weights import external_files
 from edgebench_plugins.models import onnx as plugin
 from edgebench_plugins.models.onnx import OnnxOptions
 

@@ -15,7 +15,8 @@ import torch
 from PIL import Image
 
 from edgebench import DataError, Weights
-from edgebench_plugins import pictures, vision
+from edgebench_kit.vision import digits as pictures
+from edgebench_kit.vision import models as vision
 from edgebench_plugins.datasets import digit_photos
 from edgebench_plugins.models import resnet, resnext, vgg
 

@@ -15,14 +15,14 @@ import pytest
 import torch
 
 from edgebench import Budget, Weights
-from edgebench_plugins import text
+from edgebench_kit.text import tokenizing as text
+from edgebench_kit.text.grammar import sentences
+from edgebench_kit.text.sentences import packed
 from edgebench_plugins.converters import onnx as to_onnx
 from edgebench_plugins.converters import torch_program as to_program
 from edgebench_plugins.formats import onnx as onnx_format
 from edgebench_plugins.formats import torch_module
-from edgebench_plugins.grammar import sentences
 from edgebench_plugins.models import bert, roberta
-from edgebench_plugins.sentences import packed
 from edgebench_plugins.trainers import torch_supervised
 
 MODULES = pytest.mark.parametrize("module", [bert, roberta], ids=["bert", "roberta"])

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from edgebench import DataError, Weights
-from edgebench_plugins import residual
+from edgebench_kit.vision import residual
 from edgebench_plugins.models import resnet, resnext, vgg
 
 from . import by_hand

@@ -7,8 +7,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgebench import CaseFailed, ChainError, Exit, Pipeline, Stage, TensorSpec
+from edgebench_kit.onnx.cuts import Graph, split
 from edgebench_plugins.backends.onnxruntime import OnnxruntimeOptions
-from edgebench_plugins.cuts import Graph, split
 from edgebench_plugins.operators import partition, sptq
 from edgebench_plugins.operators.partition import PartitionOptions
 from edgebench_plugins.operators.sptq import SptqOptions

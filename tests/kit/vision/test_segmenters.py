@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from edgebench_plugins import segmentation
+from edgebench_kit.vision import segmenters as segmentation
 
 
 def loss(logits, answers):

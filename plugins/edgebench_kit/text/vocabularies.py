@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import DataError
-from edgebench_plugins import grammar
+from edgebench_kit.text import grammar
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

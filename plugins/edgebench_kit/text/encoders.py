@@ -24,10 +24,11 @@ from edgebench import (
     Variant,
     Weights,
 )
-from edgebench_plugins import text, vision
-from edgebench_plugins.checkpoints import load_checkpoint
-from edgebench_plugins.vocabularies import BYTES, ENTRIES, WORDPIECE, Kind, kept, trained
-from edgebench_plugins.weightfiles import load_weights
+from edgebench_kit.text import tokenizing as text
+from edgebench_kit.text.checkpoints import load_checkpoint
+from edgebench_kit.text.vocabularies import BYTES, ENTRIES, WORDPIECE, Kind, kept, trained
+from edgebench_kit.torch.weight_files import load_weights
+from edgebench_kit.vision import models as vision
 
 if TYPE_CHECKING:
     from torch import nn

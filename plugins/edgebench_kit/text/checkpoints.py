@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgebench import DataError
-from edgebench_plugins.vocabularies import Kind, opened
-from edgebench_plugins.weightfiles import load_weights
+from edgebench_kit.text.vocabularies import Kind, opened
+from edgebench_kit.torch.weight_files import load_weights
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -10,9 +10,9 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from edgebench import DataError, TensorSpec
-from edgebench_plugins import graphs
-from edgebench_plugins.external import external_files
-from edgebench_plugins.graphs import dimensions
+from edgebench_kit.onnx import graphs
+from edgebench_kit.onnx.external_weights import external_files
+from edgebench_kit.onnx.graphs import dimensions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

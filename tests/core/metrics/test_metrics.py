@@ -10,8 +10,9 @@ from sklearn import metrics as oracle
 
 from edgebench import DataError
 from edgebench.analysis.accuracy import figures
+from edgebench.metrics.classification import accuracy, f1, top
+from edgebench.metrics.segmentation import mean_iou
 from edgebench.records.outcomes import Score
-from edgebench_plugins.metrics import accuracy, f1, mean_iou, top
 
 CLASSES = 6
 labels = st.lists(

@@ -22,8 +22,8 @@ from edgebench import (
     TensorSpec,
     Variant,
 )
-from edgebench_plugins.imagefiles import FORMATS
-from edgebench_plugins.weightfiles import load_weights
+from edgebench_kit.torch.weight_files import load_weights
+from edgebench_kit.vision.picture_directories import FORMATS
 
 if TYPE_CHECKING:
     import torch

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import TensorSpec
-from edgebench_plugins.graphs import (
+from edgebench_kit.onnx.graphs import (
     SEPARATE_WEIGHTS,
     check,
     count_parameters,

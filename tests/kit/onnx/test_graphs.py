@@ -8,9 +8,9 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgebench_plugins import graphs
+from edgebench_kit.onnx import graphs
 
-from .. import foreign
+from ... import foreign
 
 
 @pytest.fixture(params=[64, 10**9], ids=["all weights heavy", "none heavy"])

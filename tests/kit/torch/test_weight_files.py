@@ -11,7 +11,7 @@ from safetensors.torch import save, save_file
 from torch import nn
 
 from edgebench import DataError
-from edgebench_plugins.weightfiles import load_weights
+from edgebench_kit.torch.weight_files import load_weights
 
 
 def network():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from edgebench_plugins.vision import blank
+from edgebench_kit.vision.models import blank
 
 if TYPE_CHECKING:
     from torch import nn

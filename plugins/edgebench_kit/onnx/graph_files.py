@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgebench_plugins.graphs import copied, tensors, weight_bytes
+from edgebench_kit.onnx.graphs import copied, tensors, weight_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

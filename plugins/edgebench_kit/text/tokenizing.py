@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import DataError, Model, Tensors
-from edgebench_plugins.sentences import unpacked
+from edgebench_kit.text.sentences import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,9 +11,9 @@ import pytest
 from onnxruntime.quantization import CalibrationMethod
 from onnxruntime.quantization.calibrate import create_calibrator
 
-from edgebench_plugins.ranges import BINS, LEVELS, extremes, ranges
+from edgebench_kit.onnx.activation_ranges import BINS, LEVELS, extremes, ranges
 
-from .. import foreign
+from ... import foreign
 
 METHODS = {
     "minmax": CalibrationMethod.MinMax,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from edgebench_plugins.ranges import Extremes
+    from edgebench_kit.onnx.activation_ranges import Extremes
 
 __all__ = ["marked", "nodes_at"]
 

@@ -14,8 +14,9 @@ from PIL import Image
 
 from edgebench import DataError, Dataset, Unreadable
 from edgebench.store import splits
-from edgebench_plugins import imagefiles
-from edgebench_plugins.imagefiles import (
+from edgebench_kit.vision import picture_directories as imagefiles
+from edgebench_kit.vision.models import decode_picture
+from edgebench_kit.vision.picture_directories import (
     Pictures,
     contents,
     find_folders,
@@ -26,7 +27,6 @@ from edgebench_plugins.imagefiles import (
     read_mask,
     read_text,
 )
-from edgebench_plugins.vision import decode_picture
 
 SPLITS = ("calibration", "validation", "test")
 

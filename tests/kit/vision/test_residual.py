@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edgebench_plugins import residual
-from edgebench_plugins.residual import Shape
+from edgebench_kit.vision import residual
+from edgebench_kit.vision.residual import Shape
 
 
 def threes(layer):

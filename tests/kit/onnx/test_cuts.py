@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from edgebench_plugins.cuts import Graph, split
+from edgebench_kit.onnx.cuts import Graph, split
 
 CHANNELS, SIDE = 4, 6
 X = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", CHANNELS, SIDE, SIDE])

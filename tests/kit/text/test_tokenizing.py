@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench import DataError, Model
-from edgebench_plugins import text
-from edgebench_plugins.sentences import packed, unpacked
-from edgebench_plugins.vocabularies import WORDPIECE, kept, trained
+from edgebench_kit.text import tokenizing as text
+from edgebench_kit.text.sentences import packed, unpacked
+from edgebench_kit.text.vocabularies import WORDPIECE, kept, trained
 
 NAMES = ("input_ids", "attention_mask")
 

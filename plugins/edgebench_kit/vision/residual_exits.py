@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import ExitPoint
-from edgebench_plugins.residual import Shape
-from edgebench_plugins.segmentation import CELL
+from edgebench_kit.vision.residual import Shape
+from edgebench_kit.vision.segmenters import CELL
 
 if TYPE_CHECKING:
     from torch import nn

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgebench import Budget, ExitPoint, Model, Tensors, Variant
-from edgebench_plugins import vision
-from edgebench_plugins.vision import Size
+from edgebench_kit.vision import models as vision
+from edgebench_kit.vision.models import Size
 
 if TYPE_CHECKING:
     import torch

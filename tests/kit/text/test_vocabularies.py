@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import string
 import subprocess
 import sys
@@ -13,13 +14,13 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from edgebench import DataError
-from edgebench_plugins.grammar import sentences
-from edgebench_plugins.text import tokenized
-from edgebench_plugins.vocabularies import BYTES, ENTRIES, WORDPIECE, kept, opened, trained
+from edgebench_kit.text.grammar import sentences
+from edgebench_kit.text.tokenizing import tokenized
+from edgebench_kit.text.vocabularies import BYTES, ENTRIES, WORDPIECE, kept, opened, trained
 
 FRESH = """
 import hashlib, sys
-from edgebench_plugins.vocabularies import BYTES, WORDPIECE, kept, trained
+from edgebench_kit.text.vocabularies import BYTES, WORDPIECE, kept, trained
 for kind in (WORDPIECE, BYTES):
     print(hashlib.sha256(kept(trained(kind), kind, 32)).hexdigest())
 print(sorted({"torch", "transformers"} & set(sys.modules)))
@@ -46,7 +47,7 @@ def test_fresh_processes_train_the_same_and_import_little():
             capture_output=True,
             text=True,
             check=True,
-            env={"PYTHONHASHSEED": seed},
+            env=os.environ | {"PYTHONHASHSEED": seed},
         )
         for seed in ("1", "2", "3")
     ]
