@@ -6,7 +6,7 @@ import numpy as np
 
 import edgebench as eb
 from edgebench.metrics.classification import accuracy
-from edgebench_kit.vision import models as vision
+from edgebench_kit.torch.classification import cross_entropy
 
 KINDS = ("unbalanced", "bent", "loose", "worn")  # the harmonic of its turning that is heard
 SPLITS = {"training": 1600, "calibration": 100, "validation": 200, "test": 1000}
@@ -54,7 +54,7 @@ def edgebench_models() -> Iterator[eb.Model]:
         format="torch-module",
         build=build,
         decode=decode,
-        loss=vision.cross_entropy,  # of what is called `logits`
+        loss=cross_entropy,  # of what is called `logits`
         budget=eb.Budget(epochs=6, learning_rate=3e-3),
     )
 

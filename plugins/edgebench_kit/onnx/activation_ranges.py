@@ -1,6 +1,6 @@
 """The ranges of the activations of an ONNX graph, found on samples, for static quantization.
 
-No plugin itself. ONNX Runtime's own calibrators load the weights, write them out again, and keep
+ONNX Runtime's own calibrators load the weights, write them out again, and keep
 every activation of every sample until the last; here a graph that watches itself refers to the
 weights where they lie, samples go one by one, and nothing is kept of them but ranges and counts.
 So samples may differ in shape, too.
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgebench import Tensors
-
-__all__ = ["BINS", "LEVELS", "Extremes", "extremes", "ranges"]
 
 BINS = {"entropy": 512, "percentile": 2048}
 LEVELS = 255

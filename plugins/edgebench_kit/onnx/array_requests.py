@@ -1,6 +1,6 @@
 """Requests for models that come as files: drawn at random, or taken from a user's own arrays.
 
-No plugin itself. A request is one sample of each input, in numpy's `.npz` form, its name that of
+A request is one sample of each input, in numpy's `.npz` form, its name that of
 the input; the batch is not among its dimensions.
 """
 
@@ -21,8 +21,6 @@ from edgebench import DataError, Sample, TensorSpec, to_npz
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-__all__ = ["Given", "Range", "drawn"]
 
 Range = tuple[float, float]
 """The lowest value, and the one that all values lie below."""

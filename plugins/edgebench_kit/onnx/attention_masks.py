@@ -1,6 +1,6 @@
 """Which tensors of a graph hold marks beside values, so that no step of int8 fits both.
 
-No plugin itself. Attention is masked by adding to each score a 0, or a number so low that nothing
+Attention is masked by adding to each score a 0, or a number so low that nothing
 is left of its place after the softmax: the lowest that the type has, or -10000, whatever exported
 the graph. 255 steps from there to the scores leave one step for all scores. Nor can the mark be
 drawn near: below the lowest score of the samples, it may lie above that of a request.
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgebench_kit.onnx.activation_ranges import Extremes
-
-__all__ = ["marked", "nodes_at"]
 
 HUGE = 1e30
 """From here on a number is a mark wherever it stands: float32 has steps of 7e22 there, so that,

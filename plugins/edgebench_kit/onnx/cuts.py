@@ -29,8 +29,6 @@ from edgebench_kit.onnx.graphs import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Cut", "Graph", "split"]
-
 
 @attrs.frozen(kw_only=True)
 class Cut:

@@ -1,6 +1,6 @@
 """Which files an ONNX file keeps weights in, read from its bytes alone.
 
-No plugin itself. An ONNX file is a protobuf message; the tensors that lie elsewhere name their
+An ONNX file is a protobuf message; the tensors that lie elsewhere name their
 file in an entry `location`. Only the heads of the messages on the way to tensors are read, so that
 weights inside are passed over, and no framework is needed. Field numbers are those of `onnx.proto`.
 """
@@ -16,8 +16,6 @@ from edgebench import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-__all__ = ["external_files"]
 
 BELOW = {
     "model": {7: "graph", 20: "training", 25: "function"},

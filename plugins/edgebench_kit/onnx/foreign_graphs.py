@@ -1,6 +1,6 @@
 """What an ONNX file says of itself: its inputs and outputs, and whether it is whole.
 
-No plugin itself. Nothing here reads the weights that lie in files of their own.
+Nothing here reads the weights that lie in files of their own.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from edgebench_kit.onnx.graphs import dimensions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
-
-__all__ = ["checked", "input_specs", "offer", "output_specs", "precision", "read", "set_sizes"]
 
 
 def read(path: Path) -> Any:

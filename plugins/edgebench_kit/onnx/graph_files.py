@@ -1,7 +1,4 @@
-"""ONNX files of any size, read and written with all their weights.
-
-No plugin itself.
-"""
+"""ONNX files of any size, read and written with all their weights."""
 
 from __future__ import annotations
 
@@ -12,8 +9,6 @@ from edgebench_kit.onnx.graphs import copied, tensors, weight_bytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-__all__ = ["read", "write"]
 
 FILE = "model.onnx"
 WEIGHTS = "model.onnx.data"

@@ -1,6 +1,6 @@
 """Common ground of what reads and changes ONNX graphs, whatever their weights weigh.
 
-No plugin itself. A graph's message holds at most 2 GiB, and so does what onnx checks and infers in
+A graph's message holds at most 2 GiB, and so does what onnx checks and infers in
 memory; weights beyond that lie in files of their own. What is done here with a graph is done
 without its weights where they are not needed, so that they are neither limited nor copied.
 """
@@ -15,24 +15,6 @@ from edgebench import TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-__all__ = [
-    "SEPARATE_WEIGHTS",
-    "bodies",
-    "brought_to",
-    "check",
-    "copied",
-    "count_parameters",
-    "described",
-    "dimensions",
-    "is_heavy",
-    "is_quantized",
-    "note",
-    "noted",
-    "tensor_bytes",
-    "tensors",
-    "weight_bytes",
-]
 
 HEAVY = 2**16
 """Bytes beyond which an initialiser is taken for weights; what gives a shape is smaller."""

@@ -1,6 +1,6 @@
 """Checkpoints of transformers: a directory of a configuration, weights and a tokenizer.
 
-No plugin itself. Only what fits is loaded: a network is made again from its variant alone, so that
+Only what fits is loaded: a network is made again from its variant alone, so that
 nothing of what decides its outputs may come from the directory but the weights.
 """
 
@@ -17,8 +17,6 @@ from edgebench_kit.torch.weight_files import load_weights
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-
-__all__ = ["load_checkpoint"]
 
 FITTING = (
     "num_hidden_layers",

@@ -1,6 +1,6 @@
 """Common ground of the text models of transformers: how one is built, and given a checkpoint.
 
-No plugin itself. The networks are transformers' own `...ForSequenceClassification`, made from a
+The networks are transformers' own `...ForSequenceClassification`, made from a
 configuration: nothing is looked for on the network.
 """
 
@@ -27,13 +27,11 @@ from edgebench import (
 from edgebench_kit.text import tokenizing as text
 from edgebench_kit.text.checkpoints import load_checkpoint
 from edgebench_kit.text.vocabularies import BYTES, ENTRIES, WORDPIECE, Kind, kept, trained
+from edgebench_kit.torch.classification import class_scores, cross_entropy
 from edgebench_kit.torch.weight_files import load_weights
-from edgebench_kit.vision import models as vision
 
 if TYPE_CHECKING:
     from torch import nn
-
-__all__ = ["BERT", "LONG", "ROBERTA", "SHORT", "Family", "Network", "Size", "large", "small"]
 
 CLASSES = 2
 SHORT = 32
@@ -176,8 +174,8 @@ class Family:
             bind=self.bind,
             decode=text.decode,
             preprocess=text.unbound,
-            postprocess=vision.class_scores,
-            loss=vision.cross_entropy,
+            postprocess=class_scores,
+            loss=cross_entropy,
             budget=budget,
         )
 

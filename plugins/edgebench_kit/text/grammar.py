@@ -1,6 +1,6 @@
 """A grammar of who did what to whom, and the sentences it makes with their answers.
 
-No plugin itself: the dataset `outcomes` shows these sentences, and the text models' own tokenizers
+the dataset `outcomes` shows these sentences, and the text models' own tokenizers
 are trained on them.
 """
 
@@ -14,8 +14,6 @@ from random import Random
 from typing import TypeVar
 
 import attrs
-
-__all__ = ["SPLITS", "Event", "sentences"]
 
 SPLITS = {"training": 6000, "calibration": 128, "validation": 300, "test": 1200}
 """Sentences of each split, half of them good for their subject."""

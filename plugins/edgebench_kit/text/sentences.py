@@ -1,15 +1,10 @@
-"""How a sentence, or a pair of them, travels: UTF-8 JSON with `sentence1`, and `sentence2`.
-
-No plugin itself.
-"""
+"""How a sentence, or a pair of them, travels: UTF-8 JSON with `sentence1`, and `sentence2`."""
 
 from __future__ import annotations
 
 import json
 
 from edgebench import DataError
-
-__all__ = ["packed", "unpacked"]
 
 KEYS = ("sentence1", "sentence2")
 

@@ -1,6 +1,6 @@
 """Common ground of the models that take text: how a request becomes tensors.
 
-No plugin itself. What runs with a request needs numpy and tokenizers and no framework.
+What runs with a request needs numpy and tokenizers and no framework.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from edgebench_kit.text.sentences import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-__all__ = ["RESOURCE", "bind", "decode", "tokenized", "unbound"]
 
 RESOURCE = "tokenizer.json"
 """The name under which a pipeline keeps its tokenizer: how it cuts, fills up and truncates."""

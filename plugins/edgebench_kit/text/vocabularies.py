@@ -1,6 +1,6 @@
 """Tokenizers: those trained here on made sentences, and those that come with a checkpoint.
 
-No plugin itself. A WordPiece (Schuster and Nakajima, 2012) as BERT has, and a byte-level BPE
+A WordPiece (Schuster and Nakajima, 2012) as BERT has, and a byte-level BPE
 (Sennrich et al., 2016; Radford et al., 2019) as RoBERTa has, both of the library `tokenizers`.
 """
 
@@ -22,8 +22,6 @@ from edgebench_kit.text import grammar
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-
-__all__ = ["BYTES", "ENTRIES", "WORDPIECE", "Kind", "kept", "opened", "trained"]
 
 ENTRIES = 1024
 """The most entries of a vocabulary that is trained here: so many rows have the small models'."""

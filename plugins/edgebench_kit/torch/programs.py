@@ -1,6 +1,6 @@
 """Opening programs of `torch.export`, and nothing in them that would be unpickled.
 
-No plugin itself. Of such a file torch unpickles what is not plain: example inputs, tensors of a
+Of such a file torch unpickles what is not plain: example inputs, tensors of a
 class of their own, custom objects. A file that has any is refused before torch sees it.
 """
 
@@ -12,8 +12,6 @@ from edgebench import CaseFailed
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-__all__ = ["open_program", "refuse_pickles"]
 
 
 def open_program(path: Path) -> Any:

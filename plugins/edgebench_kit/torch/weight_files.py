@@ -1,7 +1,4 @@
-"""Weights from a file that somebody else made: read without running what it holds, and checked.
-
-No plugin itself.
-"""
+"""Weights from a file that somebody else made: read without running what it holds, and checked."""
 
 from __future__ import annotations
 
@@ -15,8 +12,6 @@ from edgebench import DataError
 if TYPE_CHECKING:
     import torch
     from torch import nn
-
-__all__ = ["load_weights"]
 
 PICKLED = (".pth", ".pt", ".bin")
 WRAPPERS = ("state_dict", "model")

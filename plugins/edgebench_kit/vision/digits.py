@@ -1,6 +1,6 @@
 """Common ground of the datasets that draw real digits: the digits, their splits, and fast PNG.
 
-No plugin itself. The digits are the 1797 of scikit-learn (UCI, Alpaydin and Kaynak, 1998), 8x8
+The digits are the 1797 of scikit-learn (UCI, Alpaydin and Kaynak, 1998), 8x8
 pixels of 0 to 16.
 """
 
@@ -14,8 +14,6 @@ from edgebench import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-__all__ = ["DIGITS", "HEIGHT", "WIDTH", "members", "noise", "png", "read_digits"]
 
 WIDTH, HEIGHT = 320, 240
 """A picture in pixels."""

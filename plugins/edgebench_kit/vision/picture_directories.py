@@ -1,6 +1,6 @@
 """Common ground of the datasets that are directories of pictures: finding, checking, splitting.
 
-No plugin itself. A request carries a picture file's own bytes, as they lie in the directory.
+A request carries a picture file's own bytes, as they lie in the directory.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,26 +15,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import DataError, Sample, Unreadable
+from edgebench_kit.vision.decoding import explain_damage, read_shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "FORMATS",
-    "Pictures",
-    "contents",
-    "find_folders",
-    "find_pictures",
-    "has_pictures",
-    "missing",
-    "picture_shape",
-    "read_mask",
-    "read_text",
-]
-
 SUFFIXES = (".jpg", ".jpeg", ".png")
-FORMATS = ("JPEG", "PNG")
-"""All that Pillow may take a file for; some of its other readers run programs."""
 CALIBRATION, VALIDATION = 256, 1000
 """The most pictures that these splits get."""
 PART = 10
@@ -89,9 +74,9 @@ class Pictures:
             return Unreadable(name=path.relative_to(self.root).as_posix(), reason=str(error))
 
     def _read(self, path: Path) -> Sample:
-        with _decoding("the file"):
+        with explain_damage("the file"):
             payload = path.read_bytes()
-        picture, answer = picture_shape(payload), self.answer(self._labels[path])
+        picture, answer = read_shape(payload), self.answer(self._labels[path])
         mask = getattr(answer, "shape", picture)
         if mask != picture:
             own, other = ("x".join(map(str, reversed(shape))) for shape in (mask, picture))
@@ -186,46 +171,6 @@ def read_text(dataset: str, path: Path) -> str:
         raise DataError(f"{dataset}: {path} is not a text file in UTF-8") from error
 
 
-@contextmanager
-def _decoding(name: str) -> Iterator[None]:
-    """Turn whatever a file that is broken makes Pillow raise into one line."""
-    import struct
-    import zlib
-
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        yield
-    except UnidentifiedImageError:
-        raise DataError(f"{name} is no {' or '.join(FORMATS)} file") from None
-    # Pillow's readers report a broken file as whatever they stumbled over.
-    except (
-        *(OSError, SyntaxError, ValueError, IndexError, OverflowError, EOFError),
-        *(struct.error, zlib.error, Image.DecompressionBombError),
-    ) as error:
-        why = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise DataError(f"{name} cannot be read: {why or type(error).__name__}") from error
-
-
-def picture_shape(payload: bytes) -> tuple[int, int]:
-    """Decode a picture file and return its height and width.
-
-    A JPEG is decoded to an eighth of its size: all of the file is read, little memory is needed.
-
-    Raises:
-        DataError: It does not decode.
-    """
-    import io
-
-    from PIL import Image
-
-    with _decoding("the file"), Image.open(io.BytesIO(payload), formats=FORMATS) as image:
-        width, height = image.size
-        image.draft(None, (max(1, width // 8), max(1, height // 8)))
-        image.load()
-    return height, width
-
-
 def read_mask(path: Path, classes: int, numbers: NDArray[Any] | None = None) -> NDArray[Any]:
     """Read a PNG whose pixels are class numbers, of a palette or grey, to uint8 (height, width).
 
@@ -238,7 +183,7 @@ def read_mask(path: Path, classes: int, numbers: NDArray[Any] | None = None) -> 
     from PIL import Image
 
     name = f"its mask {path.name}"
-    with _decoding(name), Image.open(path, formats=("PNG",)) as image:
+    with explain_damage(name), Image.open(path, formats=("PNG",)) as image:
         mode, mask = image.mode, np.array(image)
     if mode not in ("P", "L"):
         raise DataError(f"{name} holds colours ({mode}), not class numbers")

@@ -1,31 +1,22 @@
 """The residual trunk (He et al., 2016; Xie et al., 2017), under torchvision's parameter names.
 
-No plugin itself: classifiers put a linear layer on it, segmenters a head of their own.
+classifiers put a linear layer on it, segmenters a head of their own.
 """
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from edgebench_kit.vision.models import blank
+from edgebench_kit.torch.modules import allocate_module
 
 if TYPE_CHECKING:
     from torch import nn
-
-__all__ = [
-    "Shape",
-    "draw_convolutions",
-    "initialise",
-    "network",
-    "trunk",
-    "untrained",
-]
 
 
 @attrs.frozen(kw_only=True)
@@ -69,7 +60,7 @@ class Shape:
         return tuple(planes * self.expansion for planes in self.planes)
 
 
-def trunk(shape: Shape) -> OrderedDict[str, nn.Module]:
+def make_trunk(shape: Shape) -> OrderedDict[str, nn.Module]:
     """Return the parts by name, in their order: `conv1`, `bn1`, `relu`, `maxpool`, `layer1`, ...
 
     From (batch, 3, height, width) to (batch, shape.channels[-1], height / s, width / s), rounded
@@ -87,31 +78,14 @@ def trunk(shape: Shape) -> OrderedDict[str, nn.Module]:
     return parts
 
 
-def network(shape: Shape, classes: int) -> nn.Module:
-    """Chain the trunk, a mean over the picture and the linear layer `fc`: a classifier.
-
-    From (batch, 3, height, width) to (batch, classes). It is ready to be trained: its convolutions
-    are drawn by `draw_convolutions`, the rest as torch does.
-    """
-    from torch import nn
-
-    parts = trunk(shape)
-    parts["avgpool"] = nn.AdaptiveAvgPool2d(1)
-    parts["flatten"] = nn.Flatten()
-    parts["fc"] = nn.Linear(shape.channels[-1], classes)
-    chained = nn.Sequential(parts)
-    draw_convolutions(chained)
-    return chained
-
-
-def untrained(shape: Shape, classes: int) -> nn.Module:
-    """Make the same classifier to be used as it is, its weights drawn once, by `initialise`."""
-    module = blank(lambda: network(shape, classes))
-    initialise(module)
+def make_untrained(make: Callable[[], nn.Module]) -> nn.Module:
+    """Make a module to be used as it is, its weights drawn once, by `draw_weights`."""
+    module = allocate_module(make)
+    draw_weights(module)
     return module
 
 
-def initialise(module: nn.Module) -> None:
+def draw_weights(module: nn.Module) -> None:
     """Draw every weight of a module once, whatever it held before.
 
     Convolutions as `draw_convolutions`, all other layers as torch does. The last normalisation of

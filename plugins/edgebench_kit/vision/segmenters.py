@@ -1,6 +1,6 @@
-"""Common ground of the models that say for each pixel what it shows: requests, masks and the loss.
+"""Models that say for each pixel what it shows: sizes, records, inputs, masks, loss, exit heads.
 
-No plugin itself. What runs with a request needs numpy and Pillow and no framework.
+What runs with a request needs numpy and Pillow and no framework.
 """
 
 from __future__ import annotations
@@ -9,27 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgebench import Budget, ExitPoint, Model, Tensors, Variant
-from edgebench_kit.vision import models as vision
-from edgebench_kit.vision.models import Size
+from edgebench_kit.vision.inputs import normalised
+from edgebench_kit.vision.layers import make_convolution
+from edgebench_kit.vision.models import Size, make_model
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
     from torch import nn
-
-__all__ = [
-    "CELL",
-    "IGNORED",
-    "class_mask",
-    "large",
-    "mask_png",
-    "native_input",
-    "pixel_cross_entropy",
-    "scene_input",
-    "segmenter",
-    "small",
-    "square_input",
-]
 
 IGNORED = 255
 """The label of pixels that have no answer."""
@@ -92,7 +79,7 @@ def large(
 
 def segmenter(name: str, summary: str, sizes: Sequence[Size], budget: Budget) -> Model:
     """Make the record of a model that says what each pixel shows, in all its sizes."""
-    return vision.subject(
+    return make_model(
         name,
         summary,
         sizes,
@@ -111,12 +98,12 @@ def scene_input(picture: NDArray[Any]) -> Tensors:
     height, width = SCENE
     # A box filter averages all pixels that fall into one, which is what takes noise away.
     shrunk = Image.fromarray(picture).resize((width, height), Image.Resampling.BOX)
-    return {"input": vision.normalised(shrunk, 0.3, 0.2)}
+    return {"input": normalised(shrunk, 0.3, 0.2)}
 
 
 def native_input(picture: NDArray[Any]) -> Tensors:
     """Normalise a photo as it is: `input`, float32 of shape (1, 3, height, width)."""
-    return {"input": vision.normalised(picture)}
+    return {"input": normalised(picture)}
 
 
 def square_input(picture: NDArray[Any], side: int) -> Tensors:
@@ -128,7 +115,7 @@ def square_input(picture: NDArray[Any], side: int) -> Tensors:
     from PIL import Image
 
     scaled = Image.fromarray(picture).resize((side, side), Image.Resampling.BILINEAR)
-    return {"input": vision.normalised(scaled)}
+    return {"input": normalised(scaled)}
 
 
 def class_mask(outputs: Tensors, variant: str) -> NDArray[Any]:
@@ -166,3 +153,21 @@ def pixel_cross_entropy(outputs: Mapping[str, torch.Tensor], answers: torch.Tens
     )
     wanted = answers[:, rows[:, None], columns].long()
     return functional.cross_entropy(logits, wanted, ignore_index=IGNORED)
+
+
+def pixel_head(channels: int, classes: int, stride: int, convolutions: int) -> nn.Module:
+    """Make the head of an exit: convolutions, one more to scores, and these enlarged bilinearly.
+
+    From (batch, channels, h, w) to (batch, classes, height, width), the input's size. Where that is
+    no multiple of 8 the answer is larger by the rest of a cell. The first convolution has the
+    *stride* that the trunk would still have gone: at full resolution it would cost more than the
+    trunk.
+    """
+    from torch import nn
+
+    width = min(channels, 128)
+    layers = make_convolution(channels, width, stride)
+    for _ in range(1, convolutions):
+        layers += make_convolution(width, width)
+    enlarged = nn.Upsample(scale_factor=CELL, mode="bilinear")
+    return nn.Sequential(*layers, nn.Conv2d(width, classes, 1), enlarged)

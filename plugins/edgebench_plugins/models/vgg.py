@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import Budget, ExitPoint, Model, hookimpl
-from edgebench_kit.vision import models as vision
-from edgebench_kit.vision.residual_exits import class_head
+from edgebench_kit.torch.modules import allocate_module
+from edgebench_kit.vision.classifiers import class_head, classifier, large, small
 
 if TYPE_CHECKING:
     from torch import nn
@@ -65,7 +65,7 @@ def network(shape: Shape, classes: int) -> nn.Module:
 
 def untrained(shape: Shape, classes: int) -> nn.Module:
     """Make the same network, its weights drawn only once."""
-    module = vision.blank(lambda: network(shape, classes))
+    module = allocate_module(lambda: network(shape, classes))
     _draw(module)
     return module
 
@@ -120,11 +120,11 @@ def _features(widths: Iterable[Iterable[int]]) -> nn.Module:
     return nn.Sequential(*layers)
 
 
-MODEL = vision.classifier(
+MODEL = classifier(
     "vgg",
     "Plain convolutions, then a classifier that holds most of the parameters.",
     [
-        vision.small(
+        small(
             "small",
             partial(network, SMALL),
             summary="6 convolutions and 3 linear layers for 32x32 pictures of 10 classes.",
@@ -133,7 +133,7 @@ MODEL = vision.classifier(
             exits=partial(exits, SMALL),
             keep=["classifier.6"],
         ),
-        vision.small(
+        small(
             "tiny",
             partial(network, TINY),
             summary="As small, about half as wide.",
@@ -141,7 +141,7 @@ MODEL = vision.classifier(
             exits=partial(exits, TINY),
             keep=["classifier.6"],
         ),
-        vision.large(
+        large(
             "16",
             partial(untrained, SIXTEEN),
             shorter=256,

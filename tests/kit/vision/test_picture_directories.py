@@ -14,8 +14,8 @@ from PIL import Image
 
 from edgebench import DataError, Dataset, Unreadable
 from edgebench.store import splits
-from edgebench_kit.vision import picture_directories as imagefiles
-from edgebench_kit.vision.models import decode_picture
+from edgebench_kit.vision import picture_directories
+from edgebench_kit.vision.decoding import decode_picture, read_shape
 from edgebench_kit.vision.picture_directories import (
     Pictures,
     contents,
@@ -23,7 +23,6 @@ from edgebench_kit.vision.picture_directories import (
     find_pictures,
     has_pictures,
     missing,
-    picture_shape,
     read_mask,
     read_text,
 )
@@ -125,8 +124,8 @@ def test_calibration_and_validation_get_a_tenth_each(tmp_path):
 
 
 def test_calibration_and_validation_get_no_more_than_they_need(tmp_path, monkeypatch):
-    monkeypatch.setattr(imagefiles, "CALIBRATION", 2)
-    monkeypatch.setattr(imagefiles, "VALIDATION", 3)
+    monkeypatch.setattr(picture_directories, "CALIBRATION", 2)
+    monkeypatch.setattr(picture_directories, "VALIDATION", 3)
     got = payloads(opened(filled(tmp_path, 57)))
     assert [len(got[split]) for split in SPLITS] == [2, 3, 52]
 
@@ -237,13 +236,13 @@ def test_a_mask_of_another_size_than_its_picture_makes_it_unreadable(tmp_path):
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
 def test_the_shape_is_that_of_the_whole_picture(form):
-    assert picture_shape(encoded(0, form, size=(101, 67))) == (67, 101)
-    assert picture_shape(encoded(0, form, size=(3, 1))) == (1, 3)
+    assert read_shape(encoded(0, form, size=(101, 67))) == (67, 101)
+    assert read_shape(encoded(0, form, size=(3, 1))) == (1, 3)
 
 
 def test_other_formats_than_the_two_are_not_opened():
     with pytest.raises(DataError, match="no JPEG or PNG file"):
-        picture_shape(encoded(0, "BMP"))
+        read_shape(encoded(0, "BMP"))
 
 
 def test_a_picture_too_large_to_decode_is_refused():
@@ -256,7 +255,7 @@ def test_a_picture_too_large_to_decode_is_refused():
     header = chunk(b"IHDR", struct.pack(">2I5B", 60_000, 60_000, 8, 2, 0, 0, 0))
     bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(99)))
     with pytest.raises(DataError, match="exceeds limit"):
-        picture_shape(bomb + chunk(b"IEND", b""))
+        read_shape(bomb + chunk(b"IEND", b""))
 
 
 @given(st.sampled_from(["PNG", "JPEG"]), st.floats(0, 1), st.one_of(st.none(), st.integers(0, 255)))
@@ -267,7 +266,7 @@ def test_what_passes_the_check_decodes_and_what_does_not_is_said_in_a_line(form,
     at = int(place * (len(whole) - 1))
     broken = whole[:at] if byte is None else whole[:at] + bytes([byte]) + whole[at + 1 :]
     try:
-        shape = picture_shape(broken)
+        shape = read_shape(broken)
     except DataError as error:
         assert "\n" not in str(error)
         assert str(error).startswith("the file ")
@@ -280,7 +279,7 @@ def test_a_file_that_ends_early_never_passes(form):
     whole = encoded(3, form, size=(40, 30))
     for end in range(0, len(whole) - 20, 37):
         with pytest.raises(DataError):
-            picture_shape(whole[:end])
+            read_shape(whole[:end])
 
 
 # --- masks ---------------------------------------------------------------------------------------

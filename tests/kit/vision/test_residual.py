@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edgebench_kit.vision import residual
+from edgebench_kit.vision import residual, residual_classifiers
 from edgebench_kit.vision.residual import Shape
 
 
@@ -20,7 +20,7 @@ def threes(layer):
 
 def parts(**facts):
     with torch.device("meta"):
-        return residual.trunk(Shape(**facts))
+        return residual.make_trunk(Shape(**facts))
 
 
 def test_the_parts_come_by_name_in_their_order():
@@ -71,7 +71,7 @@ def test_dilations_must_go_with_the_blocks():
 )
 def test_a_trunk_keeps_the_resolution_that_it_does_not_stride_over(strides, dilations, smaller):
     shape = Shape(blocks=(1, 1, 1, 1), strides=strides, dilations=dilations)
-    trunk = torch.nn.Sequential(residual.trunk(shape))
+    trunk = torch.nn.Sequential(residual.make_trunk(shape))
     with torch.no_grad():
         out = trunk.eval()(torch.zeros(1, 3, 97, 64))
     assert out.shape == (1, shape.channels[-1], -(-97 // smaller), 64 // smaller)
@@ -81,9 +81,9 @@ def test_a_trunk_keeps_the_resolution_that_it_does_not_stride_over(strides, dila
 def test_a_layer_without_its_stride_computes_the_same_on_a_finer_grid():
     # The same weights: every second output of the dense one is the output of the strided one.
     shape = Shape(blocks=(1, 1), planes=(8, 16), strides=(1, 2), dilations=(1, 1), pool=False)
-    strided = torch.nn.Sequential(residual.trunk(shape)).eval()
+    strided = torch.nn.Sequential(residual.make_trunk(shape)).eval()
     dense = Shape(blocks=(1, 1), planes=(8, 16), strides=(1, 1), dilations=(1, 1), pool=False)
-    kept = torch.nn.Sequential(residual.trunk(dense)).eval()
+    kept = torch.nn.Sequential(residual.make_trunk(dense)).eval()
     kept.load_state_dict(strided.state_dict())
     x = torch.randn(1, 3, 32, 32)
     with torch.no_grad():
@@ -94,11 +94,11 @@ def test_untrained_weights_do_not_depend_on_what_was_there():
     shape = Shape(blocks=(1, 1), planes=(8, 16), strides=(1, 2), dilations=(1, 1))
     states = []
     for filled in (0.0, float("nan")):
-        network = residual.network(shape, 5)
+        network = residual_classifiers.make_network(shape, 5)
         for value in network.state_dict().values():
             value.fill_(filled if value.is_floating_point() else 9)
         torch.manual_seed(2)
-        residual.initialise(network)
+        residual.draw_weights(network)
         states.append(network.state_dict())
     one, other = states
     assert all(torch.equal(value, other[name]) for name, value in one.items())

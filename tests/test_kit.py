@@ -1,0 +1,144 @@
+"""The kit and the plugins: which package may import which, and what the kit's page says."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import edgebench
+import edgebench_kit
+import edgebench_plugins
+
+KIT = Path(edgebench_kit.__file__).parent
+PLUGINS = Path(edgebench_plugins.__file__).parent
+FAMILIES: dict[str, set[str]] = {
+    "torch": set(),
+    "vision": {"torch"},
+    "text": {"torch"},
+    "onnx": set(),
+}
+"""Every family of the kit, and which others it may import."""
+
+
+def modules(package: Path) -> dict[str, ast.Module]:
+    """Return the syntax tree of every module of a package by its dotted name."""
+    found = {}
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package.parent).with_suffix("").parts
+        found[".".join(parts).removesuffix(".__init__")] = ast.parse(path.read_text("utf-8"))
+    return found
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Yield the full name of everything that a tree imports anywhere, for its types too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{'.' * node.level}{node.module or ''}.{a.name}" for a in node.names)
+
+
+def of_ours(tree: ast.AST) -> list[str]:
+    """Return what a tree imports of edgebench's own packages, relative imports among it."""
+    return [name for name in imported(tree) if name.startswith(("edgebench", "."))]
+
+
+def is_public_core(name: str) -> bool:
+    """Say whether a name is imported from the face of the core, or from its metrics."""
+    package, _, rest = name.partition(".")
+    return package == "edgebench" and (
+        rest in {"", "metrics", *edgebench.__all__} or rest.startswith("metrics.")
+    )
+
+
+def kit_offences(trees: dict[str, ast.Module]) -> list[str]:
+    """Return every import of the kit that its layers do not allow."""
+    found = []
+    for module, tree in trees.items():
+        own = module.split(".")[1] if "." in module else ""
+        allowed = {own, *FAMILIES.get(own, set())}
+        for name in of_ours(tree):
+            family = name.split(".")[1] if name.startswith("edgebench_kit.") else None
+            if not is_public_core(name) and family not in allowed:
+                found.append(f"{module} imports {name}")
+    return found
+
+
+def plugin_offences(trees: dict[str, ast.Module]) -> list[str]:
+    """Return every import of a plugin that would tie it to this distribution."""
+    return [
+        f"{module} imports {name}"
+        for module, tree in trees.items()
+        for name in of_ours(tree)
+        if not is_public_core(name) and not name.startswith("edgebench_kit.")
+    ]
+
+
+# --- who imports whom ----------------------------------------------------------------------------
+
+
+def test_every_module_of_the_kit_lies_in_a_family():
+    folders = {name.split(".")[1] for name in modules(KIT) if "." in name}
+    assert folders == set(FAMILIES)
+    assert not [path for path in KIT.glob("*.py") if path.name != "__init__.py"]
+
+
+def test_a_family_imports_only_those_below_it_and_the_face_of_the_core():
+    assert kit_offences(modules(KIT)) == []
+
+
+def test_no_circle_of_imports_in_the_kit():
+    trees = modules(KIT)
+    left = {
+        module: {
+            other
+            for name in of_ours(tree)
+            for other in (name, name.rpartition(".")[0])
+            if other in trees and other != module
+        }
+        for module, tree in trees.items()
+    }
+    while free := {module for module, others in left.items() if not others & left.keys()}:
+        left = {module: others for module, others in left.items() if module not in free}
+    assert left == {}
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("edgebench_kit.torch.programs", "from edgebench_kit.vision import digits"),
+        ("edgebench_kit.vision.digits", "import edgebench_kit.text.grammar"),
+        ("edgebench_kit.onnx.graphs", "def f():\n    from edgebench_kit.torch import programs"),
+        ("edgebench_kit.text.grammar", "from edgebench.parts.errors import DataError"),
+        ("edgebench_kit.text.grammar", "from . import sentences"),
+        ("edgebench_kit.text.grammar", "from edgebench_plugins.models import bert"),
+    ],
+)
+def test_a_forbidden_import_of_the_kit_is_found(module, line):
+    trees = modules(KIT)
+    trees[module] = ast.parse(f"{ast.unparse(trees[module])}\n{line}")
+    (offence,) = kit_offences(trees)
+    assert offence.startswith(f"{module} imports ")
+
+
+def test_a_plugin_imports_the_core_and_the_kit_and_no_other_plugin():
+    assert plugin_offences(modules(PLUGINS)) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from edgebench_plugins.models import vgg",
+        "from edgebench.cases.case import Case",
+        "from . import vgg",
+        "from edgebench_plugins import models",
+    ],
+)
+def test_a_forbidden_import_of_a_plugin_is_found(line):
+    (offence,) = plugin_offences({"edgebench_plugins.models.resnet": ast.parse(line)})
+    assert offence.startswith("edgebench_plugins.models.resnet imports ")
+
+
+def test_only_folders_of_hooks_lie_in_the_package_of_the_plugins():
+    assert [path.name for path in PLUGINS.glob("*.py")] == ["__init__.py"]
