@@ -13,7 +13,7 @@ from tokenizers.models import BPE, WordPiece
 
 from edgebench import DataError, Weights
 from edgebench_kit.text import vocabularies
-from edgebench_kit.text.encoders import Family
+from edgebench_kit.text.encoder_models import Family
 from edgebench_plugins.models import bert, roberta
 
 FAMILIES = {"bert": bert.FAMILY, "roberta": roberta.FAMILY}
@@ -41,7 +41,7 @@ def written(request, tmp_path_factory):
     """The family, a checkpoint of its small size as transformers writes it, and what it gives."""
     name = request.param
     family: Family = FAMILIES[name]
-    configuration = family.size("small").configuration()
+    configuration = family.find_size("small").make_configuration()
     plain = type(configuration)(
         **{
             key: getattr(configuration, key)

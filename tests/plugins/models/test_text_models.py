@@ -251,7 +251,7 @@ print(sorted({{"torch", "transformers"}} & set(sys.modules)))
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     shapes, frameworks = done.stdout.splitlines()
-    expected = [(name, (1, 32)) for name in module.FAMILY.size("tiny").network.inputs]
+    expected = [(name, (1, 32)) for name in module.FAMILY.find_size("tiny").network.inputs]
     assert shapes.startswith(str(expected))
     assert json.loads(shapes[len(str(expected)) :]) == {"class": 1, "score": 0.880797}
     assert frameworks == "[]"
