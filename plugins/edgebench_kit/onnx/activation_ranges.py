@@ -1,9 +1,9 @@
 """The ranges of the activations of an ONNX graph, found on samples, for static quantization.
 
-ONNX Runtime's own calibrators load the weights, write them out again, and keep
-every activation of every sample until the last; here a graph that watches itself refers to the
-weights where they lie, samples go one by one, and nothing is kept of them but ranges and counts.
-So samples may differ in shape, too.
+ONNX Runtime's own calibrators load the weights, write them out again, and keep every activation of
+every sample until the last; here a graph that watches itself refers to the weights where they lie,
+samples go one by one, and nothing is kept of them but ranges and counts. So samples may differ in
+shape, too.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ Extremes = dict[str, tuple["NDArray[Any]", "NDArray[Any]"]]
 """The lowest and the highest value of each tensor, both of shape (1,)."""
 
 
-def ranges(
+def find_ranges(
     path: Path, feeds: Iterable[Tensors], found: Extremes, method: str, *, symmetric: bool
 ) -> Any:
     """Return the ranges of tensors of a graph, as the quantizer takes them.
 
-    *found* are the ends of those that are wanted, as `extremes` gives them. *feeds* are what they
-    were found on, gone through once more by the methods that count (`entropy`, `percentile`; the
-    other is `minmax`).
+    *found* are the ends of those that are wanted, as `find_extremes` gives them. *feeds* are what
+    they were found on, gone through once more by the methods that count (`entropy`, `percentile`;
+    the other is `minmax`).
     """
     from onnxruntime.quantization import CalibrationMethod
     from onnxruntime.quantization.calibrate import TensorsData
@@ -51,23 +51,23 @@ def ranges(
     if method == "minmax":
         return TensorsData(
             CalibrationMethod.MinMax,
-            {name: _centred(*ends) if symmetric else ends for name, ends in found.items()},
+            {name: _centre(*ends) if symmetric else ends for name, ends in found.items()},
         )
-    collector = _counted(path, feeds, found, method, symmetric=symmetric)
+    collector = _count(path, feeds, found, method, symmetric=symmetric)
     with redirect_stdout(io.StringIO()):  # it prints how it is getting on
         chosen = collector.compute_collection_result()
     kind = {"entropy": "Entropy", "percentile": "Percentile"}[method]
     return TensorsData(CalibrationMethod[kind], chosen)
 
 
-def _centred(low: NDArray[Any], high: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _centre(low: NDArray[Any], high: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     import numpy as np
 
     largest = np.maximum(np.abs(low), np.abs(high))
     return -largest, largest
 
 
-def extremes(path: Path, feeds: Iterable[Tensors]) -> Extremes:
+def find_extremes(path: Path, feeds: Iterable[Tensors]) -> Extremes:
     """Return the ends of the values of each float tensor of a graph, taken inside the graph.
 
     *feeds* are batches by the graph's own names, gone through once. The graph's shapes must be
@@ -76,17 +76,17 @@ def extremes(path: Path, feeds: Iterable[Tensors]) -> Extremes:
     import numpy as np
 
     found: Extremes = {}
-    watched = _watched(path, reduced=True)
-    for values in _runs(watched, feeds):
+    watched = _watch(path, reduced=True)
+    for values in _run(watched, feeds):
         for name in watched.tensors:
-            low, high = (values[end].reshape(1) for end in _ends(name))
+            low, high = (values[end].reshape(1) for end in _name_ends(name))
             if name in found:
                 low, high = np.fmin(found[name][0], low), np.fmax(found[name][1], high)
             found[name] = low, high
     return found
 
 
-def _counted(
+def _count(
     path: Path, feeds: Iterable[Tensors], found: Extremes, method: str, *, symmetric: bool
 ) -> Any:
     """Return a collector with the histogram of each tensor, its bins laid over its whole range."""
@@ -102,16 +102,19 @@ def _counted(
     )
     absolute = symmetric and method == "percentile"
     collector.histogram_dict = {
-        name: _empty(*ends, BINS[method], absolute=absolute) for name, ends in found.items()
+        name: _make_histogram(*ends, BINS[method], absolute=absolute)
+        for name, ends in found.items()
     }
-    watched = _watched(path, reduced=False, wanted=found)
+    watched = _watch(path, reduced=False, wanted=found)
     with redirect_stdout(io.StringIO()):
-        for values in _runs(watched, feeds):
+        for values in _run(watched, feeds):
             collector.collect({name: values[name] for name in watched.tensors})
     return collector
 
 
-def _empty(low: NDArray[Any], high: NDArray[Any], bins: int, *, absolute: bool) -> tuple[Any, ...]:
+def _make_histogram(
+    low: NDArray[Any], high: NDArray[Any], bins: int, *, absolute: bool
+) -> tuple[Any, ...]:
     """Return a histogram without counts, in the collector's form.
 
     Were it left to begin with the first sample, it would be widened by every later one that
@@ -136,11 +139,11 @@ class _Watched:
     outputs: tuple[str, ...]
 
 
-def _ends(name: str) -> tuple[str, str]:
+def _name_ends(name: str) -> tuple[str, str]:
     return f"{name}/lowest", f"{name}/highest"
 
 
-def _watched(path: Path, *, reduced: bool, wanted: Container[str] | None = None) -> _Watched:
+def _watch(path: Path, *, reduced: bool, wanted: Container[str] | None = None) -> _Watched:
     """Write a graph that watches float tensors, all or those wanted, beside the one it reads."""
     import onnx
     from onnx import helper
@@ -148,13 +151,13 @@ def _watched(path: Path, *, reduced: bool, wanted: Container[str] | None = None)
     model = onnx.load_model(path, load_external_data=False)
     tensors = {
         name: kind
-        for name, kind in _float_tensors(model.graph).items()
+        for name, kind in _find_floats(model.graph).items()
         if wanted is None or name in wanted
     }
     present = {one.name for one in model.graph.output}
     if reduced:
         for name, kind in tensors.items():
-            for op, end in zip(("ReduceMin", "ReduceMax"), _ends(name), strict=True):
+            for op, end in zip(("ReduceMin", "ReduceMax"), _name_ends(name), strict=True):
                 model.graph.node.append(helper.make_node(op, [name], [end], keepdims=0))
                 model.graph.output.append(helper.make_tensor_value_info(end, kind, []))
     else:
@@ -165,11 +168,11 @@ def _watched(path: Path, *, reduced: bool, wanted: Container[str] | None = None)
         )
     target = path.with_name("watched.onnx")
     target.write_bytes(model.SerializeToString())
-    outputs = [end for name in tensors for end in _ends(name)] if reduced else list(tensors)
+    outputs = [end for name in tensors for end in _name_ends(name)] if reduced else list(tensors)
     return _Watched(target, tuple(tensors), tuple(outputs))
 
 
-def _float_tensors(graph: Any) -> Mapping[str, int]:
+def _find_floats(graph: Any) -> Mapping[str, int]:
     """Return the element type of each tensor of floats that a node reads or writes, in order."""
     import onnx
 
@@ -187,7 +190,7 @@ def _float_tensors(graph: Any) -> Mapping[str, int]:
     }
 
 
-def _runs(watched: _Watched, feeds: Iterable[Tensors]) -> Iterator[dict[str, NDArray[Any]]]:
+def _run(watched: _Watched, feeds: Iterable[Tensors]) -> Iterator[dict[str, NDArray[Any]]]:
     """Run a watched graph on each sample; what is yielded is gone before the next."""
     import onnxruntime
 

@@ -1,7 +1,7 @@
 """Requests for models that come as files: drawn at random, or taken from a user's own arrays.
 
-A request is one sample of each input, in numpy's `.npz` form, its name that of
-the input; the batch is not among its dimensions.
+A request is one sample of each input, in numpy's `.npz` form, its name that of the input; the batch
+is not among its dimensions.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LABELS = "labels"
 """The array of the answers, among those of the inputs."""
 
 
-def drawn(
+def draw_requests(
     specs: Sequence[TensorSpec], ranges: Mapping[str, Range], split: str, seed: int
 ) -> Iterator[Sample]:
     """Yield the random requests of a split, each with the answer 0.
@@ -46,10 +46,10 @@ def drawn(
     if split in DRAWN:
         stream = np.random.default_rng([seed, list(DRAWN).index(split)])
         for _ in range(DRAWN[split]):
-            yield to_npz({spec.name: _values(stream, spec, ranges) for spec in specs}), 0
+            yield to_npz({spec.name: _draw_values(stream, spec, ranges) for spec in specs}), 0
 
 
-def _values(stream: Any, spec: TensorSpec, ranges: Mapping[str, Range]) -> NDArray[Any]:
+def _draw_values(stream: Any, spec: TensorSpec, ranges: Mapping[str, Range]) -> NDArray[Any]:
     import numpy as np
 
     shape = tuple(int(size) for size in spec.shape[1:])
@@ -62,7 +62,7 @@ def _values(stream: Any, spec: TensorSpec, ranges: Mapping[str, Range]) -> NDArr
 
 
 @attrs.frozen(slots=False, eq=False)
-class Given:
+class GivenRequests:
     """A user's own requests: a `.npz` or `.npy` file of many, or a directory with one a file."""
 
     path: Path
@@ -111,7 +111,7 @@ class Given:
     @cached_property
     def _beside_inputs(self) -> frozenset[str]:
         """What the first file holds beside its inputs, of which it must hold all."""
-        return self._beside(self.files[0], _names(self.files[0], self.specs))
+        return self._beside(self.files[0], _read_names(self.files[0], self.specs))
 
     def _beside(self, file: Path, names: Iterable[str]) -> frozenset[str]:
         """Return the arrays of a file that are no inputs: the labels, or none."""
@@ -126,7 +126,7 @@ class Given:
     @cached_property
     def _whole(self) -> dict[str, NDArray[Any]]:
         """The arrays of a file that holds all requests, the answers among them, of one length."""
-        arrays = _loaded(self.path, self.specs)
+        arrays = _load_arrays(self.path, self.specs)
         for spec in self.specs:
             _check(self.path, spec, arrays[spec.name], many=True)
         if LABELS in self._beside_inputs:
@@ -142,7 +142,7 @@ class Given:
         """The answers that lie in a file of their own."""
         if self.labels is None:
             return None
-        answers = _array(self.labels)
+        answers = _read_array(self.labels)
         if answers.ndim == 0 or len(answers) != len(self):
             raise DataError(
                 f"{self.labels} holds {len(answers) if answers.ndim else 1} labels for the "
@@ -169,7 +169,7 @@ class Given:
         """Return one request and its answer."""
         if self.path.is_dir():
             file = self.files[number]
-            arrays = _loaded(file, self.specs)
+            arrays = _load_arrays(file, self.specs)
             if self._beside(file, arrays) != self._beside_inputs:
                 raise DataError(f"{file} and {self.files[0]} must both hold labels, or neither")
             for spec in self.specs:
@@ -203,10 +203,10 @@ class Given:
         }
 
 
-def _names(path: Path, specs: Sequence[TensorSpec]) -> set[str]:
+def _read_names(path: Path, specs: Sequence[TensorSpec]) -> set[str]:
     """Return the names of a file's arrays; that of a `.npy` file is the only input's."""
     if path.suffix == ".npz":
-        with _archive(path) as archive:
+        with _open_archive(path) as archive:
             return set(archive.files)
     if len(specs) > 1:
         raise DataError(
@@ -216,31 +216,31 @@ def _names(path: Path, specs: Sequence[TensorSpec]) -> set[str]:
     return {specs[0].name}
 
 
-def _loaded(path: Path, specs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
+def _load_arrays(path: Path, specs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
     """Return the arrays of a file by name, that of a `.npy` file by the only input's."""
     if path.suffix == ".npz":
-        with _archive(path) as archive:
+        with _open_archive(path) as archive:
             return {name: archive[name] for name in archive.files}
-    return dict.fromkeys(_names(path, specs), _array(path))
+    return dict.fromkeys(_read_names(path, specs), _read_array(path))
 
 
-def _array(path: Path) -> NDArray[Any]:
+def _read_array(path: Path) -> NDArray[Any]:
     import numpy as np
 
-    with _explained(path), path.open("rb") as file:
+    with _explain(path), path.open("rb") as file:
         return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
 
 @contextmanager
-def _archive(path: Path) -> Iterator[Any]:
+def _open_archive(path: Path) -> Iterator[Any]:
     import numpy as np
 
-    with _explained(path), path.open("rb") as file, np.lib.npyio.NpzFile(file) as archive:
+    with _explain(path), path.open("rb") as file, np.lib.npyio.NpzFile(file) as archive:
         yield archive
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explain(path: Path) -> Iterator[None]:
     """Say of whatever goes wrong while a file is read which file it is."""
     try:
         yield

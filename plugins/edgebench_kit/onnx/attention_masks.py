@@ -1,9 +1,9 @@
 """Which tensors of a graph hold marks beside values, so that no step of int8 fits both.
 
-Attention is masked by adding to each score a 0, or a number so low that nothing
-is left of its place after the softmax: the lowest that the type has, or -10000, whatever exported
-the graph. 255 steps from there to the scores leave one step for all scores. Nor can the mark be
-drawn near: below the lowest score of the samples, it may lie above that of a request.
+Attention is masked by adding to each score a 0, or a number so low that nothing is left of its
+place after the softmax: the lowest that the type has, or -10000, whatever exported the graph. 255
+steps from there to the scores leave one step for all scores. Nor can the mark be drawn near: below
+the lowest score of the samples, it may lie above that of a request.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ which a mask goes on its way to a softmax."""
 SOFTMAXES = frozenset(["LogSoftmax", "Softmax"])
 
 
-def marked(path: Path, found: Extremes) -> frozenset[str]:
+def find_marked(path: Path, found: Extremes) -> frozenset[str]:
     """Return the tensors of a graph that hold marks, or would if a sample had any.
 
     *found* are the ends of what the samples gave; in a graph whose mask hides nothing of them, its
@@ -51,13 +51,13 @@ def marked(path: Path, found: Extremes) -> frozenset[str]:
     import onnx
 
     graph = onnx.load_model(path, load_external_data=False).graph
-    constants = _constants(graph, path.parent)
-    reach = _reaches(graph, found, constants)
+    constants = _find_constants(graph, path.parent)
+    reach = _find_reaches(graph, found, constants)
     huge = {name for name, far in reach.items() if not far < HUGE}
-    return frozenset((huge | _scores(graph, reach)) - constants.keys())
+    return frozenset((huge | _find_scores(graph, reach)) - constants.keys())
 
 
-def nodes_at(path: Path, tensors: Iterable[str]) -> list[str]:
+def find_nodes(path: Path, tensors: Iterable[str]) -> list[str]:
     """Return the names of the nodes that read or write one of the tensors."""
     import onnx
 
@@ -65,19 +65,19 @@ def nodes_at(path: Path, tensors: Iterable[str]) -> list[str]:
     return [node.name for node in graph.node if wanted.intersection((*node.input, *node.output))]
 
 
-def _constants(graph: Any, directory: Path) -> dict[str, float]:
+def _find_constants(graph: Any, directory: Path) -> dict[str, float]:
     """Return how far from 0 the floats lie that are mixed with others; no weight of a product."""
     import onnx
 
     mixed = {name for node in graph.node if node.op_type in REACH for name in node.input}
     return {
-        one.name: _far(onnx.numpy_helper.to_array(one, str(directory)))
+        one.name: _measure_distance(onnx.numpy_helper.to_array(one, str(directory)))
         for one in graph.initializer
         if one.name in mixed and onnx.helper.tensor_dtype_to_np_dtype(one.data_type).kind == "f"
     }
 
 
-def _far(values: Any) -> float:
+def _measure_distance(values: Any) -> float:
     """Return the largest distance from 0; infinite where something is no number."""
     import numpy as np
 
@@ -85,9 +85,11 @@ def _far(values: Any) -> float:
     return float("inf") if np.isnan(values).any() else far
 
 
-def _reaches(graph: Any, found: Extremes, constants: Mapping[str, float]) -> dict[str, float]:
+def _find_reaches(graph: Any, found: Extremes, constants: Mapping[str, float]) -> dict[str, float]:
     """Return how far from 0 each tensor may lie: where it lay, or what it is made of takes it."""
-    reach = {name: max(map(_far, ends)) for name, ends in found.items()} | dict(constants)
+    reach = {name: max(map(_measure_distance, ends)) for name, ends in found.items()} | dict(
+        constants
+    )
     for node in graph.node:
         if node.op_type in REACH:
             read = [reach[name] for name in node.input if name in reach]
@@ -98,7 +100,7 @@ def _reaches(graph: Any, found: Extremes, constants: Mapping[str, float]) -> dic
     return reach
 
 
-def _scores(graph: Any, reach: Mapping[str, float]) -> set[str]:
+def _find_scores(graph: Any, reach: Mapping[str, float]) -> set[str]:
     """Return the tensors on the way to a softmax that lie too far from 0 for its steps."""
     writers = {name: node for node in graph.node for name in node.output}
     left = [node.input[0] for node in graph.node if node.op_type in SOFTMAXES]

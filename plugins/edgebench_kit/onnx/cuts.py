@@ -18,12 +18,12 @@ import attrs
 from edgebench import TensorSpec
 from edgebench_kit.onnx.graphs import (
     SEPARATE_WEIGHTS,
-    check,
+    check_graph,
     count_parameters,
-    described,
+    count_tensor_bytes,
+    describe_tensor,
+    infer_infos,
     is_quantized,
-    noted,
-    tensor_bytes,
 )
 
 if TYPE_CHECKING:
@@ -78,17 +78,17 @@ class Graph:
 
         Unless *sizes_vary*, the shapes that its nodes read off are taken for constants.
         """
-        constants = {one.name: tensor_bytes(one) for one in model.graph.initializer}
+        constants = {one.name: count_tensor_bytes(one) for one in model.graph.initializer}
         varying = {one.name for one in model.graph.input} - constants.keys()
-        reads = tuple(_reads(node) for node in model.graph.node)
+        reads = tuple(_find_reads(node) for node in model.graph.node)
         for node, names in zip(model.graph.node, reads, strict=True):
             if not names.isdisjoint(varying) and (sizes_vary or node.op_type != "Shape"):
                 varying.update(filter(None, node.output))
             elif node.op_type == "Constant":
                 constants[node.output[0]] = sum(
-                    tensor_bytes(a.t) for a in node.attribute if a.name == "value"
+                    count_tensor_bytes(a.t) for a in node.attribute if a.name == "value"
                 )
-        return cls(model, noted(model), reads, constants, frozenset(varying))
+        return cls(model, infer_infos(model), reads, constants, frozenset(varying))
 
     @property
     def outputs(self) -> list[str]:
@@ -146,7 +146,9 @@ class Graph:
 
     def _batch(self) -> tuple[frozenset[int | str], frozenset[int | str]]:
         """Return what the inputs call their first dimension, and what they call the others."""
-        inputs = [described(one) for one in self.model.graph.input if one.name in self.varying]
+        inputs = [
+            describe_tensor(one) for one in self.model.graph.input if one.name in self.varying
+        ]
         shapes = [spec.shape for spec in inputs if spec is not None and spec.shape]
         first = frozenset(shape[0] for shape in shapes)
         return first, frozenset(size for shape in shapes for size in shape[1:]) - first
@@ -195,7 +197,7 @@ class Graph:
 
     def described(self) -> dict[str, TensorSpec]:
         """Return dtype and shape of each tensor for which both are known, and may cross."""
-        specs = ((name, described(info)) for name, info in self.infos.items())
+        specs = ((name, describe_tensor(info)) for name, info in self.infos.items())
         return {name: spec for name, spec in specs if spec is not None}
 
     def parameters(self) -> int:
@@ -217,7 +219,7 @@ def _may_have_rows(
     return unknown and first not in others
 
 
-def split(graph: Graph, crossing: tuple[str, ...]) -> tuple[Any, Any]:
+def split_graph(graph: Graph, crossing: tuple[str, ...]) -> tuple[Any, Any]:
     """Return the two parts of a graph that is cut where *crossing* crosses, both checked.
 
     Constants go to whichever part uses them, to both if both do.
@@ -225,10 +227,12 @@ def split(graph: Graph, crossing: tuple[str, ...]) -> tuple[Any, Any]:
     front = graph.needed(crossing)
     tail = graph.needed(graph.outputs, given=crossing)
     ahead = [name for name in graph.outputs if name not in crossing]
-    return _part(graph, front, (), crossing), _part(graph, tail, crossing, ahead)
+    return _make_part(graph, front, (), crossing), _make_part(graph, tail, crossing, ahead)
 
 
-def _part(graph: Graph, numbers: list[int], given: Iterable[str], wanted: Iterable[str]) -> Any:
+def _make_part(
+    graph: Graph, numbers: list[int], given: Iterable[str], wanted: Iterable[str]
+) -> Any:
     import onnx
 
     source = graph.model.graph
@@ -254,21 +258,21 @@ def _part(graph: Graph, numbers: list[int], given: Iterable[str], wanted: Iterab
         functions=graph.model.functions,
         producer_name=graph.model.producer_name,
     )
-    check(part)
+    check_graph(part)
     return part
 
 
-def _reads(node: Any) -> frozenset[str]:
+def _find_reads(node: Any) -> frozenset[str]:
     names = set(filter(None, node.input))
     for attribute in node.attribute:
         for body in (attribute.g, *attribute.graphs):
-            names |= _captured(body)
+            names |= _find_captured(body)
     return frozenset(names)
 
 
-def _captured(body: Any) -> set[str]:
+def _find_captured(body: Any) -> set[str]:
     """Return what a body reads of the graph round it; its own outputs may be such names too."""
     own = {one.name for one in (*body.input, *body.initializer)}
     own.update(name for node in body.node for name in node.output)
-    read = {one.name for one in body.output}.union(*(_reads(node) for node in body.node))
+    read = {one.name for one in body.output}.union(*(_find_reads(node) for node in body.node))
     return read - own

@@ -1,8 +1,8 @@
 """Which files an ONNX file keeps weights in, read from its bytes alone.
 
-An ONNX file is a protobuf message; the tensors that lie elsewhere name their
-file in an entry `location`. Only the heads of the messages on the way to tensors are read, so that
-weights inside are passed over, and no framework is needed. Field numbers are those of `onnx.proto`.
+An ONNX file is a protobuf message; the tensors that lie elsewhere name their file in an entry
+`location`. Only the heads of the messages on the way to tensors are read, so that weights inside
+are passed over, and no framework is needed. Field numbers are those of `onnx.proto`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Field = tuple[int, int, int]
 """A field's number, and where its content begins and ends; for a varint its value, and -1."""
 
 
-def external_files(path: Path) -> list[Path]:
+def find_external_files(path: Path) -> list[Path]:
     """Return the files that an ONNX file keeps weights in, each once, in the order of the graph.
 
     What is no ONNX file names none.
@@ -50,11 +50,11 @@ def external_files(path: Path) -> list[Path]:
         if not os.fstat(file.fileno()).st_size:
             return []
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            found = dict.fromkeys(_locations(content))
-    return list(dict.fromkeys(_below(path, location) for location in found))
+            found = dict.fromkeys(_find_locations(content))
+    return list(dict.fromkeys(_find_below(path, location) for location in found))
 
 
-def _below(path: Path, location: str) -> Path:
+def _find_below(path: Path, location: str) -> Path:
     named = PurePosixPath(location)
     if named.is_absolute() or ".." in named.parts or not named.parts:
         raise DataError(
@@ -67,32 +67,32 @@ def _below(path: Path, location: str) -> Path:
     return found
 
 
-def _locations(content: mmap.mmap) -> Iterator[str]:
+def _find_locations(content: mmap.mmap) -> Iterator[str]:
     """Yield what each tensor that lies elsewhere names as its file."""
     left = [("model", 0, len(content))]
     while left:
         kind, start, end = left.pop()
         if kind == "tensor":
-            yield from _location(content, start, end)
+            yield from _read_location(content, start, end)
             continue
         inner = [
             (BELOW[kind][number], low, high)
-            for number, low, high in _fields(content, start, end)
+            for number, low, high in _read_fields(content, start, end)
             if number in BELOW[kind] and high >= 0
         ]
         left += reversed(inner)
 
 
-def _location(content: mmap.mmap, start: int, end: int) -> Iterator[str]:
+def _read_location(content: mmap.mmap, start: int, end: int) -> Iterator[str]:
     """Yield the location of a tensor, if it has one."""
     elsewhere, named = False, []
-    for number, low, high in _fields(content, start, end):
+    for number, low, high in _read_fields(content, start, end):
         if number == PLACE and high < 0:
             elsewhere = low == ELSEWHERE
         elif number == ENTRY and high >= 0:
             pair = {
                 one: content[first:last].decode(errors="replace")
-                for one, first, last in _fields(content, low, high)
+                for one, first, last in _read_fields(content, low, high)
                 if last >= 0
             }
             named += [pair.get(2, "")] if pair.get(1) == "location" else []
@@ -100,19 +100,19 @@ def _location(content: mmap.mmap, start: int, end: int) -> Iterator[str]:
         yield from named
 
 
-def _fields(content: mmap.mmap, start: int, end: int) -> Iterator[Field]:
+def _read_fields(content: mmap.mmap, start: int, end: int) -> Iterator[Field]:
     """Yield the fields of a message, as far as the bytes are one."""
     at = start
     while at < end:
-        tag, at = _varint(content, at, end)
+        tag, at = _read_varint(content, at, end)
         number, wire = tag >> 3, tag & 7
         if wire == VARINT:
-            value, at = _varint(content, at, end)
+            value, at = _read_varint(content, at, end)
             field = number, value, -1
         else:
             length = {EIGHT: 8, FOUR: 4}.get(wire, -1)
             if wire == DELIMITED:
-                length, at = _varint(content, at, end)
+                length, at = _read_varint(content, at, end)
             field = number, at, at + length
             at += length
         if at > end or (wire != VARINT and length < 0):
@@ -120,7 +120,7 @@ def _fields(content: mmap.mmap, start: int, end: int) -> Iterator[Field]:
         yield field
 
 
-def _varint(content: mmap.mmap, at: int, end: int) -> tuple[int, int]:
+def _read_varint(content: mmap.mmap, at: int, end: int) -> tuple[int, int]:
     """Return a number and where it ends: beyond *end* if it is none."""
     value = 0
     for shift in range(LONGEST):

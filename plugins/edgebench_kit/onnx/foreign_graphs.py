@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from edgebench import DataError, TensorSpec
 from edgebench_kit.onnx import graphs
-from edgebench_kit.onnx.external_weights import external_files
-from edgebench_kit.onnx.graphs import dimensions
+from edgebench_kit.onnx.external_weights import find_external_files
+from edgebench_kit.onnx.graphs import list_dimensions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 
-def read(path: Path) -> Any:
+def read_header(path: Path) -> Any:
     """Read a file's graph, without the weights that lie elsewhere."""
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -32,16 +32,16 @@ def read(path: Path) -> Any:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def checked(path: Path) -> Any:
+def check_file(path: Path) -> Any:
     """Read a file's graph, and check it and that its weights are all there."""
     import onnx
 
-    model = read(path)
-    beside = external_files(path)
+    model = read_header(path)
+    beside = find_external_files(path)
     try:
         if beside:
             # By its path, it would refuse files of weights that have other links to them.
-            graphs.check(model, shapes=False)
+            graphs.check_graph(model, shapes=False)
         else:
             onnx.checker.check_model(str(path))
     except onnx.checker.ValidationError as error:
@@ -55,9 +55,9 @@ def _check_lengths(model: Any, path: Path) -> None:
     """See that the files of weights are as long as the graph says."""
     import onnx
 
-    for tensor in graphs.tensors(model):
+    for tensor in graphs.walk_tensors(model):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            location, end = _place(tensor, path)
+            location, end = _find_place(tensor, path)
             there = (path.parent / location).stat().st_size
             if there < end:
                 raise DataError(
@@ -66,7 +66,7 @@ def _check_lengths(model: Any, path: Path) -> None:
                 )
 
 
-def _place(tensor: Any, path: Path) -> tuple[str, int]:
+def _find_place(tensor: Any, path: Path) -> tuple[str, int]:
     """Return the file that a tensor lies in, and where in it the tensor ends.
 
     Raises:
@@ -76,7 +76,7 @@ def _place(tensor: Any, path: Path) -> tuple[str, int]:
     if not said.get("location"):
         raise DataError(f"{path} does not say in which file the values of {tensor.name!r} lie")
     numbers = {}
-    for key, usual in (("offset", 0), ("length", graphs.tensor_bytes(tensor))):
+    for key, usual in (("offset", 0), ("length", graphs.count_tensor_bytes(tensor))):
         written = said.get(key, str(usual))
         if not written.isdecimal():
             raise DataError(f"{path}: the {key} of the values of {tensor.name!r} is {written!r}")
@@ -84,7 +84,7 @@ def _place(tensor: Any, path: Path) -> tuple[str, int]:
     return said["location"], numbers["offset"] + numbers["length"]
 
 
-def _real_inputs(model: Any) -> list[Any]:
+def _find_inputs(model: Any) -> list[Any]:
     """Return the inputs that are not weights; older files list these among them."""
     weights = {one.name for one in model.graph.initializer}
     weights.update(one.values.name for one in model.graph.sparse_initializer)
@@ -96,9 +96,9 @@ def set_sizes(model: Any, path: Path, wanted: Mapping[str, int]) -> bool:
 
     One that is written as 0 or -1 is opened, since a runtime may take the 0 for its size.
     """
-    numbers, changed = _numbers(model, path, wanted), False
+    numbers, changed = _match_sizes(model, path, wanted), False
     for info in (*model.graph.input, *model.graph.output):
-        for dim, size in zip(info.type.tensor_type.shape.dim, dimensions(info), strict=True):
+        for dim, size in zip(info.type.tensor_type.shape.dim, list_dimensions(info), strict=True):
             if size in numbers:
                 dim.dim_value, changed = numbers[size], True
             elif dim.HasField("dim_value") and dim.dim_value <= 0:
@@ -110,23 +110,25 @@ def set_sizes(model: Any, path: Path, wanted: Mapping[str, int]) -> bool:
     return changed
 
 
-def _numbers(model: Any, path: Path, wanted: Mapping[str, int]) -> dict[str, int]:
+def _match_sizes(model: Any, path: Path, wanted: Mapping[str, int]) -> dict[str, int]:
     """Return the sizes by what the graph calls the dimensions, which may go by two names."""
     words = {}
-    for info in _real_inputs(model):
-        for axis, size in enumerate(dimensions(info)):
+    for info in _find_inputs(model):
+        for axis, size in enumerate(list_dimensions(info)):
             if isinstance(size, str):
                 words[size] = words[f"{info.name}.{axis}"] = size
     numbers: dict[str, int] = {}
     for name, number in wanted.items():
         if name not in words:
-            raise DataError(f"{path} has no open dimension {name!r}{offer(name, words.values())}")
+            raise DataError(
+                f"{path} has no open dimension {name!r}{offer_names(name, words.values())}"
+            )
         if numbers.setdefault(words[name], number) != number:
             raise DataError(f"{path}: dims gives the dimension {words[name]!r} two sizes")
     return numbers
 
 
-def offer(name: str, known: Iterable[str]) -> str:
+def offer_names(name: str, known: Iterable[str]) -> str:
     """Return the end of a sentence that offers the nearest known name, or all of them."""
     names = sorted(set(known))
     if near := get_close_matches(name, names, n=1, cutoff=0.5):
@@ -134,20 +136,20 @@ def offer(name: str, known: Iterable[str]) -> str:
     return f"; there are {', '.join(names)}" if names else "; all are numbers"
 
 
-def input_specs(model: Any, path: Path) -> list[TensorSpec]:
+def describe_inputs(model: Any, path: Path) -> list[TensorSpec]:
     """Describe what a graph reads: the batch first, each other dimension a number.
 
     Raises:
         DataError: It reads something else, or nothing.
     """
-    inputs = _real_inputs(model)
+    inputs = _find_inputs(model)
     if not inputs:
         raise DataError(f"{path} has no inputs, so there is nothing to request of it")
-    specs = [_spec(info, path, "input") for info in inputs]
+    specs = [_describe(info, path, "input") for info in inputs]
     lacking = [
         (spec.name, str(size))
         for spec, info in zip(specs, inputs, strict=True)
-        for size in dimensions(info)[1:]
+        for size in list_dimensions(info)[1:]
         if isinstance(size, str)
     ]
     if lacking:
@@ -166,7 +168,7 @@ def input_specs(model: Any, path: Path) -> list[TensorSpec]:
     return specs
 
 
-def output_specs(model: Any, path: Path) -> list[TensorSpec]:
+def describe_outputs(model: Any, path: Path) -> list[TensorSpec]:
     """Describe what a graph writes, a row for each sample.
 
     Raises:
@@ -174,10 +176,10 @@ def output_specs(model: Any, path: Path) -> list[TensorSpec]:
     """
     if not model.graph.output:
         raise DataError(f"{path} has no outputs")
-    return [_spec(info, path, "output") for info in model.graph.output]
+    return [_describe(info, path, "output") for info in model.graph.output]
 
 
-def _spec(info: Any, path: Path, side: str) -> TensorSpec:
+def _describe(info: Any, path: Path, side: str) -> TensorSpec:
     """Describe a tensor, an open first dimension being the batch."""
     import onnx
 
@@ -185,7 +187,7 @@ def _spec(info: Any, path: Path, side: str) -> TensorSpec:
     if info.type.WhichOneof("value") != "tensor_type":
         found = str(info.type.WhichOneof("value")).removesuffix("_type").replace("_", " ")
         raise DataError(f"{path}: {side} {info.name!r} is of the kind {found}, not a tensor")
-    shape = dimensions(info)
+    shape = list_dimensions(info)
     if not shape:
         raise DataError(f"{path}: {side} {info.name!r} has no dimension for the batch")
     shape[0] = "batch" if isinstance(shape[0], str) else shape[0]
@@ -199,7 +201,7 @@ def _spec(info: Any, path: Path, side: str) -> TensorSpec:
         ) from error
 
 
-def precision(model: Any) -> str:
+def find_precision(model: Any) -> str:
     """Return what a graph computes in: int8 where it is quantized, f16 where most weights are."""
     if graphs.is_quantized(model):
         return "int8"

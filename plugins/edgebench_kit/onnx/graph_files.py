@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgebench_kit.onnx.graphs import copied, tensors, weight_bytes
+from edgebench_kit.onnx.graphs import copy_model, count_weight_bytes, walk_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ ALIGNED = 2**12
 """Where each tensor begins in a file of weights: at a page, so that it can be mapped."""
 
 
-def read(path: Path) -> Any:
+def read_graph(path: Path) -> Any:
     """Read a graph with all its weights.
 
     onnx's own reader takes no file of weights that has other links to it, as files in a store have.
@@ -27,7 +27,7 @@ def read(path: Path) -> Any:
     import onnx
 
     model = onnx.load_model(path, load_external_data=False)
-    for tensor in tensors(model):
+    for tensor in walk_tensors(model):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             said = {entry.key: entry.value for entry in tensor.external_data}
             with (path.parent / said["location"]).open("rb") as weights:
@@ -38,14 +38,14 @@ def read(path: Path) -> Any:
     return model
 
 
-def write(model: Any, directory: Path) -> Sequence[str]:
+def write_graph(model: Any, directory: Path) -> Sequence[str]:
     """Write a graph into a directory, its weights in a second file where one cannot hold them.
 
     Return the names of the files, the graph's first.
     """
     import onnx
 
-    if weight_bytes(model) <= LARGEST:
+    if count_weight_bytes(model) <= LARGEST:
         onnx.save_model(model, directory / FILE)
         return (FILE,)
     with (directory / WEIGHTS).open("wb") as weights:
@@ -53,21 +53,21 @@ def write(model: Any, directory: Path) -> Sequence[str]:
         def beside(tensor: Any) -> Any:
             weights.write(bytes(-weights.tell() % ALIGNED))
             start = weights.tell()
-            weights.write(tensor.raw_data or _raw(tensor))
-            return _reference(tensor, WEIGHTS, start, weights.tell() - start)
+            weights.write(tensor.raw_data or _convert_raw(tensor))
+            return _refer_to(tensor, WEIGHTS, start, weights.tell() - start)
 
-        onnx.save_model(copied(model, beside), directory / FILE)
+        onnx.save_model(copy_model(model, beside), directory / FILE)
     return (FILE, WEIGHTS)
 
 
-def _raw(tensor: Any) -> Any:
+def _convert_raw(tensor: Any) -> Any:
     """Return the values of a tensor that keeps them as numbers, as the bytes of a file."""
     import onnx
 
     return onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor)).raw_data
 
 
-def _reference(tensor: Any, location: str, offset: int, length: int) -> Any:
+def _refer_to(tensor: Any, location: str, offset: int, length: int) -> Any:
     """Return a tensor whose values lie in a file."""
     import onnx
 

@@ -1,8 +1,8 @@
-"""Common ground of what reads and changes ONNX graphs, whatever their weights weigh.
+"""ONNX graphs, walked, counted, checked and copied, whatever their weights weigh.
 
-A graph's message holds at most 2 GiB, and so does what onnx checks and infers in
-memory; weights beyond that lie in files of their own. What is done here with a graph is done
-without its weights where they are not needed, so that they are neither limited nor copied.
+A graph's message holds at most 2 GiB, and so does what onnx checks and infers in memory; weights
+beyond that lie in files of their own. What is done here with a graph is done without its weights
+where they are not needed, so that they are neither limited nor copied.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ so do all whose names begin with one of `INTEGER_FAMILIES`."""
 INTEGER_FAMILIES = ("QLinear", "QOrdered")
 
 
-def bodies(graph: Any) -> Iterator[Any]:
+def walk_bodies(graph: Any) -> Iterator[Any]:
     """Yield a graph and, at any depth, the bodies of its conditionals and loops."""
     yield graph
     for node in graph.node:
         for attribute in node.attribute:
             for body in (attribute.g, *attribute.graphs):
                 if body.node:
-                    yield from bodies(body)
+                    yield from walk_bodies(body)
 
 
 def is_quantized(model: Any) -> bool:
@@ -55,14 +55,14 @@ def is_quantized(model: Any) -> bool:
     return any(
         node.op_type in INTEGERS or node.op_type.startswith(INTEGER_FAMILIES)
         for owner in (model.graph, *model.functions)
-        for graph in bodies(owner)
+        for graph in walk_bodies(owner)
         for node in graph.node
     )
 
 
-def tensors(model: Any) -> Iterator[Any]:
+def walk_tensors(model: Any) -> Iterator[Any]:
     """Yield every tensor of constants that a model holds, its functions' among them."""
-    for graph in bodies(model.graph):
+    for graph in walk_bodies(model.graph):
         yield from graph.initializer
         for sparse in graph.sparse_initializer:
             yield from (sparse.values, sparse.indices)
@@ -77,7 +77,7 @@ def _of_attributes(nodes: Iterable[Any]) -> Iterator[Any]:
             yield from (attribute.t, *attribute.tensors)
 
 
-def tensor_bytes(tensor: Any) -> int:
+def count_tensor_bytes(tensor: Any) -> int:
     """Return the bytes that a tensor's values take."""
     import onnx
 
@@ -88,12 +88,12 @@ def tensor_bytes(tensor: Any) -> int:
     return -(-int(prod(tensor.dims)) * int(bits) // 8)
 
 
-def weight_bytes(model: Any) -> int:
+def count_weight_bytes(model: Any) -> int:
     """Return the bytes that all initialisers take in a file, those of bodies among them."""
     # To ask for the raw bytes themselves would copy them.
     return sum(
-        tensor_bytes(tensor) if tensor.HasField("raw_data") else tensor.ByteSize()
-        for graph in bodies(model.graph)
+        count_tensor_bytes(tensor) if tensor.HasField("raw_data") else tensor.ByteSize()
+        for graph in walk_bodies(model.graph)
         for tensor in graph.initializer
     )
 
@@ -114,7 +114,7 @@ def count_parameters(model: Any) -> int:
     )
 
 
-def dimensions(info: Any) -> list[int | str]:
+def list_dimensions(info: Any) -> list[int | str]:
     """Return the dimensions of a tensor; one that is open without a name is called after it.
 
     Some exporters write an open one as -1 or 0.
@@ -125,7 +125,7 @@ def dimensions(info: Any) -> list[int | str]:
     ]
 
 
-def described(info: Any) -> TensorSpec | None:
+def describe_tensor(info: Any) -> TensorSpec | None:
     """Describe a tensor by what a graph notes of it; None if that is not enough to send it."""
     import onnx
 
@@ -134,27 +134,27 @@ def described(info: Any) -> TensorSpec | None:
         return None
     try:
         dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
-        return TensorSpec(name=info.name, dtype=dtype, shape=dimensions(info))
+        return TensorSpec(name=info.name, dtype=dtype, shape=list_dimensions(info))
     except (KeyError, ValueError):  # a type that no array on the wire has: text, bfloat16
         return None
 
 
-def noted(model: Any) -> dict[str, Any]:
+def infer_infos(model: Any) -> dict[str, Any]:
     """Return what is known of each tensor of a graph, by name, shapes inferred where they lack."""
     import onnx
 
-    known = _infos(model)
+    known = _read_infos(model)
     shaped = {name for name, info in known.items() if info.type.tensor_type.HasField("shape")}
     if {name for node in model.graph.node for name in node.output if name} <= shaped:
         return known
     weights = {one.name for one in model.graph.initializer} - known.keys()
-    found = _infos(onnx.shape_inference.infer_shapes(_weightless(model)))
+    found = _read_infos(onnx.shape_inference.infer_shapes(_drop_weights(model)))
     return {name: info for name, info in found.items() if name not in weights}
 
 
-def note(model: Any) -> None:
+def note_infos(model: Any) -> None:
     """Write what is known of each tensor of a graph into it."""
-    known = noted(model)
+    known = infer_infos(model)
     ends = {one.name for one in (*model.graph.input, *model.graph.output)}
     infos = [info for name, info in known.items() if name not in ends]
     # What is written may be what is read.
@@ -163,7 +163,7 @@ def note(model: Any) -> None:
     model.graph.value_info.extend(copies)
 
 
-def check(model: Any, *, shapes: bool = True) -> None:
+def check_graph(model: Any, *, shapes: bool = True) -> None:
     """Check a graph, and that its shapes fit each other, whatever the weights are.
 
     Raises:
@@ -171,10 +171,10 @@ def check(model: Any, *, shapes: bool = True) -> None:
     """
     import onnx
 
-    onnx.checker.check_model(_weightless(model), full_check=shapes)
+    onnx.checker.check_model(_drop_weights(model), full_check=shapes)
 
 
-def brought_to(model: Any, opset: int) -> Any:
+def raise_opset(model: Any, opset: int) -> Any:
     """Return a graph in an operator set at least that new, its weights not among its inputs.
 
     Raises:
@@ -185,9 +185,9 @@ def brought_to(model: Any, opset: int) -> Any:
     versions = {one.domain: one.version for one in model.opset_import}
     weights = {one.name: one for one in model.graph.initializer}
     if versions.get("", opset) >= opset:
-        copy = copied(model, lambda tensor: tensor)
+        copy = copy_model(model, lambda tensor: tensor)
     else:
-        copy = onnx.version_converter.convert_version(_weightless(model), opset)
+        copy = onnx.version_converter.convert_version(_drop_weights(model), opset)
     inputs = [one for one in copy.graph.input if one.name not in weights]
     kept = {one.name for one in copy.graph.initializer}
     copy.graph.initializer.extend(one for name, one in weights.items() if name not in kept)
@@ -197,22 +197,22 @@ def brought_to(model: Any, opset: int) -> Any:
     return copy
 
 
-def _infos(model: Any) -> dict[str, Any]:
+def _read_infos(model: Any) -> dict[str, Any]:
     graph = model.graph
     return {one.name: one for one in (*graph.value_info, *graph.output, *graph.input)}
 
 
-def _weightless(model: Any) -> Any:
+def _drop_weights(model: Any) -> Any:
     """Return a graph that reads its weights as inputs; itself, if it has none that are heavy."""
     import onnx
 
     heavy = {one.name: one for one in model.graph.initializer if is_heavy(one)}
-    if not any(is_heavy(tensor) for tensor in tensors(model)):
+    if not any(is_heavy(tensor) for tensor in walk_tensors(model)):
         return model
-    copy = copied(model, lambda _: None)
-    for tensor in tensors(copy):
+    copy = copy_model(model, lambda _: None)
+    for tensor in walk_tensors(copy):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:  # in a body, or of a node
-            tensor.raw_data = bytes(tensor_bytes(tensor))
+            tensor.raw_data = bytes(count_tensor_bytes(tensor))
             tensor.ClearField("data_location")
             tensor.ClearField("external_data")
     given = {one.name for one in model.graph.input}
@@ -227,10 +227,10 @@ def _weightless(model: Any) -> Any:
 def is_heavy(tensor: Any) -> bool:
     """Say whether a tensor is taken for weights: it is large, or does not lie in the graph."""
     elsewhere = tensor.data_location == 1
-    return tensor.data_type != TEXT and (elsewhere or tensor_bytes(tensor) > HEAVY)
+    return tensor.data_type != TEXT and (elsewhere or count_tensor_bytes(tensor) > HEAVY)
 
 
-def copied(model: Any, instead: Callable[[Any], Any]) -> Any:
+def copy_model(model: Any, instead: Callable[[Any], Any]) -> Any:
     """Copy a model, with another tensor, or none, instead of each heavy initialiser."""
     copy = type(model)()
     for field, value in model.ListFields():
@@ -243,7 +243,7 @@ def copied(model: Any, instead: Callable[[Any], Any]) -> Any:
         other = instead(tensor) if is_heavy(tensor) else tensor
         if other is not None:
             copy.graph.initializer.append(other)
-    for body in islice(bodies(copy.graph), 1, None):
+    for body in islice(walk_bodies(copy.graph), 1, None):
         for tensor in body.initializer:
             if is_heavy(tensor) and (other := instead(tensor)) is not None:
                 tensor.CopyFrom(other)

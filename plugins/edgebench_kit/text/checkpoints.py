@@ -1,7 +1,7 @@
 """Checkpoints of transformers: a directory of a configuration, weights and a tokenizer.
 
-Only what fits is loaded: a network is made again from its variant alone, so that
-nothing of what decides its outputs may come from the directory but the weights.
+Only what fits is loaded: a network is made again from its variant alone, so that nothing of what
+decides its outputs may come from the directory but the weights.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgebench import DataError
-from edgebench_kit.text.vocabularies import Kind, opened
+from edgebench_kit.text.vocabularies import Kind, open_tokenizer
 from edgebench_kit.torch.weight_files import load_weights
 
 if TYPE_CHECKING:
@@ -54,14 +54,14 @@ def load_checkpoint(module: Any, directory: Path, *, kind: Kind, title: str) -> 
     Raises:
         DataError: The checkpoint is damaged, or is of another network or tokenizer.
     """
-    configuration = _configuration(directory)
+    configuration = _read_configuration(directory)
     _check_class(configuration, module, directory)
     _check_shape(configuration, module.config, directory, title)
     _check_labels(configuration, directory)
     weights = next((directory / name for name in WEIGHTS if (directory / name).is_file()), None)
     if weights is None:
         raise DataError(f"{directory} has no weights of {title}: neither {' nor '.join(WEIGHTS)}")
-    tokenizer = opened(kind, directory)
+    tokenizer = open_tokenizer(kind, directory)
     _check_tokenizer(tokenizer, module.config, kind, directory)
     # Checkpoints of old keep the numbers of the positions among the weights.
     positions = f"{module.base_model_prefix}.embeddings.position_ids"
@@ -69,7 +69,7 @@ def load_checkpoint(module: Any, directory: Path, *, kind: Kind, title: str) -> 
     return tokenizer
 
 
-def _configuration(directory: Path) -> dict[str, Any]:
+def _read_configuration(directory: Path) -> dict[str, Any]:
     path = directory / "config.json"
     if not path.is_file():
         raise DataError(f"{directory} is no checkpoint of transformers: it has no config.json")
@@ -117,7 +117,7 @@ def _check_labels(found: dict[str, Any], directory: Path) -> None:
     """Raise if the checkpoint's classes plainly stand in the other order than the data's."""
     labels = found.get("id2label") or {}
     first, second = (str(labels.get(number, "")) for number in ("0", "1"))
-    yes, no = _plain(first), _plain(second)
+    yes, no = _simplify(first), _simplify(second)
     if yes and no in (f"not{yes}", f"non{yes}", f"no{yes}", AGAINST.get(yes)):
         raise DataError(
             f"{directory / 'config.json'} calls class 0 {first!r} and class 1 {second!r}, and of "
@@ -126,7 +126,7 @@ def _check_labels(found: dict[str, Any], directory: Path) -> None:
         )
 
 
-def _plain(label: str) -> str:
+def _simplify(label: str) -> str:
     """Return the letters and digits of a label's words, less what says nothing."""
     words = re.findall(r"[a-z]+|[0-9]+", label.lower())
     return "".join(word for word in words if word not in ("is", "a", "are"))

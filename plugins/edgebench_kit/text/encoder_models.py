@@ -9,10 +9,10 @@ from typing import Any
 import attrs
 
 from edgebench import Budget, DataError, Model, Pipeline, Stage, TensorSpec, Variant, Weights
-from edgebench_kit.text import tokenizing as text
+from edgebench_kit.text import tokenizing
 from edgebench_kit.text.checkpoints import load_checkpoint
 from edgebench_kit.text.encoders import CLASSES, Network, Size
-from edgebench_kit.text.vocabularies import ENTRIES, Kind, kept, trained
+from edgebench_kit.text.vocabularies import ENTRIES, Kind, train_tokenizer, write_tokenizer
 from edgebench_kit.torch.classification import class_scores, cross_entropy
 from edgebench_kit.torch.modules import count_parameters
 from edgebench_kit.torch.weight_files import load_weights
@@ -52,8 +52,8 @@ class Family:
             dataset="outcomes",
             format="torch-module",
             bind=self.bind,
-            decode=text.decode,
-            preprocess=text.unbound,
+            decode=tokenizing.decode_sentences,
+            preprocess=tokenizing.refuse_unbound,
             postprocess=class_scores,
             loss=cross_entropy,
             budget=budget,
@@ -61,7 +61,9 @@ class Family:
 
     def bind(self, model: Model, variant: str, resources: Mapping[str, bytes]) -> Model:
         """Return the record whose preprocessing uses the tokenizer of a pipeline."""
-        return text.bind(model, variant, resources, self.find_size(variant).network.inputs)
+        return tokenizing.bind_tokenizer(
+            model, variant, resources, self.find_size(variant).network.inputs
+        )
 
     def build(self, variant: str, weights: Weights) -> Pipeline:
         """Build one size, its weights drawn with the seed of *weights* or from its file.
@@ -97,7 +99,7 @@ class Family:
             variant=variant,
             stages=[stage],
             outputs=["logits"],
-            resources={text.RESOURCE: resource},
+            resources={tokenizing.RESOURCE: resource},
         )
 
     def _load(self, module: Any, path: Path | None, size: Size) -> bytes:
@@ -109,7 +111,9 @@ class Family:
         title = f"{self.name}:{size.variant.name}"
         if path is not None and path.is_dir():
             kind = size.network.kind
-            return kept(load_checkpoint(module, path, kind=kind, title=title), kind, size.length)
+            return write_tokenizer(
+                load_checkpoint(module, path, kind=kind, title=title), kind, size.length
+            )
         if size.rows != ENTRIES:
             raise DataError(
                 f"{path} is without a tokenizer, and {title} has not the vocabulary made here; "
@@ -120,7 +124,7 @@ class Family:
 
     def _make_tokenizer(self, size: Size) -> bytes:
         """Return the tokenizer that is made here; each size has a row for all that it gives."""
-        return kept(trained(self.kind), self.kind, size.length)
+        return write_tokenizer(train_tokenizer(self.kind), self.kind, size.length)
 
 
 def small_size(name: str, network: Network, **facts: Any) -> Size:

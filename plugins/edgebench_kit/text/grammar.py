@@ -1,7 +1,7 @@
 """A grammar of who did what to whom, and the sentences it makes with their answers.
 
-the dataset `outcomes` shows these sentences, and the text models' own tokenizers
-are trained on them.
+A dataset of outcomes shows these sentences, and the text models' own tokenizers are trained on
+them.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class Speaker:
         return self.one_of(ASIDES).format(past=past, other=other)
 
 
-def sentences(split: str, seed: int) -> Iterator[tuple[str, int]]:
+def make_sentences(split: str, seed: int) -> Iterator[tuple[str, int]]:
     """Yield the sentences of *split* with their answers, 1 for good and 0 for bad.
 
     To which split a sentence belongs its digest decides, whatever the seed, so no two can share

@@ -9,12 +9,12 @@ from edgebench import DataError
 KEYS = ("sentence1", "sentence2")
 
 
-def packed(*sentences: str) -> bytes:
+def pack_sentences(*sentences: str) -> bytes:
     """Return the wire form of one sentence or of two."""
     return json.dumps(dict(zip(KEYS, sentences, strict=False)), ensure_ascii=False).encode()
 
 
-def unpacked(payload: bytes) -> tuple[str, ...]:
+def unpack_sentences(payload: bytes) -> tuple[str, ...]:
     """Return the one or two sentences of a payload.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Common ground of the models that take text: how a request becomes tensors.
+"""How a request of text becomes tensors, by the tokenizer that a pipeline keeps.
 
 What runs with a request needs numpy and tokenizers and no framework.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import DataError, Model, Tensors
-from edgebench_kit.text.sentences import unpacked
+from edgebench_kit.text.sentences import unpack_sentences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,16 +20,18 @@ RESOURCE = "tokenizer.json"
 """The name under which a pipeline keeps its tokenizer: how it cuts, fills up and truncates."""
 
 
-def decode(payload: bytes, variant: str) -> tuple[str, ...]:
+def decode_sentences(payload: bytes, variant: str) -> tuple[str, ...]:
     """Read the one or two sentences of a payload.
 
     Raises:
         DataError: The payload is not `{"sentence1": "...", "sentence2": "..."}`.
     """
-    return unpacked(payload)
+    return unpack_sentences(payload)
 
 
-def bind(model: Model, variant: str, resources: Mapping[str, bytes], names: Sequence[str]) -> Model:
+def bind_tokenizer(
+    model: Model, variant: str, resources: Mapping[str, bytes], names: Sequence[str]
+) -> Model:
     """Return the record whose callables use the tokenizer of a pipeline.
 
     *names* are the tensors that the model reads, in their order.
@@ -47,7 +49,7 @@ def bind(model: Model, variant: str, resources: Mapping[str, bytes], names: Sequ
         ) from error
 
     def preprocess(sentences: tuple[str, ...], variant: str) -> Tensors:
-        return tokenized(tokenizer, sentences, names)
+        return tokenize(tokenizer, sentences, names)
 
     def shortens(sentences: tuple[str, ...], variant: str) -> bool:
         return bool(tokenizer.encode(*sentences).overflowing)
@@ -55,7 +57,7 @@ def bind(model: Model, variant: str, resources: Mapping[str, bytes], names: Sequ
     return attrs.evolve(model, preprocess=preprocess, shortens=shortens)
 
 
-def unbound(sentences: tuple[str, ...], variant: str) -> Tensors:
+def refuse_unbound(sentences: tuple[str, ...], variant: str) -> Tensors:
     """Refuse to make tensors of text: only a pipeline has the tokenizer that can.
 
     Raises:
@@ -64,7 +66,7 @@ def unbound(sentences: tuple[str, ...], variant: str) -> Tensors:
     raise DataError("text becomes tensors by the tokenizer of a pipeline, and none is bound")
 
 
-def tokenized(tokenizer: Any, sentences: tuple[str, ...], names: Sequence[str]) -> Tensors:
+def tokenize(tokenizer: Any, sentences: tuple[str, ...], names: Sequence[str]) -> Tensors:
     """Turn one sentence or a pair into a batch of one, each tensor int64 of shape (1, length).
 
     *length* is what the tokenizer fills up and truncates to. Of a pair the longer is shortened

@@ -1,7 +1,7 @@
 """Tokenizers: those trained here on made sentences, and those that come with a checkpoint.
 
-A WordPiece (Schuster and Nakajima, 2012) as BERT has, and a byte-level BPE
-(Sennrich et al., 2016; Radford et al., 2019) as RoBERTa has, both of the library `tokenizers`.
+A WordPiece (Schuster and Nakajima, 2012) as BERT has, and a byte-level BPE (Sennrich et al., 2016;
+Radford et al., 2019) as RoBERTa has, both of the library `tokenizers`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ BYTES = Kind(
 )
 
 
-def trained(kind: Kind) -> Tokenizer:
+def train_tokenizer(kind: Kind) -> Tokenizer:
     """Train a tokenizer on the made sentences, the same one each time.
 
     A WordPiece can spell whatever is made of unaccented letters and digits, a byte-level BPE
@@ -69,18 +69,18 @@ def trained(kind: Kind) -> Tokenizer:
     from tokenizers import models
 
     model: Any = models.WordPiece() if kind is WORDPIECE else models.BPE()
-    tokenizer = _assembled(kind, model)
-    text = [sentence for sentence, _ in islice(grammar.sentences("training", 0), SENTENCES)]
+    tokenizer = _assemble(kind, model)
+    text = [sentence for sentence, _ in islice(grammar.make_sentences("training", 0), SENTENCES)]
     with _one_thread():
-        tokenizer.train_from_iterator(text, _trainer(kind))
+        tokenizer.train_from_iterator(text, _make_trainer(kind))
     if kind is WORDPIECE:
         # The letters were trained as if they stood for no text; here they are plain entries.
         vocabulary = models.WordPiece(tokenizer.get_vocab(), unk_token=UNKNOWN)
-        tokenizer = _assembled(kind, vocabulary)
-    return _framed(tokenizer, kind)
+        tokenizer = _assemble(kind, vocabulary)
+    return _frame(tokenizer, kind)
 
 
-def opened(kind: Kind, directory: Path) -> Tokenizer:
+def open_tokenizer(kind: Kind, directory: Path) -> Tokenizer:
     """Open the tokenizer of a checkpoint of transformers: its `tokenizer.json`, or its vocabulary.
 
     Raises:
@@ -94,7 +94,7 @@ def opened(kind: Kind, directory: Path) -> Tokenizer:
         tokenizer = (
             Tokenizer.from_file(str(path))
             if whole
-            else _assembled(kind, _vocabulary(kind, directory), directory)
+            else _assemble(kind, _read_vocabulary(kind, directory), directory)
         )
     except DataError:
         raise
@@ -103,10 +103,10 @@ def opened(kind: Kind, directory: Path) -> Tokenizer:
     for token in (kind.opening, kind.closing, kind.padding):
         if tokenizer.token_to_id(token) is None:
             raise DataError(f"the tokenizer in {directory} is of another kind: it has no {token}")
-    return tokenizer if whole else _framed(tokenizer, kind)
+    return tokenizer if whole else _frame(tokenizer, kind)
 
 
-def kept(tokenizer: Tokenizer, kind: Kind, length: int) -> bytes:
+def write_tokenizer(tokenizer: Tokenizer, kind: Kind, length: int) -> bytes:
     """Set the one length that everything is filled up or truncated to, and write it as JSON."""
     tokenizer.enable_truncation(length, strategy="longest_first")
     tokenizer.enable_padding(
@@ -116,11 +116,11 @@ def kept(tokenizer: Tokenizer, kind: Kind, length: int) -> bytes:
     return text.encode()
 
 
-def _assembled(kind: Kind, model: Any, directory: Path | None = None) -> Tokenizer:
+def _assemble(kind: Kind, model: Any, directory: Path | None = None) -> Tokenizer:
     """Put what goes before the vocabulary in front of it, as *directory* sets it."""
     from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers
 
-    settings = _settings(directory)
+    settings = _read_settings(directory)
     tokenizer = Tokenizer(model)
     if kind is WORDPIECE:
         tokenizer.normalizer = normalizers.BertNormalizer(
@@ -137,13 +137,13 @@ def _assembled(kind: Kind, model: Any, directory: Path | None = None) -> Tokeniz
     return tokenizer
 
 
-def _settings(directory: Path | None) -> dict[str, Any]:
+def _read_settings(directory: Path | None) -> dict[str, Any]:
     path = directory / "tokenizer_config.json" if directory else None
     found = json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else {}
     return found if isinstance(found, dict) else {}
 
 
-def _vocabulary(kind: Kind, directory: Path) -> Any:
+def _read_vocabulary(kind: Kind, directory: Path) -> Any:
     """Read a vocabulary that lies in a directory by itself."""
     from tokenizers import models
 
@@ -158,7 +158,7 @@ def _vocabulary(kind: Kind, directory: Path) -> Any:
     return models.BPE.from_file(*map(str, paths))
 
 
-def _framed(tokenizer: Tokenizer, kind: Kind) -> Tokenizer:
+def _frame(tokenizer: Tokenizer, kind: Kind) -> Tokenizer:
     """Let a sentence, and a pair, be framed by the tokens that the kind's models expect."""
     from tokenizers import processors
 
@@ -175,7 +175,7 @@ def _framed(tokenizer: Tokenizer, kind: Kind) -> Tokenizer:
     return tokenizer
 
 
-def _trainer(kind: Kind) -> Any:
+def _make_trainer(kind: Kind) -> Any:
     from tokenizers import pre_tokenizers, trainers
 
     if kind is WORDPIECE:

@@ -1,7 +1,7 @@
 """Opening programs of `torch.export`, and nothing in them that would be unpickled.
 
-Of such a file torch unpickles what is not plain: example inputs, tensors of a
-class of their own, custom objects. A file that has any is refused before torch sees it.
+Of such a file torch unpickles what is not plain: example inputs, tensors of a class of their own,
+custom objects. A file that has any is refused before torch sees it.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ def refuse_pickles(path: Path) -> None:
 
     try:
         with zipfile.ZipFile(path) as archive:
-            pickled = [one.filename for one in archive.infolist() if _pickled(archive, one)]
+            pickled = [one.filename for one in archive.infolist() if _is_pickled(archive, one)]
     except zipfile.BadZipFile as error:
         raise CaseFailed(f"{path} is no program of torch.export, or is damaged: {error}") from error
     if pickled:
         raise CaseFailed(f"{path} holds a pickle, {pickled[0]}, and pickles are not opened")
 
 
-def _pickled(archive: Any, entry: Any) -> bool:
+def _is_pickled(archive: Any, entry: Any) -> bool:
     """Say whether torch would unpickle *entry*, or something else on its account."""
     import json
 

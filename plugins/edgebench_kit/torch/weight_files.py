@@ -37,7 +37,7 @@ def load_weights(
     wanted = module.state_dict()
     given = {name: value for name, value in given.items() if not name.startswith(ignore)}
     wanted = {name: value for name, value in wanted.items() if not name.startswith(ignore)}
-    if faults := _faults(given, wanted):
+    if faults := _find_faults(given, wanted):
         more = f" ({len(faults) - 1} more do not fit)" if len(faults) > 1 else ""
         raise DataError(
             f"the weights in {path} are not of {title}: {faults[0]}{more}; "
@@ -60,8 +60,8 @@ def _read(path: Path | None, title: str) -> dict[str, torch.Tensor]:
         found = _open(path)
     except Exception as error:
         # A damaged file makes the readers raise anything, by where it is damaged.
-        raise _unreadable(path, error) from error
-    return _tensors(found, path)
+        raise _explain(path, error) from error
+    return _unwrap_tensors(found, path)
 
 
 def _open(path: Path) -> Any:
@@ -75,7 +75,7 @@ def _open(path: Path) -> Any:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def _unreadable(path: Path, error: Exception) -> DataError:
+def _explain(path: Path, error: Exception) -> DataError:
     """Say why a file could not be read: it asks for code to be run, or it is damaged."""
     said = str(error)
     if refused := re.search(r"GLOBAL (\S+)", said):
@@ -92,7 +92,7 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     )
 
 
-def _tensors(found: Any, path: Path) -> dict[str, torch.Tensor]:
+def _unwrap_tensors(found: Any, path: Path) -> dict[str, torch.Tensor]:
     """Unwrap what a training script kept, and refuse anything but tensors by name."""
     import torch
 
@@ -109,7 +109,7 @@ def _tensors(found: Any, path: Path) -> dict[str, torch.Tensor]:
     return dict(found)
 
 
-def _faults(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+def _find_faults(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """Say of every parameter that does not fit why, in the order of the module."""
     faults = []
     for name, value in wanted.items():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgebench import Budget, ExitPoint, Model, Variant
 from edgebench_kit.torch.classification import class_scores, cross_entropy
-from edgebench_kit.vision.inputs import centre_input, photo_input
+from edgebench_kit.vision.inputs import crop_centre, crop_photo
 from edgebench_kit.vision.layers import make_convolution
 from edgebench_kit.vision.models import Size, make_model
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def small(
+def small_size(
     name: str,
     network: Callable[[int], nn.Module],
     exits: Callable[[int], Iterable[ExitPoint]],
@@ -34,11 +34,11 @@ def small(
         network=network,
         classes=10,
         picture=(32, 32),
-        preprocess=partial(centre_input, part=0.8, size=32, mean=0.25, spread=0.25),
+        preprocess=partial(crop_centre, part=0.8, size=32, mean=0.25, spread=0.25),
     )
 
 
-def large(
+def large_size(
     name: str,
     network: Callable[[int], nn.Module],
     exits: Callable[[int], Iterable[ExitPoint]],
@@ -46,7 +46,7 @@ def large(
     shorter: int = 232,
     **facts: Any,
 ) -> Size:
-    """Describe a size of torchvision's for the 1000 classes of ImageNet, as `small` does.
+    """Describe a size of torchvision's for the 1000 classes of ImageNet, as `small_size` does.
 
     A photo's shorter side is scaled to *shorter* pixels before the square is cut out.
     """
@@ -62,11 +62,11 @@ def large(
         network=network,
         classes=1000,
         picture=(224, 224),
-        preprocess=partial(photo_input, shorter=shorter, size=224),
+        preprocess=partial(crop_photo, shorter=shorter, size=224),
     )
 
 
-def classifier(name: str, summary: str, sizes: Sequence[Size], budget: Budget) -> Model:
+def make_classifier(name: str, summary: str, sizes: Sequence[Size], budget: Budget) -> Model:
     """Make the record of a model that says what a picture shows, in all its sizes."""
     return make_model(
         name,
@@ -79,7 +79,7 @@ def classifier(name: str, summary: str, sizes: Sequence[Size], budget: Budget) -
     )
 
 
-def class_head(channels: int, classes: int, convolutions: int = 2) -> nn.Module:
+def make_class_head(channels: int, classes: int, convolutions: int = 2) -> nn.Module:
     """Make the head of an exit: strided convolutions, a mean over the picture, a linear layer.
 
     From (batch, channels, height, width) to (batch, classes). Early features say little of the

@@ -16,7 +16,7 @@ SPREADS = (0.229, 0.224, 0.225)
 """And the standard deviations."""
 
 
-def centre_input(
+def crop_centre(
     picture: NDArray[Any], *, part: float, size: int, mean: float, spread: float
 ) -> Tensors:
     """Cut the middle square out of a picture, resize it, and normalise it to a batch of one.
@@ -32,10 +32,10 @@ def centre_input(
     square = Image.fromarray(picture[top : top + side, left : left + side])
     # A box filter averages all pixels that fall into one, which is what takes noise away.
     small = square.resize((size, size), Image.Resampling.BOX)
-    return {"input": normalised(small, mean, spread)}
+    return {"input": normalise_pixels(small, mean, spread)}
 
 
-def photo_input(picture: NDArray[Any], *, shorter: int, size: int) -> Tensors:
+def crop_photo(picture: NDArray[Any], *, shorter: int, size: int) -> Tensors:
     """Scale a photo, cut the middle square out of it, and normalise it to a batch of one.
 
     As torchvision's preset for ImageNet: bilinear with antialiasing, the shorter side to *shorter*
@@ -48,10 +48,10 @@ def photo_input(picture: NDArray[Any], *, shorter: int, size: int) -> Tensors:
     height, width = shorter * height // short, shorter * width // short
     scaled = Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)
     top, left = round((height - size) / 2), round((width - size) / 2)
-    return {"input": normalised(scaled.crop((left, top, left + size, top + size)))}
+    return {"input": normalise_pixels(scaled.crop((left, top, left + size, top + size)))}
 
 
-def normalised(
+def normalise_pixels(
     pixels: Any, mean: float | Sequence[float] = MEANS, spread: float | Sequence[float] = SPREADS
 ) -> NDArray[Any]:
     """Turn pixels of 0 to 255, (height, width, 3), into (v / 255 - mean) / spread, float32.

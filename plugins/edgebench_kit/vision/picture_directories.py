@@ -1,4 +1,4 @@
-"""Common ground of the datasets that are directories of pictures: finding, checking, splitting.
+"""Datasets that are directories of pictures: found, checked and split.
 
 A request carries a picture file's own bytes, as they lie in the directory.
 """
@@ -141,7 +141,7 @@ def find_folders(directory: Path) -> list[Path]:
     return _in_order(directory, (one for one in _visible(directory) if one.is_dir()))
 
 
-def contents(path: Path) -> str:
+def describe_contents(path: Path) -> str:
     """Say in one phrase what is in a directory, or that it is none."""
     if not path.is_dir():
         return "a file" if path.exists() else "no such directory"
@@ -152,9 +152,11 @@ def contents(path: Path) -> str:
     return names + (f" and {len(entries) - 4} more" if len(entries) > 4 else "")
 
 
-def missing(dataset: str, wanted: str, path: Path, found: str = "") -> DataError:
+def missing_error(dataset: str, wanted: str, path: Path, found: str = "") -> DataError:
     """Make the error of a directory in which *wanted* was looked for; say what was found."""
-    return DataError(f"{dataset} looks for {wanted} in {path}; found {found or contents(path)}")
+    return DataError(
+        f"{dataset} looks for {wanted} in {path}; found {found or describe_contents(path)}"
+    )
 
 
 def read_text(dataset: str, path: Path) -> str:

@@ -1,6 +1,6 @@
 """The residual trunk (He et al., 2016; Xie et al., 2017), under torchvision's parameter names.
 
-classifiers put a linear layer on it, segmenters a head of their own.
+Classifiers put a linear layer on it, segmenters a head of their own.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgebench import ExitPoint
 from edgebench_kit.vision import classifiers
-from edgebench_kit.vision.classifiers import class_head
+from edgebench_kit.vision.classifiers import make_class_head
 from edgebench_kit.vision.models import Size
 from edgebench_kit.vision.residual import Shape, draw_convolutions, make_trunk, make_untrained
 from edgebench_kit.vision.residual_exits import Place, find_exits
@@ -31,7 +31,7 @@ def small_shape(blocks: int, planes: tuple[int, ...], stem: int, **others: Any) 
 
 def small_size(name: str, shape: Shape, **facts: Any) -> Size:
     """Describe a size that is trained here on the digits; *facts* are its variant's."""
-    return classifiers.small(
+    return classifiers.small_size(
         name,
         partial(make_network, shape),
         exits=partial(find_classifier_exits, shape),
@@ -46,7 +46,7 @@ def large_size(name: str, shape: Shape, **facts: Any) -> Size:
     def network(classes: int) -> nn.Module:
         return make_untrained(partial(make_network, shape, classes))
 
-    return classifiers.large(
+    return classifiers.large_size(
         name, network, exits=partial(find_classifier_exits, shape), keep=["fc"], **facts
     )
 
@@ -71,11 +71,11 @@ def make_network(shape: Shape, classes: int) -> nn.Module:
 def find_classifier_exits(shape: Shape, classes: int) -> tuple[ExitPoint, ...]:
     """Say where a classifier of so many classes may be left early.
 
-    Its heads are those of `class_head`; where the model's own would fit, without convolutions
+    Its heads are those of `make_class_head`; where the model's own would fit, without convolutions
     as that one.
     """
 
     def head(place: Place) -> nn.Module:
-        return class_head(place.channels, classes, convolutions=0 if place.skips else 2)
+        return make_class_head(place.channels, classes, convolutions=0 if place.skips else 2)
 
     return find_exits(shape, head)

@@ -1,7 +1,7 @@
 """Where a residual trunk may be left early.
 
-An exit for every sample leaves out what comes after it (`skips`), one for some of
-them gets a head of its own.
+An exit for every sample leaves out what comes after it (`skips`), one for some of them gets a head
+of its own.
 """
 
 from __future__ import annotations

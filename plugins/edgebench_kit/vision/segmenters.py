@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgebench import Budget, ExitPoint, Model, Tensors, Variant
-from edgebench_kit.vision.inputs import normalised
+from edgebench_kit.vision.inputs import normalise_pixels
 from edgebench_kit.vision.layers import make_convolution
 from edgebench_kit.vision.models import Size, make_model
 
@@ -27,7 +27,7 @@ CELL = 8
 """The pixels to the side of what one cell of a whole trunk stands for."""
 
 
-def small(
+def small_size(
     name: str,
     network: Callable[[int], nn.Module],
     exits: Callable[[int], Iterable[ExitPoint]],
@@ -49,12 +49,12 @@ def small(
         network=network,
         classes=SCENE_CLASSES,
         picture=SCENE,
-        preprocess=scene_input,
+        preprocess=shrink_scene,
         dense=True,
     )
 
 
-def large(
+def large_size(
     name: str,
     network: Callable[[int], nn.Module],
     exits: Callable[[int], Iterable[ExitPoint]],
@@ -65,7 +65,7 @@ def large(
     unused: tuple[str, ...] = (),
     **facts: Any,
 ) -> Size:
-    """Describe a published size, as `small` does; the scenes stand in for its own photos."""
+    """Describe a published size, as `small_size` does; the scenes stand in for its own photos."""
     return Size(
         variant=Variant(name=name, stand_in="digit-scenes", exits=exits(classes), **facts),
         network=network,
@@ -77,7 +77,7 @@ def large(
     )
 
 
-def segmenter(name: str, summary: str, sizes: Sequence[Size], budget: Budget) -> Model:
+def make_segmenter(name: str, summary: str, sizes: Sequence[Size], budget: Budget) -> Model:
     """Make the record of a model that says what each pixel shows, in all its sizes."""
     return make_model(
         name,
@@ -85,28 +85,28 @@ def segmenter(name: str, summary: str, sizes: Sequence[Size], budget: Budget) ->
         sizes,
         budget=budget,
         dataset="digit-scenes",
-        postprocess=class_mask,
-        encode=mask_png,
+        postprocess=choose_classes,
+        encode=encode_mask,
         loss=pixel_cross_entropy,
     )
 
 
-def scene_input(picture: NDArray[Any]) -> Tensors:
+def shrink_scene(picture: NDArray[Any]) -> Tensors:
     """Shrink a scene and normalise it: the tensor `input`, float32 of shape (1, 3, 120, 160)."""
     from PIL import Image
 
     height, width = SCENE
     # A box filter averages all pixels that fall into one, which is what takes noise away.
     shrunk = Image.fromarray(picture).resize((width, height), Image.Resampling.BOX)
-    return {"input": normalised(shrunk, 0.3, 0.2)}
+    return {"input": normalise_pixels(shrunk, 0.3, 0.2)}
 
 
-def native_input(picture: NDArray[Any]) -> Tensors:
+def keep_size(picture: NDArray[Any]) -> Tensors:
     """Normalise a photo as it is: `input`, float32 of shape (1, 3, height, width)."""
-    return {"input": normalised(picture)}
+    return {"input": normalise_pixels(picture)}
 
 
-def square_input(picture: NDArray[Any], side: int) -> Tensors:
+def scale_to_square(picture: NDArray[Any], side: int) -> Tensors:
     """Scale a whole photo to a square, whatever its shape was, and normalise it.
 
     The mask is scaled back with the rest when it is compared. The tensor `input` is float32 of
@@ -115,10 +115,10 @@ def square_input(picture: NDArray[Any], side: int) -> Tensors:
     from PIL import Image
 
     scaled = Image.fromarray(picture).resize((side, side), Image.Resampling.BILINEAR)
-    return {"input": normalised(scaled)}
+    return {"input": normalise_pixels(scaled)}
 
 
-def class_mask(outputs: Tensors, variant: str) -> NDArray[Any]:
+def choose_classes(outputs: Tensors, variant: str) -> NDArray[Any]:
     """Give each pixel the class that scored best: uint8 of the logits' height and width."""
     import numpy as np
 
@@ -126,7 +126,7 @@ def class_mask(outputs: Tensors, variant: str) -> NDArray[Any]:
     return mask
 
 
-def mask_png(mask: NDArray[Any]) -> bytes:
+def encode_mask(mask: NDArray[Any]) -> bytes:
     """Encode a mask, uint8 of shape (height, width), as a grey PNG whose values are the classes."""
     import io
 
@@ -155,7 +155,7 @@ def pixel_cross_entropy(outputs: Mapping[str, torch.Tensor], answers: torch.Tens
     return functional.cross_entropy(logits, wanted, ignore_index=IGNORED)
 
 
-def pixel_head(channels: int, classes: int, stride: int, convolutions: int) -> nn.Module:
+def make_pixel_head(channels: int, classes: int, stride: int, convolutions: int) -> nn.Module:
     """Make the head of an exit: convolutions, one more to scores, and these enlarged bilinearly.
 
     From (batch, channels, h, w) to (batch, classes, height, width), the input's size. Where that is

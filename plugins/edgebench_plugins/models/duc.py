@@ -131,7 +131,7 @@ def _summed() -> Any:
 
 
 SIZES = [
-    segmenters.small(
+    segmenters.small_size(
         "small",
         partial(network, SMALL, PLAIN),
         summary="14 convolutions, stem and head one each, for 160x120 scenes of 11 classes.",
@@ -140,7 +140,7 @@ SIZES = [
         exits=partial(find_segmenter_exits, SMALL),
         keep=["classifier.0"],
     ),
-    segmenters.small(
+    segmenters.small_size(
         "tiny",
         partial(network, TINY, PLAIN),
         summary="10 convolutions, narrower, stem and head one each, for 160x120 scenes.",
@@ -148,12 +148,12 @@ SIZES = [
         exits=partial(find_segmenter_exits, TINY),
         keep=["classifier.0"],
     ),
-    segmenters.large(
+    segmenters.large_size(
         "resnet101",
         partial(untrained, HUNDRED, PYRAMID),
         classes=19,
         picture=(PICTURE, PICTURE),
-        preprocess=partial(segmenters.square_input, side=PICTURE),
+        preprocess=partial(segmenters.scale_to_square, side=PICTURE),
         summary="106 convolutions, the last 4 side by side, for 800x800 photos of 19 classes.",
         parameters=65_038_464,
         weights=["random", "file"],
@@ -162,7 +162,7 @@ SIZES = [
         keep=[f"classifier.{number}" for number in range(len(PYRAMID.dilations))],
     ),
 ]
-MODEL = segmenters.segmenter(
+MODEL = segmenters.make_segmenter(
     "duc",
     "Dense upsampling convolution: a cell's channels become its pixels' classes.",
     SIZES,

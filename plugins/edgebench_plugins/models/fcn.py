@@ -84,7 +84,7 @@ def _upsampled() -> Any:
 
 
 SIZES = [
-    segmenters.small(
+    segmenters.small_size(
         "small",
         partial(network, SMALL, 64),
         summary="13 convolutions for 160x120 scenes of 11 classes.",
@@ -93,7 +93,7 @@ SIZES = [
         exits=partial(find_segmenter_exits, SMALL),
         keep=["classifier.4"],
     ),
-    segmenters.small(
+    segmenters.small_size(
         "tiny",
         partial(network, TINY, 48),
         summary="9 narrower convolutions for 160x120 scenes of 11 classes.",
@@ -101,12 +101,12 @@ SIZES = [
         exits=partial(find_segmenter_exits, TINY),
         keep=["classifier.4"],
     ),
-    segmenters.large(
+    segmenters.large_size(
         "resnet101",
         partial(untrained, HUNDRED, 512),
         classes=21,
         picture=("height", "width"),
-        preprocess=segmenters.native_input,
+        preprocess=segmenters.keep_size,
         unused=("aux_classifier.",),
         summary="102 convolutions for photos of any size and 21 classes.",
         parameters=51_949_141,
@@ -118,7 +118,7 @@ SIZES = [
         keep=["classifier.4"],
     ),
 ]
-MODEL = segmenters.segmenter(
+MODEL = segmenters.make_segmenter(
     "fcn",
     "Fully convolutional network: a class for each cell, interpolated to pixels.",
     SIZES,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from edgebench import Budget, Model, hookimpl
-from edgebench_kit.vision.classifiers import classifier
+from edgebench_kit.vision.classifiers import make_classifier
 from edgebench_kit.vision.residual import Shape
 from edgebench_kit.vision.residual_classifiers import large_size, small_shape, small_size
 
@@ -45,7 +45,7 @@ SIZES = [
         student="50",
     ),
 ]
-MODEL = classifier(
+MODEL = make_classifier(
     "resnext",
     "Residual network whose 3x3 convolutions are split into groups.",
     SIZES,

@@ -21,7 +21,7 @@ from edgebench import (
     Usable,
     hookimpl,
 )
-from edgebench_kit.onnx.cuts import Cut, Graph, split
+from edgebench_kit.onnx.cuts import Cut, Graph, split_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -145,7 +145,7 @@ def _exact(graph: Graph) -> Sequence[Cut]:
 
 def _parts(pipeline: Pipeline, whole: Stage, graph: Graph, cut: Cut) -> tuple[Stage, Stage]:
     """Return the two stages; what could leave the whole early leaves the second."""
-    front, tail = split(graph, cut.names)
+    front, tail = split_graph(graph, cut.names)
     outside = {spec.inside: spec for spec in whole.outputs}
     crossing = tuple(outside.get(spec.name) or _renamed(pipeline, spec) for spec in cut.crossing)
     needed = {one.name for one in tail.graph.input}

@@ -11,7 +11,7 @@ import pytest
 from onnxruntime.quantization import CalibrationMethod
 from onnxruntime.quantization.calibrate import create_calibrator
 
-from edgebench_kit.onnx.activation_ranges import BINS, LEVELS, extremes, ranges
+from edgebench_kit.onnx.activation_ranges import BINS, LEVELS, find_extremes, find_ranges
 
 from ... import foreign
 
@@ -66,7 +66,7 @@ def of_the_runtime(path, feeds, method, symmetric):
 @pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("method", METHODS)
 def test_they_are_the_runtimes_own(graph, feeds, method, symmetric):
-    ours = ranges(graph, feeds, extremes(graph, feeds), method, symmetric=symmetric)
+    ours = find_ranges(graph, feeds, find_extremes(graph, feeds), method, symmetric=symmetric)
     theirs = of_the_runtime(graph, feeds, method, symmetric)
     assert set(ours.keys()) == set(theirs.keys())
     assert ours.calibration_method == theirs.calibration_method
@@ -90,18 +90,20 @@ def test_one_sample_at_a_time_is_asked_for(graph, feeds):
         def __iter__(self):
             return one_by_one()
 
-    found = extremes(graph, Again())
-    ranges(graph, Again(), found, "minmax", symmetric=False)
+    found = find_extremes(graph, Again())
+    find_ranges(graph, Again(), found, "minmax", symmetric=False)
     assert taken == list(range(8))
-    ranges(graph, Again(), found, "percentile", symmetric=False)
+    find_ranges(graph, Again(), found, "percentile", symmetric=False)
     assert taken == [*range(8)] * 2
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_only_what_is_wanted_is_counted(graph, feeds, method):
-    found = extremes(graph, feeds)
+    found = find_extremes(graph, feeds)
     wanted = {name: found[name] for name in ("picture", "r0")}
-    whole, part = (ranges(graph, feeds, one, method, symmetric=False) for one in (found, wanted))
+    whole, part = (
+        find_ranges(graph, feeds, one, method, symmetric=False) for one in (found, wanted)
+    )
     assert set(part.keys()) == set(wanted)
     for name in wanted:
         assert part[name].range_value == whole[name].range_value

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from edgebench_kit.onnx.cuts import Graph, split
+from edgebench_kit.onnx.cuts import Graph, split_graph
 
 CHANNELS, SIDE = 4, 6
 X = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", CHANNELS, SIDE, SIDE])
@@ -40,7 +40,7 @@ def run(one, feeds, level=onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL):
 
 def in_two(graph, crossing, feeds):
     """Run the parts, one after the other, each on what it says it reads."""
-    front, tail = split(graph, crossing)
+    front, tail = split_graph(graph, crossing)
     tensors = dict(feeds)
     for part in (front, tail):
         tensors |= run(part, {one.name: tensors[one.name] for one in part.graph.input})
@@ -113,7 +113,7 @@ def test_weights_on_each_side_are_those_of_the_parts(made):
     for cut in graph.cuts():
         sizes = tuple(
             sum(len(one.raw_data) for one in part.graph.initializer)
-            for part in split(graph, cut.names)
+            for part in split_graph(graph, cut.names)
         )
         assert cut.weights == sizes
 
@@ -205,7 +205,7 @@ def test_what_a_branch_reads_crosses_too():
 
 
 def test_a_weight_that_only_a_branch_reads_goes_with_it():
-    front, tail = split(Graph.of(conditional()), ("early",))
+    front, tail = split_graph(Graph.of(conditional()), ("early",))
     assert [one.name for one in front.graph.initializer] == []
     assert {one.name for one in tail.graph.initializer} == {"w", "zero"}
 
@@ -249,7 +249,7 @@ def test_nodes_that_lead_nowhere_are_no_hindrance():
     ]
     graph = Graph.of(model(nodes, {}))
     assert [cut.names for cut in graph.cuts()] == [("a",)]
-    front, tail = split(graph, ("a",))
+    front, tail = split_graph(graph, ("a",))
     assert [node.op_type for part in (front, tail) for node in part.graph.node] == ["Relu", "Neg"]
 
 
@@ -273,7 +273,7 @@ def test_constants_are_no_tensors_that_cross():
     graph = Graph.of(model(nodes, {}))
     (cut,) = graph.cuts()
     assert (cut.names, cut.weights) == (("a",), (4, 4))
-    front, tail = split(graph, ("a",))
+    front, tail = split_graph(graph, ("a",))
     assert [node.op_type for node in front.graph.node] == ["Constant", "Neg", "Mul"]
     assert [node.op_type for node in tail.graph.node] == ["Constant", "Neg", "Mul"]
 

@@ -27,34 +27,34 @@ def test_shapes_are_inferred_whatever_the_weights_weigh(threshold, model):
     before = model.SerializeToString()
     whole = onnx.shape_inference.infer_shapes(model).graph
     wanted = {one.name: one for one in (*whole.value_info, *whole.input, *whole.output)}
-    found = graphs.noted(model)
-    assert {n: graphs.described(i) for n, i in found.items()} == {
-        n: graphs.described(i) for n, i in wanted.items()
+    found = graphs.infer_infos(model)
+    assert {n: graphs.describe_tensor(i) for n, i in found.items()} == {
+        n: graphs.describe_tensor(i) for n, i in wanted.items()
     }
     assert model.SerializeToString() == before
 
 
 def test_what_is_wrong_is_found_whatever_the_weights_weigh(threshold, model):
-    graphs.check(model)
+    graphs.check_graph(model)
     model.graph.node[2].input[0] = "nowhere"
     with pytest.raises(onnx.checker.ValidationError, match="nowhere"):
-        graphs.check(model)
+        graphs.check_graph(model)
 
 
 def test_shapes_that_do_not_fit_are_found(threshold, tmp_path):
     model = onnx.load_model(foreign.conv(tmp_path / "conv.onnx"))
     model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 11
-    graphs.check(model, shapes=False)
+    graphs.check_graph(model, shapes=False)
     with pytest.raises(Exception, match="ShapeInferenceError|Inferred shape"):
-        graphs.check(model)
+        graphs.check_graph(model)
 
 
 def test_what_is_noted_is_noted_once(model):
-    graphs.note(model)
+    graphs.note_infos(model)
     names = [info.name for info in model.graph.value_info]
     assert len(names) == len(set(names)) == len(model.graph.node) - 1
     again = model.SerializeToString()
-    graphs.note(model)
+    graphs.note_infos(model)
     assert model.SerializeToString() == again
 
 
@@ -81,7 +81,7 @@ def outputs(model, feeds):
 
 def test_an_old_graph_is_brought_to_a_newer_operator_set(threshold, tmp_path):
     model = onnx.load_model(upsampling(tmp_path / "old.onnx"))
-    brought = graphs.brought_to(model, 13)
+    brought = graphs.raise_opset(model, 13)
     onnx.checker.check_model(brought, full_check=True)
     assert [one.version for one in brought.opset_import if not one.domain] == [13]
     assert [one.name for one in brought.graph.input] == ["x"]
@@ -91,7 +91,7 @@ def test_an_old_graph_is_brought_to_a_newer_operator_set(threshold, tmp_path):
 
 
 def test_a_new_graph_is_brought_nowhere(threshold, model):
-    brought = graphs.brought_to(model, 13)
+    brought = graphs.raise_opset(model, 13)
     assert brought == model
     assert brought is not model
 
@@ -106,7 +106,7 @@ def test_a_new_graph_is_brought_nowhere(threshold, model):
     ],
 )
 def test_small_numbers_share_bytes(kind, size):
-    assert graphs.tensor_bytes(TensorProto(data_type=kind, dims=[5])) == size
+    assert graphs.count_tensor_bytes(TensorProto(data_type=kind, dims=[5])) == size
 
 
 def of_one(kind, domain="", bodies=()):
@@ -154,5 +154,5 @@ def test_what_a_function_quantizes_is_seen():
 @pytest.mark.parametrize("size", [-1, 0, None, ""])
 def test_a_dimension_without_a_size_or_a_name_is_called_after_its_tensor(size):
     info = helper.make_tensor_value_info("x", TensorProto.FLOAT, [3, size, "word"])
-    assert graphs.dimensions(info) == [3, "x.1", "word"]
-    assert graphs.described(info).shape == (3, "x.1", "word")
+    assert graphs.list_dimensions(info) == [3, "x.1", "word"]
+    assert graphs.describe_tensor(info).shape == (3, "x.1", "word")

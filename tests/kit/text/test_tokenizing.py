@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench import DataError, Model
-from edgebench_kit.text import tokenizing as text
-from edgebench_kit.text.sentences import packed, unpacked
-from edgebench_kit.text.vocabularies import WORDPIECE, kept, trained
+from edgebench_kit.text import tokenizing
+from edgebench_kit.text.sentences import pack_sentences, unpack_sentences
+from edgebench_kit.text.vocabularies import WORDPIECE, train_tokenizer, write_tokenizer
 
 NAMES = ("input_ids", "attention_mask")
 
 
 @pytest.fixture(scope="module")
 def resources():
-    return {text.RESOURCE: kept(trained(WORDPIECE), WORDPIECE, 12)}
+    return {tokenizing.RESOURCE: write_tokenizer(train_tokenizer(WORDPIECE), WORDPIECE, 12)}
 
 
 @pytest.fixture
@@ -28,28 +28,28 @@ def model():
         raise AssertionError
 
     def bind(model, variant, resources):
-        return text.bind(model, variant, resources, NAMES)
+        return tokenizing.bind_tokenizer(model, variant, resources, NAMES)
 
     return Model(
         name="m",
         summary="M.",
         build=build,
         bind=bind,
-        decode=text.decode,
-        preprocess=text.unbound,
+        decode=tokenizing.decode_sentences,
+        preprocess=tokenizing.refuse_unbound,
     )
 
 
 @given(st.text(), st.none() | st.text())
 def test_any_sentences_survive_their_way(first, second):
     sentences = (first,) if second is None else (first, second)
-    assert unpacked(packed(*sentences)) == sentences
-    assert text.decode(packed(*sentences), "small") == sentences
+    assert unpack_sentences(pack_sentences(*sentences)) == sentences
+    assert tokenizing.decode_sentences(pack_sentences(*sentences), "small") == sentences
 
 
 def test_a_payload_is_plain_json():
-    assert packed("Leo paid.") == b'{"sentence1": "Leo paid."}'
-    assert json.loads(packed("a", "\u00e9")) == {"sentence1": "a", "sentence2": "\u00e9"}
+    assert pack_sentences("Leo paid.") == b'{"sentence1": "Leo paid."}'
+    assert json.loads(pack_sentences("a", "\u00e9")) == {"sentence1": "a", "sentence2": "\u00e9"}
 
 
 @pytest.mark.parametrize(
@@ -72,13 +72,13 @@ def test_what_is_no_sentence_is_said(payload):
     with pytest.raises(
         DataError, match=f"payload of {len(payload)} bytes is not the JSON"
     ) as error:
-        unpacked(payload)
+        unpack_sentences(payload)
     assert "\n" not in str(error.value)
 
 
 def test_a_bound_model_reads_what_its_pipeline_keeps(model, resources):
     bound = model.bound("small", resources)
-    tensors = bound.preprocess(bound.decode(packed("Leo paid Ben."), "small"), "small")
+    tensors = bound.preprocess(bound.decode(pack_sentences("Leo paid Ben."), "small"), "small")
     assert list(tensors) == list(NAMES)
     np.testing.assert_array_equal(tensors["attention_mask"], [[1] * 6 + [0] * 6])
     assert tensors["input_ids"].shape == (1, 12)
@@ -100,7 +100,7 @@ def test_nothing_is_read_without_a_tokenizer(model):
 
 
 @pytest.mark.parametrize(
-    "resources", [{"other": b""}, {text.RESOURCE: b"{"}, {text.RESOURCE: b"\xff"}]
+    "resources", [{"other": b""}, {tokenizing.RESOURCE: b"{"}, {tokenizing.RESOURCE: b"\xff"}]
 )
 def test_a_tokenizer_that_is_missing_or_damaged_is_said(model, resources):
     with pytest.raises(DataError, match=r"m:small has no tokenizer\.json that can be read"):

@@ -14,9 +14,16 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from edgebench import DataError
-from edgebench_kit.text.grammar import sentences
-from edgebench_kit.text.tokenizing import tokenized
-from edgebench_kit.text.vocabularies import BYTES, ENTRIES, WORDPIECE, kept, opened, trained
+from edgebench_kit.text.grammar import make_sentences
+from edgebench_kit.text.tokenizing import tokenize
+from edgebench_kit.text.vocabularies import (
+    BYTES,
+    ENTRIES,
+    WORDPIECE,
+    open_tokenizer,
+    train_tokenizer,
+    write_tokenizer,
+)
 
 FRESH = """
 import hashlib, sys
@@ -32,12 +39,12 @@ KINDS = pytest.mark.parametrize("kind", [WORDPIECE, BYTES], ids=["wordpiece", "b
 
 @pytest.fixture(scope="module")
 def tokenizers():
-    return {kind: trained(kind) for kind in (WORDPIECE, BYTES)}
+    return {kind: train_tokenizer(kind) for kind in (WORDPIECE, BYTES)}
 
 
 def framed(tokenizers, kind, length):
     copy = Tokenizer.from_str(tokenizers[kind].to_str())
-    return Tokenizer.from_str(kept(copy, kind, length).decode())
+    return Tokenizer.from_str(write_tokenizer(copy, kind, length).decode())
 
 
 def test_fresh_processes_train_the_same_and_import_little():
@@ -66,7 +73,7 @@ def test_a_vocabulary_has_no_more_entries_than_the_models_have_rows(tokenizers, 
 
 @KINDS
 def test_words_of_made_sentences_are_one_token_each(tokenizers, kind):
-    texts = [text for text, _ in sentences("test", 0)]
+    texts = [text for text, _ in make_sentences("test", 0)]
     plain = [text.replace(",", " ,").replace(".", " .").split() for text in texts]
     counted = [len(tokenizers[kind].encode(text).ids) - 2 for text in texts]
     assert sum(counted) <= 1.02 * sum(map(len, plain))
@@ -93,7 +100,7 @@ def test_a_vocabulary_of_bytes_spells_everything(tokenizers, text):
 def test_everything_comes_at_one_length(tokenizers, first, second, length):
     for kind in (WORDPIECE, BYTES):
         text = tuple(" ".join(words) for words in (first, second) if words is not None)
-        tensors = tokenized(framed(tokenizers, kind, length), text, NAMES)
+        tensors = tokenize(framed(tokenizers, kind, length), text, NAMES)
         assert list(tensors) == list(NAMES)
         assert {(str(one.dtype), one.shape) for one in tensors.values()} == {("int64", (1, length))}
         ids, mask = tensors["input_ids"][0], tensors["attention_mask"][0]
@@ -107,7 +114,7 @@ def test_everything_comes_at_one_length(tokenizers, first, second, length):
 
 
 def test_the_second_sentence_of_a_pair_has_another_number(tokenizers):
-    tensors = tokenized(framed(tokenizers, WORDPIECE, 16), ("Leo paid Ben", "Ben paid"), NAMES)
+    tensors = tokenize(framed(tokenizers, WORDPIECE, 16), ("Leo paid Ben", "Ben paid"), NAMES)
     tokens = tokenizers[WORDPIECE].decode(tensors["input_ids"][0].tolist(), False)
     assert tokens.startswith("[CLS] leo paid ben [SEP] ben paid [SEP] [PAD]")
     assert tensors["token_type_ids"][0].tolist() == [0] * 5 + [1] * 3 + [0] * 8
@@ -130,14 +137,16 @@ def test_of_a_long_pair_something_of_both_is_left(tokenizers, kind):
 def test_a_checkpoint_may_have_a_whole_tokenizer(tokenizers, tmp_path):
     tokenizers[BYTES].save(str(tmp_path / "tokenizer.json"))
     text = "Rosa was never tricked by Leo."
-    assert opened(BYTES, tmp_path).encode(text).ids == tokenizers[BYTES].encode(text).ids
+    assert open_tokenizer(BYTES, tmp_path).encode(text).ids == tokenizers[BYTES].encode(text).ids
 
 
 @KINDS
 def test_a_checkpoint_may_have_a_vocabulary_alone(tokenizers, kind, tmp_path):
     tokenizers[kind].model.save(str(tmp_path))
     for some in (("Rosa was never tricked by Leo.",), ("Zebras, pay!", "CAFÉ")):
-        assert opened(kind, tmp_path).encode(*some).ids == tokenizers[kind].encode(*some).ids
+        assert (
+            open_tokenizer(kind, tmp_path).encode(*some).ids == tokenizers[kind].encode(*some).ids
+        )
 
 
 def test_a_vocabulary_alone_is_used_as_its_settings_say(tmp_path):
@@ -147,7 +156,7 @@ def test_a_vocabulary_alone_is_used_as_its_settings_say(tmp_path):
     for lower in (True, False):
         settings = {"do_lower_case": lower, "strip_accents": lower}
         (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
-        seen[lower] = opened(WORDPIECE, tmp_path).encode("Leo é").tokens
+        seen[lower] = open_tokenizer(WORDPIECE, tmp_path).encode("Leo é").tokens
     assert seen == {
         True: ["[CLS]", "leo", "e", "[SEP]"],
         False: ["[CLS]", "Leo", "é", "[SEP]"],
@@ -166,7 +175,7 @@ def test_a_vocabulary_alone_is_used_as_its_settings_say(tmp_path):
 def test_what_is_wrong_with_the_tokenizer_of_a_checkpoint_is_said(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=message) as error:
-        opened(WORDPIECE, tmp_path)
+        open_tokenizer(WORDPIECE, tmp_path)
     assert str(tmp_path) in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -174,4 +183,4 @@ def test_what_is_wrong_with_the_tokenizer_of_a_checkpoint_is_said(tmp_path, name
 def test_a_tokenizer_of_another_kind_is_refused(tokenizers, tmp_path):
     tokenizers[BYTES].save(str(tmp_path / "tokenizer.json"))
     with pytest.raises(DataError, match=r"of another kind: it has no \[CLS\]"):
-        opened(WORDPIECE, tmp_path)
+        open_tokenizer(WORDPIECE, tmp_path)

@@ -18,11 +18,11 @@ from edgebench_kit.vision import picture_directories
 from edgebench_kit.vision.decoding import decode_picture, read_shape
 from edgebench_kit.vision.picture_directories import (
     Pictures,
-    contents,
+    describe_contents,
     find_folders,
     find_pictures,
     has_pictures,
-    missing,
+    missing_error,
     read_mask,
     read_text,
 )
@@ -75,17 +75,17 @@ def test_a_directory_without_pictures_has_none(tmp_path):
 
 
 def test_a_directory_is_described_by_what_a_user_would_see(tmp_path):
-    assert contents(tmp_path) == "an empty directory"
-    assert contents(tmp_path / "nowhere") == "no such directory"
+    assert describe_contents(tmp_path) == "an empty directory"
+    assert describe_contents(tmp_path / "nowhere") == "no such directory"
     for name in ("b10", "b9", "c", "d", "e", ".hidden"):
         (tmp_path / name).touch()
     (tmp_path / "a").mkdir()
-    assert contents(tmp_path) == "a/, b9, b10, c and 2 more"
-    assert contents(tmp_path / "c") == "a file"
+    assert describe_contents(tmp_path) == "a/, b9, b10, c and 2 more"
+    assert describe_contents(tmp_path / "c") == "a file"
 
 
 def test_what_is_missing_is_said_with_what_is_there(tmp_path):
-    error = missing("cats", "photos of cats", tmp_path)
+    error = missing_error("cats", "photos of cats", tmp_path)
     assert str(error) == f"cats looks for photos of cats in {tmp_path}; found an empty directory"
 
 

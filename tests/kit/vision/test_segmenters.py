@@ -22,7 +22,7 @@ def loss(logits, answers):
 
 @given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9))))
 def test_any_mask_survives_its_encoding(mask):
-    with Image.open(io.BytesIO(segmenters.mask_png(mask))) as kept:
+    with Image.open(io.BytesIO(segmenters.encode_mask(mask))) as kept:
         assert (kept.format, kept.mode) == ("PNG", "L")
         np.testing.assert_array_equal(np.asarray(kept), mask)
 
@@ -30,14 +30,14 @@ def test_any_mask_survives_its_encoding(mask):
 def test_a_mask_weighs_little():
     mask = np.zeros((120, 160), np.uint8)
     mask[20:90, 30:60] = 3
-    assert len(segmenters.mask_png(mask)) < 1000
+    assert len(segmenters.encode_mask(mask)) < 1000
 
 
 def test_each_pixel_has_the_class_that_scored_best():
     logits = np.zeros((1, 3, 2, 4), np.float32)
     logits[0, 2, 0, 1] = logits[0, 1, 1, 3] = 5
     logits[0, :, 1, 0] = [-3, -2, -1]
-    mask = segmenters.class_mask({"logits": logits}, "small")
+    mask = segmenters.choose_classes({"logits": logits}, "small")
     assert mask.dtype == np.uint8
     np.testing.assert_array_equal(mask, [[0, 2, 0, 0], [2, 0, 0, 1]])
 
@@ -78,7 +78,7 @@ def test_the_loss_has_a_gradient_that_deterministic_algorithms_allow():
 def test_a_scene_is_averaged_down_and_normalised():
     picture = np.zeros((240, 320, 3), np.uint8)
     picture[0, 0], picture[1, 1] = 100, 60
-    tensor = segmenters.scene_input(picture)["input"]
+    tensor = segmenters.shrink_scene(picture)["input"]
     assert (tensor.shape, tensor.dtype) == ((1, 3, 120, 160), np.float32)
     assert tensor.flags.c_contiguous
     np.testing.assert_allclose(tensor[0, :, 0, 0], (40 / 255 - 0.3) / 0.2, rtol=1e-5)
@@ -87,7 +87,7 @@ def test_a_scene_is_averaged_down_and_normalised():
 
 def test_a_photo_is_normalised_as_torchvision_does():
     photo = np.random.default_rng(0).integers(0, 256, (31, 47, 3), np.uint8)
-    tensor = segmenters.native_input(photo)["input"]
+    tensor = segmenters.keep_size(photo)["input"]
     means, spreads = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     wanted = ((photo / 255 - means) / spreads).transpose(2, 0, 1)[None]
     assert tensor.dtype == np.float32
@@ -97,7 +97,7 @@ def test_a_photo_is_normalised_as_torchvision_does():
 def test_a_whole_photo_is_seen_as_a_square():
     photo = np.zeros((32, 64, 3), np.uint8)
     photo[:, 32:] = 255
-    tensor = segmenters.square_input(photo, 16)["input"]
+    tensor = segmenters.scale_to_square(photo, 16)["input"]
     assert tensor.shape == (1, 3, 16, 16)
     assert (tensor[..., :7] == tensor.min(axis=(2, 3), keepdims=True)).all()
     assert (tensor[..., 9:] == tensor.max(axis=(2, 3), keepdims=True)).all()

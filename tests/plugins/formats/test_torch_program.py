@@ -153,7 +153,7 @@ def test_rewriting_alone_is_not_what_is_refused(kept):
     rewritten(kept.file, {})
     with zipfile.ZipFile(kept.file) as archive:
         entries = archive.infolist()
-        assert not any(programs._pickled(archive, entry) for entry in entries)
+        assert not any(programs._is_pickled(archive, entry) for entry in entries)
 
 
 @pytest.mark.parametrize("keep", [0, 100, -30])

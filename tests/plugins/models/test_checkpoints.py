@@ -23,7 +23,7 @@ PAIR = ("Rosa was never tricked by Leo.", "Quick zebras, pay the café!")
 
 def own_tokenizer(name):
     """A tokenizer that is not the one trained here: the same text, other numbers."""
-    tokenizer = vocabularies.trained(FAMILIES[name].kind)
+    tokenizer = vocabularies.train_tokenizer(FAMILIES[name].kind)
     special = FAMILIES[name].kind.special
     plain = [token for token in sorted(tokenizer.get_vocab()) if token not in special]
     vocabulary = {token: number for number, token in enumerate([*special, *plain])}
@@ -84,7 +84,7 @@ def load(family, path, variant="small"):
 
 
 def given_logits(family, pipeline):
-    model = family.model("M.", bert.MODEL.budget).bound("small", pipeline.resources)
+    model = family.make_model("M.", bert.MODEL.budget).bound("small", pipeline.resources)
     tensors = model.preprocess(PAIR, "small")
     assert {one.shape for one in tensors.values()} == {(1, 32)}
     stage = pipeline.stages[0]

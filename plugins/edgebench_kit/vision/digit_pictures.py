@@ -1,7 +1,6 @@
-"""Common ground of the datasets that draw real digits: the digits, their splits, and fast PNG.
+"""Pictures of real digits that are drawn here: the digits, their splits, noise, and fast PNG.
 
-The digits are the 1797 of scikit-learn (UCI, Alpaydin and Kaynak, 1998), 8x8
-pixels of 0 to 16.
+The digits are the 1797 of scikit-learn (UCI, Alpaydin and Kaynak, 1998), 8x8 pixels of 0 to 16.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def read_digits(dataset: str) -> tuple[NDArray[Any], NDArray[Any]]:
     return table[:, :64].reshape(-1, 8, 8), table[:, 64]
 
 
-def members(split: str, digits: NDArray[Any]) -> list[int]:
+def select_digits(split: str, digits: NDArray[Any]) -> list[int]:
     """Return which digits belong to *split*, in its order; none for a split that is not there.
 
     Digits are ordered by their digest, which no version of a random generator can change.
@@ -59,7 +58,7 @@ def members(split: str, digits: NDArray[Any]) -> list[int]:
     return order[start : start + DIGITS[split]]
 
 
-def noise(stream: Any, below: int) -> NDArray[Any]:
+def draw_noise(stream: Any, below: int) -> NDArray[Any]:
     """Draw uint8 of shape (240, 320, 3), uniform below a power of two, from a bit generator.
 
     The raw stream of a bit generator is fixed for good; that of numpy's distributions is not.
@@ -71,7 +70,7 @@ def noise(stream: Any, below: int) -> NDArray[Any]:
     return picture
 
 
-def png(picture: NDArray[Any]) -> bytes:
+def encode_png(picture: NDArray[Any]) -> bytes:
     """Encode uint8 of shape (height, width, 3) as PNG, its rows unfiltered.
 
     Noise has no pattern that a filter or a search for repetitions could find; without them it
