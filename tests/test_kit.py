@@ -1,6 +1,8 @@
 """The kit and the plugins: which package may import which, and what the kit's page says."""
 
 import ast
+import importlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +11,11 @@ import pytest
 import edgebench
 import edgebench_kit
 import edgebench_plugins
+from edgebench import Registry
+from edgebench.catalogue.source import read_closure
 
 KIT = Path(edgebench_kit.__file__).parent
+METRICS = Path(edgebench.__file__).parent / "metrics"
 PLUGINS = Path(edgebench_plugins.__file__).parent
 FAMILIES: dict[str, set[str]] = {
     "torch": set(),
@@ -24,8 +29,9 @@ FAMILIES: dict[str, set[str]] = {
 def modules(package: Path) -> dict[str, ast.Module]:
     """Return the syntax tree of every module of a package by its dotted name."""
     found = {}
+    top = package.parents[package.parent.name == "edgebench"]
     for path in sorted(package.rglob("*.py")):
-        parts = path.relative_to(package.parent).with_suffix("").parts
+        parts = path.relative_to(top).with_suffix("").parts
         found[".".join(parts).removesuffix(".__init__")] = ast.parse(path.read_text("utf-8"))
     return found
 
@@ -142,3 +148,111 @@ def test_a_forbidden_import_of_a_plugin_is_found(line):
 
 def test_only_folders_of_hooks_lie_in_the_package_of_the_plugins():
     assert [path.name for path in PLUGINS.glob("*.py")] == ["__init__.py"]
+
+
+# --- what a change makes again -------------------------------------------------------------------
+
+
+def stands_on() -> dict[str, set[str]]:
+    """Return the modules that each shipped plugin's artifacts are made again for, by its name."""
+    found = {}
+    for row in Registry.read().plugins.values():
+        module = importlib.import_module(row.module)
+        found[row.name] = set(read_closure(Path(module.__file__), module.__name__).modules)
+    return found
+
+
+USED = stands_on()
+
+
+@pytest.mark.parametrize(
+    ("plugins", "kept_out"),
+    [
+        (["resnet", "resnext"], ["vision.segmenters", "vision.residual_segmenters"]),
+        (["resnet", "resnext", "vgg", "fcn", "duc"], ["text.", "onnx.", "vision.picture_dir"]),
+        (["vgg"], ["vision.segmenters", "vision.residual"]),
+        (["fcn", "duc"], ["vision.classifiers", "vision.residual_classifiers"]),
+        (["bert", "roberta"], ["vision.", "onnx."]),
+        (["imagenet", "coco", "voc", "cityscapes"], ["torch.", "text.", "onnx.", "vision.models"]),
+        (["mrpc", "outcomes"], ["torch.", "vision.", "onnx.", "text.tokenizing"]),
+        (["onnx", "onnx-model", "sptq", "partition"], ["torch.", "vision.", "text."]),
+        (["torch", "torch-program"], ["vision.", "text.", "onnx.", "torch.weight_files"]),
+        (["identity", "process", "onnxruntime", "openvino", "terminal"], [""]),
+    ],
+)
+def test_a_plugin_does_not_stand_on_what_it_does_not_use(plugins, kept_out):
+    used = {name for plugin in plugins for name in USED[plugin] if "edgebench_kit." in name}
+    inside = {name.removeprefix("edgebench_kit.") for name in used}
+    assert {name for name in inside if name.startswith(tuple(kept_out))} == set()
+
+
+def test_a_plugin_stands_on_no_other_plugin():
+    """A package that a plugin lies in is run with it, and says nothing."""
+    rows = {row.name: row.module for row in Registry.read().plugins.values()}
+    for plugin, used in USED.items():
+        own = {name for name in used if name.startswith("edgebench_plugins.")}
+        assert own == {rows[plugin], rows[plugin].rpartition(".")[0]}
+
+
+def test_every_module_of_the_kit_is_used_by_a_shipped_plugin():
+    assert set(modules(KIT)) <= set().union(*USED.values())
+
+
+def test_packages_say_nothing():
+    """Whatever is imported in one would be part of every key of its family."""
+    trees = {**modules(KIT), **modules(METRICS)}
+    packages = {name: tree for name, tree in trees.items() if name.count(".") < 2}
+    assert len(packages) == len(FAMILIES) + 2
+    assert [name for name, tree in packages.items() if len(tree.body) != 1] == []
+
+
+# --- what is documented --------------------------------------------------------------------------
+
+PAGE = (KIT.parents[1] / "docs" / "kit.md").read_text("utf-8")
+ROW = re.compile(r"^\| `(\w+)` \| ([A-Z][^|]+\.) \| ([a-z, -]+) \|$", re.MULTILINE)
+
+
+def documented() -> dict[str, str]:
+    """Return the plugins that the page says use each module, by the module's dotted name."""
+    parts = re.split(r"^## `([\w.]+)`$", PAGE, flags=re.MULTILINE)[1:]
+    return {
+        f"{package}.{name}": users
+        for package, text in zip(parts[::2], parts[1::2], strict=True)
+        for name, _, users in ROW.findall(text)
+    }
+
+
+def test_the_page_names_every_public_module_with_a_sentence_and_who_uses_it():
+    public = [name for name in {**modules(KIT), **modules(METRICS)} if name.count(".") == 2]
+    assert documented() == {
+        name: ", ".join(sorted(plugin for plugin, used in USED.items() if name in used))
+        for name in public
+    }
+
+
+def undocumented(trees: dict[str, ast.Module]) -> list[str]:
+    """Return the public modules, functions, classes and methods that have no text."""
+    found = []
+    for module, tree in trees.items():
+        public = [("", tree)] + [
+            (node.name, node)
+            for owner in (tree, *(one for one in tree.body if isinstance(one, ast.ClassDef)))
+            for node in owner.body
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+        ]
+        found += [f"{module} {name}" for name, node in public if not ast.get_docstring(node)]
+    return found
+
+
+def test_everything_public_has_a_text():
+    assert undocumented({**modules(KIT), **modules(METRICS)}) == []
+    assert undocumented({"x": ast.parse("def f(): ...\nclass C:\n    def g(self): ...")}) == [
+        "x ",
+        "x f",
+        "x C",
+        "x g",
+    ]
+
+
+def test_modules_keep_no_second_list_of_their_names():
+    assert "__all__" not in "".join(path.read_text("utf-8") for path in KIT.rglob("*.py"))
