@@ -15,8 +15,6 @@ import attrs
 CORE = __name__.partition(".")[0]
 FIGURES = f"{CORE}.metrics"
 """The part of the core that scores are made of; what else the core makes has a number in keys."""
-INSTALLED = ("site-packages", "dist-packages")
-"""Directories in which the packages of many distributions lie beside each other."""
 
 
 @attrs.frozen
@@ -95,11 +93,17 @@ def _followed(imported: str, name: str, root: Path) -> Path | None:
     if top == CORE:
         inside = f"{imported}.".startswith(f"{FIGURES}.")
         return Path(__file__).parents[2] if inside else None
-    beside = root.name not in INSTALLED and any(_find_modules(top, root))
+    beside = not _holds_distributions(root) and any(_find_modules(top, root))
     if beside or top == name.partition(".")[0]:
         return root
     spec = find_spec(top) if top.startswith(f"{CORE}_") else None
     return _root(Path(spec.origin), top) if spec and spec.origin else None
+
+
+@lru_cache(maxsize=64)
+def _holds_distributions(root: Path) -> bool:
+    """Say whether packages are installed in a directory, each with its version beside it."""
+    return any(root.glob("*.dist-info"))
 
 
 def _find_modules(imported: str, root: Path) -> Iterator[tuple[Path, str]]:

@@ -1,6 +1,5 @@
 """Plugins are found, loaded, blocked and explained; what is wrong with one stays its own."""
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import edgebench
 from edgebench import Backend, Model, Operator, Registry, Tier, hookimpl
 from edgebench.catalogue.plugins import Plugins, PluginSource
 from edgebench.catalogue.rows import KINDS
+from edgebench.catalogue.source import read_source
 from edgebench.parts.errors import Missing, NameClash, PluginFault, UnknownName
 
 SHRINK = """\
@@ -308,7 +308,7 @@ def test_a_single_file_is_a_plugin(write):
     owner = plugins.owner(Operator, "shrink")
     assert (owner.plugin, owner.distribution, owner.version) == ("shrink", "", "")
     assert owner.origin == str(path)
-    assert owner.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert owner.digest == read_source(path, "edgebench_file_shrink").digest
 
 
 def test_a_single_file_shadows_no_module(write):
@@ -492,8 +492,8 @@ def test_an_installed_distribution_is_found_by_its_entry_point(install, tmp_path
         "1.2",
         "acme_plugin",
     )
-    source = (tmp_path / "site/acme_plugin.py").read_bytes()
-    assert owner.digest == hashlib.sha256(source).hexdigest()
+    file = tmp_path / "site/acme_plugin.py"
+    assert owner.digest == read_source(file, "acme_plugin").digest
 
 
 def test_an_entry_point_may_name_an_object_with_hooks(install):

@@ -22,7 +22,12 @@ def write(path: Path, text: str = "") -> Path:
     return path
 
 
-@pytest.fixture(params=["src", "site-packages"])
+def install(directory: Path) -> None:
+    """Make of a source tree a directory in which many distributions are installed."""
+    write(directory / "acme-1.2.dist-info" / "METADATA", "Name: acme\nVersion: 1.2\n")
+
+
+@pytest.fixture(params=["src", "installed"])
 def package(request, tmp_path, monkeypatch):
     """A package with a plugin, what it shares with others, and what it does not."""
     root = tmp_path / request.param / "acme"
@@ -32,6 +37,8 @@ def package(request, tmp_path, monkeypatch):
     write(root / "deep.py", "from . import shared\n")
     write(root / "other.py", "import nothing_of_ours\n")
     write(root / "operators" / "shrink.py", PLUGIN)
+    if request.param == "installed":
+        install(root.parent)
     monkeypatch.syspath_prepend(root.parent)
     before = set(sys.modules)
     yield root
@@ -199,7 +206,7 @@ def test_a_directory_that_happens_to_have_a_frameworks_name_hides_it_from_no_key
     assert read_source(plugin, "edgebench_file_mine").imports == ("numpy",)
 
 
-@pytest.mark.parametrize(("tree", "followed"), [("src", True), ("site-packages", False)])
+@pytest.mark.parametrize(("tree", "followed"), [("src", True), ("installed", False)])
 def test_another_package_counts_by_what_it_says_where_no_version_tells_of_it(
     tmp_path, tree, followed
 ):
@@ -207,6 +214,8 @@ def test_another_package_counts_by_what_it_says_where_no_version_tells_of_it(
     plugin = write(tmp_path / tree / "acme" / "shrink.py", "import acme_common.tools\n")
     tools = write(tmp_path / tree / "acme_common" / "tools.py", "a = 1\n")
     write(tmp_path / tree / "acme_common" / "__init__.py")
+    if not followed:
+        install(tmp_path / tree)
     before = read_source(plugin, "acme.shrink")
     assert before.imports == (() if followed else ("acme_common",))
     write(tools, "a = 2\n")
@@ -217,6 +226,7 @@ def test_a_package_of_plugins_code_counts_wherever_it_lies(tmp_path, monkeypatch
     plugin = write(tmp_path / "theirs" / "acme" / "shrink.py", "from edgebench_common import tools")
     shared = tmp_path / "site-packages" / "edgebench_common"
     write(shared / "__init__.py")
+    install(shared.parent)
     write(shared / "tools.py", "import torchlike\nx = 1\n")
     monkeypatch.syspath_prepend(shared.parent)
     before = read_source(plugin, "acme.shrink")
