@@ -100,7 +100,7 @@ class Graph:
         """Whether anything in it was quantized."""
         return is_quantized(self.model)
 
-    def needed(self, wanted: Iterable[str], given: Iterable[str] = ()) -> list[int]:
+    def find_needed(self, wanted: Iterable[str], given: Iterable[str] = ()) -> list[int]:
         """Return the numbers of the nodes that *wanted* depends on, not going beyond *given*."""
         nodes = self.model.graph.node
         missing, stop = set(wanted), set(given)
@@ -112,11 +112,11 @@ class Graph:
                 missing |= self.reads[number] - stop
         return numbers[::-1]
 
-    def crossing(self, front: Iterable[int]) -> list[str]:
+    def find_crossing(self, front: Iterable[int]) -> list[str]:
         """Return what is there after *front* and still read, or given, after it."""
         inside = set(front)
         nodes = self.model.graph.node
-        later = [n for n in self.needed(self.outputs) if n not in inside]
+        later = [n for n in self.find_needed(self.outputs) if n not in inside]
         wanted = set(self.outputs).union(*(self.reads[number] for number in later))
         written = [name for number in sorted(inside) for name in nodes[number].output]
         present = [one.name for one in self.model.graph.input] + written
@@ -126,10 +126,12 @@ class Graph:
         """Return every cut at which one tensor, a row for each sample, crosses, in graph order."""
         nodes = self.model.graph.node
         active = [
-            n for n in self.needed(self.outputs) if not self.varying.isdisjoint(nodes[n].output)
+            n
+            for n in self.find_needed(self.outputs)
+            if not self.varying.isdisjoint(nodes[n].output)
         ]
         balance = self._balance(active)
-        specs, (batch, others) = self.described(), self._batch()
+        specs, (batch, others) = self.describe_tensors(), self._batch()
         found = []
         for position, name in self._separators(active):
             spec = specs.get(name)
@@ -195,7 +197,7 @@ class Graph:
                     rooted.setdefault(name, roots)
         return rooted
 
-    def described(self) -> dict[str, TensorSpec]:
+    def describe_tensors(self) -> dict[str, TensorSpec]:
         """Return dtype and shape of each tensor for which both are known, and may cross."""
         specs = ((name, describe_tensor(info)) for name, info in self.infos.items())
         return {name: spec for name, spec in specs if spec is not None}
@@ -224,8 +226,8 @@ def split_graph(graph: Graph, crossing: tuple[str, ...]) -> tuple[Any, Any]:
 
     Constants go to whichever part uses them, to both if both do.
     """
-    front = graph.needed(crossing)
-    tail = graph.needed(graph.outputs, given=crossing)
+    front = graph.find_needed(crossing)
+    tail = graph.find_needed(graph.outputs, given=crossing)
     ahead = [name for name in graph.outputs if name not in crossing]
     return _make_part(graph, front, (), crossing), _make_part(graph, tail, crossing, ahead)
 

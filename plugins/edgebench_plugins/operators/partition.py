@@ -93,14 +93,14 @@ def _named(graphs: Sequence[Graph], name: str) -> tuple[int, Cut]:
 
 def _obstacle(graph: Graph, name: str) -> str:
     """Say why a tensor that is there does not separate its graph."""
-    front = graph.needed([name])
-    others = [other for other in graph.crossing(front) if other != name]
+    front = graph.find_needed([name])
+    others = [other for other in graph.find_crossing(front) if other != name]
     if not front:
         return "it is an input, nothing lies before it"
     if others:
         shown = ", ".join(others[:4]) + (", ..." if len(others) > 4 else "")
         return f"{shown} would have to cross too"
-    if name in graph.described() and name not in graph.outputs:
+    if name in graph.describe_tensors() and name not in graph.outputs:
         return "no output depends on it"
     return "nothing lies behind it" if name in graph.outputs else "its shape or type is not known"
 

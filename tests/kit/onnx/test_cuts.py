@@ -123,7 +123,7 @@ def test_weights_on_each_side_are_those_of_the_parts(made):
 def test_only_the_cut_tensor_crosses(made):
     graph = Graph.of(made)
     for cut in graph.cuts():
-        assert graph.crossing(graph.needed(cut.names)) == list(cut.names)
+        assert graph.find_crossing(graph.find_needed(cut.names)) == list(cut.names)
         assert cut.sent == CHANNELS * SIDE * SIDE * 4
         assert cut.crossing[0].shape == ("batch", CHANNELS, SIDE, SIDE)
 
@@ -198,7 +198,7 @@ def conditional():
 def test_what_a_branch_reads_crosses_too():
     graph = Graph.of(conditional())
     assert [cut.names for cut in graph.cuts()] == [("early",), ("chosen",)]
-    assert graph.crossing(graph.needed(["late"])) == ["early", "late"]
+    assert graph.find_crossing(graph.find_needed(["late"])) == ["early", "late"]
     whole = run(graph.model, feeds_for(3))["y"]
     for cut in graph.cuts():
         np.testing.assert_array_equal(in_two(graph, cut.names, feeds_for(3))["y"], whole)
@@ -219,7 +219,7 @@ def test_an_input_that_is_read_late_crosses_with_the_tensor():
     ]
     graph = Graph.of(model(nodes, {}, inputs=(X, mask)))
     assert [cut.names for cut in graph.cuts()] == [("b",)]
-    assert graph.crossing(graph.needed(["a"])) == ["mask", "a"]
+    assert graph.find_crossing(graph.find_needed(["a"])) == ["mask", "a"]
 
 
 def test_an_earlier_output_forbids_the_cuts_after_it():

@@ -27,9 +27,9 @@ from edgebench_kit.text.vocabularies import (
 
 FRESH = """
 import hashlib, sys
-from edgebench_kit.text.vocabularies import BYTES, WORDPIECE, kept, trained
+from edgebench_kit.text.vocabularies import BYTES, WORDPIECE, train_tokenizer, write_tokenizer
 for kind in (WORDPIECE, BYTES):
-    print(hashlib.sha256(kept(trained(kind), kind, 32)).hexdigest())
+    print(hashlib.sha256(write_tokenizer(train_tokenizer(kind), kind, 32)).hexdigest())
 print(sorted({"torch", "transformers"} & set(sys.modules)))
 """
 NAMES = ("input_ids", "attention_mask", "token_type_ids")

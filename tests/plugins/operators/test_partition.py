@@ -258,7 +258,7 @@ def test_what_is_cut_is_not_cut_again(residual, context):
 
 def test_parts_that_are_not_the_whole_are_caught(context, monkeypatch):
     """Were the cutting wrong, no pipeline would come of it."""
-    right = partition.split
+    right = partition.split_graph
 
     def wrong(graph, crossing):
         front, tail = right(graph, crossing)
