@@ -81,14 +81,9 @@ def _named(graphs: Sequence[Graph], name: str) -> tuple[int, Cut]:
         if name in graph.varying:
             raise ChainError(f"the graph cannot be cut at {name!r}: {_obstacle(graph, name)}")
     near = get_close_matches(name, known, n=3, cutoff=0.4) or known[:12]
-    raise ChainError(
-        f"no tensor is called {name!r}; "
-        + (
-            f"it can be cut at {', '.join(near)}"
-            if near
-            else "and no single one separates the graph"
-        )
-    )
+    known_cuts = f"it can be cut at {', '.join(near)}"
+    offer = known_cuts if near else "and no single one separates the graph"
+    raise ChainError(f"no tensor is called {name!r}; {offer}")
 
 
 def _obstacle(graph: Graph, name: str) -> str:
