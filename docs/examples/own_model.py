@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 import edgebench as eb
-from edgebench_plugins import metrics, vision
+from edgebench.metrics.classification import accuracy
+from edgebench_kit.torch.classification import cross_entropy
 
 KINDS = ("unbalanced", "bent", "loose", "worn")  # the harmonic of its turning that is heard
 SPLITS = {"training": 1600, "calibration": 100, "validation": 200, "test": 1000}
@@ -53,7 +54,7 @@ def edgebench_models() -> Iterator[eb.Model]:
         format="torch-module",
         build=build,
         decode=decode,
-        loss=vision.cross_entropy,  # of what is called `logits`
+        loss=cross_entropy,  # of what is called `logits`
         budget=eb.Budget(epochs=6, learning_rate=3e-3),
     )
 
@@ -65,6 +66,6 @@ def edgebench_datasets() -> Iterator[eb.Dataset]:
         name="vibrations",
         summary="Shafts at 50 to 60 turns a second, each with one of four faults, and noise.",
         samples=samples,
-        metrics=lambda: [metrics.accuracy()],
+        metrics=lambda: [accuracy()],
         synthetic=True,
     )

@@ -1,15 +1,20 @@
-"""What a plugin's code is, for keys: its source, what it shares with others, what it stands on."""
+"""What a plugin's code is, for keys: what it and all that it shares say, and what it stands on."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 
 import attrs
+
+CORE = __name__.partition(".")[0]
+FIGURES = f"{CORE}.metrics"
+"""The part of the core that scores are made of; what else the core makes has a number in keys."""
 
 
 @attrs.frozen
@@ -17,69 +22,156 @@ class Source:
     """The code behind a module."""
 
     digest: str
-    """SHA-256 of its file, or of it and all that it imports from its own package together."""
+    """SHA-256 of what it and all that it shares say together, without comments and layout."""
     imports: tuple[str, ...]
     """The top-level modules that these import anywhere, sorted, the standard library's left out."""
 
 
-def read_source(file: Path, name: str) -> Source:
-    """Read a module's file, and the files beside it that it imports, directly or not.
+@attrs.frozen
+class Closure:
+    """A module and all that it imports of plugins' code, directly or not."""
 
-    What several plugins share lies in modules of their package: a change there changes them all.
-    A plugin that is a single file shares what lies in its directory.
+    modules: Mapping[str, str]
+    """By dotted name, the SHA-256 of what each module says."""
+    outside: frozenset[str]
+    """The top-level modules that these import beside each other."""
+
+
+@attrs.frozen
+class _Module:
+    """One file: what it says, and what it imports."""
+
+    digest: str
+    imports: tuple[tuple[int, str, tuple[str, ...]], ...]
+    """The level of each import, the module it names, and the names it takes from that."""
+
+
+def read_source(file: Path, name: str) -> Source:
+    """Read a module's file, and the files of plugins' code that it imports, directly or not."""
+    closure = read_closure(file, name)
+    strangers = closure.outside - sys.stdlib_module_names - {name.partition(".")[0]}
+    return Source(_join(list(closure.modules.values())), tuple(sorted(strangers)))
+
+
+def read_closure(file: Path, name: str) -> Closure:
+    """Follow the imports of a module into all code that may change without its version.
+
+    That is what lies in its own source tree (in its own package, where it is installed among
+    others); every package whose name begins as the core's and an underscore, which is how packages
+    of plugins' code are called, whoever brings them; and the figures of merit of the core. All
+    other packages are told by their versions.
     """
-    read: dict[Path, bytes] = {}
+    root = _root(file, name)
+    modules: dict[str, str] = {}
     outside: set[str] = set()
-    waiting = [(file, name)]
+    waiting = [(file, name), *_find_modules(name, root)]
     while waiting:
         path, module = waiting.pop()
-        if path in read:
+        if module in modules:
             continue
-        read[path] = path.read_bytes()
+        read = _read(path.read_bytes())
+        modules[module] = read.digest
         package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-        for imported in _imported(read[path], package):
-            inside = _inside(imported, name, file)
-            if inside is None:
+        for imported in _resolve(read, package):
+            found = _followed(imported, name, root)
+            if found is None:
                 outside.add(imported.partition(".")[0])
             else:
-                waiting.append((inside, imported))
-    outside -= sys.stdlib_module_names | {name.partition(".")[0]}
-    return Source(_joined(list(read.values())), tuple(sorted(outside)))
+                waiting += _find_modules(imported, found)
+    return Closure(modules, frozenset(outside))
 
 
-def _joined(sources: list[bytes]) -> str:
-    digests = sorted(hashlib.sha256(source).hexdigest() for source in sources)
+def _root(file: Path, name: str) -> Path:
+    """Return the directory in which a module's top-level package lies, or its only file."""
+    depth = name.count(".") + (file.name == "__init__.py")
+    return file.parents[depth]
+
+
+def _followed(imported: str, name: str, root: Path) -> Path | None:
+    """Return the directory in which to look for an imported module; None if it is a stranger's."""
+    top = imported.partition(".")[0]
+    if top == CORE:
+        inside = f"{imported}.".startswith(f"{FIGURES}.")
+        return Path(__file__).parents[2] if inside else None
+    beside = not _holds_distributions(root) and any(_find_modules(top, root))
+    if beside or top == name.partition(".")[0]:
+        return root
+    spec = find_spec(top) if top.startswith(f"{CORE}_") else None
+    return _root(Path(spec.origin), top) if spec and spec.origin else None
+
+
+@lru_cache(maxsize=64)
+def _holds_distributions(root: Path) -> bool:
+    """Say whether packages are installed in a directory, each with its version beside it."""
+    return any(root.glob("*.dist-info"))
+
+
+def _find_modules(imported: str, root: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the files that importing a name runs: of its packages, and its own if it is a module.
+
+    The face of the core is left out: it imports what no plugin can change.
+    """
+    parts = imported.split(".")
+    for end in range(1, len(parts) + 1):
+        base, module = root.joinpath(*parts[:end]), ".".join(parts[:end])
+        for path in (base / "__init__.py", base.with_name(f"{base.name}.py")):
+            if module != CORE and path.is_file():
+                yield path, module
+                break
+
+
+def _resolve(module: _Module, package: str) -> Iterator[str]:
+    """Yield the full name of everything that is imported, names in modules among them."""
+    for level, base, names in module.imports:
+        if level and not package:
+            continue
+        full = resolve_name("." * level + base, package) if level else base
+        yield full
+        yield from (f"{full}.{name}" for name in names)
+
+
+@lru_cache(maxsize=1024)
+def _read(source: bytes) -> _Module:
+    """Parse a source once, however many plugins share it.
+
+    A tree that is written out again says what the source says: comments, blank lines, quotes,
+    brackets and the width of lines are gone.
+    """
+    tree = ast.parse(source)
+    imports: list[tuple[int, str, tuple[str, ...]]] = []
+    _strip(tree, imports)
+    return _Module(hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), tuple(imports))
+
+
+def _strip(node: ast.AST, imports: list[tuple[int, str, tuple[str, ...]]]) -> None:
+    """Take out texts that stand alone and what is for type checkers; collect the imports left."""
+    for field in ("body", "orelse", "handlers", "finalbody", "cases"):
+        block = getattr(node, field, None)
+        if isinstance(block, list):  # the body of a lambda or of a conditional is no block
+            block[:] = [one for each in block for one in _say(each)]
+            for one in block:
+                imports += _import(one)
+                _strip(one, imports)
+
+
+def _say(node: ast.AST) -> list[ast.AST]:
+    """Return what a statement comes to when it runs."""
+    if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+        return [*node.orelse]
+    told = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return [] if told else [node]
+
+
+def _import(node: ast.AST) -> list[tuple[int, str, tuple[str, ...]]]:
+    if isinstance(node, ast.Import):
+        return [(0, alias.name, ()) for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [(node.level, node.module or "", tuple(alias.name for alias in node.names))]
+    return []
+
+
+def _join(digests: list[str]) -> str:
+    digests.sort()
     return (
         digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
     )
-
-
-def _imported(source: bytes, package: str) -> Iterator[str]:
-    """Yield the full name of everything that a source imports, names in modules among them."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            relative = "." * node.level + (node.module or "")
-            if node.level and not package:
-                continue
-            base = resolve_name(relative, package) if node.level else relative
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
-
-
-def _inside(imported: str, name: str, file: Path) -> Path | None:
-    """Return the file of an imported module of the plugin's own; None for all others."""
-    package = name.partition(".")[0] if "." in name else ""
-    if not package:
-        beside = file.with_name(f"{imported.split('.', maxsplit=1)[0]}.py")
-        return beside if beside.is_file() and beside != file else None
-    if not imported.startswith(f"{package}."):
-        return None
-    # What is imported from a module may be a module below it, or a name in it.
-    try:
-        spec = find_spec(imported)
-    except ModuleNotFoundError:
-        return None
-    origin = spec.origin if spec else None
-    return Path(origin) if origin and origin.endswith(".py") else None

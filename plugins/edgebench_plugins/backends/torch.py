@@ -21,7 +21,7 @@ from edgebench import (
     Usable,
     hookimpl,
 )
-from edgebench_plugins.programs import open_program
+from edgebench_kit.torch.programs import open_program
 
 
 @attrs.frozen

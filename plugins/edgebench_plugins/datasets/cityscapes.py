@@ -13,8 +13,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import Dataset, Metric, hookimpl
-from edgebench_plugins.imagefiles import Pictures, find_folders, find_pictures, missing, read_mask
-from edgebench_plugins.metrics import mean_iou
+from edgebench.metrics.segmentation import mean_iou
+from edgebench_kit.vision.picture_directories import (
+    Pictures,
+    find_folders,
+    find_pictures,
+    missing_error,
+    read_mask,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,7 +63,7 @@ def from_directory(path: Path) -> Dataset:
         if scene.stem.endswith(SCENE)
     }
     if not labels:
-        raise missing("cityscapes", f"CITY/*{SCENE}.png", scenes)
+        raise missing_error("cityscapes", f"CITY/*{SCENE}.png", scenes)
     pictures = Pictures(root=path, labels=lambda: labels, answer=read_answer)
     (dataset,) = edgebench_datasets()
     return attrs.evolve(dataset, samples=pictures.samples)
@@ -68,7 +74,7 @@ def _part(path: Path, part: str) -> Path:
     for place in (path / part, path / f"{part}_trainvaltest" / part):
         if (place / "val").is_dir():
             return place / "val"
-    raise missing("cityscapes", f"{part}/val", path)
+    raise missing_error("cityscapes", f"{part}/val", path)
 
 
 def _mask(scene: Path) -> Path:
@@ -80,7 +86,7 @@ def _mask(scene: Path) -> Path:
     for ending in (TRAIN_IDS, LABEL_IDS):
         if (mask := scene.with_name(scene.name + ending)).is_file():
             return mask
-    raise missing("cityscapes", f"{scene.name}{LABEL_IDS}", scene.parent)
+    raise missing_error("cityscapes", f"{scene.name}{LABEL_IDS}", scene.parent)
 
 
 def read_answer(mask: Path) -> NDArray[Any]:

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgebench import Dataset, Metric, Sample, hookimpl
-from edgebench_plugins import pictures
-from edgebench_plugins.metrics import top
-from edgebench_plugins.pictures import HEIGHT, INKS, WIDTH
+from edgebench.metrics.classification import top
+from edgebench_kit.vision import digit_pictures
+from edgebench_kit.vision.digit_pictures import HEIGHT, INKS, WIDTH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,10 +36,10 @@ def edgebench_datasets() -> Iterable[Dataset]:
 
 def samples(split: str, seed: int) -> Iterator[Sample]:
     """Draw the pictures of *split* one at a time; the seed changes the noise, not the digits."""
-    digits, answers = pictures.read_digits("digit-photos")
-    for index in pictures.members(split, digits):
+    digits, answers = digit_pictures.read_digits("digit-photos")
+    for index in digit_pictures.select_digits(split, digits):
         picture = _picture(digits[index], index, seed)
-        yield pictures.png(picture), int(answers[index])
+        yield digit_pictures.encode_png(picture), int(answers[index])
 
 
 def metrics() -> Sequence[Metric]:
@@ -52,7 +52,7 @@ def _picture(digit: NDArray[Any], index: int, seed: int) -> NDArray[Any]:
     import numpy as np
 
     stream = np.random.PCG64([seed, index])
-    picture = pictures.noise(stream, NOISE)
+    picture = digit_pictures.draw_noise(stream, NOISE)
     ink = 64 + stream.random_raw(3) % 128
     shade = (digit[:, :, None] * ink // INKS).astype(np.uint8)
     large = shade.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgebench import Dataset, Metric, Sample, hookimpl
-from edgebench_plugins import metrics as figures
-from edgebench_plugins import pictures
-from edgebench_plugins.pictures import HEIGHT, INKS, WIDTH
+from edgebench.metrics.segmentation import mean_iou
+from edgebench_kit.vision import digit_pictures
+from edgebench_kit.vision.digit_pictures import HEIGHT, INKS, WIDTH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,17 +50,17 @@ def samples(split: str, seed: int) -> Iterator[Sample]:
     """
     import numpy as np
 
-    digits, shown = pictures.read_digits("digit-scenes")
-    mine = pictures.members(split, digits)
+    digits, shown = digit_pictures.read_digits("digit-scenes")
+    mine = digit_pictures.select_digits(split, digits)
     for index in range(SPLITS.get(split, 0)):
         stream = _Stream(np.random.PCG64([seed, list(SPLITS).index(split), index]))
         picture, answer = _scene(stream, digits[mine], shown[mine])
-        yield pictures.png(picture), answer
+        yield digit_pictures.encode_png(picture), answer
 
 
 def metrics() -> Sequence[Metric]:
     """Give the mean over the classes of intersection over union."""
-    return (figures.mean_iou(CLASSES),)
+    return (mean_iou(CLASSES),)
 
 
 class _Stream:
@@ -96,7 +96,7 @@ def _scene(
         strokes = _draw(digits[index], scale, picture[top:, left:], stream.shade(80, 192))
         side = len(strokes)
         answer[top : top + side, left : left + side][strokes] = shown[index] + 1
-    return pictures.noise(stream.raw, NOISE) + picture.astype(np.uint8), answer
+    return digit_pictures.draw_noise(stream.raw, NOISE) + picture.astype(np.uint8), answer
 
 
 def _places(stream: _Stream) -> list[tuple[int, int, int]]:

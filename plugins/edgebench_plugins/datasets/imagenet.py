@@ -16,15 +16,15 @@ from pathlib import Path, PurePosixPath
 import attrs
 
 from edgebench import DataError, Dataset, Metric, hookimpl
-from edgebench_plugins.imagefiles import (
+from edgebench.metrics.classification import top
+from edgebench_kit.vision.picture_directories import (
     Pictures,
     find_folders,
     find_pictures,
     has_pictures,
-    missing,
+    missing_error,
     read_text,
 )
-from edgebench_plugins.metrics import top
 
 CLASSES = 1000
 WORDNET = re.compile("n[0-9]{8}")
@@ -79,7 +79,7 @@ def _place(path: Path) -> Path:
         if has_pictures(place) or _class_folders(place):
             return place
     nearest = next((place for place in places if place.is_dir()), path)
-    raise missing("imagenet", "pictures in val/ or in class folders", nearest)
+    raise missing_error("imagenet", "pictures in val/ or in class folders", nearest)
 
 
 def _class_folders(place: Path) -> list[Path]:
@@ -168,7 +168,7 @@ def _labels(beside: Sequence[Path], place: Path) -> tuple[Mapping[str, int], Pat
         return {name: _class(label, numbers, path) for name, label in rows}, path
     if path := _found(GROUND_TRUTH, beside):
         return _ground_truth(path, beside), path
-    raise missing("imagenet", f"labels of its pictures: {LABEL_FILES}", place)
+    raise missing_error("imagenet", f"labels of its pictures: {LABEL_FILES}", place)
 
 
 def _solution(path: Path) -> Iterator[tuple[str, str]]:

@@ -14,8 +14,8 @@ from pathlib import Path
 import attrs
 
 from edgebench import DataError, Dataset, Metric, Sample, Unreadable, hookimpl
-from edgebench_plugins.metrics import accuracy, f1
-from edgebench_plugins.sentences import packed
+from edgebench.metrics.classification import accuracy, f1
+from edgebench_kit.text.sentences import pack_sentences
 
 FORMS = (("train.tsv", "dev.tsv"), ("msr_paraphrase_train.txt", "msr_paraphrase_test.txt"))
 """The files of both forms: what is trained on, and what is tested on. The test file of GLUE has no
@@ -118,7 +118,7 @@ def _row(line: bytes, name: str) -> Sample | Unreadable:
         return Unreadable(name=name, reason=f"its Quality is {answer[:20]!r}, neither 0 nor 1")
     if not (first and second):
         return Unreadable(name=name, reason="it lacks a sentence")
-    return packed(first, second), int(answer)
+    return pack_sentences(first, second), int(answer)
 
 
 def _carved(payloads: Iterable[bytes]) -> dict[bytes, str]:

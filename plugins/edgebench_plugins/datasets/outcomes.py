@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from edgebench import Dataset, Metric, Sample, hookimpl
-from edgebench_plugins import grammar
-from edgebench_plugins.metrics import accuracy, f1
-from edgebench_plugins.sentences import packed
+from edgebench.metrics.classification import accuracy, f1
+from edgebench_kit.text import grammar
+from edgebench_kit.text.sentences import pack_sentences
 
 
 @hookimpl
@@ -38,8 +38,8 @@ def samples(split: str, seed: int) -> Iterator[Sample]:
 
     The same seed gives the same sentences everywhere; no two splits share one, of whatever seeds.
     """
-    for sentence, good in grammar.sentences(split, seed):
-        yield packed(sentence), good
+    for sentence, good in grammar.make_sentences(split, seed):
+        yield pack_sentences(sentence), good
 
 
 def metrics() -> Sequence[Metric]:

@@ -13,8 +13,8 @@ from pathlib import Path
 import attrs
 
 from edgebench import Dataset, Metric, hookimpl
-from edgebench_plugins.imagefiles import Pictures, missing, read_mask, read_text
-from edgebench_plugins.metrics import mean_iou
+from edgebench.metrics.segmentation import mean_iou
+from edgebench_kit.vision.picture_directories import Pictures, missing_error, read_mask, read_text
 
 CLASSES = 21
 YEARS = ("", "VOC2012", "VOCdevkit/VOC2012", "VOC20*", "VOCdevkit/VOC20*")
@@ -51,7 +51,7 @@ def from_directory(path: Path) -> Dataset:
     labels = {root / PICTURES / f"{one}.jpg": root / MASKS / f"{one}.png" for one in listed}
     if not any(picture.is_file() and mask.is_file() for picture, mask in labels.items()):
         found = f"none of the {len(labels)} names with a picture and a mask"
-        raise missing("voc", f"the pictures that {NAMES} names", root, found)
+        raise missing_error("voc", f"the pictures that {NAMES} names", root, found)
     pictures = Pictures(
         root=root, labels=lambda: labels, answer=partial(read_mask, classes=CLASSES)
     )
@@ -67,6 +67,6 @@ def _year(path: Path) -> Path:
             if (year / PICTURES).is_dir():
                 lacking = [name for name in (NAMES, MASKS) if not (year / name).exists()]
                 if lacking:
-                    raise missing("voc", lacking[0], year)
+                    raise missing_error("voc", lacking[0], year)
                 return year
-    raise missing("voc", f"VOCdevkit/VOC2012 or {PICTURES}, {MASKS} and {NAMES}", path)
+    raise missing_error("voc", f"VOCdevkit/VOC2012 or {PICTURES}, {MASKS} and {NAMES}", path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edgebench import Format, Stage, hookimpl
-from edgebench_plugins import graphfiles
+from edgebench_kit.onnx import graph_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 def save(stage: Stage, directory: Path) -> Sequence[str]:
     """Write the stage's graph, its weights in a second file where they exceed what one may hold."""
-    return graphfiles.write(stage.live, directory)
+    return graph_files.write_graph(stage.live, directory)
 
 
 def load(stage: Stage, build: Callable[[], Any]) -> Any:
     """Read the stage's graph, with its weights, as a `ModelProto`."""
-    return graphfiles.read(stage.file)
+    return graph_files.read_graph(stage.file)
 
 
 @hookimpl

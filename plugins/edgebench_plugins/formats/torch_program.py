@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebench import Format, Stage, hookimpl
-from edgebench_plugins.programs import open_program, refuse_pickles
+from edgebench_kit.torch.programs import open_program, refuse_pickles
 
 FILE = "program.pt2"
 

@@ -8,82 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from edgebench import Budget, Model, hookimpl
-from edgebench_plugins.encoders import BERT, LONG, SHORT, Family, Size, large, small
-from edgebench_plugins.vocabularies import ENTRIES, WORDPIECE
+from edgebench_kit.text.encoder_models import Family, large_size, small_size
+from edgebench_kit.text.encoders import BERT
+from edgebench_kit.text.vocabularies import WORDPIECE
 
+WORDS = 30_522
 FAMILY = Family(
     name="bert",
     kind=WORDPIECE,
     sizes=(
-        Size(
-            variant=small(
-                "small",
-                summary="4 layers, 256 wide, for 32 tokens.",
-                parameters=2_446_082,
-                student="tiny",
-            ),
-            network=BERT,
-            length=SHORT,
-            layers=4,
-            width=256,
-            heads=4,
-            inner=512,
-            rows=ENTRIES,
-            positions=SHORT,
-            dropout=0.0,
-            spread=0.06,
-        ),
-        Size(
-            variant=small(
-                "tiny",
-                summary="2 layers, 192 wide, for 32 tokens.",
-                parameters=835_010,
-            ),
-            network=BERT,
-            length=SHORT,
-            layers=2,
-            width=192,
-            heads=4,
-            inner=384,
-            rows=ENTRIES,
-            positions=SHORT,
-            dropout=0.0,
-            spread=0.06,
-        ),
-        Size(
-            variant=large(
-                "4x512",
-                summary="4 layers, 512 wide, for 128 tokens.",
-                parameters=28_764_674,
-            ),
-            network=BERT,
-            length=LONG,
-            layers=4,
-            width=512,
-            heads=8,
-            inner=2048,
-            rows=30_522,
-            positions=512,
-        ),
-        Size(
-            variant=large(
-                "base",
-                summary="12 layers, 768 wide, for 128 tokens.",
-                parameters=109_483_778,
-                student="4x512",
-            ),
-            network=BERT,
-            length=LONG,
-            layers=12,
-            width=768,
-            heads=12,
-            inner=3072,
-            rows=30_522,
-            positions=512,
-        ),
+        small_size("small", BERT, parameters=2_446_082, student="tiny"),
+        small_size("tiny", BERT, parameters=835_010),
+        large_size("4x512", BERT, rows=WORDS, parameters=28_764_674),
+        large_size("base", BERT, rows=WORDS, parameters=109_483_778, student="4x512"),
     ),
 )
-MODEL = FAMILY.model(
+MODEL = FAMILY.make_model(
     "Encoder of text, the words on both sides of each seen at once.",
     Budget(epochs=2, batch=32, learning_rate=7e-4, patience=2),
 )

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import Budget, Model, hookimpl
-from edgebench_plugins import exits, residual, segmentation, vision
+from edgebench_kit.vision import segmenters
+from edgebench_kit.vision.residual import Shape, draw_convolutions, make_trunk, make_untrained
+from edgebench_kit.vision.residual_segmenters import find_segmenter_exits
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 PICTURE = 800
 RISING = (1, 2, 5, 9)
 """Dilations without a common divisor: together they leave no pixel of their field unseen."""
-SMALL = residual.Shape(
+SMALL = Shape(
     blocks=(1, 2, 3),
     planes=(32, 64, 80),
     strides=(1, 2, 1),
@@ -32,7 +34,7 @@ SMALL = residual.Shape(
     kernel=3,
     stem=(16,),
 )
-TINY = residual.Shape(
+TINY = Shape(
     blocks=(1, 1, 2),
     planes=(24, 48, 48),
     strides=(1, 2, 1),
@@ -41,7 +43,7 @@ TINY = residual.Shape(
     kernel=3,
     stem=(16,),
 )
-HUNDRED = residual.Shape(
+HUNDRED = Shape(
     blocks=(3, 4, 23, 3),
     strides=(1, 2, 1, 1),
     # The first of 23 blocks has 2, where the pattern has 1.
@@ -69,7 +71,7 @@ PLAIN = Head()
 PYRAMID = Head(kernel=3, dilations=(6, 12, 18, 24), width=2)
 
 
-def network(shape: residual.Shape, head: Head, classes: int) -> nn.Module:
+def network(shape: Shape, head: Head, classes: int) -> nn.Module:
     """Give each cell of a trunk the scores of all its pixels, and put them in their places.
 
     From (batch, 3, height, width) to (batch, classes, height, width), where both are multiples of
@@ -79,9 +81,9 @@ def network(shape: residual.Shape, head: Head, classes: int) -> nn.Module:
 
     from torch import nn
 
-    backbone = nn.Sequential(residual.trunk(shape))
-    residual.draw_convolutions(backbone)
-    cell = segmentation.CELL // head.width
+    backbone = nn.Sequential(make_trunk(shape))
+    draw_convolutions(backbone)
+    cell = segmenters.CELL // head.width
     scores = _scores(shape.channels[-1], head, classes, cell)
     parts = OrderedDict(backbone=backbone, classifier=scores, upsampled=nn.PixelShuffle(cell))
     if head.width > 1:
@@ -89,11 +91,9 @@ def network(shape: residual.Shape, head: Head, classes: int) -> nn.Module:
     return nn.Sequential(parts)
 
 
-def untrained(shape: residual.Shape, head: Head, classes: int) -> nn.Module:
+def untrained(shape: Shape, head: Head, classes: int) -> nn.Module:
     """Make the same network to be used as it is, its weights drawn once."""
-    module = vision.blank(lambda: network(shape, head, classes))
-    residual.initialise(module)
-    return module
+    return make_untrained(lambda: network(shape, head, classes))
 
 
 def _scores(channels: int, head: Head, classes: int, cell: int) -> nn.Module:
@@ -131,38 +131,38 @@ def _summed() -> Any:
 
 
 SIZES = [
-    segmentation.small(
+    segmenters.small_size(
         "small",
         partial(network, SMALL, PLAIN),
         summary="14 convolutions, stem and head one each, for 160x120 scenes of 11 classes.",
         parameters=544_048,
         student="tiny",
-        exits=partial(exits.segmenter, SMALL),
+        exits=partial(find_segmenter_exits, SMALL),
         keep=["classifier.0"],
     ),
-    segmentation.small(
+    segmenters.small_size(
         "tiny",
         partial(network, TINY, PLAIN),
         summary="10 convolutions, narrower, stem and head one each, for 160x120 scenes.",
         parameters=160_000,
-        exits=partial(exits.segmenter, TINY),
+        exits=partial(find_segmenter_exits, TINY),
         keep=["classifier.0"],
     ),
-    segmentation.large(
+    segmenters.large_size(
         "resnet101",
         partial(untrained, HUNDRED, PYRAMID),
         classes=19,
         picture=(PICTURE, PICTURE),
-        preprocess=partial(segmentation.square_input, side=PICTURE),
+        preprocess=partial(segmenters.scale_to_square, side=PICTURE),
         summary="106 convolutions, the last 4 side by side, for 800x800 photos of 19 classes.",
         parameters=65_038_464,
         weights=["random", "file"],
         dataset="cityscapes",
-        exits=partial(exits.segmenter, HUNDRED),
+        exits=partial(find_segmenter_exits, HUNDRED),
         keep=[f"classifier.{number}" for number in range(len(PYRAMID.dilations))],
     ),
 ]
-MODEL = segmentation.segmenter(
+MODEL = segmenters.make_segmenter(
     "duc",
     "Dense upsampling convolution: a cell's channels become its pixels' classes.",
     SIZES,

@@ -10,12 +10,14 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from edgebench import Budget, Model, hookimpl
-from edgebench_plugins import exits, residual, segmentation, vision
+from edgebench_kit.vision import segmenters
+from edgebench_kit.vision.residual import Shape, draw_convolutions, make_trunk, make_untrained
+from edgebench_kit.vision.residual_segmenters import find_segmenter_exits
 
 if TYPE_CHECKING:
     from torch import nn
 
-SMALL = residual.Shape(
+SMALL = Shape(
     blocks=(1, 2, 2),
     planes=(32, 64, 96),
     strides=(1, 2, 1),
@@ -24,7 +26,7 @@ SMALL = residual.Shape(
     kernel=3,
     stem=(16,),
 )
-TINY = residual.Shape(
+TINY = Shape(
     blocks=(1, 1, 1),
     planes=(24, 48, 80),
     strides=(1, 2, 1),
@@ -33,10 +35,10 @@ TINY = residual.Shape(
     kernel=3,
     stem=(16,),
 )
-HUNDRED = residual.Shape(blocks=(3, 4, 23, 3), strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4))
+HUNDRED = Shape(blocks=(3, 4, 23, 3), strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4))
 
 
-def network(shape: residual.Shape, hidden: int, classes: int) -> nn.Module:
+def network(shape: Shape, hidden: int, classes: int) -> nn.Module:
     """Put a head of two convolutions on a trunk, and its scores back to the input's size.
 
     From (batch, 3, height, width) to (batch, classes, height, width). It is ready to be trained.
@@ -50,16 +52,14 @@ def network(shape: residual.Shape, hidden: int, classes: int) -> nn.Module:
         nn.Dropout(0.1),
         nn.Conv2d(hidden, classes, 1),
     )
-    backbone = nn.Sequential(residual.trunk(shape))
-    residual.draw_convolutions(backbone)
+    backbone = nn.Sequential(make_trunk(shape))
+    draw_convolutions(backbone)
     return _upsampled()(backbone, classifier)
 
 
-def untrained(shape: residual.Shape, hidden: int, classes: int) -> nn.Module:
+def untrained(shape: Shape, hidden: int, classes: int) -> nn.Module:
     """Make the same network to be used as it is, its weights drawn once."""
-    module = vision.blank(lambda: network(shape, hidden, classes))
-    residual.initialise(module)
-    return module
+    return make_untrained(lambda: network(shape, hidden, classes))
 
 
 @cache
@@ -84,29 +84,29 @@ def _upsampled() -> Any:
 
 
 SIZES = [
-    segmentation.small(
+    segmenters.small_size(
         "small",
         partial(network, SMALL, 64),
         summary="13 convolutions for 160x120 scenes of 11 classes.",
         parameters=514_075,
         student="tiny",
-        exits=partial(exits.segmenter, SMALL),
+        exits=partial(find_segmenter_exits, SMALL),
         keep=["classifier.4"],
     ),
-    segmentation.small(
+    segmenters.small_size(
         "tiny",
         partial(network, TINY, 48),
         summary="9 narrower convolutions for 160x120 scenes of 11 classes.",
         parameters=173_851,
-        exits=partial(exits.segmenter, TINY),
+        exits=partial(find_segmenter_exits, TINY),
         keep=["classifier.4"],
     ),
-    segmentation.large(
+    segmenters.large_size(
         "resnet101",
         partial(untrained, HUNDRED, 512),
         classes=21,
         picture=("height", "width"),
-        preprocess=segmentation.native_input,
+        preprocess=segmenters.keep_size,
         unused=("aux_classifier.",),
         summary="102 convolutions for photos of any size and 21 classes.",
         parameters=51_949_141,
@@ -114,11 +114,11 @@ SIZES = [
         asset="fcn-resnet101",
         dataset="voc",
         datasets=["coco"],
-        exits=partial(exits.segmenter, HUNDRED),
+        exits=partial(find_segmenter_exits, HUNDRED),
         keep=["classifier.4"],
     ),
 ]
-MODEL = segmentation.segmenter(
+MODEL = segmenters.make_segmenter(
     "fcn",
     "Fully convolutional network: a class for each cell, interpolated to pixels.",
     SIZES,

@@ -23,9 +23,11 @@ from edgebench import (
     Weights,
     hookimpl,
 )
-from edgebench_plugins import graphfiles, graphs, metrics, onnxfile
-from edgebench_plugins.external import external_files
-from edgebench_plugins.requests import Given, Range, drawn
+from edgebench.metrics.classification import accuracy, f1, top
+from edgebench.metrics.segmentation import mean_iou
+from edgebench_kit.onnx import foreign_graphs, graph_files, graphs
+from edgebench_kit.onnx.array_requests import GivenRequests, Range, draw_requests
+from edgebench_kit.onnx.external_weights import find_external_files
 
 LARGEST_SIZE = 2**31
 """What no dimension comes near: a slip of the keyboard is told from a size."""
@@ -118,15 +120,15 @@ def from_file(path: Path, options: OnnxOptions) -> Pipeline:
     Raises:
         DataError: It is no ONNX file, is damaged, or cannot be measured as it is.
     """
-    model, beside = onnxfile.checked(path), external_files(path)
-    changed = onnxfile.set_sizes(model, path, sizes(options.dims))
+    model, beside = foreign_graphs.check_file(path), find_external_files(path)
+    changed = foreign_graphs.set_sizes(model, path, sizes(options.dims))
     stage = Stage(
         format="onnx",
-        inputs=onnxfile.input_specs(model, path),
-        outputs=onnxfile.output_specs(model, path),
+        inputs=foreign_graphs.describe_inputs(model, path),
+        outputs=foreign_graphs.describe_outputs(model, path),
         directory=path.parent,
         files=[path.name, *(str(one.relative_to(path.parent)) for one in beside)],
-        precision=onnxfile.precision(model),
+        precision=foreign_graphs.find_precision(model),
         parameters=graphs.count_parameters(model),
     )
     if changed:
@@ -137,8 +139,8 @@ def from_file(path: Path, options: OnnxOptions) -> Pipeline:
 
 def _resized(path: Path, options: OnnxOptions) -> Any:
     """Read a file with its weights, and set its open dimensions."""
-    model = graphfiles.read(path)
-    onnxfile.set_sizes(model, path, sizes(options.dims))
+    model = graph_files.read_graph(path)
+    foreign_graphs.set_sizes(model, path, sizes(options.dims))
     return model
 
 
@@ -148,16 +150,16 @@ def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
     Raises:
         DataError: What was given does not fit the file or the options.
     """
-    model = onnxfile.read(path)
-    onnxfile.set_sizes(model, path, sizes(options.dims))
-    specs = tuple(onnxfile.input_specs(model, path))
+    model = foreign_graphs.read_header(path)
+    foreign_graphs.set_sizes(model, path, sizes(options.dims))
+    specs = tuple(foreign_graphs.describe_inputs(model, path))
     if data is None:
         return _random_requests(specs, options, path)
     if options.range:
         raise DataError("range is of random values, and inputs were given; leave one out")
-    given = Given(data, specs, options.labels, masks=options.metric == "miou")
+    given = GivenRequests(data, specs, options.labels, masks=options.metric == "miou")
     given.check()
-    measured = _metrics(options.metric, given, onnxfile.output_specs(model, path)[0])
+    measured = _metrics(options.metric, given, foreign_graphs.describe_outputs(model, path)[0])
     return Dataset(
         name="given-inputs",
         summary=f"The user's own inputs in {data}.",
@@ -173,13 +175,13 @@ def _random_requests(specs: tuple[TensorSpec, ...], options: OnnxOptions, path: 
     known = {spec.name: spec for spec in specs}
     for name, ends in ranges.items():
         if name not in known:
-            offered = onnxfile.offer(name, known)
+            offered = foreign_graphs.offer_names(name, known)
             raise DataError(f"range: {path} has no input {name!r}{offered}")
         _check_range(known[name], ends)
     return Dataset(
         name="random-inputs",
         summary=f"Random inputs for {path}.",
-        samples=partial(drawn, specs, ranges),
+        samples=partial(draw_requests, specs, ranges),
         synthetic=True,
     )
 
@@ -199,7 +201,7 @@ def _check_range(spec: TensorSpec, ends: Range) -> None:
         )
 
 
-def _metrics(name: str, given: Given, output: TensorSpec) -> Sequence[Metric]:
+def _metrics(name: str, given: GivenRequests, output: TensorSpec) -> Sequence[Metric]:
     """Return the figures of merit, none where there are no answers."""
     if name == "none":
         if given.labelled:
@@ -215,8 +217,8 @@ def _metrics(name: str, given: Given, output: TensorSpec) -> Sequence[Metric]:
     if name == "miou":
         return [_of_scores(output)]
     if name in {"top1", "top5"}:
-        return [metrics.top(int(name.removeprefix("top")))]
-    return [metrics.f1() if name == "f1" else metrics.accuracy()]
+        return [top(int(name.removeprefix("top")))]
+    return [f1() if name == "f1" else accuracy()]
 
 
 def _of_scores(output: TensorSpec) -> Metric:
@@ -228,7 +230,7 @@ def _of_scores(output: TensorSpec) -> Metric:
             f"metric=miou takes scores of shape (classes, height, width), and {output.name!r} has "
             f"the shape ({', '.join(map(str, output.shape[1:]))})"
         )
-    of_masks = metrics.mean_iou(output.shape[1])
+    of_masks = mean_iou(output.shape[1])
 
     def count(scores: Any, answer: Any) -> Sequence[float]:
         return of_masks.count(np.asarray(scores).argmax(axis=0), answer)
@@ -249,5 +251,5 @@ def edgebench_models() -> Iterator[Model]:
         options=OnnxOptions,
         from_file=from_file,
         inputs=inputs,
-        beside=external_files,
+        beside=find_external_files,
     )

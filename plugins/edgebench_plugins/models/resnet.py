@@ -6,82 +6,55 @@ Its weight files fit: the parameters have torchvision's names.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 
 from edgebench import Budget, Model, hookimpl
-from edgebench_plugins import exits, residual, vision
+from edgebench_kit.vision.classifiers import make_classifier
+from edgebench_kit.vision.residual import Shape
+from edgebench_kit.vision.residual_classifiers import large_size, small_shape, small_size
 
-SMALL = residual.Shape(
-    blocks=(2, 2, 2, 2),
-    planes=(48, 64, 96, 128),
-    strides=(1, 1, 2, 1),
-    block="basic",
-    kernel=3,
-    stem=(48,),
-    pool=False,
-)
-TINY = residual.Shape(
-    blocks=(1, 1, 1, 1),
-    planes=(32, 48, 64, 96),
-    strides=(1, 1, 2, 1),
-    block="basic",
-    kernel=3,
-    stem=(32,),
-    pool=False,
-)
-FIFTY = residual.Shape(blocks=(3, 4, 6, 3))
-WIDE_FIFTY = residual.Shape(blocks=(3, 4, 6, 3), width_per_group=128)
-WIDE_HUNDRED = residual.Shape(blocks=(3, 4, 23, 3), width_per_group=128)
+FIFTY = Shape(blocks=(3, 4, 6, 3))
+WIDE_FIFTY = Shape(blocks=(3, 4, 6, 3), width_per_group=128)
+WIDE_HUNDRED = Shape(blocks=(3, 4, 23, 3), width_per_group=128)
 
 SIZES = [
-    vision.small(
+    small_size(
         "small",
-        partial(residual.network, SMALL),
+        small_shape(2, (48, 64, 96, 128), stem=48, block="basic"),
         summary="17 convolutions for 32x32 pictures of 10 classes.",
         parameters=1_105_722,
         student="tiny",
-        exits=partial(exits.classifier, SMALL),
-        keep=["fc"],
     ),
-    vision.small(
+    small_size(
         "tiny",
-        partial(residual.network, TINY),
+        small_shape(1, (32, 48, 64, 96), stem=32, block="basic"),
         summary="9 narrower convolutions for 32x32 pictures of 10 classes.",
         parameters=269_770,
-        exits=partial(exits.classifier, TINY),
-        keep=["fc"],
     ),
-    vision.large(
+    large_size(
         "50",
-        partial(residual.untrained, FIFTY),
+        FIFTY,
         summary="49 convolutions for 224x224 photos of 1000 classes.",
         parameters=25_557_032,
         asset="resnet-50",
-        exits=partial(exits.classifier, FIFTY),
-        keep=["fc"],
     ),
-    vision.large(
+    large_size(
         "wide50",
-        partial(residual.untrained, WIDE_FIFTY),
+        WIDE_FIFTY,
         summary="As 50, the 3x3 convolutions twice as wide.",
         parameters=68_883_240,
         asset="resnet-wide50",
         student="50",
-        exits=partial(exits.classifier, WIDE_FIFTY),
-        keep=["fc"],
     ),
-    vision.large(
+    large_size(
         "wide101",
-        partial(residual.untrained, WIDE_HUNDRED),
+        WIDE_HUNDRED,
         summary="100 convolutions for 224x224 photos of 1000 classes, the 3x3 ones twice as wide.",
         parameters=126_886_696,
         asset="resnet-wide101",
         student="wide50",
-        exits=partial(exits.classifier, WIDE_HUNDRED),
-        keep=["fc"],
     ),
 ]
-MODEL = vision.classifier(
+MODEL = make_classifier(
     "resnet",
     "Residual network: convolutions with a way around them.",
     SIZES,

@@ -10,85 +10,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from edgebench import Budget, Model, hookimpl
-from edgebench_plugins.encoders import BERT, LONG, ROBERTA, SHORT, Family, Size, large, small
-from edgebench_plugins.vocabularies import BYTES, ENTRIES
-
-POSITIONS = 2
-"""Positions are counted from the number of the padding on, which is 1."""
+from edgebench_kit.text.encoder_models import Family, large_size, small_size
+from edgebench_kit.text.encoders import BERT, ROBERTA
+from edgebench_kit.text.vocabularies import BYTES
 
 FAMILY = Family(
     name="roberta",
     kind=BYTES,
     sizes=(
-        Size(
-            variant=small(
-                "small",
-                summary="4 layers, 256 wide, for 32 tokens.",
-                parameters=2_446_338,
-                student="tiny",
-            ),
-            network=ROBERTA,
-            length=SHORT,
-            layers=4,
-            width=256,
-            heads=4,
-            inner=512,
-            rows=ENTRIES,
-            positions=SHORT + POSITIONS,
-            dropout=0.0,
-            spread=0.06,
-        ),
-        Size(
-            variant=small(
-                "tiny",
-                summary="2 layers, 192 wide, for 32 tokens.",
-                parameters=835_202,
-            ),
-            network=ROBERTA,
-            length=SHORT,
-            layers=2,
-            width=192,
-            heads=4,
-            inner=384,
-            rows=ENTRIES,
-            positions=SHORT + POSITIONS,
-            dropout=0.0,
-            spread=0.06,
-        ),
-        Size(
-            variant=large(
-                "4x512",
-                summary="4 layers, 512 wide, for 128 tokens; made as BERT, with 28,996 words.",
-                parameters=27_983_362,
-            ),
-            network=BERT,
-            length=LONG,
-            layers=4,
-            width=512,
-            heads=8,
-            inner=2048,
+        small_size("small", ROBERTA, parameters=2_446_338, student="tiny"),
+        small_size("tiny", ROBERTA, parameters=835_202),
+        large_size(
+            "4x512",
+            BERT,
             rows=28_996,
-            positions=512,
+            parameters=27_983_362,
+            remark="; made as BERT, with 28,996 words",
         ),
-        Size(
-            variant=large(
-                "base",
-                summary="12 layers, 768 wide, for 128 tokens.",
-                parameters=124_647_170,
-                student="4x512",
-            ),
-            network=ROBERTA,
-            length=LONG,
-            layers=12,
-            width=768,
-            heads=12,
-            inner=3072,
-            rows=50_265,
-            positions=512 + POSITIONS,
-        ),
+        large_size("base", ROBERTA, rows=50_265, parameters=124_647_170, student="4x512"),
     ),
 )
-MODEL = FAMILY.model(
+MODEL = FAMILY.make_model(
     "BERT with a vocabulary of bytes, and no numbers for the sentences of a pair.",
     Budget(epochs=2, batch=32, learning_rate=7e-4, patience=2),
 )

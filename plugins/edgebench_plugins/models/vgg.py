@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import Budget, ExitPoint, Model, hookimpl
-from edgebench_plugins import vision
-from edgebench_plugins.exits import class_head
+from edgebench_kit.torch.modules import allocate_module
+from edgebench_kit.vision.classifiers import (
+    large_size,
+    make_class_head,
+    make_classifier,
+    small_size,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -65,7 +70,7 @@ def network(shape: Shape, classes: int) -> nn.Module:
 
 def untrained(shape: Shape, classes: int) -> nn.Module:
     """Make the same network, its weights drawn only once."""
-    module = vision.blank(lambda: network(shape, classes))
+    module = allocate_module(lambda: network(shape, classes))
     _draw(module)
     return module
 
@@ -86,7 +91,7 @@ def exits(shape: Shape, classes: int) -> tuple[ExitPoint, ...]:
         ExitPoint(
             path=f"features.{at}",
             summary=summary,
-            head=partial(class_head, width, classes),
+            head=partial(make_class_head, width, classes),
             skips=[f"features.{n}" for n in range(at + 1, end) if width == shape.widths[-1][-1]],
         )
         for at, width, summary in places
@@ -120,11 +125,11 @@ def _features(widths: Iterable[Iterable[int]]) -> nn.Module:
     return nn.Sequential(*layers)
 
 
-MODEL = vision.classifier(
+MODEL = make_classifier(
     "vgg",
     "Plain convolutions, then a classifier that holds most of the parameters.",
     [
-        vision.small(
+        small_size(
             "small",
             partial(network, SMALL),
             summary="6 convolutions and 3 linear layers for 32x32 pictures of 10 classes.",
@@ -133,7 +138,7 @@ MODEL = vision.classifier(
             exits=partial(exits, SMALL),
             keep=["classifier.6"],
         ),
-        vision.small(
+        small_size(
             "tiny",
             partial(network, TINY),
             summary="As small, about half as wide.",
@@ -141,7 +146,7 @@ MODEL = vision.classifier(
             exits=partial(exits, TINY),
             keep=["classifier.6"],
         ),
-        vision.large(
+        large_size(
             "16",
             partial(untrained, SIXTEEN),
             shorter=256,

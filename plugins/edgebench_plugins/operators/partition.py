@@ -21,7 +21,7 @@ from edgebench import (
     Usable,
     hookimpl,
 )
-from edgebench_plugins.cuts import Cut, Graph, split
+from edgebench_kit.onnx.cuts import Cut, Graph, split_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,26 +81,21 @@ def _named(graphs: Sequence[Graph], name: str) -> tuple[int, Cut]:
         if name in graph.varying:
             raise ChainError(f"the graph cannot be cut at {name!r}: {_obstacle(graph, name)}")
     near = get_close_matches(name, known, n=3, cutoff=0.4) or known[:12]
-    raise ChainError(
-        f"no tensor is called {name!r}; "
-        + (
-            f"it can be cut at {', '.join(near)}"
-            if near
-            else "and no single one separates the graph"
-        )
-    )
+    known_cuts = f"it can be cut at {', '.join(near)}"
+    offer = known_cuts if near else "and no single one separates the graph"
+    raise ChainError(f"no tensor is called {name!r}; {offer}")
 
 
 def _obstacle(graph: Graph, name: str) -> str:
     """Say why a tensor that is there does not separate its graph."""
-    front = graph.needed([name])
-    others = [other for other in graph.crossing(front) if other != name]
+    front = graph.find_needed([name])
+    others = [other for other in graph.find_crossing(front) if other != name]
     if not front:
         return "it is an input, nothing lies before it"
     if others:
         shown = ", ".join(others[:4]) + (", ..." if len(others) > 4 else "")
         return f"{shown} would have to cross too"
-    if name in graph.described() and name not in graph.outputs:
+    if name in graph.describe_tensors() and name not in graph.outputs:
         return "no output depends on it"
     return "nothing lies behind it" if name in graph.outputs else "its shape or type is not known"
 
@@ -145,7 +140,7 @@ def _exact(graph: Graph) -> Sequence[Cut]:
 
 def _parts(pipeline: Pipeline, whole: Stage, graph: Graph, cut: Cut) -> tuple[Stage, Stage]:
     """Return the two stages; what could leave the whole early leaves the second."""
-    front, tail = split(graph, cut.names)
+    front, tail = split_graph(graph, cut.names)
     outside = {spec.inside: spec for spec in whole.outputs}
     crossing = tuple(outside.get(spec.name) or _renamed(pipeline, spec) for spec in cut.crossing)
     needed = {one.name for one in tail.graph.input}

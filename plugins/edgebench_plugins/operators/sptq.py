@@ -20,8 +20,8 @@ from edgebench import (
     Usable,
     hookimpl,
 )
-from edgebench_plugins import graphfiles, graphs, masks
-from edgebench_plugins.ranges import Extremes, extremes, ranges
+from edgebench_kit.onnx import attention_masks, graph_files, graphs
+from edgebench_kit.onnx.activation_ranges import Extremes, find_extremes, find_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,8 +93,8 @@ def _quantized(
     with TemporaryDirectory(prefix="edgebench-") as scratch:
         directory = Path(scratch)
         before, after = _preprocessed(stage, directory), directory / "after.onnx"
-        found = extremes(before, feeds)
-        masked = masks.marked(before, found)
+        found = find_extremes(before, feeds)
+        masked = attention_masks.find_marked(before, found)
         kept = {name: ends for name, ends in found.items() if name not in masked}
         quantize_static(
             before,
@@ -104,7 +104,7 @@ def _quantized(
             activation_type=kinds[target.activation],
             weight_type=kinds[target.weight],
             calibrate_method=_method(options),
-            nodes_to_exclude=masks.nodes_at(before, masked),
+            nodes_to_exclude=attention_masks.find_nodes(before, masked),
             calibration_cache_path=_calibrated(before, feeds, kept, options, target),
             use_external_data_format=True,
             extra_options={"ActivationSymmetric": target.symmetric_activation},
@@ -144,15 +144,19 @@ def _modern(stage: Stage, directory: Path) -> Path:
     model = stage.live
     versions = {one.domain: one.version for one in model.opset_import}
     if versions.get("", OPSET) >= OPSET and model.ir_version >= graphs.SEPARATE_WEIGHTS:
-        return stage.file if stage.directory else directory / graphfiles.write(model, directory)[0]
+        return (
+            stage.file
+            if stage.directory
+            else directory / graph_files.write_graph(model, directory)[0]
+        )
     try:
-        model = graphs.brought_to(model, OPSET)
+        model = graphs.raise_opset(model, OPSET)
     except (RuntimeError, onnx.version_converter.ConvertError) as error:
         raise CaseFailed(
             f"the graph's operator set {versions['']} cannot be brought to {OPSET}, which int8 "
             f"needs: {str(error).strip().splitlines()[0]}"
         ) from error
-    return directory / graphfiles.write(model, directory)[0]
+    return directory / graph_files.write_graph(model, directory)[0]
 
 
 def _fold(plain: Path, folded: Path) -> None:
@@ -184,7 +188,7 @@ def _calibrated(
     from onnxruntime.quantization.calibrate import save_tensors_data
 
     symmetric = target.symmetric_activation
-    chosen = ranges(path, feeds, found, options.calibration, symmetric=symmetric)
+    chosen = find_ranges(path, feeds, found, options.calibration, symmetric=symmetric)
     written = path.with_suffix(".json")
     save_tensors_data(chosen, written)
     return written
@@ -207,7 +211,7 @@ def _tidy(model: Any) -> Any:
     del model.opset_import[:]
     model.opset_import.extend(kept)
     model.ClearField("metadata_props")
-    graphs.note(model)
+    graphs.note_infos(model)
     return model
 
 

@@ -1,6 +1,5 @@
 """Plugins are found, loaded, blocked and explained; what is wrong with one stays its own."""
 
-import hashlib
 import importlib.metadata
 import json
 import subprocess
@@ -369,7 +368,7 @@ def test_a_single_file_is_a_plugin(write):
     owner = plugins.owner(Operator, "shrink")
     assert (owner.plugin, owner.distribution, owner.version) == ("shrink", "", "")
     assert owner.origin == str(path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = read_source(path, "edgebench_file_shrink").digest
     assert plugins.code(Operator, "shrink").digest == digest
 
 
@@ -554,8 +553,9 @@ def test_an_installed_distribution_is_found_by_its_entry_point(install, tmp_path
         "1.2",
         "acme_plugin",
     )
-    source = (tmp_path / "site/acme_plugin.py").read_bytes()
-    assert plugins.code(Operator, "shrink").digest == hashlib.sha256(source).hexdigest()
+    file = tmp_path / "site/acme_plugin.py"
+    digest = read_source(file, "acme_plugin").digest
+    assert plugins.code(Operator, "shrink").digest == digest
 
 
 def test_an_entry_point_may_name_an_object_with_hooks(install):

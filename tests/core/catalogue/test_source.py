@@ -1,47 +1,80 @@
+"""What a plugin's digest is made of: what it says, and all code that its version does not tell."""
+
 from __future__ import annotations
 
+import importlib
 import sys
+from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
-from edgebench.catalogue.source import read_source
+from edgebench import Registry
+from edgebench.catalogue import source
+from edgebench.catalogue.source import read_closure, read_source
+
+PLUGIN = "import json\n\ndef apply():\n    import fast.lib\n    from acme.deep import x\n"
 
 
-@pytest.fixture
-def package(tmp_path, monkeypatch):
+def write(path: Path, text: str = "") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def install(directory: Path) -> None:
+    """Make of a source tree a directory in which many distributions are installed."""
+    write(directory / "acme-1.2.dist-info" / "METADATA", "Name: acme\nVersion: 1.2\n")
+
+
+@pytest.fixture(params=["src", "installed"])
+def package(request, tmp_path, monkeypatch):
     """A package with a plugin, what it shares with others, and what it does not."""
-    root = tmp_path / "acme"
-    (root / "operators").mkdir(parents=True)
-    (root / "__init__.py").write_text("")
-    (root / "operators" / "__init__.py").write_text("")
-    (root / "shared.py").write_text("import os, torchlike\n")
-    (root / "deep.py").write_text("from . import shared\n")
-    (root / "other.py").write_text("import nothing_of_ours\n")
-    plugin = root / "operators" / "shrink.py"
-    plugin.write_text(
-        "import json\n\ndef apply():\n    import fast.lib\n    from acme.deep import x\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
+    root = tmp_path / request.param / "acme"
+    write(root / "__init__.py")
+    write(root / "operators" / "__init__.py")
+    write(root / "shared.py", "import os, torchlike\n")
+    write(root / "deep.py", "from . import shared\n")
+    write(root / "other.py", "import nothing_of_ours\n")
+    write(root / "operators" / "shrink.py", PLUGIN)
+    if request.param == "installed":
+        install(root.parent)
+    monkeypatch.syspath_prepend(root.parent)
+    before = set(sys.modules)
     yield root
-    for name in [name for name in sys.modules if name.partition(".")[0] == "acme"]:
-        del sys.modules[name]
+    assert not {name for name in set(sys.modules) - before if name.startswith("acme")}
+
+
+def read(root):
+    return read_source(root / "operators" / "shrink.py", "acme.operators.shrink")
 
 
 def digest(root):
-    return read_source(root / "operators" / "shrink.py", "acme.operators.shrink").digest
+    return read(root).digest
 
 
 def test_imports_are_what_it_stands_on_in_functions_and_in_what_it_shares(package):
-    found = read_source(package / "operators" / "shrink.py", "acme.operators.shrink")
-    assert found.imports == ("fast", "torchlike")
+    assert read(package).imports == ("fast", "torchlike")
 
 
-@pytest.mark.parametrize("name", ["operators/shrink.py", "deep.py", "shared.py"])
+SHARED = ["operators/shrink.py", "deep.py", "shared.py", "__init__.py", "operators/__init__.py"]
+
+
+@pytest.mark.parametrize("name", SHARED)
 def test_a_change_of_it_or_of_what_it_shares_changes_the_digest(package, name):
+    """The packages that it lies in are run before it, so what they say counts too."""
     before = digest(package)
     with (package / name).open("a") as file:
-        file.write("# changed\n")
+        file.write("changed = 1\n")
     assert digest(package) != before
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_a_comment_or_a_docstring_changes_nothing(package, name):
+    before = digest(package)
+    text = (package / name).read_text()
+    (package / name).write_text(f'"""What this is."""\n# why\n\n{text}\n# the end\n')
+    assert digest(package) == before
 
 
 def test_a_change_of_what_it_does_not_import_leaves_the_digest(package):
@@ -51,16 +84,177 @@ def test_a_change_of_what_it_does_not_import_leaves_the_digest(package):
 
 
 def test_a_relative_import_is_followed(package):
-    plugin = package / "operators" / "shrink.py"
-    plugin.write_text("from ..deep import x\n")
-    assert read_source(plugin, "acme.operators.shrink").imports == ("torchlike",)
+    write(package / "operators" / "shrink.py", "from ..deep import x\n")
+    assert read(package).imports == ("torchlike",)
+
+
+# --- what is said --------------------------------------------------------------------------------
+
+SAID = '''
+import attrs
+
+LIMIT = 8
+
+
+@attrs.frozen
+class Options:
+    """Choices."""
+
+    share: float = 0.5
+    """How much is kept."""
+
+
+def shrink(values, limit=LIMIT, *, deep: bool = False):
+    """Return less."""
+    if deep:
+        return [value + 1 for value in values if value < limit]
+    return lambda: ("a", 'b')  # of which there is none
+'''
+
+
+def said(tmp_path, text):
+    return read_source(write(tmp_path / "mine.py", dedent(text)), "edgebench_file_mine").digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  # of which there is none", ""),
+        ("LIMIT = 8", "# eight\nLIMIT = 8\n\n"),
+        ('    """How much is kept."""\n', ""),
+        ('"""Return less."""', '"""Return fewer,\n\n    and say so.\n    """'),
+        ('"""Choices."""\n\n', "# none\n"),
+        ("""("a", 'b')""", """(\n        'a',\n        "b",\n    )"""),
+        ("value + 1 for", "(value + 1)\n            for"),
+        ("LIMIT = 8", "LIMIT = 0x8"),
+    ],
+)
+def test_the_layout_the_comments_and_the_docstrings_are_forgiven(tmp_path, old, new):
+    assert old in SAID
+    assert said(tmp_path, SAID.replace(old, new)) == said(tmp_path, SAID)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("LIMIT = 8", "LIMIT = 9"),
+        ("LIMIT = 8", "LIMIT = 8.0"),
+        ("0.5", "0.25"),
+        ("value + 1", "value - 1"),
+        ("value < limit", "value <= limit"),
+        ("limit=LIMIT", "limit=None"),
+        ("deep: bool = False", "deep: bool = True"),
+        ("share: float", "share: int"),
+        ("@attrs.frozen", "@attrs.define"),
+        ('"a"', '"c"'),
+        ("if deep:\n        return", "if deep:\n        pass\n    return"),
+    ],
+)
+def test_whatever_runs_otherwise_is_another_digest(tmp_path, old, new):
+    assert old in SAID
+    assert said(tmp_path, SAID.replace(old, new, 1)) != said(tmp_path, SAID)
+
+
+def test_what_is_for_type_checkers_alone_is_not_followed(package):
+    plain = "from __future__ import annotations\nfrom typing import TYPE_CHECKING\nx = 1\n"
+    write(package / "operators" / "shrink.py", plain)
+    before = read(package)
+    checked = "if TYPE_CHECKING:\n    from acme import shared\n    import numpy\n"
+    write(package / "operators" / "shrink.py", plain + checked)
+    assert read(package) == before
+    write(
+        package / "operators" / "shrink.py", f"{plain}{checked}else:\n    from acme import deep\n"
+    )
+    assert read(package).imports == ("torchlike",)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "try:\n    pass\nexcept OSError:\n    import shared\n",
+        "try:\n    pass\nfinally:\n    import shared\n",
+        "for x in ():\n    pass\nelse:\n    import shared\n",
+        "with open('x') as x:\n    import shared\n",
+        "match 1:\n    case 1:\n        import shared\n",
+        "class X:\n    def f(self):\n        while True:\n            import shared\n",
+        "async def f():\n    async with x:\n        import shared\n",
+    ],
+)
+def test_an_import_is_found_in_whatever_block_it_stands(tmp_path, block):
+    write(tmp_path / "shared.py", "import torchlike\n")
+    plugin = write(tmp_path / "mine.py", block)
+    assert read_source(plugin, "edgebench_file_mine").imports == ("torchlike",)
+
+
+# --- how far it goes -----------------------------------------------------------------------------
 
 
 def test_a_single_file_shares_what_lies_beside_it(tmp_path):
-    plugin = tmp_path / "mine.py"
-    plugin.write_text("import helpers\nimport numpy\n")
-    (tmp_path / "helpers.py").write_text("import scipy\n")
+    plugin = write(tmp_path / "mine.py", "import helpers\nimport numpy\nimport more.parts\n")
+    write(tmp_path / "helpers.py", "import scipy\n")
+    write(tmp_path / "more" / "__init__.py")
+    write(tmp_path / "more" / "parts.py", "import rich\n")
     before = read_source(plugin, "edgebench_file_mine")
-    assert before.imports == ("numpy", "scipy")
-    (tmp_path / "helpers.py").write_text("import scipy  # changed\n")
+    assert before.imports == ("numpy", "rich", "scipy")
+    write(tmp_path / "helpers.py", "import scipy\nchanged = 1\n")
     assert read_source(plugin, "edgebench_file_mine").digest != before.digest
+
+
+def test_a_directory_that_happens_to_have_a_frameworks_name_hides_it_from_no_key(tmp_path):
+    (tmp_path / "numpy").mkdir()
+    plugin = write(tmp_path / "mine.py", "import numpy\n")
+    assert read_source(plugin, "edgebench_file_mine").imports == ("numpy",)
+
+
+@pytest.mark.parametrize(("tree", "followed"), [("src", True), ("installed", False)])
+def test_another_package_counts_by_what_it_says_where_no_version_tells_of_it(
+    tmp_path, tree, followed
+):
+    """In a source tree a version stands still; among installed packages it tells all."""
+    plugin = write(tmp_path / tree / "acme" / "shrink.py", "import acme_common.tools\n")
+    tools = write(tmp_path / tree / "acme_common" / "tools.py", "a = 1\n")
+    write(tmp_path / tree / "acme_common" / "__init__.py")
+    if not followed:
+        install(tmp_path / tree)
+    before = read_source(plugin, "acme.shrink")
+    assert before.imports == (() if followed else ("acme_common",))
+    write(tools, "a = 2\n")
+    assert (read_source(plugin, "acme.shrink").digest != before.digest) is followed
+
+
+def test_a_package_of_plugins_code_counts_wherever_it_lies(tmp_path, monkeypatch):
+    plugin = write(tmp_path / "theirs" / "acme" / "shrink.py", "from edgebench_common import tools")
+    shared = tmp_path / "site-packages" / "edgebench_common"
+    write(shared / "__init__.py")
+    install(shared.parent)
+    write(shared / "tools.py", "import torchlike\nx = 1\n")
+    monkeypatch.syspath_prepend(shared.parent)
+    before = read_source(plugin, "acme.shrink")
+    assert before.imports == ("torchlike",)
+    write(shared / "tools.py", "import torchlike\nx = 2\n")
+    assert read_source(plugin, "acme.shrink").digest != before.digest
+
+
+def test_figures_of_merit_count_and_nothing_else_of_the_core_does(tmp_path):
+    plugin = write(
+        tmp_path / "mine.py",
+        "from edgebench import Model\nfrom edgebench.metrics.segmentation import mean_iou\n",
+    )
+    closure = read_closure(plugin, "edgebench_file_mine")
+    assert set(closure.modules) == {
+        "edgebench_file_mine",
+        "edgebench.metrics",
+        "edgebench.metrics.segmentation",
+    }
+    assert closure.outside == {"edgebench"} | {"__future__", "numpy", "typing"}
+
+
+def test_a_source_that_many_share_is_parsed_once(monkeypatch):
+    """Work that does not depend on the plugin is not done once a plugin."""
+    modules = [importlib.import_module(row.module) for row in Registry.read().plugins.values()]
+    source._read.cache_clear()
+    shared = set()
+    for module in modules * 2:
+        shared |= read_closure(Path(module.__file__), module.__name__).modules.keys()
+    assert source._read.cache_info().misses <= len(shared)
+    assert len(shared) > len(modules)

@@ -16,10 +16,10 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from edgebench import DataError
-from edgebench_plugins import pictures
+from edgebench_kit.vision import digit_pictures
+from edgebench_kit.vision.digit_pictures import DIGITS as SPLITS
 from edgebench_plugins.datasets import digit_photos
 from edgebench_plugins.datasets.digit_photos import metrics, samples
-from edgebench_plugins.pictures import DIGITS as SPLITS
 
 FRESH = """
 import hashlib, itertools, sys
@@ -57,8 +57,8 @@ def test_splits_have_their_sizes_and_every_class(everything):
 
 
 def test_no_digit_is_in_two_splits():
-    digits, _ = pictures.read_digits("digit-photos")
-    members = [pictures.members(split, digits) for split in SPLITS]
+    digits, _ = digit_pictures.read_digits("digit-photos")
+    members = [digit_pictures.select_digits(split, digits) for split in SPLITS]
     pixels = [{digits[n].tobytes() for n in some} for some in members]
     assert sorted(n for some in members for n in some) == list(range(1797))
     assert len(set.union(*pixels)) == sum(len(some) for some in pixels) == 1797
@@ -78,7 +78,7 @@ def test_pictures_weigh_what_photos_weigh(everything):
 def test_digits_are_those_of_scikit_learn():
     datasets = pytest.importorskip("sklearn.datasets")
     wanted = datasets.load_digits()
-    digits, answers = pictures.read_digits("digit-photos")
+    digits, answers = digit_pictures.read_digits("digit-photos")
     np.testing.assert_array_equal(digits, wanted.images)
     np.testing.assert_array_equal(answers, wanted.target)
 
@@ -131,8 +131,8 @@ def test_a_split_that_is_not_there_is_empty():
 
 
 def test_the_digit_is_large_and_in_the_middle():
-    digits, _ = pictures.read_digits("digit-photos")
-    index = pictures.members("test", digits)[0]
+    digits, _ = digit_pictures.read_digits("digit-photos")
+    index = digit_pictures.select_digits("test", digits)[0]
     picture = shown(next(samples("test", 0))[0])
     assert picture.shape == (240, 320, 3)
     # Averaged over the 24x24 pixels that stand for one of the digit's, the noise is nearly even.
@@ -162,7 +162,7 @@ def test_missing_digits_are_said(monkeypatch, tmp_path):
     arrays.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))),
 )
 def test_any_picture_survives_its_encoding(picture):
-    np.testing.assert_array_equal(shown(pictures.png(picture)), picture)
+    np.testing.assert_array_equal(shown(digit_pictures.encode_png(picture)), picture)
 
 
 def test_top1_and_top5_count_what_they_say():

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from edgebench import DataError
-from edgebench_plugins import pictures
+from edgebench_kit.vision import digit_pictures
 from edgebench_plugins.datasets import digit_scenes
 from edgebench_plugins.datasets.digit_scenes import SPLITS, samples
 
@@ -89,11 +89,11 @@ def test_pictures_weigh_what_photos_weigh(scenes):
 
 
 def test_no_digit_is_in_two_splits(monkeypatch):
-    digits, _ = pictures.read_digits("digit-scenes")
+    digits, _ = digit_pictures.read_digits("digit-scenes")
     for split in SPLITS:
         with monkeypatch.context() as context:
             found, _ = drawn(split, 25, context)
-        mine = {digits[n].tobytes() for n in pictures.members(split, digits)}
+        mine = {digits[n].tobytes() for n in digit_pictures.select_digits(split, digits)}
         assert len(found) > 50
         assert {pixels for pixels, *_ in found} <= mine
 
@@ -146,7 +146,7 @@ def test_a_scene_is_made_in_milliseconds():
 
 @pytest.mark.parametrize("scale", [3, 11, 16])
 def test_digits_are_enlarged_bilinearly_and_their_strokes_are_where_the_ink_is(scale):
-    digits, _ = pictures.read_digits("digit-scenes")
+    digits, _ = digit_pictures.read_digits("digit-scenes")
     for digit in digits[:20]:
         canvas = np.zeros((8 * scale, 8 * scale, 3), np.int32)
         strokes = digit_scenes._draw(digit, scale, canvas, [160, 80, 0])
@@ -163,10 +163,12 @@ def test_digits_are_enlarged_bilinearly_and_their_strokes_are_where_the_ink_is(s
 
 def test_the_labels_lie_on_the_digits_that_are_seen(monkeypatch):
     """Without clutter and noise, what is bright is a stroke and has its digit's class."""
-    digits, classes = pictures.read_digits("digit-scenes")
+    digits, classes = digit_pictures.read_digits("digit-scenes")
     known = {digits[n].tobytes(): int(classes[n]) + 1 for n in range(len(digits))}
     monkeypatch.setattr(digit_scenes, "CLUTTER", 0)
-    monkeypatch.setattr(pictures, "noise", lambda stream, below: np.zeros((240, 320, 3), np.uint8))
+    monkeypatch.setattr(
+        digit_pictures, "draw_noise", lambda stream, below: np.zeros((240, 320, 3), np.uint8)
+    )
     found, kept = drawn("validation", 10, monkeypatch)
     for payload, answer in kept:
         picture = shown(payload).astype(int)

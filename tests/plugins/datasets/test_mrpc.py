@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebench import DataError, Unreadable
+from edgebench_kit.text.sentences import unpack_sentences
 from edgebench_plugins.datasets import mrpc
-from edgebench_plugins.sentences import unpacked
 
 HEADER = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String"
 GLUE, FIRST = mrpc.FORMS
@@ -63,7 +63,7 @@ def test_both_forms_are_read(tmp_path, form, mark, end):
     assert dataset.name == "mrpc"
     tested = pairs(dataset, "test")
     assert [answer for _, answer in tested] == [n % 2 for n in range(100, 110)]
-    assert unpacked(tested[0][0]) == (
+    assert unpack_sentences(tested[0][0]) == (
         "The 100 shares of the company rose .",
         'Shares " rose by 100 .',
     )
@@ -142,7 +142,7 @@ def test_a_line_that_is_no_text_is_named(tmp_path):
 def test_a_sentence_may_hold_what_other_programs_end_a_line_with(tmp_path):
     odd = "One\u2028sentence\x85with\x0bodd ends ."
     dataset = write(tmp_path, GLUE, [line(n) for n in range(20)], [line(99, first=odd)])
-    assert unpacked(pairs(dataset, "test")[0][0])[0] == odd
+    assert unpack_sentences(pairs(dataset, "test")[0][0])[0] == odd
 
 
 @pytest.mark.parametrize(

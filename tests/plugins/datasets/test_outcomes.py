@@ -16,10 +16,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
 from edgebench import Dataset
-from edgebench_plugins import grammar
+from edgebench_kit.text import grammar
+from edgebench_kit.text.grammar import GIVING, SPLITS, TAKING, make_sentences
+from edgebench_kit.text.sentences import unpack_sentences
 from edgebench_plugins.datasets import outcomes
-from edgebench_plugins.grammar import GIVING, SPLITS, TAKING, sentences
-from edgebench_plugins.sentences import unpacked
 
 FRESH = """
 import sys
@@ -34,7 +34,7 @@ print(sorted({"numpy", "sklearn", "torch", "tokenizers", "transformers"} & set(s
 
 @pytest.fixture(scope="module")
 def everything():
-    return {split: list(sentences(split, 0)) for split in SPLITS}
+    return {split: list(make_sentences(split, 0)) for split in SPLITS}
 
 
 def test_the_record_says_that_the_sentences_are_invented():
@@ -59,8 +59,8 @@ def test_no_sentence_comes_twice_in_any_split(everything):
 @settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 2**32))
 def test_splits_share_no_sentence_whatever_the_seeds(one, other):
-    training = {text for text, _ in islice(sentences("training", one), 50)}
-    tested = {text for text, _ in islice(sentences("test", other), 50)}
+    training = {text for text, _ in islice(make_sentences("training", one), 50)}
+    tested = {text for text, _ in islice(make_sentences("test", other), 50)}
     assert not training & tested
 
 
@@ -89,10 +89,10 @@ def test_fresh_processes_make_the_same_bytes_and_import_little():
 
 def test_a_payload_is_the_sentence_as_json():
     (text, answer), (payload, same) = (
-        next(iter(made("validation", 3))) for made in (sentences, outcomes.samples)
+        next(iter(made("validation", 3))) for made in (make_sentences, outcomes.samples)
     )
     assert json.loads(payload) == {"sentence1": text}
-    assert unpacked(payload) == (text,)
+    assert unpack_sentences(payload) == (text,)
     assert answer == same
 
 

@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgebench import Stage, TensorSpec
-from edgebench_plugins import graphfiles, graphs
+from edgebench_kit.onnx import graph_files, graphs
 from edgebench_plugins.formats import onnx as form
 
 (FORMAT,) = form.edgebench_formats()
@@ -54,7 +54,7 @@ def test_the_same_graph_is_the_same_bytes(stage, tmp_path):
 
 
 def test_weights_too_large_for_one_file_lie_beside_it(stage, tmp_path, monkeypatch):
-    monkeypatch.setattr(graphfiles, "LARGEST", 1000)
+    monkeypatch.setattr(graph_files, "LARGEST", 1000)
     monkeypatch.setattr(graphs, "HEAVY", 1000)
     before = onnx.ModelProto()
     before.CopyFrom(stage.live)
@@ -71,10 +71,10 @@ def test_weights_too_large_for_one_file_lie_beside_it(stage, tmp_path, monkeypat
 def test_weights_in_branches_count(stage, monkeypatch):
     branch = onnx.GraphProto()
     branch.CopyFrom(stage.live.graph)
-    whole = graphs.weight_bytes(stage.live)
+    whole = graphs.count_weight_bytes(stage.live)
     node = stage.live.graph.node.add(op_type="If", output=["z"], input=["c"])
     node.attribute.append(helper.make_attribute("then_branch", branch))
-    assert graphs.weight_bytes(stage.live) == 2 * whole == 2 * 64 * 64 * 4
+    assert graphs.count_weight_bytes(stage.live) == 2 * whole == 2 * 64 * 64 * 4
 
 
 def test_a_damaged_file_is_not_taken_for_a_graph(stage, tmp_path):
@@ -86,7 +86,7 @@ def test_a_damaged_file_is_not_taken_for_a_graph(stage, tmp_path):
 
 def test_weights_with_other_links_are_read(stage, tmp_path, monkeypatch):
     """The store links files; onnx's own reader takes that for an attack."""
-    monkeypatch.setattr(graphfiles, "LARGEST", 1000)
+    monkeypatch.setattr(graph_files, "LARGEST", 1000)
     monkeypatch.setattr(graphs, "HEAVY", 1000)
     there = kept(stage, tmp_path)
     (tmp_path / "again").hardlink_to(tmp_path / there.files[1])
@@ -98,7 +98,7 @@ def test_weights_with_other_links_are_read(stage, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["numbers", "bytes"])
 def test_weights_beside_are_the_same_however_they_are_kept(stage, tmp_path, monkeypatch, kind):
-    monkeypatch.setattr(graphfiles, "LARGEST", 1000)
+    monkeypatch.setattr(graph_files, "LARGEST", 1000)
     monkeypatch.setattr(graphs, "HEAVY", 1000)
     (tensor,) = stage.live.graph.initializer
     weight = numpy_helper.to_array(tensor).astype("f2")
@@ -114,7 +114,7 @@ def test_weights_beside_are_the_same_however_they_are_kept(stage, tmp_path, monk
 
 
 def test_heavy_weights_of_a_branch_lie_beside_too(stage, tmp_path, monkeypatch):
-    monkeypatch.setattr(graphfiles, "LARGEST", 1000)
+    monkeypatch.setattr(graph_files, "LARGEST", 1000)
     monkeypatch.setattr(graphs, "HEAVY", 1000)
     branch = onnx.GraphProto()
     branch.CopyFrom(stage.live.graph)

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from edgebench import CaseFailed, Stage, TensorSpec
-from edgebench_plugins import programs
+from edgebench_kit.torch import programs
 from edgebench_plugins.formats import torch_program
 from edgebench_plugins.formats.torch_program import load, save
 
@@ -153,7 +153,7 @@ def test_rewriting_alone_is_not_what_is_refused(kept):
     rewritten(kept.file, {})
     with zipfile.ZipFile(kept.file) as archive:
         entries = archive.infolist()
-        assert not any(programs._pickled(archive, entry) for entry in entries)
+        assert not any(programs._is_pickled(archive, entry) for entry in entries)
 
 
 @pytest.mark.parametrize("keep", [0, 100, -30])

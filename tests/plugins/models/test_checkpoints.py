@@ -12,8 +12,8 @@ import transformers
 from tokenizers.models import BPE, WordPiece
 
 from edgebench import DataError, Weights
-from edgebench_plugins import vocabularies
-from edgebench_plugins.encoders import Family
+from edgebench_kit.text import vocabularies
+from edgebench_kit.text.encoder_models import Family
 from edgebench_plugins.models import bert, roberta
 
 FAMILIES = {"bert": bert.FAMILY, "roberta": roberta.FAMILY}
@@ -23,7 +23,7 @@ PAIR = ("Rosa was never tricked by Leo.", "Quick zebras, pay the café!")
 
 def own_tokenizer(name):
     """A tokenizer that is not the one trained here: the same text, other numbers."""
-    tokenizer = vocabularies.trained(FAMILIES[name].kind)
+    tokenizer = vocabularies.train_tokenizer(FAMILIES[name].kind)
     special = FAMILIES[name].kind.special
     plain = [token for token in sorted(tokenizer.get_vocab()) if token not in special]
     vocabulary = {token: number for number, token in enumerate([*special, *plain])}
@@ -41,7 +41,7 @@ def written(request, tmp_path_factory):
     """The family, a checkpoint of its small size as transformers writes it, and what it gives."""
     name = request.param
     family: Family = FAMILIES[name]
-    configuration = family.size("small").configuration()
+    configuration = family.find_size("small").make_configuration()
     plain = type(configuration)(
         **{
             key: getattr(configuration, key)
@@ -84,7 +84,7 @@ def load(family, path, variant="small"):
 
 
 def given_logits(family, pipeline):
-    model = family.model("M.", bert.MODEL.budget).bound("small", pipeline.resources)
+    model = family.make_model("M.", bert.MODEL.budget).bound("small", pipeline.resources)
     tensors = model.preprocess(PAIR, "small")
     assert {one.shape for one in tensors.values()} == {(1, 32)}
     stage = pipeline.stages[0]

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from edgebench import Weights
-from edgebench_plugins import vision
+from edgebench_kit.vision.inputs import normalise_pixels
 from edgebench_plugins.models import resnet, resnext, vgg
 
 PUBLISHED = {
@@ -183,5 +183,5 @@ print(tensors["input"].shape, scores.shape, "torch" in sys.modules)
 
 def test_channels_are_normalised_by_their_own_means():
     picture = np.full((2, 3, 3), 255, np.uint8)
-    got = vision.normalised(picture)
+    got = normalise_pixels(picture)
     np.testing.assert_allclose(got[0, :, 0, 0], [2.2489083, 2.4285715, 2.64], rtol=1e-6)

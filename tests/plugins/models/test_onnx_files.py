@@ -20,7 +20,7 @@ from edgebench import DataError, Weights
 from edgebench.cases.chain import structure
 from edgebench.parts.errors import OptionError
 from edgebench.store.splits import keep, read
-from edgebench_plugins.external import external_files
+from edgebench_kit.onnx.external_weights import find_external_files
 from edgebench_plugins.models import onnx as plugin
 from edgebench_plugins.models.onnx import OnnxOptions
 
@@ -906,7 +906,7 @@ def test_locations_are_found_wherever_tensors_stand(tmp_path):
     path.write_bytes(made.SerializeToString())
     for name in "abcdef":
         (tmp_path / name).write_bytes(b"1234")
-    assert [one.name for one in external_files(path)] == list("abcdef")
+    assert [one.name for one in find_external_files(path)] == list("abcdef")
 
 
 @settings(max_examples=300, deadline=None)
@@ -931,7 +931,7 @@ def test_bytes_that_are_no_graph_do_no_harm(tmp_path_factory, data):
     path = place / "some.onnx"
     path.write_bytes(content)
     try:
-        found = external_files(path)
+        found = find_external_files(path)
     except DataError as error:
         assert "\n" not in str(error)
     else:

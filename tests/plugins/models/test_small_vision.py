@@ -15,7 +15,10 @@ import torch
 from PIL import Image
 
 from edgebench import DataError, Weights
-from edgebench_plugins import pictures, vision
+from edgebench_kit.torch.classification import class_scores, cross_entropy
+from edgebench_kit.vision import digit_pictures
+from edgebench_kit.vision.decoding import decode_picture
+from edgebench_kit.vision.inputs import crop_centre
 from edgebench_plugins.datasets import digit_photos
 from edgebench_plugins.models import resnet, resnext, vgg
 
@@ -162,8 +165,8 @@ print(tensors["input"].shape, "torch" in sys.modules)
 @MODULES
 def test_the_network_sees_the_digit_and_little_of_the_noise(module):
     model = record(module)
-    digits, _ = pictures.read_digits("digit-photos")
-    index = pictures.members("validation", digits)[0]
+    digits, _ = digit_pictures.read_digits("digit-photos")
+    index = digit_pictures.select_digits("validation", digits)[0]
     payload, _ = next(digit_photos.samples("validation", 0))
     tensors = model.preprocess(model.decode(payload, "small"), "small")
     assert list(tensors) == ["input"]
@@ -187,12 +190,12 @@ def test_the_answer_travels_as_a_class_and_its_score(module):
 def test_scores_are_a_distribution():
     logits = np.random.default_rng(0).normal(size=(1, 10)).astype(np.float32)
     wanted = torch.softmax(torch.from_numpy(logits), dim=1)[0].numpy()
-    np.testing.assert_allclose(vision.class_scores({"logits": logits}, ""), wanted, rtol=1e-6)
+    np.testing.assert_allclose(class_scores({"logits": logits}, ""), wanted, rtol=1e-6)
 
 
 def test_the_loss_is_the_cross_entropy():
     logits = torch.tensor([[2.0, 0.0], [0.0, 0.0]])
-    loss = vision.cross_entropy({"logits": logits}, torch.tensor([0, 1]))
+    loss = cross_entropy({"logits": logits}, torch.tensor([0, 1]))
     wanted = (np.log1p(np.exp(-2.0)) + np.log(2.0)) / 2
     assert loss.item() == pytest.approx(wanted)
 
@@ -201,14 +204,14 @@ def test_the_middle_is_cut_out_and_averaged():
     picture = np.zeros((10, 20, 3), np.uint8)
     picture[1:9, 6:14, 0] = 200
     picture[1:5, 6:10, 1] = 100
-    cut = vision.centre_input(picture, part=0.8, size=2, mean=0.0, spread=1.0)["input"][0]
+    cut = crop_centre(picture, part=0.8, size=2, mean=0.0, spread=1.0)["input"][0]
     np.testing.assert_allclose(cut[0], np.full((2, 2), 200 / 255), rtol=1e-6)
     np.testing.assert_allclose(cut[1], [[100 / 255, 0], [0, 0]], rtol=1e-6)
 
 
 def test_values_are_normalised():
     picture = np.full((8, 8, 3), 51, np.uint8)
-    cut = vision.centre_input(picture, part=1.0, size=4, mean=0.1, spread=0.5)["input"]
+    cut = crop_centre(picture, part=1.0, size=4, mean=0.1, spread=0.5)["input"]
     np.testing.assert_allclose(cut, (0.2 - 0.1) / 0.5, rtol=1e-5)
 
 
@@ -220,7 +223,7 @@ def encoded(mode, kind="PNG"):
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
 def test_pictures_of_any_kind_come_as_three_channels(mode):
-    assert vision.decode_picture(encoded(mode), "").shape == (3, 4, 3)
+    assert decode_picture(encoded(mode), "").shape == (3, 4, 3)
 
 
 PHOTO = next(digit_photos.samples("test", 0))[0]
@@ -242,4 +245,4 @@ VAST = b"\x89PNG\r\n\x1a\n" + b"".join(
 )
 def test_what_is_no_picture_is_said(payload):
     with pytest.raises(DataError, match=f"payload of {len(payload)} bytes is no picture"):
-        vision.decode_picture(payload, "")
+        decode_picture(payload, "")

@@ -15,14 +15,14 @@ import pytest
 import torch
 
 from edgebench import Budget, Weights
-from edgebench_plugins import text
+from edgebench_kit.text import tokenizing
+from edgebench_kit.text.grammar import make_sentences
+from edgebench_kit.text.sentences import pack_sentences
 from edgebench_plugins.converters import onnx as to_onnx
 from edgebench_plugins.converters import torch_program as to_program
 from edgebench_plugins.formats import onnx as onnx_format
 from edgebench_plugins.formats import torch_module
-from edgebench_plugins.grammar import sentences
 from edgebench_plugins.models import bert, roberta
-from edgebench_plugins.sentences import packed
 from edgebench_plugins.trainers import torch_supervised
 
 MODULES = pytest.mark.parametrize("module", [bert, roberta], ids=["bert", "roberta"])
@@ -52,8 +52,8 @@ def built(module, variant="tiny", seed=0):
 def batch(module, pipeline, count=4, split="validation"):
     model = record(module).bound(pipeline.variant, pipeline.resources)
     rows = []
-    for sentence, _ in sentences(split, 0):
-        rows.append(model.preprocess(model.decode(packed(sentence), ""), pipeline.variant))
+    for sentence, _ in make_sentences(split, 0):
+        rows.append(model.preprocess(model.decode(pack_sentences(sentence), ""), pipeline.variant))
         if len(rows) == count:
             break
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
@@ -215,7 +215,7 @@ def test_it_learns(module):
     pipeline = built(module)
     model = record(module).bound("tiny", pipeline.resources)
     split = []
-    for sentence, good in sentences("training", 0):
+    for sentence, good in make_sentences("training", 0):
         # Nothing but plain deeds: what decides is only the verb and who acts.
         if good == ("robbed" in sentence) and len(sentence.split()) == 3:
             split.append((model.preprocess((sentence,), "tiny"), good))
@@ -232,15 +232,15 @@ def test_it_learns(module):
 
 @MODULES
 def test_handling_a_request_needs_no_framework(module, tmp_path):
-    path = tmp_path / text.RESOURCE
-    path.write_bytes(built(module).resources[text.RESOURCE])
+    path = tmp_path / tokenizing.RESOURCE
+    path.write_bytes(built(module).resources[tokenizing.RESOURCE])
     script = f"""
 import sys
 from pathlib import Path
 import numpy as np
 from {module.__name__} import edgebench_models
 (model,) = edgebench_models()
-model = model.bound("tiny", {{{text.RESOURCE!r}: Path({str(path)!r}).read_bytes()}})
+model = model.bound("tiny", {{{tokenizing.RESOURCE!r}: Path({str(path)!r}).read_bytes()}})
 sentences = model.decode(b'{{"sentence1": "Leo paid Ben.", "sentence2": "Ben was paid."}}', "tiny")
 tensors = model.preprocess(sentences, "tiny")
 answer = model.encode(model.postprocess({{"logits": np.array([[1.0, 3.0]], np.float32)}}, "tiny"))
@@ -251,7 +251,7 @@ print(sorted({{"torch", "transformers"}} & set(sys.modules)))
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     shapes, frameworks = done.stdout.splitlines()
-    expected = [(name, (1, 32)) for name in module.FAMILY.size("tiny").network.inputs]
+    expected = [(name, (1, 32)) for name in module.FAMILY.find_size("tiny").network.inputs]
     assert shapes.startswith(str(expected))
     assert json.loads(shapes[len(str(expected)) :]) == {"class": 1, "score": 0.880797}
     assert frameworks == "[]"

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from edgebench import DataError, Weights
-from edgebench_plugins import residual
+from edgebench_kit.vision.residual_classifiers import make_network
 from edgebench_plugins.models import resnet, resnext, vgg
 
 from . import by_hand
@@ -60,7 +60,7 @@ def test_every_name_and_shape_is_torchvisions(module, variant):
         if module is vgg:
             network = vgg.network(vgg.SIXTEEN, 1000)
         else:
-            network = residual.network(TRUNKS[module, variant], 1000)
+            network = make_network(TRUNKS[module, variant], 1000)
     state = network.state_dict()
     assert {name: tuple(value.shape) for name, value in state.items()} == TORCHVISION[
         module, variant

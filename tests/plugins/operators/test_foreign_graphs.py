@@ -14,8 +14,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgebench import ChainError, Pipeline, Quantization, Stage, TensorSpec
+from edgebench_kit.onnx.cuts import Graph
 from edgebench_plugins.backends import onnxruntime, openvino
-from edgebench_plugins.cuts import Graph
 from edgebench_plugins.formats import onnx as form
 from edgebench_plugins.models.onnx import OnnxOptions, from_file
 from edgebench_plugins.operators import partition, sptq

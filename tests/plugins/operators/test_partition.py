@@ -7,8 +7,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgebench import CaseFailed, ChainError, Exit, Pipeline, Stage, TensorSpec
+from edgebench_kit.onnx.cuts import Graph, split_graph
 from edgebench_plugins.backends.onnxruntime import OnnxruntimeOptions
-from edgebench_plugins.cuts import Graph, split
 from edgebench_plugins.operators import partition, sptq
 from edgebench_plugins.operators.partition import PartitionOptions
 from edgebench_plugins.operators.sptq import SptqOptions
@@ -258,7 +258,7 @@ def test_what_is_cut_is_not_cut_again(residual, context):
 
 def test_parts_that_are_not_the_whole_are_caught(context, monkeypatch):
     """Were the cutting wrong, no pipeline would come of it."""
-    right = partition.split
+    right = partition.split_graph
 
     def wrong(graph, crossing):
         front, tail = right(graph, crossing)
@@ -267,7 +267,7 @@ def test_parts_that_are_not_the_whole_are_caught(context, monkeypatch):
             one.CopyFrom(numpy_helper.from_array(array, one.name))
         return front, tail
 
-    monkeypatch.setattr(partition, "split", wrong)
+    monkeypatch.setattr(partition, "split_graph", wrong)
     with pytest.raises(CaseFailed, match=r"cut in two, 'logits' differs by"):
         cut_at(chain(8, 8), context)
 
@@ -302,7 +302,7 @@ def exchanging(axis):
     """Cut, and have the first part turn round what crosses: its rows, or the words of each."""
 
     def turned(graph, crossing):
-        front, tail = split(graph, crossing)
+        front, tail = split_graph(graph, crossing)
         front.graph.node[-1].output[0] = "straight"
         nodes = [
             helper.make_node("ReverseSequence", ["straight", "lengths"], list(crossing),
@@ -326,7 +326,7 @@ def test_exchanged_rows_or_words_are_caught(context, monkeypatch, axis):
     logits = attrs.evolve(pipeline.stages[0].outputs[0], shape=("batch", "seq"))
     pipeline = pipeline.replaced([attrs.evolve(pipeline.stages[0], outputs=(logits,))])
     cut_at(pipeline, context, "read")
-    monkeypatch.setattr(partition, "split", exchanging(axis))
+    monkeypatch.setattr(partition, "split_graph", exchanging(axis))
     with pytest.raises(CaseFailed, match=r"cut in two, 'logits' differs by"):
         cut_at(pipeline, context, "read")
 
@@ -362,12 +362,12 @@ def test_a_quantized_net_is_compared_where_integers_cross(quantized, context, mo
     assert not caplog.records
 
     def wrong(graph, crossing):
-        front, tail = split(graph, crossing)
+        front, tail = split_graph(graph, crossing)
         bias = next(one for one in tail.graph.initializer if one.data_type == TensorProto.INT32)
         bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) + 9999, bias.name))
         return front, tail
 
-    monkeypatch.setattr(partition, "split", wrong)
+    monkeypatch.setattr(partition, "split_graph", wrong)
     with pytest.raises(CaseFailed, match="differs by"):
         cut_at(quantized, context)
     name = next(cut.names[0] for cut in cuts_of(quantized) if not cut.quantized)

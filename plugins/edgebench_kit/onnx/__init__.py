@@ -1,0 +1,1 @@
+"""What plugins need that read, check, cut or quantize ONNX graphs."""

@@ -1,0 +1,262 @@
+"""Requests for models that come as files: drawn at random, or taken from a user's own arrays.
+
+A request is one sample of each input, in numpy's `.npz` form, its name that of the input; the batch
+is not among its dimensions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench import DataError, Sample, TensorSpec, to_npz
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Range = tuple[float, float]
+"""The lowest value, and the one that all values lie below."""
+
+DRAWN = {"test": 256, "calibration": 64, "validation": 16}
+"""How many random requests each split has."""
+CALIBRATION, VALIDATION = 100, 32
+"""How many of a user's requests these splits have at most; a third of all, and a sixth."""
+LABELS = "labels"
+"""The array of the answers, among those of the inputs."""
+
+
+def draw_requests(
+    specs: Sequence[TensorSpec], ranges: Mapping[str, Range], split: str, seed: int
+) -> Iterator[Sample]:
+    """Yield the random requests of a split, each with the answer 0.
+
+    An input with a range has values evenly spread over it; without one, floats are standard
+    normal and whole numbers 0 or 1.
+    """
+    import numpy as np
+
+    if split in DRAWN:
+        stream = np.random.default_rng([seed, list(DRAWN).index(split)])
+        for _ in range(DRAWN[split]):
+            yield to_npz({spec.name: _draw_values(stream, spec, ranges) for spec in specs}), 0
+
+
+def _draw_values(stream: Any, spec: TensorSpec, ranges: Mapping[str, Range]) -> NDArray[Any]:
+    import numpy as np
+
+    shape = tuple(int(size) for size in spec.shape[1:])
+    low, high = ranges.get(spec.name, (0, 2))
+    if not np.issubdtype(np.dtype(spec.dtype), np.floating):
+        return np.asarray(stream.integers(int(low), int(high), shape, dtype=spec.dtype))
+    if spec.name in ranges:
+        return np.asarray(stream.uniform(low, high, shape)).astype(spec.dtype)
+    return np.asarray(stream.standard_normal(shape)).astype(spec.dtype)
+
+
+@attrs.frozen(slots=False, eq=False)
+class GivenRequests:
+    """A user's own requests: a `.npz` or `.npy` file of many, or a directory with one a file."""
+
+    path: Path
+    specs: tuple[TensorSpec, ...]
+    labels: Path | None = None
+    """A `.npy` file with the answers, where they do not lie with the inputs."""
+    masks: bool = False
+    """Whether an answer is a class for each pixel, of shape (height, width), or one class."""
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there are answers."""
+        return self.labels is not None or LABELS in self._beside_inputs
+
+    def check(self) -> None:
+        """See that it is there and has an array for each input, without reading the arrays.
+
+        Raises:
+            DataError: It is not, or has not.
+        """
+        if not self.files:
+            raise DataError(f"{self.path} holds no .npz or .npy file; give one for each request")
+        _ = self._beside_inputs
+
+    def samples(self, split: str) -> Iterator[Sample]:
+        """Yield the requests of a split with their answers, 0 where there are none.
+
+        Raises:
+            DataError: An array is not what its input takes.
+        """
+        for number in self._splits.get(split, ()):
+            arrays, answer = self._row(number)
+            yield to_npz(arrays), answer
+
+    @cached_property
+    def files(self) -> list[Path]:
+        """The files that hold the requests."""
+        if self.path.is_dir():
+            return sorted(one for one in self.path.iterdir() if one.suffix in {".npz", ".npy"})
+        if not self.path.is_file() or self.path.suffix not in {".npz", ".npy"}:
+            raise DataError(
+                f"{self.path} is no .npz or .npy file of inputs, and no directory of such"
+            )
+        return [self.path]
+
+    @cached_property
+    def _beside_inputs(self) -> frozenset[str]:
+        """What the first file holds beside its inputs, of which it must hold all."""
+        return self._beside(self.files[0], _read_names(self.files[0], self.specs))
+
+    def _beside(self, file: Path, names: Iterable[str]) -> frozenset[str]:
+        """Return the arrays of a file that are no inputs: the labels, or none."""
+        wanted = {spec.name for spec in self.specs}
+        known = ", ".join(sorted(wanted))
+        if lost := sorted(wanted.difference(names)):
+            raise DataError(f"{file} has no array {lost[0]!r}; the inputs are {known}")
+        if strange := sorted(set(names) - wanted - {LABELS}):
+            raise DataError(f"{file}: its array {strange[0]!r} is no input; the inputs are {known}")
+        return frozenset(names) - wanted
+
+    @cached_property
+    def _whole(self) -> dict[str, NDArray[Any]]:
+        """The arrays of a file that holds all requests, the answers among them, of one length."""
+        arrays = _load_arrays(self.path, self.specs)
+        for spec in self.specs:
+            _check(self.path, spec, arrays[spec.name], many=True)
+        if LABELS in self._beside_inputs:
+            self._check_answers(self.path, arrays[LABELS], many=True)
+        lengths = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
+        if len(set(lengths.values())) > 1:
+            told = ", ".join(f"{length} of {name}" for name, length in lengths.items())
+            raise DataError(f"{self.path} must hold as many samples of each array, not {told}")
+        return arrays
+
+    @cached_property
+    def _answers(self) -> NDArray[Any] | None:
+        """The answers that lie in a file of their own."""
+        if self.labels is None:
+            return None
+        answers = _read_array(self.labels)
+        if answers.ndim == 0 or len(answers) != len(self):
+            raise DataError(
+                f"{self.labels} holds {len(answers) if answers.ndim else 1} labels for the "
+                f"{len(self)} requests of {self.path}"
+            )
+        self._check_answers(self.labels, answers, many=True)
+        return answers
+
+    def _check_answers(self, path: Path, answers: NDArray[Any], *, many: bool) -> None:
+        """See that answers are classes: of a sample, or of each of its pixels."""
+        wanted = ("samples",) * many + ("height", "width") * self.masks
+        if answers.dtype.kind not in "iub" or answers.ndim != len(wanted):
+            raise DataError(
+                f"the labels in {path} must be class numbers of shape ({', '.join(wanted)}), "
+                f"not {answers.dtype} of shape {answers.shape}"
+            )
+
+    def __len__(self) -> int:
+        if self.path.is_dir():
+            return len(self.files)
+        return len(self._whole[self.specs[0].name])
+
+    def _row(self, number: int) -> tuple[dict[str, NDArray[Any]], Any]:
+        """Return one request and its answer."""
+        if self.path.is_dir():
+            file = self.files[number]
+            arrays = _load_arrays(file, self.specs)
+            if self._beside(file, arrays) != self._beside_inputs:
+                raise DataError(f"{file} and {self.files[0]} must both hold labels, or neither")
+            for spec in self.specs:
+                _check(file, spec, arrays[spec.name], many=False)
+            if LABELS in arrays and LABELS in self._beside_inputs:
+                self._check_answers(file, arrays[LABELS], many=False)
+        else:
+            arrays = {name: array[number] for name, array in self._whole.items()}
+        answer = arrays.pop(LABELS, 0) if LABELS in self._beside_inputs else 0
+        return arrays, answer if self._answers is None else self._answers[number]
+
+    @cached_property
+    def _splits(self) -> dict[str, list[int]]:
+        """By split, the numbers of its requests; which go where depends on what they hold alone.
+
+        A request that stands twice stays in one split: twice in the test split, else once.
+        """
+        first: dict[bytes, int] = {}
+        digests = []
+        for number in range(len(self)):
+            digests.append(hashlib.sha256(to_npz(self._row(number)[0])).digest())
+            first.setdefault(digests[-1], number)
+        ranked = [first[digest] for digest in sorted(first)]
+        calibration = min(CALIBRATION, len(ranked) // 3)
+        validation = min(VALIDATION, len(ranked) // 6)
+        taken = {digests[number] for number in ranked[: calibration + validation]}
+        return {
+            "calibration": ranked[:calibration],
+            "validation": ranked[calibration : calibration + validation],
+            "test": [number for number, digest in enumerate(digests) if digest not in taken],
+        }
+
+
+def _read_names(path: Path, specs: Sequence[TensorSpec]) -> set[str]:
+    """Return the names of a file's arrays; that of a `.npy` file is the only input's."""
+    if path.suffix == ".npz":
+        with _open_archive(path) as archive:
+            return set(archive.files)
+    if len(specs) > 1:
+        raise DataError(
+            f"{path} holds one array and there are {len(specs)} inputs; give a .npz file with "
+            f"arrays called {', '.join(spec.name for spec in specs)}"
+        )
+    return {specs[0].name}
+
+
+def _load_arrays(path: Path, specs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a file by name, that of a `.npy` file by the only input's."""
+    if path.suffix == ".npz":
+        with _open_archive(path) as archive:
+            return {name: archive[name] for name in archive.files}
+    return dict.fromkeys(_read_names(path, specs), _read_array(path))
+
+
+def _read_array(path: Path) -> NDArray[Any]:
+    import numpy as np
+
+    with _explain(path), path.open("rb") as file:
+        return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+
+
+@contextmanager
+def _open_archive(path: Path) -> Iterator[Any]:
+    import numpy as np
+
+    with _explain(path), path.open("rb") as file, np.lib.npyio.NpzFile(file) as archive:
+        yield archive
+
+
+@contextmanager
+def _explain(path: Path) -> Iterator[None]:
+    """Say of whatever goes wrong while a file is read which file it is."""
+    try:
+        yield
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        said = str(error).splitlines() or [type(error).__name__]
+        raise DataError(f"{path} is no {path.suffix} file of numbers: {said[0]}") from error
+
+
+def _check(path: Path, spec: TensorSpec, array: NDArray[Any], *, many: bool) -> None:
+    """See that an array is what an input takes, each sample of it where it holds many."""
+    wanted = spec.shape[1:]
+    shape = array.shape[1:] if many else array.shape
+    if (many and not array.ndim) or shape != wanted or array.dtype.name != spec.dtype:
+        first = ("samples",) if many else ()
+        told = ", ".join(str(size) for size in (*first, *wanted))
+        raise DataError(
+            f"{path}: input {spec.name!r} takes {spec.dtype} of shape ({told}), and the array is "
+            f"{array.dtype.name} of shape {array.shape}"
+        )

@@ -1,0 +1,1 @@
+"""What plugins need that take text: wire form, tokenizers, encoders."""

@@ -1,0 +1,1 @@
+"""What any plugin of torch modules needs: programs, weight files, losses."""

@@ -1,0 +1,1 @@
+"""What plugins need that take pictures: files, inputs, networks, and datasets of them."""

@@ -1,0 +1,99 @@
+"""Models that say what a whole picture shows: their sizes, their records, heads for exits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from edgebench import Budget, ExitPoint, Model, Variant
+from edgebench_kit.torch.classification import class_scores, cross_entropy
+from edgebench_kit.vision.inputs import crop_centre, crop_photo
+from edgebench_kit.vision.layers import make_convolution
+from edgebench_kit.vision.models import Size, make_model
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def small_size(
+    name: str,
+    network: Callable[[int], nn.Module],
+    exits: Callable[[int], Iterable[ExitPoint]],
+    **facts: Any,
+) -> Size:
+    """Describe a size that is trained here on the digits; *facts* are its variant's.
+
+    *network* and *exits* make the network and its exit points for so many classes.
+    """
+    weights = ("trained", "random", "file")
+    return Size(
+        variant=Variant(
+            name=name, weights=weights, dataset="digit-photos", exits=exits(10), **facts
+        ),
+        network=network,
+        classes=10,
+        picture=(32, 32),
+        preprocess=partial(crop_centre, part=0.8, size=32, mean=0.25, spread=0.25),
+    )
+
+
+def large_size(
+    name: str,
+    network: Callable[[int], nn.Module],
+    exits: Callable[[int], Iterable[ExitPoint]],
+    *,
+    shorter: int = 232,
+    **facts: Any,
+) -> Size:
+    """Describe a size of torchvision's for the 1000 classes of ImageNet, as `small_size` does.
+
+    A photo's shorter side is scaled to *shorter* pixels before the square is cut out.
+    """
+    return Size(
+        variant=Variant(
+            name=name,
+            weights=("random", "file", "hub"),
+            dataset="imagenet",
+            stand_in="digit-photos",
+            exits=exits(1000),
+            **facts,
+        ),
+        network=network,
+        classes=1000,
+        picture=(224, 224),
+        preprocess=partial(crop_photo, shorter=shorter, size=224),
+    )
+
+
+def make_classifier(name: str, summary: str, sizes: Sequence[Size], budget: Budget) -> Model:
+    """Make the record of a model that says what a picture shows, in all its sizes."""
+    return make_model(
+        name,
+        summary,
+        sizes,
+        budget=budget,
+        dataset="digit-photos",
+        postprocess=class_scores,
+        loss=cross_entropy,
+    )
+
+
+def make_class_head(channels: int, classes: int, convolutions: int = 2) -> nn.Module:
+    """Make the head of an exit: strided convolutions, a mean over the picture, a linear layer.
+
+    From (batch, channels, height, width) to (batch, classes). Early features say little of the
+    whole picture: MSDNet (Huang et al., 2018) has two convolutions of stride 2 at every exit. They
+    are narrow here, so that an exit costs little of what it saves, yet not so narrow that the
+    classes could not be told apart.
+    """
+    from torch import nn
+
+    layers: list[Any] = []
+    for _ in range(convolutions):
+        width = min(channels, max(64, classes // 4))
+        layers += make_convolution(channels, width, stride=2)
+        channels = width
+    return nn.Sequential(
+        *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes)
+    )

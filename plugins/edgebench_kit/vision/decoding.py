@@ -1,0 +1,74 @@
+"""Picture files, decoded with nothing but the readers of their formats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from edgebench import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FORMATS = ("JPEG", "PNG")
+"""All that Pillow may take a file for; some of its other readers run programs."""
+
+
+def decode_picture(payload: bytes, variant: str) -> NDArray[Any]:
+    """Decode a picture file to uint8 of shape (height, width, 3).
+
+    Raises:
+        DataError: The payload is no picture, or is truncated.
+    """
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    try:
+        # Readers of other formats run programs.
+        return np.asarray(Image.open(io.BytesIO(payload), formats=FORMATS).convert("RGB"))
+    except Exception as error:
+        # Pillow's readers report a broken file as whatever they stumbled over.
+        raise DataError(f"a payload of {len(payload)} bytes is no picture: {error}") from error
+
+
+def read_shape(payload: bytes) -> tuple[int, int]:
+    """Decode a picture file and return its height and width.
+
+    A JPEG is decoded to an eighth of its size: all of the file is read, little memory is needed.
+
+    Raises:
+        DataError: It does not decode.
+    """
+    import io
+
+    from PIL import Image
+
+    with explain_damage("the file"), Image.open(io.BytesIO(payload), formats=FORMATS) as image:
+        width, height = image.size
+        image.draft(None, (max(1, width // 8), max(1, height // 8)))
+        image.load()
+    return height, width
+
+
+@contextmanager
+def explain_damage(name: str) -> Iterator[None]:
+    """Turn whatever a file that is broken makes Pillow raise into one line."""
+    import struct
+    import zlib
+
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        yield
+    except UnidentifiedImageError:
+        raise DataError(f"{name} is no {' or '.join(FORMATS)} file") from None
+    # Pillow's readers report a broken file as whatever they stumbled over.
+    except (
+        *(OSError, SyntaxError, ValueError, IndexError, OverflowError, EOFError),
+        *(struct.error, zlib.error, Image.DecompressionBombError),
+    ) as error:
+        why = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise DataError(f"{name} cannot be read: {why or type(error).__name__}") from error

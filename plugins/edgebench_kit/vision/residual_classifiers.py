@@ -1,0 +1,81 @@
+"""Residual networks that classify pictures: shapes, sizes and exits, a line for each size."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from edgebench import ExitPoint
+from edgebench_kit.vision import classifiers
+from edgebench_kit.vision.classifiers import make_class_head
+from edgebench_kit.vision.models import Size
+from edgebench_kit.vision.residual import Shape, draw_convolutions, make_trunk, make_untrained
+from edgebench_kit.vision.residual_exits import Place, find_exits
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def small_shape(blocks: int, planes: tuple[int, ...], stem: int, **others: Any) -> Shape:
+    """Describe a trunk for pictures of 32x32: four layers of so many blocks, halved only once."""
+    return Shape(
+        blocks=(blocks,) * 4,
+        planes=planes,
+        strides=(1, 1, 2, 1),
+        kernel=3,
+        stem=(stem,),
+        pool=False,
+        **others,
+    )
+
+
+def small_size(name: str, shape: Shape, **facts: Any) -> Size:
+    """Describe a size that is trained here on the digits; *facts* are its variant's."""
+    return classifiers.small_size(
+        name,
+        partial(make_network, shape),
+        exits=partial(find_classifier_exits, shape),
+        keep=["fc"],
+        **facts,
+    )
+
+
+def large_size(name: str, shape: Shape, **facts: Any) -> Size:
+    """Describe a size of torchvision's for the 1000 classes of ImageNet, as `small_size` does."""
+
+    def network(classes: int) -> nn.Module:
+        return make_untrained(partial(make_network, shape, classes))
+
+    return classifiers.large_size(
+        name, network, exits=partial(find_classifier_exits, shape), keep=["fc"], **facts
+    )
+
+
+def make_network(shape: Shape, classes: int) -> nn.Module:
+    """Chain the trunk, a mean over the picture and the linear layer `fc`: a classifier.
+
+    From (batch, 3, height, width) to (batch, classes). It is ready to be trained: its convolutions
+    are drawn by `draw_convolutions`, the rest as torch does.
+    """
+    from torch import nn
+
+    parts = make_trunk(shape)
+    parts["avgpool"] = nn.AdaptiveAvgPool2d(1)
+    parts["flatten"] = nn.Flatten()
+    parts["fc"] = nn.Linear(shape.channels[-1], classes)
+    chained = nn.Sequential(parts)
+    draw_convolutions(chained)
+    return chained
+
+
+def find_classifier_exits(shape: Shape, classes: int) -> tuple[ExitPoint, ...]:
+    """Say where a classifier of so many classes may be left early.
+
+    Its heads are those of `make_class_head`; where the model's own would fit, without convolutions
+    as that one.
+    """
+
+    def head(place: Place) -> nn.Module:
+        return make_class_head(place.channels, classes, convolutions=0 if place.skips else 2)
+
+    return find_exits(shape, head)
