@@ -77,6 +77,8 @@ _LATER = {
 types, if at all, and neither `--help` nor `list` need wait for them."""
 
 if not typing.TYPE_CHECKING:  # A checker that saw these would take any name for one of ours.
+    _MODULES = {name for name, value in globals().items() if hasattr(value, "__spec__")}
+    __all__ = sorted({name for name in globals() if name[0] != "_"} - _MODULES | _LATER.keys())  # noqa: PLE0605
 
     def __getattr__(name: str) -> object:
         if name not in _LATER:
