@@ -162,8 +162,8 @@ class Suite:
     skips: tuple[Skip, ...] = attrs.field(default=(), metadata={"key": "skip"})
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a suite of nothing."""
-        if not self.products:
+        """Refuse a suite of nothing; one without a name is measured, not written in a registry."""
+        if self.name and not self.products:
             raise ValueError("needs [[cases]], the combinations to run")
 
 

@@ -235,7 +235,7 @@ def test_a_host_that_computes_imports_no_framework_of_others(running, payload):
         Driver(port=port).send_request(1, [payload])
         modules = set(processes.ask(NAME, "report").values["modules"])
     assert "numpy" in modules
-    assert not modules & {"torch", "onnxruntime", "openvino", "onnx", "cattrs", "rich"}
+    assert not modules & {"torch", "onnxruntime", "openvino", "onnx", "rich"}
 
 
 def test_a_busy_reader_is_told_from_a_slow_way():
