@@ -119,7 +119,7 @@ class Conductor:
         return groups.values()
 
     def _complete(self, case: Case) -> bool:
-        return self.database.outcome(self.run, case.id).status == "ok"
+        return self.database.standing(self.run, case.id).status == "ok"
 
     # --- preparing and scoring -------------------------------------------------------------------
 
@@ -153,8 +153,6 @@ class Conductor:
         kept = deployment.split.parent
         cut = shortened(read(kept, "test"), self._bound(deployment), case.variant)
         doubts = (*doubts, *(said for said in (lost(kept), cut) if said))
-        for one in (own, *([reference[1]] if reference else ())):
-            self.database.save_score(one)
         self._facts[case.id] = scorer.facts(case, prepared, own, reference)
         self._note(case, doubts=doubts)
         return deployment
@@ -272,13 +270,13 @@ class Conductor:
         """Say why a case has no more requests than it has."""
         if self._given_up(case):
             return f"{GIVE_UP_AFTER} blocks that failed in a row"
-        asked, result = self.plan.request, self.database.outcome(self.run, case.id)
-        bound_s, samples = self.settings.bound_s, result.samples
+        asked, standing = self.plan.request, self.database.standing(self.run, case.id)
         stopped = f"{asked.blocks} block{'s' * (asked.blocks != 1)} planned"
         # What a block that failed would have given is no fault of the bound's.
-        wanted = len(result.measured) * asked.requests
-        if asked.bounded and samples < wanted:
-            stopped += f" of {bound_s:g} s each: {samples} of {wanted} requests"
+        wanted = standing.measured * asked.requests
+        if asked.bounded and standing.requests < wanted:
+            stopped += f" of {self.settings.bound_s:g} s each: "
+            stopped += f"{standing.requests} of {wanted} requests"
         return stopped
 
     def _tell_finished(self, case: Case) -> None:
