@@ -25,6 +25,8 @@ RESAMPLES = 1000
 """Resamples of a bootstrap. The ends of a 95 % interval then lie at the 25th value from each."""
 AT_ONCE = 4_000_000
 """Numbers held in memory while resampling."""
+CACHED = 100_000
+"""Numbers that are drawn and sorted in one go: so many stay in the processor's cache."""
 NORMAL = 1.959964
 """The 97.5 % quantile of the normal distribution."""
 STUDENT = (
@@ -151,11 +153,12 @@ def _resamples(blocks: tuple[NDArray[Any], ...], rng: Generator) -> Iterator[NDA
     for first in range(0, RESAMPLES, step):
         count = min(step, RESAMPLES - first)
         which = rng.integers(0, len(blocks), (count, drawn, 1))
-        within = rng.random((count, drawn, each))
-        within *= sizes[which]
-        places = within.astype(np.intp)
-        places += starts[which]
-        yield ranks[places].reshape(count, drawn * each)
+        for part in np.array_split(which, -(-count * drawn * each // CACHED)):
+            within = rng.random((len(part), drawn, each))
+            within *= sizes[part]
+            places = within.astype(np.intp)
+            places += starts[part]
+            yield ranks[places].reshape(len(part), drawn * each)
 
 
 def _widen(ends: NDArray[Any], middle: float, wider: float) -> tuple[float, float]:
