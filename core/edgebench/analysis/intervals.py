@@ -158,7 +158,7 @@ def _resamples(blocks: tuple[NDArray[Any], ...], rng: Generator) -> Iterator[NDA
             within *= sizes[part]
             places = within.astype(np.intp)
             places += starts[part]
-            yield ranks[places].reshape(len(part), drawn * each)
+            yield ranks.take(places).reshape(len(part), drawn * each)
 
 
 def _widen(ends: NDArray[Any], middle: float, wider: float) -> tuple[float, float]:
