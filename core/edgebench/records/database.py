@@ -11,15 +11,7 @@ import attrs
 
 from edgebench.cases.case import Case
 from edgebench.parts.errors import DatabaseError, UnknownName, nearest
-from edgebench.records.columns import (
-    block_columns,
-    block_from,
-    facts_from,
-    run_columns,
-    run_from,
-    series_of,
-    to_text,
-)
+from edgebench.records import columns
 from edgebench.records.outcomes import Outcome, Run, RunOutcomes
 from edgebench.records.schema import INSERT_SAMPLES
 from edgebench.records.sqlitefile import (
@@ -93,7 +85,7 @@ class Database:
             taken = {row["id"] for row in db.execute("SELECT id FROM runs")}
             tries = (stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 3)))
             name = run.id or next(one for one in tries if one not in taken)
-            _insert(db, "runs", run_columns(attrs.evolve(run, id=name)))
+            _insert(db, "runs", columns.run_columns(attrs.evolve(run, id=name)))
         return name
 
     def add_cases(
@@ -118,12 +110,12 @@ class Database:
 
     def save_block(self, run: str, case_id: str, block: Block) -> None:
         """Keep a block with all that belongs to it, in one transaction."""
-        row = {"run": run, "case_id": case_id, **block_columns(block)}
+        row = {"run": run, "case_id": case_id, **columns.block_columns(block)}
         with self._transaction() as db:
             number = _insert(db, "blocks", row)
             db.executemany(
                 INSERT_SAMPLES,
-                [(number, kind, phase, *kept) for kind, phase, kept in series_of(block)],
+                [(number, kind, phase, *kept) for kind, phase, kept in columns.series_of(block)],
             )
             db.executemany(
                 "INSERT INTO logs VALUES (?, ?, ?, ?, ?)",
@@ -137,7 +129,7 @@ class Database:
 
     def finish_case(self, run: str, case_id: str, facts: Facts) -> None:
         """Keep what is known of a case beside its blocks, in place of what was kept before."""
-        stored = to_text(facts)
+        stored = columns.to_text(facts)
         with self._transaction() as db:
             db.execute(
                 "UPDATE cases SET facts = ? WHERE run = ? AND id = ?", (stored, run, case_id)
@@ -153,7 +145,7 @@ class Database:
     def runs(self) -> tuple[Run, ...]:
         """Return all runs, the latest last."""
         found = self._select("SELECT * FROM runs ORDER BY started, rowid")
-        return tuple(run_from(row) for row in found)
+        return tuple(columns.run_from(row) for row in found)
 
     def run(self, name: str = "latest") -> RunOutcomes:
         """Return a run with its outcomes; *name* is an id, the only beginning of one, or `latest`.
@@ -219,7 +211,9 @@ class Database:
                 case_id,
             )
             blocks = [Ended(*one) for one in ended]
-            return standing_of(row["skipped"], row["planned"], facts_from(row["facts"]), blocks)
+            return standing_of(
+                row["skipped"], row["planned"], columns.facts_from(row["facts"]), blocks
+            )
         raise DatabaseError(f"run {run} of {self.path} has no case {case_id}")
 
     def _find(self, name: str) -> Run:
@@ -254,7 +248,7 @@ class Database:
         blocks: dict[str, list[Block]] = {}
         query = f"SELECT * FROM blocks {where} ORDER BY number, id"  # noqa: S608 - our own text
         for row in self._select(query, *values):
-            block = block_from(row, samples.get(row["id"], ()))
+            block = columns.block_from(row, samples.get(row["id"], ()))
             blocks.setdefault(row["case_id"], []).append(block)
         return blocks
 
@@ -298,20 +292,20 @@ def _insert(
     db: sqlite3.Connection, table: str, row: Mapping[str, Any], *, or_else: str = "ABORT"
 ) -> int:
     """Add a row whose keys are the columns, and return its number."""
-    columns = ", ".join(f'"{name}"' for name in row)
+    names = ", ".join(f'"{name}"' for name in row)
     marks = ", ".join("?" * len(row))
-    query = f"INSERT OR {or_else} INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - ours
+    query = f"INSERT OR {or_else} INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - ours
     return db.execute(query, tuple(row.values())).lastrowid or 0
 
 
 def _case_row(run: str, case: Case) -> dict[str, Any]:
     shown = {name: getattr(case, name) for name in ("id", "model", "variant", "chain", "backend")}
-    record = to_text(case.to_json())
+    record = columns.to_text(case.to_json())
     return {"run": run, **shown, "placement": str(case.placement), "record": record}
 
 
 def _outcome(row: sqlite3.Row, blocks: tuple[Block, ...]) -> Outcome:
-    facts = facts_from(row["facts"])
+    facts = columns.facts_from(row["facts"])
     ended = [Ended(b.number, b.status, b.reason, _count(b)) for b in blocks]
     standing = standing_of(row["skipped"], row["planned"], facts, ended)
     return Outcome(

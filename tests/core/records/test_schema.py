@@ -9,7 +9,9 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
+from pathlib import Path
 
 import attrs
 import numpy as np
@@ -233,22 +235,20 @@ READ = """
 """
 
 
-def test_a_first_database_that_may_only_be_read(path, tmp_path_factory):
-    other = shutil.copy(path, tmp_path_factory.mktemp("other"))
-    path.chmod(0o444)
-    path.parent.chmod(0o555)
-    for above in path.parents[1:3]:
-        above.chmod(0o755)
+def test_a_first_database_that_may_only_be_read(path):
     program = "\n".join(line[4:] for line in READ.splitlines())
-    try:
+    # Not below pytest's own directory, which only its user may enter.
+    with tempfile.TemporaryDirectory() as directory:
+        closed = Path(shutil.copy(path, directory))
+        closed.chmod(0o444)
+        closed.parent.chmod(0o555)
         done = subprocess.run(
-            [sys.executable, "-c", program, str(path), str(other)],
+            [sys.executable, "-c", program, str(closed), str(path)],
             check=False,
             capture_output=True,
             text=True,
         )
-    finally:
-        path.parent.chmod(0o755)
+        closed.parent.chmod(0o755)
     assert (done.stdout, done.stderr) == ("200 False\n", "")
 
 
