@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from edgebench.cases.case import Case
 from edgebench.parts.documents import from_document, to_document
 from edgebench.records.facts import Facts
-from edgebench.records.outcomes import Block, LinkCheck, Run, TierCheck
+from edgebench.records.outcomes import Block, LinkCheck, Outcome, Run, TierCheck
 from edgebench.records.packing import Packed, pack_seconds, unpack_seconds
+from edgebench.records.standing import Ended, standing_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -42,6 +44,32 @@ def run_from(columns: sqlite3.Row) -> Run:
 def facts_from(stored: str | None) -> Facts:
     """Read the facts of a case; empty ones for a case that was not finished."""
     return from_document(Facts, json.loads(stored)) if stored else Facts()
+
+
+def case_columns(run: str, case: Case) -> dict[str, Any]:
+    """Return the columns of a case of a run that follow from the case."""
+    shown = {name: getattr(case, name) for name in ("id", "model", "variant", "chain", "backend")}
+    record = to_text(case.to_json())
+    return {"run": run, **shown, "placement": str(case.placement), "record": record}
+
+
+def outcome_from(row: sqlite3.Row, blocks: tuple[Block, ...]) -> Outcome:
+    """Read what a case gave from its columns and its blocks."""
+    facts = facts_from(row["facts"])
+    ended = [Ended(b.number, b.status, b.reason, _count(b)) for b in blocks]
+    standing = standing_of(row["skipped"], row["planned"], facts, ended)
+    return Outcome(
+        case=Case.from_json(json.loads(row["record"])),
+        status=standing.status,
+        reason=standing.reason,
+        planned=row["planned"],
+        blocks=blocks,
+        facts=facts,
+    )
+
+
+def _count(block: Block) -> int | None:
+    return None if block.latency_s is None else len(block.latency_s)
 
 
 # --- blocks --------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ class Database:
         entries += [(case, 0, reason) for case, reason in skipped]
         with self._transaction() as db:
             for position, (case, planned, reason) in enumerate(entries):
-                row = _case_row(run, case)
+                row = columns.case_columns(run, case)
                 row |= {"position": position, "planned": planned, "skipped": reason}
                 _insert(db, "cases", row, or_else="IGNORE")
 
@@ -156,7 +156,9 @@ class Database:
         run = self._find(name)
         blocks = self._blocks("WHERE run = ?", run.id)
         found = self._select("SELECT * FROM cases WHERE run = ? ORDER BY position, rowid", run.id)
-        outcomes = tuple(_outcome(row, tuple(blocks.get(row["id"], ()))) for row in found)
+        outcomes = tuple(
+            columns.outcome_from(row, tuple(blocks.get(row["id"], ()))) for row in found
+        )
         return RunOutcomes(run=run, outcomes=outcomes, path=self.path)
 
     def find_case(self, beginning: str, run: str = "") -> tuple[Run, Case]:
@@ -192,7 +194,7 @@ class Database:
             DatabaseError: The run has no such case.
         """
         for row in self._select("SELECT * FROM cases WHERE run = ? AND id = ?", run, case_id):
-            return _outcome(row, self.blocks(run, case_id))
+            return columns.outcome_from(row, self.blocks(run, case_id))
         raise DatabaseError(f"run {run} of {self.path} has no case {case_id}")
 
     def standing(self, run: str, case_id: str) -> Standing:
@@ -296,27 +298,3 @@ def _insert(
     marks = ", ".join("?" * len(row))
     query = f"INSERT OR {or_else} INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - ours
     return db.execute(query, tuple(row.values())).lastrowid or 0
-
-
-def _case_row(run: str, case: Case) -> dict[str, Any]:
-    shown = {name: getattr(case, name) for name in ("id", "model", "variant", "chain", "backend")}
-    record = columns.to_text(case.to_json())
-    return {"run": run, **shown, "placement": str(case.placement), "record": record}
-
-
-def _outcome(row: sqlite3.Row, blocks: tuple[Block, ...]) -> Outcome:
-    facts = columns.facts_from(row["facts"])
-    ended = [Ended(b.number, b.status, b.reason, _count(b)) for b in blocks]
-    standing = standing_of(row["skipped"], row["planned"], facts, ended)
-    return Outcome(
-        case=Case.from_json(json.loads(row["record"])),
-        status=standing.status,
-        reason=standing.reason,
-        planned=row["planned"],
-        blocks=blocks,
-        facts=facts,
-    )
-
-
-def _count(block: Block) -> int | None:
-    return None if block.latency_s is None else len(block.latency_s)
