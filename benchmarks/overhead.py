@@ -58,7 +58,9 @@ def prepare(place: Path) -> Pipeline:
     import onnx
 
     plugins = source().load()
-    splits.keep(plugins.get(Dataset, "bench-noise"), 0, made(place / "inputs"), lambda *_: None)
+    splits.keep_splits(
+        plugins.get(Dataset, "bench-noise"), 0, made(place / "inputs"), lambda *_: None
+    )
     pipeline = plugins.get(Model, "bench").build("default", Weights())
     stage = pipeline.stages[0]
     directory = made(place / "pipeline" / "stage-0")
@@ -119,7 +121,7 @@ def bare(place: Path, requests: int) -> list[float]:
 def bare_loop(place: Path, requests: int) -> list[float]:
     """Do what a host does with a request, as a loop without any harness."""
     os.sched_setaffinity(0, last_cpus(1))
-    payloads = splits.read(place / "inputs", "test")
+    payloads = splits.open_split(place / "inputs", "test")
     work = Work(
         source=source().to_json(),
         artifact=place / "pipeline",

@@ -70,7 +70,7 @@ def _size(outcome: Outcome, latency: Latency) -> Iterator[str]:
 
 
 def _steadiness(latency: Latency) -> Iterator[str]:
-    medians = [float(median(block)) for block in latency.blocks]
+    medians = latency.block_medians
     low, high = min(medians), max(medians)
     if (spread := (high - low) / median(medians)) > SPREAD:
         yield (
@@ -78,8 +78,8 @@ def _steadiness(latency: Latency) -> Iterator[str]:
             f"({low * 1e3:.3g} to {high * 1e3:.3g} ms)"
         )
     halves = [
-        float(median(block[len(block) // 2 :]) / median(block[: len(block) // 2]))
-        for block in latency.blocks
+        median(block[len(block) // 2 :]) / median(block[: len(block) // 2])
+        for block in (one.tolist() for one in latency.blocks)
         if len(block) >= 2 * FEWEST_BLOCKS
     ]
     if halves and abs(change := median(halves) - 1) > SPREAD:

@@ -35,6 +35,7 @@ def groups(results: Sequence[Result]) -> tuple[Group, ...]:
     """
     made = []
     for name, found in _by_model(results).items():
+        # Of a link that all cases share nothing is swept: then there is one setting, of no link.
         swept = _swept(found)
         for setting in product(*swept.values()):
             links = dict(zip(swept, setting, strict=True))
@@ -45,6 +46,8 @@ def groups(results: Sequence[Result]) -> tuple[Group, ...]:
 
 
 def _by_model(results: Iterable[Result]) -> Mapping[str, list[Result]]:
+    # A condition that is the same in the whole run sets nothing apart, and would only make titles
+    # longer.
     cases = [result.case for result in results]
     varied = [name for name in _CONDITIONS if len({_said(case, name) for case in cases}) > 1]
     found: dict[str, list[Result]] = {}
@@ -79,6 +82,7 @@ def _swept(results: Iterable[Result]) -> Mapping[Pair, list[Link]]:
 
 
 def _under(case: Case, setting: Mapping[Pair, Link]) -> bool:
+    # A link that was not swept is compared with itself, and never keeps a case out.
     return all(_same(link, setting.get(frozenset(link.between), link)) for link in case.links)
 
 

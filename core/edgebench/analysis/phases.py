@@ -64,7 +64,7 @@ def _of_block(block: Block) -> dict[str, NDArray[Any]]:
     latency = np.asarray(block.latency_s, dtype=float)
     sums = {name: np.zeros(len(latency)) for name in GROUPS}
     for phase, seconds in block.phases_s.items():
-        sums[group(phase)] += np.nan_to_num(seconds)
+        sums[group(phase)] += np.where(np.isnan(seconds), 0.0, seconds)
     explained = sums["compute"] + sums["network"] + sums["emulated"]
     sums["unaccounted"] = latency - explained
     return sums

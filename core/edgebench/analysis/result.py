@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from statistics import median
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -44,12 +45,12 @@ class Result(Outcome):
     @cached_property
     def phases(self) -> Mapping[str, float]:
         """The median seconds of each phase, numbered ones apart, in the order of a request."""
-        return medians(self.measured)
+        return MappingProxyType(medians(self.measured))
 
     @cached_property
     def groups(self) -> Mapping[str, float]:
         """The median seconds a request computes, travels, waits by emulation, and unaccounted."""
-        return groups(self.measured)
+        return MappingProxyType(groups(self.measured))
 
     @cached_property
     def doubts(self) -> tuple[str, ...]:
@@ -151,7 +152,7 @@ def _latency(latency: Latency) -> dict[str, Any]:
         "mean": float(latency.seconds.mean()),
         "min": float(latency.seconds.min()),
         "max": float(latency.seconds.max()),
-        "block_medians": [float(median(block)) for block in latency.blocks],
+        "block_medians": list(latency.block_medians),
     }
 
 

@@ -10,6 +10,7 @@ import attrs
 
 from edgebench.analysis.decisions import decisions, margin
 from edgebench.analysis.result import Result
+from edgebench.parts.documents import to_document
 from edgebench.parts.errors import UnknownName
 from edgebench.records.outcomes import Run, RunOutcomes
 
@@ -67,8 +68,8 @@ def _document(results: RunResults) -> dict[str, Any]:
         "arguments": list(run.arguments),
         "registry_digest": run.registry_digest,
         "plan_digest": run.plan_digest,
-        "environment": run.environment,
-        "overheads_s": run.overheads_s,
+        "environment": to_document(run.environment),
+        "overheads_s": dict(run.overheads_s),
         "margin": margin(run),
         "cases": [result.to_json() for result in results.results],
         "decisions": [_decision(one) for one in results.decisions],

@@ -23,8 +23,8 @@ from edgebench.cases.plan import Plan
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import BOUND_S
 from edgebench.conduct.events import Events
-from edgebench.conduct.scoring import Scorer
-from edgebench.conduct.shortened import shortened
+from edgebench.conduct.scoring import Scores
+from edgebench.conduct.shortened import describe_shortened
 from edgebench.measure.stand.block import measure_block
 from edgebench.measure.stand.compiling import compile_on_hosts
 from edgebench.measure.stand.deployment import Deployment
@@ -37,7 +37,7 @@ from edgebench.records.database import Database
 from edgebench.records.facts import Facts
 from edgebench.records.outcomes import Block, Score
 from edgebench.store.artifacts import read_pipeline
-from edgebench.store.splits import describe_lost, read
+from edgebench.store.splits import describe_unreadable, open_split
 
 ENOUGH, ENOUGH_S = 16, 4.0
 """Samples that are scored where there is no accuracy, for agreement alone, and seconds after which
@@ -120,7 +120,7 @@ class Conductor:
         return groups.values()
 
     def _complete(self, case: Case) -> bool:
-        return self.database.outcome(self.run, case.id).status == "ok"
+        return self.database.standing(self.run, case.id).status == "ok"
 
     # --- preparing and scoring -------------------------------------------------------------------
 
@@ -148,17 +148,25 @@ class Conductor:
         if prepared.log:
             self.database.save_log(self.run, case.id, "preparing", prepared.log)
         deployment = self._deploy(case, prepared)
-        scorer = Scorer(recipes=self.preparer.recipes, measure=self._scored)
-        own = scorer.score(case, prepared)
-        reference, doubts = self._reference(case, scorer)
-        kept = deployment.split.parent
-        cut = shortened(read(kept, "test"), self._bound(deployment), case.variant)
-        doubts = (*doubts, *(said for said in (describe_lost(kept), cut) if said))
-        for one in (own, *([reference[1]] if reference else ())):
-            self.database.save_score(one)
-        self._facts[case.id] = scorer.facts(case, prepared, own, reference)
+        scores = Scores(recipes=self.preparer.recipes, measure=self._scored)
+        own = scores.find_or_make(case, prepared)
+        reference, doubts = self._reference(case, scores)
+        doubts = (*doubts, *self._doubts_of_inputs(deployment))
+        self._facts[case.id] = scores.facts(case, prepared, own, reference)
         self._note(case, doubts=doubts)
         return deployment
+
+    def _doubts_of_inputs(self, deployment: Deployment) -> Iterator[str]:
+        """Yield what the inputs lack: those that could not be read, those that were shortened."""
+        directory, variant = deployment.split.parent, deployment.case.variant
+        samples = open_split(directory, "test")
+        yield from filter(
+            None,
+            (
+                describe_unreadable(directory),
+                describe_shortened(samples, self._bound(deployment), variant),
+            ),
+        )
 
     def _bound(self, deployment: Deployment) -> Model:
         """Return the record of a case's model with what its prepared pipeline keeps."""
@@ -167,14 +175,14 @@ class Conductor:
         return model.bound(case.variant, deployment.pipeline.resources)
 
     def _reference(
-        self, case: Case, scorer: Scorer
+        self, case: Case, scores: Scores
     ) -> tuple[tuple[Case, Score] | None, tuple[str, ...]]:
         """Score the model untransformed, to compare with; what prevents it is a doubt."""
         other = self.plan.references.get(case.id)
         if other is None:
             return None, ()
         try:
-            return (other, scorer.score(other, self.preparer.prepare(other))), ()
+            return (other, scores.find_or_make(other, self.preparer.prepare(other))), ()
         except EdgebenchError as error:
             return None, (f"not compared with the untransformed model: {error}",)
 
@@ -276,13 +284,14 @@ class Conductor:
         """Say why a case has no more requests than it has."""
         if self._given_up(case):
             return f"{GIVE_UP_AFTER} blocks that failed in a row"
-        study, result = self.plan.study, self.database.outcome(self.run, case.id)
-        bound_s, samples = self.settings.bound_s, result.samples
-        stopped = f"{study.suite.blocks} block{'s' * (study.suite.blocks != 1)} planned"
+        study, standing = self.plan.study, self.database.standing(self.run, case.id)
+        suite = study.suite
+        stopped = f"{suite.blocks} block{'s' * (suite.blocks != 1)} planned"
         # What a block that failed would have given is no fault of the bound's.
-        wanted = len(result.measured) * study.suite.requests
-        if study.bounded and samples < wanted:
-            stopped += f" of {bound_s:g} s each: {samples} of {wanted} requests"
+        wanted = standing.measured * suite.requests
+        if study.bounded and standing.requests < wanted:
+            stopped += f" of {self.settings.bound_s:g} s each: "
+            stopped += f"{standing.requests} of {wanted} requests"
         return stopped
 
     def _tell_finished(self, case: Case) -> None:

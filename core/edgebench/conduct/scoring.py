@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen(kw_only=True)
-class Scorer:
-    """Scores prepared cases, and says what is known of them beside their blocks."""
+class Scores:
+    """Finds or makes the scores of prepared cases, and writes the facts of them."""
 
     recipes: Recipes
     measure: Callable[[Case, Prepared], Score]
@@ -38,7 +38,7 @@ class Scorer:
         """Where scores are kept."""
         return self.recipes.store
 
-    def score(self, case: Case, prepared: Prepared) -> Score:
+    def find_or_make(self, case: Case, prepared: Prepared) -> Score:
         """Return the score of a prepared case, measured if it was not before on such a machine."""
         key = self.key(case, prepared)
         what = f"score of {case.model}:{case.variant} {case.chain} with {case.backend}"

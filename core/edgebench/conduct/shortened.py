@@ -11,7 +11,7 @@ LOOKED_AT = 200
 """Requests: enough to see whether it is a rule or an exception."""
 
 
-def shortened(requests: Payloads, model: Model, variant: str) -> str:
+def describe_shortened(requests: Payloads, model: Model, variant: str) -> str:
     """Say in one sentence how many requests the model cuts; empty if none of those looked at."""
     if model.shortens is None:
         return ""

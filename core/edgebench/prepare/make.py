@@ -25,7 +25,7 @@ from edgebench.prepare.steps import Base, Convert, Operate, Step
 from edgebench.prepare.teaching import Lesson, Progress, Teaching
 from edgebench.store.artifacts import Store, read_pipeline
 from edgebench.store.assets import fetch
-from edgebench.store.splits import keep
+from edgebench.store.splits import keep_splits
 
 DRAWN = 256
 """Random inputs that are drawn for a model without a dataset."""
@@ -77,7 +77,7 @@ class Maker:
         return self.store.make(
             self.recipes.keys.inputs(case),
             what,
-            lambda directory: keep(dataset, SPLIT_SEED, directory, self.progress),
+            lambda directory: keep_splits(dataset, SPLIT_SEED, directory, self.progress),
         )
 
     def _draw(self, case: Case) -> Dataset:

@@ -15,7 +15,7 @@ from edgebench.parts.pipeline import Pipeline, Stage
 from edgebench.parts.subjects import Budget, Model
 from edgebench.prepare.data import Preprocessed
 from edgebench.prepare.stages import Stages
-from edgebench.store.splits import read
+from edgebench.store.splits import open_split
 
 Progress = Callable[[int, int, str], None]
 """Called with how much is done, of how much, and what it is."""
@@ -45,7 +45,7 @@ class Teaching:
         """Return a split of a case's inputs as the tensors of its model, as *pipeline* holds it."""
         model = self.stages.plugins.get(Model, case.model)
         bound = model.bound(case.variant, pipeline.resources)
-        return Preprocessed(read(self.inputs(case), name), bound, case.variant)
+        return Preprocessed(open_split(self.inputs(case), name), bound, case.variant)
 
     def fit(self, case: Case, pipeline: Pipeline, stage: Stage, lesson: Lesson) -> Stage:
         """Train a stage of a pipeline with the trainer of its format.

@@ -10,18 +10,27 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench.cases.case import Case
-from edgebench.parts.documents import from_document, to_document
+from edgebench.parts.documents import from_document
 from edgebench.parts.errors import DatabaseError, UnknownName, nearest
-from edgebench.records import rows
+from edgebench.records import columns
 from edgebench.records.outcomes import Outcome, Run, RunOutcomes
-from edgebench.records.sqlitefile import check, connect, explained, prepare, sole_writer
+from edgebench.records.schema import INSERT_SAMPLES
+from edgebench.records.sqlitefile import (
+    check_version,
+    connect,
+    explain_errors,
+    prepare_to_write,
+    sole_writer,
+)
+from edgebench.records.standing import Ended, Standing, standing_of
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
 
+    from edgebench.records.columns import Series
     from edgebench.records.facts import Facts
-    from edgebench.records.outcomes import Block, Score
+    from edgebench.records.outcomes import Block
 
 
 class Database:
@@ -45,23 +54,23 @@ class Database:
         with ExitStack() as stack:
             if write:
                 stack.enter_context(sole_writer(path))
-            with explained(path):
+            with explain_errors(path):
                 connection = stack.enter_context(closing(connect(path, write=write)))
-                check(connection, path, write=write)
+                check_version(connection, path, write=write)
                 if write:
-                    prepare(connection)
+                    prepare_to_write(connection)
             yield cls(connection, path)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Keep all that the body writes, or nothing of it."""
-        with explained(self.path):
+        with explain_errors(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             with self._connection:
                 yield self._connection
 
-    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
-        with explained(self.path):
+    def _select(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        with explain_errors(self.path):
             return self._connection.execute(query, values).fetchall()
 
     # --- writing ---------------------------------------------------------------------------------
@@ -77,7 +86,7 @@ class Database:
             taken = {row["id"] for row in db.execute("SELECT id FROM runs")}
             tries = (stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 3)))
             name = run.id or next(one for one in tries if one not in taken)
-            _insert(db, "runs", rows.run_row(attrs.evolve(run, id=name)))
+            _insert(db, "runs", columns.run_columns(attrs.evolve(run, id=name)))
         return name
 
     def add_cases(
@@ -96,18 +105,18 @@ class Database:
         entries += [(case, 0, reason) for case, reason in skipped]
         with self._transaction() as db:
             for position, (case, planned, reason) in enumerate(entries):
-                row = _case_row(run, case)
+                row = columns.case_columns(run, case)
                 row |= {"position": position, "planned": planned, "skipped": reason}
                 _insert(db, "cases", row, or_else="IGNORE")
 
     def save_block(self, run: str, case_id: str, block: Block) -> None:
         """Keep a block with all that belongs to it, in one transaction."""
-        row = {"run": run, "case_id": case_id, **rows.block_row(block)}
+        row = {"run": run, "case_id": case_id, **columns.block_columns(block)}
         with self._transaction() as db:
             number = _insert(db, "blocks", row)
             db.executemany(
-                "INSERT INTO samples VALUES (?, ?, ?, ?, ?)",
-                [(number, place, *one) for place, one in enumerate(rows.samples_of(block))],
+                INSERT_SAMPLES,
+                [(number, kind, phase, *kept) for kind, phase, kept in columns.series_of(block)],
             )
             db.executemany(
                 "INSERT INTO logs VALUES (?, ?, ?, ?, ?)",
@@ -119,22 +128,9 @@ class Database:
         with self._transaction() as db:
             db.execute("INSERT INTO logs VALUES (?, ?, NULL, ?, ?)", (run, case_id, role, text))
 
-    def save_score(self, score: Score) -> None:
-        """Keep a score in place of any of the same key."""
-        row = {"key": score.key, "samples": score.samples}
-        row |= {"exit_rates": rows.text(dict(score.exit_rates))}
-        row |= {"versions": rows.text(dict(score.versions))}
-        with self._transaction() as db:
-            db.execute("DELETE FROM scores WHERE key = ?", (score.key,))
-            _insert(db, "scores", row)
-            db.executemany(
-                "INSERT INTO score_arrays VALUES (?, ?, ?, ?)",
-                [(score.key, m, n, data) for n, (m, data) in enumerate(rows.score_arrays(score))],
-            )
-
     def finish_case(self, run: str, case_id: str, facts: Facts) -> None:
         """Keep what is known of a case beside its blocks, in place of what was kept before."""
-        stored = rows.text(attrs.asdict(facts))
+        stored = columns.to_text(facts)
         with self._transaction() as db:
             db.execute(
                 "UPDATE cases SET facts = ? WHERE run = ? AND id = ?", (stored, run, case_id)
@@ -149,8 +145,8 @@ class Database:
 
     def runs(self) -> tuple[Run, ...]:
         """Return all runs, the latest last."""
-        found = self._rows("SELECT * FROM runs ORDER BY started, rowid")
-        return tuple(rows.run_of(row) for row in found)
+        found = self._select("SELECT * FROM runs ORDER BY started, rowid")
+        return tuple(columns.run_from(row) for row in found)
 
     def run(self, name: str = "latest") -> RunOutcomes:
         """Return a run with its outcomes; *name* is an id, the only beginning of one, or `latest`.
@@ -160,8 +156,10 @@ class Database:
         """
         run = self._find(name)
         blocks = self._blocks("WHERE run = ?", run.id)
-        found = self._rows("SELECT * FROM cases WHERE run = ? ORDER BY position, rowid", run.id)
-        outcomes = tuple(_outcome(row, tuple(blocks.get(row["id"], ()))) for row in found)
+        found = self._select("SELECT * FROM cases WHERE run = ? ORDER BY position, rowid", run.id)
+        outcomes = tuple(
+            columns.outcome_from(row, tuple(blocks.get(row["id"], ()))) for row in found
+        )
         return RunOutcomes(run=run, outcomes=outcomes, path=self.path)
 
     def find_case(self, beginning: str, run: str = "") -> tuple[Run, Case]:
@@ -176,19 +174,19 @@ class Database:
         query = "SELECT id, record FROM cases WHERE run = ? ORDER BY position, rowid"
         last = self._find(run or "latest")
         for one in [last] if run else reversed(self.runs()):
-            found = [row for row in self._rows(query, one.id) if row["id"].startswith(beginning)]
+            found = [row for row in self._select(query, one.id) if row["id"].startswith(beginning)]
             if len(found) == 1 and beginning:
                 return one, from_document(Case, json.loads(found[0]["record"]))
             if found:
                 ids = [row["id"] for row in found]
                 raise UnknownName.among(f"case of run {one.id}", beginning, ids)
-        ids = [row["id"] for row in self._rows(query, last.id)]
+        ids = [row["id"] for row in self._select(query, last.id)]
         raise UnknownName.among(f"case of run {last.id}", beginning, ids)
 
     def block_durations_s(self) -> Mapping[str, float]:
         """Return the mean duration of a block by case, over all runs, of those that ended well."""
         query = "SELECT case_id, avg(duration_s) AS mean FROM blocks WHERE status = 'ok' GROUP BY 1"
-        return {row["case_id"]: row["mean"] for row in self._rows(query)}
+        return {row["case_id"]: row["mean"] for row in self._select(query)}
 
     def outcome(self, run: str, case_id: str) -> Outcome:
         """Return what one case of a run has given so far.
@@ -196,8 +194,29 @@ class Database:
         Raises:
             DatabaseError: The run has no such case.
         """
-        for row in self._rows("SELECT * FROM cases WHERE run = ? AND id = ?", run, case_id):
-            return _outcome(row, self.blocks(run, case_id))
+        for row in self._select("SELECT * FROM cases WHERE run = ? AND id = ?", run, case_id):
+            return columns.outcome_from(row, self.blocks(run, case_id))
+        raise DatabaseError(f"run {run} of {self.path} has no case {case_id}")
+
+    def standing(self, run: str, case_id: str) -> Standing:
+        """Return how far one case of a run has come, without reading what was timed.
+
+        Raises:
+            DatabaseError: The run has no such case.
+        """
+        query = "SELECT skipped, planned, facts FROM cases WHERE run = ? AND id = ?"
+        for row in self._select(query, run, case_id):
+            ended = self._select(
+                "SELECT number, status, reason, (SELECT count FROM samples WHERE block = b.id "
+                "AND kind = 'latency') AS requests FROM blocks b "
+                "WHERE run = ? AND case_id = ? ORDER BY number, id",
+                run,
+                case_id,
+            )
+            blocks = [Ended(*one) for one in ended]
+            return standing_of(
+                row["skipped"], row["planned"], columns.facts_from(row["facts"]), blocks
+            )
         raise DatabaseError(f"run {run} of {self.path} has no case {case_id}")
 
     def _find(self, name: str) -> Run:
@@ -222,17 +241,17 @@ class Database:
         return tuple(found.get(case_id, ()))
 
     def _blocks(self, where: str, *values: str) -> dict[str, list[Block]]:
-        samples: dict[int, list[tuple[str, str, str]]] = {}
-        for block, kind, phase, seconds in self._rows(
-            "SELECT block, kind, phase, seconds FROM samples "  # noqa: S608 - our own text
-            f"JOIN blocks ON block = blocks.id {where} ORDER BY block, position",
+        samples: dict[int, list[Series]] = {}
+        for number, kind, phase, *kept in self._select(
+            "SELECT block, kind, phase, count, least_ns, data FROM samples s "  # noqa: S608 - ours
+            f"JOIN blocks ON block = blocks.id {where} ORDER BY block, s.id",
             *values,
         ):
-            samples.setdefault(block, []).append((kind, phase, seconds))
+            samples.setdefault(number, []).append((kind, phase, tuple(kept)))
         blocks: dict[str, list[Block]] = {}
         query = f"SELECT * FROM blocks {where} ORDER BY number, id"  # noqa: S608 - our own text
-        for row in self._rows(query, *values):
-            block = rows.block_of(row, samples.get(row["id"], ()))
+        for row in self._select(query, *values):
+            block = columns.block_from(row, samples.get(row["id"], ()))
             blocks.setdefault(row["case_id"], []).append(block)
         return blocks
 
@@ -242,7 +261,7 @@ class Database:
         The number is -1 for those that prepared it. Of a block that was measured twice, after a
         failure, the last is given.
         """
-        found = self._rows(
+        found = self._select(
             "SELECT coalesce(number, -1) AS number, role, text FROM logs "
             "LEFT JOIN blocks ON block = blocks.id WHERE logs.run = ? AND logs.case_id = ? "
             "ORDER BY 1, logs.rowid",
@@ -251,71 +270,32 @@ class Database:
         )
         return {(row["number"], row["role"]): row["text"] for row in found}
 
-    def score(self, key: str) -> Score | None:
-        """Return the score kept under a key."""
-        query = "SELECT metric, data FROM score_arrays WHERE key = ? ORDER BY position"
-        for row in self._rows("SELECT * FROM scores WHERE key = ?", key):
-            return rows.score_of(row, [tuple(one) for one in self._rows(query, key)])
-        return None
-
     def finished_blocks(self, run: str) -> frozenset[tuple[str, int]]:
         """Return the case id and number of each block that need not be measured again."""
         query = "SELECT case_id, number FROM blocks WHERE run = ? AND status = 'ok'"
-        return frozenset((row["case_id"], row["number"]) for row in self._rows(query, run))
+        return frozenset((row["case_id"], row["number"]) for row in self._select(query, run))
 
     def unfinished(self, plan_digest: str) -> str | None:
         """Return the latest run of a plan if a block of it is missing or it did not end."""
         query = (
             "SELECT id, finished FROM runs WHERE plan_digest = ? ORDER BY started DESC, rowid DESC"
         )
-        for row in self._rows(query, plan_digest):
+        for row in self._select(query, plan_digest):
             short = "SELECT planned > (SELECT count(DISTINCT number) FROM blocks WHERE run = c.run"
             short += " AND case_id = c.id AND status = 'ok') FROM cases c WHERE run = ?"
-            missing = any(one[0] for one in self._rows(short, row["id"]))
+            missing = any(one[0] for one in self._select(short, row["id"]))
             return row["id"] if missing or row["finished"] is None else None
         return None
 
 
-# --- rows ----------------------------------------------------------------------------------------
+# --- columns -----------------------------------------------------------------------------------
 
 
 def _insert(
     db: sqlite3.Connection, table: str, row: Mapping[str, Any], *, or_else: str = "ABORT"
 ) -> int:
     """Add a row whose keys are the columns, and return its number."""
-    columns = ", ".join(f'"{name}"' for name in row)
+    names = ", ".join(f'"{name}"' for name in row)
     marks = ", ".join("?" * len(row))
-    query = f"INSERT OR {or_else} INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - ours
+    query = f"INSERT OR {or_else} INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - ours
     return db.execute(query, tuple(row.values())).lastrowid or 0
-
-
-def _case_row(run: str, case: Case) -> dict[str, Any]:
-    shown = {name: getattr(case, name) for name in ("id", "model", "variant", "chain", "backend")}
-    record = rows.text(to_document(case))
-    return {"run": run, **shown, "placement": str(case.placement), "record": record}
-
-
-def _outcome(row: sqlite3.Row, blocks: tuple[Block, ...]) -> Outcome:
-    facts = rows.facts_of(row["facts"])
-    case = from_document(Case, json.loads(row["record"]))
-    status, reason = _standing(row, facts, blocks)
-    return Outcome(
-        case=case, status=status, reason=reason, planned=row["planned"], blocks=blocks, facts=facts
-    )
-
-
-def _standing(row: sqlite3.Row, facts: Facts, blocks: tuple[Block, ...]) -> tuple[str, str]:
-    """Return the status and the reason of a case."""
-    if row["skipped"] is not None:
-        return "skipped", row["skipped"]
-    if facts.status:
-        return facts.status, facts.reason
-    good = {block.number for block in blocks if block.status == "ok"}
-    bad = [block for block in blocks if block.status != "ok" and block.number not in good]
-    last = bad[-1].reason if bad else ""
-    if len(good) >= row["planned"]:
-        return "ok", facts.reason
-    if not good and bad:
-        return bad[-1].status, facts.reason or last
-    count = f"{len(good)} of {row['planned']} blocks were measured"
-    return "partial", facts.reason or (f"{count}: {last}" if last else count)

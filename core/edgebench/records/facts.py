@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import attrs
 
+from edgebench.records.freezing import freeze_mapping
+
 STATUSES = ("ok", "partial", "skipped", "failed", "timeout")
 
 
@@ -70,7 +72,7 @@ class Facts:
     """Why there are no figures (`random weights`)."""
     agreement: Agreement | None = None
     stages: tuple[StageFacts, ...] = ()
-    versions: Mapping[str, str] = attrs.field(factory=dict)
+    versions: Mapping[str, str] = attrs.field(factory=dict, converter=freeze_mapping)
     doubts: tuple[str, ...] = ()
     """Reasons to doubt the result that its blocks cannot tell, a sentence each."""
     stopped: str = ""

@@ -10,6 +10,7 @@ import attrs
 
 from edgebench.cases.case import Case
 from edgebench.records.facts import STATUSES, Facts, Figure
+from edgebench.records.freezing import freeze_array, freeze_arrays, freeze_mapping
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +57,7 @@ class TierCheck:
     """The same of the 95th percentiles."""
     work_s: float
     """How long the fixed computation took unlimited."""
-    enforced: Mapping[str, str]
+    enforced: Mapping[str, str] = attrs.field(converter=freeze_mapping)
     """How cpu, memory, bandwidth and delay are enforced, in words; `emulated` where they are."""
     threads: int
     ok: bool
@@ -77,32 +78,42 @@ class Block:
     started: str
     """UTC, ISO 8601."""
     duration_s: float = 0.0
-    latency_s: NDArray[Any] | None = attrs.field(default=None, eq=False, repr=False)
+    latency_s: NDArray[Any] | None = attrs.field(
+        default=None, converter=attrs.converters.optional(freeze_array), eq=False, repr=False
+    )
     """Seconds of each measured request, shape (requests,), float64."""
-    phases_s: Mapping[str, NDArray[Any]] = attrs.field(factory=dict, eq=False, repr=False)
+    phases_s: Mapping[str, NDArray[Any]] = attrs.field(
+        factory=dict, converter=freeze_mapping, eq=False, repr=False
+    )
     """Seconds of each phase of each measured request, by phase, shape (requests,), float64.
     A phase with several of its kind is numbered: `inference-0`, `transfer-0`."""
-    inputs: NDArray[Any] | None = attrs.field(default=None, eq=False, repr=False)
+    inputs: NDArray[Any] | None = attrs.field(
+        default=None, converter=attrs.converters.optional(freeze_array), eq=False, repr=False
+    )
     """Which sample of the test split each request sent, shape (requests,), int64."""
-    warmup_s: NDArray[Any] | None = attrs.field(default=None, eq=False, repr=False)
+    warmup_s: NDArray[Any] | None = attrs.field(
+        default=None, converter=attrs.converters.optional(freeze_array), eq=False, repr=False
+    )
     """Latency of each warm-up request, kept and left out of the figures."""
     warmup: str = ""
     """How the warm-up ended: `stable after 12` or `not stable after 50`."""
-    cold_s: Mapping[str, Mapping[str, float]] = attrs.field(factory=dict)
+    cold_s: Mapping[str, Mapping[str, float]] = attrs.field(factory=dict, converter=freeze_mapping)
     """By tier: seconds of `start` (process), `import`, `load` (session), `first` (inference)."""
-    bytes_out: Mapping[str, float] = attrs.field(factory=dict)
+    bytes_out: Mapping[str, float] = attrs.field(factory=dict, converter=freeze_mapping)
     """Median bytes sent by each tier towards the next and, as `answer`, back."""
-    exit_rates: Mapping[str, float] = attrs.field(factory=dict)
+    exit_rates: Mapping[str, float] = attrs.field(factory=dict, converter=freeze_mapping)
     """Share of the samples that left at each stage with an exit, by stage number."""
     links: tuple[LinkCheck, ...] = ()
     tiers: tuple[TierCheck, ...] = ()
-    peak_memory_bytes: Mapping[str, int] = attrs.field(factory=dict)
+    peak_memory_bytes: Mapping[str, int] = attrs.field(factory=dict, converter=freeze_mapping)
     """Peak resident set of each host's process, by tier."""
     controller_cpu: float | None = None
     """CPU seconds that the controller used for each second from the warm-up to the last check."""
-    machine: Mapping[str, Any] = attrs.field(factory=dict)
+    machine: Mapping[str, Any] = attrs.field(factory=dict, converter=freeze_mapping)
     """What the machine did meanwhile: load, steal, swap, frequency; null where not readable."""
-    logs: Mapping[str, str] = attrs.field(factory=dict, eq=False, repr=False)
+    logs: Mapping[str, str] = attrs.field(
+        factory=dict, converter=freeze_mapping, eq=False, repr=False
+    )
     """What each process printed, by role and tier, the last 64 KiB."""
 
 
@@ -114,13 +125,17 @@ class Score:
     """Digest of artifact, backends, devices, options, versions and test split."""
     device: str = ""
     """What each stage's session was opened on, piece by piece."""
-    counts: Mapping[str, NDArray[Any]] = attrs.field(factory=dict, eq=False, repr=False)
+    counts: Mapping[str, NDArray[Any]] = attrs.field(
+        factory=dict, converter=freeze_mapping, eq=False, repr=False
+    )
     """By metric, the counts of each test sample, shape (samples, k)."""
-    outputs: tuple[NDArray[Any], ...] = attrs.field(default=(), eq=False, repr=False)
+    outputs: tuple[NDArray[Any], ...] = attrs.field(
+        default=(), converter=freeze_arrays, eq=False, repr=False
+    )
     """The pipeline's outputs for the first samples (at most 256), for agreement."""
-    exit_rates: Mapping[str, float] = attrs.field(factory=dict)
+    exit_rates: Mapping[str, float] = attrs.field(factory=dict, converter=freeze_mapping)
     samples: int = 0
-    versions: Mapping[str, str] = attrs.field(factory=dict)
+    versions: Mapping[str, str] = attrs.field(factory=dict, converter=freeze_mapping)
 
 
 @attrs.frozen(kw_only=True)
@@ -140,8 +155,8 @@ class Run:
     registry_digest: str = ""
     plan_digest: str = ""
     """Digest of the cases and blocks that were planned; a run is resumed by it."""
-    environment: Mapping[str, Any] = attrs.field(factory=dict)
-    overheads_s: Mapping[str, float | None] = attrs.field(factory=dict)
+    environment: Mapping[str, Any] = attrs.field(factory=dict, converter=freeze_mapping)
+    overheads_s: Mapping[str, float | None] = attrs.field(factory=dict, converter=freeze_mapping)
     """What the harness costs, in seconds, by what was measured."""
     aa_difference: float | None = None
     """95th percentile of the relative difference between equal measurements on this machine."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from edgebench.parts.errors import DatabaseError
-from edgebench.records.rows import SCHEMA
+from edgebench.records.schema import OLDEST, SCHEMA, VERSION, convert, show_as_current
+from edgebench.store.locks import Held, hold_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 APPLICATION = int.from_bytes(b"edgb", "big")
 """What SQLite's header says the file is."""
-VERSION = 1
-"""The version of the tables that this edgebench reads and writes."""
 
 
 @contextmanager
@@ -26,47 +24,22 @@ def sole_writer(path: Path) -> Iterator[None]:
     """Hold the only right to write, by a lock on a file beside the database.
 
     Not on the database itself: closing any descriptor of that would drop the locks that SQLite
-    holds in this process, and a reader must be free to open it. The kernel lets the lock go with
-    the process, however it ends; a file that is left behind is harmless.
+    holds in this process, and a reader must be free to open it.
     """
-    lock = path.with_name(f"{path.name}-lock")
-    descriptor = _locked(lock, path)
-    try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
-        os.close(descriptor)
-
-
-def _locked(lock: Path, path: Path) -> int:
-    """Return a descriptor of the lock's file with the lock held."""
-    while True:
-        descriptor = _lock_file(lock, path)
+    with ExitStack() as held:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Its last owner may have removed the file between our opening it and our lock.
-            if lock.exists() and lock.stat().st_ino == os.fstat(descriptor).st_ino:
-                return descriptor
-        except BlockingIOError:
-            owner = os.pread(descriptor, 20, 0).decode().strip() or "unknown"
-            os.close(descriptor)
+            held.enter_context(hold_lock(path.with_name(f"{path.name}-lock"), wait=False))
+        except Held as owner:
             raise DatabaseError(
                 f"another run (process {owner}) is writing {path} right now; "
                 "wait for it, or choose another file with --db FILE"
             ) from None
-        os.close(descriptor)
-
-
-def _lock_file(lock: Path, path: Path) -> int:
-    try:
-        return os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise DatabaseError(
-            f"{path} cannot be written: {error.strerror} ({path.parent}); "
-            "choose another place with --db FILE"
-        ) from None
+        except OSError as error:
+            raise DatabaseError(
+                f"{path} cannot be written: {error.strerror} ({path.parent}); "
+                "choose another place with --db FILE"
+            ) from None
+        yield
 
 
 def connect(path: Path, *, write: bool) -> sqlite3.Connection:
@@ -95,8 +68,11 @@ def _mode(path: Path, *, write: bool) -> str:
     return "ro&immutable=1" if at_rest and not os.access(path.parent, os.W_OK) else "ro"
 
 
-def check(connection: sqlite3.Connection, path: Path, *, write: bool) -> None:
-    """Refuse a file that is not ours, or newer than we are, or empty when it is to be read."""
+def check_version(connection: sqlite3.Connection, path: Path, *, write: bool) -> None:
+    """Refuse a file that is not ours, or of a version we do not read, or empty when it is read.
+
+    One of version 1 that is only read looks as if it were of this version from here on.
+    """
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -104,26 +80,37 @@ def check(connection: sqlite3.Connection, path: Path, *, write: bool) -> None:
         raise DatabaseError(
             f"{path} is another program's database; choose another file with --db FILE"
         )
-    if not write and not tables:
-        raise DatabaseError(f"{path} holds no run yet; `edgebench run SUITE` makes one")
+    if not tables:
+        if not write:
+            raise DatabaseError(f"{path} holds no run yet; `edgebench run SUITE` makes one")
+        return
     if version > VERSION:
         raise DatabaseError(
             f"{path} was written by a newer edgebench (its schema is {version}, this one reads "
             f"{VERSION}); upgrade edgebench, or choose another file with --db FILE"
         )
+    if version < OLDEST:
+        raise DatabaseError(
+            f"{path} is of schema {version}, and this edgebench reads {OLDEST} to {VERSION}; "
+            "choose another file with --db FILE"
+        )
+    if version < VERSION and not write:
+        show_as_current(connection)
 
 
-def prepare(connection: sqlite3.Connection) -> None:
-    """Set what a writer needs, and make the tables where there are none."""
+def prepare_to_write(connection: sqlite3.Connection) -> None:
+    """Set what a writer needs, make the tables where there are none, and convert older ones."""
     connection.execute("PRAGMA journal_mode = WAL")
     # A block is seconds apart from the next, so that it can be on the disk costs nothing.
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
         connection.executescript(
             f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION}; "
             f"PRAGMA user_version = {VERSION}; COMMIT;"
         )
+    elif connection.execute("PRAGMA user_version").fetchone()[0] < VERSION:
+        convert(connection)
+    connection.execute("PRAGMA foreign_keys = ON")
 
 
 REMEDIES = {
@@ -139,7 +126,7 @@ REMEDIES = {
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explain_errors(path: Path) -> Iterator[None]:
     """Turn what SQLite says of the machine into a sentence; its other errors are our bugs."""
     try:
         yield

@@ -9,14 +9,13 @@ lets two processes that want the same thing make it once.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Container, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,8 @@ from edgebench.parts.documents import from_document
 from edgebench.parts.errors import StoreError
 from edgebench.parts.pipeline import Pipeline
 from edgebench.store.digests import file_digest
+from edgebench.store.locks import hold_lock
+from edgebench.store.roots import cache_root
 
 MANIFEST = "manifest.json"
 PIPELINE = "pipeline.json"
@@ -48,13 +49,6 @@ class Entry:
     """When it was last asked for, in seconds since the epoch."""
 
 
-def _find_root() -> Path:
-    if named := os.environ.get("EDGEBENCH_STORE"):
-        return Path(named)
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "edgebench" / "store"
-
-
 @attrs.frozen
 class Store:
     """A directory of entries by key, shared by all processes of a user.
@@ -63,7 +57,7 @@ class Store:
         StoreError: From every method, where the directory cannot be read or written.
     """
 
-    root: Path = attrs.field(factory=_find_root, converter=Path)
+    root: Path = attrs.field(factory=lambda: cache_root("EDGEBENCH_STORE", "store"), converter=Path)
     """`$EDGEBENCH_STORE`, else `edgebench/store` in the user's cache directory."""
     _checked: set[str] = attrs.field(factory=set, init=False, eq=False, repr=False)
     """Keys whose files this process has checked: hashing a large entry takes seconds."""
@@ -155,11 +149,11 @@ class Store:
 
     @contextmanager
     def _lock(self, key: str) -> Iterator[None]:
-        with self._explain("write to"):
-            (self.root / "locks").mkdir(parents=True, exist_ok=True)
-            file = (self.root / "locks" / key).open("w")
-        with file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        locks = self.root / "locks"
+        with ExitStack() as held:
+            with self._explain("write to"):
+                locks.mkdir(parents=True, exist_ok=True)
+                held.enter_context(hold_lock(locks / key))
             yield
 
     @contextmanager

@@ -7,11 +7,8 @@ A lock for each file lets two processes that want it download it once.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path, PurePosixPath
@@ -23,6 +20,8 @@ from urllib.parse import urlsplit
 from edgebench.catalogue.rows import Asset
 from edgebench.parts.errors import DataError, StoreError, one_line
 from edgebench.store.digests import file_digest, remembered_digest
+from edgebench.store.locks import hold_lock
+from edgebench.store.roots import cache_root
 
 TIMEOUT_S = 30.0
 """How long a server may be silent."""
@@ -53,12 +52,13 @@ def fetch(asset: Asset, progress: Progress, cache: Path | None = None) -> Path:
         DataError: It cannot be downloaded, or what came is not what is pinned.
         StoreError: The cache cannot be read or written.
     """
-    directory = cache or _default_cache()
+    directory = cache or cache_root("EDGEBENCH_CACHE", "assets")
     path = directory / _file_name(asset)
     try:
         # Before the lock, so that a cache that cannot be written serves what it has.
         if not _verified(asset, path):
-            with _locked(path):
+            directory.mkdir(parents=True, exist_ok=True)
+            with hold_lock(directory / f".{path.name}.lock"):
                 if not _verified(asset, path):
                     _bring(asset, path, progress)
     except OSError as error:
@@ -69,25 +69,10 @@ def fetch(asset: Asset, progress: Progress, cache: Path | None = None) -> Path:
     return path
 
 
-def _default_cache() -> Path:
-    if named := os.environ.get("EDGEBENCH_CACHE"):
-        return Path(named)
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "edgebench" / "assets"
-
-
 def _file_name(asset: Asset) -> str:
     """Name a file by its asset and its digest; what loads it goes by the suffix."""
     suffix = PurePosixPath(urlsplit(asset.url).path).suffix
     return f"{asset.name}-{asset.sha256[:8]}{suffix}"
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 # --- what is there -------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ class Payloads:
             yield self[index], self.answer(index)
 
 
-def read(directory: Path, split: str) -> Payloads:
+def open_split(directory: Path, split: str) -> Payloads:
     """Open one split of a dataset that was kept in *directory*.
 
     Raises:
@@ -88,7 +88,7 @@ def read(directory: Path, split: str) -> Payloads:
     )
 
 
-def keep(
+def keep_splits(
     dataset: Dataset, seed: int, directory: Path, progress: Callable[[int, int, str], None]
 ) -> None:
     """Write every split of a dataset into an empty directory.
@@ -130,7 +130,7 @@ def _tolerate(name: str, unreadable: Sequence[Unreadable], readable: int) -> Non
         )
 
 
-def describe_lost(directory: Path) -> str:
+def describe_unreadable(directory: Path) -> str:
     """Say in one sentence which inputs of a kept dataset could not be read; empty if all could."""
     found = json.loads((directory / SUMMARY).read_text())
     if not (missing := found["unreadable"]):

@@ -28,7 +28,10 @@ SHORT = ("compute", "net", "wait*")
 
 @attrs.frozen
 class Report:
-    """A run, laid out when the width is known; *document* is what `run --json` prints."""
+    """A run, laid out when the width is known.
+
+    *document* is what `run --json` prints, with the `subject` of each case.
+    """
 
     document: Mapping[str, Any]
 
@@ -155,12 +158,7 @@ def _emulated(tier: Mapping[str, Any]) -> bool:
 
 
 def _strategy(case: Case) -> str:
-    return f"{_subject(case)} {case['chain']} on {case['placement']} with {case['backend']}"
-
-
-def _subject(case: Case) -> str:
-    said = ",".join(f'{key}="{value}"' for key, value in case["options"].items())
-    return f"{case['model']}:{case['variant']}" + (f"({said})" if said else "")
+    return f"{case['subject']} {case['chain']} on {case['placement']} with {case['backend']}"
 
 
 def _grouped(cases: Iterable[Case]) -> Iterator[str]:
@@ -187,7 +185,7 @@ def _doubts(cases: Iterable[Case]) -> Iterator[str]:
 def _subjects(cases: Iterable[Case]) -> Iterator[str]:
     """Yield one line for each model: where its weights and its inputs came from."""
     yield from dict.fromkeys(
-        f"{_subject(case)}: {case['weights']} weights, inputs of {case['inputs']}"
+        f"{case['subject']}: {case['weights']} weights, inputs of {case['inputs']}"
         for case in cases
         if case["inputs"]
     )
@@ -219,7 +217,10 @@ def _made(cases: Iterable[Case]) -> Iterator[str]:
 
 def render(results: RunResults) -> Report:
     """Lay out a run for a terminal."""
-    return Report(results.to_json())
+    document = results.to_json()
+    subjects = {result.case.id: result.case.subject for result in results.results}
+    cases = [{**case, "subject": subjects[case["id"]]} for case in document["cases"]]
+    return Report({**document, "cases": cases})
 
 
 @hookimpl

@@ -69,7 +69,7 @@ def test_an_interval_holds_its_estimate_and_no_negative_time():
     sample = latency([1e-6, 1e-3], [5e-3, 9e-3])
     for name in ("median", *PERCENTILES):
         low, high = sample.interval(name)
-        assert 0 <= low <= sample.quantile(PERCENTILES.get(name, 0.5)) <= high
+        assert 0 <= low <= np.quantile(sample.seconds, PERCENTILES.get(name, 0.5)) <= high
 
 
 def test_blocks_are_resampled_before_requests():
@@ -86,6 +86,30 @@ def test_blocks_of_unequal_length_weigh_alike():
     sample = latency(long_, short, short, long_)
     ones = float(np.mean(sample.draws[:, 0] < 1.5))
     assert 0.4 < ones < 0.75  # half of the draws or, at a tie, between the two
+
+
+def sorted_draws(blocks, seed):
+    """Draw as the method says, plainly: blocks, then requests, and the quantiles of each draw."""
+    rng = np.random.default_rng(seed)
+    drawn, each = len(blocks) - 1, round(sum(map(len, blocks)) / len(blocks))
+    which = rng.integers(0, len(blocks), (intervals.RESAMPLES, drawn))
+    shares = rng.random((intervals.RESAMPLES, drawn, each))
+    for chosen, places in zip(which, shares, strict=True):
+        parts = [
+            blocks[number][(share * len(blocks[number])).astype(int)]
+            for number, share in zip(chosen, places, strict=True)
+        ]
+        yield np.quantile(np.concatenate(parts), list(intervals.QUANTILES.values()))
+
+
+@pytest.mark.parametrize("cached", [1000, 10**9])
+def test_the_draws_are_those_of_the_plain_method(cached, monkeypatch):
+    """Ties, unequal blocks and pieces of the drawing change nothing."""
+    monkeypatch.setattr(intervals, "CACHED", cached)
+    rng = np.random.default_rng(4)
+    blocks = [rng.integers(1, 9, size) / 8 for size in (30, 45, 31)]
+    expected = np.array(list(sorted_draws(blocks, 6)))
+    np.testing.assert_allclose(latency(*blocks, seed=6).draws, expected, rtol=1e-12)
 
 
 def test_resampling_in_parts_gives_as_many_draws(monkeypatch):

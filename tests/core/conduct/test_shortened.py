@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from edgebench import Dataset, Model
-from edgebench.conduct.shortened import LOOKED_AT, shortened
-from edgebench.store.splits import keep, read
+from edgebench.conduct.shortened import LOOKED_AT, describe_shortened
+from edgebench.store.splits import keep_splits, open_split
 
 
 def model(**callables):
@@ -25,14 +25,18 @@ def requests(tmp_path):
 
         directory = tmp_path / str(count)
         directory.mkdir()
-        keep(Dataset(name="d", summary="D.", samples=samples), 0, directory, lambda *said: None)
-        return read(directory, "test")
+        keep_splits(
+            Dataset(name="d", summary="D.", samples=samples), 0, directory, lambda *said: None
+        )
+        return open_split(directory, "test")
 
     return kept
 
 
 def test_how_many_were_cut_is_said(requests):
-    said = shortened(requests(10), model(shortens=lambda number, variant: number > 6), "small")
+    said = describe_shortened(
+        requests(10), model(shortens=lambda number, variant: number > 6), "small"
+    )
     assert said == "3 of 10 requests are longer than m:small takes and were cut"
 
 
@@ -43,17 +47,20 @@ def test_of_many_requests_the_first_are_looked_at(requests):
         seen.append(variant)
         return number % 2 == 0
 
-    said = shortened(requests(LOOKED_AT + 5), model(shortens=shortens), "tiny")
+    said = describe_shortened(requests(LOOKED_AT + 5), model(shortens=shortens), "tiny")
     assert said.startswith(f"{LOOKED_AT // 2} of the first {LOOKED_AT} requests are longer than")
     assert seen == ["tiny"] * LOOKED_AT
 
 
 def test_nothing_is_said_where_none_was_cut(requests):
-    assert shortened(requests(3), model(shortens=lambda number, variant: False), "small") == ""
+    assert (
+        describe_shortened(requests(3), model(shortens=lambda number, variant: False), "small")
+        == ""
+    )
 
 
 def test_a_model_that_cuts_nothing_is_shown_no_request(requests):
     def decode(payload, variant):
         raise AssertionError
 
-    assert shortened(requests(3), model(decode=decode), "small") == ""
+    assert describe_shortened(requests(3), model(decode=decode), "small") == ""

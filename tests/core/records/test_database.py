@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import re
 import signal
 import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 
 import attrs
 import numpy as np
@@ -20,8 +19,9 @@ from hypothesis.extra import numpy as hnp
 from edgebench.parts.errors import DatabaseError
 from edgebench.records.database import Database
 from edgebench.records.facts import Facts
-from edgebench.records.outcomes import Block, Run, Score
-from edgebench.records.sqlitefile import APPLICATION, VERSION
+from edgebench.records.outcomes import Block, Run
+from edgebench.records.schema import VERSION
+from edgebench.records.sqlitefile import APPLICATION
 from edgebench.testing.results import block_of, case_of, facts_of
 
 RUN = Run(
@@ -45,6 +45,27 @@ def path(tmp_path):
 def database(path):
     with Database.open(path, write=True) as database:
         yield database
+
+
+def plain_sql(path, query, *values):
+    """Ask as the `sqlite3` shell does, without edgebench."""
+    with closing(sqlite3.connect(path)) as plain:
+        return plain.execute(query, values).fetchall()
+
+
+def in_nanoseconds(block):
+    """Return a block as measuring makes one: every second a whole number of nanoseconds."""
+
+    def rounded(seconds):
+        return np.rint(seconds * 1e9) / 1e9
+
+    phases = {name: rounded(seconds) for name, seconds in block.phases_s.items()}
+    return attrs.evolve(
+        block,
+        latency_s=rounded(block.latency_s),
+        warmup_s=rounded(block.warmup_s),
+        phases_s=phases,
+    )
 
 
 def begun(database, *cases, blocks=3, skipped=()):
@@ -140,38 +161,45 @@ def test_a_run_comes_back_with_its_results_in_planned_order(database):
     assert database.outcome(run, cases[1].id).facts == facts
 
 
-def test_a_score_comes_back_as_it_was_and_is_replaced_by_its_key(database):
-    score = Score(
-        key="k",
-        counts={"accuracy": np.array([[1.0, 1], [0, 1]]), "iou": np.ones((2, 20))},
-        outputs=(np.arange(6, dtype=np.float32).reshape(2, 3), np.zeros((2, 1), np.int8)),
-        exit_rates={"0": 0.25},
-        samples=2,
-        versions={"eager": "1.0"},
-    )
-    assert database.score("k") is None
-    database.save_score(score)
-    database.save_score(score)
-    back = database.score("k")
-    assert back == score
-    assert list(back.counts) == ["accuracy", "iou"]
-    np.testing.assert_array_equal(back.counts["iou"], score.counts["iou"])
-    assert [(one.dtype, one.shape) for one in back.outputs] == [
-        ("float32", (2, 3)),
-        ("int8", (2, 1)),
-    ]
-
-
 def test_samples_are_rows_to_sql(database, path):
     case = case_of()
     run = begun(database, case)
     block = block_of(case)
     database.save_block(run, case.id, block)
-    plain = sqlite3.connect(path)
     query = "SELECT seconds FROM requests WHERE run = ? AND kind = 'phase' AND phase = 'decode'"
-    rows = plain.execute(f"{query} ORDER BY request", (run,)).fetchall()
-    plain.close()
-    assert [row[0] for row in rows] == block.phases_s["decode"].tolist()
+    assert plain_sql(path, f"{query} ORDER BY request", run) == [
+        (one,) for one in block.phases_s["decode"].tolist()
+    ]
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_the_view_gives_every_sample_as_it_was(database, path, measured):
+    case = case_of("plain", "mobile", "edge")
+    run = begun(database, case)
+    block = block_of(case)
+    block = in_nanoseconds(block) if measured else block
+    late = np.array([np.nan, 0.5, np.nan, 0.0, 4.0])
+    block = attrs.evolve(block, phases_s={**block.phases_s, "now-and-then": late})
+    database.save_block(run, case.id, block)
+    database.save_block(run, case.id, failed(case, 1))
+    rows = plain_sql(path, "SELECT * FROM requests")
+    assert {row[:4] for row in rows} == {(run, case.id, 0, "ok")}
+    series = {("latency", ""): block.latency_s, ("warmup", ""): block.warmup_s}
+    series |= {("phase", name): seconds for name, seconds in block.phases_s.items()}
+    for (kind, phase), seconds in series.items():
+        found = [row[6:] for row in rows if row[4:6] == (kind, phase)]
+        expected = [None if np.isnan(one) else one for one in seconds.tolist()]
+        assert sorted(found) == list(enumerate(expected))
+    assert len(rows) == sum(map(len, series.values()))
+
+
+def test_what_is_measured_takes_three_bytes_a_number(database, path):
+    case = case_of()
+    run = begun(database, case)
+    database.save_block(run, case.id, in_nanoseconds(block_of(case, requests=1000)))
+    kept = plain_sql(path, "SELECT kind, phase, length(data) FROM samples")
+    assert ("latency", "", 3000) in kept
+    assert sum(size for *_, size in kept) < 10_000
 
 
 # --- the standing of a case ----------------------------------------------------------------------
@@ -213,6 +241,30 @@ def test_facts_may_say_what_a_case_came_to(database):
     run = begun(database, case)
     database.finish_case(run, case.id, Facts(status="failed", reason="the model does not load"))
     assert standing(database, run, case) == ("failed", "the model does not load")
+
+
+def test_a_standing_counts_what_the_outcome_holds(database):
+    case = case_of()
+    run = begun(database, case, blocks=3)
+    assert database.standing(run, case.id).requests == 0
+    database.save_block(run, case.id, block_of(case, 0, requests=7))
+    database.save_block(run, case.id, block_of(case, 1, requests=9))
+    bad = attrs.evolve(block_of(case, 2, requests=90), status="failed", reason="why")
+    database.save_block(run, case.id, bad)
+    standing, outcome = database.standing(run, case.id), database.outcome(run, case.id)
+    assert (standing.status, standing.reason) == (outcome.status, outcome.reason)
+    assert (standing.measured, standing.requests) == (2, 16)
+    assert (len(outcome.measured), outcome.samples) == (2, 16)
+    with pytest.raises(DatabaseError, match="has no case nothing"):
+        database.standing(run, "nothing")
+
+
+def test_a_standing_reads_no_sample(database):
+    case = case_of()
+    run = begun(database, case)
+    database.save_block(run, case.id, block_of(case))
+    database._connection.execute("UPDATE samples SET data = 'not readable'")
+    assert database.standing(run, case.id).requests == 100
 
 
 # --- going on ------------------------------------------------------------------------------------
@@ -470,14 +522,14 @@ def test_a_reader_cannot_write(path):
 # holds in memory, and nothing is committed.
 MIDWAY = """
     import os, signal
-    from edgebench import database as module, rows
+    from edgebench.records import columns, database as module
     db = database._connection
     db.execute("PRAGMA cache_size = 10")
     db.execute("BEGIN IMMEDIATE")
-    row = {"run": run, "case_id": case.id, **rows.block_row(block_of(case, 2))}
+    row = {"run": run, "case_id": case.id, **columns.block_columns(block_of(case, 2))}
     number = module._insert(db, "blocks", row)
-    many = rows.numbers(block_of(case, 2, requests=50_000).latency_s)
-    db.execute("INSERT INTO samples VALUES (?, 0, 'latency', '', ?)", (number, many))
+    many = columns.pack_seconds(block_of(case, 2, requests=50_000).latency_s)
+    db.execute(module.INSERT_SAMPLES, (number, "latency", "", *many))
     os.kill(os.getpid(), signal.SIGKILL)
 """
 ENDLESS = """
@@ -516,29 +568,6 @@ def test_a_kill_at_any_moment_loses_no_finished_block(path):
         assert database._connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         numbers = [block.number for block in database.blocks("20260102-030405", case_of().id)]
         assert numbers in ([*range(last + 1)], [*range(last + 2)])  # saved, and not yet said
-
-
-def test_a_lock_file_that_was_left_behind_is_no_lock(path):
-    path.with_name("edgebench.db-lock").write_text("12345\n")
-    with Database.open(path, write=True) as database:
-        begun(database)
-
-
-def test_a_lock_is_not_held_by_what_was_removed(path, monkeypatch):
-    """The last owner removes the file between our opening it and our locking it."""
-    lock, real, seen = path.with_name("edgebench.db-lock"), fcntl.flock, []
-
-    def flock(descriptor, how):
-        if not seen:
-            lock.unlink()
-        seen.append(os.fstat(descriptor).st_ino)
-        real(descriptor, how)
-
-    monkeypatch.setattr("edgebench.records.sqlitefile.fcntl.flock", flock)
-    with Database.open(path, write=True):
-        assert len(seen) == 2
-        assert lock.stat().st_ino == seen[-1]
-        assert re.fullmatch(r"\d+\n", lock.read_text())
 
 
 def test_importing_it_brings_no_array_library():

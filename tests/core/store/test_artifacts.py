@@ -103,6 +103,15 @@ def test_two_processes_make_it_once(tmp_path):
     assert (tmp_path / "made").read_text() == "made\n"
 
 
+def test_no_lock_is_left_behind(tmp_path):
+    store = Store(tmp_path)
+    store.make("ab" * 32, "a thing", lambda place: (place / "f").write_text("x"))
+    with pytest.raises(ZeroDivisionError):
+        store.make("cd" * 32, "a thing", lambda _: 1 / 0)
+    store.collect(older_than_s=-1)
+    assert list((tmp_path / "locks").iterdir()) == []
+
+
 def test_an_unwritable_store_is_one_clear_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot write to the artifact store .*EDGEBENCH_STORE"):

@@ -214,7 +214,7 @@ def test_a_cache_that_cannot_be_written_serves_what_it_has(brought, tmp_path, mo
     def locked(path):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(assets, "_locked", locked)
+    monkeypatch.setattr(assets, "hold_lock", locked)
     assert brought()[0] == path
 
 

@@ -171,8 +171,8 @@ def kept(root, place):
     """Keep the pictures as a run does, which proves that splits share no payload."""
     place.mkdir()
     dataset = Dataset(name="some", summary="Some.", samples=opened(root).samples)
-    splits.keep(dataset, 0, place, lambda *_: None)
-    return {split: len(splits.read(place, split)) for split in SPLITS}
+    splits.keep_splits(dataset, 0, place, lambda *_: None)
+    return {split: len(splits.open_split(place, split)) for split in SPLITS}
 
 
 def test_a_run_keeps_the_splits_and_names_what_it_lost(tmp_path):
@@ -181,7 +181,7 @@ def test_a_run_keeps_the_splits_and_names_what_it_lost(tmp_path):
     sizes = kept(root, tmp_path / "kept")
     assert sum(sizes.values()) == 150
     assert all(14 <= sizes[split] <= 15 for split in ("calibration", "validation"))
-    assert "broken.jpg" in splits.describe_lost(tmp_path / "kept")
+    assert "broken.jpg" in splits.describe_unreadable(tmp_path / "kept")
 
 
 def test_a_run_refuses_a_directory_of_which_too_much_is_broken(tmp_path):

@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edgebench import DataError, Weights
 from edgebench.cases.chain import structure
 from edgebench.parts.errors import OptionError
-from edgebench.store.splits import keep, read
+from edgebench.store.splits import keep_splits, open_split
 from edgebench_kit.onnx.external_weights import find_external_files
 from edgebench_plugins.models import onnx as plugin
 from edgebench_plugins.models.onnx import OnnxOptions
@@ -619,8 +619,10 @@ def test_a_request_that_stands_twice_is_in_one_split(scaled, own, tmp_path):
     dataset = MODEL.inputs(scaled, OnnxOptions(metric="top1"), data)
     place = tmp_path / "kept"
     place.mkdir()
-    keep(dataset, 7, place, lambda *_: None)
-    counts = {split: len(read(place, split)) for split in ("calibration", "validation", "test")}
+    keep_splits(dataset, 7, place, lambda *_: None)
+    counts = {
+        split: len(open_split(place, split)) for split in ("calibration", "validation", "test")
+    }
     assert counts == {"calibration": 66, "validation": 32, "test": 204}
 
 

@@ -161,3 +161,14 @@ def test_what_was_said_of_a_file_tells_its_cases_apart():
         assert f'toy:small(dims="seq={size}"): the fastest ' in text
         assert f'toy:small(dims="seq={size}"): own weights, inputs of random-inputs' in text
     assert '1 skipped: no way (toy:small(dims="seq=128") shrink on mobile with eager)' in text
+
+
+def test_a_subject_is_written_in_one_way():
+    case = attrs.evolve(case_of(), options=[("side", "64")])
+    other = attrs.evolve(case, options=[("side", "96")])
+    facts = Facts(inputs="random-inputs")
+    results = [attrs.evolve(result_of(one), facts=facts) for one in (case, other)]
+    text = shown(run_of(results), 200)
+    assert "toy:small(side=64): the fastest " in text
+    assert "toy:small(side=64): own weights" in text
+    assert '"64"' not in text

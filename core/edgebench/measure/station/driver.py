@@ -133,12 +133,12 @@ class Sequencer:
 
     def __init__(self, order: DriverOrder, controller: Controller, driver: Driver) -> None:
         """Open the split that the order names."""
-        from edgebench.store.splits import read
+        from edgebench.store.splits import open_split
 
         self.order = order
         self.controller = controller
         self.driver = driver
-        self.payloads = read(order.split.parent, order.split.name)
+        self.payloads = open_split(order.split.parent, order.split.name)
         self.samples = Samples(len(self.payloads), order.seed, order.batch)
         self.sent = 0
         self.slow = False

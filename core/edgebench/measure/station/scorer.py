@@ -28,7 +28,7 @@ from edgebench.measure.transport.wire import CODES, Kind, Message
 from edgebench.parts.documents import from_document
 from edgebench.parts.subjects import Metric, Model
 from edgebench.store.artifacts import read_pipeline
-from edgebench.store.splits import Payloads, read
+from edgebench.store.splits import Payloads, open_split
 
 WINDOW = 4
 """Requests under way: enough that no host waits for the driver."""
@@ -155,7 +155,8 @@ def _open_scorer(order: DriverOrder, port: Port, controller: Controller) -> Scor
     from edgebench.catalogue.plugins import PluginSource
 
     plugins = PluginSource.from_json(order.source).load()
-    case, payloads = from_document(Case, order.case), read(order.split.parent, order.split.name)
+    case = from_document(Case, order.case)
+    payloads = open_split(order.split.parent, order.split.name)
     model = plugins.get(Model, case.model)
     if order.artifact is not None:
         model = model.bound(case.variant, read_pipeline(order.artifact).resources)

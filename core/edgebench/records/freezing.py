@@ -1,0 +1,46 @@
+"""Making what records hold unwritable: the converters of fields that are arrays or mappings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def freeze_array(values: NDArray[Any]) -> NDArray[Any]:
+    """Return an array that nobody can write to: itself, or a copy where somebody could."""
+    if _is_frozen(values):
+        return values
+    owned = values.copy()
+    owned.setflags(write=False)
+    # A view: only the array that owns the memory could be made writable again.
+    return owned.view()
+
+
+def _is_frozen(values: NDArray[Any]) -> bool:
+    owner = values.base
+    return not values.flags.writeable and owner is not None and not _is_writable(owner)
+
+
+def _is_writable(owner: Any) -> bool:
+    flags = getattr(owner, "flags", None)
+    return not isinstance(owner, bytes) if flags is None else bool(flags.writeable)
+
+
+def freeze_arrays(values: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+    """Return arrays as `freeze_array` does, in a tuple."""
+    return tuple(map(freeze_array, values))
+
+
+def freeze_mapping(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a copy of a mapping that nobody can write to, nor to arrays and mappings in it."""
+    return MappingProxyType({key: _freeze(value) for key, value in values.items()})
+
+
+def _freeze(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return freeze_mapping(value)
+    return freeze_array(value) if hasattr(value, "setflags") else value

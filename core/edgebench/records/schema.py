@@ -1,0 +1,131 @@
+"""The tables of the results database, and how those of its first version are read and converted."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+from edgebench.records.packing import WIDEST, pack_seconds
+
+if TYPE_CHECKING:
+    import sqlite3
+
+VERSION = 2
+"""The version of the tables that this edgebench writes."""
+OLDEST = 1
+"""The oldest version that it reads, and converts when it opens the file for writing."""
+
+_TABLES = """
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY, started TEXT NOT NULL, finished TEXT, suite TEXT NOT NULL,
+    seed INTEGER NOT NULL, tag TEXT NOT NULL, arguments TEXT NOT NULL,
+    registry_digest TEXT NOT NULL, plan_digest TEXT NOT NULL, environment TEXT NOT NULL,
+    overheads_s TEXT NOT NULL, aa_difference REAL
+);
+CREATE TABLE cases (
+    run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, id TEXT NOT NULL,
+    position INTEGER NOT NULL, model TEXT NOT NULL, variant TEXT NOT NULL, chain TEXT NOT NULL,
+    placement TEXT NOT NULL, backend TEXT NOT NULL, planned INTEGER NOT NULL,
+    skipped TEXT, -- why; null for a case that was planned
+    record TEXT NOT NULL, facts TEXT, -- JSON
+    PRIMARY KEY (run, id)
+);
+CREATE TABLE blocks (
+    id INTEGER PRIMARY KEY, run TEXT NOT NULL, case_id TEXT NOT NULL, number INTEGER NOT NULL,
+    "order" INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, started TEXT NOT NULL,
+    duration_s REAL NOT NULL, warmup TEXT NOT NULL, controller_cpu REAL,
+    inputs TEXT, cold_s TEXT NOT NULL, bytes_out TEXT NOT NULL, exit_rates TEXT NOT NULL,
+    links TEXT NOT NULL, tiers TEXT NOT NULL, peak_memory_bytes TEXT NOT NULL,
+    machine TEXT NOT NULL, -- JSON, these and those above
+    FOREIGN KEY (run, case_id) REFERENCES cases ON DELETE CASCADE
+);
+CREATE INDEX blocks_of_case ON blocks (run, case_id, number);
+CREATE TABLE logs (
+    run TEXT NOT NULL, case_id TEXT NOT NULL,
+    block INTEGER REFERENCES blocks ON DELETE CASCADE, -- null for what prepared the case
+    role TEXT NOT NULL, text TEXT NOT NULL,
+    FOREIGN KEY (run, case_id) REFERENCES cases ON DELETE CASCADE
+);
+CREATE INDEX logs_of_case ON logs (run, case_id);
+"""
+
+# SQLite has no function that reads a number from bytes: the view looks each up among all of them,
+# the last first.
+_BYTES = f"X'{bytes(range(256)).hex()}'"
+_ABOVE = " + ".join(
+    f"CASE WHEN width > {place} THEN instr({_BYTES}, substr(number, -1 - {place}, 1)) - 1 "
+    f"<< {8 * place} ELSE 0 END"
+    for place in range(WIDEST)
+)
+_SAMPLES = f"""
+CREATE TABLE samples (
+    id INTEGER PRIMARY KEY, block INTEGER NOT NULL REFERENCES blocks ON DELETE CASCADE,
+    kind TEXT NOT NULL, -- latency, warmup or phase
+    phase TEXT NOT NULL, count INTEGER NOT NULL, -- of numbers, one a request
+    least_ns INTEGER, -- null where data is a JSON array of seconds
+    data BLOB NOT NULL -- nanoseconds above the least, big-endian, equally wide; FF for none
+);
+CREATE INDEX samples_of_block ON samples (block);
+CREATE VIEW requests AS
+    SELECT run, case_id, block, status, kind, phase, request, CASE
+        WHEN least_ns IS NULL THEN value
+        WHEN number <> substr(X'{"FF" * WIDEST}', 1, width) THEN (least_ns + {_ABOVE}) / 1e9
+    END AS seconds
+    FROM (
+        SELECT *, substr(data, 1 + request * width, width) AS number
+        FROM (
+            SELECT b.run, b.case_id, b.number AS block, b.status, s.kind, s.phase, s.least_ns,
+                s.data, length(s.data) / s.count AS width, j.key AS request, j.value
+            FROM blocks b JOIN samples s ON s.block = b.id, json_each(
+                CASE WHEN s.least_ns IS NULL THEN s.data -- else as many zeros as numbers
+                ELSE '[' || rtrim(replace(hex(zeroblob(s.count)), '00', '0,'), ',') || ']' END
+            ) j
+        )
+    );
+"""  # noqa: S608 - our own text
+SCHEMA = _TABLES + _SAMPLES
+"""Samples are one row a block and phase, and rows to SQL through the view `requests`. A row a
+number took five times the space and the time; text three times the space."""
+
+_FIRST_AS_SECOND = """
+CREATE TEMP VIEW samples AS SELECT position AS id, block, kind, phase,
+    json_array_length(seconds) AS count, NULL AS least_ns, seconds AS data FROM main.samples
+"""
+
+
+def show_as_current(connection: sqlite3.Connection) -> None:
+    """Let a database of version 1, open for reading, look like one of this version.
+
+    Its samples are JSON arrays of seconds, as this version keeps what does not fit into
+    nanoseconds; so a view of this connection alone does, and the file stays as it is.
+    """
+    connection.execute(_FIRST_AS_SECOND)
+
+
+def convert(connection: sqlite3.Connection) -> None:
+    """Turn a database of version 1, open for writing, into one of this version, or leave it.
+
+    The samples are packed, and the scores dropped, which nothing read.
+    """
+    import numpy as np
+
+    query = "SELECT block, kind, phase, seconds FROM old_samples ORDER BY block, position"
+    with connection:
+        connection.executescript(
+            "BEGIN IMMEDIATE; DROP VIEW requests; ALTER TABLE samples RENAME TO old_samples;"
+            + _SAMPLES
+        )
+        for block, kind, phase, text in connection.execute(query):
+            seconds = [math.nan if one is None else one for one in json.loads(text)]
+            row = (block, kind, phase, *pack_seconds(np.array(seconds, dtype=float)))
+            connection.execute(INSERT_SAMPLES, row)
+        for table in ("old_samples", "score_arrays", "scores"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("VACUUM")  # else the file stays as large as it was
+
+
+INSERT_SAMPLES = (
+    "INSERT INTO samples (block, kind, phase, count, least_ns, data) VALUES (?, ?, ?, ?, ?, ?)"
+)
