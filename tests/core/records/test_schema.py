@@ -120,7 +120,7 @@ def fill(db):
     shown = {name: getattr(CASE, name) for name in ("id", "model", "variant", "chain", "backend")}
     case = {"run": RUN.id, **shown, "placement": str(CASE.placement), "position": 0, "planned": 3}
     facts = text(to_document(facts_of(CASE)))
-    insert(db, "cases", {**case, "record": text(CASE.to_json()), "facts": facts})
+    insert(db, "cases", {**case, "record": text(to_document(CASE)), "facts": facts})
     plain = ["number", "order", "status", "reason", "started", "duration_s", "warmup"]
     plain += ["controller_cpu"]
     texts = ["cold_s", "bytes_out", "exit_rates", "links", "tiers", "peak_memory_bytes", "machine"]
