@@ -20,15 +20,35 @@ from edgebench.catalogue.registry import Registry
 from edgebench.prepare.recipe import Recipes
 from edgebench.store.artifacts import Store
 
+from . import quick
+
 TOY = Path(__file__).with_name("toy.py")
 
 
-def pytest_configure():
+def pytest_addoption(parser):
+    parser.addoption(
+        "--quick", action="store_true", help="no process and no framework: see quick.py"
+    )
+
+
+def pytest_configure(config):
     """Take interrupts, and let what is started take them, even where a shell had us ignore them.
 
     Shells do so with whatever they start in the background, and it is inherited.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if config.getoption("--quick"):
+        quick.begin(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    quick.mark(items)
+
+
+@pytest.fixture(scope="session")
+def process():
+    """Whatever starts a process asks for this: a test that does is none of the quick ones."""
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +104,7 @@ class Said:
 
 
 @pytest.fixture
-def cli(tmp_path):
+def cli(tmp_path, process):
     """Run `edgebench` as a user does: a process of its own, in an empty directory."""
 
     def run(*words, **env):

@@ -82,6 +82,7 @@ def test_commands_are_modules_that_declare_and_run():
         assert callable(command.run)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("words", [("--help",), ("list",), ("run", "--help"), ("list", "--json")])
 def test_looking_imports_no_framework_and_no_numpy(words):
     probe = (
@@ -152,6 +153,7 @@ def test_a_pipe_gets_no_escape_codes_and_no_bars(cli, measured):
     assert "\r" not in measured.err
 
 
+@pytest.mark.process
 def test_a_terminal_sees_progress_and_then_the_report(toy, one, tmp_path):
     shown = on_a_terminal("run", *one, "--plugin", toy, "--db", tmp_path / "r.db")
     assert "prepare" in shown
@@ -161,6 +163,7 @@ def test_a_terminal_sees_progress_and_then_the_report(toy, one, tmp_path):
     assert "toy:small" in quiet
 
 
+@pytest.mark.process
 def test_a_reader_that_has_seen_enough_is_no_error(toy):
     reading, writing = os.pipe()
     process = subprocess.Popen(

@@ -26,7 +26,7 @@ def request(**changes) -> Request:
 
 
 @pytest.fixture
-def plan(toy_plugins, registry):
+def plan(toy_plugins, registry, process):
     return lambda **changes: make_plan(request(**changes), toy_plugins, registry)
 
 
@@ -233,7 +233,7 @@ ROW = """
 
 
 @pytest.fixture
-def planned(toy, registry, tmp_path):
+def planned(toy, registry, tmp_path, process):
     """Plan with strangers' files beside the toy, and a registry of a user's own."""
     tmp_path.joinpath("my.csv").touch()
 

@@ -169,6 +169,7 @@ def test_a_hook_is_given_the_registry_if_it_asks():
 # --- rows ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_getting_a_name_imports_the_module_of_its_row_only():
     program = """
         import sys
@@ -760,6 +761,7 @@ def test_events_load_an_installed_listener(install, tmp_path):
 # --- in another process --------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_a_source_makes_the_same_plugins_in_another_process(write, tmp_path, monkeypatch):
     shrink = write("shrink.py", SHRINK)
     tiers = write(

@@ -599,6 +599,7 @@ def test_hybrids_are_chains_of_offered_operators():
         assert {link.partition("(")[0] for link in chain.split("+")} <= offered
 
 
+@pytest.mark.process
 def test_a_wheel_has_its_registry_beside_the_package(tmp_path):
     """The package is found without a checkout around it, as a wheel would lay it out."""
     core = shipped_registry().parent / "core"

@@ -428,6 +428,7 @@ def writer(path, then):
 WAIT = 'print("ready", flush=True); sys.stdin.readline()'
 
 
+@pytest.mark.process
 def test_a_second_run_is_refused_while_one_writes(path):
     with writer(path, WAIT) as first:
         assert first.stdout.readline() == "ready\n"
@@ -439,6 +440,7 @@ def test_a_second_run_is_refused_while_one_writes(path):
         assert len(database.runs()) == 1
 
 
+@pytest.mark.process
 def test_results_are_readable_while_a_run_writes(path):
     with writer(path, WAIT) as first:
         assert first.stdout.readline() == "ready\n"
@@ -489,6 +491,7 @@ ENDLESS = """
 """
 
 
+@pytest.mark.process
 def test_a_kill_in_the_middle_of_a_block_costs_that_block_only(path):
     with writer(path, MIDWAY) as killed:
         killed.wait()
@@ -505,6 +508,7 @@ def test_a_kill_in_the_middle_of_a_block_costs_that_block_only(path):
         assert database.outcome(run, case.id).status == "ok"
 
 
+@pytest.mark.process
 def test_a_kill_at_any_moment_loses_no_finished_block(path):
     with writer(path, ENDLESS) as killed:
         while (last := int(killed.stdout.readline())) < 12:
@@ -541,6 +545,7 @@ def test_a_lock_is_not_held_by_what_was_removed(path, monkeypatch):
         assert re.fullmatch(r"\d+\n", lock.read_text())
 
 
+@pytest.mark.process
 def test_importing_it_brings_no_array_library():
     program = "import edgebench.records.database, json, sys; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(

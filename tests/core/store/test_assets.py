@@ -442,6 +442,7 @@ print(fetch(asset, lambda *_: None, Path(cache)))
 """
 
 
+@pytest.mark.process
 def test_two_processes_at_once_download_it_once(asset, server, tmp_path):
     server.behaviour.delay_s = 0.3
     command = [sys.executable, "-c", PROGRAM, asset.url, DIGEST, str(tmp_path)]
