@@ -1,6 +1,16 @@
+from itertools import pairwise
+
 import pytest
 
-from edgebench.measure.station.speed import FEW_TIMES, LEAST_S, TIMES, compare, tier_check
+from edgebench.measure.station import speed
+from edgebench.measure.station.speed import (
+    FEW_TIMES,
+    LEAST_S,
+    LONG_S,
+    TIMES,
+    compare,
+    tier_check,
+)
 
 ENFORCED = {"cpu": "emulated: waits 1 x each computation"}
 
@@ -29,21 +39,68 @@ def test_the_tail_is_told_apart_from_the_median():
     assert made.measured_p95 < 0.1
 
 
-def test_the_fixed_computation_is_about_as_long_as_asked():
-    short, long = compare(1e-3, 1.0), compare(16e-3, 1.0)
-    assert len(short["plain"]) == len(short["limited"]) == TIMES
-    # Sixteen times as long, give or take what else the machine does.
-    assert 4 < min(long["plain"]) / min(short["plain"]) < 64
+class Clock:
+    """A clock that only the work and the waiting of a test move; each product takes so long."""
+
+    def __init__(self, product=5_000):
+        self.ns, self.product, self.products = 0, product, 0
+        self.interrupted = set()
+
+    def multiply(self, *_):
+        self.products += 1
+        self.ns += self.product * (100 if self.products in self.interrupted else 1)
+
+    def wait_until(self, due):
+        self.ns = max(self.ns, due)
+        return self.ns
 
 
-def test_the_slower_tier_is_slower_by_the_factor():
+@pytest.fixture
+def clock(monkeypatch):
+    """Let the work of `compare` take the time of a clock that is no machine's."""
+    clock = Clock()
+    monkeypatch.setattr(speed, "now", lambda: clock.ns)
+    monkeypatch.setattr(speed, "wait_until", clock.wait_until)
+    monkeypatch.setattr(speed.np, "matmul", clock.multiply)
+    return clock
+
+
+@pytest.mark.parametrize("seconds", [1e-3, 16e-3, 99e-3])
+def test_the_fixed_computation_is_as_long_as_asked(clock, seconds):
+    found = compare(seconds, 1.0)
+    assert found["plain"] == pytest.approx([seconds] * TIMES, abs=5e-6)
+    assert found["limited"] == found["plain"]
+
+
+def test_an_interrupted_calibration_makes_the_work_no_shorter(clock):
+    clock.interrupted = set(range(10, 100))
+    assert compare(1e-3, 1.0)["plain"] == pytest.approx([1e-3] * TIMES, abs=5e-6)
+
+
+def test_the_slower_tier_is_slower_by_the_factor(clock):
     found = compare(1e-3, 4.0)
-    assert min(found["limited"]) >= 4 * min(found["plain"]) * 0.9
+    assert found["limited"] == pytest.approx([4 * took for took in found["plain"]])
+    assert tier_check("edge", 4.0, 1, ENFORCED, found).measured == pytest.approx(0.25)
 
 
-def test_very_short_work_is_stretched_to_what_can_be_timed():
-    assert max(compare(0.0, 1.0)["plain"]) >= LEAST_S / 3
+def test_with_and_without_limits_alternate(clock, monkeypatch):
+    waits = []
+    monkeypatch.setattr(
+        speed, "wait_until", lambda due: waits.append(clock.ns) or clock.wait_until(due)
+    )
+    found = compare(1e-3, 2.0)
+    period = round(1e9 * (found["plain"][0] + found["limited"][0]))
+    assert {after - before for before, after in pairwise(waits)} == {period}
 
 
-def test_long_work_is_done_a_few_times():
-    assert len(compare(0.11, 1.0)["plain"]) == FEW_TIMES
+def test_very_short_work_is_stretched_to_what_can_be_timed(clock):
+    assert compare(0.0, 1.0)["plain"] == pytest.approx([LEAST_S] * TIMES, abs=5e-6)
+
+
+def test_long_work_is_done_a_few_times_and_is_no_longer_than_a_quotas_period(clock):
+    assert compare(0.11, 1.0)["plain"] == pytest.approx([LONG_S] * FEW_TIMES, abs=5e-6)
+
+
+def test_the_work_is_real():
+    """Timed on this machine it takes some time; how much is for `benchmarks/tier_speed.py`."""
+    assert min(compare(1e-3, 1.0)["plain"]) > 0
