@@ -58,14 +58,20 @@ def shared_store(tmp_path_factory):
     Its keys hold the digests of the sources, so what a change touches is made anew.
     """
     named = os.environ.get("EDGEBENCH_TEST_STORE")
-    return Path(named).resolve() if named else tmp_path_factory.getbasetemp() / "store"
+    return Path(named).resolve() if named else shared_place(tmp_path_factory) / "store"
+
+
+def shared_place(tmp_path_factory):
+    """Where all workers of this session keep what they share; the store's locks are for that."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(autouse=True)
 def _own_store(shared_store, tmp_path_factory, monkeypatch):
     """Keep tests out of the store and the cache of whoever runs them."""
     monkeypatch.setenv("EDGEBENCH_STORE", str(shared_store))
-    monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setenv("EDGEBENCH_CACHE", str(shared_place(tmp_path_factory) / "cache"))
     monkeypatch.delenv("COLUMNS", raising=False)
 
 

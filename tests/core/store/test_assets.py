@@ -419,6 +419,7 @@ def test_a_shipped_asset_is_pinned_by_the_digits_that_its_owner_publishes(row):
     assert row.url == f"https://download.pytorch.org/models/{name}"
 
 
+@pytest.mark.framework
 def test_every_shipped_asset_is_the_weights_of_a_model_and_has_a_row():
     plugins = Plugins.load(Registry.read(), entry_points=False)
     models = [plugins.get(Model, line.name) for line in plugins.listed(Model)]
