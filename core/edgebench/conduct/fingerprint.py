@@ -16,7 +16,7 @@ from edgebench.prepare.keys import installed_version
 from edgebench.prepare.recipe import Recipes
 from edgebench.records.environment import describe
 
-CORE = ("attrs", "cattrs", "edgebench", "numpy", "pluggy", "psutil", "rich", "zmq")
+CORE = ("attrs", "cattrs", "edgebench", "numpy", "pluggy", "rich", "zmq")
 """Modules that the core itself stands on."""
 
 
