@@ -14,6 +14,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from hypothesis import HealthCheck, settings
 
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.registry import Registry
@@ -37,6 +38,11 @@ def pytest_configure(config):
     Shells do so with whatever they start in the background, and it is inherited.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # No test is a timed one, on a busy machine neither.
+    settings.register_profile(
+        "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("untimed")
     if config.getoption("--quick"):
         quick.begin(config)
 

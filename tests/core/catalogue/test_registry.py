@@ -490,7 +490,7 @@ def _leaves(table: Table):
                 yield from _leaves(each)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(lines=LINES)
 def test_the_line_of_a_key_is_one_that_names_it(tmp_path, lines):
     text = "\n".join(lines)
@@ -505,7 +505,7 @@ def test_the_line_of_a_key_is_one_that_names_it(tmp_path, lines):
             assert key in (text.splitlines() or [""])[table.line(key) - 1]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(lines=LINES)
 def test_any_file_is_a_registry_or_a_registry_error(tmp_path, lines):
     path = tmp_path / "any.toml"

@@ -105,7 +105,10 @@ def any_block(draw):
     )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=60,
+)
 @given(block=any_block())
 def test_any_block_comes_back_as_it_was(database, block):
     case = case_of()
