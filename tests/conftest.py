@@ -14,21 +14,47 @@ from pathlib import Path
 
 import attrs
 import pytest
+from hypothesis import HealthCheck, settings
 
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.registry import Registry
 from edgebench.prepare.recipe import Recipes
 from edgebench.store.artifacts import Store
 
+from . import quick
+
 TOY = Path(__file__).with_name("toy.py")
 
 
-def pytest_configure():
+def pytest_addoption(parser):
+    parser.addoption(
+        "--quick", action="store_true", help="no process and no framework: see quick.py"
+    )
+
+
+def pytest_configure(config):
     """Take interrupts, and let what is started take them, even where a shell had us ignore them.
 
     Shells do so with whatever they start in the background, and it is inherited.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # No test is a timed one, on a busy machine neither.
+    settings.register_profile(
+        "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("untimed")
+    if config.getoption("--quick"):
+        quick.begin(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    quick.mark(items)
+
+
+@pytest.fixture(scope="session")
+def process():
+    """Whatever starts a process asks for this: a test that does is none of the quick ones."""
 
 
 @pytest.fixture(scope="session")
@@ -38,14 +64,20 @@ def shared_store(tmp_path_factory):
     Its keys hold the digests of the sources, so what a change touches is made anew.
     """
     named = os.environ.get("EDGEBENCH_TEST_STORE")
-    return Path(named).resolve() if named else tmp_path_factory.getbasetemp() / "store"
+    return Path(named).resolve() if named else shared_place(tmp_path_factory) / "store"
+
+
+def shared_place(tmp_path_factory):
+    """Where all workers of this session keep what they share; the store's locks are for that."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(autouse=True)
 def _own_store(shared_store, tmp_path_factory, monkeypatch):
     """Keep tests out of the store and the cache of whoever runs them."""
     monkeypatch.setenv("EDGEBENCH_STORE", str(shared_store))
-    monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setenv("EDGEBENCH_CACHE", str(shared_place(tmp_path_factory) / "cache"))
     monkeypatch.delenv("COLUMNS", raising=False)
 
 
@@ -84,7 +116,7 @@ class Said:
 
 
 @pytest.fixture
-def cli(tmp_path):
+def cli(tmp_path, process):
     """Run `edgebench` as a user does: a process of its own, in an empty directory."""
 
     def run(*words, **env):

@@ -30,7 +30,7 @@ def test_a_public_name_is_shown_whether_or_not_it_was_asked_for(name):
     [
         ("Registry", "catalogue.registry"),
         ("Case", "cases.case"),
-        ("Block", "records.outcomes"),
+        ("Block", "records.outcome"),
         ("RunResults", "analysis.results"),
     ],
 )

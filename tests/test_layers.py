@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,13 +41,23 @@ def modules() -> dict[str, ast.Module]:
     found = {}
     for path in sorted(CORE.rglob("*.py")):
         parts = path.relative_to(CORE.parent).with_suffix("").parts
-        found[".".join(parts).removesuffix(".__init__")] = ast.parse(path.read_text("utf-8"))
+        found[".".join(parts).removesuffix(".__init__")] = parsed(path)
     return found
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
+def importing(tree: ast.Module) -> list[ast.AST]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
 def imported(tree: ast.Module, known: set[str]) -> Iterator[str]:
     """Yield the modules of the core that a module imports anywhere, for its types too."""
-    for node in ast.walk(tree):
+    for node in importing(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -92,7 +103,7 @@ def test_a_layer_imports_only_from_those_above_it():
     [
         ("edgebench.parts.units", "from edgebench.cases.case import Case"),
         ("edgebench.cases.plan", "import edgebench.prepare.make"),
-        ("edgebench.records.outcomes", "def f():\n    from edgebench.analysis import doubts"),
+        ("edgebench.records.outcome", "def f():\n    from edgebench.analysis import doubts"),
         ("edgebench.measure.transport.port", "from edgebench.measure.station import orders"),
         ("edgebench.store.splits", "from edgebench import Case"),
     ],

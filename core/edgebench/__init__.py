@@ -63,14 +63,14 @@ if typing.TYPE_CHECKING:
     from edgebench.analysis.results import RunResults as RunResults
     from edgebench.cases.case import Case as Case
     from edgebench.catalogue.registry import Registry as Registry
-    from edgebench.records.outcomes import Block as Block, Run as Run
+    from edgebench.records.outcome import Block as Block, Run as Run
 
 _LATER = {
-    "Block": "records.outcomes",
+    "Block": "records.outcome",
     "Case": "cases.case",
     "Registry": "catalogue.registry",
     "Result": "analysis.result",
-    "Run": "records.outcomes",
+    "Run": "records.outcome",
     "RunResults": "analysis.results",
 }
 """By its name, the module of what is imported only when it is asked for: plugins name these in

@@ -35,7 +35,7 @@ class Measured:
 
 
 @pytest.fixture(scope="session")
-def measured(shared_store, tmp_path_factory):
+def measured(shared_store, tmp_path_factory, process):
     """Run the toys once for all tests that only read results."""
     toy = Path(__file__).parents[1] / "toy.py"
     db = tmp_path_factory.mktemp("measured") / "results.db"

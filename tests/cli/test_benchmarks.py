@@ -117,6 +117,7 @@ def test_what_was_not_measured_is_listed_and_never_shown_as_measured(program):
     assert scale.fits(lost)
 
 
+@pytest.mark.process
 def test_a_run_that_fails_ends_the_program_with_its_own_status():
     argv = [sys.executable, str(PROGRAMS / "scale.py"), "--model", "nobody:small"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)

@@ -104,6 +104,7 @@ HEAVY = {"numpy", "torch", "onnx", "onnxruntime", "openvino", "sklearn", "PIL", 
          "cattrs", "sqlite3"}  # fmt: skip
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("words", [("--help",), ("list",), ("plan", "--help"), ("list", "--json")])
 def test_looking_imports_no_framework_and_no_numpy(words):
     modules, _ = loaded_by(*words)
@@ -111,12 +112,14 @@ def test_looking_imports_no_framework_and_no_numpy(words):
     assert HEAVY.isdisjoint(modules)
 
 
+@pytest.mark.process
 def test_the_help_of_what_measures_imports_nothing_that_does():
     modules, _ = loaded_by("run", "--help")
     assert (HEAVY - {"sqlite3"}).isdisjoint(modules)
     assert "edgebench.conduct.execute" not in modules
 
 
+@pytest.mark.process
 def test_only_the_command_that_is_named_is_imported():
     modules, _ = loaded_by("list", "tiers", "--json")
     own = {name for name in modules if name.startswith("edgebench.cli.")}
@@ -124,6 +127,7 @@ def test_only_the_command_that_is_named_is_imported():
     assert "rich" not in modules
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("words", [("list",), ("plugins", "list")])
 def test_listing_reads_no_source_of_a_plugin(words):
     """Sources are parsed for the keys of what is prepared; that takes longer than all the rest."""
@@ -188,6 +192,7 @@ def test_a_pipe_gets_no_escape_codes_and_no_bars(cli, measured):
     assert "\r" not in measured.err
 
 
+@pytest.mark.process
 def test_a_terminal_sees_progress_and_then_the_report(toy, one, tmp_path):
     shown = on_a_terminal("run", *one, "--plugin", toy, "--db", tmp_path / "r.db")
     assert "prepare" in shown
@@ -197,6 +202,7 @@ def test_a_terminal_sees_progress_and_then_the_report(toy, one, tmp_path):
     assert "toy:small" in quiet
 
 
+@pytest.mark.process
 def test_a_reader_that_has_seen_enough_is_no_error(toy):
     reading, writing = os.pipe()
     process = subprocess.Popen(

@@ -123,6 +123,7 @@ def test_show_of_a_model_has_what_is_known_of_its_weights(here, conforms, tmp_pa
     assert here("--json", "show", "model", "tiny:large", *more).json["assets"] == []
 
 
+@pytest.mark.process
 def test_plan_has_what_was_said_of_a_file(here, toy, conforms, tmp_path):
     (tmp_path / "sheet.py").write_text(dedent(SHEET))
     (tmp_path / "a.csv").touch()

@@ -182,6 +182,7 @@ def test_a_suite_without_a_case_that_can_run_says_why(here, mistaken, toy, tmp_p
     assert here("plan", *words).status == 0
 
 
+@pytest.mark.process
 def test_a_database_that_cannot_be_used(here, mistaken, toy, one, tmp_path):
     (tmp_path / "notes.txt").write_text("These are notes of mine, and no database.\n" * 40)
     run = ("run", *one, "--plugin", toy, "--db")
@@ -198,6 +199,7 @@ def test_a_directory_that_may_not_be_written(here, mistaken, toy, one, tmp_path)
     mistaken(said, "kept/r.db cannot be written: Permission denied")
 
 
+@pytest.mark.process
 def test_a_second_run_on_the_same_database_is_told_who_has_it(here, mistaken, toy, one, tmp_path):
     with Database.open(tmp_path / "edgebench.db", write=True):
         line = mistaken(here("run", *one, "--plugin", toy))

@@ -17,7 +17,7 @@ FILE = Path(__file__).parents[2] / "docs" / "examples" / "own_model.py"
 
 
 @pytest.fixture(scope="module")
-def cases(shared_store, tmp_path_factory):
+def cases(shared_store, tmp_path_factory, process):
     """Measure the example once, each operator on the placements that it fits, by chain."""
     done = subprocess.run(
         [
@@ -69,6 +69,7 @@ def test_what_operators_do_to_it_is_seen_in_its_answers_and_sizes(cases):
     assert [stage["tier"] for stage in cases["partition"]["stages"]] == ["mobile", "edge"]
 
 
+@pytest.mark.framework
 def test_its_network_is_as_large_as_it_says(example):
     (variant,) = next(example.edgebench_models()).variants
     (stage,) = example.build(variant.name, Weights(kind="random", seed=1)).stages

@@ -77,6 +77,7 @@ def steady(command, output):
     return sorted(" ".join(line.split()) for line in output.splitlines() if line.strip())
 
 
+@pytest.mark.process
 def test_the_session_prints_what_the_readme_shows(tmp_path):
     text = README.read_text()
     (tmp_path / "sparsify.py").write_text(plugin_file(text))
@@ -95,6 +96,7 @@ def test_a_renamed_column_option_or_operator_would_be_seen():
         assert steady(command, output.replace(word, "other")) != steady(command, output), word
 
 
+@pytest.mark.process
 def test_the_plugin_of_the_readme_works(registry, tmp_path):
     (tmp_path / "sparsify.py").write_text(plugin_file(README.read_text()))
     plugins = Plugins.load(registry, [tmp_path / "sparsify.py"], entry_points=False)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgebench.parts.subjects import Metric
-    from edgebench.records.outcomes import Score
+    from edgebench.records.outcome import Score
 
 TOLERATED = 0.01
 """The largest loss that is no loss as long as its interval includes 0: one point."""

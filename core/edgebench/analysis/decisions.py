@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from edgebench.analysis.intervals import Latency
     from edgebench.analysis.result import Result
-    from edgebench.records.outcomes import Run
+    from edgebench.records.outcome import Run
 
 PRACTICAL = 0.02
 """The least difference that matters: 2 %."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from edgebench.analysis.intervals import Latency
-    from edgebench.records.outcomes import Block, Outcome, TierCheck
+    from edgebench.records.outcome import Block, Outcome, TierCheck
 
 FEWEST_BLOCKS = 3
 SPREAD = 0.10

@@ -10,7 +10,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgebench.records.outcomes import Block, LinkCheck, Outcome
+    from edgebench.records.outcome import Block, LinkCheck, Outcome
 
 
 @attrs.frozen(kw_only=True)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edgebench.records.outcomes import Block
+    from edgebench.records.outcome import Block
 
 NETWORK = frozenset(["uplink", "transfer", "downlink", "network"])
 EMULATED = frozenset(["emulated", "emulated-wait"])

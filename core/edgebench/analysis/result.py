@@ -14,12 +14,12 @@ from edgebench.analysis.doubts import doubts
 from edgebench.analysis.intervals import PERCENTILES, Latency, needed
 from edgebench.analysis.links import summary
 from edgebench.analysis.phases import groups, medians
-from edgebench.records.outcomes import Outcome
+from edgebench.records.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from edgebench.records.outcomes import TierCheck
+    from edgebench.records.outcome import TierCheck
 
 
 @attrs.frozen(kw_only=True)

@@ -12,7 +12,7 @@ from edgebench.analysis.decisions import decisions, margin
 from edgebench.analysis.result import Result
 from edgebench.parts.documents import to_document
 from edgebench.parts.errors import UnknownName
-from edgebench.records.outcomes import Run, RunOutcomes
+from edgebench.records.outcome import Run, RunOutcome
 
 if TYPE_CHECKING:
     from edgebench.analysis.decisions import Decision
@@ -28,9 +28,9 @@ class RunResults:
     """The database they came from."""
 
     @classmethod
-    def of(cls, kept: RunOutcomes) -> RunResults:
-        """Return the results of the outcomes that a database holds of a run."""
-        return cls(run=kept.run, results=tuple(map(Result.of, kept.outcomes)), path=kept.path)
+    def of(cls, kept: RunOutcome) -> RunResults:
+        """Return the results of what a database holds of a run."""
+        return cls(run=kept.run, results=tuple(map(Result.of, kept.cases)), path=kept.path)
 
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:

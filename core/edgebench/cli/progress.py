@@ -19,7 +19,7 @@ import attrs
 from edgebench.cases.case import Case
 from edgebench.cases.plan import Plan
 from edgebench.cli.common import Common
-from edgebench.records.outcomes import Block
+from edgebench.records.outcome import Block
 
 REDRAW_S = 0.1
 

@@ -35,7 +35,7 @@ from edgebench.parts.subjects import Model
 from edgebench.prepare.preparer import Prepared, Preparer
 from edgebench.records.database import Database
 from edgebench.records.facts import Facts
-from edgebench.records.outcomes import Block, Score
+from edgebench.records.outcome import Block, Score
 from edgebench.store.artifacts import read_pipeline
 from edgebench.store.splits import describe_unreadable, open_split
 

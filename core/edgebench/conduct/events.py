@@ -7,7 +7,7 @@ import attrs
 from edgebench.analysis.result import Result
 from edgebench.cases.case import Case
 from edgebench.catalogue.plugins import Plugins
-from edgebench.records.outcomes import Block
+from edgebench.records.outcome import Block
 
 
 @attrs.frozen

@@ -19,7 +19,7 @@ from edgebench.parts.errors import CaseFailed
 from edgebench.prepare.preparer import Preparer
 from edgebench.prepare.recipe import Recipes
 from edgebench.records.database import Database
-from edgebench.records.outcomes import Block, Run
+from edgebench.records.outcome import Block, Run
 from edgebench.store.artifacts import Store
 
 

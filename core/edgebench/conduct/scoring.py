@@ -18,7 +18,7 @@ from edgebench.parts.subjects import Model
 from edgebench.prepare.preparer import Prepared
 from edgebench.records.environment import describe
 from edgebench.records.facts import Facts, StageFacts
-from edgebench.records.outcomes import Score
+from edgebench.records.outcome import Score
 from edgebench.store.artifacts import Store, digest_content, read_pipeline
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""What a run leaves: outcomes, the database that keeps them, the machine they were made on."""
+"""What a run leaves: what each case gave, the database that keeps it, and the machine."""

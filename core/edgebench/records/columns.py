@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edgebench.cases.case import Case
 from edgebench.parts.documents import from_document, to_document
 from edgebench.records.facts import Facts
-from edgebench.records.outcomes import Block, LinkCheck, Outcome, Run, TierCheck
+from edgebench.records.outcome import Block, LinkCheck, Outcome, Run, TierCheck
 from edgebench.records.packing import Packed, pack_seconds, unpack_seconds
 from edgebench.records.standing import Ended, standing_of
 

@@ -13,7 +13,7 @@ from edgebench.cases.case import Case
 from edgebench.parts.documents import from_document
 from edgebench.parts.errors import DatabaseError, UnknownName, nearest
 from edgebench.records import columns
-from edgebench.records.outcomes import Outcome, Run, RunOutcomes
+from edgebench.records.outcome import Outcome, Run, RunOutcome
 from edgebench.records.schema import INSERT_SAMPLES
 from edgebench.records.sqlitefile import (
     check_version,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from edgebench.records.columns import Series
     from edgebench.records.facts import Facts
-    from edgebench.records.outcomes import Block
+    from edgebench.records.outcome import Block
 
 
 class Database:
@@ -148,8 +148,8 @@ class Database:
         found = self._select("SELECT * FROM runs ORDER BY started, rowid")
         return tuple(columns.run_from(row) for row in found)
 
-    def run(self, name: str = "latest") -> RunOutcomes:
-        """Return a run with its outcomes; *name* is an id, the only beginning of one, or `latest`.
+    def run(self, name: str = "latest") -> RunOutcome:
+        """Return a run and what its cases gave; *name* is an id, the only beginning of one, or `latest`.
 
         Raises:
             DatabaseError: There is no such run.
@@ -157,10 +157,8 @@ class Database:
         run = self._find(name)
         blocks = self._blocks("WHERE run = ?", run.id)
         found = self._select("SELECT * FROM cases WHERE run = ? ORDER BY position, rowid", run.id)
-        outcomes = tuple(
-            columns.outcome_from(row, tuple(blocks.get(row["id"], ()))) for row in found
-        )
-        return RunOutcomes(run=run, outcomes=outcomes, path=self.path)
+        cases = tuple(columns.outcome_from(row, tuple(blocks.get(row["id"], ()))) for row in found)
+        return RunOutcome(run=run, cases=cases, path=self.path)
 
     def find_case(self, beginning: str, run: str = "") -> tuple[Run, Case]:
         """Return a case by its id, or the only beginning of one, and the run that holds it.

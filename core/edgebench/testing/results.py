@@ -11,7 +11,7 @@ from edgebench.analysis.results import RunResults
 from edgebench.cases.case import BackendChoice, Case
 from edgebench.parts.places import Link, Placement
 from edgebench.records.facts import Agreement, Facts, Figure, StageFacts
-from edgebench.records.outcomes import Block, LinkCheck, Run, TierCheck
+from edgebench.records.outcome import Block, LinkCheck, Run, TierCheck
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from edgebench import Metric
 from edgebench.analysis import accuracy
 from edgebench.analysis.accuracy import agreement, figures, keeps
 from edgebench.records.facts import Figure
-from edgebench.records.outcomes import Score
+from edgebench.records.outcome import Score
 
 RIGHT = Metric(
     name="accuracy",

@@ -6,7 +6,7 @@ import pytest
 from edgebench.analysis.decisions import decide, margin, verdict
 from edgebench.analysis.result import Result
 from edgebench.records.facts import Facts
-from edgebench.records.outcomes import Run
+from edgebench.records.outcome import Run
 from edgebench.testing.results import case_of, result_of, run_of
 
 

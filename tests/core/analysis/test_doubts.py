@@ -6,7 +6,7 @@ import pytest
 
 from edgebench.analysis.result import Result
 from edgebench.records.facts import Facts
-from edgebench.records.outcomes import Block
+from edgebench.records.outcome import Block
 from edgebench.testing.results import block_of, case_of, facts_of, result_of
 
 
@@ -141,6 +141,36 @@ def test_a_network_is_not_judged_where_requests_may_leave_early():
 )
 def test_a_machine_that_did_something_else(machine, sentence):
     assert of(changed(machine=machine)) == (sentence,)
+
+
+@pytest.mark.parametrize(
+    ("machine", "doubted"),
+    [
+        ({"steal": 0.009}, False),
+        ({"steal": 0.011}, True),
+        ({"busy": 0.09}, False),
+        ({"busy": 0.11}, True),
+        ({"swapped_bytes": 0}, False),
+        ({"swapped_bytes": 4096}, True),
+    ],
+)
+def test_a_machine_is_doubted_from_a_bound_on(machine, doubted):
+    """1 % of stolen time, 10 % of other programs, and any swapping at all."""
+    assert bool(of(changed(machine=machine))) is doubted
+
+
+@pytest.mark.parametrize(("used", "doubted"), [(0.009, False), (0.011, True)])
+def test_a_controller_is_doubted_from_1_percent_on(used, doubted):
+    assert bool(of(changed(controller_cpu=used))) is doubted
+
+
+@pytest.mark.parametrize(("fastest", "doubted"), [(2.08e9, False), (2.12e9, True)])
+def test_a_frequency_is_doubted_from_5_percent_on(fastest, doubted):
+    blocks = [
+        attrs.evolve(block_of(case_of(), n), machine={"frequency_hz": speed})
+        for n, speed in enumerate((2.0e9, 2.0e9, fastest))
+    ]
+    assert bool(of(blocks)) is doubted
 
 
 def test_what_could_not_be_read_of_the_machine_is_not_held_against_it():

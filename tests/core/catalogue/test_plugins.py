@@ -171,6 +171,7 @@ def test_a_hook_is_given_the_registry_if_it_asks():
 # --- rows ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_getting_a_name_imports_the_module_of_its_row_only():
     program = """
         import sys
@@ -968,6 +969,7 @@ def test_what_is_told_of_a_kind_is_the_same_before_and_after_its_plugins_are_loa
 # --- in another process --------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_a_source_makes_the_same_plugins_in_another_process(write, tmp_path, monkeypatch):
     shrink = write("shrink.py", SHRINK)
     tiers = write(

@@ -557,7 +557,7 @@ def _leaves(table: Table):
                 yield from _leaves(each)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(lines=LINES)
 def test_the_line_of_a_key_is_one_that_names_it(tmp_path, lines):
     text = "\n".join(lines)
@@ -572,7 +572,7 @@ def test_the_line_of_a_key_is_one_that_names_it(tmp_path, lines):
             assert key in (text.splitlines() or [""])[table.line(key) - 1]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(lines=LINES)
 def test_any_file_is_a_registry_or_a_registry_error(tmp_path, lines):
     path = tmp_path / "any.toml"
@@ -690,6 +690,7 @@ def test_hybrids_are_chains_of_offered_operators():
         assert {link.partition("(")[0] for link in chain.split("+")} <= offered
 
 
+@pytest.mark.process
 def test_a_wheel_has_its_registry_beside_the_package(tmp_path):
     """The package is found without a checkout around it, as a wheel would lay it out."""
     core = shipped_registry().parent / "core"

@@ -18,7 +18,7 @@ SMALL = (
 
 
 @pytest.fixture
-def held(toy, tmp_path):
+def held(toy, tmp_path, process):
     """Begin a run whose hosts hold still after so many blocks; everything is in one place."""
     plugin = tmp_path / "held.py"
     plugin.write_text(dedent(HELD))

@@ -78,7 +78,7 @@ def dataset(source):
 
 
 @pytest.fixture(scope="session")
-def fabric():
+def fabric(process):
     registry = Registry.read().paths
     return PluginSource(registry=registry, entry_points=False).load().get(Fabric, "process")
 

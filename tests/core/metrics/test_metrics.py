@@ -12,7 +12,7 @@ from edgebench import DataError
 from edgebench.analysis.accuracy import figures
 from edgebench.metrics.classification import accuracy, f1, top
 from edgebench.metrics.segmentation import mean_iou
-from edgebench.records.outcomes import Score
+from edgebench.records.outcome import Score
 
 CLASSES = 6
 labels = st.lists(

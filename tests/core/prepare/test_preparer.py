@@ -83,7 +83,7 @@ MISBEHAVING = """
 
 
 @pytest.fixture
-def preparer(world):
+def preparer(world, process):
     recipes = world(MISBEHAVING)
 
     def make(progress=lambda *_: None, **more):
@@ -220,6 +220,7 @@ def test_an_interrupt_ends_the_worker_and_all_it_started(preparer, tmp_path):
     assert_gone(tmp_path)
 
 
+@pytest.mark.process
 def test_a_controller_that_is_killed_takes_its_worker_along(tmp_path, toy):
     plugin = tmp_path / "stranger.py"
     plugin.write_text(dedent(MISBEHAVING))
@@ -236,6 +237,7 @@ def test_a_controller_that_is_killed_takes_its_worker_along(tmp_path, toy):
     psutil.Process(int((tmp_path / "child").read_text())).kill()
 
 
+@pytest.mark.process
 def test_two_controllers_make_one_thing_once(world, toy, tmp_path):
     world(MISBEHAVING)
     script = f"""
@@ -265,6 +267,7 @@ print(Preparer(recipes=recipes, progress=lambda *_: None).prepare(case).path)
     assert (tmp_path / "made").read_text() == "made\n"
 
 
+@pytest.mark.process
 def test_a_store_that_cannot_be_written_is_one_clear_line(world, tmp_path):
     (tmp_path / "store").write_text("a file")
     recipes = world(MISBEHAVING)

@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 from edgebench.parts.errors import DatabaseError
 from edgebench.records.database import Database
 from edgebench.records.facts import Facts
-from edgebench.records.outcomes import Block, Run
+from edgebench.records.outcome import Block, Run
 from edgebench.records.schema import VERSION
 from edgebench.records.sqlitefile import APPLICATION
 from edgebench.testing.results import block_of, case_of, facts_of
@@ -126,7 +126,10 @@ def any_block(draw):
     )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=60,
+)
 @given(block=any_block())
 def test_any_block_comes_back_as_it_was(database, block):
     case = case_of()
@@ -154,10 +157,10 @@ def test_a_run_comes_back_with_its_results_in_planned_order(database):
     database.finish_run(run, "2026-01-02T04:00:00+00:00")
     back = database.run(run)
     assert back.run == attrs.evolve(RUN, id=run, finished="2026-01-02T04:00:00+00:00")
-    assert [result.case for result in back.outcomes] == [*cases, case_of("x")]
-    assert [result.status for result in back.outcomes] == ["partial", "ok", "partial", "skipped"]
-    assert back.outcomes[3].reason == "impossible [here]"
-    assert back.outcomes[1].facts == facts
+    assert [result.case for result in back.cases] == [*cases, case_of("x")]
+    assert [result.status for result in back.cases] == ["partial", "ok", "partial", "skipped"]
+    assert back.cases[3].reason == "impossible [here]"
+    assert back.cases[1].facts == facts
     assert database.outcome(run, cases[1].id).facts == facts
 
 
@@ -291,7 +294,7 @@ def test_a_resumed_run_may_add_its_plan_again(database):
     run = begun(database, case)
     database.save_block(run, case.id, block_of(case))
     database.add_cases(run, [case], blocks=3)
-    assert len(database.run(run).outcomes) == 1
+    assert len(database.run(run).cases) == 1
     assert len(database.blocks(run, case.id)) == 1
 
 
@@ -454,7 +457,7 @@ WRITER = """
     import sys
     from pathlib import Path
     from edgebench.records.database import Database
-    from edgebench.records.outcomes import Run
+    from edgebench.records.outcome import Run
     from edgebench.testing.results import block_of, case_of
 
     case = case_of()
@@ -480,6 +483,7 @@ def writer(path, then):
 WAIT = 'print("ready", flush=True); sys.stdin.readline()'
 
 
+@pytest.mark.process
 def test_a_second_run_is_refused_while_one_writes(path):
     with writer(path, WAIT) as first:
         assert first.stdout.readline() == "ready\n"
@@ -491,11 +495,12 @@ def test_a_second_run_is_refused_while_one_writes(path):
         assert len(database.runs()) == 1
 
 
+@pytest.mark.process
 def test_results_are_readable_while_a_run_writes(path):
     with writer(path, WAIT) as first:
         assert first.stdout.readline() == "ready\n"
         with Database.open(path) as database:
-            (result,) = database.run().outcomes
+            (result,) = database.run().cases
             assert [block.number for block in result.blocks] == [0, 1]
             assert result.status == "partial"
         first.communicate("go on\n")
@@ -541,6 +546,7 @@ ENDLESS = """
 """
 
 
+@pytest.mark.process
 def test_a_kill_in_the_middle_of_a_block_costs_that_block_only(path):
     with writer(path, MIDWAY) as killed:
         killed.wait()
@@ -557,6 +563,7 @@ def test_a_kill_in_the_middle_of_a_block_costs_that_block_only(path):
         assert database.outcome(run, case.id).status == "ok"
 
 
+@pytest.mark.process
 def test_a_kill_at_any_moment_loses_no_finished_block(path):
     with writer(path, ENDLESS) as killed:
         while (last := int(killed.stdout.readline())) < 12:
@@ -570,6 +577,7 @@ def test_a_kill_at_any_moment_loses_no_finished_block(path):
         assert numbers in ([*range(last + 1)], [*range(last + 2)])  # saved, and not yet said
 
 
+@pytest.mark.process
 def test_importing_it_brings_no_array_library():
     program = "import edgebench.records.database, json, sys; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(

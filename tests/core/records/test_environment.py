@@ -120,6 +120,7 @@ def checkout(tmp_path):
     return work
 
 
+@pytest.mark.process
 def test_the_commit_is_what_git_says(checkout):
     commit = git(checkout, "rev-parse", "HEAD")
     assert describe(checkout=checkout / "deep/inside").commit == commit
@@ -129,6 +130,7 @@ def test_the_commit_is_what_git_says(checkout):
     assert describe(checkout=checkout).commit == commit
 
 
+@pytest.mark.process
 def test_the_commit_of_a_working_tree_beside_its_repository(checkout, tmp_path):
     git(checkout, "worktree", "add", "-q", "-b", "side", "../side")
     git(tmp_path / "side", "commit", "-q", "--allow-empty", "-m", "second")

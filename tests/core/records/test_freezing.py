@@ -8,7 +8,7 @@ import pytest
 
 from edgebench.parts.documents import from_document, to_document
 from edgebench.records.facts import Facts
-from edgebench.records.outcomes import Block, Run, Score, TierCheck
+from edgebench.records.outcome import Block, Run, Score, TierCheck
 from edgebench.testing.results import block_of, case_of, facts_of, result_of
 
 BLOCK = block_of(case_of("plain", "mobile", "edge"))

@@ -20,7 +20,7 @@ import pytest
 from edgebench.parts.documents import to_document
 from edgebench.parts.errors import DatabaseError
 from edgebench.records.database import Database
-from edgebench.records.outcomes import Run
+from edgebench.records.outcome import Run
 from edgebench.records.sqlitefile import APPLICATION
 from edgebench.testing.results import block_of, case_of, facts_of
 
@@ -163,7 +163,7 @@ def digest(path):
 def check_content(database):
     back = database.run("latest")
     assert back.run == RUN
-    (outcome,) = back.outcomes
+    (outcome,) = back.cases
     assert (outcome.case, outcome.facts, outcome.status) == (CASE, facts_of(CASE), "partial")
     for block, expected in zip(outcome.blocks, BLOCKS, strict=True):
         assert block == attrs.evolve(expected, logs={})
@@ -225,7 +225,7 @@ READ = """
 
     def samples(path):
         with Database.open(Path(path)) as database:
-            return database.run().outcomes[0].samples
+            return database.run().cases[0].samples
 
     # Once where all may be read, so that every module is imported; root may write everywhere.
     samples(sys.argv[2])

@@ -68,6 +68,7 @@ def test_a_damaged_entry_is_made_again(tmp_path, damage):
     assert (store.make(KEY, "a thing", fill) / "deep" / "weights").read_bytes() == b"1234"
 
 
+@pytest.mark.process
 def test_a_kill_while_it_is_made_leaves_no_entry(tmp_path):
     script = (
         "import sys, os, signal\n"
@@ -84,6 +85,7 @@ def test_a_kill_while_it_is_made_leaves_no_entry(tmp_path):
     assert store.make(KEY, "a thing", fill) == store.find(KEY)
 
 
+@pytest.mark.process
 def test_two_processes_make_it_once(tmp_path):
     script = (
         "import os, pathlib, sys, time\n"

@@ -420,6 +420,7 @@ def test_a_shipped_asset_is_pinned_by_the_digits_that_its_owner_publishes(row):
     assert row.url == f"https://download.pytorch.org/models/{name}"
 
 
+@pytest.mark.framework
 def test_every_shipped_asset_is_the_weights_of_a_model_and_has_a_row():
     plugins = Plugins.load(Registry.read(), entry_points=False)
     models = [plugins.get(Model, line.name) for line in plugins.listed(Model)]
@@ -443,6 +444,7 @@ print(fetch(asset, lambda *_: None, Path(cache)))
 """
 
 
+@pytest.mark.process
 def test_two_processes_at_once_download_it_once(asset, server, tmp_path):
     server.behaviour.delay_s = 0.3
     command = [sys.executable, "-c", PROGRAM, asset.url, DIGEST, str(tmp_path)]

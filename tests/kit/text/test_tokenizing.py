@@ -76,6 +76,7 @@ def test_what_is_no_sentence_is_said(payload):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.framework
 def test_a_bound_model_reads_what_its_pipeline_keeps(model, resources):
     bound = model.bound("small", resources)
     tensors = bound.preprocess(bound.decode(pack_sentences("Leo paid Ben."), "small"), "small")
@@ -84,6 +85,7 @@ def test_a_bound_model_reads_what_its_pipeline_keeps(model, resources):
     assert tensors["input_ids"].shape == (1, 12)
 
 
+@pytest.mark.framework
 def test_a_bound_model_tells_what_it_cuts(model, resources):
     bound = model.bound("small", resources)
     for words, cut in ((9, False), (10, False), (11, True), (40, True)):
@@ -99,6 +101,7 @@ def test_nothing_is_read_without_a_tokenizer(model):
         model.preprocess(("Leo paid.",), "small")
 
 
+@pytest.mark.framework
 @pytest.mark.parametrize(
     "resources", [{"other": b""}, {tokenizing.RESOURCE: b"{"}, {tokenizing.RESOURCE: b"\xff"}]
 )

@@ -106,6 +106,7 @@ def test_a_host_says_what_its_tier_is(fabric):
         assert hosts["edge"].put(Path("somewhere")) == Path("somewhere")
 
 
+@pytest.mark.process
 def test_a_process_leads_a_session_and_a_group_of_its_own(fabric, tmp_path):
     text = "import os; print(os.getpid(), os.getsid(0), os.getpgid(0))"
     with fabric.open(TIERS, LINKS) as hosts:
@@ -114,6 +115,7 @@ def test_a_process_leads_a_session_and_a_group_of_its_own(fabric, tmp_path):
     assert pid == session == group
 
 
+@pytest.mark.process
 def test_what_it_prints_goes_to_the_log_and_nothing_is_read(fabric, tmp_path):
     text = (
         "import os, sys; print(repr(sys.stdin.read())); print(os.environ['HELLO'], file=sys.stderr)"
@@ -124,6 +126,7 @@ def test_what_it_prints_goes_to_the_log_and_nothing_is_read(fabric, tmp_path):
     assert (tmp_path / "log").stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.process
 def test_no_file_of_ours_is_open_in_it(fabric, tmp_path):
     text = "import os; print(sorted(int(fd) for fd in os.listdir('/proc/self/fd'))[:4])"
     with (tmp_path / "secret").open("w"), fabric.open(TIERS, LINKS) as hosts:
@@ -132,6 +135,7 @@ def test_no_file_of_ours_is_open_in_it(fabric, tmp_path):
     assert (tmp_path / "log").read_text().strip() == "[0, 1, 2, 3]"
 
 
+@pytest.mark.process
 def test_an_order_to_interrupt_us_does_not_reach_it(fabric, tmp_path):
     text = "import os, signal; print(signal.getsignal(signal.SIGINT) is not signal.SIG_IGN)"
     with fabric.open(TIERS, LINKS) as hosts:
@@ -150,6 +154,7 @@ def limited(fabric):
         yield hosts["mobile"]
 
 
+@pytest.mark.process
 def test_memory_is_limited_where_a_control_group_can_be_made(limited, tmp_path):
     assert limited.enforced["memory"] == "limited to 0.0625 GiB by a control group"
     greedy = "print('begun', flush=True); x = bytearray(256 * 2**20); print('got it')"
@@ -157,6 +162,7 @@ def test_memory_is_limited_where_a_control_group_can_be_made(limited, tmp_path):
     assert (tmp_path / "log").read_text() == "begun\n"
 
 
+@pytest.mark.process
 def test_a_modest_process_is_not_hindered(limited, tmp_path):
     assert run(limited, "x = bytearray(8 * 2**20)", tmp_path / "log") == 0
 

@@ -18,7 +18,7 @@ from edgebench.measure.stand.verify import check_link, check_tier
 from edgebench.measure.station.orders import DRIVER
 from edgebench.parts.errors import EdgebenchError, one_line
 from edgebench.parts.places import Fabric
-from edgebench.records.outcomes import Block, LinkCheck, TierCheck
+from edgebench.records.outcome import Block, LinkCheck, TierCheck
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,7 +16,7 @@ from edgebench.measure.stand.processes import (
 from edgebench.measure.station.orders import DRIVER
 from edgebench.parts.errors import CaseFailed
 from edgebench.parts.places import Fabric
-from edgebench.records.outcomes import Score
+from edgebench.records.outcome import Score
 
 SENDER = "edgebench.measure.station.scorer"
 

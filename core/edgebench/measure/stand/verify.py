@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from edgebench.parts.places import Link
-from edgebench.records.outcomes import LinkCheck, TierCheck
+from edgebench.records.outcome import LinkCheck, TierCheck
 
 LINK_SHARE, LINK_S = 0.05, 0.5e-3
 """A link is what it claims if it is within this share or within these seconds, the larger."""

@@ -36,6 +36,7 @@ def test_a_difference_of_five_percent_is_not_met(program):
     assert not (program["RATIO"][0] <= low and high <= program["RATIO"][1])
 
 
+@pytest.mark.process
 def test_one_pair_gives_every_figure_and_a_verdict():
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")

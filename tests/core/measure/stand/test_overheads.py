@@ -1,6 +1,9 @@
+import pytest
+
 from edgebench.measure.stand.overheads import measure_overheads, time_in_process
 
 
+@pytest.mark.process
 def test_the_three_figures_are_seconds_of_a_sensible_order(tmp_path):
     found = measure_overheads(tmp_path)
     assert set(found) == {"bracket", "in_process", "request"}

@@ -1,4 +1,4 @@
-"""What measuring gives: blocks, scores and outcomes, immutable, raw samples included."""
+"""What measuring gives: blocks, scores and what each case gave, immutable, raw samples included."""
 
 from __future__ import annotations
 
@@ -199,10 +199,10 @@ class Outcome:
 
 
 @attrs.frozen(kw_only=True)
-class RunOutcomes:
-    """A run with the outcomes of all its cases, in the order they were planned."""
+class RunOutcome:
+    """A run with what each of its cases gave, in the order they were planned."""
 
     run: Run
-    outcomes: tuple[Outcome, ...]
+    cases: tuple[Outcome, ...]
     path: Path
     """The database they came from."""

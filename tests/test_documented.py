@@ -1,0 +1,235 @@
+"""What is public is documented, and what is documented is true."""
+
+import ast
+import inspect
+import re
+import types
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+import attrs
+import pytest
+
+import edgebench
+from edgebench import Registry
+from edgebench.catalogue.registry import shipped_registry
+from edgebench.catalogue.rows import KINDS
+from edgebench.catalogue.tables import Table
+from edgebench.parts.hookspecs import Hooks
+
+ROOT = shipped_registry().parent
+HOOKS = {name: spec for name, spec in vars(Hooks).items() if name.startswith("edgebench_")}
+
+
+PUBLIC = [
+    "API",
+    "Backend",
+    "Block",
+    "Budget",
+    "Case",
+    "CaseFailed",
+    "CaseSkipped",
+    "ChainError",
+    "Context",
+    "Converter",
+    "DataError",
+    "Dataset",
+    "EdgebenchError",
+    "Edit",
+    "Exit",
+    "ExitPoint",
+    "Fabric",
+    "Format",
+    "Host",
+    "HostFacts",
+    "Link",
+    "Metric",
+    "Model",
+    "NoOptions",
+    "Operator",
+    "Pipeline",
+    "Placement",
+    "Quantization",
+    "Registry",
+    "Reporter",
+    "Result",
+    "Run",
+    "RunResults",
+    "Running",
+    "Sample",
+    "Session",
+    "Split",
+    "Stage",
+    "TensorSpec",
+    "Tensors",
+    "Tier",
+    "Trainer",
+    "Unreadable",
+    "Usable",
+    "Variant",
+    "Weights",
+    "hookimpl",
+    "to_npz",
+]
+
+
+def test_the_public_names_are_these_and_no_others():
+    public = [
+        name
+        for name in dir(edgebench)
+        if not name.startswith("_") and not isinstance(getattr(edgebench, name), types.ModuleType)
+    ]
+    assert sorted(public) == sorted(PUBLIC)
+
+
+def test_the_public_names_are_listed_once_and_exported_for_type_checkers():
+    tree = ast.parse(Path(edgebench.__file__).read_text(encoding="utf-8"))
+    imported = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    aliases = [alias for node in imported for alias in node.names]
+    assert [alias.asname for alias in aliases] == [alias.name for alias in aliases]
+
+
+OBVIOUS = {"batch", "cpus", "epochs", "learning_rate", "number", "samples", "seed", "shape"}
+"""Fields whose names say all."""
+RECORDS = [
+    value
+    for name in PUBLIC
+    if isinstance(value := getattr(edgebench, name), type) and attrs.has(value)
+]
+
+
+def explained(record: type) -> set[str]:
+    """Return the fields of a class that a text stands under."""
+    (body,) = ast.parse(dedent(inspect.getsource(record))).body
+    pairs = zip(body.body, body.body[1:], strict=False)
+    return {
+        field.target.id
+        for field, after in pairs
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(after, ast.Expr)
+        and isinstance(after.value, ast.Constant)
+    }
+
+
+def unexplained(record: type) -> list[str]:
+    """Return the callables (called with what?) and numbers (of which unit?) without a text."""
+    own = [field for field in attrs.fields(record) if not field.inherited]
+    doubtful = [f.name for f in own if re.search(r"\b(Callable|int|float)\b", str(f.type))]
+    unitless = {name for name in doubtful if not name.endswith(("_s", "_bytes"))}
+    return sorted(unitless - explained(record) - OBVIOUS)
+
+
+def test_fields_that_do_not_explain_themselves_are_explained():
+    assert len(RECORDS) > 20
+    assert {r.__name__: left for r in RECORDS if (left := unexplained(r))} == {}
+
+
+def test_records_are_frozen():
+    records = {*RECORDS, *KINDS.values()}
+    assert [r.__name__ for r in records if r.__setattr__ is object.__setattr__] == []
+
+
+def sections(page: str) -> dict[str, str]:
+    """Return the text under each second-level heading of a page of the docs."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)[1:]
+    return {heading: body.strip() for heading, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def signature(name: str, spec: Callable[..., object]) -> str:
+    """Return a hook as it is called, with its types as they are written."""
+    arguments = list(inspect.signature(spec).parameters.values())[1:]
+    written = ", ".join(f"{argument.name}: {argument.annotation}" for argument in arguments)
+    return f"`{name}({written}) -> {inspect.signature(spec).return_annotation}`"
+
+
+def test_hooks_are_documented_with_their_exact_signatures_and_texts_and_no_others():
+    documented = {head: text for head, text in sections("hooks.md").items() if "edgebench_" in head}
+    assert documented == {
+        signature(name, spec): inspect.cleandoc(spec.__doc__) for name, spec in HOOKS.items()
+    }
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_a_hook_says_when_it_is_called_and_shows_code(name):
+    text = inspect.cleandoc(HOOKS[name].__doc__)
+    assert re.search(r"\bCalled\b", text)
+    example = re.search(r"```python\n(.+?)```", text, flags=re.DOTALL)
+    assert example is not None
+    (function,) = ast.parse(example[1]).body
+    assert function.name == name
+    assert [ast.unparse(mark) for mark in function.decorator_list] == ["hookimpl"]
+    taken = {argument.arg for argument in function.args.args}
+    assert taken <= set(inspect.signature(HOOKS[name]).parameters)
+
+
+EVERYTHING = """
+    [plugins.x]
+    kind = "model"
+    module = "x"
+    offers = ["x"]
+    [tiers.x]
+    summary = "x"
+    cpus = 1
+    memory_gib = 1
+    source = "x"
+    [[links]]
+    between = ["x", "y"]
+    rate = "1bit"
+    source = "x"
+    [hybrids]
+    x = "x"
+    [assets.x]
+    summary = "x"
+    url = "https://x/x"
+    licence = "x"
+    sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+    [suites.x]
+    summary = "x"
+    [[suites.x.links]]
+    between = ["x", "y"]
+    rate = "1bit"
+    source = "x"
+    [[suites.x.cases]]
+    models = ["x"]
+    operators = ["x"]
+    placements = ["x"]
+    backends = ["x"]
+    [[suites.x.skip]]
+    models = ["x"]
+    why = "x"
+    """
+
+
+def heading(table: Table) -> str:
+    """Return how the docs call a table, its own name being NAME."""
+    if not table.path:
+        return "Tables"
+    path = ".".join("NAME" if part == "x" else part for part in table.path)
+    return f"`[[{path}]]`" if table.path[-1] in ("links", "cases", "skip") else f"`[{path}]`"
+
+
+def test_every_key_of_the_registry_is_documented_and_no_other(tmp_path, monkeypatch):
+    read: dict[str, set[str]] = {}
+    monkeypatch.setattr(
+        Table, "close", lambda table, known: read.update({heading(table): set(known)})
+    )
+    path = tmp_path / "everything.toml"
+    path.write_text(dedent(EVERYTHING), encoding="utf-8")
+    Registry.of([path])
+    documented = {
+        name: set(re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE))
+        for name, text in sections("registry.md").items()
+    }
+    assert {name: keys for name, keys in documented.items() if keys} == read
+
+
+def test_examples_of_registry_rows_are_valid(tmp_path):
+    page = (ROOT / "docs" / "registry.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```toml\n(.+?)```", page, flags=re.DOTALL)
+    assert blocks
+    for number, block in enumerate(blocks):
+        path = tmp_path / f"example-{number}.toml"
+        path.write_text(block, encoding="utf-8")
+        assert Registry.of([path]) != Registry.of([]), block
