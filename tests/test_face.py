@@ -17,6 +17,7 @@ def run_python(*lines):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "name", ["Model", "Operator", "hookimpl", "Registry", "Case", "RunResults"]
 )
@@ -25,6 +26,7 @@ def test_a_public_name_is_shown_whether_or_not_it_was_asked_for(name):
     assert getattr(edgebench, name) is not None
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("name", "module"),
     [

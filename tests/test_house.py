@@ -28,8 +28,6 @@ OURS = ("edgebench_plugins", "edgebench_kit")
 
 LONGEST_FILE, LONGEST_FUNCTION = 300, 50
 """Lines: of a file of the core, and of a function without its docstring."""
-TOO_LONG = ("core/edgebench/records/database.py",)
-"""What is still to be split."""
 NAMED_FOR_NOTHING = ("utils", "util", "helpers", "misc")
 
 CORE, PLUGINS = "core", "plugins"
@@ -160,7 +158,7 @@ def long_functions(source: Source) -> Iterator[str]:
 
 def long_files(source: Source) -> Iterator[str]:
     lines = source.text.count("\n")
-    if lines > LONGEST_FILE and str(source.path) not in TOO_LONG:
+    if lines > LONGEST_FILE:
         yield source.offends(lines, "is too long")
 
 

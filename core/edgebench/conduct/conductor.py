@@ -10,76 +10,29 @@ from __future__ import annotations
 import random
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import count
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
 from edgebench.analysis.result import Result
 from edgebench.cases.case import Case
-from edgebench.cases.inputs import why_no_accuracy
 from edgebench.cases.plan import Plan
 from edgebench.catalogue.plugins import Plugins
-from edgebench.catalogue.rows import BOUND_S
+from edgebench.conduct.deployments import Deployments, Settings
 from edgebench.conduct.events import Events
-from edgebench.conduct.scoring import Scores
-from edgebench.conduct.shortened import describe_shortened
+from edgebench.conduct.watcher import Watcher
 from edgebench.measure.stand.block import measure_block
-from edgebench.measure.stand.compiling import compile_on_hosts
 from edgebench.measure.stand.deployment import Deployment
-from edgebench.measure.stand.scoring import score_deployment
 from edgebench.parts.errors import CaseSkipped, ChainError, EdgebenchError, one_line
-from edgebench.parts.places import Backend, Fabric, Tier
-from edgebench.parts.subjects import Model
-from edgebench.prepare.preparer import Prepared, Preparer
+from edgebench.parts.places import Fabric
+from edgebench.prepare.preparer import Preparer
 from edgebench.records.database import Database
 from edgebench.records.facts import Facts
-from edgebench.records.outcome import Block, Score
-from edgebench.store.artifacts import read_pipeline
-from edgebench.store.splits import describe_unreadable, open_split
 
-ENOUGH, ENOUGH_S = 16, 4.0
-"""Samples that are scored where there is no accuracy, for agreement alone, and seconds after which
-no more are sent."""
 GIVE_UP_AFTER = 2
 """Blocks of one case that may fail in a row before the rest of them is given up."""
-
-
-@attrs.frozen(kw_only=True)
-class Settings:
-    """What a run is told beside its plan."""
-
-    limit_s: float = 300.0
-    """A block that takes longer is ended, and scoring where nothing is answered for as long."""
-    bound_s: float = BOUND_S
-    """No request of a block is begun later, where nobody said how many there are to be."""
-    scratch: Path
-    """A directory for what is thrown away after each block."""
-
-
-class Watcher(Protocol):
-    """Whoever watches a run: told between blocks, and never during one."""
-
-    def begun(self, resumed: str) -> None:
-        """Take note that a run begins: a new one, or the one of the id *resumed* goes on."""
-        ...
-
-    def preparing(self, done: int, total: int, what: str) -> None:
-        """Take note of how far one long step of preparing or scoring has come."""
-        ...
-
-    def prepared(self, case: Case) -> None:
-        """Take note that a case is prepared and scored, or turned out not to be possible."""
-        ...
-
-    def measured(self, case: Case, block: Block) -> None:
-        """Take note that a block is in the database."""
-        ...
-
-    def stopping(self) -> bool:
-        """Say whether to end before the next block."""
-        ...
 
 
 @attrs.frozen(kw_only=True)
@@ -93,13 +46,16 @@ class Conductor:
     settings: Settings
     watcher: Watcher
     _facts: dict[str, Facts] = attrs.field(factory=dict, init=False)
-    _deployments: dict[str, Deployment] = attrs.field(factory=dict, init=False)
     _failures: dict[str, int] = attrs.field(factory=dict, init=False)
     _order: Iterator[int] = attrs.field(factory=count, init=False)
 
     @property
     def _plugins(self) -> Plugins:
         return self.preparer.recipes.plugins
+
+    @cached_property
+    def _deployments(self) -> Deployments:
+        return Deployments(plan=self.plan, preparer=self.preparer, settings=self.settings)
 
     @property
     def _events(self) -> Events:
@@ -147,78 +103,10 @@ class Conductor:
         prepared = self.preparer.prepare(case)
         if prepared.log:
             self.database.save_log(self.run, case.id, "preparing", prepared.log)
-        deployment = self._deploy(case, prepared)
-        scores = Scores(recipes=self.preparer.recipes, measure=self._scored)
-        own = scores.find_or_make(case, prepared)
-        reference, doubts = self._reference(case, scores)
-        doubts = (*doubts, *self._doubts_of_inputs(deployment))
-        self._facts[case.id] = scores.facts(case, prepared, own, reference)
-        self._note(case, doubts=doubts)
+        deployment = self._deployments.deploy(case, prepared)
+        self._facts[case.id] = self._deployments.find_facts(case, prepared)
+        self.database.finish_case(self.run, case.id, self._facts[case.id])
         return deployment
-
-    def _doubts_of_inputs(self, deployment: Deployment) -> Iterator[str]:
-        """Yield what the inputs lack: those that could not be read, those that were shortened."""
-        directory, variant = deployment.split.parent, deployment.case.variant
-        samples = open_split(directory, "test")
-        yield from filter(
-            None,
-            (
-                describe_unreadable(directory),
-                describe_shortened(samples, self._bound(deployment), variant),
-            ),
-        )
-
-    def _bound(self, deployment: Deployment) -> Model:
-        """Return the record of a case's model with what its prepared pipeline keeps."""
-        case = deployment.case
-        model = self._plugins.get(Model, case.model)
-        return model.bound(case.variant, deployment.pipeline.resources)
-
-    def _reference(
-        self, case: Case, scores: Scores
-    ) -> tuple[tuple[Case, Score] | None, tuple[str, ...]]:
-        """Score the model untransformed, to compare with; what prevents it is a doubt."""
-        other = self.plan.references.get(case.id)
-        if other is None:
-            return None, ()
-        try:
-            return (other, scores.find_or_make(other, self.preparer.prepare(other))), ()
-        except EdgebenchError as error:
-            return None, (f"not compared with the untransformed model: {error}",)
-
-    def _scored(self, case: Case, prepared: Prepared) -> Score:
-        deployment = self._deploy(case, prepared)
-        if why_no_accuracy(case, self._plugins):
-            deployment = attrs.evolve(deployment, scored=ENOUGH, bound_s=ENOUGH_S)
-        fabric = self._plugins.get(Fabric, case.fabric)
-        what = f"scoring {case.label}"
-        return score_deployment(
-            deployment,
-            fabric,
-            lambda done, samples: self.preparer.progress(done, samples, what),
-        )
-
-    def _deploy(self, case: Case, prepared: Prepared) -> Deployment:
-        """Return how a case is measured and scored; its stages are compiled when first asked."""
-        if case.id in self._deployments:
-            return self._deployments[case.id]
-        deployment = Deployment(
-            case=case,
-            artifact=prepared.path,
-            pipeline=read_pipeline(prepared.path),
-            split=self.preparer.inputs(case) / "test",
-            compiled=self.preparer.recipes.store.root / "compiled",
-            requests=self.plan.study.suite.requests,
-            bound_s=self.settings.bound_s if self.plan.study.bounded else 0.0,
-            seed=self.plan.study.seed,
-            deadline_s=self.settings.limit_s,
-            source=self._plugins.source,
-            tiers=tuple(self._plugins.get(Tier, name) for name in case.route),
-            scratch=self.settings.scratch,
-        )
-        backends = [self._plugins.get(Backend, choice.name) for choice in case.backends]
-        compile_on_hosts(deployment, self._plugins.get(Fabric, case.fabric), backends)
-        return self._deployments.setdefault(case.id, deployment)
 
     # --- measuring -------------------------------------------------------------------------------
 

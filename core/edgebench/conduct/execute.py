@@ -9,38 +9,19 @@ from pathlib import Path
 
 import attrs
 
-from edgebench.cases.case import Case
 from edgebench.cases.plan import Plan
 from edgebench.catalogue.plugins import Plugins
-from edgebench.conduct.conductor import Conductor, Settings, Watcher
+from edgebench.conduct.conductor import Conductor
+from edgebench.conduct.deployments import Settings
 from edgebench.conduct.fingerprint import environment, fingerprint
+from edgebench.conduct.watcher import Unwatched, Watcher
 from edgebench.measure.stand.overheads import measure_overheads
 from edgebench.parts.errors import CaseFailed
 from edgebench.prepare.preparer import Preparer
 from edgebench.prepare.recipe import Recipes
 from edgebench.records.database import Database
-from edgebench.records.outcome import Block, Run
+from edgebench.records.outcome import Run
 from edgebench.store.artifacts import Store
-
-
-class Unwatched:
-    """The `Watcher` of a run that nobody watches, which ends when all is measured."""
-
-    def begun(self, resumed: str) -> None:
-        """Take no note of it."""
-
-    def preparing(self, done: int, total: int, what: str) -> None:
-        """Take no note of it."""
-
-    def prepared(self, case: Case) -> None:
-        """Take no note of it."""
-
-    def measured(self, case: Case, block: Block) -> None:
-        """Take no note of it."""
-
-    def stopping(self) -> bool:
-        """Say that the run goes on."""
-        return False
 
 
 def execute(

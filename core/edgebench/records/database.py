@@ -149,7 +149,9 @@ class Database:
         return tuple(columns.run_from(row) for row in found)
 
     def run(self, name: str = "latest") -> RunOutcome:
-        """Return a run and what its cases gave; *name* is an id, the only beginning of one, or `latest`.
+        """Return a run and what its cases gave.
+
+        *name* is an id, the only beginning of one, or `latest`.
 
         Raises:
             DatabaseError: There is no such run.

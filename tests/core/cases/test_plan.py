@@ -90,6 +90,7 @@ def test_a_backend_is_asked_whether_it_is_usable_on_each_tier(plan):
     assert reasons(made) == {"identity cloud toy-chip": "toy-chip: not on cloud"}
 
 
+@pytest.mark.process
 def test_a_backend_is_asked_in_a_process_of_its_own(toy_plugins, registry):
     wanted = study(placements=("edge", "cloud"), backends=("toy-chip", "toy-chip:9"))
     made = make_plan(wanted, toy_plugins, registry)

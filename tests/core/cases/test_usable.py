@@ -47,6 +47,7 @@ def usability(registry, tmp_path):
     return Usability(Plugins.load(registry, [tmp_path / "odd.py"], entry_points=False), HOSTS)
 
 
+@pytest.mark.process
 def test_a_backend_answers_for_each_device_and_tier(usability):
     usability.ask([("refuse", ""), ("refuse", "cpu"), ("refuse", "gpu")])
     assert usability.devices("refuse") == ("npu", "cpu")
@@ -57,6 +58,7 @@ def test_a_backend_answers_for_each_device_and_tier(usability):
     assert usability.why_not("refuse", "gpu", "edge") == said
 
 
+@pytest.mark.process
 def test_whatever_becomes_of_one_process_the_others_answer(usability):
     usability.ask([("leave", ""), ("raise-error", ""), ("refuse", "")])
     assert usability.why_not("leave", "", "edge") == "asking it failed: status 3"
@@ -67,6 +69,7 @@ def test_whatever_becomes_of_one_process_the_others_answer(usability):
     assert usability.devices("leave") == ()
 
 
+@pytest.mark.process
 def test_a_backend_that_does_not_answer_is_not_waited_for(usability, monkeypatch):
     monkeypatch.setattr(usable, "LIMIT_S", 0.0)
     assert usability.why_not("sleep", "", "edge") == (

@@ -25,6 +25,7 @@ def reads(monkeypatch):
     return read_modules
 
 
+@pytest.mark.process
 def test_a_plan_of_a_hundred_cases_reads_no_source(toy_plugins, registry, reads):
     chains = [
         f"toy-round(digits={digits},samples={n})" for digits, n in product(range(1, 8), range(1, 9))

@@ -235,6 +235,7 @@ READ = """
 """
 
 
+@pytest.mark.process
 def test_a_first_database_that_may_only_be_read(path):
     program = "\n".join(line[4:] for line in READ.splitlines())
     # Not below pytest's own directory, which only its user may enter.

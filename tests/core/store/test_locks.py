@@ -46,6 +46,7 @@ def lock(tmp_path):
     return tmp_path / "lock"
 
 
+@pytest.mark.process
 def test_a_lock_says_who_holds_it_and_leaves_nothing_behind(lock):
     with start(HOLDER, lock) as holder:
         assert holder.stdout.readline() == "held\n"
@@ -57,6 +58,7 @@ def test_a_lock_says_who_holds_it_and_leaves_nothing_behind(lock):
     assert not lock.exists()
 
 
+@pytest.mark.process
 def test_who_waits_gets_the_lock_when_its_holder_is_killed(lock):
     with start(HOLDER, lock) as holder:
         assert holder.stdout.readline() == "held\n"
@@ -67,6 +69,7 @@ def test_who_waits_gets_the_lock_when_its_holder_is_killed(lock):
     assert not lock.exists()
 
 
+@pytest.mark.process
 def test_no_two_processes_hold_a_lock_that_each_of_them_removes(lock, tmp_path):
     counter = tmp_path / "counter"
     counter.write_text("0")

@@ -4,6 +4,7 @@ import sys
 import threading
 
 import psutil
+import pytest
 
 from edgebench.measure.station.own_process import first_cpu, last_cpus, read_peak_memory
 
@@ -20,12 +21,14 @@ def run_bound(text, parent, cpu):
     return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.process
 def test_a_process_stays_on_its_processors():
     cpu = max(os.sched_getaffinity(0))
     done = run_bound("print(sorted(os.sched_getaffinity(0)))", os.getpid(), cpu)
     assert done.stdout.strip() == f"[{cpu}]"
 
 
+@pytest.mark.process
 def test_threads_that_it_starts_stay_there_too():
     cpu = min(os.sched_getaffinity(0))
     text = (
@@ -37,6 +40,7 @@ def test_threads_that_it_starts_stay_there_too():
     assert run_bound(text, os.getpid(), cpu).stdout.strip() == f"[{cpu}]"
 
 
+@pytest.mark.process
 def test_a_process_does_not_start_for_a_controller_that_is_gone():
     # No process has a number beyond the greatest.
     done = run_bound("print('lives')", 99_999_999, 0)
@@ -45,6 +49,7 @@ def test_a_process_does_not_start_for_a_controller_that_is_gone():
     assert "lives" not in done.stdout
 
 
+@pytest.mark.process
 def test_a_process_dies_with_the_thread_that_started_it():
     children = []
 
@@ -72,6 +77,7 @@ def test_carriers_and_computers_are_kept_apart(monkeypatch):
     assert list(last_cpus(9)) == [1, 3, 5, 7]
 
 
+@pytest.mark.process
 def test_the_peak_is_this_processs_own():
     here = read_peak_memory()
     assert here >= psutil.Process().memory_info().rss * 0.5

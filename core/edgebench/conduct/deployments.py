@@ -1,0 +1,130 @@
+"""How cases are deployed, to be scored and measured, and what is known of them by their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+from edgebench.cases.case import Case
+from edgebench.cases.inputs import why_no_accuracy
+from edgebench.cases.plan import Plan
+from edgebench.catalogue.plugins import Plugins
+from edgebench.catalogue.rows import BOUND_S
+from edgebench.conduct.scoring import Scores
+from edgebench.conduct.shortened import describe_shortened
+from edgebench.measure.stand.compiling import compile_on_hosts
+from edgebench.measure.stand.deployment import Deployment
+from edgebench.measure.stand.scoring import score_deployment
+from edgebench.parts.errors import EdgebenchError
+from edgebench.parts.places import Backend, Fabric, Tier
+from edgebench.parts.subjects import Model
+from edgebench.prepare.preparer import Prepared, Preparer
+from edgebench.records.facts import Facts
+from edgebench.records.outcome import Score
+from edgebench.store.artifacts import read_pipeline
+from edgebench.store.splits import describe_unreadable, open_split
+
+ENOUGH, ENOUGH_S = 16, 4.0
+"""Samples that are scored where there is no accuracy, for agreement alone, and seconds after which
+no more are sent."""
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """What a run is told beside its plan."""
+
+    limit_s: float = 300.0
+    """A block that takes longer is ended, and scoring where nothing is answered for as long."""
+    bound_s: float = BOUND_S
+    """No request of a block is begun later, where nobody said how many there are to be."""
+    scratch: Path
+    """A directory for what is thrown away after each block."""
+
+
+@attrs.frozen(kw_only=True)
+class Deployments:
+    """The deployments of a run's cases, each made once."""
+
+    plan: Plan
+    preparer: Preparer
+    settings: Settings
+    _made: dict[str, Deployment] = attrs.field(factory=dict, init=False)
+
+    @property
+    def _plugins(self) -> Plugins:
+        return self.preparer.recipes.plugins
+
+    def deploy(self, case: Case, prepared: Prepared) -> Deployment:
+        """Return how a case is measured and scored; its stages are compiled when first asked."""
+        if case.id in self._made:
+            return self._made[case.id]
+        deployment = Deployment(
+            case=case,
+            artifact=prepared.path,
+            pipeline=read_pipeline(prepared.path),
+            split=self.preparer.inputs(case) / "test",
+            compiled=self.preparer.recipes.store.root / "compiled",
+            requests=self.plan.study.suite.requests,
+            bound_s=self.settings.bound_s if self.plan.study.bounded else 0.0,
+            seed=self.plan.study.seed,
+            deadline_s=self.settings.limit_s,
+            source=self._plugins.source,
+            tiers=tuple(self._plugins.get(Tier, name) for name in case.route),
+            scratch=self.settings.scratch,
+        )
+        backends = [self._plugins.get(Backend, choice.name) for choice in case.backends]
+        compile_on_hosts(deployment, self._plugins.get(Fabric, case.fabric), backends)
+        return self._made.setdefault(case.id, deployment)
+
+    def find_facts(self, case: Case, prepared: Prepared) -> Facts:
+        """Return what is known of a case by its score, made if need be, and by its inputs."""
+        scores = Scores(recipes=self.preparer.recipes, measure=self._score)
+        own = scores.find_or_make(case, prepared)
+        reference, doubts = self._reference(case, scores)
+        doubts = (*doubts, *self._doubts_of_inputs(self.deploy(case, prepared)))
+        return attrs.evolve(scores.facts(case, prepared, own, reference), doubts=doubts)
+
+    def _doubts_of_inputs(self, deployment: Deployment) -> Iterator[str]:
+        """Yield what the inputs lack: those that could not be read, those that were shortened."""
+        directory, variant = deployment.split.parent, deployment.case.variant
+        samples = open_split(directory, "test")
+        yield from filter(
+            None,
+            (
+                describe_unreadable(directory),
+                describe_shortened(samples, self._bound(deployment), variant),
+            ),
+        )
+
+    def _bound(self, deployment: Deployment) -> Model:
+        """Return the record of a case's model with what its prepared pipeline keeps."""
+        case = deployment.case
+        model = self._plugins.get(Model, case.model)
+        return model.bound(case.variant, deployment.pipeline.resources)
+
+    def _reference(
+        self, case: Case, scores: Scores
+    ) -> tuple[tuple[Case, Score] | None, tuple[str, ...]]:
+        """Score the model untransformed, to compare with; what prevents it is a doubt."""
+        other = self.plan.references.get(case.id)
+        if other is None:
+            return None, ()
+        try:
+            return (other, scores.find_or_make(other, self.preparer.prepare(other))), ()
+        except EdgebenchError as error:
+            return None, (f"not compared with the untransformed model: {error}",)
+
+    def _score(self, case: Case, prepared: Prepared) -> Score:
+        """Score a deployed case: the whole test split, or a few samples without an accuracy."""
+        deployment = self.deploy(case, prepared)
+        if why_no_accuracy(case, self._plugins):
+            deployment = attrs.evolve(deployment, scored=ENOUGH, bound_s=ENOUGH_S)
+        fabric = self._plugins.get(Fabric, case.fabric)
+        what = f"scoring {case.label}"
+        return score_deployment(
+            deployment,
+            fabric,
+            lambda done, samples: self.preparer.progress(done, samples, what),
+        )
