@@ -13,8 +13,8 @@ CORE = Path(edgebench.__file__).parent
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 LAYERS = (ROOT / "tests" / "test_layers.py").read_text("utf-8")
-PLAIN = {*PHASES, "edgebench", "run"}
-"""Words in code quotes that are no files: phases, the package, a session's method."""
+PLAIN = {*PHASES, "edgebench", "edgebench.metrics", "edgebench_kit", "run"}
+"""Words in code quotes that are no files: phases, packages, a session's method."""
 
 
 def quoted(page):
