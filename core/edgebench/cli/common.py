@@ -19,9 +19,9 @@ from edgebench.parts.pipeline import as_tuple
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from edgebench.catalogue.plugin import Fault
     from edgebench.catalogue.plugins import Plugins
     from edgebench.catalogue.registry import Registry
-    from edgebench.catalogue.standing import Fault
     from edgebench.store.artifacts import Store
 
 MISTAKE = 2

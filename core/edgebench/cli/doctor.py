@@ -43,7 +43,7 @@ def run(_: argparse.Namespace, common: Common) -> int:
         "backends": [row for fabric in usable for row in _examine_backends(common, fabric)],
         "fabrics": fabrics,
         "missing": [
-            {"plugin": status.name, "why_not": status.why}
+            {"plugin": status.plugin.name, "why_not": status.why}
             for status in common.plugins.rows()
             if status.status == "missing"
         ],

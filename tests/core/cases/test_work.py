@@ -44,5 +44,5 @@ def test_a_plan_of_a_hundred_cases_reads_no_source(toy_plugins, registry, reads)
     assert reads == []
     # The count is of what is counted: keys do read it, once.
     for _ in range(2):
-        assert toy_plugins.code(Operator, "toy-round").digest
+        assert toy_plugins.owner(Operator, "toy-round").code.digest
     assert len(reads) == 1
