@@ -112,7 +112,7 @@ class Common:
             self.note("".join(traceback.format_exception(fault.error)).rstrip())
 
 
-def add_database(parser: argparse.ArgumentParser) -> None:
+def add_database(parser: argparse._ActionsContainer) -> None:
     """Declare the option that names the results database."""
     parser.add_argument("--db", type=Path, default=Path("edgebench.db"), metavar="FILE",
                         help="the results database (edgebench.db)")  # fmt: skip

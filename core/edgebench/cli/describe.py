@@ -187,13 +187,11 @@ Known = Iterator[tuple[Row, Row]]
 
 
 def _read_variants(common: Common) -> Known:
-    # Asking who owns a model would read the source of its plugin.
-    plugins = {line.name: line.plugin.name for line in common.plugins.listed(Model)}
     for model in common.plugins.all(Model).values():
         for variant in model.variants:
             row = _name_row(f"{model.name}:{variant.name}", variant.summary or model.summary)
             row |= _list_size(model, variant)
-            row |= _standing(plugins[model.name])
+            row |= _standing(common.plugins.owner(Model, model.name).name)
             yield row, row
 
 
