@@ -148,7 +148,7 @@ class Plugin:
         name = getattr(self.module, "__module__", "")
         module = self.module if isinstance(self.module, ModuleType) else sys.modules.get(name)
         file = getattr(module, "__file__", None)
-        return read_source(Path(file), module.__name__) if file and module else Source("", ())
+        return read_source(Path(file), module.__name__) if file and module else Source()
 
     def answer(self, kind: type[C], registry: Registry) -> dict[str, C] | Fault:
         """Return the records of a kind that it yields: all, or what is wrong with one."""
