@@ -1,4 +1,4 @@
-"""One plugin: where it comes from, and what it is and yields once it is imported.
+"""One plugin: where it comes from, what it yields once it is imported, and what is said of it.
 
 It is imported when it is first asked, alone in a plugin manager, and asked once a kind: whatever it
 does cannot reach the others, and what was told of it stays true. No module but this and `checks`
@@ -201,6 +201,33 @@ class Plugin:
             said = " ".join(str(error).split())
             cause = f"{cause}: {type(error).__name__}" + (f": {said}" if said else "")
         return Fault(self, cause, error)
+
+
+@attrs.frozen(kw_only=True)
+class Listed:
+    """One line of `list`: a part that is known."""
+
+    name: str
+    record: Component | None
+    """None where its module cannot be imported."""
+    plugin: Plugin
+    why_not: str | None
+    """None if it is installed; else what is wrong, or how to get it."""
+
+
+@attrs.frozen(kw_only=True)
+class PluginStatus:
+    """One line of `plugins list`."""
+
+    plugin: Plugin
+    status: str
+    """`installed`, `missing`, `faulty` or `blocked`."""
+    why: str = ""
+    """What is wrong or missing."""
+    offers: tuple[tuple[str, str], ...]
+    """Kinds and names."""
+    hooks: tuple[str, ...] = ()
+    """The hooks that it implements; empty where it was not imported."""
 
 
 @functools.cache

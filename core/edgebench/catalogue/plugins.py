@@ -15,10 +15,9 @@ from typing import Any, TypeVar
 import attrs
 
 from edgebench.catalogue.origins import from_entry_points, from_files, from_module, from_rows
-from edgebench.catalogue.plugin import Fault, Plugin
+from edgebench.catalogue.plugin import Fault, Listed, Plugin, PluginStatus
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import WORDS
-from edgebench.catalogue.standing import Listed, PluginStatus
 from edgebench.parts.component import Component
 from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.errors import EdgebenchError, Missing, NameClash, PluginFault, UnknownName

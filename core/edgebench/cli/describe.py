@@ -17,8 +17,7 @@ from edgebench.parts.errors import UnknownName
 from edgebench.parts.subjects import Dataset, Model, Variant
 
 if TYPE_CHECKING:
-    from edgebench.catalogue.plugin import Plugin
-    from edgebench.catalogue.standing import Listed
+    from edgebench.catalogue.plugin import Listed, Plugin
     from edgebench.cli.common import Common
     from edgebench.parts.component import Component
 

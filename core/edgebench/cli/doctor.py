@@ -19,7 +19,7 @@ from edgebench.records.environment import describe
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from edgebench.catalogue.standing import Listed
+    from edgebench.catalogue.plugin import Listed
 
 ROUNDS, STEPS = 300, 10_000
 """Of the fixed work that shows how noisy the machine is: a tenth of a second in all."""
