@@ -965,6 +965,16 @@ def test_what_is_told_of_a_kind_is_the_same_before_and_after_its_plugins_are_loa
         assert late.all(kind) is late.all(kind)
 
 
+def test_faults_of_what_does_not_load_come_first_whatever_was_asked_first(write):
+    raises = write("raises.py", SHRINK.replace("yield ", "raise OSError;"))
+    lost = write("lost.py", "import nowhere_to_be_found")
+    for kinds in (KINDS.values(), reversed(KINDS.values())):
+        plugins = files(raises, lost)
+        for kind in kinds:
+            plugins.listed(kind)
+        assert [fault.plugin.name for fault in plugins.faults] == ["lost", "raises"]
+
+
 # --- in another process --------------------------------------------------------------------------
 
 
