@@ -12,7 +12,7 @@ import edgebench
 import edgebench_kit
 import edgebench_plugins
 from edgebench import Registry
-from edgebench.catalogue.source import read_closure
+from edgebench.catalogue.source import read_source
 
 KIT = Path(edgebench_kit.__file__).parent
 METRICS = Path(edgebench.__file__).parent / "metrics"
@@ -158,7 +158,7 @@ def stands_on() -> dict[str, set[str]]:
     found = {}
     for row in Registry.read().plugins.values():
         module = importlib.import_module(row.module)
-        found[row.name] = set(read_closure(Path(module.__file__), module.__name__).modules)
+        found[row.name] = set(read_source(Path(module.__file__), module.__name__).modules)
     return found
 
 

@@ -152,10 +152,10 @@ def _find_claimant(path: Path, plugins: Plugins) -> Model | None:
     listed = plugins.listed(Model)
     claims = [line for line in listed if _claims(line.record, path)]
     if len(claims) > 1:
-        one, other = (f"{line.name} (of the plugin {line.plugin})" for line in claims[:2])
+        one, other = (f"{line.name} (of the plugin {line.plugin.name})" for line in claims[:2])
         raise NameClash(
             f"two models claim files like {path.name!r}: {one} and {other}; "
-            f"pass --without {claims[1].plugin}"
+            f"pass --without {claims[1].plugin.name}"
         )
     if claims:
         return find_model(claims[0].name, plugins)

@@ -14,25 +14,15 @@ from typing import Any, TypeVar
 
 import attrs
 
-from edgebench.catalogue.candidates import (
-    Candidate,
-    from_entry_points,
-    from_files,
-    from_modules,
-    from_rows,
-)
-from edgebench.catalogue.loaded import Loaded
-from edgebench.catalogue.offers import Offers
+from edgebench.catalogue.origins import from_entry_points, from_files, from_module, from_rows
+from edgebench.catalogue.plugin import Fault, Listed, Plugin, PluginStatus
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import WORDS
-from edgebench.catalogue.source import Source
-from edgebench.catalogue.standing import Fault, Listed, Owner, PluginStatus
 from edgebench.parts.component import Component
 from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.errors import EdgebenchError, Missing, NameClash, PluginFault, UnknownName
 
 C = TypeVar("C", bound=Component)
-T = TypeVar("T")
 
 
 def _paths(values: Iterable[str | Path]) -> tuple[Path, ...]:
@@ -69,18 +59,18 @@ class Plugins:
     """The plugins of one run of the program; made by `load` or `of`, and passed on."""
 
     def __init__(
-        self, registry: Registry, found: Sequence[Candidate], source: PluginSource | None
+        self, registry: Registry, found: Sequence[Plugin], source: PluginSource | None
     ) -> None:
         without = set(source.without if source else ())
         self.registry = registry
         self._source = source
-        self._blocked = [c for c in found if without & {c.name, c.handle}]
-        self._candidates = [c for c in found if not without & {c.name, c.handle}]
-        self._strangers = [c for c in self._candidates if not c.row]
-        self._offers = Offers(registry, self._candidates)
-        # Each candidate is asked once, so that all that follows from its answers stays true.
-        self._part: Callable[..., tuple[Loaded, Any]] = functools.cache(self._find)
+        self._blocked = [one for one in found if without & {one.name, one.handle}]
+        self._plugins = [one for one in found if one not in self._blocked]
+        self._strangers = [one for one in self._plugins if not one.row]
+        # Each plugin is asked once, so that all that follows from its answers stays true.
+        self._part: Callable[..., tuple[Plugin, Any]] = functools.cache(self._find)
         self._installed: Callable[..., Mapping[str, Any]] = functools.cache(self._find_installed)
+        self._owners: Callable[..., dict[str, list[Plugin]]] = functools.cache(self._find_owners)
 
     @classmethod
     def load(
@@ -105,14 +95,14 @@ class Plugins:
         strangers = [*(from_entry_points() if entry_points else ()), *from_files(source.files)]
         found = [*from_rows(registry), *strangers]
         for name in without:
-            if not any(name in (c.name, c.handle) for c in found):
-                raise UnknownName.among("plugin", name, [c.name for c in found])
+            if not any(name in (one.name, one.handle) for one in found):
+                raise UnknownName.among("plugin", name, [one.name for one in found])
         return cls(registry, found, source)
 
     @classmethod
     def of(cls, registry: Registry, modules: Sequence[object]) -> Plugins:
         """Take these modules, and neither what the registry names nor what is installed."""
-        return cls(registry, list(from_modules(modules)), None)
+        return cls(registry, [from_module(module) for module in modules], None)
 
     @property
     def source(self) -> PluginSource:
@@ -135,16 +125,9 @@ class Plugins:
         part: C = self._part(kind, name)[1]
         return part
 
-    def owner(self, kind: type[Component], name: str) -> Owner:
-        """Return who offers a part; raises what `get` raises."""
-        return self._part(kind, name)[0].candidate.owner
-
-    def code(self, kind: type[Component], name: str) -> Source:
-        """Return the code behind a part, for keys; raises what `get` raises.
-
-        Whoever only wants to know who offers a part asks `owner`, which reads no file.
-        """
-        return self._part(kind, name)[0].code
+    def owner(self, kind: type[Component], name: str) -> Plugin:
+        """Return the plugin that offers a part; raises what `get` raises."""
+        return self._part(kind, name)[0]
 
     def all(self, kind: type[C]) -> Mapping[str, C]:
         """Return the installed parts of a kind, sorted by name; broken plugins are left out.
@@ -156,8 +139,8 @@ class Plugins:
 
     def why_not(self, kind: type[Component], name: str) -> str | None:
         """Return None if a part is installed, else what is wrong or how to get it."""
-        if rows := self._offers.said(kind, name):
-            return rows[0].missing(name)
+        if promising := _promising(self._plugins, kind, name):
+            return promising[0].missing(name)
         try:
             self._part(kind, name)
         except EdgebenchError as error:
@@ -166,18 +149,21 @@ class Plugins:
 
     def listed(self, kind: type[Component]) -> tuple[Listed, ...]:
         """Return all that is known of a kind, sorted by name; nothing that is wrong stops it."""
-        return tuple(self._line(kind, *item) for item in self._offers.owners(kind).items())
+        return tuple(self._line(kind, *item) for item in self._owners(kind).items())
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """What is wrong with those that are told of events, and with what else was asked so far."""
-        self._listeners()
-        return self._offers.faults
+        """What is wrong with those that are told of events, and with what else was asked so far.
+
+        Plugins that do not load come first.
+        """
+        faults = [fault for plugin in self._plugins for fault in plugin.faults]
+        return tuple(sorted(faults, key=lambda fault: fault.plugin.broken is None))
 
     def rows(self) -> tuple[PluginStatus, ...]:
         """Ask everything of every plugin, and return how each stands."""
-        blocked = [candidate.status("blocked") for candidate in self._blocked]
-        return (*map(self._status, self._candidates), *blocked)
+        blocked = [_unasked(plugin, "blocked") for plugin in self._blocked]
+        return (*map(self._status, self._plugins), *blocked)
 
     # --- events ----------------------------------------------------------------------------------
 
@@ -193,85 +179,98 @@ class Plugins:
 
     # --- asking ----------------------------------------------------------------------------------
 
-    def _listeners(self) -> list[Loaded]:
+    def _listeners(self) -> list[Plugin]:
         """Return those that are told of events, each once, however many rows name its module.
 
         One that does not load is among the faults: no case is to blame for it.
         """
-        answers = [
-            self._offers.load(candidate) for candidate in self._candidates if candidate.listens
-        ]
-        loaded = [answer for answer in answers if isinstance(answer, Loaded)]
-        return list({id(one.plugin): one for one in loaded}.values())
+        sound = [plugin for plugin in self._plugins if plugin.listens and not plugin.broken]
+        return list({id(plugin.module): plugin for plugin in sound}.values())
+
+    def _find_owners(self, kind: type[Component]) -> dict[str, list[Plugin]]:
+        """Return who offers each name of a kind, sorted by name; more than one is a clash."""
+        owners: dict[str, list[Plugin]] = {}
+        for plugin in self._plugins:
+            promised = plugin.promised.get(WORDS[kind], ())
+            for name in dict.fromkeys([*promised, *plugin.records(kind, self.registry)]):
+                owners.setdefault(name, []).append(plugin)
+        return dict(sorted(owners.items()))
 
     def _find_installed(self, kind: type[Component]) -> Mapping[str, Any]:
         parts: dict[str, Component] = {}
-        for name, owners in self._offers.owners(kind).items():
+        for name, owners in self._owners(kind).items():
             if len(owners) > 1:
                 raise NameClash(_clash(kind, name, owners))
-            record = self._offers.records(owners[0], kind).get(name)
+            record = owners[0].records(kind, self.registry).get(name)
             if record and not owners[0].lacks:
                 parts[name] = record
         return MappingProxyType(parts)
 
-    def _find(self, kind: type[Component], name: str) -> tuple[Loaded, Any]:
-        strangers = [c for c in self._strangers if name in self._offers.records(c, kind)]
+    def _find(self, kind: type[Component], name: str) -> tuple[Plugin, Any]:
+        strangers = [one for one in self._strangers if name in one.records(kind, self.registry)]
         # A module may yield more than its row says: tiers of the user's own registry.
-        owners = [*self._offers.said(kind, name), *strangers]
-        owners = owners or self._offers.owners(kind).get(name, [])
+        owners = [*_promising(self._plugins, kind, name), *strangers]
+        owners = owners or self._owners(kind).get(name, [])
         if not owners:
             raise self._unknown(kind, name)
         if len(owners) > 1:
             raise NameClash(_clash(kind, name, owners))
         if lack := owners[0].missing(name):
             raise Missing(lack)
-        return _sound(self._offers.load(owners[0])), _sound(self._offers.of(owners[0], kind))[name]
+        answer = owners[0].answer(kind, self.registry)
+        if isinstance(answer, Fault):
+            raise PluginFault(str(answer)) from answer.error
+        return owners[0], answer[name]
 
     def _unknown(self, kind: type[Component], name: str) -> UnknownName:
-        if out := [c for c in self._blocked if name in c.says(WORDS[kind])]:
+        if out := _promising(self._blocked, kind, name):
             return UnknownName(f"the {WORDS[kind]} {name!r} is left out by --without {out[0].name}")
-        error = UnknownName.among(WORDS[kind], name, self._offers.owners(kind))
+        error = UnknownName.among(WORDS[kind], name, self._owners(kind))
         # What a broken plugin would have offered is not known: it may be this.
         return UnknownName("; ".join(map(str, (error, *self.faults[:1]))))
 
-    def _line(self, kind: type[Component], name: str, owners: Sequence[Candidate]) -> Listed:
+    def _line(self, kind: type[Component], name: str, owners: Sequence[Plugin]) -> Listed:
         owner = owners[0]
-        offered = self._offers.of(owner, kind)
-        wrong = str(offered) if isinstance(offered, Fault) else owner.missing(name)
+        answer = owner.answer(kind, self.registry)
+        wrong = str(answer) if isinstance(answer, Fault) else owner.missing(name)
         return Listed(
             name=name,
-            record=self._offers.records(owner, kind).get(name),
-            plugin=owner.name,
-            distribution=owner.distribution,
+            record=owner.records(kind, self.registry).get(name),
+            plugin=owner,
             why_not=_clash(kind, name, owners) if len(owners) > 1 else wrong,
         )
 
-    def _status(self, candidate: Candidate) -> PluginStatus:
-        if lack := candidate.missing(candidate.name):
-            return candidate.status("missing", lack)
-        loaded = self._offers.load(candidate)
-        answers = [loaded, *(self._offers.of(candidate, kind) for kind in WORDS)]
-        faults = [answer.cause for answer in answers if isinstance(answer, Fault)]
-        names = [(kind, name) for kind in WORDS for name in self._offers.records(candidate, kind)]
-        faults += [clash for kind, name in names if (clash := self._clash(candidate, kind, name))]
-        offers = [(WORDS[kind], name) for kind, name in names]
-        status = "faulty" if faults else "installed"
-        hooks = loaded.hooks if isinstance(loaded, Loaded) else ()
-        return candidate.status(status, "; ".join(dict.fromkeys(faults)), offers, hooks)
-
-    def _clash(self, candidate: Candidate, kind: type[Component], name: str) -> str:
-        """Say that an earlier plugin offers the name too."""
-        owners = self._offers.owners(kind)[name]
-        return "" if candidate is owners[0] else _clash(kind, name, owners)
-
-
-def _sound(answer: T | Fault) -> T:
-    if isinstance(answer, Fault):
-        raise PluginFault(str(answer)) from answer.error
-    return answer
+    def _status(self, plugin: Plugin) -> PluginStatus:
+        if lack := plugin.missing(plugin.name):
+            return _unasked(plugin, "missing", lack)
+        answers = [plugin.broken, *(plugin.answer(kind, self.registry) for kind in WORDS)]
+        wrong = [answer.cause for answer in answers if isinstance(answer, Fault)]
+        names = [(kind, one) for kind in WORDS for one in plugin.records(kind, self.registry)]
+        for kind, name in names:
+            owners = self._owners(kind)[name]
+            # The first to offer a name is not to blame.
+            wrong += [_clash(kind, name, owners)] if plugin is not owners[0] else []
+        return PluginStatus(
+            plugin=plugin,
+            status="faulty" if wrong else "installed",
+            why="; ".join(dict.fromkeys(wrong)),
+            offers=tuple((WORDS[kind], name) for kind, name in names),
+            hooks=() if plugin.broken else plugin.hooks,
+        )
 
 
-def _clash(kind: type[Component], name: str, owners: Sequence[Candidate]) -> str:
+def _promising(plugins: Iterable[Plugin], kind: type[Component], name: str) -> list[Plugin]:
+    """Return the plugins whose rows say that they offer a name, without importing them."""
+    return [one for one in plugins if name in one.promised.get(WORDS[kind], ())]
+
+
+def _unasked(plugin: Plugin, status: str, why: str = "") -> PluginStatus:
+    """Return how a plugin stands that is not imported: it offers what its row says."""
+    offers = tuple((kind, name) for kind, names in plugin.promised.items() for name in names)
+    return PluginStatus(plugin=plugin, status=status, why=why, offers=offers)
+
+
+def _clash(kind: type[Component], name: str, owners: Sequence[Plugin]) -> str:
     one, other = owners[:2]
     unique = other.handle not in (one.name, one.handle)
     remedy = f"pass --without {other.handle}" if unique else f"rename {other.origin}"

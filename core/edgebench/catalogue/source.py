@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
+from types import MappingProxyType
 
 import attrs
 
@@ -19,22 +20,24 @@ FIGURES = f"{CORE}.metrics"
 
 @attrs.frozen
 class Source:
-    """The code behind a module."""
+    """The code behind a module: its own, and that of plugins which it imports, directly or not."""
 
-    digest: str
-    """SHA-256 of what it and all that it shares say together, without comments and layout."""
-    imports: tuple[str, ...]
-    """The top-level modules that these import anywhere, sorted, the standard library's left out."""
+    modules: Mapping[str, str] = MappingProxyType({})
+    """By dotted name, the SHA-256 of what each module says, without comments and layout."""
+    outside: frozenset[str] = frozenset()
+    """The top-level modules that these import beside each other, anywhere."""
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what all its modules say together; empty where there is none."""
+        digests = sorted(self.modules.values())
+        joined = "".join(digests)
+        return joined if len(digests) < 2 else hashlib.sha256(joined.encode()).hexdigest()
 
-@attrs.frozen
-class Closure:
-    """A module and all that it imports of plugins' code, directly or not."""
-
-    modules: Mapping[str, str]
-    """By dotted name, the SHA-256 of what each module says."""
-    outside: frozenset[str]
-    """The top-level modules that these import beside each other."""
+    @property
+    def imports(self) -> tuple[str, ...]:
+        """What it stands on, sorted: the modules outside, the standard library's left out."""
+        return tuple(sorted(self.outside - sys.stdlib_module_names))
 
 
 @attrs.frozen
@@ -47,13 +50,6 @@ class _Module:
 
 
 def read_source(file: Path, name: str) -> Source:
-    """Read a module's file, and the files of plugins' code that it imports, directly or not."""
-    closure = read_closure(file, name)
-    strangers = closure.outside - sys.stdlib_module_names - {name.partition(".")[0]}
-    return Source(_join(list(closure.modules.values())), tuple(sorted(strangers)))
-
-
-def read_closure(file: Path, name: str) -> Closure:
     """Follow the imports of a module into all code that may change without its version.
 
     That is what lies in its own source tree (in its own package, where it is installed among
@@ -78,7 +74,7 @@ def read_closure(file: Path, name: str) -> Closure:
                 outside.add(imported.partition(".")[0])
             else:
                 waiting += _find_modules(imported, found)
-    return Closure(modules, frozenset(outside))
+    return Source(modules, frozenset(outside))
 
 
 def _root(file: Path, name: str) -> Path:
@@ -168,10 +164,3 @@ def _import(node: ast.AST) -> list[tuple[int, str, tuple[str, ...]]]:
     if isinstance(node, ast.ImportFrom):
         return [(node.level, node.module or "", tuple(alias.name for alias in node.names))]
     return []
-
-
-def _join(digests: list[str]) -> str:
-    digests.sort()
-    return (
-        digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-    )

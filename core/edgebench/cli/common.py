@@ -19,9 +19,9 @@ from edgebench.parts.pipeline import as_tuple
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from edgebench.catalogue.plugin import Fault
     from edgebench.catalogue.plugins import Plugins
     from edgebench.catalogue.registry import Registry
-    from edgebench.catalogue.standing import Fault
     from edgebench.store.artifacts import Store
 
 MISTAKE = 2
@@ -112,7 +112,7 @@ class Common:
             self.note("".join(traceback.format_exception(fault.error)).rstrip())
 
 
-def add_database(parser: argparse.ArgumentParser) -> None:
+def add_database(parser: argparse._ActionsContainer) -> None:
     """Declare the option that names the results database."""
     parser.add_argument("--db", type=Path, default=Path("edgebench.db"), metavar="FILE",
                         help="the results database (edgebench.db)")  # fmt: skip

@@ -17,7 +17,7 @@ from edgebench.parts.errors import UnknownName
 from edgebench.parts.subjects import Dataset, Model, Variant
 
 if TYPE_CHECKING:
-    from edgebench.catalogue.standing import Listed
+    from edgebench.catalogue.plugin import Listed, Plugin
     from edgebench.cli.common import Common
     from edgebench.parts.component import Component
 
@@ -70,7 +70,7 @@ def _list_part(line: Listed) -> Row:
     row: Row = {
         "name": line.name,
         "summary": record.summary if record else "",
-        **_pick(line, "plugin", "distribution"),
+        **_name_plugin(line.plugin, "distribution"),
         "installed": not line.why_not,
         "why_not": line.why_not or None,
     }
@@ -95,7 +95,7 @@ def _describe_part(kind: type[Component], name: str, common: Common) -> Row:
     owner = common.plugins.owner(kind, stem)
     described: Row = {"name": record.name, "summary": record.summary}
     described |= {key: value for key, value in to_plain(record).items() if key not in _APART}
-    described |= _pick(owner, "plugin", "distribution", "version", "origin")
+    described |= _name_plugin(owner, "distribution", "version", "origin")
     if isinstance(record, Operator):
         described["needs"] = sorted(record.needed(record.options()))
         described["cuts"] = record.cuts(record.options())
@@ -186,13 +186,11 @@ Known = Iterator[tuple[Row, Row]]
 
 
 def _read_variants(common: Common) -> Known:
-    # Asking who owns a model would read the source of its plugin.
-    plugins = {line.name: line.plugin for line in common.plugins.listed(Model)}
     for model in common.plugins.all(Model).values():
         for variant in model.variants:
             row = _name_row(f"{model.name}:{variant.name}", variant.summary or model.summary)
             row |= _list_size(model, variant)
-            row |= _standing(plugins[model.name])
+            row |= _standing(common.plugins.owner(Model, model.name).name)
             yield row, row
 
 
@@ -219,17 +217,20 @@ def _read_suites(common: Common) -> Known:
 
 def _read_plugins(common: Common) -> Known:
     for status in common.plugins.rows():
-        row: Row = {
-            "name": status.name,
-            "summary": ", ".join(f"{kind} {name}" for kind, name in status.offers),
-            "plugin": status.name,
-            **_pick(status, "distribution", "version", "origin", "status"),
+        plugin, offers = status.plugin, status.offers
+        row = _name_row(plugin.name, ", ".join(f"{kind} {name}" for kind, name in offers))
+        row |= _name_plugin(plugin, "distribution", "version", "origin") | {
+            "status": status.status,
             "installed": status.status == "installed",
             "why_not": status.why or None,
         }
-        own = common.registry.plugins.get(status.name)
+        own = common.registry.plugins.get(plugin.name)
         requires, install = (list(own.requires), own.install) if own else ([], "")
         yield row, row | {"requires": requires, "install": install}
+
+
+def _name_plugin(plugin: Plugin, *fields: str) -> Row:
+    return {"plugin": plugin.name, **_pick(plugin, *fields)}
 
 
 def _name_row(name: str, summary: str) -> Row:

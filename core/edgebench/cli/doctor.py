@@ -19,7 +19,7 @@ from edgebench.records.environment import describe
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from edgebench.catalogue.standing import Listed
+    from edgebench.catalogue.plugin import Listed
 
 ROUNDS, STEPS = 300, 10_000
 """Of the fixed work that shows how noisy the machine is: a tenth of a second in all."""
@@ -43,7 +43,7 @@ def run(_: argparse.Namespace, common: Common) -> int:
         "backends": [row for fabric in usable for row in _examine_backends(common, fabric)],
         "fabrics": fabrics,
         "missing": [
-            {"plugin": status.name, "why_not": status.why}
+            {"plugin": status.plugin.name, "why_not": status.why}
             for status in common.plugins.rows()
             if status.status == "missing"
         ],

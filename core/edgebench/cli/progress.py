@@ -10,7 +10,7 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -58,15 +58,10 @@ class Progress:
     args: argparse.Namespace
     interrupts: Interrupts
     bars: Any = None
-    """Rich's bars, where they are drawn, with a task for each step and one for details."""
-    _tasks: dict[str, Any] = attrs.field(factory=dict, init=False)
+    """Rich's bars, where they are drawn."""
+    tasks: Mapping[str, Any] = attrs.field(factory=dict)
+    """The bar of each step, and `detail`: how far a long step has come."""
     _drawn: float = attrs.field(default=0.0, init=False)
-
-    def add_bars(self, totals: dict[str, int]) -> None:
-        """Begin a bar for each step, and one for how far a long step has come."""
-        for name, total in totals.items():
-            self._tasks[name] = self.bars.add_task(name, total=total, what="")
-        self._tasks["detail"] = self.bars.add_task("", total=None, what="", visible=False)
 
     def begun(self, resumed: str) -> None:
         """Say that a new run begins where one was to go on."""
@@ -104,7 +99,7 @@ class Progress:
             self.common.note(f"edgebench: {name}: {what}")
 
     def _update(self, name: str, **changes: Any) -> None:
-        self.bars.update(self._tasks[name], **changes)
+        self.bars.update(self.tasks[name], **changes)
 
     def _draw(self) -> None:
         self.bars.refresh()
@@ -120,10 +115,13 @@ def show_progress(
         yield Progress(common, args, interrupts)
         return
     with _make_bars() as bars:
-        progress = Progress(common, args, interrupts, bars)
         blocks = len(plan.cases) * plan.study.suite.blocks
-        progress.add_bars({"prepare": len(plan.cases), "measure": blocks})
-        yield progress
+        tasks = {
+            "prepare": bars.add_task("prepare", total=len(plan.cases), what=""),
+            "measure": bars.add_task("measure", total=blocks, what=""),
+            "detail": bars.add_task("", total=None, what="", visible=False),
+        }
+        yield Progress(common, args, interrupts, bars, tasks)
 
 
 def _make_bars() -> Any:

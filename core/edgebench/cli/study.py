@@ -10,7 +10,7 @@ import attrs
 
 from edgebench.cases.study import Study
 from edgebench.catalogue.rows import FABRIC, SCENARIO, Product, Suite
-from edgebench.cli.common import Common
+from edgebench.cli.common import Common, add_database
 from edgebench.cli.numbers import count, natural
 from edgebench.parts.errors import EdgebenchError, UnknownName
 from edgebench.parts.places import Fabric, Link, Tier
@@ -53,8 +53,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--blocks", type=count, metavar="N", help="blocks a case (the suite's, or 5)")
     how.add_argument("--requests", type=count, metavar="N",
                      help="measured requests a block (the suite's, or 100 within 5 s)")  # fmt: skip
-    how.add_argument("--db", type=Path, default=Path("edgebench.db"), metavar="FILE",
-                     help="the results database (edgebench.db)")  # fmt: skip
+    add_database(how)
 
 
 HOW = ("link", "weights", "data", "input_data", "threads", "seed")
@@ -100,18 +99,14 @@ def _parse_link(text: str, common: Common) -> Link:
 
 def _parse_data(texts: Sequence[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for name, directory in map(_split_data, texts):
+    for text in texts:
+        name, equals, directory = text.partition("=")
+        if not (name and equals and directory):
+            raise EdgebenchError(f"--data is written NAME=DIR, as in leaves=photos, not {text!r}")
         if name in found:
             raise EdgebenchError(f"--data {name} is given twice; leave one out")
-        found[name] = directory
+        found[name] = Path(directory).resolve()
     return found
-
-
-def _split_data(text: str) -> tuple[str, Path]:
-    name, equals, directory = text.partition("=")
-    if not (name and equals and directory):
-        raise EdgebenchError(f"--data is written NAME=DIR, as in leaves=photos, not {text!r}")
-    return name, Path(directory).resolve()
 
 
 def _check_path(path: Path | None) -> Path | None:

@@ -53,11 +53,11 @@ class Keys:
     def maker(self, kind: type[Component], name: str) -> dict[str, Any]:
         """Return what identifies the code behind a part: its source and its requirements."""
         if (kind, name) not in self._makers:
-            owner, code = self.plugins.owner(kind, name), self.plugins.code(kind, name)
-            row = self.registry.plugins.get(owner.plugin)
-            needed = {*code.imports, *(row.requires if row else ())} - _OWN
+            owner = self.plugins.owner(kind, name)
+            row = self.registry.plugins.get(owner.name)
+            needed = {*owner.code.imports, *(row.requires if row else ())} - _OWN
             self._makers[kind, name] = {
-                "source": code.digest,
+                "source": owner.code.digest,
                 "version": owner.version,
                 "versions": {each: installed_version(each) for each in sorted(needed)},
             }

@@ -6,7 +6,7 @@ import pytest
 
 from edgebench.cases.plan import make_plan
 from edgebench.cases.study import Study
-from edgebench.catalogue import loaded
+from edgebench.catalogue import plugin
 from edgebench.catalogue.rows import Product, Suite
 from edgebench.catalogue.source import read_source
 from edgebench.parts.changes import Operator
@@ -21,7 +21,7 @@ def reads(monkeypatch):
         read_modules.append(name)
         return read_source(file, name)
 
-    monkeypatch.setattr(loaded, "read_source", read)
+    monkeypatch.setattr(plugin, "read_source", read)
     return read_modules
 
 
@@ -44,5 +44,5 @@ def test_a_plan_of_a_hundred_cases_reads_no_source(toy_plugins, registry, reads)
     assert reads == []
     # The count is of what is counted: keys do read it, once.
     for _ in range(2):
-        assert toy_plugins.code(Operator, "toy-round").digest
+        assert toy_plugins.owner(Operator, "toy-round").code.digest
     assert len(reads) == 1

@@ -12,7 +12,7 @@ import pytest
 
 import edgebench
 from edgebench import Backend, Model, Operator, Registry, Tier, hookimpl
-from edgebench.catalogue import candidates
+from edgebench.catalogue import plugin as plugin_module
 from edgebench.catalogue.plugins import Plugins, PluginSource
 from edgebench.catalogue.rows import KINDS
 from edgebench.catalogue.source import read_source
@@ -227,7 +227,7 @@ def test_what_is_missing_is_listed_with_its_summary_where_its_module_is_there(
 
 def test_what_is_missing_is_listed_without_summary_where_its_module_is_not(row):
     (line,) = Plugins.load(row('requires = ["absent_a"]'), entry_points=False).listed(Operator)
-    assert (line.name, line.record, line.plugin) == ("shrink", None, "mine")
+    assert (line.name, line.record, line.plugin.name) == ("shrink", None, "mine")
 
 
 def test_an_import_error_is_a_fault_and_not_taken_for_a_missing_package(row):
@@ -260,7 +260,7 @@ def test_a_tier_of_the_users_own_registry_is_a_tier(write):
     )
     plugins = Plugins.load(Registry.read([path]), entry_points=False)
     assert plugins.get(Tier, "watch").memory == 2**30
-    assert plugins.owner(Tier, "watch").plugin == "studied-tiers"
+    assert plugins.owner(Tier, "watch").name == "studied-tiers"
     assert plugins.why_not(Tier, "watch") is None
     assert set(plugins.all(Tier)) == {"cloud", "edge", "mobile", "watch"}
 
@@ -367,10 +367,10 @@ def test_a_single_file_is_a_plugin(write):
     assert plugins.get(Operator, "shrink").summary == "Halve every layer."
     assert plugins.why_not(Operator, "shrink") is None
     owner = plugins.owner(Operator, "shrink")
-    assert (owner.plugin, owner.distribution, owner.version) == ("shrink", "", "")
+    assert (owner.name, owner.distribution, owner.version) == ("shrink", "", "")
     assert owner.origin == str(path)
     digest = read_source(path, "edgebench_file_shrink").digest
-    assert plugins.code(Operator, "shrink").digest == digest
+    assert plugins.owner(Operator, "shrink").code.digest == digest
 
 
 def test_a_single_file_shadows_no_module(write):
@@ -548,7 +548,7 @@ def test_an_installed_distribution_is_found_by_its_entry_point(install, tmp_path
     install("edgebench-acme", "acme_plugin", SHRINK, "acme = acme_plugin")
     plugins = strangers()
     owner = plugins.owner(Operator, "shrink")
-    assert (owner.plugin, owner.distribution, owner.version, owner.origin) == (
+    assert (owner.name, owner.distribution, owner.version, owner.origin) == (
         "acme",
         "edgebench-acme",
         "1.2",
@@ -556,7 +556,7 @@ def test_an_installed_distribution_is_found_by_its_entry_point(install, tmp_path
     )
     file = tmp_path / "site/acme_plugin.py"
     digest = read_source(file, "acme_plugin").digest
-    assert plugins.code(Operator, "shrink").digest == digest
+    assert plugins.owner(Operator, "shrink").code.digest == digest
 
 
 def test_an_entry_point_may_name_an_object_with_hooks(install):
@@ -571,7 +571,7 @@ def test_an_entry_point_may_name_an_object_with_hooks(install):
         plugin = Acme()
         """
     install("edgebench-acme", "acme_plugin", source, "acme = acme_plugin:plugin")
-    assert len(strangers().code(Operator, "shrink").digest) == 64
+    assert len(strangers().owner(Operator, "shrink").code.digest) == 64
 
 
 def test_entry_points_can_be_left_alone(install):
@@ -586,7 +586,7 @@ def test_other_groups_are_left_alone(install):
         "other", "other_plugin", "raise OSError", "x = y\n[console_scripts]\nz = other_plugin:z"
     )
     (fault,) = strangers().faults
-    assert fault.plugin == "x"
+    assert fault.plugin.name == "x"
 
 
 def test_five_broken_distributions_are_named_and_the_rest_works(install):
@@ -608,12 +608,12 @@ def test_five_broken_distributions_are_named_and_the_rest_works(install):
     listed = {line.name: line.why_not for line in plugins.listed(Operator)}
     assert listed["grow"] is None
     assert "edgebench-clash 1.2" in listed["identity"]
-    faults = {fault.plugin: fault for fault in plugins.faults}
+    faults = {fault.plugin.name: fault for fault in plugins.faults}
     assert set(faults) >= {*broken, "lost"}
     for name, fault in faults.items():
-        assert fault.distribution == f"edgebench-{name}"
+        assert fault.plugin.distribution == f"edgebench-{name}"
         assert f"{name} (edgebench-{name} 1.2)" in str(fault)
-    statuses = {row.name: row for row in plugins.rows()}
+    statuses = {row.plugin.name: row for row in plugins.rows()}
     assert statuses["fine"].status == "installed"
     for name in [*broken, "lost", "clash"]:
         assert statuses[name].status == "faulty"
@@ -627,7 +627,7 @@ def test_a_distribution_with_broken_metadata_stops_no_other(install):
     plugins = strangers()
     assert plugins.get(Operator, "shrink")
     (fault,) = plugins.faults
-    assert (fault.plugin, fault.distribution) == ("edgebench-bad", "edgebench-bad")
+    assert (fault.plugin.name, fault.plugin.distribution) == ("edgebench-bad", "edgebench-bad")
 
 
 def test_a_distribution_that_is_not_text_stops_no_other(install, tmp_path):
@@ -638,7 +638,7 @@ def test_a_distribution_that_is_not_text_stops_no_other(install, tmp_path):
     install("edgebench-fine", "fine_plugin", SHRINK)
     plugins = strangers()
     assert plugins.get(Operator, "shrink")
-    assert [fault.distribution for fault in plugins.faults] == ["edgebench-bad"]
+    assert [fault.plugin.distribution for fault in plugins.faults] == ["edgebench-bad"]
 
 
 def test_the_first_distribution_of_a_name_on_the_path_counts(install, write, tmp_path, monkeypatch):
@@ -725,7 +725,7 @@ def test_a_row_can_be_blocked_like_any_stranger():
     assert "identity" not in plugins.all(Operator)
     assert "identity" not in [line.name for line in plugins.listed(Operator)]
     (blocked,) = [row for row in plugins.rows() if row.status == "blocked"]
-    assert blocked.name == "identity"
+    assert blocked.plugin.name == "identity"
 
 
 @pytest.mark.parametrize("name", ["acme", "edgebench-acme"])
@@ -909,20 +909,19 @@ def test_a_broken_listener_of_a_row_is_a_fault_before_anything_was_asked(rows):
 @pytest.fixture
 def reads(monkeypatch):
     """Return the list of the modules whose code is read from now on."""
-    from edgebench.catalogue import loaded
 
     def read(file, name):
         read_modules.append(name)
         return read_source(file, name)
 
     read_modules: list[str] = []
-    monkeypatch.setattr(loaded, "read_source", read)
+    monkeypatch.setattr(plugin_module, "read_source", read)
     return read_modules
 
 
 def test_who_offers_a_part_is_told_without_reading_its_code(reads):
     plugins = Plugins.load(Registry.read(), entry_points=False)
-    assert plugins.owner(Operator, "identity").plugin == "identity"
+    assert plugins.owner(Operator, "identity").name == "identity"
     assert len(plugins.rows()) == len(plugins.registry.plugins)
     assert reads == []
 
@@ -937,20 +936,20 @@ def test_listing_everything_reads_no_source(reads, capsys):
 
 def test_the_code_of_a_plugin_is_read_once(reads):
     plugins = Plugins.load(Registry.read(), entry_points=False)
-    codes = [plugins.code(Tier, name) for name in ("edge", "mobile", "edge")]
-    assert len(set(codes)) == 1
+    codes = [plugins.owner(Tier, name).code for name in ("edge", "mobile", "edge")]
+    assert codes[0] == codes[1] == codes[2]
     assert reads == ["edgebench_plugins.tiers.studied"]
 
 
 def test_the_version_of_a_distribution_is_read_once(monkeypatch):
     asked = []
     monkeypatch.setattr(importlib.metadata, "version", lambda name: asked.append(name) or "7.7")
-    candidates._version.cache_clear()
+    plugin_module._version.cache_clear()
     plugins = Plugins.load(Registry.read(), entry_points=False)
-    assert {row.version for row in plugins.rows()} == {"7.7"}
+    assert {row.plugin.version for row in plugins.rows()} == {"7.7"}
     assert asked == ["edgebench"]
     monkeypatch.undo()
-    candidates._version.cache_clear()
+    plugin_module._version.cache_clear()
 
 
 def test_what_is_told_of_a_kind_is_the_same_before_and_after_its_plugins_are_loaded():
@@ -964,6 +963,16 @@ def test_what_is_told_of_a_kind_is_the_same_before_and_after_its_plugins_are_loa
         ]
         assert list(late.all(kind)) == list(early.all(kind))
         assert late.all(kind) is late.all(kind)
+
+
+def test_faults_of_what_does_not_load_come_first_whatever_was_asked_first(write):
+    raises = write("raises.py", SHRINK.replace("yield ", "raise OSError;"))
+    lost = write("lost.py", "import nowhere_to_be_found")
+    for kinds in (KINDS.values(), reversed(KINDS.values())):
+        plugins = files(raises, lost)
+        for kind in kinds:
+            plugins.listed(kind)
+        assert [fault.plugin.name for fault in plugins.faults] == ["lost", "raises"]
 
 
 # --- in another process --------------------------------------------------------------------------
@@ -990,7 +999,7 @@ def test_a_source_makes_the_same_plugins_in_another_process(write, tmp_path, mon
         from edgebench.catalogue.plugins import PluginSource
 
         plugins = PluginSource.from_json(json.loads(sys.stdin.read())).load()
-        print(plugins.code(Operator, "shrink").digest, plugins.registry.digest)
+        print(plugins.owner(Operator, "shrink").code.digest, plugins.registry.digest)
         print("watch" in plugins.all(Tier), "identity" in plugins.all(Operator))
         """
     done = subprocess.run(
@@ -1001,7 +1010,7 @@ def test_a_source_makes_the_same_plugins_in_another_process(write, tmp_path, mon
         cwd="/",
         check=True,
     )
-    digest = plugins.code(Operator, "shrink").digest
+    digest = plugins.owner(Operator, "shrink").code.digest
     assert done.stdout.split() == [digest, plugins.registry.digest, "True", "False"]
 
 
@@ -1012,7 +1021,7 @@ def test_a_source_crosses_as_json():
 
 
 def test_what_has_no_file_has_no_code():
-    code = Plugins.of(Registry(), [offering("a")]).code(Operator, "a")
+    code = Plugins.of(Registry(), [offering("a")]).owner(Operator, "a").code
     assert (code.digest, code.imports) == ("", ())
 
 
@@ -1024,6 +1033,6 @@ def test_given_modules_have_no_source():
 def test_how_a_given_module_is_named():
     module = offering("shrink", plugin="acme.deep.shrinker")
     plugins = Plugins.of(Registry(), [module])
-    assert plugins.owner(Operator, "shrink").plugin == "shrinker"
+    assert plugins.owner(Operator, "shrink").name == "shrinker"
     (status,) = plugins.rows()
     assert status.offers == (("operator", "shrink"),)

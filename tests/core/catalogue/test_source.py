@@ -11,7 +11,7 @@ import pytest
 
 from edgebench import Registry
 from edgebench.catalogue import source
-from edgebench.catalogue.source import read_closure, read_source
+from edgebench.catalogue.source import read_source
 
 PLUGIN = "import json\n\ndef apply():\n    import fast.lib\n    from acme.deep import x\n"
 
@@ -240,7 +240,7 @@ def test_figures_of_merit_count_and_nothing_else_of_the_core_does(tmp_path):
         tmp_path / "mine.py",
         "from edgebench import Model\nfrom edgebench.metrics.segmentation import mean_iou\n",
     )
-    closure = read_closure(plugin, "edgebench_file_mine")
+    closure = read_source(plugin, "edgebench_file_mine")
     assert set(closure.modules) == {
         "edgebench_file_mine",
         "edgebench.metrics",
@@ -255,6 +255,6 @@ def test_a_source_that_many_share_is_parsed_once(monkeypatch):
     source._read.cache_clear()
     shared = set()
     for module in modules * 2:
-        shared |= read_closure(Path(module.__file__), module.__name__).modules.keys()
+        shared |= read_source(Path(module.__file__), module.__name__).modules.keys()
     assert source._read.cache_info().misses <= len(shared)
     assert len(shared) > len(modules)

@@ -1,0 +1,85 @@
+"""What can be wrong with a plugin that was imported: its version, its hooks, what it yields.
+
+Each function returns a clause that goes on after the plugin's name, or an empty text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+import pluggy
+
+from edgebench.catalogue.rows import WORDS, PluginRow
+from edgebench.parts.component import Component
+from edgebench.parts.errors import nearest
+from edgebench.parts.hookspecs import API, Hooks
+
+HOOKS = tuple(name for name in vars(Hooks) if name.startswith("edgebench_"))
+"""The names of all hooks, in the order in which they are documented."""
+CATALOGUE_HOOKS: Mapping[type[Component], str] = MappingProxyType(
+    {kind: f"edgebench_{word}s" for kind, word in WORDS.items()}
+)
+"""The hook that offers parts of each kind; all other hooks are told of events."""
+
+
+def wrong_version(module: object) -> str:
+    """Say what is wrong if a plugin declares a version of the interface that this is not."""
+    wanted = getattr(module, "EDGEBENCH_API", API)
+    if not isinstance(wanted, tuple) or [type(number) for number in wanted] != [int, int]:
+        return f"declares EDGEBENCH_API = {wanted!r}, not two whole numbers such as {API}"
+    if wanted[0] != API[0] or wanted[1] > API[1]:
+        return f"needs version {_dotted(wanted)} of the plugin interface; this is {_dotted(API)}"
+    return ""
+
+
+def _dotted(version: Sequence[int]) -> str:
+    return ".".join(map(str, version))
+
+
+def wrong_hooks(module: object, manager: pluggy.PluginManager) -> str:
+    """Register a plugin, and say what is wrong with its hooks."""
+    try:
+        manager.register(module)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        callers = manager.get_hookcallers(module) or []
+        strange = [caller.name for caller in callers if not caller.has_spec()]
+        if strange:
+            return f"implements an unknown hook {strange[0]!r}{nearest(strange[0], HOOKS)}"
+        return f"implements a hook wrongly: {str(error).splitlines()[-1]}"
+    marked = implemented_hooks(module, manager)
+    unmarked = [name for name in HOOKS if hasattr(module, name) and name not in marked]
+    if unmarked:
+        return f"defines {unmarked[0]} without @hookimpl"
+    return "" if marked else "implements no hook"
+
+
+def implemented_hooks(module: object, manager: pluggy.PluginManager) -> tuple[str, ...]:
+    """Return the hooks that a registered plugin implements."""
+    found = {caller.name for caller in manager.get_hookcallers(module) or ()}
+    return tuple(name for name in HOOKS if name in found)
+
+
+def wrong_events(row: PluginRow | None, hooks: Iterable[str]) -> str:
+    """Say what is wrong if a row and its plugin do not agree on whether it is told of events."""
+    events = [name for name in hooks if name not in CATALOGUE_HOOKS.values()]
+    if row and row.events and not events:
+        return "implements no event hook, but its row says `events = true`"
+    if row and events and not row.events:
+        return f"implements {events[0]}, but its row does not say `events = true`"
+    return ""
+
+
+def wrong_records(records: Iterable[object], kind: type[Component], said: Iterable[str]) -> str:
+    """Say what is wrong with what a hook yielded; *said* are the names that its row offers."""
+    names: set[str] = set()
+    for record in records:
+        if not isinstance(record, kind):
+            shown = f"{record!r:.60}"
+            return f"yields {shown} from {CATALOGUE_HOOKS[kind]}, which takes {kind.__name__}"
+        if record.name in names:
+            return f"yields the {WORDS[kind]} {record.name!r} twice"
+        names.add(record.name)
+    absent = [name for name in said if name not in names]
+    return f"does not yield the {WORDS[kind]} {absent[0]!r} that its row offers" if absent else ""

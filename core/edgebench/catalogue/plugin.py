@@ -1,0 +1,241 @@
+"""One plugin: where it comes from, what it yields once it is imported, and what is said of it.
+
+It is imported when it is first asked, alone in a plugin manager, and asked once a kind: whatever it
+does cannot reach the others, and what was told of it stays true. No module but this and `checks`
+touches pluggy, but for the markers in `hookspecs`.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+import attrs
+import pluggy
+
+from edgebench.catalogue.checks import (
+    CATALOGUE_HOOKS,
+    implemented_hooks,
+    wrong_events,
+    wrong_hooks,
+    wrong_records,
+    wrong_version,
+)
+from edgebench.catalogue.registry import Registry
+from edgebench.catalogue.rows import WORDS, PluginRow
+from edgebench.catalogue.source import Source, read_source
+from edgebench.parts.component import Component
+from edgebench.parts.hookspecs import Hooks
+
+C = TypeVar("C", bound=Component)
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Fault:
+    """What is wrong with a plugin."""
+
+    plugin: Plugin
+    cause: str
+    """A clause that goes on after the plugin's name."""
+    error: BaseException | None = attrs.field(default=None, eq=False, repr=False)
+    """The exception behind it, with its traceback."""
+
+    def __str__(self) -> str:
+        """Return it in one line."""
+        return f"the plugin {self.plugin.label} {self.cause}"
+
+
+@attrs.frozen(eq=False)
+class Plugin:
+    """A plugin that was found, and that is imported when it is first asked."""
+
+    name: str
+    """What `--without` calls it: a row's or an entry point's name, or a file's stem."""
+    origin: str
+    """The dotted module, or the file, that it is loaded from."""
+    bring: Callable[[], object] = attrs.field(repr=False)
+    """Import it; may raise anything."""
+    distribution: str = ""
+    """The installed distribution that brings it; empty for a file."""
+    row: PluginRow | None = None
+    _answers: dict[type[Component], dict[str, Any] | Fault] = attrs.field(
+        factory=dict, init=False, repr=False
+    )
+
+    # --- what is known without importing it ------------------------------------------------------
+
+    @property
+    def version(self) -> str:
+        """The version of its distribution; empty where it has none."""
+        return _version(self.distribution) if self.distribution else ""
+
+    @cached_property
+    def lacks(self) -> tuple[str, ...]:
+        """The packages that its row requires and that are not here, found without importing."""
+        return tuple(name for name in self.row.requires if not find_spec(name)) if self.row else ()
+
+    @property
+    def importable(self) -> bool:
+        """Whether its own module is worth a try: what it lacks is then needed by its parts only."""
+        return not self.lacks or find_spec(self.origin.partition(".")[0]) is not None
+
+    def missing(self, name: str) -> str | None:
+        """Return what its part *name* lacks and how to get it; None if nothing."""
+        if not self.lacks or not self.row:
+            return None
+        packages = " and ".join(repr(package) for package in self.lacks)
+        install = self.row.install or "not installed here"
+        return f"{name} needs the package{'s' * (len(self.lacks) > 1)} {packages}: {install}"
+
+    @property
+    def label(self) -> str:
+        """Its name and where it comes from, for people."""
+        where = f"{self.distribution} {self.version}".strip() or self.origin
+        return f"{self.name} ({where})"
+
+    @property
+    def handle(self) -> str:
+        """A name by which `--without` blocks it and, if possible, nothing else."""
+        stranger = self.row is None and self.distribution
+        return self.distribution if stranger else self.name
+
+    @property
+    def listens(self) -> bool:
+        """Whether it is told of events: a stranger always, another where its row says so."""
+        return not self.row or (self.row.events and not self.lacks)
+
+    @property
+    def promised(self) -> Mapping[str, tuple[str, ...]]:
+        """The names that its row offers, by kind."""
+        return self.row.offers if self.row else {}
+
+    # --- what is known once it is imported -------------------------------------------------------
+
+    @cached_property
+    def module(self) -> object:
+        """A module, or an object with hooks; whoever asks first may meet any exception."""
+        return self.bring()
+
+    @cached_property
+    def broken(self) -> Fault | None:
+        """What is wrong with it as a whole; None if it can be asked."""
+        try:
+            wrong = (
+                wrong_version(self.module)
+                or wrong_hooks(self.module, self._manager)
+                or wrong_events(self.row, self.hooks)
+            )
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (a stranger may raise anything)
+            return self._fault("does not load", error)
+        return self._fault(wrong) if wrong else None
+
+    @cached_property
+    def hooks(self) -> tuple[str, ...]:
+        """The hooks that it implements; known once it is registered."""
+        return implemented_hooks(self.module, self._manager)
+
+    @cached_property
+    def code(self) -> Source:
+        """The code behind it, read once; empty where it has no file."""
+        name = getattr(self.module, "__module__", "")
+        module = self.module if isinstance(self.module, ModuleType) else sys.modules.get(name)
+        file = getattr(module, "__file__", None)
+        return read_source(Path(file), module.__name__) if file and module else Source()
+
+    def answer(self, kind: type[C], registry: Registry) -> dict[str, C] | Fault:
+        """Return the records of a kind that it yields: all, or what is wrong with one."""
+        if (self.row and WORDS[kind] not in self.row.offers) or not self.importable:
+            return {}
+        if kind not in self._answers:
+            self._answers[kind] = self.broken or self._ask(kind, registry)
+        return self._answers[kind]
+
+    def records(self, kind: type[C], registry: Registry) -> dict[str, C]:
+        """Return the records of a kind that it yields; none where something is wrong."""
+        answer = self.answer(kind, registry)
+        return {} if isinstance(answer, Fault) else answer
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What is wrong with it, as far as it was asked; whoever listens is asked to load."""
+        answers = [self.broken if self.listens else None, *self._answers.values()]
+        return list(dict.fromkeys(one for one in answers if isinstance(one, Fault)))
+
+    def call(self, hook: str, arguments: Mapping[str, object]) -> list[Any] | Fault:
+        """Call a hook; return what it returned, if it has it."""
+        return self._guard(hook, partial(getattr(self._manager.hook, hook), **arguments))
+
+    @cached_property
+    def _manager(self) -> pluggy.PluginManager:
+        manager = pluggy.PluginManager("edgebench")
+        manager.add_hookspecs(Hooks)
+        return manager
+
+    def _ask(self, kind: type[C], registry: Registry) -> dict[str, C] | Fault:
+        hook = CATALOGUE_HOOKS[kind]
+        ask = getattr(self._manager.hook, hook)
+        # A hook may be a generator: all that it does is done before its answer is looked at.
+        records = self._guard(hook, lambda: list(chain.from_iterable(ask(registry=registry))))
+        if isinstance(records, Fault):
+            return records
+        wrong = wrong_records(records, kind, self.promised.get(WORDS[kind], ()))
+        return self._fault(wrong) if wrong else {one.name: one for one in records}
+
+    def _guard(self, hook: str, work: Callable[[], T]) -> T | Fault:
+        try:
+            return work()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (a stranger may raise anything)
+            return self._fault(f"fails in {hook}", error)
+
+    def _fault(self, cause: str, error: BaseException | None = None) -> Fault:
+        """Return a fault of it; the *error* behind the fault ends the sentence."""
+        if error is not None:
+            said = " ".join(str(error).split())
+            cause = f"{cause}: {type(error).__name__}" + (f": {said}" if said else "")
+        return Fault(self, cause, error)
+
+
+@attrs.frozen(kw_only=True)
+class Listed:
+    """One line of `list`: a part that is known."""
+
+    name: str
+    record: Component | None
+    """None where its module cannot be imported."""
+    plugin: Plugin
+    why_not: str | None
+    """None if it is installed; else what is wrong, or how to get it."""
+
+
+@attrs.frozen(kw_only=True)
+class PluginStatus:
+    """One line of `plugins list`."""
+
+    plugin: Plugin
+    status: str
+    """`installed`, `missing`, `faulty` or `blocked`."""
+    why: str = ""
+    """What is wrong or missing."""
+    offers: tuple[tuple[str, str], ...]
+    """Kinds and names."""
+    hooks: tuple[str, ...] = ()
+    """The hooks that it implements; empty where it was not imported."""
+
+
+@functools.cache
+def _version(distribution: str) -> str:
+    """Return the version of a distribution: its metadata is parsed once, not once a plugin."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return ""
