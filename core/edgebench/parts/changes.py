@@ -137,18 +137,6 @@ class Context(Protocol):
         ...
 
 
-def _nothing_cut(options: Any) -> int:
-    return 0
-
-
-def _no_companions(options: Any, model: str, variant: str) -> Sequence[tuple[str, str]]:
-    return ()
-
-
-def _accept_all(pipeline: Pipeline) -> Usable:
-    return True
-
-
 @attrs.frozen(kw_only=True)
 class Operator(Component):
     """A change made to a pipeline in order to deploy it."""
@@ -167,14 +155,16 @@ class Operator(Component):
     converted before."""
     writes: str = ""
     """The format of the stages it gives; empty for the one it was given."""
-    cuts: Callable[[Any], int] = attrs.field(default=_nothing_cut, validator=is_callable)
+    cuts: Callable[[Any], int] = attrs.field(default=lambda _: 0, validator=is_callable)
     """From its options to the number of cuts it adds."""
     companions: Callable[[Any, str, str], Sequence[tuple[str, str]]] = attrs.field(
-        default=_no_companions, validator=is_callable
+        default=lambda *_: (), validator=is_callable
     )
     """From its options, a model and a variant to the (model:variant, chain) pairs that it will ask
     the context for; they are prepared first and join the key."""
-    accepts: Callable[[Pipeline], Usable] = attrs.field(default=_accept_all, validator=is_callable)
+    accepts: Callable[[Pipeline], Usable] = attrs.field(
+        default=lambda _: True, validator=is_callable
+    )
     """Whether it can be applied to a pipeline, or one clause that says why not."""
     replay: Callable[[Any, Mapping[str, Any]], Any] | None = None
     """Make one of its recorded edits again: from a live object and the edit's arguments to the

@@ -93,22 +93,6 @@ class Session(Protocol):
         ...
 
 
-def _only_cpu() -> Sequence[str]:
-    return ("cpu",)
-
-
-def _usable_anywhere(facts: HostFacts, device: str) -> Usable:
-    return True
-
-
-def _no_versions() -> Mapping[str, str]:
-    return {}
-
-
-def _single_precision(options: Any) -> str:
-    return "f32"
-
-
 @attrs.frozen(kw_only=True)
 class Backend(Component):
     """A runtime: the whole contract of a vendor is this record and `Session`."""
@@ -119,10 +103,12 @@ class Backend(Component):
     """`open(stage, device, threads, options)`: load a stage for a device, on so many threads."""
     formats: tuple[str, ...] = attrs.field(default=(), converter=texts)
     """The formats it opens, the preferred first."""
-    devices: Callable[[], Sequence[str]] = attrs.field(default=_only_cpu, validator=is_callable)
+    devices: Callable[[], Sequence[str]] = attrs.field(
+        default=lambda: ("cpu",), validator=is_callable
+    )
     """The devices of the machine it is called on, the default first."""
     usable: Callable[[HostFacts, str], Usable] = attrs.field(
-        default=_usable_anywhere, validator=is_callable
+        default=lambda *_: True, validator=is_callable
     )
     """Whether it runs on such a host and device, or why not; asked in a process of its own."""
     compile: Callable[[Stage, str, int, Any, Path], Stage] | None = None
@@ -130,11 +116,9 @@ class Backend(Component):
     whose files lie in *directory* and which `open` takes; timed as `compile`."""
     options: type = attrs.field(default=NoOptions, validator=options_class)
     quantization: Quantization = Quantization()
-    precision: Callable[[Any], str] = attrs.field(default=_single_precision, validator=is_callable)
+    precision: Callable[[Any], str] = attrs.field(default=lambda _: "f32", validator=is_callable)
     """From its options to the precision in which it computes what a stage keeps as `f32`."""
-    versions: Callable[[], Mapping[str, str]] = attrs.field(
-        default=_no_versions, validator=is_callable
-    )
+    versions: Callable[[], Mapping[str, str]] = attrs.field(default=dict, validator=is_callable)
     """The versions of what it runs with, by name; may import the framework."""
 
 
