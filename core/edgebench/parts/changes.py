@@ -15,7 +15,6 @@ from edgebench.parts.component import (
     is_callable,
     is_slug,
     options_class,
-    text_set,
     texts,
 )
 from edgebench.parts.pipeline import Pipeline, Stage, Tensors
@@ -25,30 +24,24 @@ from edgebench.parts.subjects import Budget
 NEEDS = frozenset(
     ["calibration", "training", "validation", "placement", "links", "profile", "target"]
 )
-
-
 Needs = frozenset[str] | Callable[[Any], Iterable[str]]
 
 
-def _needs(value: Iterable[str] | Callable[[Any], Iterable[str]]) -> Needs:
-    return value if callable(value) else text_set(value)
+def _read_needs(value: Iterable[str] | Callable[[Any], Iterable[str]]) -> Needs:
+    return value if callable(value) else check_needs("needs", value)
 
 
-def _known_needs(_: object, field: attrs.Attribute[Any], value: Needs) -> None:
-    if not callable(value):
-        check_needs(field.name, value)
-
-
-def check_needs(what: str, value: frozenset[str]) -> frozenset[str]:
-    """Return needs, all of which are known.
+def check_needs(what: str, value: Iterable[str]) -> frozenset[str]:
+    """Return needs as a set, all of which are known.
 
     Raises:
-        ValueError: One is not.
+        ValueError: One is not, or *value* is one text in place of several.
     """
-    if strange := sorted(value - NEEDS):
+    needs = frozenset(texts(value))
+    if strange := sorted(needs - NEEDS):
         known = ", ".join(sorted(NEEDS))
         raise ValueError(f"{what} may be any of {known}, not {strange[0]!r}")
-    return value
+    return needs
 
 
 class Split(Protocol):
@@ -145,9 +138,7 @@ class Operator(Component):
     """Return the changed pipeline; the one given stays as it was."""
     options: type = attrs.field(default=NoOptions, validator=options_class)
     """An attrs class whose fields are the options, each with a default."""
-    needs: frozenset[str] | Callable[[Any], Iterable[str]] = attrs.field(
-        default=frozenset(), converter=_needs, validator=_known_needs
-    )
+    needs: Needs = attrs.field(default=frozenset(), converter=_read_needs)
     """Which of calibration, training, validation, placement, links, profile, target it uses; or
     from its options to these, where they decide. `needed` tells for given options."""
     reads: tuple[str, ...] = attrs.field(default=(), converter=texts)
@@ -173,7 +164,7 @@ class Operator(Component):
     def needed(self, options: Any) -> frozenset[str]:
         """Return what it needs under given options."""
         if callable(self.needs):
-            return check_needs(f"the needs of {self.name}", text_set(self.needs(options)))
+            return check_needs(f"the needs of {self.name}", self.needs(options))
         return self.needs
 
 
