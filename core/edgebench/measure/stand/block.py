@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -91,11 +92,10 @@ def _check_tiers(processes: Processes, lineup: Lineup) -> list[TierCheck]:
 
 def _check_links(processes: Processes, lineup: Lineup, when: str) -> list[LinkCheck]:
     checks: list[LinkCheck] = []
-    route = lineup.deployment.case.route
-    for number in range(len(route) - 1):
-        link = lineup.link(number)
+    case = lineup.deployment.case
+    for number, (link, way) in enumerate(zip(case.links, pairwise(case.route), strict=True)):
         found = processes.ask(lineup.sender(number), "probe", rate=link.rate).values
-        checks += check_link(link, route[number], route[number + 1], when, dict(found))
+        checks += check_link(link, *way, when, dict(found))
     return checks
 
 
