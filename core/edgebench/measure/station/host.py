@@ -20,11 +20,7 @@ import zmq
 
 from edgebench.measure.station.controller import Controller
 from edgebench.measure.station.orders import HostOrder, Work
-from edgebench.measure.station.own_process import (
-    first_cpu,
-    last_cpus,
-    read_peak_memory,
-)
+from edgebench.measure.station.own_process import first_cpu, last_cpus, read_peak_memory
 from edgebench.measure.transport.pace import Pace, now
 from edgebench.measure.transport.port import Arrival, Port, Refused, socket
 from edgebench.measure.transport.probing import probe
@@ -231,7 +227,7 @@ def serve(order: HostOrder, opening: Callable[[Work], AbstractContextManager[Ope
         host.serve()
         if host.inference:
             cold["first"] = host.inference[0] / 1e9
-        report = {"cold": cold, **host.report()}
+        report = {"cold": cold, "device": "", "versions": {}, **host.report()}
         if loaded:
             cold |= loaded.cold_s
             report |= {"device": loaded.device, "versions": dict(loaded.versions)}
