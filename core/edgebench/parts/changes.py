@@ -15,7 +15,6 @@ from edgebench.parts.component import (
     is_callable,
     is_slug,
     options_class,
-    text_set,
     texts,
 )
 from edgebench.parts.pipeline import Pipeline, Stage, Tensors
@@ -25,30 +24,24 @@ from edgebench.parts.subjects import Budget
 NEEDS = frozenset(
     ["calibration", "training", "validation", "placement", "links", "profile", "target"]
 )
-
-
 Needs = frozenset[str] | Callable[[Any], Iterable[str]]
 
 
-def _needs(value: Iterable[str] | Callable[[Any], Iterable[str]]) -> Needs:
-    return value if callable(value) else text_set(value)
+def _read_needs(value: Iterable[str] | Callable[[Any], Iterable[str]]) -> Needs:
+    return value if callable(value) else check_needs("needs", value)
 
 
-def _known_needs(_: object, field: attrs.Attribute[Any], value: Needs) -> None:
-    if not callable(value):
-        check_needs(field.name, value)
-
-
-def check_needs(what: str, value: frozenset[str]) -> frozenset[str]:
-    """Return needs, all of which are known.
+def check_needs(what: str, value: Iterable[str]) -> frozenset[str]:
+    """Return needs as a set, all of which are known.
 
     Raises:
-        ValueError: One is not.
+        ValueError: One is not, or *value* is one text in place of several.
     """
-    if strange := sorted(value - NEEDS):
+    needs = frozenset(texts(value))
+    if strange := sorted(needs - NEEDS):
         known = ", ".join(sorted(NEEDS))
         raise ValueError(f"{what} may be any of {known}, not {strange[0]!r}")
-    return value
+    return needs
 
 
 class Split(Protocol):
@@ -56,11 +49,9 @@ class Split(Protocol):
 
     def __len__(self) -> int:
         """Return the number of samples."""
-        ...
 
     def __iter__(self) -> Iterator[tuple[Tensors, Any]]:
         """Yield the tensors of a batch of one, and the answer."""
-        ...
 
 
 class Context(Protocol):
@@ -72,35 +63,28 @@ class Context(Protocol):
     @property
     def options(self) -> Any:
         """Its options, an instance of its own options class."""
-        ...
 
     @property
     def seed(self) -> int:
         """A number derived from the run's seed and the operator's name."""
-        ...
 
     @property
     def placement(self) -> Placement:
         """The placement of the case; needs `placement`."""
-        ...
 
     @property
     def links(self) -> tuple[Link, ...]:
         """The links between the tiers of the placement, in order; needs `links`."""
-        ...
 
     @property
     def target(self) -> Quantization:
         """What the backend that will run the pipeline prefers; needs `target`."""
-        ...
 
     def inputs(self, split: str) -> Split:
         """Return a split, preprocessed; needs the split of that name. Never the test split."""
-        ...
 
     def live(self, stage: Stage) -> Stage:
         """Return the stage with its `live` object loaded by its format."""
-        ...
 
     def fit(
         self,
@@ -115,38 +99,21 @@ class Context(Protocol):
         The loss is the model's where none is given. With a *teacher*, which sees the same inputs,
         a loss is given a third argument: the teacher's outputs by name.
         """
-        ...
 
     def run(self, pipeline: Pipeline, inputs: Tensors) -> Tensors:
         """Run a pipeline here, on any backend that reads its formats, and return its outputs.
 
         A sample that leaves at an exit has the answer of that exit.
         """
-        ...
 
     def score(self, pipeline: Pipeline, split: str) -> Mapping[str, float]:
         """Return the dataset's figures of merit for a pipeline on a split that was declared."""
-        ...
 
     def prepared(self, model: str, chain: str) -> Pipeline:
         """Return a second prepared pipeline, one that the operator's `companions` announced."""
-        ...
 
     def progress(self, done: int, total: int, what: str = "") -> None:
         """Say how far long work has come."""
-        ...
-
-
-def _nothing_cut(options: Any) -> int:
-    return 0
-
-
-def _no_companions(options: Any, model: str, variant: str) -> Sequence[tuple[str, str]]:
-    return ()
-
-
-def _accept_all(pipeline: Pipeline) -> Usable:
-    return True
 
 
 @attrs.frozen(kw_only=True)
@@ -157,9 +124,7 @@ class Operator(Component):
     """Return the changed pipeline; the one given stays as it was."""
     options: type = attrs.field(default=NoOptions, validator=options_class)
     """An attrs class whose fields are the options, each with a default."""
-    needs: frozenset[str] | Callable[[Any], Iterable[str]] = attrs.field(
-        default=frozenset(), converter=_needs, validator=_known_needs
-    )
+    needs: Needs = attrs.field(default=frozenset(), converter=_read_needs)
     """Which of calibration, training, validation, placement, links, profile, target it uses; or
     from its options to these, where they decide. `needed` tells for given options."""
     reads: tuple[str, ...] = attrs.field(default=(), converter=texts)
@@ -167,14 +132,16 @@ class Operator(Component):
     converted before."""
     writes: str = ""
     """The format of the stages it gives; empty for the one it was given."""
-    cuts: Callable[[Any], int] = attrs.field(default=_nothing_cut, validator=is_callable)
+    cuts: Callable[[Any], int] = attrs.field(default=lambda _: 0, validator=is_callable)
     """From its options to the number of cuts it adds."""
     companions: Callable[[Any, str, str], Sequence[tuple[str, str]]] = attrs.field(
-        default=_no_companions, validator=is_callable
+        default=lambda *_: (), validator=is_callable
     )
     """From its options, a model and a variant to the (model:variant, chain) pairs that it will ask
     the context for; they are prepared first and join the key."""
-    accepts: Callable[[Pipeline], Usable] = attrs.field(default=_accept_all, validator=is_callable)
+    accepts: Callable[[Pipeline], Usable] = attrs.field(
+        default=lambda _: True, validator=is_callable
+    )
     """Whether it can be applied to a pipeline, or one clause that says why not."""
     replay: Callable[[Any, Mapping[str, Any]], Any] | None = None
     """Make one of its recorded edits again: from a live object and the edit's arguments to the
@@ -183,7 +150,7 @@ class Operator(Component):
     def needed(self, options: Any) -> frozenset[str]:
         """Return what it needs under given options."""
         if callable(self.needs):
-            return check_needs(f"the needs of {self.name}", text_set(self.needs(options)))
+            return check_needs(f"the needs of {self.name}", self.needs(options))
         return self.needs
 
 

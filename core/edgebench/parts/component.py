@@ -45,11 +45,6 @@ def texts(value: Iterable[str]) -> tuple[str, ...]:
     return tuple(value)
 
 
-def text_set(value: Iterable[str]) -> frozenset[str]:
-    """Return names as a set."""
-    return frozenset(texts(value))
-
-
 @attrs.frozen(kw_only=True)
 class NoOptions:
     """The options of a part that takes none."""

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
 Tensors = Mapping[str, "NDArray[Any]"]
 """Arrays by tensor name, the first axis of each being the batch."""
 
-DTYPES = frozenset(
-    ["bool", "float16", "float32", "float64"]
-    + [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+ITEM_BYTES: Mapping[str, int] = MappingProxyType(
+    {"bool": 1, "float16": 2, "float32": 4, "float64": 8}
+    | {f"{sign}int{bits}": bits // 8 for sign in ("", "u") for bits in (8, 16, 32, 64)}
 )
-"""The element types that may cross from one stage to another, by numpy's names."""
+"""The element types that may cross from one stage to another, by numpy's names, and their sizes."""
 
 
 def as_tuple(values: Iterable[Any]) -> tuple[Any, ...]:
@@ -33,8 +34,8 @@ def as_tuple(values: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def _known_dtype(_: object, __: object, value: str) -> None:
-    if value not in DTYPES:
-        raise ValueError(f"dtype must be one of {', '.join(sorted(DTYPES))}, not {value!r}")
+    if value not in ITEM_BYTES:
+        raise ValueError(f"dtype must be one of {', '.join(sorted(ITEM_BYTES))}, not {value!r}")
 
 
 @attrs.frozen(kw_only=True)
@@ -82,7 +83,7 @@ class Edit:
     """
 
     operator: str
-    arguments: str = attrs.field(default="{}")
+    arguments: str = "{}"
     """What the operator needs to do it again, as one JSON object."""
 
     @property

@@ -90,23 +90,6 @@ class Session(Protocol):
 
     def run(self, inputs: Tensors) -> Tensors:
         """Run the stage on a batch; names are those in the stage's file (`TensorSpec.inside`)."""
-        ...
-
-
-def _only_cpu() -> Sequence[str]:
-    return ("cpu",)
-
-
-def _usable_anywhere(facts: HostFacts, device: str) -> Usable:
-    return True
-
-
-def _no_versions() -> Mapping[str, str]:
-    return {}
-
-
-def _single_precision(options: Any) -> str:
-    return "f32"
 
 
 @attrs.frozen(kw_only=True)
@@ -119,10 +102,12 @@ class Backend(Component):
     """`open(stage, device, threads, options)`: load a stage for a device, on so many threads."""
     formats: tuple[str, ...] = attrs.field(default=(), converter=texts)
     """The formats it opens, the preferred first."""
-    devices: Callable[[], Sequence[str]] = attrs.field(default=_only_cpu, validator=is_callable)
+    devices: Callable[[], Sequence[str]] = attrs.field(
+        default=lambda: ("cpu",), validator=is_callable
+    )
     """The devices of the machine it is called on, the default first."""
     usable: Callable[[HostFacts, str], Usable] = attrs.field(
-        default=_usable_anywhere, validator=is_callable
+        default=lambda *_: True, validator=is_callable
     )
     """Whether it runs on such a host and device, or why not; asked in a process of its own."""
     compile: Callable[[Stage, str, int, Any, Path], Stage] | None = None
@@ -130,11 +115,9 @@ class Backend(Component):
     whose files lie in *directory* and which `open` takes; timed as `compile`."""
     options: type = attrs.field(default=NoOptions, validator=options_class)
     quantization: Quantization = Quantization()
-    precision: Callable[[Any], str] = attrs.field(default=_single_precision, validator=is_callable)
+    precision: Callable[[Any], str] = attrs.field(default=lambda _: "f32", validator=is_callable)
     """From its options to the precision in which it computes what a stage keeps as `f32`."""
-    versions: Callable[[], Mapping[str, str]] = attrs.field(
-        default=_no_versions, validator=is_callable
-    )
+    versions: Callable[[], Mapping[str, str]] = attrs.field(default=dict, validator=is_callable)
     """The versions of what it runs with, by name; may import the framework."""
 
 
@@ -144,12 +127,10 @@ class Running(Protocol):
     @property
     def pid(self) -> int:
         """Its process id on this machine, which the controller waits on and kills."""
-        ...
 
     @property
     def log(self) -> Path:
         """The file that holds what it printed."""
-        ...
 
 
 class Host(Protocol):
@@ -158,39 +139,31 @@ class Host(Protocol):
     @property
     def tier(self) -> Tier:
         """The tier whose machine it is."""
-        ...
 
     @property
     def threads(self) -> int:
         """How many threads its stages may use."""
-        ...
 
     @property
     def slowdown(self) -> float:
         """How many times slower than this machine it pretends to be: 1 for none. Emulated."""
-        ...
 
     @property
     def paced(self) -> bool:
         """Whether the ends of its links must pace them in user space."""
-        ...
 
     @property
     def enforced(self) -> Mapping[str, str]:
         """How `cpu`, `memory`, `bandwidth` and `delay` are enforced, in words for a report."""
-        ...
 
     def facts(self) -> HostFacts:
         """Say what this host is."""
-        ...
 
     def put(self, directory: Path) -> Path:
         """Bring an artifact to the host, and return where it lies there."""
-        ...
 
     def spawn(self, argv: Sequence[str], env: Mapping[str, str], log: Path) -> Running:
         """Start a process on the host, in a process group of its own."""
-        ...
 
 
 @attrs.frozen(kw_only=True)

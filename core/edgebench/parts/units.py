@@ -33,10 +33,9 @@ def _quantity(text: str, units: Mapping[str, float], what: str) -> float:
 
 def _written(value: float, units: Mapping[str, float]) -> str:
     """Write *value* in the largest unit that makes it at least 1, so that it reads back equal."""
-    fitting = [unit for unit, scale in units.items() if value >= scale]
-    for unit in fitting:
-        text = f"{value / units[unit]:.15g}{unit}"
-        if _quantity(text, units, "") == value:
+    for unit, scale in units.items():
+        text = f"{value / scale:.15g}{unit}"
+        if value >= scale and _quantity(text, units, "") == value:
             return text
     unit = next(unit for unit, scale in units.items() if scale == 1)
     return f"{value!r}{unit}"

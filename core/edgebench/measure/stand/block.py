@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.measure.stand.launch import collect_reports, open_lineup, start_processes
@@ -19,9 +20,6 @@ from edgebench.measure.station.orders import DRIVER
 from edgebench.parts.errors import EdgebenchError, one_line
 from edgebench.parts.places import Fabric
 from edgebench.records.outcome import Block, LinkCheck, TierCheck
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 SENDER = "edgebench.measure.station.driver"
 
@@ -57,6 +55,8 @@ def measure_block(deployment: Deployment, fabric: Fabric) -> Block:
 
 def _measure_with(processes: Processes, lineup: Lineup) -> dict[str, Any]:
     """Go through a block, and return its fields."""
+    import numpy as np
+
     names = start_processes(processes, lineup, SENDER)
     own, since = time.process_time(), time.monotonic()
     warm = processes.ask(DRIVER, "warm")
@@ -70,7 +70,7 @@ def _measure_with(processes: Processes, lineup: Lineup) -> dict[str, Any]:
     return {
         "controller_cpu": used,
         **_read_requests(measured, lineup),
-        "warmup_s": _as_array([*warm.values["latency_s"], *measured.values["again_s"]]),
+        "warmup_s": np.asarray([*warm.values["latency_s"], *measured.values["again_s"]], float),
         "warmup": warm.values["said"],
         "links": tuple(links),
         "tiers": tiers,
@@ -91,18 +91,11 @@ def _check_tiers(processes: Processes, lineup: Lineup) -> list[TierCheck]:
 
 def _check_links(processes: Processes, lineup: Lineup, when: str) -> list[LinkCheck]:
     checks: list[LinkCheck] = []
-    route = lineup.deployment.case.route
-    for number in range(len(route) - 1):
-        link = lineup.link(number)
+    case = lineup.deployment.case
+    for number, (link, way) in enumerate(zip(case.links, pairwise(case.route), strict=True)):
         found = processes.ask(lineup.sender(number), "probe", rate=link.rate).values
-        checks += check_link(link, route[number], route[number + 1], when, dict(found))
+        checks += check_link(link, *way, when, dict(found))
     return checks
-
-
-def _as_array(values: Sequence[float]) -> NDArray[Any]:
-    import numpy as np
-
-    return np.asarray(values, dtype=np.float64)
 
 
 def _read_requests(measured: Reply, lineup: Lineup) -> dict[str, Any]:

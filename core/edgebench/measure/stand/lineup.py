@@ -15,7 +15,6 @@ import attrs
 
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.measure.station.orders import DRIVER, DriverOrder, HostOrder, Work
-from edgebench.measure.transport.pace import Pacing
 from edgebench.parts.documents import to_document
 from edgebench.parts.places import Host, Link
 
@@ -67,7 +66,7 @@ class Lineup:
         return DriverOrder(
             **self._common(DRIVER, first, controller),
             backward_phase=("local-hop", 0) if local else ("downlink", 0),
-            backward_pacing=None if local else self._pacing(0, first),
+            backward_link=None if local else self._paced_link(0, first),
             split=host.put(deployment.split),
             requests=deployment.requests,
             batch=case.batch,
@@ -91,8 +90,10 @@ class Lineup:
                     forward_phase=self._forward_phase(node),
                     # Each direction of a link is paced by its receiver: forward by the host at its
                     # end, backward by whoever stands at its beginning.
-                    forward_pacing=self._pacing(node.place - 1, node.tier) if node.place else None,
-                    backward_pacing=None if last else self._pacing(node.place, node.tier),
+                    forward_link=self._paced_link(node.place - 1, node.tier)
+                    if node.place
+                    else None,
+                    backward_link=None if last else self._paced_link(node.place, node.tier),
                     last=last,
                     work=None if node.piece is None else self._work(node.tier, node.piece),
                 ),
@@ -116,10 +117,10 @@ class Lineup:
             return "uplink", 0
         return "transfer", node.place - 1 - first
 
-    def _pacing(self, link: int, receiver: str) -> Pacing | None:
-        """Return how the receiver paces a link of the route; None if the link is real or unfelt."""
+    def _paced_link(self, number: int, receiver: str) -> Link | None:
+        """Return a link of the route if its receiver paces it; None if it is real or unfelt."""
         paced = self.shaped and self.hosts[receiver].paced
-        return Pacing.of(self.link(link)) if paced else None
+        return self.deployment.case.links[number] if paced else None
 
     def _work(self, tier: str, piece: int) -> Work:
         deployment, case, host = self.deployment, self.deployment.case, self.hosts[tier]
@@ -138,7 +139,3 @@ class Lineup:
     def threads(self, tier: str) -> int:
         """Return how many threads the stages of a tier use."""
         return self.deployment.case.threads or self.hosts[tier].threads
-
-    def link(self, number: int) -> Link:
-        """Return a link of the route."""
-        return self.deployment.case.links[number]

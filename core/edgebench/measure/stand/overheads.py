@@ -89,12 +89,8 @@ def time_in_process() -> float:
 class _Started:
     """A process of this machine."""
 
-    process: subprocess.Popen[bytes]
+    pid: int
     log: Path
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
 
 
 @attrs.frozen
@@ -111,7 +107,7 @@ class _Here:
             )
         # `Processes` waits for its end; nobody else shall miss that.
         process.returncode = 0
-        return _Started(process, log)
+        return _Started(process.pid, log)
 
 
 def time_request(scratch: Path) -> float:

@@ -7,12 +7,7 @@ from typing import Any
 
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.measure.stand.launch import collect_reports, open_lineup, start_processes
-from edgebench.measure.stand.processes import (
-    ProcessFailed,
-    Progress,
-    Reply,
-    ignore_progress,
-)
+from edgebench.measure.stand.processes import ProcessFailed, Progress, Reply, ignore_progress
 from edgebench.measure.station.orders import DRIVER
 from edgebench.parts.errors import CaseFailed
 from edgebench.parts.places import Fabric

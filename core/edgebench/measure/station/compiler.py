@@ -15,18 +15,14 @@ from edgebench.parts.places import Backend
 
 def main(argv: list[str]) -> None:
     """Compile what the order in the file named by the first argument names."""
-    import zmq
-
     from edgebench.catalogue.plugins import PluginSource
     from edgebench.measure.station.controller import Controller
-    from edgebench.measure.station.own_process import bind_process
     from edgebench.sessions.compiled import compile_stage
     from edgebench.sessions.opening import Opening
     from edgebench.store.artifacts import read_pipeline
 
     order = HostOrder.read(argv[0])
-    bind_process(order, sorted(os.sched_getaffinity(0)))
-    controller = Controller.connect(zmq.Context(), order)
+    controller = Controller.join(order, sorted(os.sched_getaffinity(0)))
     if order.work is None or order.work.compiled is None:
         raise ValueError("an order to compile needs work, and a place to keep it")
     with controller.report_faults(f"{order.name}: "):

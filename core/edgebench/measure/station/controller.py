@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,8 @@ import attrs
 import zmq
 
 from edgebench.measure.station.orders import Order
-from edgebench.measure.transport.port import socket
+from edgebench.measure.station.own_process import bind_process
+from edgebench.measure.transport.port import Port, connect, socket
 from edgebench.parts.errors import EdgebenchError
 
 
@@ -22,12 +23,24 @@ class Controller:
     socket: zmq.Socket[bytes]
 
     @classmethod
+    def join(cls, order: Order, cpus: Sequence[int]) -> Controller:
+        """Bind this process to its processors and the controller's life, and connect to it."""
+        bind_process(order, cpus)
+        return cls.connect(zmq.Context(), order)
+
+    @classmethod
     def connect(cls, context: zmq.Context[Any], order: Order) -> Controller:
         """Connect to the controller under the name that it gave."""
         opened = socket(context, zmq.DEALER)
         opened.setsockopt(zmq.IDENTITY, order.name.encode())
         opened.connect(order.controller)
         return cls(opened)
+
+    def connect_onward(self, order: Order) -> Port:
+        """Connect to the next host on the route when the controller says where it listens."""
+        return connect(
+            self.socket.context, self.hear()["next"], order.backward_phase, order.backward_link
+        )
 
     def tell(self, verb: str, values: Mapping[str, Any], *raw: Any) -> None:
         """Tell the controller something: what it is about, values as JSON, and raw bytes."""

@@ -15,14 +15,13 @@ from statistics import median
 from typing import Any
 
 import attrs
-import zmq
 
 from edgebench.measure.station import warmup
 from edgebench.measure.station.controller import Controller
 from edgebench.measure.station.orders import DriverOrder
-from edgebench.measure.station.own_process import bind_process, first_cpu, read_peak_memory
+from edgebench.measure.station.own_process import first_cpu, read_peak_memory
 from edgebench.measure.transport.pace import now
-from edgebench.measure.transport.port import Port, connect
+from edgebench.measure.transport.port import Port
 from edgebench.measure.transport.probing import probe
 from edgebench.measure.transport.wire import CODES, Kind, Mark, Message
 from edgebench.parts.errors import CaseFailed
@@ -33,38 +32,29 @@ the last of the warm-up must have taken for that to make no difference."""
 LEAST = 3
 """Requests of a block that are measured however long they take."""
 ENCODE = CODES["encode"]
-EXITED = CODES["exited"]
 
 
 class RequestFailed(CaseFailed):
     """A host could not answer; says what happened, where."""
 
 
-@attrs.frozen
-class Samples:
-    """The order in which a block sends the samples of a split."""
+def shuffle_samples(count: int, seed: int) -> list[int]:
+    """Return the order in which the samples of a split are sent.
 
-    count: int
-    """Samples of the split."""
-    seed: int
-    batch: int = 1
+    It follows from the seed, so that equal blocks of different cases send the same inputs.
+    """
+    order = list(range(count))
+    # Reproducible is what it must be, not secret.
+    random.Random(seed).shuffle(order)  # noqa: S311
+    return order
 
-    def __attrs_post_init__(self) -> None:
-        """Refuse an empty split."""
-        if self.count < 1:
-            raise ValueError("a split without samples cannot be sent")
 
-    def indices(self, begin: int, requests: int) -> Iterator[list[int]]:
-        """Yield the samples of each request from number *begin* on.
-
-        The split is shuffled once by the seed, so that equal blocks of different cases send the
-        same inputs, and followed round and round.
-        """
-        order = list(range(self.count))
-        # Reproducible is what it must be, not secret.
-        random.Random(self.seed).shuffle(order)  # noqa: S311
-        for place in range(begin * self.batch, (begin + requests) * self.batch, self.batch):
-            yield [order[at % self.count] for at in range(place, place + self.batch)]
+def pick_samples(
+    order: Sequence[int], batch: int, begin: int, requests: int
+) -> Iterator[list[int]]:
+    """Yield the samples of each request from number *begin* on, going round the order."""
+    for place in range(begin * batch, (begin + requests) * batch, batch):
+        yield [order[at % len(order)] for at in range(place, place + batch)]
 
 
 @attrs.frozen(kw_only=True)
@@ -139,7 +129,7 @@ class Sequencer:
         self.controller = controller
         self.driver = driver
         self.payloads = open_split(order.split.parent, order.split.name)
-        self.samples = Samples(len(self.payloads), order.seed, order.batch)
+        self.samples = shuffle_samples(len(self.payloads), order.seed)
         self.sent = 0
         self.slow = False
 
@@ -147,7 +137,7 @@ class Sequencer:
         """Send requests until their latency has stabilised."""
         took: list[float] = []
         # The end of the shuffled split, which no block comes to before it has gone round.
-        for indices in self.samples.indices(self.samples.count - warmup.MOST, warmup.MOST):
+        for indices in self._pick(len(self.samples) - warmup.MOST, warmup.MOST):
             took.append(self._send(indices).latency / 1e9)
             self.slow = took[-1] > LONG_S
             if said := warmup.judge_warmup(took):
@@ -178,11 +168,14 @@ class Sequencer:
         """
         found: list[tuple[int, AnsweredRequest]] = []
         until = now() + bound_s * 1e9 if bound_s else math.inf
-        for indices in self.samples.indices(begin, requests):
+        for indices in self._pick(begin, requests):
             if len(found) >= least and now() > until:
                 break
             found.append((indices[0], self._send(indices)))
         return found
+
+    def _pick(self, begin: int, requests: int) -> Iterator[list[int]]:
+        return pick_samples(self.samples, self.order.batch, begin, requests)
 
     def _send(self, indices: Sequence[int]) -> AnsweredRequest:
         self.sent += 1
@@ -217,12 +210,9 @@ class Sequencer:
 def main(argv: list[str]) -> None:
     """Do what the order in the file named by the first argument says."""
     order = DriverOrder.read(argv[0])
-    bind_process(order, first_cpu())
-    context = zmq.Context()
-    controller = Controller.connect(context, order)
+    controller = Controller.join(order, first_cpu())
     controller.tell("hello", {})
-    port = connect(context, controller.hear()["next"], order.backward_phase, order.backward_pacing)
-    driver = Driver(port=port)
+    driver = Driver(port=controller.connect_onward(order))
     with controller.report_faults():
         sequencer = Sequencer(order, controller, driver)
         gc.freeze()

@@ -20,14 +20,9 @@ import zmq
 
 from edgebench.measure.station.controller import Controller
 from edgebench.measure.station.orders import HostOrder, Work
-from edgebench.measure.station.own_process import (
-    bind_process,
-    first_cpu,
-    last_cpus,
-    read_peak_memory,
-)
-from edgebench.measure.transport.pace import now
-from edgebench.measure.transport.port import Arrival, Port, Refused, connect, socket
+from edgebench.measure.station.own_process import first_cpu, last_cpus, read_peak_memory
+from edgebench.measure.transport.pace import Pace, now
+from edgebench.measure.transport.port import Arrival, Port, Refused, socket
 from edgebench.measure.transport.probing import probe
 from edgebench.measure.transport.wire import CODES, Kind, Mark, Message, WireError
 from edgebench.parts.errors import one_line
@@ -38,18 +33,6 @@ if TYPE_CHECKING:
 
 LOOPBACK = "tcp://127.0.0.1"
 QUEUE = CODES["queue"]
-
-
-@attrs.frozen
-class Seen:
-    """What a host remembers of the requests that it has had."""
-
-    forward: array[int] = attrs.field(factory=lambda: array("q"))
-    """Bytes sent on, by request."""
-    backward: array[int] = attrs.field(factory=lambda: array("q"))
-    """Bytes that came back, by request."""
-    inference: array[int] = attrs.field(factory=lambda: array("q"))
-    """Nanoseconds of inference, by request."""
 
 
 @attrs.frozen(kw_only=True)
@@ -72,7 +55,12 @@ class HostProcess:
     following: Port | None = None
     """The port that faces the next host; here arrives what travels backward."""
     piece: Piece | None = None
-    seen: Seen = attrs.field(factory=Seen)
+    forward: array[int] = attrs.field(factory=lambda: array("q"), init=False)
+    """Bytes sent on, by request."""
+    backward: array[int] = attrs.field(factory=lambda: array("q"), init=False)
+    """Bytes that came back, by request."""
+    inference: array[int] = attrs.field(factory=lambda: array("q"), init=False)
+    """Nanoseconds of inference, by request."""
     _pending: dict[int, Pending] = attrs.field(factory=dict, init=False)
 
     def serve(self) -> None:
@@ -100,13 +88,13 @@ class HostProcess:
         if command["verb"] == "ping":
             self.controller.tell("ping", {})
         if command["verb"] == "probe" and self.following is not None:
-            found = probe(self.following, self.seen.forward, self.seen.backward, command["rate"])
+            found = probe(self.following, self.forward, self.backward, command["rate"])
             self.controller.tell("probe", found)
         if command["verb"] == "speed" and self.piece is not None:
             from edgebench.measure.station.speed import compare_speeds
 
             # Where every sample left before, nothing is known but that it is quick.
-            work = median(self.seen.inference[-10:] or [0]) / 1e9
+            work = median(self.inference[-10:] or [0]) / 1e9
             self.controller.tell("speed", compare_speeds(work, self.piece.slowdown))
         return True
 
@@ -117,11 +105,10 @@ class HostProcess:
         except Refused as refused:
             self._refuse(0, refused.peer, refused)
             return
-        message = arrival.message
         try:
             self._take(arrival)
         except WireError as error:
-            self._refuse(message.request, arrival.peer, error)
+            self._refuse(arrival.message.request, arrival.peer, error)
 
     def _refuse(self, request: int, peer: bytes, error: WireError) -> None:
         print(f"refused: {error}", file=sys.stderr, flush=True)  # noqa: T201 - this is its log
@@ -151,7 +138,7 @@ class HostProcess:
         if self.following is None:
             raise WireError("nobody comes after this host")
         self._pending[message.request] = pending
-        self.seen.forward.append(message.size)
+        self.forward.append(message.size)
         self.following.send(message, since=since)
 
     def _compute(self, piece: Piece, arrival: Arrival) -> None:
@@ -161,7 +148,7 @@ class HostProcess:
         watch.marks.append(Mark(QUEUE, 0, begin - arrival.delivered))
         try:
             batch = piece.compute(message, watch, begin)
-            self.seen.inference.append(watch.inference)
+            self.inference.append(watch.inference)
             if batch.samples:
                 since = now()
                 onward = piece.forward_message(batch, message.request, watch)
@@ -188,7 +175,7 @@ class HostProcess:
         pending = self._pending.pop(message.request, None)
         if pending is None:
             raise WireError(f"an answer to the request {message.request}, which nobody waits for")
-        self.seen.backward.append(message.size)
+        self.backward.append(message.size)
         batch = pending.batch
         if message.kind is Kind.ERROR or batch is None or not batch.answers or self.piece is None:
             answer = message
@@ -202,56 +189,48 @@ class HostProcess:
     def report(self) -> dict[str, Any]:
         """Say what this host has seen."""
         return {
-            "forward": list(self.seen.forward),
+            "forward": list(self.forward),
             "peak": read_peak_memory(),
             "modules": sorted({name.partition(".")[0] for name in sys.modules}),
         }
 
 
-def _connect_along_route(
-    order: HostOrder, context: zmq.Context[Any], controller: Controller
-) -> tuple[Port, Port | None]:
+def _connect_along_route(order: HostOrder, controller: Controller) -> tuple[Port, Port | None]:
     """Bind towards the driver, say where, and connect to the next host when told where it is."""
-    previous = socket(context, zmq.ROUTER)
+    previous = socket(controller.socket.context, zmq.ROUTER)
     at = previous.bind_to_random_port(LOOPBACK)
     controller.tell("hello", {"endpoint": f"{LOOPBACK}:{at}"})
-    pace = order.forward_pacing.pace() if order.forward_pacing else None
+    pace = Pace.of(order.forward_link)
     towards_driver = Port(socket=previous, phase=order.forward_phase, pace=pace)
-    if order.last:
-        return towards_driver, None
-    return towards_driver, connect(
-        context, controller.hear()["next"], order.backward_phase, order.backward_pacing
-    )
+    return towards_driver, None if order.last else controller.connect_onward(order)
 
 
 def serve(order: HostOrder, opening: Callable[[Work], AbstractContextManager[OpenPiece]]) -> None:
     """Be the host that the order describes, its piece opened by *opening*."""
     began = now()
-    bind_process(order, last_cpus(order.work.threads) if order.work else first_cpu())
-    context = zmq.Context()
-    controller = Controller.connect(context, order)
-    previous, following = _connect_along_route(order, context, controller)
+    cpus = last_cpus(order.work.threads) if order.work else first_cpu()
+    controller = Controller.join(order, cpus)
+    previous, following = _connect_along_route(order, controller)
     cold = {"start": (began - order.spawned) / 1e9}
     with controller.report_faults(f"{order.name}: "), ExitStack() as stack:
         loaded = stack.enter_context(opening(order.work)) if order.work else None
-        piece = loaded.piece if loaded else None
         host = HostProcess(
             name=order.tier,
             controller=controller,
             previous=previous,
             following=following,
-            piece=piece,
+            piece=loaded.piece if loaded else None,
         )
         # What was made while loading lives on; looking through it again would disturb requests.
         gc.freeze()
         controller.tell("ready", {})
         host.serve()
-        if host.seen.inference:
-            cold["first"] = host.seen.inference[0] / 1e9
-        versions = dict(loaded.versions) if loaded else {}
-        cold |= loaded.cold_s if loaded else {}
-        device = loaded.device if loaded else ""
-        report = {"cold": cold, "versions": versions, "device": device, **host.report()}
+        if host.inference:
+            cold["first"] = host.inference[0] / 1e9
+        report = {"cold": cold, "device": "", "versions": {}, **host.report()}
+        if loaded:
+            cold |= loaded.cold_s
+            report |= {"device": loaded.device, "versions": dict(loaded.versions)}
     controller.tell("report", report)
     # Ending before the report is on its way would lose it; the controller ends this process.
     controller.hear()

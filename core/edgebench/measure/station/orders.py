@@ -7,6 +7,7 @@ before it says hello, and importing cattrs would cost each of them some 17 ms of
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -14,15 +15,16 @@ from typing import Any, Self
 import attrs
 
 from edgebench.cases.case import BackendChoice
-from edgebench.measure.transport.pace import Pacing
+from edgebench.parts.pipeline import as_tuple
+from edgebench.parts.places import Link
 
 DRIVER = "driver"
 """What the controller calls the driver."""
 FILE = "order.json"
 
 
-def _read_pacing(value: Pacing | Mapping[str, Any] | None) -> Pacing | None:
-    return Pacing(**value) if isinstance(value, Mapping) else value
+def _read_link(value: Link | Mapping[str, Any] | None) -> Link | None:
+    return Link(**value) if isinstance(value, Mapping) else value
 
 
 def _read_backend(value: BackendChoice | Mapping[str, Any]) -> BackendChoice:
@@ -31,11 +33,6 @@ def _read_backend(value: BackendChoice | Mapping[str, Any]) -> BackendChoice:
 
 def _read_work(value: Work | Mapping[str, Any] | None) -> Work | None:
     return Work(**value) if isinstance(value, Mapping) else value
-
-
-def _read_phase(value: tuple[str, int]) -> tuple[str, int]:
-    name, number = value
-    return name, number
 
 
 @attrs.frozen(kw_only=True)
@@ -51,24 +48,21 @@ class Order:
     """The controller's process, without which this one must not live on."""
     spawned: int = 0
     """When it was started, in nanoseconds on the monotonic clock."""
-    forward_phase: tuple[str, int] = attrs.field(default=("uplink", 0), converter=_read_phase)
+    forward_phase: tuple[str, int] = attrs.field(default=("uplink", 0), converter=as_tuple)
     """The phase, and its index, that the way of what travels forward to it is counted as."""
-    backward_phase: tuple[str, int] = attrs.field(default=("downlink", 0), converter=_read_phase)
+    backward_phase: tuple[str, int] = attrs.field(default=("downlink", 0), converter=as_tuple)
     """The same for what travels backward to it."""
-    forward_pacing: Pacing | None = attrs.field(default=None, converter=_read_pacing)
-    """How what travels forward to it is paced; None where it is not."""
-    backward_pacing: Pacing | None = attrs.field(default=None, converter=_read_pacing)
-    """How what travels backward to it is paced."""
+    forward_link: Link | None = attrs.field(default=None, converter=_read_link)
+    """The link as which it paces what travels forward to it; None where it paces nothing."""
+    backward_link: Link | None = attrs.field(default=None, converter=_read_link)
+    """The same for what travels backward to it."""
     last: bool = True
     """Whether nobody comes after it on the route."""
 
     def write(self, directory: Path) -> Path:
         """Write the order into a directory, and return the file."""
-        document = attrs.asdict(
-            self, value_serializer=lambda _, __, v: str(v) if isinstance(v, Path) else v
-        )
         file = directory / FILE
-        file.write_text(json.dumps(document))
+        file.write_text(json.dumps(attrs.asdict(self), default=os.fspath))
         return file
 
     @classmethod

@@ -9,7 +9,14 @@ import attrs
 import numpy as np
 
 from edgebench.measure.station.watch import Watch
-from edgebench.measure.transport.arrays import as_array, check_tensor, join_batches, make_sendable
+from edgebench.measure.transport.arrays import (
+    as_array,
+    check_tensor,
+    join_batches,
+    make_sendable,
+    pick_sample,
+    read_arrays,
+)
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.wire import CODES, Kind, Mark, Message, Shaped, WireError
 from edgebench.parts.pipeline import Exit, Pipeline, Stage, Tensors, TensorSpec
@@ -207,19 +214,17 @@ class Piece:
         Its last mark is that of serialising, which is over when it is sent.
         """
         watch.step = "serialise"
-        tensors = [make_sendable(spec, batch.tensors[spec.name]) for spec in self.leaving]
-        names = [spec.name for spec in self.leaving]
+        tensors = {
+            spec.name: make_sendable(spec, batch.tensors[spec.name]) for spec in self.leaving
+        }
         marks = [*watch.all_marks(), Mark(SERIALISE, self.number, 0)]
-        return _message(tensors, names, batch, len(batch.samples), request, marks)
+        return _message(tensors, batch.raw, len(batch.samples), request, marks)
 
     def answer_message(self, batch: Batch, request: int, marks: Sequence[Mark]) -> Message:
         """Make the message that takes the answers of all samples back."""
         answers = [batch.answers[sample] for sample in range(len(batch.answers))]
         if batch.raw:
-            names = self.pipeline.outputs
-            outputs = join_batches(answers)
-            tensors = [outputs[name] for name in names]
-            return _message(tensors, names, batch, len(answers), request, marks)
+            return _message(join_batches(answers), True, len(answers), request, marks)
         return Message(
             kind=Kind.ANSWER, request=request, samples=len(answers), marks=marks, body=answers
         )
@@ -228,35 +233,20 @@ class Piece:
         """Put the answers that came back from the next piece among those given here."""
         if answer.samples != len(batch.samples):
             raise WireError(f"{answer.samples} answers for {len(batch.samples)} samples")
-        arrays = {
-            shaped.name: as_array(shaped, view)
-            for shaped, view in zip(answer.tensors, answer.body, strict=False)
-        }
+        outputs = read_arrays(answer) if batch.raw else {}
         for place, sample in enumerate(batch.samples):
-            batch.answers[sample] = (
-                {name: tensor[place : place + 1] for name, tensor in arrays.items()}
-                if batch.raw
-                else answer.body[place]
-            )
+            batch.answers[sample] = pick_sample(outputs, place) if batch.raw else answer.body[place]
 
 
 def _message(
-    tensors: Sequence[NDArray[Any]],
-    names: Sequence[str],
-    batch: Batch,
-    samples: int,
-    request: int,
-    marks: Sequence[Mark],
+    tensors: Tensors, raw: bool, samples: int, request: int, marks: Sequence[Mark]
 ) -> Message:
     return Message(
         kind=Kind.TENSORS,
         request=request,
-        raw=batch.raw,
+        raw=raw,
         samples=samples,
         marks=marks,
-        tensors=[
-            Shaped(name, tensor.dtype.name, tensor.shape)
-            for name, tensor in zip(names, tensors, strict=True)
-        ],
-        body=tensors,
+        tensors=[Shaped(name, out.dtype.name, out.shape) for name, out in tensors.items()],
+        body=list(tensors.values()),
     )

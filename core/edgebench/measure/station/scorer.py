@@ -7,12 +7,11 @@ timed, so several requests are under way at once.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 import numpy as np
-import zmq
 from numpy.typing import NDArray
 
 from edgebench.cases.case import Case
@@ -20,10 +19,10 @@ from edgebench.cases.inputs import find_metrics
 from edgebench.measure.station.controller import Controller
 from edgebench.measure.station.driver import RequestFailed
 from edgebench.measure.station.orders import DriverOrder
-from edgebench.measure.station.own_process import bind_process, first_cpu
-from edgebench.measure.transport.arrays import as_array
+from edgebench.measure.station.own_process import first_cpu
+from edgebench.measure.transport.arrays import join_batches, pick_sample, read_arrays
 from edgebench.measure.transport.pace import now
-from edgebench.measure.transport.port import Port, connect
+from edgebench.measure.transport.port import Port
 from edgebench.measure.transport.wire import CODES, Kind, Message
 from edgebench.parts.documents import from_document
 from edgebench.parts.subjects import Metric, Model
@@ -49,8 +48,8 @@ class Scorer:
     batch: int
     model: Model
     variant: str
-    samples: int = attrs.field()
-    """How many of the payloads are sent, from the first on; all if not said."""
+    samples: int
+    """How many of the payloads are sent, from the first on."""
     bound_s: float = 0.0
     """No request is sent after so many seconds; 0 for no bound."""
     metrics: Sequence[Metric] = ()
@@ -62,10 +61,6 @@ class Scorer:
     """The outputs of the first samples."""
     exited: dict[int, int] = attrs.field(factory=dict)
     """Samples that left, by stage."""
-
-    @samples.default
-    def _all(self) -> int:
-        return len(self.payloads)
 
     def send_split(self) -> int:
         """Send every sample that is wanted once, and return how many there are.
@@ -97,11 +92,8 @@ class Scorer:
 
     def _send(self, request: int) -> None:
         # A last batch that is not full is filled up from the start: a session may take no other.
-        samples = [
-            at % len(self.payloads)
-            for at in range(request * self.batch, (request + 1) * self.batch)
-        ]
-        body = [self.payloads[sample] for sample in samples]
+        places = range(request * self.batch, (request + 1) * self.batch)
+        body = [self.payloads[place % len(self.payloads)] for place in places]
         self.port.send(
             Message(kind=Kind.REQUEST, request=request, raw=True, samples=len(body), body=body)
         )
@@ -110,14 +102,10 @@ class Scorer:
         for mark in answer.marks:
             if mark.code == EXITED:
                 self.exited[mark.number] = self.exited.get(mark.number, 0) + mark.value
-        outputs = {
-            shaped.name: as_array(shaped, view)
-            for shaped, view in zip(answer.tensors, answer.body, strict=True)
-        }
-        for place, sample in enumerate(range(request * self.batch, self.samples)):
-            if place == self.batch:
-                return
-            self._judge(sample, {name: out[place : place + 1] for name, out in outputs.items()})
+        outputs = read_arrays(answer)
+        first = request * self.batch
+        for place in range(min(self.batch, self.samples - first)):
+            self._judge(first + place, pick_sample(outputs, place))
 
     def _judge(self, sample: int, outputs: Mapping[str, NDArray[Any]]) -> None:
         size = sum(output.nbytes for output in outputs.values())
@@ -135,20 +123,15 @@ class Scorer:
             self.counts.setdefault(metric.name, []).append(metric.count(prediction, truth))
 
     def arrays(self) -> Iterator[tuple[dict[str, Any], NDArray[Any]]]:
-        """Yield what is to be kept, each array with what it is."""
+        """Yield what is to be kept: of each array what JSON says of it, and its values."""
         for name, counts in self.counts.items():
-            yield {"metric": name}, np.asarray(counts, dtype=np.float64)
-        for name in self.kept[0] if self.kept else ():
-            yield {"output": name}, np.concatenate([outputs[name] for outputs in self.kept])
+            yield _describe("metric", name, np.asarray(counts, dtype=np.float64))
+        for name, joined in join_batches(self.kept).items():
+            yield _describe("output", name, joined)
 
 
-def describe_arrays(
-    arrays: Iterable[tuple[dict[str, Any], NDArray[Any]]],
-) -> tuple[list[Any], list[Any]]:
-    """Return what JSON says of arrays, and their bytes."""
-    pairs = [(what, np.ascontiguousarray(values)) for what, values in arrays]
-    facts = [{**what, "dtype": a.dtype.name, "shape": a.shape} for what, a in pairs]
-    return facts, [values for _, values in pairs]
+def _describe(what: str, name: str, values: NDArray[Any]) -> tuple[dict[str, Any], NDArray[Any]]:
+    return {what: name, "dtype": values.dtype.name, "shape": values.shape}, values
 
 
 def _open_scorer(order: DriverOrder, port: Port, controller: Controller) -> Scorer:
@@ -176,22 +159,16 @@ def _open_scorer(order: DriverOrder, port: Port, controller: Controller) -> Scor
 def main(argv: list[str]) -> None:
     """Do what the order in the file named by the first argument says."""
     order = DriverOrder.read(argv[0])
-    bind_process(order, first_cpu())
-    context = zmq.Context()
-    controller = Controller.connect(context, order)
+    controller = Controller.join(order, first_cpu())
     controller.tell("hello", {})
     with controller.report_faults():
-        port = connect(
-            context, controller.hear()["next"], order.backward_phase, order.backward_pacing
-        )
-        scorer = _open_scorer(order, port, controller)
+        scorer = _open_scorer(order, controller.connect_onward(order), controller)
         controller.tell("ready", {})
         controller.hear()
         samples = scorer.send_split()
-        facts, raw = describe_arrays(scorer.arrays())
-        controller.tell(
-            "score", {"samples": samples, "arrays": facts, "exited": scorer.exited}, *raw
-        )
+        facts, raw = zip(*scorer.arrays(), strict=True)
+        said = {"samples": samples, "arrays": facts, "exited": scorer.exited}
+        controller.tell("score", said, *raw)
     controller.hear()
     controller.tell("report", {})
     controller.hear()

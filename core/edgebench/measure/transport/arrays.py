@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgebench.measure.transport.wire import Shaped, WireError
+from edgebench.measure.transport.wire import Message, Shaped, WireError
 from edgebench.parts.pipeline import Tensors, TensorSpec
 
 if TYPE_CHECKING:
@@ -18,6 +18,19 @@ def as_array(shaped: Shaped, view: memoryview) -> NDArray[Any]:
     """Return received bytes as an array, copied only if they lie across the type's alignment."""
     found: NDArray[Any] = np.ndarray(shaped.shape, shaped.dtype, view)
     return found if found.flags.aligned else found.copy()
+
+
+def read_arrays(message: Message) -> dict[str, NDArray[Any]]:
+    """Return the tensors that a message carries, by name."""
+    return {
+        shaped.name: as_array(shaped, view)
+        for shaped, view in zip(message.tensors, message.body, strict=True)
+    }
+
+
+def pick_sample(tensors: Tensors, place: int) -> dict[str, NDArray[Any]]:
+    """Return the tensors of one sample of a batch, as a batch of one."""
+    return {name: tensor[place : place + 1] for name, tensor in tensors.items()}
 
 
 def join_batches(batches: Sequence[Tensors]) -> dict[str, NDArray[Any]]:

@@ -41,6 +41,11 @@ class Pace:
     """Added to each message, in seconds."""
     _free: int = attrs.field(default=0, init=False)
 
+    @classmethod
+    def of(cls, link: Link | None) -> Pace | None:
+        """Return the pace of a link while it is idle; None if there is none to be paced."""
+        return cls(rate=link.rate, delay=link.delay) if link else None
+
     def due(self, sent: int, size: int) -> int:
         """Return when a message of so many bytes is through, and keep the link busy until then.
 
@@ -49,20 +54,3 @@ class Pace:
         """
         self._free = max(sent, self._free) + round(size * 8e9 / self.rate)
         return self._free + round(self.delay * 1e9)
-
-
-@attrs.frozen(kw_only=True)
-class Pacing:
-    """How the receiving end of a link paces it."""
-
-    rate: float
-    delay: float
-
-    @classmethod
-    def of(cls, link: Link) -> Pacing:
-        """Take the figures of a link."""
-        return cls(rate=link.rate, delay=link.delay)
-
-    def pace(self) -> Pace:
-        """Return an idle link of these figures."""
-        return Pace(rate=self.rate, delay=self.delay)

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import zmq
 
-from edgebench.measure.transport.pace import Pace, Pacing, now, wait_until
+from edgebench.measure.transport.pace import Pace, now, wait_until
 from edgebench.measure.transport.wire import (
     CODES,
     MAX_FRAME,
@@ -18,6 +18,7 @@ from edgebench.measure.transport.wire import (
     stamp,
     unpack,
 )
+from edgebench.parts.places import Link
 
 ZERO_COPY_BYTES = 512 * 1024
 """Below this, copying a frame is cheaper than having the library say when it is done with it."""
@@ -114,9 +115,9 @@ def socket(context: zmq.Context[Any], kind: int) -> zmq.Socket[bytes]:
 
 
 def connect(
-    context: zmq.Context[Any], endpoint: str, phase: tuple[str, int], pacing: Pacing | None = None
+    context: zmq.Context[Any], endpoint: str, phase: tuple[str, int], link: Link | None = None
 ) -> Port:
-    """Connect to a host; what travels backward from it is counted as *phase*, and paced."""
+    """Connect to a host; what comes back is counted as *phase*, and paced as *link* if given."""
     opened = socket(context, zmq.DEALER)
     opened.connect(endpoint)
-    return Port(socket=opened, phase=phase, pace=pacing.pace() if pacing else None)
+    return Port(socket=opened, phase=phase, pace=Pace.of(link))

@@ -3,7 +3,6 @@ from types import SimpleNamespace
 import pytest
 
 from edgebench.measure.stand.lineup import Lineup
-from edgebench.measure.transport.pace import Pacing
 
 
 def hosts(**changes):
@@ -75,22 +74,22 @@ def test_who_stands_where_and_what_each_way_is_called(lineup, placement, nodes, 
 def test_each_direction_of_a_link_is_paced_by_its_receiver(lineup):
     made = lineup("mobile-edge-cloud")
     got = orders(made)
-    first, second = (Pacing.of(link) for link in made.deployment.case.links)
-    assert (got["mobile"].forward_pacing, got["mobile"].backward_pacing) == (None, first)
-    assert (got["edge"].forward_pacing, got["edge"].backward_pacing) == (first, second)
-    assert (got["cloud"].forward_pacing, got["cloud"].backward_pacing) == (second, None)
-    assert made.driver_order("ipc://x").backward_pacing is None
-    assert lineup("edge").driver_order("ipc://x").backward_pacing == first
+    first, second = made.deployment.case.links
+    assert (got["mobile"].forward_link, got["mobile"].backward_link) == (None, first)
+    assert (got["edge"].forward_link, got["edge"].backward_link) == (first, second)
+    assert (got["cloud"].forward_link, got["cloud"].backward_link) == (second, None)
+    assert made.driver_order("ipc://x").backward_link is None
+    assert lineup("edge").driver_order("ipc://x").backward_link == first
 
 
 def test_a_link_that_is_real_is_not_paced(lineup):
     for order in orders(lineup("mobile-edge", paced=False)).values():
-        assert (order.forward_pacing, order.backward_pacing) == (None, None)
+        assert (order.forward_link, order.backward_link) == (None, None)
 
 
 def test_scoring_feels_neither_links_nor_slowdowns(lineup):
     for order in orders(lineup("mobile-edge", shaped=False)).values():
-        assert (order.forward_pacing, order.backward_pacing) == (None, None)
+        assert (order.forward_link, order.backward_link) == (None, None)
         assert order.work.slowdown == 1.0
     assert orders(lineup("mobile-edge"))["edge"].work.slowdown == 4.0
 

@@ -11,6 +11,7 @@ import zmq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edgebench import Link
 from edgebench.measure.stand.launch import HOST
 from edgebench.measure.stand.lineup import Lineup
 from edgebench.measure.stand.processes import Processes
@@ -18,7 +19,7 @@ from edgebench.measure.station import speed
 from edgebench.measure.station.driver import Driver, RequestFailed
 from edgebench.measure.station.host import HostProcess
 from edgebench.measure.station.orders import HostOrder
-from edgebench.measure.transport.pace import Pacing, now
+from edgebench.measure.transport.pace import Pace, now
 from edgebench.measure.transport.port import Port, connect, socket
 from edgebench.measure.transport.wire import MAGIC, MAX_FRAME, Kind, Message, Shaped, pack, stamp
 
@@ -185,7 +186,7 @@ def test_a_message_from_the_future_holds_nothing_up(deploy, fabric, payload):
             tier="mobile",
             controller=processes.endpoint,
             parent=os.getpid(),
-            forward_pacing=Pacing(rate=1e9, delay=0),
+            forward_link=Link(between=("mobile", "edge"), rate=1e9),
         )
         processes.start(hosts["mobile"], HOST, order, 1)
         endpoint = processes.hear("hello", [NAME])[NAME].values["endpoint"]
@@ -242,7 +243,7 @@ def test_a_busy_reader_is_told_from_a_slow_way():
     with zmq.Context() as context, socket(context, zmq.DEALER) as near:
         number = near.bind_to_random_port("tcp://127.0.0.1")
         far = connect(context, f"tcp://127.0.0.1:{number}", ("downlink", 0))
-        pace = Pacing(rate=1e9, delay=1e-3).pace()
+        pace = Pace(rate=1e9, delay=1e-3)
         port = Port(socket=near, phase=("uplink", 0), pace=pace)
         with far.socket:
             sent = far.send(Message(kind=Kind.REQUEST))
@@ -264,7 +265,7 @@ def test_the_speed_is_taken_over_work_as_long_as_most_of_the_last_inferences(mon
         piece=SimpleNamespace(slowdown=4.0),
     )
     # The first are long ago, and the very last was disturbed.
-    host.seen.inference.extend([90_000_000] * 20 + [5_000_000] * 9 + [700_000_000])
+    host.inference.extend([90_000_000] * 20 + [5_000_000] * 9 + [700_000_000])
     assert host._obey({"verb": "speed"})
     assert asked == [(5e-3, 4.0)]
     assert told == [("speed", {})]

@@ -7,7 +7,7 @@ import pytest
 from edgebench import Link
 from edgebench.cases.case import BackendChoice
 from edgebench.measure.station.orders import DriverOrder, HostOrder, Work
-from edgebench.measure.transport.pace import Pacing
+from edgebench.measure.transport.pace import Pace
 
 COMMON = {
     "name": "host edge",
@@ -15,7 +15,7 @@ COMMON = {
     "controller": "ipc:///tmp/x",
     "parent": os.getpid(),
     "forward_phase": ("transfer", 1),
-    "forward_pacing": Pacing(rate=1e6, delay=0.01),
+    "forward_link": Link(between=("mobile", "edge"), rate=1e6, delay=0.01),
 }
 WORK = Work(
     source={"registry": ["r.toml"], "files": []},
@@ -48,14 +48,16 @@ def test_an_order_lies_in_its_file_as_plain_json(tmp_path):
     assert written["work"]["artifact"] == "store/a"
     assert written["work"]["backend"]["options"] == [["threads", "2"]]
     assert written["forward_phase"] == ["transfer", 1]
-    assert written["forward_pacing"] == {"rate": 1e6, "delay": 0.01}
+    assert written["forward_link"]["between"] == ["mobile", "edge"]
+    assert (written["forward_link"]["rate"], written["forward_link"]["delay"]) == (1e6, 0.01)
 
 
 def test_a_link_gives_its_pace():
-    pacing = Pacing.of(Link(between=("a", "b"), rate=8e6, delay=1e-3))
-    assert pacing.pace().due(0, 1000) == 2_000_000
+    link = Link(between=("a", "b"), rate=8e6, delay=1e-3)
+    assert Pace.of(link).due(0, 1000) == 2_000_000
     # Each end of a link begins with it idle.
-    assert pacing.pace() is not pacing.pace()
+    assert Pace.of(link).due(0, 1000) == 2_000_000
+    assert Pace.of(None) is None
 
 
 def test_an_order_of_another_kind_is_refused(tmp_path):

@@ -9,7 +9,7 @@ import zmq
 from edgebench import Metric, Model
 from edgebench.measure.station import scorer as module
 from edgebench.measure.station.driver import RequestFailed
-from edgebench.measure.station.scorer import WINDOW, Scorer, describe_arrays
+from edgebench.measure.station.scorer import WINDOW, Scorer
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import Port, connect, socket
 from edgebench.measure.transport.wire import CODES, Kind, Mark, Message, Shaped
@@ -92,7 +92,7 @@ def scoring(port, count, batch=1, metrics=(NEAR,), **more):
         model=MODEL,
         variant="v",
         metrics=metrics,
-        **more,
+        **{"samples": count, **more},
     )
 
 
@@ -101,8 +101,8 @@ def test_every_sample_counts_once_in_its_order(host, count, batch):
     requests = -(-count // batch)
     scorer = scoring(host(requests), count, batch)
     assert scorer.send_split() == count
-    facts, raw = describe_arrays(scorer.arrays())
-    assert facts == [
+    facts, raw = zip(*scorer.arrays(), strict=True)
+    assert list(facts) == [
         {"metric": "near", "dtype": "float64", "shape": (count, 2)},
         {"output": "y", "dtype": "float32", "shape": (count, 1)},
     ]
@@ -159,7 +159,7 @@ def test_there_is_room_for_the_first_however_large(host, monkeypatch):
 def test_without_metrics_nothing_is_judged(host):
     scorer = scoring(host(2), 2, metrics=())
     scorer.send_split()
-    assert [what for what, _ in scorer.arrays()] == [{"output": "y"}]
+    assert [what.get("output") for what, _ in scorer.arrays()] == ["y"]
 
 
 @pytest.mark.parametrize("batch", [1, 2])

@@ -6,7 +6,6 @@ from hypothesis.extra import numpy as npst
 
 from edgebench.measure.transport.arrays import as_array, check_tensor, join_batches, make_sendable
 from edgebench.measure.transport.wire import (
-    ITEM_BYTES,
     Kind,
     Message,
     Shaped,
@@ -15,6 +14,7 @@ from edgebench.measure.transport.wire import (
     stamp,
     unpack,
 )
+from edgebench.parts.pipeline import ITEM_BYTES
 
 TYPES = st.sampled_from(list(ITEM_BYTES)).map(np.dtype)
 ARRAYS = npst.arrays(TYPES, npst.array_shapes(min_dims=0, min_side=0, max_dims=4, max_side=4))

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from edgebench.measure.transport.wire import (
     HEADER,
-    ITEM_BYTES,
     MAGIC,
     MAX_FRAME,
     MAX_FRAMES,
@@ -23,6 +22,7 @@ from edgebench.measure.transport.wire import (
     stamp,
     unpack,
 )
+from edgebench.parts.pipeline import ITEM_BYTES
 
 NANOSECONDS = st.integers(-(2**62), 2**62)
 marks = st.lists(
