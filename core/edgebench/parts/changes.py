@@ -49,9 +49,11 @@ class Split(Protocol):
 
     def __len__(self) -> int:
         """Return the number of samples."""
+        ...
 
     def __iter__(self) -> Iterator[tuple[Tensors, Any]]:
         """Yield the tensors of a batch of one, and the answer."""
+        ...
 
 
 class Context(Protocol):
@@ -63,28 +65,35 @@ class Context(Protocol):
     @property
     def options(self) -> Any:
         """Its options, an instance of its own options class."""
+        ...
 
     @property
     def seed(self) -> int:
         """A number derived from the run's seed and the operator's name."""
+        ...
 
     @property
     def placement(self) -> Placement:
         """The placement of the case; needs `placement`."""
+        ...
 
     @property
     def links(self) -> tuple[Link, ...]:
         """The links between the tiers of the placement, in order; needs `links`."""
+        ...
 
     @property
     def target(self) -> Quantization:
         """What the backend that will run the pipeline prefers; needs `target`."""
+        ...
 
     def inputs(self, split: str) -> Split:
         """Return a split, preprocessed; needs the split of that name. Never the test split."""
+        ...
 
     def live(self, stage: Stage) -> Stage:
         """Return the stage with its `live` object loaded by its format."""
+        ...
 
     def fit(
         self,
@@ -99,21 +108,26 @@ class Context(Protocol):
         The loss is the model's where none is given. With a *teacher*, which sees the same inputs,
         a loss is given a third argument: the teacher's outputs by name.
         """
+        ...
 
     def run(self, pipeline: Pipeline, inputs: Tensors) -> Tensors:
         """Run a pipeline here, on any backend that reads its formats, and return its outputs.
 
         A sample that leaves at an exit has the answer of that exit.
         """
+        ...
 
     def score(self, pipeline: Pipeline, split: str) -> Mapping[str, float]:
         """Return the dataset's figures of merit for a pipeline on a split that was declared."""
+        ...
 
     def prepared(self, model: str, chain: str) -> Pipeline:
         """Return a second prepared pipeline, one that the operator's `companions` announced."""
+        ...
 
     def progress(self, done: int, total: int, what: str = "") -> None:
         """Say how far long work has come."""
+        ...
 
 
 @attrs.frozen(kw_only=True)

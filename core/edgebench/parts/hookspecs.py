@@ -58,6 +58,7 @@ class Hooks(Protocol):
             yield Model(name="mnasnet", summary="A small mobile network.", build=build)
         ```
         """
+        ...
 
     @hookspec
     def edgebench_datasets(self, registry: Registry) -> Iterable[Dataset]:
@@ -73,6 +74,7 @@ class Hooks(Protocol):
             yield Dataset(name="leaves", summary="Photos of leaves.", samples=samples)
         ```
         """
+        ...
 
     @hookspec
     def edgebench_operators(self, registry: Registry) -> Iterable[Operator]:
@@ -88,6 +90,7 @@ class Hooks(Protocol):
             yield Operator(name="shrink", summary="Halve every layer.", apply=shrink)
         ```
         """
+        ...
 
     @hookspec
     def edgebench_tiers(self, registry: Registry) -> Iterable[Tier]:
@@ -102,6 +105,7 @@ class Hooks(Protocol):
             yield Tier(name="watch", summary="On a wrist.", cpus=1, memory=512 * 2**20)
         ```
         """
+        ...
 
     @hookspec
     def edgebench_backends(self, registry: Registry) -> Iterable[Backend]:
@@ -118,6 +122,7 @@ class Hooks(Protocol):
             yield Backend(name="npu", summary="Our chip.", open=load, formats=["npu-blob"])
         ```
         """
+        ...
 
     @hookspec
     def edgebench_fabrics(self, registry: Registry) -> Iterable[Fabric]:
@@ -133,6 +138,7 @@ class Hooks(Protocol):
             yield Fabric(name="shelf", summary="Boards on a shelf.", open=connect)
         ```
         """
+        ...
 
     @hookspec
     def edgebench_formats(self, registry: Registry) -> Iterable[Format]:
@@ -147,6 +153,7 @@ class Hooks(Protocol):
             yield Format(name="npu-blob", summary="What our chip runs.", save=save, load=load)
         ```
         """
+        ...
 
     @hookspec
     def edgebench_converters(self, registry: Registry) -> Iterable[Converter]:
@@ -162,6 +169,7 @@ class Hooks(Protocol):
             yield Converter(name="npu", summary="Ours.", source="graph", target="npu", convert=pack)
         ```
         """
+        ...
 
     @hookspec
     def edgebench_trainers(self, registry: Registry) -> Iterable[Trainer]:
@@ -176,6 +184,7 @@ class Hooks(Protocol):
             yield Trainer(name="linear", summary="Least squares.", format="linear", fit=fit)
         ```
         """
+        ...
 
     @hookspec
     def edgebench_reporters(self, registry: Registry) -> Iterable[Reporter]:
@@ -190,6 +199,7 @@ class Hooks(Protocol):
             yield Reporter(name="haiku", summary="Three lines.", render=render)
         ```
         """
+        ...
 
     @hookspec
     def edgebench_case_started(self, case: Case) -> None:
@@ -206,6 +216,7 @@ class Hooks(Protocol):
             print("next:", case.label)
         ```
         """
+        ...
 
     @hookspec
     def edgebench_block_finished(self, case: Case, block: Block) -> None:
@@ -220,6 +231,7 @@ class Hooks(Protocol):
             tracker.log(case.id, block.number)
         ```
         """
+        ...
 
     @hookspec
     def edgebench_case_finished(self, case: Case, result: Result) -> None:
@@ -235,3 +247,4 @@ class Hooks(Protocol):
             tracker.upload(result.to_json())
         ```
         """
+        ...

@@ -90,6 +90,7 @@ class Session(Protocol):
 
     def run(self, inputs: Tensors) -> Tensors:
         """Run the stage on a batch; names are those in the stage's file (`TensorSpec.inside`)."""
+        ...
 
 
 @attrs.frozen(kw_only=True)
@@ -127,10 +128,12 @@ class Running(Protocol):
     @property
     def pid(self) -> int:
         """Its process id on this machine, which the controller waits on and kills."""
+        ...
 
     @property
     def log(self) -> Path:
         """The file that holds what it printed."""
+        ...
 
 
 class Host(Protocol):
@@ -139,31 +142,39 @@ class Host(Protocol):
     @property
     def tier(self) -> Tier:
         """The tier whose machine it is."""
+        ...
 
     @property
     def threads(self) -> int:
         """How many threads its stages may use."""
+        ...
 
     @property
     def slowdown(self) -> float:
         """How many times slower than this machine it pretends to be: 1 for none. Emulated."""
+        ...
 
     @property
     def paced(self) -> bool:
         """Whether the ends of its links must pace them in user space."""
+        ...
 
     @property
     def enforced(self) -> Mapping[str, str]:
         """How `cpu`, `memory`, `bandwidth` and `delay` are enforced, in words for a report."""
+        ...
 
     def facts(self) -> HostFacts:
         """Say what this host is."""
+        ...
 
     def put(self, directory: Path) -> Path:
         """Bring an artifact to the host, and return where it lies there."""
+        ...
 
     def spawn(self, argv: Sequence[str], env: Mapping[str, str], log: Path) -> Running:
         """Start a process on the host, in a process group of its own."""
+        ...
 
 
 @attrs.frozen(kw_only=True)

@@ -58,9 +58,11 @@ class StartsProcesses(Protocol):
 
     def put(self, directory: Path) -> Path:
         """Bring a directory to the host, and return where it lies there."""
+        ...
 
     def spawn(self, argv: Sequence[str], env: Mapping[str, str], log: Path) -> Running:
         """Start a process there, in a process group of its own."""
+        ...
 
 
 def ignore_progress(done: int, samples: int) -> None:
