@@ -99,9 +99,9 @@ class Case:
     def _identity(self) -> dict[str, Any]:
         # What has its default is left out, so that a field that comes later changes no id.
         kept: dict[str, Any] = to_document(self)
-        for name, default in _DEFAULTS.items():
-            if name == "seed" or getattr(self, name) == default:
-                del kept[name]
+        for field in attrs.fields(Case):
+            if field.name == "seed" or getattr(self, field.name) == field.default:
+                del kept[field.name]
         # Where data lies says nothing; that a file has inputs of the user's own does.
         if kept.pop("data", None) and not self.dataset:
             kept["given"] = True
@@ -126,10 +126,3 @@ class Case:
     def label(self) -> str:
         """The case in one line, for people."""
         return f"{self.subject} {self.chain} on {self.placement} with {self.backend}"
-
-
-_DEFAULTS = {
-    field.name: field.default
-    for field in attrs.fields(Case)
-    if not isinstance(field.default, attrs.Factory)  # type: ignore[arg-type]
-}

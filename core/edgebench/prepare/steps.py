@@ -13,8 +13,8 @@ from edgebench.parts.changes import Converter
 
 
 @attrs.frozen(kw_only=True)
-class Base:
-    """Build the model, and train it where its weights are to be trained here."""
+class _Step:
+    """What every step has."""
 
     key: str
     what: str
@@ -23,12 +23,14 @@ class Base:
 
 
 @attrs.frozen(kw_only=True)
-class Operate:
+class Base(_Step):
+    """Build the model, and train it where its weights are to be trained here."""
+
+
+@attrs.frozen(kw_only=True)
+class Operate(_Step):
     """Apply one operator."""
 
-    key: str
-    what: str
-    case: Case
     before: Path
     """The prepared pipeline that it starts from."""
     operation: Operation
@@ -38,12 +40,9 @@ class Operate:
 
 
 @attrs.frozen(kw_only=True)
-class Convert:
+class Convert(_Step):
     """Convert each stage along its way of converters."""
 
-    key: str
-    what: str
-    case: Case
     before: Path
     """The prepared pipeline that it starts from."""
     ways: tuple[tuple[Converter, ...], ...]
