@@ -19,10 +19,6 @@ from edgebench.parts.places import Link, Placement
 from edgebench.parts.subjects import Weights
 
 
-def _pairs(values: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:
-    return tuple((key, value) for key, value in values)
-
-
 def write_options(options: Iterable[tuple[str, str]]) -> str:
     """Return options as they are written, in brackets and sorted by key; empty if there are none.
 
@@ -43,7 +39,7 @@ class BackendChoice:
     name: str
     device: str = ""
     """Empty for the backend's first device."""
-    options: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=_pairs)
+    options: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=as_tuple)
     """Keys and values as they were written, sorted by key."""
 
     def __str__(self) -> str:
@@ -59,7 +55,7 @@ class Case:
     model: str
     variant: str
     weights: Weights = attrs.field(factory=Weights)
-    options: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=_pairs)
+    options: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=as_tuple)
     """What was said of a model that is a file: keys and values as written, sorted by key."""
     dataset: str = ""
     data: Path | None = None

@@ -171,7 +171,8 @@ def structure(options: type[C], pairs: tuple[tuple[str, str], ...], where: str) 
     values: dict[str, Any] = {}
     for key, value in pairs:
         if key not in fields:
-            raise OptionError(f"{where} has no option {key!r}{_offer(key, fields)}")
+            offer = nearest(key, fields) if fields else "; it takes none"
+            raise OptionError(f"{where} has no option {key!r}{offer}")
         try:
             values[key] = _converter().structure(value, types[key])
         except Exception as error:
@@ -194,10 +195,6 @@ def _converter() -> Converter:
     converter.register_structure_hook(bool, lambda value, _: _truth(value))
     converter.register_structure_hook(Path, lambda value, _: Path(value))
     return converter
-
-
-def _offer(key: str, fields: Mapping[str, Any]) -> str:
-    return nearest(key, fields) if fields else "; it takes none"
 
 
 def _first_line(error: Exception) -> str:

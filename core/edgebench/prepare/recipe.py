@@ -19,7 +19,6 @@ from edgebench.cases.inputs import choose_dataset
 from edgebench.cases.operations import Chains, Operation
 from edgebench.cases.ways import find_way, say_no_way
 from edgebench.catalogue.plugins import Plugins
-from edgebench.catalogue.registry import Registry
 from edgebench.parts.changes import Converter
 from edgebench.parts.digest import digest
 from edgebench.parts.errors import CaseSkipped, ChainError
@@ -40,18 +39,17 @@ class Recipes:
     """Finds the steps of cases, from the parts that are installed."""
 
     plugins: Plugins
-    registry: Registry
     store: Store
 
     @cached_property
     def keys(self) -> Keys:
         """Writes the keys of what the steps make."""
-        return Keys(self.plugins, self.registry)
+        return Keys(self.plugins)
 
     @cached_property
     def chains(self) -> Chains:
         """Reads the chains of cases."""
-        return Chains(self.plugins, self.registry.hybrids)
+        return Chains(self.plugins)
 
     def base(self, case: Case) -> Steps:
         """Go through the one step that builds a case's model, untransformed."""
@@ -68,14 +66,15 @@ class Recipes:
         """
         if case in within:
             raise ChainError(f"{case.model} {case.chain} needs itself prepared first")
-        path = yield self._base(case)
+        what = f"{case.model}:{case.variant} {case.weights.label}"
+        path = yield Base(key=self.keys.base(case), what=what, case=case)
         for operation in self.chains.of(case.chain):
             operator = operation.operator
             path = yield from self._convert(case, path, repeat(operator.reads), operator.name)
             companions: dict[tuple[str, str], Path] = {}
-            for pair, other in self._companions(case, operation):
+            for pair in operator.companions(operation.options, case.model, case.variant):
                 companions[pair] = yield from self.steps(
-                    other, for_backends=False, within=(*within, case)
+                    self._second(case, *pair), for_backends=False, within=(*within, case)
                 )
             path = yield self._operate(case, operation, path, companions)
         if for_backends:
@@ -86,10 +85,6 @@ class Recipes:
         """Return the precision in which a backend computes what a stage keeps as `f32`."""
         backend = self.plugins.get(Backend, choice.name)
         return backend.precision(structure(backend.options, choice.options, choice.name))
-
-    def _base(self, case: Case) -> Base:
-        what = f"{case.model}:{case.variant} {case.weights.label}"
-        return Base(key=self.keys.base(case), what=what, case=case)
 
     def _operate(
         self,
@@ -145,14 +140,6 @@ class Recipes:
             )
         for piece, choice in zip(pieces, case.backends, strict=True):
             yield from repeat(self.plugins.get(Backend, choice.name).formats, len(piece))
-
-    def _companions(
-        self, case: Case, operation: Operation
-    ) -> Iterator[tuple[tuple[str, str], Case]]:
-        """Yield each second model that an operator announces, and the case that stands for it."""
-        operator = operation.operator
-        for model, chain in operator.companions(operation.options, case.model, case.variant):
-            yield (model, chain), self._second(case, model, chain)
 
     def _second(self, case: Case, model: str, chain: str) -> Case:
         """Return the case of a second model, its weights of the same kind where it has them."""
