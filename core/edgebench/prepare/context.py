@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import attrs
 
 from edgebench.cases.inputs import find_dataset
-from edgebench.parts.changes import Split
 from edgebench.parts.errors import ChainError
-from edgebench.parts.pipeline import Pipeline, Stage, Tensors, TensorSpec
+from edgebench.parts.pipeline import Pipeline, Stage, Tensors
 from edgebench.parts.places import Link, Placement, Quantization
 from edgebench.parts.subjects import Budget, Model
-from edgebench.prepare.data import Preprocessed, list_shapes, stack
+from edgebench.prepare.data import Preprocessed, count_bytes, list_shapes, stack
 from edgebench.prepare.keys import Keys
 from edgebench.prepare.runner import Runner
 from edgebench.prepare.steps import Operate
-from edgebench.prepare.teaching import Lesson, Teaching
+from edgebench.prepare.teaching import Teaching
 from edgebench.store.artifacts import read_pipeline
 
 BATCH = 64
@@ -35,13 +33,6 @@ class OperatorContext:
     keys: Keys
     step: Operate
     runner: Runner
-
-    @classmethod
-    @contextmanager
-    def open(cls, teaching: Teaching, keys: Keys, step: Operate) -> Iterator[OperatorContext]:
-        """Give a context; what it opened is closed when the operator is done."""
-        with Runner.open(teaching.stages) as runner:
-            yield cls(teaching, keys, step, runner)
 
     @property
     def options(self) -> Any:
@@ -71,9 +62,12 @@ class OperatorContext:
         self._check_declared("target")
         return self.keys.target(self.step.case)
 
-    def inputs(self, split: str) -> Split:
+    def inputs(self, split: str) -> Preprocessed:
         """Return a split as the model's tensors."""
-        return self._split(split)
+        if split == "test":
+            raise ChainError(f"{self._name} asks for the test split, which no operator may see")
+        self._check_declared(split)
+        return self.teaching.split(self.step.case, split, self._before)
 
     def live(self, stage: Stage) -> Stage:
         """Return the stage with its live object."""
@@ -90,13 +84,15 @@ class OperatorContext:
         """Train a stage with the trainer of its format."""
         self._check_declared("training")
         model = self.teaching.stages.plugins.get(Model, stage.model or self.step.case.model)
-        lesson = Lesson(
+        return self.teaching.fit(
+            self.step.case,
+            self._before,
+            stage,
             budget=budget or model.budget,
             seed=self.seed % 2**31,
             loss=loss or model.loss,
             teacher=self.live(teacher) if teacher else None,
         )
-        return self.teaching.fit(self.step.case, self._before, stage, lesson)
 
     def run(self, pipeline: Pipeline, inputs: Tensors) -> Tensors:
         """Run a pipeline here and return its outputs, those of exits where samples leave."""
@@ -106,8 +102,9 @@ class OperatorContext:
         """Return the figures of merit of a pipeline on a split."""
         import numpy as np
 
-        chosen = self._split(split)
-        most = min((_fixed(spec) for spec in pipeline.stages[0].inputs), default=BATCH)
+        chosen = self.inputs(split)
+        sizes = [spec.shape[0] for spec in pipeline.stages[0].inputs]
+        most = min((size if isinstance(size, int) else BATCH for size in sizes), default=BATCH)
         dataset = find_dataset(self.step.case, self.teaching.stages.plugins)
         metrics = dataset.metrics() if dataset else ()
         totals: dict[str, Any] = {metric.name: 0.0 for metric in metrics}
@@ -132,12 +129,6 @@ class OperatorContext:
         """Say how far long work has come."""
         self.teaching.progress(done, total, what or self.step.what)
 
-    def _split(self, split: str) -> Preprocessed:
-        if split == "test":
-            raise ChainError(f"{self._name} asks for the test split, which no operator may see")
-        self._check_declared(split)
-        return self.teaching.split(self.step.case, split, self._before)
-
     @property
     def _before(self) -> Pipeline:
         """The pipeline that the operator started from."""
@@ -152,18 +143,12 @@ class OperatorContext:
         return self.step.operation.operator.name
 
 
-def _fixed(spec: TensorSpec) -> int:
-    """Return how many samples an input takes: what its first dimension says, if a number."""
-    first = spec.shape[0]
-    return first if isinstance(first, int) else BATCH
-
-
 def _batches(split: Preprocessed, most: int) -> Iterator[list[tuple[Tensors, Any]]]:
     """Yield the samples in their order, as many at once as are of one shape and not too large."""
     batch: list[tuple[Tensors, Any]] = []
     for sample in split:
         tensors, _ = sample
-        size = sum(array.nbytes for array in tensors.values()) * (len(batch) + 1)
+        size = count_bytes(tensors) * (len(batch) + 1)
         other = batch and list_shapes(tensors) != list_shapes(batch[0][0])
         if batch and (other or len(batch) == most or size > AT_ONCE):
             yield batch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from edgebench.prepare.recipe import Recipes, follow
 from edgebench.prepare.runner import Runner
 from edgebench.prepare.stages import Stages
 from edgebench.prepare.steps import Base, Convert, Operate, Step
-from edgebench.prepare.teaching import Lesson, Progress, Teaching
+from edgebench.prepare.teaching import Progress, Teaching
 from edgebench.store.artifacts import Store, read_pipeline
 from edgebench.store.assets import fetch
 from edgebench.store.splits import keep_splits
@@ -116,8 +116,8 @@ class Maker:
             for stage in pipeline.stages
         ]
         if case.weights.kind == "trained":
-            lesson = Lesson(budget=model.budget, seed=case.weights.seed, loss=model.loss)
-            stages = [self.teaching.fit(case, pipeline, stage, lesson) for stage in stages]
+            fit = partial(self.teaching.fit, case, pipeline, budget=model.budget, loss=model.loss)
+            stages = [fit(stage, seed=case.weights.seed) for stage in stages]
         return pipeline.replaced(stages)
 
     def _build(self, case: Case, model: Model) -> Pipeline:
@@ -137,7 +137,8 @@ class Maker:
             raise CaseSkipped(f"{operator.name} cannot be applied to {step.case.model}: {accepted}")
         if operator.reads:
             pipeline = pipeline.replaced([self.stages.live(stage) for stage in pipeline.stages])
-        with OperatorContext.open(self.teaching, self.recipes.keys, step) as context:
+        with Runner.open(self.stages) as runner:
+            context = OperatorContext(self.teaching, self.recipes.keys, step, runner)
             changed = operator.apply(pipeline, context)
         announced = step.operation.cuts
         added = len(changed.cuts) - len(pipeline.cuts)

@@ -72,10 +72,9 @@ class Runner:
         converters = plugins.all(Converter).values()
         ways = {}
         for name, backend in plugins.all(Backend).items():
-            if plugins.why_not(Backend, name) is None and backend.formats:
-                way = find_way(converters, stage.format, backend.formats)
-                if way is not None:
-                    ways[len(way), name] = (backend, way)
+            way = find_way(converters, stage.format, backend.formats)
+            if way is not None and backend.formats:
+                ways[len(way), name] = (backend, way)
         if not ways:
             raise CaseFailed(f"no installed backend can run a stage of format {stage.format} here")
         backend, way = ways[min(ways)]

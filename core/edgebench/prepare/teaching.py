@@ -21,17 +21,6 @@ Progress = Callable[[int, int, str], None]
 """Called with how much is done, of how much, and what it is."""
 
 
-@attrs.frozen(kw_only=True)
-class Lesson:
-    """What a trainer is told beside the stage and its data."""
-
-    budget: Budget
-    seed: int
-    loss: Callable[..., Any] | None
-    """From outputs and answers, and a teacher's outputs, to a scalar; None where there is none."""
-    teacher: Stage | None = None
-
-
 @attrs.frozen(eq=False)
 class Teaching:
     """Gives the splits of cases, and trains stages on them."""
@@ -47,32 +36,37 @@ class Teaching:
         bound = model.bound(case.variant, pipeline.resources)
         return Preprocessed(open_split(self.inputs(case), name), bound, case.variant)
 
-    def fit(self, case: Case, pipeline: Pipeline, stage: Stage, lesson: Lesson) -> Stage:
+    def fit(
+        self,
+        case: Case,
+        pipeline: Pipeline,
+        stage: Stage,
+        *,
+        budget: Budget,
+        seed: int,
+        loss: Callable[..., Any] | None,
+        teacher: Stage | None = None,
+    ) -> Stage:
         """Train a stage of a pipeline with the trainer of its format.
+
+        The loss makes a scalar of outputs and answers, and of a teacher's outputs if there is one.
 
         Raises:
             ChainError: Nothing trains stages of its format, or there is no loss.
         """
-        if lesson.loss is None:
+        if loss is None:
             raise ChainError(f"{stage.model or case.model} gives no loss to be trained with")
-        return self.trainer(stage.format).fit(
+        trainers = self.stages.plugins.all(Trainer).values()
+        trainer = next((each for each in trainers if each.format == stage.format), None)
+        if trainer is None:
+            raise ChainError(f"nothing here trains stages of format {stage.format}")
+        return trainer.fit(
             self.stages.live(stage),
-            lesson.loss,
+            loss,
             self.split(case, "training", pipeline),
             self.split(case, "validation", pipeline),
-            lesson.budget,
-            lesson.seed,
+            budget,
+            seed,
             self.progress,
-            teacher=lesson.teacher,
+            teacher=teacher,
         )
-
-    def trainer(self, form: str) -> Trainer:
-        """Return what trains stages of a format.
-
-        Raises:
-            ChainError: Nothing does.
-        """
-        for trainer in self.stages.plugins.all(Trainer).values():
-            if trainer.format == form:
-                return trainer
-        raise ChainError(f"nothing here trains stages of format {form}")
