@@ -267,7 +267,7 @@ def built(subject: str) -> Found:
         maker.inputs(cases[0])
         with steps.step("build"):
             base = read_pipeline(maker.base(cases[0]))
-        inputs, _ = next(iter(maker.teaching.split(cases[0], "test", base)))
+        inputs, _ = next(iter(maker.stages.split(cases[0], "test", base)))
         outputs = {case.backend: answered(case, maker, inputs, steps) for case in cases}
     first = outputs.pop(BACKENDS[0])
     differences = {name: difference(first, one) for name, one in outputs.items()}

@@ -21,8 +21,7 @@ from edgebench.cases.expand import (
     is_pattern,
     match_names,
 )
-from edgebench.cases.given import check_data, check_used, choose_data
-from edgebench.cases.inputs import choose_dataset
+from edgebench.cases.inputs import check_data, check_used, choose_data, choose_dataset
 from edgebench.cases.operations import Chains
 from edgebench.cases.reasons import Reasons
 from edgebench.cases.routes import find_route, list_placements, parse_placement

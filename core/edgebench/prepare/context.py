@@ -14,9 +14,9 @@ from edgebench.parts.places import Link, Placement, Quantization
 from edgebench.parts.subjects import Budget, Model
 from edgebench.prepare.data import Preprocessed, count_bytes, list_shapes, stack
 from edgebench.prepare.keys import Keys
+from edgebench.prepare.recipe import Operate
 from edgebench.prepare.runner import Runner
-from edgebench.prepare.steps import Operate
-from edgebench.prepare.teaching import Teaching
+from edgebench.prepare.stages import Stages
 from edgebench.store.artifacts import read_pipeline
 
 BATCH = 64
@@ -29,10 +29,14 @@ AT_ONCE = 16 * 2**20
 class OperatorContext:
     """The `Context` of one application of one operator."""
 
-    teaching: Teaching
+    runner: Runner
     keys: Keys
     step: Operate
-    runner: Runner
+
+    @property
+    def stages(self) -> Stages:
+        """What loads and trains stages."""
+        return self.runner.stages
 
     @property
     def options(self) -> Any:
@@ -67,11 +71,11 @@ class OperatorContext:
         if split == "test":
             raise ChainError(f"{self._name} asks for the test split, which no operator may see")
         self._check_declared(split)
-        return self.teaching.split(self.step.case, split, self._before)
+        return self.stages.split(self.step.case, split, self._before)
 
     def live(self, stage: Stage) -> Stage:
         """Return the stage with its live object."""
-        return self.teaching.stages.live(stage)
+        return self.stages.live(stage)
 
     def fit(
         self,
@@ -83,8 +87,8 @@ class OperatorContext:
     ) -> Stage:
         """Train a stage with the trainer of its format."""
         self._check_declared("training")
-        model = self.teaching.stages.plugins.get(Model, stage.model or self.step.case.model)
-        return self.teaching.fit(
+        model = self.stages.plugins.get(Model, stage.model or self.step.case.model)
+        return self.stages.fit(
             self.step.case,
             self._before,
             stage,
@@ -105,7 +109,7 @@ class OperatorContext:
         chosen = self.inputs(split)
         sizes = [spec.shape[0] for spec in pipeline.stages[0].inputs]
         most = min((size if isinstance(size, int) else BATCH for size in sizes), default=BATCH)
-        dataset = find_dataset(self.step.case, self.teaching.stages.plugins)
+        dataset = find_dataset(self.step.case, self.stages.plugins)
         metrics = dataset.metrics() if dataset else ()
         totals: dict[str, Any] = {metric.name: 0.0 for metric in metrics}
         for batch in _batches(chosen, most):
@@ -127,7 +131,7 @@ class OperatorContext:
 
     def progress(self, done: int, total: int, what: str = "") -> None:
         """Say how far long work has come."""
-        self.teaching.progress(done, total, what or self.step.what)
+        self.stages.progress(done, total, what or self.step.what)
 
     @property
     def _before(self) -> Pipeline:

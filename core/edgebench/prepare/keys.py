@@ -43,23 +43,18 @@ class Keys:
     """Writes keys, from the parts that are installed."""
 
     plugins: Plugins
-    _makers: dict[tuple[type[Component], str], dict[str, Any]] = attrs.field(
-        factory=dict, init=False, eq=False, repr=False
-    )
     _listings: dict[Path, str] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
     def maker(self, kind: type[Component], name: str) -> dict[str, Any]:
         """Return what identifies the code behind a part: its source and its requirements."""
-        if (kind, name) not in self._makers:
-            owner, code = self.plugins.owner(kind, name), self.plugins.code(kind, name)
-            row = self.plugins.registry.plugins.get(owner.plugin)
-            needed = {*code.imports, *(row.requires if row else ())} - _OWN
-            self._makers[kind, name] = {
-                "source": code.digest,
-                "version": owner.version,
-                "versions": {each: installed_version(each) for each in sorted(needed)},
-            }
-        return self._makers[kind, name]
+        owner, code = self.plugins.owner(kind, name), self.plugins.code(kind, name)
+        row = self.plugins.registry.plugins.get(owner.plugin)
+        needed = {*code.imports, *(row.requires if row else ())} - _OWN
+        return {
+            "source": code.digest,
+            "version": owner.version,
+            "versions": {each: installed_version(each) for each in sorted(needed)},
+        }
 
     def inputs(self, case: Case) -> str:
         """Return the key of the kept splits that a case's requests are taken from.

@@ -18,11 +18,10 @@ from edgebench.parts.subjects import Dataset, Model
 from edgebench.prepare.context import OperatorContext
 from edgebench.prepare.data import draw_tensors, take_batch
 from edgebench.prepare.keys import SPLIT_SEED
-from edgebench.prepare.recipe import Recipes, follow
+from edgebench.prepare.orders import Progress
+from edgebench.prepare.recipe import Base, Convert, Operate, Recipes, Step, follow
 from edgebench.prepare.runner import Runner
 from edgebench.prepare.stages import Stages
-from edgebench.prepare.steps import Base, Convert, Operate, Step
-from edgebench.prepare.teaching import Progress, Teaching
 from edgebench.store.artifacts import Store, read_pipeline
 from edgebench.store.assets import fetch
 from edgebench.store.splits import keep_splits
@@ -44,13 +43,8 @@ class Maker:
 
     @cached_property
     def stages(self) -> Stages:
-        """What loads, writes and converts stages."""
-        return Stages(self.recipes.plugins, self.store.root)
-
-    @cached_property
-    def teaching(self) -> Teaching:
-        """What gives the splits of cases and trains on them."""
-        return Teaching(self.stages, self.inputs, self.progress)
+        """What loads, writes, converts and trains stages."""
+        return Stages(self.recipes.plugins, self.store.root, self.inputs, self.progress)
 
     @property
     def store(self) -> Store:
@@ -116,7 +110,7 @@ class Maker:
             for stage in pipeline.stages
         ]
         if case.weights.kind == "trained":
-            fit = partial(self.teaching.fit, case, pipeline, budget=model.budget, loss=model.loss)
+            fit = partial(self.stages.fit, case, pipeline, budget=model.budget, loss=model.loss)
             stages = [fit(stage, seed=case.weights.seed) for stage in stages]
         return pipeline.replaced(stages)
 
@@ -138,7 +132,7 @@ class Maker:
         if operator.reads:
             pipeline = pipeline.replaced([self.stages.live(stage) for stage in pipeline.stages])
         with Runner.open(self.stages) as runner:
-            context = OperatorContext(self.teaching, self.recipes.keys, step, runner)
+            context = OperatorContext(runner, self.recipes.keys, step)
             changed = operator.apply(pipeline, context)
         announced = step.operation.cuts
         added = len(changed.cuts) - len(pipeline.cuts)
@@ -159,7 +153,7 @@ class Maker:
         return pipeline.replaced(stages)
 
     def _examples(self, case: Case, pipeline: Pipeline) -> Any:
-        split = self.teaching.split(case, "validation", pipeline)
+        split = self.stages.split(case, "validation", pipeline)
         if not len(split):
-            split = self.teaching.split(case, "test", pipeline)
+            split = self.stages.split(case, "test", pipeline)
         return take_batch(split, EXAMPLES, AT_ONCE)

@@ -20,9 +20,8 @@ import attrs
 from edgebench.cases.case import Case
 from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.subjects import Model
-from edgebench.prepare.orders import ERRORS, Event, Order
+from edgebench.prepare.orders import ERRORS, Event, Order, Progress
 from edgebench.prepare.recipe import Recipes, Steps, follow
-from edgebench.prepare.teaching import Progress
 
 _LOG_TAIL = 64 * 1024
 # Threads that spin while they wait for each other take a busy machine's processors from the very

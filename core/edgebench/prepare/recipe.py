@@ -1,4 +1,4 @@
-"""What must be done to prepare a case, step by step.
+"""What must be done to prepare a case, step by step: what each makes, of what, under which key.
 
 Finding the steps needs no framework: each depends on what the one before it left in the store.
 """
@@ -25,10 +25,49 @@ from edgebench.parts.errors import CaseSkipped, ChainError
 from edgebench.parts.places import Backend
 from edgebench.parts.subjects import Model, Variant, Weights
 from edgebench.prepare.keys import Keys
-from edgebench.prepare.steps import Base, Convert, Operate, Step
 from edgebench.store.artifacts import Store, digest_content, read_pipeline
 
 P = TypeVar("P", Path, Path | None)
+
+
+@attrs.frozen(kw_only=True)
+class _Step:
+    """What every step has."""
+
+    key: str
+    what: str
+    """In a few words, what it makes."""
+    case: Case
+
+
+@attrs.frozen(kw_only=True)
+class Base(_Step):
+    """Build the model, and train it where its weights are to be trained here."""
+
+
+@attrs.frozen(kw_only=True)
+class Operate(_Step):
+    """Apply one operator."""
+
+    before: Path
+    """The prepared pipeline that it starts from."""
+    operation: Operation
+    seed: int
+    companions: Mapping[tuple[str, str], Path]
+    """The second models that the operator announced, prepared, by model and chain."""
+
+
+@attrs.frozen(kw_only=True)
+class Convert(_Step):
+    """Convert each stage along its way of converters."""
+
+    before: Path
+    """The prepared pipeline that it starts from."""
+    ways: tuple[tuple[Converter, ...], ...]
+    """For each stage; empty for one that stays as it is."""
+
+
+Step = Base | Operate | Convert
 
 Steps = Generator[Step, Path, Path]
 """Yields steps, is sent where each one's pipeline lies, and returns where the last one's does."""

@@ -1,4 +1,4 @@
-"""Stages as live objects and as files: loading, rebuilding, writing and converting them."""
+"""Stages as live objects and as files: loading, writing, converting and training them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,28 @@ from typing import Any
 
 import attrs
 
+from edgebench.cases.case import Case
 from edgebench.catalogue.plugins import Plugins
-from edgebench.parts.changes import Converter, Format, Operator
+from edgebench.parts.changes import Converter, Format, Operator, Trainer
 from edgebench.parts.errors import CaseFailed, ChainError
 from edgebench.parts.pipeline import Pipeline, Stage
-from edgebench.parts.subjects import Model, Weights
+from edgebench.parts.subjects import Budget, Model, Weights
+from edgebench.prepare.data import Preprocessed
+from edgebench.prepare.orders import Progress
 from edgebench.store.artifacts import write_pipeline
+from edgebench.store.splits import open_split
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Stages:
-    """Loads, writes and converts stages with the formats and converters that are installed."""
+    """Loads, writes, converts and trains stages with the parts that are installed."""
 
     plugins: Plugins
     store: Path
     """The root of the artifact store: files in it may be linked, as nobody changes them."""
+    inputs: Callable[[Case], Path]
+    """From a case to the directory of its kept splits, made if need be."""
+    progress: Progress
 
     def live(self, stage: Stage) -> Stage:
         """Return a stage with its live object loaded."""
@@ -72,6 +79,47 @@ class Stages:
             if stage.format != converter.target:
                 raise CaseFailed(f"{converter.name} gave {stage.format}, not {converter.target}")
         return stage
+
+    def split(self, case: Case, name: str, pipeline: Pipeline) -> Preprocessed:
+        """Return a split of a case's inputs as the tensors of its model, as *pipeline* holds it."""
+        model = self.plugins.get(Model, case.model)
+        bound = model.bound(case.variant, pipeline.resources)
+        return Preprocessed(open_split(self.inputs(case), name), bound, case.variant)
+
+    def fit(
+        self,
+        case: Case,
+        pipeline: Pipeline,
+        stage: Stage,
+        *,
+        budget: Budget,
+        seed: int,
+        loss: Callable[..., Any] | None,
+        teacher: Stage | None = None,
+    ) -> Stage:
+        """Train a stage of a pipeline with the trainer of its format.
+
+        The loss makes a scalar of outputs and answers, and of a teacher's outputs if there is one.
+
+        Raises:
+            ChainError: Nothing trains stages of its format, or there is no loss.
+        """
+        if loss is None:
+            raise ChainError(f"{stage.model or case.model} gives no loss to be trained with")
+        trainers = self.plugins.all(Trainer).values()
+        trainer = next((each for each in trainers if each.format == stage.format), None)
+        if trainer is None:
+            raise ChainError(f"nothing here trains stages of format {stage.format}")
+        return trainer.fit(
+            self.live(stage),
+            loss,
+            self.split(case, "training", pipeline),
+            self.split(case, "validation", pipeline),
+            budget,
+            seed,
+            self.progress,
+            teacher=teacher,
+        )
 
 
 def _link(source: Path, target: Path) -> None:
