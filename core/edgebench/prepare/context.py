@@ -15,8 +15,7 @@ from edgebench.parts.subjects import Budget, Model
 from edgebench.prepare.data import Preprocessed, count_bytes, list_shapes, stack
 from edgebench.prepare.keys import Keys
 from edgebench.prepare.recipe import Operate
-from edgebench.prepare.runner import Runner
-from edgebench.prepare.stages import Stages
+from edgebench.prepare.stages import Runner, Stages
 from edgebench.store.artifacts import read_pipeline
 
 BATCH = 64

@@ -20,8 +20,7 @@ from edgebench.prepare.data import draw_tensors, take_batch
 from edgebench.prepare.keys import SPLIT_SEED
 from edgebench.prepare.orders import Progress
 from edgebench.prepare.recipe import Base, Convert, Operate, Recipes, Step, follow
-from edgebench.prepare.runner import Runner
-from edgebench.prepare.stages import Stages
+from edgebench.prepare.stages import Runner, Stages
 from edgebench.store.artifacts import Store, read_pipeline
 from edgebench.store.assets import fetch
 from edgebench.store.splits import keep_splits
