@@ -216,11 +216,11 @@ def list_options(options: Any) -> dict[str, Any]:
     }
 
 
-def drop_defaults(part: Part, options: Any) -> Part:
-    """Return the part with only those options that differ from their defaults."""
+def write_differing(options: Any) -> tuple[tuple[str, str], ...]:
+    """Return those values of an options instance that are not their defaults, as written."""
     defaults = list_options(type(options)())
     differing = {k: v for k, v in list_options(options).items() if v != defaults[k]}
-    return Part(part.name, tuple(sorted((key, _written(v)) for key, v in differing.items())))
+    return tuple(sorted((key, _written(value)) for key, value in differing.items()))
 
 
 def _written(value: Any) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 
 from edgebench.cases.case import BackendChoice
-from edgebench.cases.chain import Part, drop_defaults, parse_backend, parse_options, structure
+from edgebench.cases.chain import parse_backend, parse_options, structure, write_differing
 from edgebench.cases.operations import Chains
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Operator
@@ -136,7 +136,7 @@ def _subject_of_file(text: str, plugins: Plugins) -> Subject | None:
         variant=_slug(path.stem) or model.variants[0].name,
         weights=Weights(kind="file", path=path.resolve()),
         # As the options class understood them: a path of a file is whole from here on.
-        options=drop_defaults(Part(path.name, options), said).options,
+        options=write_differing(said),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from edgebench.cases.case import Case
-from edgebench.cases.chain import Part, drop_defaults, parse_chain, structure
+from edgebench.cases.chain import Part, parse_chain, structure, write_differing
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Operator
 from edgebench.parts.component import Component
@@ -87,7 +87,7 @@ class Chains:
 
     def _spelling(self, part: Part) -> str:
         try:
-            return str(drop_defaults(part, self._operation(part).options))
+            return str(Part(part.name, write_differing(self._operation(part).options)))
         except Missing:
             # Known and not installed is a reason to skip its cases, not a mistake in writing.
             return str(part)

@@ -21,7 +21,7 @@ from edgebench.prepare.keys import SPLIT_SEED
 from edgebench.prepare.orders import Progress
 from edgebench.prepare.recipe import Base, Convert, Operate, Recipes, Step, follow
 from edgebench.prepare.stages import Runner, Stages
-from edgebench.store.artifacts import Store, read_pipeline
+from edgebench.store.artifacts import read_pipeline
 from edgebench.store.assets import fetch
 from edgebench.store.splits import keep_splits
 
@@ -43,12 +43,7 @@ class Maker:
     @cached_property
     def stages(self) -> Stages:
         """What loads, writes, converts and trains stages."""
-        return Stages(self.recipes.plugins, self.store.root, self.inputs, self.progress)
-
-    @property
-    def store(self) -> Store:
-        """The store in which everything is kept."""
-        return self.recipes.store
+        return Stages(self.recipes.plugins, self.recipes.store.root, self.inputs, self.progress)
 
     def prepare(self, case: Case) -> Path:
         """Return the directory of a case's pipeline, ready for its backends."""
@@ -67,7 +62,7 @@ class Maker:
         what = f"splits of {dataset.name}"
         if not case.dataset:
             what = f"inputs of {case.model}:{case.variant}"
-        return self.store.make(
+        return self.recipes.store.make(
             self.recipes.keys.inputs(case),
             what,
             lambda directory: keep_splits(dataset, SPLIT_SEED, directory, self.progress),
@@ -90,7 +85,7 @@ class Maker:
             self.progress(0, 1, step.what)
             self.stages.save(self._do(step), directory)
 
-        return self.store.make(step.key, step.what, fill)
+        return self.recipes.store.make(step.key, step.what, fill)
 
     def _do(self, step: Step) -> Pipeline:
         if isinstance(step, Base):
