@@ -84,9 +84,8 @@ def make_plan(study: Study, plugins: Plugins, *, ask: Ask = ask_in_processes) ->
         @functools.cache
         def usability(fabric: str) -> Usability:
             tiers = list(plugins.all(Tier).values())
-            hosts = stack.enter_context(
-                plugins.get(Fabric, fabric).open(tiers, plugins.registry.links)
-            )
+            opened = plugins.get(Fabric, fabric).open(tiers, plugins.registry.links)
+            hosts = stack.enter_context(opened)
             return Usability(plugins, {tier: host.facts() for tier, host in hosts.items()}, ask)
 
         reasons = Reasons(plugins, chains, usability)
