@@ -67,7 +67,7 @@ class Workshop:
     def at(cls, place: Path) -> Workshop:
         """Open a store, without the plugins that others installed."""
         registry = Registry.read()
-        return cls(Recipes(Plugins.load(registry, entry_points=False), registry, Store(place)))
+        return cls(Recipes(Plugins.load(registry, entry_points=False), Store(place)))
 
     def models(self) -> Iterator[Model]:
         """Yield the models that are no file of a user's."""
@@ -98,7 +98,7 @@ class Workshop:
             backends=tuple(backends),
         )
         study = Study(suite=Suite(name="", summary="", products=(product,)))
-        plan = make_plan(study, self.recipes.plugins, self.recipes.registry)
+        plan = make_plan(study, self.recipes.plugins)
         if plan.skipped:
             raise EdgebenchError(f"{subject}: {plan.skipped[0].reason}")
         return plan.cases
@@ -267,7 +267,7 @@ def built(subject: str) -> Found:
         maker.inputs(cases[0])
         with steps.step("build"):
             base = read_pipeline(maker.base(cases[0]))
-        inputs, _ = next(iter(maker.teaching.split(cases[0], "test", base)))
+        inputs, _ = next(iter(maker.stages.split(cases[0], "test", base)))
         outputs = {case.backend: answered(case, maker, inputs, steps) for case in cases}
     first = outputs.pop(BACKENDS[0])
     differences = {name: difference(first, one) for name, one in outputs.items()}

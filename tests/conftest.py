@@ -93,9 +93,9 @@ def toy_plugins(registry):
 
 
 @pytest.fixture
-def recipes(toy_plugins, registry, tmp_path):
+def recipes(toy_plugins, tmp_path):
     """Recipes over an empty store."""
-    return Recipes(toy_plugins, registry, Store(tmp_path / "store"))
+    return Recipes(toy_plugins, Store(tmp_path / "store"))
 
 
 @attrs.frozen

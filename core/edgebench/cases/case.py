@@ -19,10 +19,6 @@ from edgebench.parts.places import Link, Placement
 from edgebench.parts.subjects import Weights
 
 
-def _pairs(values: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:
-    return tuple((key, value) for key, value in values)
-
-
 def write_options(options: Iterable[tuple[str, str]]) -> str:
     """Return options as they are written, in brackets and sorted by key; empty if there are none.
 
@@ -43,7 +39,7 @@ class BackendChoice:
     name: str
     device: str = ""
     """Empty for the backend's first device."""
-    options: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=_pairs)
+    options: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=as_tuple)
     """Keys and values as they were written, sorted by key."""
 
     def __str__(self) -> str:
@@ -59,7 +55,7 @@ class Case:
     model: str
     variant: str
     weights: Weights = attrs.field(factory=Weights)
-    options: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=_pairs)
+    options: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=as_tuple)
     """What was said of a model that is a file: keys and values as written, sorted by key."""
     dataset: str = ""
     data: Path | None = None
@@ -99,9 +95,9 @@ class Case:
     def _identity(self) -> dict[str, Any]:
         # What has its default is left out, so that a field that comes later changes no id.
         kept: dict[str, Any] = to_document(self)
-        for name, default in _DEFAULTS.items():
-            if name == "seed" or getattr(self, name) == default:
-                del kept[name]
+        for field in attrs.fields(Case):
+            if field.name == "seed" or getattr(self, field.name) == field.default:
+                del kept[field.name]
         # Where data lies says nothing; that a file has inputs of the user's own does.
         if kept.pop("data", None) and not self.dataset:
             kept["given"] = True
@@ -126,10 +122,3 @@ class Case:
     def label(self) -> str:
         """The case in one line, for people."""
         return f"{self.subject} {self.chain} on {self.placement} with {self.backend}"
-
-
-_DEFAULTS = {
-    field.name: field.default
-    for field in attrs.fields(Case)
-    if not isinstance(field.default, attrs.Factory)  # type: ignore[arg-type]
-}

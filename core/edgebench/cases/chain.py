@@ -171,7 +171,8 @@ def structure(options: type[C], pairs: tuple[tuple[str, str], ...], where: str) 
     values: dict[str, Any] = {}
     for key, value in pairs:
         if key not in fields:
-            raise OptionError(f"{where} has no option {key!r}{_offer(key, fields)}")
+            offer = nearest(key, fields) if fields else "; it takes none"
+            raise OptionError(f"{where} has no option {key!r}{offer}")
         try:
             values[key] = _converter().structure(value, types[key])
         except Exception as error:
@@ -196,10 +197,6 @@ def _converter() -> Converter:
     return converter
 
 
-def _offer(key: str, fields: Mapping[str, Any]) -> str:
-    return nearest(key, fields) if fields else "; it takes none"
-
-
 def _first_line(error: Exception) -> str:
     said = str(error.args[0]) if error.args else type(error).__name__
     return said.splitlines()[0]
@@ -219,11 +216,11 @@ def list_options(options: Any) -> dict[str, Any]:
     }
 
 
-def drop_defaults(part: Part, options: Any) -> Part:
-    """Return the part with only those options that differ from their defaults."""
+def write_differing(options: Any) -> tuple[tuple[str, str], ...]:
+    """Return those values of an options instance that are not their defaults, as written."""
     defaults = list_options(type(options)())
     differing = {k: v for k, v in list_options(options).items() if v != defaults[k]}
-    return Part(part.name, tuple(sorted((key, _written(v)) for key, v in differing.items())))
+    return tuple(sorted((key, _written(value)) for key, value in differing.items()))
 
 
 def _written(value: Any) -> str:

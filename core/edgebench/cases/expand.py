@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import attrs
 
 from edgebench.cases.case import BackendChoice
-from edgebench.cases.chain import Part, drop_defaults, parse_backend, parse_options, structure
+from edgebench.cases.chain import parse_backend, parse_options, structure, write_differing
 from edgebench.cases.operations import Chains
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Operator
@@ -136,7 +136,7 @@ def _subject_of_file(text: str, plugins: Plugins) -> Subject | None:
         variant=_slug(path.stem) or model.variants[0].name,
         weights=Weights(kind="file", path=path.resolve()),
         # As the options class understood them: a path of a file is whole from here on.
-        options=drop_defaults(Part(path.name, options), said).options,
+        options=write_differing(said),
     )
 
 
@@ -200,7 +200,8 @@ def expand_chains(text: str, chains: Chains) -> list[str]:
     if not text.strip():
         raise ChainError("the chain is empty; name an operator")
     if is_pattern(text) and "(" not in text:
-        return match_names("operator", text, [*chains.plugins.all(Operator), *chains.hybrids])
+        names = [*chains.plugins.all(Operator), *chains.plugins.registry.hybrids]
+        return match_names("operator", text, names)
     return [chains.spell(text)]
 
 
@@ -213,16 +214,11 @@ def expand_backends(
         UnknownName, ChainError, OptionError: What is written is not a known backend.
     """
     if _TIER.match(text):
-        return [dict(_choose_for_tier(item, plugins) for item in _split_at_commas(text))]
+        items = re.split(r",(?![^(]*\))", text)  # at the commas outside brackets
+        return [dict(_choose_for_tier(item, plugins) for item in items)]
     if is_pattern(text) and "(" not in text:
-        names = match_names("backend", text, list_backends(plugins))
-        return [BackendChoice(name) for name in names]
+        return [BackendChoice(name) for name in match_names("backend", text, plugins.all(Backend))]
     return [_check_options(parse_backend(text), plugins)]
-
-
-def list_backends(plugins: Plugins) -> Sequence[str]:
-    """Return the names of the backends whose requirements are installed."""
-    return list(plugins.all(Backend))
 
 
 def _choose_for_tier(item: str, plugins: Plugins) -> tuple[str, BackendChoice]:
@@ -230,10 +226,6 @@ def _choose_for_tier(item: str, plugins: Plugins) -> tuple[str, BackendChoice]:
     if found is None:
         raise ChainError(f"{item!r} names no tier; write tier=backend for each, joined by ','")
     return found.group(1), _check_options(parse_backend(item[found.end() :]), plugins)
-
-
-def _split_at_commas(text: str) -> list[str]:
-    return re.split(r",(?![^(]*\))", text)
 
 
 def _check_options(choice: BackendChoice, plugins: Plugins) -> BackendChoice:

@@ -5,13 +5,13 @@ Planning, fingerprinting and preparing all read a case's chain here; the case it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
 
 from edgebench.cases.case import Case
-from edgebench.cases.chain import Part, drop_defaults, parse_chain, structure
+from edgebench.cases.chain import Part, parse_chain, structure, write_differing
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Operator
 from edgebench.parts.component import Component
@@ -45,7 +45,6 @@ class Chains:
     """Reads chains: parses each text once, and looks up each operator with its options once."""
 
     plugins: Plugins
-    hybrids: Mapping[str, str]
     _parts: dict[str, tuple[Part, ...]] = attrs.field(factory=dict, init=False, repr=False)
     _operations: dict[Part, Operation] = attrs.field(factory=dict, init=False, repr=False)
 
@@ -65,7 +64,7 @@ class Chains:
             ChainError: The text is malformed.
         """
         if text not in self._parts:
-            self._parts[text] = parse_chain(text, self.hybrids)
+            self._parts[text] = parse_chain(text, self.plugins.registry.hybrids)
         return self._parts[text]
 
     def list_parts(self, case: Case) -> Sequence[tuple[type[Component], str]]:
@@ -88,7 +87,7 @@ class Chains:
 
     def _spelling(self, part: Part) -> str:
         try:
-            return str(drop_defaults(part, self._operation(part).options))
+            return str(Part(part.name, write_differing(self._operation(part).options)))
         except Missing:
             # Known and not installed is a reason to skip its cases, not a mistake in writing.
             return str(part)

@@ -19,27 +19,25 @@ from edgebench.cases.expand import (
     expand_subjects,
     find_model,
     is_pattern,
-    list_backends,
     match_names,
 )
-from edgebench.cases.given import check_data, check_used, choose_data
-from edgebench.cases.inputs import choose_dataset
+from edgebench.cases.inputs import check_data, check_used, choose_data, choose_dataset
 from edgebench.cases.operations import Chains
 from edgebench.cases.reasons import Reasons
 from edgebench.cases.routes import find_route, list_placements, parse_placement
 from edgebench.cases.study import Study
 from edgebench.cases.usable import Ask, Usability, ask_in_processes
 from edgebench.catalogue.plugins import Plugins
-from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import Product, Skip
 from edgebench.parts.digest import digest
 from edgebench.parts.errors import ChainError, UnknownName
-from edgebench.parts.places import Fabric, Link, Placement, Tier
+from edgebench.parts.places import Backend, Fabric, Link, Placement, Tier
 
 SCENARIOS = ("single-stream",)
 """How requests may be offered; a hook of its own when there is a second."""
 
 Backends = Mapping[str, BackendChoice] | BackendChoice
+"""One for each tier that is named, or one for all tiers."""
 
 
 @attrs.frozen(kw_only=True)
@@ -68,32 +66,30 @@ class Plan:
         return digest([ids, suite.blocks, suite.requests, study.bounded, study.seed])
 
 
-def make_plan(
-    study: Study, plugins: Plugins, registry: Registry, *, ask: Ask = ask_in_processes
-) -> Plan:
+def make_plan(study: Study, plugins: Plugins, *, ask: Ask = ask_in_processes) -> Plan:
     """Expand a study into cases, and find which of them cannot be.
 
     Args:
         study: What is to be measured.
-        plugins: What the cases are made of.
-        registry: The links and the hybrids.
+        plugins: What the cases are made of; their registry has the links and the hybrids.
         ask: How backends are asked whether they are usable.
 
     Raises:
         EdgebenchError: Something written in the study is unknown or malformed.
     """
     check_data(study.data, plugins)
-    chains = Chains(plugins, registry.hybrids)
+    chains = Chains(plugins)
     with ExitStack() as stack:
 
         @functools.cache
         def usability(fabric: str) -> Usability:
             tiers = list(plugins.all(Tier).values())
-            hosts = stack.enter_context(plugins.get(Fabric, fabric).open(tiers, registry.links))
+            opened = plugins.get(Fabric, fabric).open(tiers, plugins.registry.links)
+            hosts = stack.enter_context(opened)
             return Usability(plugins, {tier: host.facts() for tier, host in hosts.items()}, ask)
 
         reasons = Reasons(plugins, chains, usability)
-        found = list(_explain(_Expansion(study, plugins, registry, chains).cases(), study, reasons))
+        found = list(_explain(_Expansion(study, plugins, chains).cases(), study, reasons))
         cases = {case.id: case for case, why in found if not why}
         skipped = {case.id: Skipped(case=case, reason=why) for case, why in found if why}
         every = [*cases.values(), *(one.case for one in skipped.values())]
@@ -121,33 +117,12 @@ def _explain(
         yield case, why or reasons.why_unusable(case) or ""
 
 
-@attrs.frozen(kw_only=True)
-class _Passage:
-    """A placement, and what a request passes on its way to it."""
-
-    placement: Placement
-    route: tuple[str, ...]
-    links: tuple[Link, ...] = ()
-    unlinked: str = ""
-    """Why no links lead there, if none do."""
-
-    @classmethod
-    def over(cls, links: Sequence[Link], placement: Placement) -> _Passage:
-        """Find the way over links."""
-        try:
-            route, passed = find_route(placement, links)
-        except ChainError as error:
-            return cls(placement=placement, route=placement.tiers, unlinked=str(error))
-        return cls(placement=placement, route=route, links=passed)
-
-
 @attrs.frozen
 class _Expansion:
     """Makes the cases of a study from the texts of its suite."""
 
     study: Study
     plugins: Plugins
-    registry: Registry
     chains: Chains
 
     def cases(self) -> Iterator[tuple[Case, str]]:
@@ -161,7 +136,7 @@ class _Expansion:
         by_pair: dict[frozenset[str], list[Link]] = {}
         for link in self.study.sweep:
             by_pair.setdefault(frozenset(link.between), []).append(link)
-        known = _overlay(self.registry.links, self.study.suite.links)
+        known = _overlay(self.plugins.registry.links, self.study.suite.links)
         for setting in product(*by_pair.values()):
             yield _overlay(known, setting)
 
@@ -173,19 +148,15 @@ class _Expansion:
         combinations = product(
             [each for text in row.models for each in self._subjects(text)],
             [each for text in row.operators for each in expand_chains(text, self.chains)],
-            [
-                _Passage.over(links, placement)
-                for text in row.placements or ("mobile",)
-                for placement in self._placements(text)
-            ],
+            [each for text in row.placements or ("mobile",) for each in self._placements(text)],
             [
                 each
-                for text in row.backends or list_backends(self.plugins)
+                for text in row.backends or self.plugins.all(Backend)
                 for each in expand_backends(text, self.plugins)
             ],
         )
-        for subject, chain, passage, backends in combinations:
-            yield self._case(row, subject, chain, passage, backends), passage.unlinked
+        for subject, chain, placement, backends in combinations:
+            yield self._case(row, subject, chain, placement, backends, links)
 
     def _subjects(self, text: str) -> Iterator[Subject]:
         """Yield the subjects that a text stands for, with the inputs that each is measured on."""
@@ -205,22 +176,33 @@ class _Expansion:
         return [parse_placement(each, names) for each in wanted]
 
     def _case(
-        self, row: Product, subject: Subject, chain: str, passage: _Passage, backends: Backends
-    ) -> Case:
-        study = self.study
-        return Case(
+        self,
+        row: Product,
+        subject: Subject,
+        chain: str,
+        placement: Placement,
+        backends: Backends,
+        links: Sequence[Link],
+    ) -> tuple[Case, str]:
+        study, unlinked = self.study, ""
+        try:
+            route, passed = find_route(placement, links)
+        except ChainError as error:
+            route, passed, unlinked = placement.tiers, (), str(error)
+        case = Case(
             **attrs.asdict(subject, recurse=False),
             chain=chain,
-            placement=passage.placement,
-            backends=[_choose_backend(backends, tier) for tier in passage.placement.tiers],
-            links=passage.links,
-            route=passage.route,
+            placement=placement,
+            backends=[_choose_backend(backends, tier) for tier in placement.tiers],
+            links=passed,
+            route=route,
             fabric=row.fabric,
             scenario=row.scenario,
             batch=study.batch,
             threads=study.threads,
             seed=study.seed,
         )
+        return case, unlinked
 
 
 def _overlay(known: Sequence[Link], newer: Sequence[Link]) -> tuple[Link, ...]:

@@ -101,10 +101,9 @@ class Reasons:
 
     def _measure_ways(self, model: str) -> Sequence[str]:
         form = self.plugins.get(Model, model).format
-        converters = self.plugins.all(Converter).values()
         found: list[tuple[bool, int, str]] = []
         for name, backend in self.plugins.all(Backend).items():
-            way = find_way(converters, form, backend.formats) if form else ()
+            way = self._way(form, backend.formats) if form else ()
             if way is not None:
                 exact = all(converter.exact for converter in way)
                 found.append((not exact, len(way), name))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 
+from edgebench.cases.ways import find_ways
 from edgebench.parts.errors import ChainError, UnknownName
 from edgebench.parts.places import Link, Placement
 
@@ -63,25 +63,23 @@ def find_route(
     passed: list[Link] = []
     for goal in placement.tiers:
         for link in _shortest(here, goal, links):
-            here = link.between[1] if link.between[0] == here else link.between[0]
+            here = _far_end(link, here)
             tiers.append(here)
             passed.append(link)
     return tuple(tiers), tuple(passed)
 
 
 def _shortest(start: str, goal: str, links: Sequence[Link]) -> tuple[Link, ...]:
-    ways: dict[str, tuple[Link, ...]] = {start: ()}
-    queue = deque([start])
-    while queue:
-        here = queue.popleft()
-        for link in links:
-            if here in link.between:
-                there = link.between[1] if link.between[0] == here else link.between[0]
-                if there not in ways:
-                    ways[there] = (*ways[here], link)
-                    queue.append(there)
+    ways = find_ways(
+        start, lambda here: ((link, _far_end(link, here)) for link in links if here in link.between)
+    )
     if goal not in ways:
         raise ChainError(
             f"no link leads from {start} to {goal}; give one with --link {start}-{goal}=RATE"
         )
     return ways[goal]
+
+
+def _far_end(link: Link, here: str) -> str:
+    one, other = link.between
+    return other if one == here else one

@@ -98,7 +98,8 @@ class Usability:
     hosts: Mapping[str, HostFacts]
     """What each tier's host says of itself."""
     _ask: Ask = ask_in_processes
-    _answers: dict[tuple[str, str, str], str] = attrs.field(factory=dict, init=False)
+    _answers: dict[tuple[str, str], Mapping[str, str]] = attrs.field(factory=dict, init=False)
+    """By backend and device, why it cannot run on each tier."""
     _devices: dict[str, Sequence[str]] = attrs.field(factory=dict, init=False)
 
     def devices(self, backend: str) -> Sequence[str]:
@@ -107,21 +108,20 @@ class Usability:
 
     def why_not(self, backend: str, device: str, tier: str) -> str | None:
         """Return why a backend cannot run on a tier's host, or None if it can."""
-        if (backend, device, tier) not in self._answers:
+        if (backend, device) not in self._answers:
             self.ask([(backend, device)])
-        return self._answers[backend, device, tier] or None
+        return self._answers[backend, device][tier] or None
 
     def ask(self, choices: Iterable[tuple[str, str]]) -> None:
         """Ask about backends and devices on every host, those not asked before, all at once."""
         unknown: dict[str, list[str]] = {}
         for backend, device in dict.fromkeys(choices):
-            if (backend, device, next(iter(self.hosts), "")) not in self._answers:
+            if (backend, device) not in self._answers:
                 unknown.setdefault(backend, []).append(device)
         for backend, answer in self._ask(self.plugins, unknown, self.hosts).items():
             self._devices[backend] = answer.devices
             for device, by_tier in answer.why_not.items():
-                for tier, why in by_tier.items():
-                    self._answers[backend, device, tier] = why
+                self._answers[backend, device] = by_tier
 
 
 def main(argv: list[str]) -> int:

@@ -1,11 +1,33 @@
-"""The shortest way from one format to another, over the converters that are there."""
+"""Shortest ways: from one format to another over converters, between tiers over links."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from edgebench.parts.changes import Converter
+
+S = TypeVar("S")
+
+
+def find_ways(
+    start: str, leave: Callable[[str], Iterable[tuple[S, str]]]
+) -> dict[str, tuple[S, ...]]:
+    """Return the fewest steps from a place to each place that they lead to, itself included.
+
+    *leave* gives the steps that leave a place, each with the place that it leads to. Of ways of
+    equally many steps, the one whose steps it gives first wins.
+    """
+    ways: dict[str, tuple[S, ...]] = {start: ()}
+    queue = deque([start])
+    while queue:
+        here = queue.popleft()
+        for step, there in leave(here):
+            if there not in ways:
+                ways[there] = (*ways[here], step)
+                queue.append(there)
+    return ways
 
 
 def find_way(
@@ -18,17 +40,11 @@ def find_way(
     """
     if not targets or source in targets:
         return ()
-    # Breadth first, so that the first way to a format has the fewest converters; in order of name,
-    # so that of equally many the same ones are taken on every machine.
+    # In order of name, so that of ways equally short every machine takes the same.
     ordered = sorted(converters, key=lambda converter: converter.name)
-    ways: dict[str, tuple[Converter, ...]] = {source: ()}
-    queue = deque([source])
-    while queue:
-        here = queue.popleft()
-        for converter in ordered:
-            if converter.source == here and converter.target not in ways:
-                ways[converter.target] = (*ways[here], converter)
-                queue.append(converter.target)
+    ways = find_ways(
+        source, lambda form: ((each, each.target) for each in ordered if each.source == form)
+    )
     # Of equally short ways `min` returns the first, which leads to the target named first.
     found = [ways[target] for target in targets if target in ways]
     return min(found, key=len) if found else None

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     from edgebench.cases.plan import make_plan
     from edgebench.cli.study import make_study
 
-    plan = make_plan(make_study(args, common), common.plugins, common.registry)
+    plan = make_plan(make_study(args, common), common.plugins)
     estimate, known = estimate_s(plan, args)
     if common.json:
         common.emit(

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
 
 
 def _plan_of_study(args: argparse.Namespace, common: Common) -> Plan:
-    plan = make_plan(make_study(args, common), common.plugins, common.registry)
+    plan = make_plan(make_study(args, common), common.plugins)
     if not plan.cases:
         reasons = dict.fromkeys(one.reason for one in plan.skipped)
         raise EdgebenchError(f"no case can be run: {'; '.join(reasons) or 'none was asked for'}")

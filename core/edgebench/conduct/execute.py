@@ -54,7 +54,7 @@ def execute(
         StoreError, DatabaseError: The store or the database cannot be used.
     """
     watcher = watcher or Unwatched()
-    recipes = Recipes(plugins, plugins.registry, store or Store())
+    recipes = Recipes(plugins, store or Store())
     preparer = Preparer(recipes=recipes, progress=watcher.preparing)
     planned = fingerprint(plan, recipes)
     run = database.unfinished(planned) if resume else None
@@ -109,7 +109,7 @@ def _record(plan: Plan, recipes: Recipes, planned: str) -> Run:
         started=_now(),
         suite=plan.study.suite.name,
         seed=plan.study.seed,
-        registry_digest=recipes.registry.digest,
+        registry_digest=recipes.plugins.registry.digest,
         plan_digest=planned,
         environment=environment(recipes),
     )

@@ -47,6 +47,7 @@ def environment(recipes: Recipes) -> dict[str, Any]:
 
     A module that is known and not installed has the version null.
     """
-    needed = {*CORE, *(name for row in recipes.registry.plugins.values() for name in row.requires)}
+    rows = recipes.plugins.registry.plugins.values()
+    needed = {*CORE, *(name for row in rows for name in row.requires)}
     versions = {name: installed_version(name) or None for name in sorted(needed)}
     return attrs.asdict(attrs.evolve(describe(), versions=versions))

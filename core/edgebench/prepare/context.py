@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import attrs
 
 from edgebench.cases.inputs import find_dataset
-from edgebench.parts.changes import Split
 from edgebench.parts.errors import ChainError
-from edgebench.parts.pipeline import Pipeline, Stage, Tensors, TensorSpec
+from edgebench.parts.pipeline import Pipeline, Stage, Tensors
 from edgebench.parts.places import Link, Placement, Quantization
 from edgebench.parts.subjects import Budget, Model
-from edgebench.prepare.data import Preprocessed, list_shapes, stack
+from edgebench.prepare.data import Preprocessed, count_bytes, list_shapes, stack
 from edgebench.prepare.keys import Keys
-from edgebench.prepare.runner import Runner
-from edgebench.prepare.steps import Operate
-from edgebench.prepare.teaching import Lesson, Teaching
+from edgebench.prepare.recipe import Operate
+from edgebench.prepare.stages import Runner, Stages
 from edgebench.store.artifacts import read_pipeline
 
 BATCH = 64
@@ -31,17 +28,14 @@ AT_ONCE = 16 * 2**20
 class OperatorContext:
     """The `Context` of one application of one operator."""
 
-    teaching: Teaching
+    runner: Runner
     keys: Keys
     step: Operate
-    runner: Runner
 
-    @classmethod
-    @contextmanager
-    def open(cls, teaching: Teaching, keys: Keys, step: Operate) -> Iterator[OperatorContext]:
-        """Give a context; what it opened is closed when the operator is done."""
-        with Runner.open(teaching.stages) as runner:
-            yield cls(teaching, keys, step, runner)
+    @property
+    def stages(self) -> Stages:
+        """What loads and trains stages."""
+        return self.runner.stages
 
     @property
     def options(self) -> Any:
@@ -71,13 +65,16 @@ class OperatorContext:
         self._check_declared("target")
         return self.keys.target(self.step.case)
 
-    def inputs(self, split: str) -> Split:
+    def inputs(self, split: str) -> Preprocessed:
         """Return a split as the model's tensors."""
-        return self._split(split)
+        if split == "test":
+            raise ChainError(f"{self._name} asks for the test split, which no operator may see")
+        self._check_declared(split)
+        return self.stages.split(self.step.case, split, self._before)
 
     def live(self, stage: Stage) -> Stage:
         """Return the stage with its live object."""
-        return self.teaching.stages.live(stage)
+        return self.stages.live(stage)
 
     def fit(
         self,
@@ -89,14 +86,16 @@ class OperatorContext:
     ) -> Stage:
         """Train a stage with the trainer of its format."""
         self._check_declared("training")
-        model = self.teaching.stages.plugins.get(Model, stage.model or self.step.case.model)
-        lesson = Lesson(
+        model = self.stages.plugins.get(Model, stage.model or self.step.case.model)
+        return self.stages.fit(
+            self.step.case,
+            self._before,
+            stage,
             budget=budget or model.budget,
             seed=self.seed % 2**31,
             loss=loss or model.loss,
             teacher=self.live(teacher) if teacher else None,
         )
-        return self.teaching.fit(self.step.case, self._before, stage, lesson)
 
     def run(self, pipeline: Pipeline, inputs: Tensors) -> Tensors:
         """Run a pipeline here and return its outputs, those of exits where samples leave."""
@@ -106,9 +105,10 @@ class OperatorContext:
         """Return the figures of merit of a pipeline on a split."""
         import numpy as np
 
-        chosen = self._split(split)
-        most = min((_fixed(spec) for spec in pipeline.stages[0].inputs), default=BATCH)
-        dataset = find_dataset(self.step.case, self.teaching.stages.plugins)
+        chosen = self.inputs(split)
+        sizes = [spec.shape[0] for spec in pipeline.stages[0].inputs]
+        most = min((size if isinstance(size, int) else BATCH for size in sizes), default=BATCH)
+        dataset = find_dataset(self.step.case, self.stages.plugins)
         metrics = dataset.metrics() if dataset else ()
         totals: dict[str, Any] = {metric.name: 0.0 for metric in metrics}
         for batch in _batches(chosen, most):
@@ -130,13 +130,7 @@ class OperatorContext:
 
     def progress(self, done: int, total: int, what: str = "") -> None:
         """Say how far long work has come."""
-        self.teaching.progress(done, total, what or self.step.what)
-
-    def _split(self, split: str) -> Preprocessed:
-        if split == "test":
-            raise ChainError(f"{self._name} asks for the test split, which no operator may see")
-        self._check_declared(split)
-        return self.teaching.split(self.step.case, split, self._before)
+        self.stages.progress(done, total, what or self.step.what)
 
     @property
     def _before(self) -> Pipeline:
@@ -152,18 +146,12 @@ class OperatorContext:
         return self.step.operation.operator.name
 
 
-def _fixed(spec: TensorSpec) -> int:
-    """Return how many samples an input takes: what its first dimension says, if a number."""
-    first = spec.shape[0]
-    return first if isinstance(first, int) else BATCH
-
-
 def _batches(split: Preprocessed, most: int) -> Iterator[list[tuple[Tensors, Any]]]:
     """Yield the samples in their order, as many at once as are of one shape and not too large."""
     batch: list[tuple[Tensors, Any]] = []
     for sample in split:
         tensors, _ = sample
-        size = sum(array.nbytes for array in tensors.values()) * (len(batch) + 1)
+        size = count_bytes(tensors) * (len(batch) + 1)
         other = batch and list_shapes(tensors) != list_shapes(batch[0][0])
         if batch and (other or len(batch) == most or size > AT_ONCE):
             yield batch

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -12,9 +12,6 @@ from edgebench.parts.errors import DataError
 from edgebench.parts.pipeline import Tensors, TensorSpec
 from edgebench.parts.subjects import Model
 from edgebench.store.splits import Payloads
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 @attrs.frozen(eq=False)
@@ -34,17 +31,16 @@ class Preprocessed:
             yield self.model.preprocess(decoded, self.variant), answer
 
 
-def stack(samples: Iterator[Tensors] | list[Tensors]) -> dict[str, NDArray[Any]]:
+def stack(rows: Sequence[Tensors]) -> Tensors:
     """Return batches of one as a single batch."""
     import numpy as np
 
-    rows = list(samples)
     if not rows:
         raise DataError("a batch was asked of a split that is empty")
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
-def take_batch(split: Preprocessed, most: int, bound: int) -> dict[str, NDArray[Any]]:
+def take_batch(split: Preprocessed, most: int, bound: int) -> Tensors:
     """Return the first samples of a split as one batch of 2 to *most*, all of one shape.
 
     No more than the first two where they are more than *bound* bytes; where there is one sample of
@@ -54,7 +50,7 @@ def take_batch(split: Preprocessed, most: int, bound: int) -> dict[str, NDArray[
     for tensors, _ in islice(split, most):
         if not rows or list_shapes(tensors) == list_shapes(rows[0]):
             rows.append(tensors)
-        if len(rows) >= 2 and _size(rows[0]) * (len(rows) + 1) > bound:
+        if len(rows) >= 2 and count_bytes(rows[0]) * (len(rows) + 1) > bound:
             break
     return stack(rows if len(rows) != 1 else rows * 2)
 
@@ -64,11 +60,12 @@ def list_shapes(tensors: Tensors) -> dict[str, tuple[int, ...]]:
     return {name: array.shape for name, array in tensors.items()}
 
 
-def _size(tensors: Tensors) -> int:
+def count_bytes(tensors: Tensors) -> int:
+    """Return the bytes of tensors together."""
     return sum(array.nbytes for array in tensors.values())
 
 
-def draw_tensors(specs: tuple[TensorSpec, ...], batch: int, seed: int) -> dict[str, NDArray[Any]]:
+def draw_tensors(specs: tuple[TensorSpec, ...], batch: int, seed: int) -> Tensors:
     """Return random tensors that fit specifications, for a model without a dataset.
 
     The first dimension is the batch.
@@ -79,7 +76,7 @@ def draw_tensors(specs: tuple[TensorSpec, ...], batch: int, seed: int) -> dict[s
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    tensors: dict[str, NDArray[Any]] = {}
+    tensors = {}
     for spec in specs:
         if words := [size for size in spec.shape[1:] if isinstance(size, str)]:
             raise DataError(f"the dimension {words[0]!r} of input {spec.name!r} has no number")

@@ -19,7 +19,6 @@ from edgebench.cases.case import Case
 from edgebench.cases.inputs import read_model_options
 from edgebench.cases.operations import Operation
 from edgebench.catalogue.plugins import Plugins
-from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import Asset
 from edgebench.parts.changes import Converter, Format, Operator, Trainer
 from edgebench.parts.component import Component
@@ -44,24 +43,18 @@ class Keys:
     """Writes keys, from the parts that are installed."""
 
     plugins: Plugins
-    registry: Registry
-    _makers: dict[tuple[type[Component], str], dict[str, Any]] = attrs.field(
-        factory=dict, init=False, eq=False, repr=False
-    )
     _listings: dict[Path, str] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
     def maker(self, kind: type[Component], name: str) -> dict[str, Any]:
         """Return what identifies the code behind a part: its source and its requirements."""
-        if (kind, name) not in self._makers:
-            owner = self.plugins.owner(kind, name)
-            row = self.registry.plugins.get(owner.name)
-            needed = {*owner.code.imports, *(row.requires if row else ())} - _OWN
-            self._makers[kind, name] = {
-                "source": owner.code.digest,
-                "version": owner.version,
-                "versions": {each: installed_version(each) for each in sorted(needed)},
-            }
-        return self._makers[kind, name]
+        owner = self.plugins.owner(kind, name)
+        row = self.plugins.registry.plugins.get(owner.name)
+        needed = {*owner.code.imports, *(row.requires if row else ())} - _OWN
+        return {
+            "source": owner.code.digest,
+            "version": owner.version,
+            "versions": {each: installed_version(each) for each in sorted(needed)},
+        }
 
     def inputs(self, case: Case) -> str:
         """Return the key of the kept splits that a case's requests are taken from.
@@ -97,12 +90,12 @@ class Keys:
             ChainError: The registry has no row for it.
         """
         name = self.plugins.get(Model, case.model).variant(case.variant).asset
-        if name not in self.registry.assets:
+        if name not in self.plugins.registry.assets:
             raise ChainError(
                 f"{case.model}:{case.variant} has no weights to download: the registry has no row "
                 f"[assets.{name or case.model}]; give a file with --weights file:PATH"
             )
-        return self.registry.assets[name]
+        return self.plugins.registry.assets[name]
 
     def _weights(self, case: Case) -> list[Any]:
         """Return what a case's weights are: their kind, and what is in the files that hold them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,10 @@ from edgebench.parts.subjects import Dataset, Model
 from edgebench.prepare.context import OperatorContext
 from edgebench.prepare.data import draw_tensors, take_batch
 from edgebench.prepare.keys import SPLIT_SEED
-from edgebench.prepare.recipe import Recipes, follow
-from edgebench.prepare.runner import Runner
-from edgebench.prepare.stages import Stages
-from edgebench.prepare.steps import Base, Convert, Operate, Step
-from edgebench.prepare.teaching import Lesson, Progress, Teaching
-from edgebench.store.artifacts import Store, read_pipeline
+from edgebench.prepare.orders import Progress
+from edgebench.prepare.recipe import Base, Convert, Operate, Recipes, Step, follow
+from edgebench.prepare.stages import Runner, Stages
+from edgebench.store.artifacts import read_pipeline
 from edgebench.store.assets import fetch
 from edgebench.store.splits import keep_splits
 
@@ -44,18 +42,8 @@ class Maker:
 
     @cached_property
     def stages(self) -> Stages:
-        """What loads, writes and converts stages."""
-        return Stages(self.recipes.plugins, self.store.root)
-
-    @cached_property
-    def teaching(self) -> Teaching:
-        """What gives the splits of cases and trains on them."""
-        return Teaching(self.stages, self.inputs, self.progress)
-
-    @property
-    def store(self) -> Store:
-        """The store in which everything is kept."""
-        return self.recipes.store
+        """What loads, writes, converts and trains stages."""
+        return Stages(self.recipes.plugins, self.recipes.store.root, self.inputs, self.progress)
 
     def prepare(self, case: Case) -> Path:
         """Return the directory of a case's pipeline, ready for its backends."""
@@ -74,7 +62,7 @@ class Maker:
         what = f"splits of {dataset.name}"
         if not case.dataset:
             what = f"inputs of {case.model}:{case.variant}"
-        return self.store.make(
+        return self.recipes.store.make(
             self.recipes.keys.inputs(case),
             what,
             lambda directory: keep_splits(dataset, SPLIT_SEED, directory, self.progress),
@@ -97,7 +85,7 @@ class Maker:
             self.progress(0, 1, step.what)
             self.stages.save(self._do(step), directory)
 
-        return self.store.make(step.key, step.what, fill)
+        return self.recipes.store.make(step.key, step.what, fill)
 
     def _do(self, step: Step) -> Pipeline:
         if isinstance(step, Base):
@@ -116,8 +104,8 @@ class Maker:
             for stage in pipeline.stages
         ]
         if case.weights.kind == "trained":
-            lesson = Lesson(budget=model.budget, seed=case.weights.seed, loss=model.loss)
-            stages = [self.teaching.fit(case, pipeline, stage, lesson) for stage in stages]
+            fit = partial(self.stages.fit, case, pipeline, budget=model.budget, loss=model.loss)
+            stages = [fit(stage, seed=case.weights.seed) for stage in stages]
         return pipeline.replaced(stages)
 
     def _build(self, case: Case, model: Model) -> Pipeline:
@@ -137,7 +125,8 @@ class Maker:
             raise CaseSkipped(f"{operator.name} cannot be applied to {step.case.model}: {accepted}")
         if operator.reads:
             pipeline = pipeline.replaced([self.stages.live(stage) for stage in pipeline.stages])
-        with OperatorContext.open(self.teaching, self.recipes.keys, step) as context:
+        with Runner.open(self.stages) as runner:
+            context = OperatorContext(runner, self.recipes.keys, step)
             changed = operator.apply(pipeline, context)
         announced = step.operation.cuts
         added = len(changed.cuts) - len(pipeline.cuts)
@@ -158,7 +147,7 @@ class Maker:
         return pipeline.replaced(stages)
 
     def _examples(self, case: Case, pipeline: Pipeline) -> Any:
-        split = self.teaching.split(case, "validation", pipeline)
+        split = self.stages.split(case, "validation", pipeline)
         if not len(split):
-            split = self.teaching.split(case, "test", pipeline)
+            split = self.stages.split(case, "test", pipeline)
         return take_batch(split, EXAMPLES, AT_ONCE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,6 +12,8 @@ from edgebench.cases.case import Case
 from edgebench.catalogue.plugins import PluginSource
 from edgebench.parts.errors import CaseFailed, CaseSkipped, DataError
 
+Progress = Callable[[int, int, str], None]
+"""Called with how much is done, of how much, and what it is."""
 ERRORS: Mapping[str, type[CaseSkipped | CaseFailed | DataError]] = MappingProxyType(
     {"skipped": CaseSkipped, "mistaken": DataError, "failed": CaseFailed}
 )

@@ -20,9 +20,8 @@ import attrs
 from edgebench.cases.case import Case
 from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.subjects import Model
-from edgebench.prepare.orders import ERRORS, Event, Order
+from edgebench.prepare.orders import ERRORS, Event, Order, Progress
 from edgebench.prepare.recipe import Recipes, Steps, follow
-from edgebench.prepare.teaching import Progress
 
 _LOG_TAIL = 64 * 1024
 # Threads that spin while they wait for each other take a busy machine's processors from the very
@@ -131,8 +130,10 @@ class Preparer:
             if event.progress is None:
                 return event
             self.progress(*event.progress)
-        why = f"the preparing process {_say_end(worker.wait())}"
-        return Event(status="failed", reason=why)
+        how = f"ended with status {worker.wait()} and said nothing"
+        if worker.returncode < 0:
+            how = f"was killed by {signal.Signals(-worker.returncode).name}"
+        return Event(status="failed", reason=f"the preparing process {how}")
 
 
 def _lines(worker: subprocess.Popen[bytes], pipe: RawIOBase, deadline: float) -> Iterator[bytes]:
@@ -158,12 +159,6 @@ def _lines(worker: subprocess.Popen[bytes], pipe: RawIOBase, deadline: float) ->
                 return
             *lines, rest = (rest + chunk).split(b"\n")
             yield from lines
-
-
-def _say_end(status: int) -> str:
-    if status < 0:
-        return f"was killed by {signal.Signals(-status).name}"
-    return f"ended with status {status} and said nothing"
 
 
 def _end(worker: subprocess.Popen[bytes]) -> None:

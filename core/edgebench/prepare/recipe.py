@@ -1,4 +1,4 @@
-"""What must be done to prepare a case, step by step.
+"""What must be done to prepare a case, step by step: what each makes, of what, under which key.
 
 Finding the steps needs no framework: each depends on what the one before it left in the store.
 """
@@ -19,17 +19,55 @@ from edgebench.cases.inputs import choose_dataset
 from edgebench.cases.operations import Chains, Operation
 from edgebench.cases.ways import find_way, say_no_way
 from edgebench.catalogue.plugins import Plugins
-from edgebench.catalogue.registry import Registry
 from edgebench.parts.changes import Converter
 from edgebench.parts.digest import digest
 from edgebench.parts.errors import CaseSkipped, ChainError
 from edgebench.parts.places import Backend
 from edgebench.parts.subjects import Model, Variant, Weights
 from edgebench.prepare.keys import Keys
-from edgebench.prepare.steps import Base, Convert, Operate, Step
 from edgebench.store.artifacts import Store, digest_content, read_pipeline
 
 P = TypeVar("P", Path, Path | None)
+
+
+@attrs.frozen(kw_only=True)
+class _Step:
+    """What every step has."""
+
+    key: str
+    what: str
+    """In a few words, what it makes."""
+    case: Case
+
+
+@attrs.frozen(kw_only=True)
+class Base(_Step):
+    """Build the model, and train it where its weights are to be trained here."""
+
+
+@attrs.frozen(kw_only=True)
+class Operate(_Step):
+    """Apply one operator."""
+
+    before: Path
+    """The prepared pipeline that it starts from."""
+    operation: Operation
+    seed: int
+    companions: Mapping[tuple[str, str], Path]
+    """The second models that the operator announced, prepared, by model and chain."""
+
+
+@attrs.frozen(kw_only=True)
+class Convert(_Step):
+    """Convert each stage along its way of converters."""
+
+    before: Path
+    """The prepared pipeline that it starts from."""
+    ways: tuple[tuple[Converter, ...], ...]
+    """For each stage; empty for one that stays as it is."""
+
+
+Step = Base | Operate | Convert
 
 Steps = Generator[Step, Path, Path]
 """Yields steps, is sent where each one's pipeline lies, and returns where the last one's does."""
@@ -40,18 +78,17 @@ class Recipes:
     """Finds the steps of cases, from the parts that are installed."""
 
     plugins: Plugins
-    registry: Registry
     store: Store
 
     @cached_property
     def keys(self) -> Keys:
         """Writes the keys of what the steps make."""
-        return Keys(self.plugins, self.registry)
+        return Keys(self.plugins)
 
     @cached_property
     def chains(self) -> Chains:
         """Reads the chains of cases."""
-        return Chains(self.plugins, self.registry.hybrids)
+        return Chains(self.plugins)
 
     def base(self, case: Case) -> Steps:
         """Go through the one step that builds a case's model, untransformed."""
@@ -68,14 +105,15 @@ class Recipes:
         """
         if case in within:
             raise ChainError(f"{case.model} {case.chain} needs itself prepared first")
-        path = yield self._base(case)
+        what = f"{case.model}:{case.variant} {case.weights.label}"
+        path = yield Base(key=self.keys.base(case), what=what, case=case)
         for operation in self.chains.of(case.chain):
             operator = operation.operator
             path = yield from self._convert(case, path, repeat(operator.reads), operator.name)
             companions: dict[tuple[str, str], Path] = {}
-            for pair, other in self._companions(case, operation):
+            for pair in operator.companions(operation.options, case.model, case.variant):
                 companions[pair] = yield from self.steps(
-                    other, for_backends=False, within=(*within, case)
+                    self._second(case, *pair), for_backends=False, within=(*within, case)
                 )
             path = yield self._operate(case, operation, path, companions)
         if for_backends:
@@ -86,10 +124,6 @@ class Recipes:
         """Return the precision in which a backend computes what a stage keeps as `f32`."""
         backend = self.plugins.get(Backend, choice.name)
         return backend.precision(structure(backend.options, choice.options, choice.name))
-
-    def _base(self, case: Case) -> Base:
-        what = f"{case.model}:{case.variant} {case.weights.label}"
-        return Base(key=self.keys.base(case), what=what, case=case)
 
     def _operate(
         self,
@@ -145,14 +179,6 @@ class Recipes:
             )
         for piece, choice in zip(pieces, case.backends, strict=True):
             yield from repeat(self.plugins.get(Backend, choice.name).formats, len(piece))
-
-    def _companions(
-        self, case: Case, operation: Operation
-    ) -> Iterator[tuple[tuple[str, str], Case]]:
-        """Yield each second model that an operator announces, and the case that stands for it."""
-        operator = operation.operator
-        for model, chain in operator.companions(operation.options, case.model, case.variant):
-            yield (model, chain), self._second(case, model, chain)
 
     def _second(self, case: Case, model: str, chain: str) -> Case:
         """Return the case of a second model, its weights of the same kind where it has them."""

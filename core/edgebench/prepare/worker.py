@@ -62,8 +62,7 @@ def _obey(order: Order, events: TextIO) -> Event:
 
 
 def _prepare(order: Order, events: TextIO) -> Path:
-    plugins = order.source.load()
-    recipes = Recipes(plugins, plugins.registry, Store(order.store))
+    recipes = Recipes(order.source.load(), Store(order.store))
 
     def progress(done: int, total: int, what: str) -> None:
         # Parts count in whatever numbers their frameworks gave them.

@@ -31,9 +31,9 @@ def study(**changes) -> Study:
 
 
 @pytest.fixture
-def plan(toy_plugins, registry, answering):
+def plan(toy_plugins, answering):
     ask = answering({("toy-chip", "cloud"): "not on cloud"})
-    return lambda **changes: make_plan(study(**changes), toy_plugins, registry, ask=ask)
+    return lambda **changes: make_plan(study(**changes), toy_plugins, ask=ask)
 
 
 def labels(cases):
@@ -91,9 +91,9 @@ def test_a_backend_is_asked_whether_it_is_usable_on_each_tier(plan):
 
 
 @pytest.mark.process
-def test_a_backend_is_asked_in_a_process_of_its_own(toy_plugins, registry):
+def test_a_backend_is_asked_in_a_process_of_its_own(toy_plugins):
     wanted = study(placements=("edge", "cloud"), backends=("toy-chip", "toy-chip:9"))
-    made = make_plan(wanted, toy_plugins, registry)
+    made = make_plan(wanted, toy_plugins)
     assert labels(made.cases) == ["identity edge toy-chip"]
     assert reasons(made) == {
         "identity cloud toy-chip": "toy-chip: not on cloud",
@@ -102,9 +102,7 @@ def test_a_backend_is_asked_in_a_process_of_its_own(toy_plugins, registry):
     }
 
 
-def test_backends_are_asked_together_once_and_only_those_that_may_run(
-    toy_plugins, registry, answering
-):
+def test_backends_are_asked_together_once_and_only_those_that_may_run(toy_plugins, answering):
     ask, calls = answering({}), []
 
     def watched(plugins, devices, hosts):
@@ -116,13 +114,11 @@ def test_backends_are_asked_together_once_and_only_those_that_may_run(
         placements=("mobile", "edge"),
         backends=("toy-numpy", "toy-chip", "toy-chip:cpu", "onnxruntime"),
     )
-    make_plan(wanted, toy_plugins, registry, ask=watched)
+    make_plan(wanted, toy_plugins, ask=watched)
     assert calls == [{"toy-numpy": [""], "toy-chip": ["", "cpu"]}]
 
 
-def test_work_is_done_once_a_chain_and_not_once_a_case(
-    toy_plugins, registry, answering, monkeypatch
-):
+def test_work_is_done_once_a_chain_and_not_once_a_case(toy_plugins, answering, monkeypatch):
     texts, converters = [], []
 
     def parse(text, hybrids):
@@ -143,7 +139,7 @@ def test_work_is_done_once_a_chain_and_not_once_a_case(
     )
     for _ in range(2):
         texts.clear()
-        made = make_plan(wanted, toy_plugins, registry, ask=answering({}))
+        made = make_plan(wanted, toy_plugins, ask=answering({}))
         assert len(made.cases) + len(made.skipped) >= 100
         # The written one that says a default is another text than the case's, and `""` is that of
         # the references.
@@ -259,10 +255,10 @@ def test_the_reference_computes_as_the_model_does(planned, form, converters, nea
     assert found == {nearest}
 
 
-def test_a_reference_that_is_not_usable_gives_way_to_the_next(toy_plugins, registry, answering):
+def test_a_reference_that_is_not_usable_gives_way_to_the_next(toy_plugins, answering):
     def plan(answers):
         wanted = study(backends=("toy-chip",), placements=("edge",))
-        return make_plan(wanted, toy_plugins, registry, ask=answering(answers))
+        return make_plan(wanted, toy_plugins, ask=answering(answers))
 
     (reference,) = plan({}).references.values()
     assert reference.backend == "toy-numpy"
@@ -277,7 +273,7 @@ def test_what_ships_is_compared_with_what_its_models_are_written_in(registry, an
     wanted = study(
         models=("*:small",), operators=("sptq",), backends=("onnxruntime",), weights="random"
     )
-    made = make_plan(wanted, plugins, registry, ask=answering({}))
+    made = make_plan(wanted, plugins, ask=answering({}))
     assert len(made.references) == len(made.cases) > 0
     assert {reference.backend for reference in made.references.values()} == {"torch"}
 
@@ -321,14 +317,14 @@ def test_an_option_that_says_the_default_makes_no_other_case(plan):
     assert [case.chain for case in made.cases] == ["toy-round", "toy-round(digits=1)"]
 
 
-def test_an_operator_that_wants_data_is_refused_on_a_model_without(plan, toy_plugins, registry):
+def test_an_operator_that_wants_data_is_refused_on_a_model_without(plan, toy_plugins):
     from edgebench.cases.operations import Chains
     from edgebench.cases.reasons import Reasons
     from edgebench.parts.subjects import Model
 
     (case,) = plan(operators=("toy-round",)).cases
     assert toy_plugins.get(Model, "toy").dataset
-    reasons = Reasons(toy_plugins, Chains(toy_plugins, registry.hybrids), lambda fabric: None)
+    reasons = Reasons(toy_plugins, Chains(toy_plugins), lambda fabric: None)
     why = reasons.why_not(attrs.evolve(case, dataset=""))
     assert why == "toy-round needs calibration inputs, and toy has no dataset"
 
@@ -371,7 +367,7 @@ def planned(toy, registry, tmp_path, answering):
             tmp_path.joinpath("own.toml").write_text(dedent(row))
             found = Registry.read([tmp_path / "own.toml"])
         plugins = Plugins.load(found, files, entry_points=False)
-        return make_plan(study(**changes), plugins, found, ask=answering({}))
+        return make_plan(study(**changes), plugins, ask=answering({}))
 
     return make
 

@@ -26,7 +26,7 @@ def reads(monkeypatch):
 
 
 @pytest.mark.process
-def test_a_plan_of_a_hundred_cases_reads_no_source(toy_plugins, registry, reads):
+def test_a_plan_of_a_hundred_cases_reads_no_source(toy_plugins, reads):
     chains = [
         f"toy-round(digits={digits},samples={n})" for digits, n in product(range(1, 8), range(1, 9))
     ]
@@ -36,9 +36,7 @@ def test_a_plan_of_a_hundred_cases_reads_no_source(toy_plugins, registry, reads)
         placements=("mobile", "edge"),
         backends=("toy-numpy",),
     )
-    plan = make_plan(
-        Study(suite=Suite(name="", summary="", products=(cases,))), toy_plugins, registry
-    )
+    plan = make_plan(Study(suite=Suite(name="", summary="", products=(cases,))), toy_plugins)
     assert len(plan.cases) == 112
     assert set(plan.references) == {case.id for case in plan.cases}
     assert reads == []

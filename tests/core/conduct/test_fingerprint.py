@@ -53,7 +53,7 @@ def stamped(toy, tmp_path):
         plan = Plan(
             study=Study(suite=Suite(name="", summary="")), cases=(case,), skipped=(), references={}
         )
-        return fingerprint(plan, Recipes(plugins, registry, Store(tmp_path / "store")))
+        return fingerprint(plan, Recipes(plugins, Store(tmp_path / "store")))
 
     return stamped
 

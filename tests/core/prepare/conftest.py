@@ -46,7 +46,7 @@ def world(toy, registry, tmp_path):
             files.append(tmp_path / f"stranger_{number}.py")
             files[-1].write_text(dedent(text))
         loaded = Plugins.load(registry, files, without, entry_points=False)
-        return Recipes(loaded, registry, Store(tmp_path / "store"))
+        return Recipes(loaded, Store(tmp_path / "store"))
 
     return make
 

@@ -270,7 +270,7 @@ def test_converters_are_given_real_inputs_of_their_own_stage(world, tmp_path):
     assert list(first) == ["input"]
     assert list(second) == ["middle"]
     assert (first["input"][0], second["middle"][0]) == ([8, 8], [8, 3])
-    split = maker.teaching.split(case, "validation", read_pipeline(maker.prepare(case)))
+    split = maker.stages.split(case, "validation", read_pipeline(maker.prepare(case)))
     rows = [tensors["input"] for tensors, _ in list(split)[:8]]
     assert np.allclose(first["input"][1], np.concatenate(rows))
     through = np.concatenate(rows) @ maker.stages.live(front).live

@@ -119,7 +119,8 @@ def test_a_directory_that_is_given_is_walked_once(world, monkeypatch, tmp_path):
 def test_a_second_model_that_is_the_cases_own_keeps_what_was_given_for_it(world, sheet):
     recipes = world(SHEETS)
     (operation,) = recipes.chains.of(sheet.chain)
-    own, other = (case for _, case in recipes._companions(sheet, operation))
+    pairs = operation.operator.companions(operation.options, sheet.model, sheet.variant)
+    own, other = (recipes._second(sheet, *pair) for pair in pairs)
     assert own == attrs.evolve(sheet, chain="")
     assert (other.model, other.options, other.data) == ("toy", (), None)
     assert other.weights.path is None

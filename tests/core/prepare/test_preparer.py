@@ -253,7 +253,7 @@ import json, sys
 registry = Registry.read()
 files = [pathlib.Path(file) for file in sys.argv[2:]]
 plugins = Plugins.load(registry, files, entry_points=False)
-recipes = Recipes(plugins, registry, Store({str(tmp_path / "store")!r}))
+recipes = Recipes(plugins, Store({str(tmp_path / "store")!r}))
 case = from_document(Case, json.loads(sys.argv[1]))
 print(Preparer(recipes=recipes, progress=lambda *_: None).prepare(case).path)
 """
