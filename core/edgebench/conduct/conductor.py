@@ -21,7 +21,6 @@ from edgebench.cases.case import Case
 from edgebench.cases.plan import Plan
 from edgebench.catalogue.plugins import Plugins
 from edgebench.conduct.deployments import Deployments, Settings
-from edgebench.conduct.events import Events
 from edgebench.conduct.watcher import Watcher
 from edgebench.measure.stand.block import measure_block
 from edgebench.measure.stand.deployment import Deployment
@@ -57,10 +56,6 @@ class Conductor:
     def _deployments(self) -> Deployments:
         return Deployments(plan=self.plan, preparer=self.preparer, settings=self.settings)
 
-    @property
-    def _events(self) -> Events:
-        return Events(self._plugins)
-
     def conduct(self) -> None:
         """Prepare and measure everything that is planned and not yet in the database."""
         for skipped in self.plan.skipped:
@@ -86,7 +81,7 @@ class Conductor:
             if self.watcher.stopping():
                 return
             try:
-                self._events.case_started(case)
+                self._plugins.tell("edgebench_case_started", case=case)
                 deployment = self._deployed(case)
             except (CaseSkipped, ChainError) as error:
                 self._close(case, "skipped", str(error), error.log)
@@ -103,8 +98,8 @@ class Conductor:
         prepared = self.preparer.prepare(case)
         if prepared.log:
             self.database.save_log(self.run, case.id, "preparing", prepared.log)
-        deployment = self._deployments.deploy(case, prepared)
-        self._facts[case.id] = self._deployments.find_facts(case, prepared)
+        deployment = self._deployments.deploy(case, prepared.path)
+        self._facts[case.id] = self._deployments.find_facts(deployment)
         self.database.finish_case(self.run, case.id, self._facts[case.id])
         return deployment
 
@@ -143,7 +138,7 @@ class Conductor:
         self._failures[case.id] = self._failures.get(case.id, 0) + 1 if failed else 0
         self.watcher.measured(case, block)
         try:
-            self._events.block_finished(case, block)
+            self._plugins.tell("edgebench_block_finished", case=case, block=block)
         except EdgebenchError as error:
             self._failures[case.id] = GIVE_UP_AFTER
             self._note(case, status="failed", reason=str(error))
@@ -187,6 +182,6 @@ class Conductor:
         result = Result.of(self.database.outcome(self.run, case.id))
         self._facts.setdefault(case.id, result.facts)
         try:
-            self._events.case_finished(case, result)
+            self._plugins.tell("edgebench_case_finished", case=case, result=result)
         except EdgebenchError as error:
             self._note(case, doubts=(*result.facts.doubts, str(error)))
