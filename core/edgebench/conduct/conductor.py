@@ -71,7 +71,7 @@ class Conductor:
         return groups.values()
 
     def _complete(self, case: Case) -> bool:
-        return self.database.standing(self.run, case.id).status == "ok"
+        return self.database.outcome(self.run, case.id, timed=False).status == "ok"
 
     # --- preparing and scoring -------------------------------------------------------------------
 
@@ -167,14 +167,14 @@ class Conductor:
         """Say why a case has no more requests than it has."""
         if self._given_up(case):
             return f"{GIVE_UP_AFTER} blocks that failed in a row"
-        study, standing = self.plan.study, self.database.standing(self.run, case.id)
+        study, outcome = self.plan.study, self.database.outcome(self.run, case.id)
         suite = study.suite
         stopped = f"{suite.blocks} block{'s' * (suite.blocks != 1)} planned"
         # What a block that failed would have given is no fault of the bound's.
-        wanted = standing.measured * suite.requests
-        if study.bounded and standing.requests < wanted:
+        wanted = len(outcome.measured) * suite.requests
+        if study.bounded and outcome.samples < wanted:
             stopped += f" of {self.settings.bound_s:g} s each: "
-            stopped += f"{standing.requests} of {wanted} requests"
+            stopped += f"{outcome.samples} of {wanted} requests"
         return stopped
 
     def _tell_finished(self, case: Case) -> None:
