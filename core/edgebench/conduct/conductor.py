@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import count
 from typing import Any
@@ -25,6 +25,7 @@ from edgebench.conduct.watcher import Watcher
 from edgebench.measure.stand.block import measure_block
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.parts.errors import CaseSkipped, ChainError, EdgebenchError, one_line
+from edgebench.parts.grouping import group_by
 from edgebench.parts.places import Fabric
 from edgebench.prepare.preparer import Preparer
 from edgebench.records.database import Database
@@ -60,15 +61,12 @@ class Conductor:
         """Prepare and measure everything that is planned and not yet in the database."""
         for skipped in self.plan.skipped:
             self._tell_finished(skipped.case)
-        for cases in self._by_model():
+        by_model = group_by(
+            self.plan.cases, lambda case: (case.model, case.variant, case.weights.label)
+        )
+        for cases in by_model.values():
             unfinished = [case for case in cases if not self._complete(case)]
             self._measure(cases, dict(self._ready(unfinished)))
-
-    def _by_model(self) -> Iterable[list[Case]]:
-        groups: dict[tuple[str, str, str], list[Case]] = {}
-        for case in self.plan.cases:
-            groups.setdefault((case.model, case.variant, case.weights.label), []).append(case)
-        return groups.values()
 
     def _complete(self, case: Case) -> bool:
         return self.database.outcome(self.run, case.id, timed=False).status == "ok"

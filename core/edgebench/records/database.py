@@ -156,7 +156,7 @@ class Database:
             DatabaseError: There is no such run.
         """
         run = self._find(name)
-        return RunOutcome(run=run, cases=tuple(self._outcomes(run.id)), path=self.path)
+        return RunOutcome(run=run, cases=tuple(self._read_cases(run.id)), path=self.path)
 
     def find_case(self, beginning: str, run: str = "") -> tuple[Run, Case]:
         """Return a case by its id, or the only beginning of one, and the run that holds it.
@@ -192,11 +192,11 @@ class Database:
         Raises:
             DatabaseError: The run has no such case.
         """
-        for outcome in self._outcomes(run, case_id, timed=timed):
+        for outcome in self._read_cases(run, case_id, timed=timed):
             return outcome
         raise DatabaseError(f"run {run} of {self.path} has no case {case_id}")
 
-    def _outcomes(self, run: str, *case_id: str, timed: bool = True) -> Iterator[Outcome]:
+    def _read_cases(self, run: str, *case_id: str, timed: bool = True) -> Iterator[Outcome]:
         """Yield what the cases of a run, or one of them, have given, in planned order."""
         blocks = self._blocks(run, *case_id, timed=timed)
         chosen = "WHERE run = ?" + " AND id = ?" * len(case_id)
