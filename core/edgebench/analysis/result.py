@@ -131,18 +131,16 @@ def _measured(result: Result) -> dict[str, Any]:
 
 def _latency(latency: Latency) -> dict[str, Any]:
     """Return median and percentiles with intervals; those unsupported are null, with the need."""
-    count = len(latency.seconds)
-    supported = {name: count >= needed(q) for name, q in PERCENTILES.items()}
+    found = {name: latency.percentile(name) for name in PERCENTILES}
+    lacking = {name: f"needs {needed(q)}" for name, q in PERCENTILES.items() if found[name] is None}
     return {
         "median": latency.median,
         "ci95": list(latency.interval()),
-        **{name: latency.percentile(name) for name in PERCENTILES},
+        **found,
         "percentiles_ci95": {
-            name: list(latency.interval(name)) if supported[name] else None for name in PERCENTILES
+            name: None if name in lacking else list(latency.interval(name)) for name in found
         },
-        "unsupported": {
-            name: f"needs {needed(q)}" for name, q in PERCENTILES.items() if not supported[name]
-        },
+        "unsupported": lacking,
         "mean": float(latency.seconds.mean()),
         "min": float(latency.seconds.min()),
         "max": float(latency.seconds.max()),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from itertools import count
 from typing import Any
 
@@ -20,7 +19,8 @@ from edgebench.analysis.result import Result
 from edgebench.cases.case import Case
 from edgebench.cases.plan import Plan
 from edgebench.catalogue.plugins import Plugins
-from edgebench.conduct.deployments import Deployments, Settings
+from edgebench.catalogue.rows import BOUND_S
+from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.watcher import Watcher
 from edgebench.measure.stand.block import measure_block
 from edgebench.measure.stand.deployment import Deployment
@@ -43,7 +43,7 @@ class Conductor:
     preparer: Preparer
     database: Database
     run: str
-    settings: Settings
+    deployments: Deployments
     watcher: Watcher
     _facts: dict[str, Facts] = attrs.field(factory=dict, init=False)
     _failures: dict[str, int] = attrs.field(factory=dict, init=False)
@@ -52,10 +52,6 @@ class Conductor:
     @property
     def _plugins(self) -> Plugins:
         return self.preparer.recipes.plugins
-
-    @cached_property
-    def _deployments(self) -> Deployments:
-        return Deployments(plan=self.plan, preparer=self.preparer, settings=self.settings)
 
     def conduct(self) -> None:
         """Prepare and measure everything that is planned and not yet in the database."""
@@ -96,8 +92,8 @@ class Conductor:
         prepared = self.preparer.prepare(case)
         if prepared.log:
             self.database.save_log(self.run, case.id, "preparing", prepared.log)
-        deployment = self._deployments.deploy(case, prepared.path)
-        self._facts[case.id] = self._deployments.find_facts(deployment)
+        deployment = self.deployments.deploy(case, prepared.path)
+        self._facts[case.id] = self.deployments.find_facts(deployment)
         self.database.finish_case(self.run, case.id, self._facts[case.id])
         return deployment
 
@@ -171,7 +167,7 @@ class Conductor:
         # What a block that failed would have given is no fault of the bound's.
         wanted = len(outcome.measured) * suite.requests
         if study.bounded and outcome.samples < wanted:
-            stopped += f" of {self.settings.bound_s:g} s each: "
+            stopped += f" of {BOUND_S:g} s each: "
             stopped += f"{outcome.samples} of {wanted} requests"
         return stopped
 

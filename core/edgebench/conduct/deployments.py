@@ -31,24 +31,15 @@ no more are sent."""
 
 
 @attrs.frozen(kw_only=True)
-class Settings:
-    """What a run is told beside its plan."""
-
-    limit_s: float = 300.0
-    """A block that takes longer is ended, and scoring where nothing is answered for as long."""
-    bound_s: float = BOUND_S
-    """No request of a block is begun later, where nobody said how many there are to be."""
-    scratch: Path
-    """A directory for what is thrown away after each block."""
-
-
-@attrs.frozen(kw_only=True)
 class Deployments:
     """The deployments of a run's cases, each made once."""
 
     plan: Plan
     preparer: Preparer
-    settings: Settings
+    limit_s: float
+    """A block that takes longer is ended, and scoring where nothing is answered for as long."""
+    scratch: Path
+    """A directory for what is thrown away after each block."""
     _made: dict[str, Deployment] = attrs.field(factory=dict, init=False)
 
     @property
@@ -69,12 +60,12 @@ class Deployments:
             split=self.preparer.inputs(case) / "test",
             compiled=self.preparer.recipes.store.root / "compiled",
             requests=self.plan.study.suite.requests,
-            bound_s=self.settings.bound_s if self.plan.study.bounded else 0.0,
+            bound_s=BOUND_S if self.plan.study.bounded else 0.0,
             seed=self.plan.study.seed,
-            deadline_s=self.settings.limit_s,
+            deadline_s=self.limit_s,
             source=self._plugins.source,
             tiers=tuple(self._plugins.get(Tier, name) for name in case.route),
-            scratch=self.settings.scratch,
+            scratch=self.scratch,
         )
         backends = [self._plugins.get(Backend, choice.name) for choice in case.backends]
         compile_on_hosts(deployment, self._plugins.get(Fabric, case.fabric), backends)

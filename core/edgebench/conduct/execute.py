@@ -10,7 +10,7 @@ from pathlib import Path
 from edgebench.cases.plan import Plan
 from edgebench.catalogue.plugins import Plugins
 from edgebench.conduct.conductor import Conductor
-from edgebench.conduct.deployments import Settings
+from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.fingerprint import environment, fingerprint
 from edgebench.conduct.watcher import Watcher
 from edgebench.measure.stand.overheads import measure_overheads
@@ -79,7 +79,9 @@ def execute(
             preparer=preparer,
             database=database,
             run=run,
-            settings=Settings(limit_s=limit_s, scratch=Path(scratch)),
+            deployments=Deployments(
+                plan=plan, preparer=preparer, limit_s=limit_s, scratch=Path(scratch)
+            ),
             watcher=watcher,
         ).conduct()
     if not watcher.stopping():
