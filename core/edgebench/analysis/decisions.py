@@ -99,7 +99,7 @@ def decisions(run: Run, results: Sequence[Result]) -> tuple[Decision, ...]:
     """Return the decision for each group of results that may be compared, in plan order."""
     measured = [result for result in results if result.latency is not None]
     within = margin(run)
-    return tuple(decide(group.title, group.results, within) for group in groups(measured))
+    return tuple(decide(title, found, within) for title, found in groups(measured))
 
 
 def decide(title: str, results: Sequence[Result], within: float) -> Decision:
@@ -108,7 +108,6 @@ def decide(title: str, results: Sequence[Result], within: float) -> Decision:
     Only a case with all its blocks can be the fastest: what one process measured says nothing of
     the next, and looks all the more certain.
     """
-    results = [result for result in results if result.latency is not None]
     whole = [result for result in results if result.status == "ok" and len(result.measured) > 1]
     kept = {result.case.id: keeps(result.figure) for result in whole if result.figure}
     known = any(value is not None for value in kept.values())

@@ -6,13 +6,13 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from edgebench.analysis.intervals import needed
-from edgebench.analysis.links import predicted, summary
+from edgebench.analysis.links import predicted, summary, tier_checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from edgebench.analysis.intervals import Latency
-    from edgebench.records.outcome import Block, Outcome, TierCheck
+    from edgebench.records.outcome import Block, Outcome
 
 FEWEST_BLOCKS = 3
 SPREAD = 0.10
@@ -122,11 +122,7 @@ def _links(outcome: Outcome) -> Iterator[str]:
 
 
 def _tiers(outcome: Outcome) -> Iterator[str]:
-    found: dict[str, list[TierCheck]] = {}
-    for block in outcome.measured:
-        for check in block.tiers:
-            found.setdefault(check.name, []).append(check)
-    for name, checks in found.items():
+    for name, checks in tier_checks(outcome).items():
         if failed := [check for check in checks if not check.ok]:
             speed = median(check.measured for check in failed)
             yield (
@@ -143,7 +139,7 @@ def _machine(blocks: Sequence[Block]) -> Iterator[str]:
         yield f"other programs took up to {busy:.0%} of the processor time"
     if (swapped := _most(blocks, "swapped_bytes")) > 0:
         yield f"{swapped / 2**20:.3g} MiB were swapped while it was measured"
-    speeds = [b.machine[k] for b in blocks for k in ("frequency_hz",) if b.machine.get(k)]
+    speeds = [speed for b in blocks if (speed := b.machine.get("frequency_hz"))]
     if speeds and (change := max(speeds) / min(speeds) - 1) > FREQUENCY:
         yield (
             f"the processor's frequency differed by {change:.0%} between blocks "

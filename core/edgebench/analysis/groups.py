@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
-import attrs
-
+from edgebench.parts.grouping import group_by
 from edgebench.parts.units import write_link
 
 if TYPE_CHECKING:
@@ -18,51 +17,38 @@ if TYPE_CHECKING:
 Pair = frozenset[str]
 
 
-@attrs.frozen(kw_only=True)
-class Group:
-    """Results of one model under one set of conditions."""
+def groups(results: Sequence[Result]) -> Iterator[tuple[str, list[Result]]]:
+    """Yield groups of results that may be compared, in plan order, each under a title.
 
-    title: str
-    """The model, and what sets this group apart from others of the run."""
-    results: tuple[Result, ...]
-
-
-def groups(results: Sequence[Result]) -> tuple[Group, ...]:
-    """Sort results into groups that may be compared, in plan order.
-
+    A group is of one model under one set of conditions; its title is the model, and what sets the
+    group apart from others of the run.
     A link that a run measures at several rates or delays makes a group of each; a case that does
     not use that link stands in all of them.
     """
-    made = []
     for name, found in _by_model(results).items():
         # Of a link that all cases share nothing is swept: then there is one setting, of no link.
         swept = _swept(found)
         for setting in product(*swept.values()):
             links = dict(zip(swept, setting, strict=True))
-            chosen = tuple(result for result in found if _under(result.case, links))
-            title = ", ".join([name, *(write_link(link) for link in setting)])
-            made.append(Group(title=title, results=chosen))
-    return tuple(made)
+            chosen = [result for result in found if _under(result.case, links)]
+            yield ", ".join([name, *map(write_link, setting)]), chosen
 
 
-def _by_model(results: Iterable[Result]) -> Mapping[str, list[Result]]:
+def _by_model(results: Sequence[Result]) -> Mapping[str, list[Result]]:
     # A condition that is the same in the whole run sets nothing apart, and would only make titles
     # longer.
     cases = [result.case for result in results]
     varied = [name for name in _CONDITIONS if len({_said(case, name) for case in cases}) > 1]
-    found: dict[str, list[Result]] = {}
-    for result in results:
-        extra = [_said(result.case, name) for name in varied if name != "options"]
-        title = ", ".join([_subject(result.case, varied), *filter(None, extra)])
-        found.setdefault(title, []).append(result)
-    return found
+    return group_by(results, lambda result: _title(result.case, varied))
 
 
 _CONDITIONS = ("options", "weights", "fabric", "scenario", "batch", "threads")
 
 
-def _subject(case: Case, varied: Sequence[str]) -> str:
-    return case.subject if "options" in varied else f"{case.model}:{case.variant}"
+def _title(case: Case, varied: Sequence[str]) -> str:
+    subject = case.subject if "options" in varied else f"{case.model}:{case.variant}"
+    extra = [_said(case, name) for name in varied if name != "options"]
+    return ", ".join([subject, *filter(None, extra)])
 
 
 def _said(case: Case, name: str) -> str:
@@ -83,8 +69,5 @@ def _swept(results: Iterable[Result]) -> Mapping[Pair, list[Link]]:
 
 def _under(case: Case, setting: Mapping[Pair, Link]) -> bool:
     # A link that was not swept is compared with itself, and never keeps a case out.
-    return all(_same(link, setting.get(frozenset(link.between), link)) for link in case.links)
-
-
-def _same(one: Link, other: Link) -> bool:
-    return (one.rate, one.delay) == (other.rate, other.delay)
+    found = [(link, setting.get(frozenset(link.between), link)) for link in case.links]
+    return all((one.rate, one.delay) == (other.rate, other.delay) for one, other in found)

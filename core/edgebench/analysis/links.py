@@ -1,4 +1,4 @@
-"""What verified links were found to be, and what they predict for a request."""
+"""What verified links and tiers were found to be, and what links predict for a request."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from edgebench.parts.grouping import group_by
 
-    from edgebench.records.outcome import Block, LinkCheck, Outcome
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from edgebench.records.outcome import Block, LinkCheck, Outcome, TierCheck
 
 
 @attrs.frozen(kw_only=True)
@@ -40,11 +42,9 @@ def summary(blocks: Sequence[Block]) -> tuple[LinkSummary, ...]:
 
     The sizes of a case's messages differ by little from block to block, as its inputs do.
     """
-    found: dict[tuple[str, str], list[LinkCheck]] = {}
-    for block in blocks:
-        for check in block.links:
-            found.setdefault((check.source, check.target), []).append(check)
-    return tuple(_summary(checks) for checks in found.values())
+    checks = (check for block in blocks for check in block.links)
+    found = group_by(checks, lambda check: (check.source, check.target))
+    return tuple(map(_summary, found.values()))
 
 
 def _summary(checks: Sequence[LinkCheck]) -> LinkSummary:
@@ -79,11 +79,11 @@ def predicted(outcome: Outcome) -> float | None:
     if not blocks or any(block.exit_rates for block in blocks):
         return None
     hops = list(zip(outcome.case.route, outcome.case.route[1:], strict=False))
-    links = summary(blocks)
+    links = {(link.source, link.target): link for link in summary(blocks)}
     sent = blocks[0].bytes_out
     total = 0.0
     for source, target in hops:
-        there, back = _nearest(links, source, target), _nearest(links, target, source)
+        there, back = links.get((source, target)), links.get((target, source))
         if there is None or source not in sent or "answer" not in sent:
             return None
         total += there.round_trip_s + sent[source] * 8 / _rate(there)
@@ -95,7 +95,7 @@ def _rate(link: LinkSummary) -> float:
     return link.goodput_bit_s or link.rate_bit_s
 
 
-def _nearest(links: Sequence[LinkSummary], source: str, target: str) -> LinkSummary | None:
-    """Return the check of the largest message, which tells the goodput best."""
-    found = [link for link in links if (link.source, link.target) == (source, target)]
-    return max(found, key=lambda link: link.message_bytes, default=None)
+def tier_checks(outcome: Outcome) -> Mapping[str, Sequence[TierCheck]]:
+    """Return the checks of all its blocks by tier."""
+    checks = (check for block in outcome.measured for check in block.tiers)
+    return group_by(checks, lambda check: check.name)

@@ -12,14 +12,12 @@ import attrs
 from edgebench.analysis.accuracy import keeps
 from edgebench.analysis.doubts import doubts
 from edgebench.analysis.intervals import PERCENTILES, Latency, needed
-from edgebench.analysis.links import summary
+from edgebench.analysis.links import summary, tier_checks
 from edgebench.analysis.phases import groups, medians
 from edgebench.records.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from edgebench.records.outcome import TierCheck
 
 
 @attrs.frozen(kw_only=True)
@@ -59,46 +57,42 @@ class Result(Outcome):
 
     def to_json(self) -> dict[str, Any]:
         """Return the case as `run --json` shows it: seconds, bytes and shares, never ms."""
-        return _document(self)
-
-
-def _document(result: Result) -> dict[str, Any]:
-    case, facts = result.case, result.facts
-    return {
-        "id": case.id,
-        "model": case.model,
-        "variant": case.variant,
-        "options": dict(case.options),
-        "weights": case.weights.label,
-        "dataset": case.dataset,
-        "chain": case.chain,
-        "placement": str(case.placement),
-        "backend": case.backend,
-        "device": facts.device or ",".join(dict.fromkeys(b.device for b in case.backends)),
-        "precision": facts.precision,
-        "route": list(case.route),
-        "network": [
-            {"between": list(link.between), "rate_bit_s": link.rate, "delay_s": link.delay}
-            for link in case.links
-        ],
-        "fabric": case.fabric,
-        "scenario": case.scenario,
-        "batch": case.batch,
-        "threads": case.threads,
-        "status": result.status,
-        "reason": result.reason,
-        "samples": result.samples,
-        "blocks": len(result.measured),
-        "planned_blocks": result.planned,
-        "stopped": facts.stopped,
-        **_figures(result),
-        **_measured(result),
-        "model_bytes": result.model_bytes,
-        "stages": _stages(result),
-        "versions": dict(facts.versions),
-        "artifact": facts.artifact,
-        "doubts": list(result.doubts),
-    }
+        case, facts = self.case, self.facts
+        return {
+            "id": case.id,
+            "model": case.model,
+            "variant": case.variant,
+            "options": dict(case.options),
+            "weights": case.weights.label,
+            "dataset": case.dataset,
+            "chain": case.chain,
+            "placement": str(case.placement),
+            "backend": case.backend,
+            "device": facts.device or ",".join(dict.fromkeys(b.device for b in case.backends)),
+            "precision": facts.precision,
+            "route": list(case.route),
+            "network": [
+                {"between": list(link.between), "rate_bit_s": link.rate, "delay_s": link.delay}
+                for link in case.links
+            ],
+            "fabric": case.fabric,
+            "scenario": case.scenario,
+            "batch": case.batch,
+            "threads": case.threads,
+            "status": self.status,
+            "reason": self.reason,
+            "samples": self.samples,
+            "blocks": len(self.measured),
+            "planned_blocks": self.planned,
+            "stopped": facts.stopped,
+            **_figures(self),
+            **_measured(self),
+            "model_bytes": self.model_bytes,
+            "stages": _stages(self),
+            "versions": dict(facts.versions),
+            "artifact": facts.artifact,
+            "doubts": list(self.doubts),
+        }
 
 
 def _figures(result: Result) -> dict[str, Any]:
@@ -137,18 +131,16 @@ def _measured(result: Result) -> dict[str, Any]:
 
 def _latency(latency: Latency) -> dict[str, Any]:
     """Return median and percentiles with intervals; those unsupported are null, with the need."""
-    count = len(latency.seconds)
-    supported = {name: count >= needed(q) for name, q in PERCENTILES.items()}
+    found = {name: latency.percentile(name) for name in PERCENTILES}
+    lacking = {name: f"needs {needed(q)}" for name, q in PERCENTILES.items() if found[name] is None}
     return {
         "median": latency.median,
         "ci95": list(latency.interval()),
-        **{name: latency.percentile(name) for name in PERCENTILES},
+        **found,
         "percentiles_ci95": {
-            name: list(latency.interval(name)) if supported[name] else None for name in PERCENTILES
+            name: None if name in lacking else list(latency.interval(name)) for name in found
         },
-        "unsupported": {
-            name: f"needs {needed(q)}" for name, q in PERCENTILES.items() if not supported[name]
-        },
+        "unsupported": lacking,
         "mean": float(latency.seconds.mean()),
         "min": float(latency.seconds.min()),
         "max": float(latency.seconds.max()),
@@ -182,10 +174,6 @@ def _stages(result: Result) -> list[dict[str, Any]]:
 
 def _tiers(result: Result) -> list[dict[str, Any]]:
     """Return each tier once, with the medians of its checks; ok if all of them were."""
-    found: dict[str, list[TierCheck]] = {}
-    for block in result.measured:
-        for check in block.tiers:
-            found.setdefault(check.name, []).append(check)
     peaks = _medians(block.peak_memory_bytes for block in result.measured)
     return [
         {
@@ -200,5 +188,5 @@ def _tiers(result: Result) -> list[dict[str, Any]]:
             "ok": all(check.ok for check in checks),
             "peak_memory_bytes": peaks.get(name),
         }
-        for name, checks in found.items()
+        for name, checks in tier_checks(result).items()
     ]

@@ -51,29 +51,25 @@ class RunResults:
 
     def to_json(self) -> dict[str, Any]:
         """Return the whole document that `run --json` and `report --json` print."""
-        return _document(self)
-
-
-def _document(results: RunResults) -> dict[str, Any]:
-    run = results.run
-    return {
-        "schema": 1,
-        "run": run.id,
-        "db": str(results.path),
-        "started": run.started,
-        "finished": run.finished,
-        "suite": run.suite,
-        "seed": run.seed,
-        "tag": run.tag,
-        "arguments": list(run.arguments),
-        "registry_digest": run.registry_digest,
-        "plan_digest": run.plan_digest,
-        "environment": to_document(run.environment),
-        "overheads_s": dict(run.overheads_s),
-        "margin": margin(run),
-        "cases": [result.to_json() for result in results.results],
-        "decisions": [_decision(one) for one in results.decisions],
-    }
+        run = self.run
+        return {
+            "schema": 1,
+            "run": run.id,
+            "db": str(self.path),
+            "started": run.started,
+            "finished": run.finished,
+            "suite": run.suite,
+            "seed": run.seed,
+            "tag": run.tag,
+            "arguments": list(run.arguments),
+            "registry_digest": run.registry_digest,
+            "plan_digest": run.plan_digest,
+            "environment": to_document(run.environment),
+            "overheads_s": dict(run.overheads_s),
+            "margin": margin(run),
+            "cases": [result.to_json() for result in self.results],
+            "decisions": [_decision(one) for one in self.decisions],
+        }
 
 
 def _decision(decision: Decision) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import attrs
 from edgebench.cases.case import Case
 from edgebench.cases.plan import Plan
 from edgebench.cli.common import Common
+from edgebench.conduct.watcher import Watcher
 from edgebench.records.outcome import Block
 
 REDRAW_S = 0.1
@@ -51,7 +52,7 @@ def hear_interrupts(common: Common) -> Iterator[Interrupts]:
 
 
 @attrs.define
-class Progress:
+class Progress(Watcher):
     """The `Watcher` that says how a run goes, and whether it is to end."""
 
     common: Common

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import random
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -20,12 +19,13 @@ from edgebench.analysis.result import Result
 from edgebench.cases.case import Case
 from edgebench.cases.plan import Plan
 from edgebench.catalogue.plugins import Plugins
-from edgebench.conduct.deployments import Deployments, Settings
-from edgebench.conduct.events import Events
+from edgebench.catalogue.rows import BOUND_S
+from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.watcher import Watcher
 from edgebench.measure.stand.block import measure_block
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.parts.errors import CaseSkipped, ChainError, EdgebenchError, one_line
+from edgebench.parts.grouping import group_by
 from edgebench.parts.places import Fabric
 from edgebench.prepare.preparer import Preparer
 from edgebench.records.database import Database
@@ -43,7 +43,7 @@ class Conductor:
     preparer: Preparer
     database: Database
     run: str
-    settings: Settings
+    deployments: Deployments
     watcher: Watcher
     _facts: dict[str, Facts] = attrs.field(factory=dict, init=False)
     _failures: dict[str, int] = attrs.field(factory=dict, init=False)
@@ -53,30 +53,19 @@ class Conductor:
     def _plugins(self) -> Plugins:
         return self.preparer.recipes.plugins
 
-    @cached_property
-    def _deployments(self) -> Deployments:
-        return Deployments(plan=self.plan, preparer=self.preparer, settings=self.settings)
-
-    @property
-    def _events(self) -> Events:
-        return Events(self._plugins)
-
     def conduct(self) -> None:
         """Prepare and measure everything that is planned and not yet in the database."""
         for skipped in self.plan.skipped:
             self._tell_finished(skipped.case)
-        for cases in self._by_model():
+        by_model = group_by(
+            self.plan.cases, lambda case: (case.model, case.variant, case.weights.label)
+        )
+        for cases in by_model.values():
             unfinished = [case for case in cases if not self._complete(case)]
             self._measure(cases, dict(self._ready(unfinished)))
 
-    def _by_model(self) -> Iterable[list[Case]]:
-        groups: dict[tuple[str, str, str], list[Case]] = {}
-        for case in self.plan.cases:
-            groups.setdefault((case.model, case.variant, case.weights.label), []).append(case)
-        return groups.values()
-
     def _complete(self, case: Case) -> bool:
-        return self.database.standing(self.run, case.id).status == "ok"
+        return self.database.outcome(self.run, case.id, timed=False).status == "ok"
 
     # --- preparing and scoring -------------------------------------------------------------------
 
@@ -86,7 +75,7 @@ class Conductor:
             if self.watcher.stopping():
                 return
             try:
-                self._events.case_started(case)
+                self._plugins.tell("edgebench_case_started", case=case)
                 deployment = self._deployed(case)
             except (CaseSkipped, ChainError) as error:
                 self._close(case, "skipped", str(error), error.log)
@@ -103,8 +92,8 @@ class Conductor:
         prepared = self.preparer.prepare(case)
         if prepared.log:
             self.database.save_log(self.run, case.id, "preparing", prepared.log)
-        deployment = self._deployments.deploy(case, prepared)
-        self._facts[case.id] = self._deployments.find_facts(case, prepared)
+        deployment = self.deployments.deploy(case, prepared.path)
+        self._facts[case.id] = self.deployments.find_facts(deployment)
         self.database.finish_case(self.run, case.id, self._facts[case.id])
         return deployment
 
@@ -143,7 +132,7 @@ class Conductor:
         self._failures[case.id] = self._failures.get(case.id, 0) + 1 if failed else 0
         self.watcher.measured(case, block)
         try:
-            self._events.block_finished(case, block)
+            self._plugins.tell("edgebench_block_finished", case=case, block=block)
         except EdgebenchError as error:
             self._failures[case.id] = GIVE_UP_AFTER
             self._note(case, status="failed", reason=str(error))
@@ -172,14 +161,14 @@ class Conductor:
         """Say why a case has no more requests than it has."""
         if self._given_up(case):
             return f"{GIVE_UP_AFTER} blocks that failed in a row"
-        study, standing = self.plan.study, self.database.standing(self.run, case.id)
+        study, outcome = self.plan.study, self.database.outcome(self.run, case.id)
         suite = study.suite
         stopped = f"{suite.blocks} block{'s' * (suite.blocks != 1)} planned"
         # What a block that failed would have given is no fault of the bound's.
-        wanted = standing.measured * suite.requests
-        if study.bounded and standing.requests < wanted:
-            stopped += f" of {self.settings.bound_s:g} s each: "
-            stopped += f"{standing.requests} of {wanted} requests"
+        wanted = len(outcome.measured) * suite.requests
+        if study.bounded and outcome.samples < wanted:
+            stopped += f" of {BOUND_S:g} s each: "
+            stopped += f"{outcome.samples} of {wanted} requests"
         return stopped
 
     def _tell_finished(self, case: Case) -> None:
@@ -187,6 +176,6 @@ class Conductor:
         result = Result.of(self.database.outcome(self.run, case.id))
         self._facts.setdefault(case.id, result.facts)
         try:
-            self._events.case_finished(case, result)
+            self._plugins.tell("edgebench_case_finished", case=case, result=result)
         except EdgebenchError as error:
             self._note(case, doubts=(*result.facts.doubts, str(error)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
@@ -20,7 +19,7 @@ from edgebench.measure.stand.scoring import score_deployment
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.places import Backend, Fabric, Tier
 from edgebench.parts.subjects import Model
-from edgebench.prepare.preparer import Prepared, Preparer
+from edgebench.prepare.preparer import Preparer
 from edgebench.records.facts import Facts
 from edgebench.records.outcome import Score
 from edgebench.store.artifacts import read_pipeline
@@ -32,99 +31,79 @@ no more are sent."""
 
 
 @attrs.frozen(kw_only=True)
-class Settings:
-    """What a run is told beside its plan."""
-
-    limit_s: float = 300.0
-    """A block that takes longer is ended, and scoring where nothing is answered for as long."""
-    bound_s: float = BOUND_S
-    """No request of a block is begun later, where nobody said how many there are to be."""
-    scratch: Path
-    """A directory for what is thrown away after each block."""
-
-
-@attrs.frozen(kw_only=True)
 class Deployments:
     """The deployments of a run's cases, each made once."""
 
     plan: Plan
     preparer: Preparer
-    settings: Settings
+    limit_s: float
+    """A block that takes longer is ended, and scoring where nothing is answered for as long."""
+    scratch: Path
+    """A directory for what is thrown away after each block."""
     _made: dict[str, Deployment] = attrs.field(factory=dict, init=False)
 
     @property
     def _plugins(self) -> Plugins:
         return self.preparer.recipes.plugins
 
-    def deploy(self, case: Case, prepared: Prepared) -> Deployment:
-        """Return how a case is measured and scored; its stages are compiled when first asked."""
+    def deploy(self, case: Case, artifact: Path) -> Deployment:
+        """Return how a case, prepared in *artifact*, is measured and scored.
+
+        Its stages are compiled when that is first asked.
+        """
         if case.id in self._made:
             return self._made[case.id]
         deployment = Deployment(
             case=case,
-            artifact=prepared.path,
-            pipeline=read_pipeline(prepared.path),
+            artifact=artifact,
+            pipeline=read_pipeline(artifact),
             split=self.preparer.inputs(case) / "test",
             compiled=self.preparer.recipes.store.root / "compiled",
             requests=self.plan.study.suite.requests,
-            bound_s=self.settings.bound_s if self.plan.study.bounded else 0.0,
+            bound_s=BOUND_S if self.plan.study.bounded else 0.0,
             seed=self.plan.study.seed,
-            deadline_s=self.settings.limit_s,
+            deadline_s=self.limit_s,
             source=self._plugins.source,
             tiers=tuple(self._plugins.get(Tier, name) for name in case.route),
-            scratch=self.settings.scratch,
+            scratch=self.scratch,
         )
         backends = [self._plugins.get(Backend, choice.name) for choice in case.backends]
         compile_on_hosts(deployment, self._plugins.get(Fabric, case.fabric), backends)
         return self._made.setdefault(case.id, deployment)
 
-    def find_facts(self, case: Case, prepared: Prepared) -> Facts:
-        """Return what is known of a case by its score, made if need be, and by its inputs."""
+    def find_facts(self, deployment: Deployment) -> Facts:
+        """Return what is known of a case by its score, made if need be, and by its inputs.
+
+        It is compared with the score of its model untransformed; what prevents that is a doubt.
+        """
+        case, reference, doubts = deployment.case, None, []
         scores = Scores(recipes=self.preparer.recipes, measure=self._score)
-        own = scores.find_or_make(case, prepared)
-        reference, doubts = self._reference(case, scores)
-        doubts = (*doubts, *self._doubts_of_inputs(self.deploy(case, prepared)))
-        return attrs.evolve(scores.facts(case, prepared, own, reference), doubts=doubts)
+        own = scores.find_or_make(case, deployment.artifact)
+        if other := self.plan.references.get(case.id):
+            try:
+                reference = other, scores.find_or_make(other, self.preparer.prepare(other).path)
+            except EdgebenchError as error:
+                doubts.append(f"not compared with the untransformed model: {error}")
+        doubts += self._doubts_of_inputs(deployment)
+        return attrs.evolve(scores.facts(deployment, own, reference), doubts=tuple(doubts))
 
-    def _doubts_of_inputs(self, deployment: Deployment) -> Iterator[str]:
-        """Yield what the inputs lack: those that could not be read, those that were shortened."""
-        directory, variant = deployment.split.parent, deployment.case.variant
-        samples = open_split(directory, "test")
-        yield from filter(
-            None,
-            (
-                describe_unreadable(directory),
-                describe_shortened(samples, self._bound(deployment), variant),
-            ),
-        )
-
-    def _bound(self, deployment: Deployment) -> Model:
-        """Return the record of a case's model with what its prepared pipeline keeps."""
-        case = deployment.case
+    def _doubts_of_inputs(self, deployment: Deployment) -> list[str]:
+        """Say what the inputs lack: those that could not be read, those that were shortened."""
+        directory, case = deployment.split.parent, deployment.case
         model = self._plugins.get(Model, case.model)
-        return model.bound(case.variant, deployment.pipeline.resources)
+        # A tokenizer, for one, is kept with the prepared pipeline.
+        bound = model.bound(case.variant, deployment.pipeline.resources)
+        shortened = describe_shortened(open_split(directory, "test"), bound, case.variant)
+        return [said for said in (describe_unreadable(directory), shortened) if said]
 
-    def _reference(
-        self, case: Case, scores: Scores
-    ) -> tuple[tuple[Case, Score] | None, tuple[str, ...]]:
-        """Score the model untransformed, to compare with; what prevents it is a doubt."""
-        other = self.plan.references.get(case.id)
-        if other is None:
-            return None, ()
-        try:
-            return (other, scores.find_or_make(other, self.preparer.prepare(other))), ()
-        except EdgebenchError as error:
-            return None, (f"not compared with the untransformed model: {error}",)
-
-    def _score(self, case: Case, prepared: Prepared) -> Score:
+    def _score(self, case: Case, artifact: Path) -> Score:
         """Score a deployed case: the whole test split, or a few samples without an accuracy."""
-        deployment = self.deploy(case, prepared)
+        deployment = self.deploy(case, artifact)
         if why_no_accuracy(case, self._plugins):
             deployment = attrs.evolve(deployment, scored=ENOUGH, bound_s=ENOUGH_S)
-        fabric = self._plugins.get(Fabric, case.fabric)
         what = f"scoring {case.label}"
         return score_deployment(
             deployment,
-            fabric,
+            self._plugins.get(Fabric, case.fabric),
             lambda done, samples: self.preparer.progress(done, samples, what),
         )

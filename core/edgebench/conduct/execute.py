@@ -7,14 +7,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-import attrs
-
 from edgebench.cases.plan import Plan
 from edgebench.catalogue.plugins import Plugins
 from edgebench.conduct.conductor import Conductor
-from edgebench.conduct.deployments import Settings
+from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.fingerprint import environment, fingerprint
-from edgebench.conduct.watcher import Unwatched, Watcher
+from edgebench.conduct.watcher import Watcher
 from edgebench.measure.stand.overheads import measure_overheads
 from edgebench.parts.errors import CaseFailed
 from edgebench.prepare.preparer import Preparer
@@ -53,7 +51,7 @@ def execute(
         DataError: What a user gave for a model or a dataset is not what it must be.
         StoreError, DatabaseError: The store or the database cannot be used.
     """
-    watcher = watcher or Unwatched()
+    watcher = watcher or Watcher()
     recipes = Recipes(plugins, store or Store())
     preparer = Preparer(recipes=recipes, progress=watcher.preparing)
     planned = fingerprint(plan, recipes)
@@ -62,12 +60,16 @@ def execute(
     with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
         _check(plan, preparer)
         if run is None:
-            record = _record(plan, recipes, planned)
-            record = attrs.evolve(
-                record,
+            record = Run(
+                started=_now(),
+                suite=plan.study.suite.name,
+                seed=plan.study.seed,
                 tag=tag,
                 arguments=arguments,
-                overheads_s=dict(measure_overheads(Path(scratch))),
+                registry_digest=recipes.registry.digest,
+                plan_digest=planned,
+                environment=environment(recipes),
+                overheads_s=measure_overheads(Path(scratch)),
             )
             run = database.begin_run(record)
         skipped = [(one.case, one.reason) for one in plan.skipped]
@@ -77,7 +79,9 @@ def execute(
             preparer=preparer,
             database=database,
             run=run,
-            settings=Settings(limit_s=limit_s, scratch=Path(scratch)),
+            deployments=Deployments(
+                plan=plan, preparer=preparer, limit_s=limit_s, scratch=Path(scratch)
+            ),
             watcher=watcher,
         ).conduct()
     if not watcher.stopping():
@@ -101,18 +105,6 @@ def _check(plan: Plan, preparer: Preparer) -> None:
     for case in own.values():
         with suppress(CaseFailed):
             preparer.check(case)
-
-
-def _record(plan: Plan, recipes: Recipes, planned: str) -> Run:
-    """Return what the database keeps of a run that begins, and of the machine."""
-    return Run(
-        started=_now(),
-        suite=plan.study.suite.name,
-        seed=plan.study.seed,
-        registry_digest=recipes.plugins.registry.digest,
-        plan_digest=planned,
-        environment=environment(recipes),
-    )
 
 
 def _now() -> str:

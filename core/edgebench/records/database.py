@@ -22,13 +22,12 @@ from edgebench.records.sqlitefile import (
     prepare_to_write,
     sole_writer,
 )
-from edgebench.records.standing import Ended, Standing, standing_of
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
 
-    from edgebench.records.columns import Series
+    from edgebench.records.columns import Samples
     from edgebench.records.facts import Facts
     from edgebench.records.outcome import Block
 
@@ -86,7 +85,7 @@ class Database:
             taken = {row["id"] for row in db.execute("SELECT id FROM runs")}
             tries = (stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 3)))
             name = run.id or next(one for one in tries if one not in taken)
-            _insert(db, "runs", columns.run_columns(attrs.evolve(run, id=name)))
+            _insert(db, "runs", columns.columns_of(attrs.evolve(run, id=name)))
         return name
 
     def add_cases(
@@ -111,12 +110,12 @@ class Database:
 
     def save_block(self, run: str, case_id: str, block: Block) -> None:
         """Keep a block with all that belongs to it, in one transaction."""
-        row = {"run": run, "case_id": case_id, **columns.block_columns(block)}
+        row = {"run": run, "case_id": case_id, **columns.columns_of(block)}
         with self._transaction() as db:
             number = _insert(db, "blocks", row)
             db.executemany(
                 INSERT_SAMPLES,
-                [(number, kind, phase, *kept) for kind, phase, kept in columns.series_of(block)],
+                [(number, *samples) for samples in columns.samples_of(block)],
             )
             db.executemany(
                 "INSERT INTO logs VALUES (?, ?, ?, ?, ?)",
@@ -157,10 +156,7 @@ class Database:
             DatabaseError: There is no such run.
         """
         run = self._find(name)
-        blocks = self._blocks("WHERE run = ?", run.id)
-        found = self._select("SELECT * FROM cases WHERE run = ? ORDER BY position, rowid", run.id)
-        cases = tuple(columns.outcome_from(row, tuple(blocks.get(row["id"], ()))) for row in found)
-        return RunOutcome(run=run, cases=cases, path=self.path)
+        return RunOutcome(run=run, cases=tuple(self._read_cases(run.id)), path=self.path)
 
     def find_case(self, beginning: str, run: str = "") -> tuple[Run, Case]:
         """Return a case by its id, or the only beginning of one, and the run that holds it.
@@ -188,36 +184,42 @@ class Database:
         query = "SELECT case_id, avg(duration_s) AS mean FROM blocks WHERE status = 'ok' GROUP BY 1"
         return {row["case_id"]: row["mean"] for row in self._select(query)}
 
-    def outcome(self, run: str, case_id: str) -> Outcome:
+    def outcome(self, run: str, case_id: str, *, timed: bool = True) -> Outcome:
         """Return what one case of a run has given so far.
 
-        Raises:
-            DatabaseError: The run has no such case.
-        """
-        for row in self._select("SELECT * FROM cases WHERE run = ? AND id = ?", run, case_id):
-            return columns.outcome_from(row, self.blocks(run, case_id))
-        raise DatabaseError(f"run {run} of {self.path} has no case {case_id}")
-
-    def standing(self, run: str, case_id: str) -> Standing:
-        """Return how far one case of a run has come, without reading what was timed.
+        Unless *timed*, its blocks come without what they timed, which takes the longest to read.
 
         Raises:
             DatabaseError: The run has no such case.
         """
-        query = "SELECT skipped, planned, facts FROM cases WHERE run = ? AND id = ?"
-        for row in self._select(query, run, case_id):
-            ended = self._select(
-                "SELECT number, status, reason, (SELECT count FROM samples WHERE block = b.id "
-                "AND kind = 'latency') AS requests FROM blocks b "
-                "WHERE run = ? AND case_id = ? ORDER BY number, id",
-                run,
-                case_id,
-            )
-            blocks = [Ended(*one) for one in ended]
-            return standing_of(
-                row["skipped"], row["planned"], columns.facts_from(row["facts"]), blocks
-            )
+        for outcome in self._read_cases(run, case_id, timed=timed):
+            return outcome
         raise DatabaseError(f"run {run} of {self.path} has no case {case_id}")
+
+    def _read_cases(self, run: str, *case_id: str, timed: bool = True) -> Iterator[Outcome]:
+        """Yield what the cases of a run, or one of them, have given, in planned order."""
+        blocks = self._blocks(run, *case_id, timed=timed)
+        chosen = "WHERE run = ?" + " AND id = ?" * len(case_id)
+        query = f"SELECT * FROM cases {chosen} ORDER BY position, rowid"  # noqa: S608 - our own text
+        for row in self._select(query, run, *case_id):
+            yield columns.outcome_from(row, blocks.get(row["id"], ()))
+
+    def _blocks(self, run: str, *case_id: str, timed: bool) -> dict[str, list[Block]]:
+        """Return the blocks of each case in order, failed ones among them, without their logs."""
+        chosen = "WHERE run = ?" + " AND case_id = ?" * len(case_id)
+        samples: dict[int, list[Samples]] = {}
+        query = (
+            "SELECT block, kind, phase, count, least_ns, data FROM samples s "  # noqa: S608 - ours
+            f"JOIN blocks ON block = blocks.id {chosen} ORDER BY block, s.id"
+        )
+        for block, *kept in self._select(query, run, *case_id) if timed else ():
+            samples.setdefault(block, []).append(tuple(kept))
+        blocks: dict[str, list[Block]] = {}
+        query = f"SELECT * FROM blocks {chosen} ORDER BY number, id"  # noqa: S608 - our own text
+        for row in self._select(query, run, *case_id):
+            made = columns.block_from(row, samples.get(row["id"], ()))
+            blocks.setdefault(row["case_id"], []).append(made)
+        return blocks
 
     def _find(self, name: str) -> Run:
         runs = self.runs()
@@ -234,26 +236,6 @@ class Database:
             raise DatabaseError(f"several runs of {self.path} begin with {name!r}: {several}")
         hint = nearest(name, [run.id for run in runs])
         raise DatabaseError(f"{self.path} holds no run {name!r}{hint}")
-
-    def blocks(self, run: str, case_id: str) -> tuple[Block, ...]:
-        """Return the blocks of a case in order, failed ones among them, without their logs."""
-        found = self._blocks("WHERE run = ? AND case_id = ?", run, case_id)
-        return tuple(found.get(case_id, ()))
-
-    def _blocks(self, where: str, *values: str) -> dict[str, list[Block]]:
-        samples: dict[int, list[Series]] = {}
-        for number, kind, phase, *kept in self._select(
-            "SELECT block, kind, phase, count, least_ns, data FROM samples s "  # noqa: S608 - ours
-            f"JOIN blocks ON block = blocks.id {where} ORDER BY block, s.id",
-            *values,
-        ):
-            samples.setdefault(number, []).append((kind, phase, tuple(kept)))
-        blocks: dict[str, list[Block]] = {}
-        query = f"SELECT * FROM blocks {where} ORDER BY number, id"  # noqa: S608 - our own text
-        for row in self._select(query, *values):
-            block = columns.block_from(row, samples.get(row["id"], ()))
-            blocks.setdefault(row["case_id"], []).append(block)
-        return blocks
 
     def logs(self, run: str, case_id: str) -> Mapping[tuple[int, str], str]:
         """Return what the processes of a case printed, by block number and role.
@@ -278,12 +260,11 @@ class Database:
     def unfinished(self, plan_digest: str) -> str | None:
         """Return the latest run of a plan if a block of it is missing or it did not end."""
         query = (
-            "SELECT id, finished FROM runs WHERE plan_digest = ? ORDER BY started DESC, rowid DESC"
+            "SELECT id, finished, (SELECT total(planned) FROM cases WHERE run = r.id) AS planned "
+            "FROM runs r WHERE plan_digest = ? ORDER BY started DESC, rowid DESC LIMIT 1"
         )
         for row in self._select(query, plan_digest):
-            short = "SELECT planned > (SELECT count(DISTINCT number) FROM blocks WHERE run = c.run"
-            short += " AND case_id = c.id AND status = 'ok') FROM cases c WHERE run = ?"
-            missing = any(one[0] for one in self._select(short, row["id"]))
+            missing = len(self.finished_blocks(row["id"])) < row["planned"]
             return row["id"] if missing or row["finished"] is None else None
         return None
 

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-ROOT = Path("/")
+    from collections.abc import Mapping
 
 
 @attrs.frozen(kw_only=True)
@@ -47,16 +45,13 @@ class Environment:
     commit: str | None
     """Commit of the checkout that the program runs from."""
     versions: Mapping[str, str | None] = attrs.field(factory=dict)
-    """By distribution; None for one that is not installed."""
+    """By module, of what a run stands on; None for one that is not installed."""
 
 
-def describe(
-    distributions: Iterable[str] = (), *, checkout: Path | None = None, root: Path = ROOT
-) -> Environment:
+def describe(*, checkout: Path = Path(__file__).parent, root: Path = Path("/")) -> Environment:
     """Describe this machine, in a few milliseconds and without starting a process.
 
-    *distributions* are looked up by name; *checkout* is a directory in a working copy, this file's
-    by default; *root* is where the kernel's files are.
+    *checkout* is a directory in a working copy; *root* is where the kernel's files are.
     """
     clock = time.get_clock_info("monotonic")
     clocks = root / "sys/devices/system/clocksource/clocksource0"
@@ -76,8 +71,7 @@ def describe(
         clock=clock.implementation,
         clock_source=_read(clocks / "current_clocksource"),
         clock_resolution_s=clock.resolution,
-        commit=_commit(checkout or Path(__file__).parent),
-        versions={name: _version(name) for name in distributions},
+        commit=_commit(checkout),
     )
 
 
@@ -144,15 +138,6 @@ def _container(root: Path) -> str | None:
     if (root / "run/.containerenv").exists():
         return "podman"
     return _read(root / "run/systemd/container")
-
-
-def _version(distribution: str) -> str | None:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None
 
 
 def _commit(inside: Path) -> str | None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import math
 from typing import TYPE_CHECKING
 
-from edgebench.records.packing import WIDEST, pack_seconds
+from edgebench.records.packing import WIDEST, pack_seconds, unpack_seconds
 
 if TYPE_CHECKING:
     import sqlite3
@@ -108,8 +106,6 @@ def convert(connection: sqlite3.Connection) -> None:
 
     The samples are packed, and the scores dropped, which nothing read.
     """
-    import numpy as np
-
     query = "SELECT block, kind, phase, seconds FROM old_samples ORDER BY block, position"
     with connection:
         connection.executescript(
@@ -117,8 +113,7 @@ def convert(connection: sqlite3.Connection) -> None:
             + _SAMPLES
         )
         for block, kind, phase, text in connection.execute(query):
-            seconds = [math.nan if one is None else one for one in json.loads(text)]
-            row = (block, kind, phase, *pack_seconds(np.array(seconds, dtype=float)))
+            row = (block, kind, phase, *pack_seconds(unpack_seconds(0, None, text)))
             connection.execute(INSERT_SAMPLES, row)
         for table in ("old_samples", "score_arrays", "scores"):
             connection.execute(f"DROP TABLE {table}")

@@ -75,10 +75,7 @@ class Store:
                 return path
         with self._lock(key):
             # Whoever held the lock before may have made it again.
-            if path.is_dir() and self._is_sound(key):
-                return path
-            shutil.rmtree(path, ignore_errors=True)
-        return None
+            return self._keep_sound(key)
 
     def make(self, key: str, what: str, fill: Callable[[Path], None]) -> Path:
         """Return the entry *key*, made by *fill* in an empty directory if it is not there.
@@ -86,11 +83,7 @@ class Store:
         *fill* may raise: nothing is left behind then.
         """
         with self._lock(key):
-            path = self._path(key)
-            if path.is_dir() and self._is_sound(key):
-                return path
-            shutil.rmtree(path, ignore_errors=True)
-            return self._fill(key, what, fill)
+            return self._keep_sound(key) or self._fill(key, what, fill)
 
     def entries(self) -> Iterator[Entry]:
         """Yield every entry, in order of key, without checking its files."""
@@ -119,6 +112,14 @@ class Store:
 
     def _path(self, key: str) -> Path:
         return self.root / key[:2] / key
+
+    def _keep_sound(self, key: str) -> Path | None:
+        """Return where an entry lies; None where it is not there, or was damaged and is removed."""
+        path = self._path(key)
+        if path.is_dir() and self._is_sound(key):
+            return path
+        shutil.rmtree(path, ignore_errors=True)
+        return None
 
     def _is_sound(self, key: str) -> bool:
         path = self._path(key)

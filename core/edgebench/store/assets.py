@@ -56,10 +56,10 @@ def fetch(asset: Asset, progress: Progress, cache: Path | None = None) -> Path:
     path = directory / _file_name(asset)
     try:
         # Before the lock, so that a cache that cannot be written serves what it has.
-        if not _verified(asset, path):
+        if not _is_pinned(asset, path, remembered_digest):
             directory.mkdir(parents=True, exist_ok=True)
             with hold_lock(directory / f".{path.name}.lock"):
-                if not _verified(asset, path):
+                if not _is_pinned(asset, path, remembered_digest):
                     _bring(asset, path, progress)
     except OSError as error:
         raise StoreError(
@@ -78,21 +78,15 @@ def _file_name(asset: Asset) -> str:
 # --- what is there -------------------------------------------------------------------------------
 
 
-def _verified(asset: Asset, path: Path) -> bool:
+def _is_pinned(
+    asset: Asset, path: Path, compute_digest: Callable[[Path], str] = file_digest
+) -> bool:
+    """Say whether the whole file is there, and the right one."""
     try:
-        facts = path.stat()
+        size = path.stat().st_size
     except FileNotFoundError:
         return False
-    if asset.size not in (None, facts.st_size):
-        return False
-    return remembered_digest(path).startswith(asset.sha256)
-
-
-def _is_pinned(asset: Asset, part: Path) -> bool:
-    """Say whether what was downloaded so far is the whole file, and the right one."""
-    if not part.exists() or asset.size not in (None, part.stat().st_size):
-        return False
-    return file_digest(part).startswith(asset.sha256)
+    return asset.size in (None, size) and compute_digest(path).startswith(asset.sha256)
 
 
 def _length(path: Path) -> int:

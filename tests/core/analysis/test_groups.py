@@ -16,7 +16,7 @@ def at(chain, *tiers, rate=None, **changes):
 
 
 def named(results):
-    return {group.title: [r.case.chain for r in group.results] for group in groups(results)}
+    return {title: [r.case.chain for r in found] for title, found in groups(results)}
 
 
 def test_strategies_under_equal_conditions_are_one_group():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from textwrap import dedent
 
 import pytest
@@ -12,7 +13,7 @@ from edgebench.cases.study import Study
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.registry import Registry, shipped_registry
 from edgebench.catalogue.rows import Suite
-from edgebench.conduct.fingerprint import fingerprint
+from edgebench.conduct.fingerprint import environment, fingerprint
 from edgebench.parts.places import Placement
 from edgebench.parts.subjects import Weights
 from edgebench.prepare.recipe import Recipes
@@ -62,3 +63,17 @@ def stamped(toy, tmp_path):
 def test_a_pinned_file_of_another_digest_makes_another_run(stamped, kind, other):
     assert stamped(kind, "0" * 64) == stamped(kind, "0" * 64)
     assert (stamped(kind, "0" * 64) != stamped(kind, "1" * 64)) is other
+
+
+def test_a_run_keeps_the_versions_of_what_it_stands_on(tmp_path):
+    rows = tmp_path / "mine.toml"
+    rows.write_text(
+        '[plugins.mine]\nkind = "model"\nmodule = "mine"\noffers = ["mine"]\n'
+        'requires = ["no_such_module"]\ninstall = "pip install mine"\n'
+    )
+    registry = Registry.of([rows])
+    plugins = Plugins.load(registry, [], entry_points=False)
+    versions = environment(Recipes(plugins, registry, Store(tmp_path / "store")))["versions"]
+    assert versions["attrs"] == version("attrs")
+    assert versions["zmq"] == version("pyzmq")
+    assert versions["no_such_module"] is None

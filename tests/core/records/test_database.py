@@ -92,7 +92,7 @@ def test_a_block_comes_back_as_it_was(database):
     run = begun(database, case)
     block = block_of(case)
     database.save_block(run, case.id, block)
-    (back,) = database.blocks(run, case.id)
+    (back,) = database.outcome(run, case.id).blocks
     assert same(block, back)
     assert back.latency_s.dtype == np.float64
     assert back.inputs.dtype == np.int64
@@ -135,7 +135,7 @@ def test_any_block_comes_back_as_it_was(database, block):
     case = case_of()
     run = begun(database, case)
     database.save_block(run, case.id, block)
-    (back,) = database.blocks(run, case.id)
+    (back,) = database.outcome(run, case.id).blocks
     assert same(block, back)
 
 
@@ -145,7 +145,7 @@ def test_a_number_that_json_lacks_is_refused_and_nothing_is_kept(database):
     endless = attrs.evolve(block_of(case), phases_s={"decode": np.array([np.inf])})
     with pytest.raises(ValueError, match="JSON"):
         database.save_block(run, case.id, endless)
-    assert database.blocks(run, case.id) == ()
+    assert database.outcome(run, case.id).blocks == ()
 
 
 def test_a_run_comes_back_with_its_results_in_planned_order(database):
@@ -228,7 +228,7 @@ def test_a_case_is_partial_until_it_has_its_blocks(database):
     assert standing(database, run, case) == ("partial", expected)
     database.save_block(run, case.id, block_of(case, 1))
     assert standing(database, run, case) == ("ok", "")
-    assert len(database.blocks(run, case.id)) == 3  # the one that failed is kept
+    assert len(database.outcome(run, case.id).blocks) == 3  # the one that failed is kept
 
 
 @pytest.mark.parametrize("status", ["failed", "timeout"])
@@ -246,28 +246,28 @@ def test_facts_may_say_what_a_case_came_to(database):
     assert standing(database, run, case) == ("failed", "the model does not load")
 
 
-def test_a_standing_counts_what_the_outcome_holds(database):
+def test_an_outcome_without_seconds_ends_as_the_one_with_them(database):
     case = case_of()
     run = begun(database, case, blocks=3)
-    assert database.standing(run, case.id).requests == 0
+    assert database.outcome(run, case.id).samples == 0
     database.save_block(run, case.id, block_of(case, 0, requests=7))
     database.save_block(run, case.id, block_of(case, 1, requests=9))
     bad = attrs.evolve(block_of(case, 2, requests=90), status="failed", reason="why")
     database.save_block(run, case.id, bad)
-    standing, outcome = database.standing(run, case.id), database.outcome(run, case.id)
-    assert (standing.status, standing.reason) == (outcome.status, outcome.reason)
-    assert (standing.measured, standing.requests) == (2, 16)
-    assert (len(outcome.measured), outcome.samples) == (2, 16)
+    timed = database.outcome(run, case.id)
+    assert (len(timed.measured), timed.samples) == (2, 16)
+    # Blocks are equal whatever they timed.
+    assert database.outcome(run, case.id, timed=False) == timed
     with pytest.raises(DatabaseError, match="has no case nothing"):
-        database.standing(run, "nothing")
+        database.outcome(run, "nothing", timed=False)
 
 
-def test_a_standing_reads_no_sample(database):
+def test_an_outcome_without_seconds_reads_no_sample(database):
     case = case_of()
-    run = begun(database, case)
+    run = begun(database, case, blocks=1)
     database.save_block(run, case.id, block_of(case))
     database._connection.execute("UPDATE samples SET data = 'not readable'")
-    assert database.standing(run, case.id).requests == 100
+    assert database.outcome(run, case.id, timed=False).status == "ok"
 
 
 # --- going on ------------------------------------------------------------------------------------
@@ -295,7 +295,7 @@ def test_a_resumed_run_may_add_its_plan_again(database):
     database.save_block(run, case.id, block_of(case))
     database.add_cases(run, [case], blocks=3)
     assert len(database.run(run).cases) == 1
-    assert len(database.blocks(run, case.id)) == 1
+    assert len(database.outcome(run, case.id).blocks) == 1
 
 
 def test_logs_of_preparing_come_before_those_of_blocks(database):
@@ -426,10 +426,10 @@ def test_a_full_disk_loses_the_block_under_way_and_no_other(database):
         DatabaseError, match="the disk is full: make room, then go on with --resume"
     ):
         database.save_block(run, case.id, block_of(case, 1, requests=20_000))
-    assert [block.number for block in database.blocks(run, case.id)] == [0]
+    assert [block.number for block in database.outcome(run, case.id).blocks] == [0]
     database._connection.execute(f"PRAGMA max_page_count = {pages + 10_000}")
     database.save_block(run, case.id, block_of(case, 1))
-    assert len(database.blocks(run, case.id)) == 2
+    assert len(database.outcome(run, case.id).blocks) == 2
 
 
 def test_a_mistake_of_ours_keeps_its_own_name(database):
@@ -511,9 +511,9 @@ def test_reading_sees_what_was_written_since(path):
     case = case_of()
     with Database.open(path, write=True) as writing, Database.open(path) as reading:
         run = begun(writing, case)
-        assert reading.blocks(run, case.id) == ()
+        assert reading.outcome(run, case.id).blocks == ()
         writing.save_block(run, case.id, block_of(case))
-        assert len(reading.blocks(run, case.id)) == 1
+        assert len(reading.outcome(run, case.id).blocks) == 1
 
 
 def test_a_reader_cannot_write(path):
@@ -531,7 +531,7 @@ MIDWAY = """
     db = database._connection
     db.execute("PRAGMA cache_size = 10")
     db.execute("BEGIN IMMEDIATE")
-    row = {"run": run, "case_id": case.id, **columns.block_columns(block_of(case, 2))}
+    row = {"run": run, "case_id": case.id, **columns.columns_of(block_of(case, 2))}
     number = module._insert(db, "blocks", row)
     many = columns.pack_seconds(block_of(case, 2, requests=50_000).latency_s)
     db.execute(module.INSERT_SAMPLES, (number, "latency", "", *many))
@@ -558,7 +558,7 @@ def test_a_kill_in_the_middle_of_a_block_costs_that_block_only(path):
         run = database.unfinished("p")
         case = case_of()
         assert database.finished_blocks(run) == {(case.id, 0), (case.id, 1)}
-        assert all(same(b, block_of(case, b.number)) for b in database.blocks(run, case.id))
+        assert all(same(b, block_of(case, b.number)) for b in database.outcome(run, case.id).blocks)
         database.save_block(run, case.id, block_of(case, 2))
         assert database.outcome(run, case.id).status == "ok"
 
@@ -573,7 +573,9 @@ def test_a_kill_at_any_moment_loses_no_finished_block(path):
     last = max([last, *said])
     with Database.open(path) as database:
         assert database._connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-        numbers = [block.number for block in database.blocks("20260102-030405", case_of().id)]
+        numbers = [
+            block.number for block in database.outcome("20260102-030405", case_of().id).blocks
+        ]
         assert numbers in ([*range(last + 1)], [*range(last + 2)])  # saved, and not yet said
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-from importlib.metadata import version
 
 import attrs
 import pytest
@@ -21,10 +20,9 @@ def write(root, **files):
 
 
 def test_this_machine_is_described_as_json():
-    here = attrs.asdict(describe(["attrs", "no-such-distribution"]))
+    here = attrs.asdict(describe())
     assert json.loads(json.dumps(here, allow_nan=False)) == here
     assert here["cpus"] == os.cpu_count()
-    assert here["versions"] == {"attrs": version("attrs"), "no-such-distribution": None}
     assert here["kernel"].startswith(os.uname().sysname)
     assert 0 < here["clock_resolution_s"] < 1e-3
 

@@ -173,7 +173,7 @@ def check_content(database):
         for phase, seconds in expected.phases_s.items():
             np.testing.assert_array_equal(block.phases_s[phase], seconds)
     assert database.logs(RUN.id, CASE.id) == {(0, "host mobile"): "ready"}
-    assert database.standing(RUN.id, CASE.id).requests == 200
+    assert outcome.samples == 200
 
 
 def test_a_first_database_is_read_and_stays_as_it_is(path):
@@ -214,7 +214,7 @@ def test_a_first_database_without_any_run(tmp_path):
         run = database.begin_run(RUN)
         database.add_cases(run, [CASE], blocks=2)
         database.save_block(run, CASE.id, BLOCKS[0])
-        (back,) = database.blocks(run, CASE.id)
+        (back,) = database.outcome(run, CASE.id).blocks
         assert back.latency_s.tobytes() == BLOCKS[0].latency_s.tobytes()
 
 
