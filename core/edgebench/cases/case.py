@@ -32,6 +32,11 @@ def _quoted(value: str) -> str:
     return f'"{value}"' if set(value) & set(',()+"= ') or not value else value
 
 
+def _pairs(values: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:
+    # A host's order brings them as the lists that JSON has.
+    return tuple((key, value) for key, value in values)
+
+
 @attrs.frozen
 class BackendChoice:
     """A backend, a device of it and its options, written `npu:0(precision=bf16)`."""
@@ -39,7 +44,7 @@ class BackendChoice:
     name: str
     device: str = ""
     """Empty for the backend's first device."""
-    options: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=as_tuple)
+    options: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=_pairs)
     """Keys and values as they were written, sorted by key."""
 
     def __str__(self) -> str:

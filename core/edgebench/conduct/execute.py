@@ -66,7 +66,7 @@ def execute(
                 seed=plan.study.seed,
                 tag=tag,
                 arguments=arguments,
-                registry_digest=recipes.registry.digest,
+                registry_digest=recipes.plugins.registry.digest,
                 plan_digest=planned,
                 environment=environment(recipes),
                 overheads_s=measure_overheads(Path(scratch)),

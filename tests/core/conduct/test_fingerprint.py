@@ -73,7 +73,7 @@ def test_a_run_keeps_the_versions_of_what_it_stands_on(tmp_path):
     )
     registry = Registry.of([rows])
     plugins = Plugins.load(registry, [], entry_points=False)
-    versions = environment(Recipes(plugins, registry, Store(tmp_path / "store")))["versions"]
+    versions = environment(Recipes(plugins, Store(tmp_path / "store")))["versions"]
     assert versions["attrs"] == version("attrs")
     assert versions["zmq"] == version("pyzmq")
     assert versions["no_such_module"] is None
