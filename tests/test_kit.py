@@ -256,3 +256,18 @@ def test_everything_public_has_a_text():
 
 def test_modules_keep_no_second_list_of_their_names():
     assert "__all__" not in "".join(path.read_text("utf-8") for path in KIT.rglob("*.py"))
+
+
+def bags(trees: dict[str, ast.Module]) -> list[str]:
+    """Return the functions that take keywords without naming them: a misspelt one is found late."""
+    return [
+        f"{module} {node.name}"
+        for module, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.args.kwarg
+    ]
+
+
+def test_every_argument_has_a_name():
+    assert bags({**modules(KIT), **modules(METRICS), **modules(PLUGINS)}) == []
+    assert bags({"x": ast.parse("def f(a, **facts): ...")}) == ["x f"]

@@ -13,7 +13,7 @@ from edgebench_kit.text import tokenizing
 from edgebench_kit.text.checkpoints import load_checkpoint
 from edgebench_kit.text.encoders import CLASSES, Network, Size
 from edgebench_kit.text.vocabularies import ENTRIES, Kind, train_tokenizer, write_tokenizer
-from edgebench_kit.torch.classification import class_scores, cross_entropy
+from edgebench_kit.torch.classification import compute_class_scores, cross_entropy
 from edgebench_kit.torch.modules import count_parameters
 from edgebench_kit.torch.weight_files import load_weights
 
@@ -54,7 +54,7 @@ class Family:
             bind=self.bind,
             decode=tokenizing.decode_sentences,
             preprocess=tokenizing.refuse_unbound,
-            postprocess=class_scores,
+            postprocess=compute_class_scores,
             loss=cross_entropy,
             budget=budget,
         )
@@ -127,18 +127,19 @@ class Family:
         return write_tokenizer(train_tokenizer(self.kind), self.kind, size.length)
 
 
-def small_size(name: str, network: Network, **facts: Any) -> Size:
-    """Describe a size of `SHAPES` that is trained here; *facts* are its variant's."""
-    layers, width, inner = SHAPES[name]
-    variant = Variant(
-        name=name,
-        summary=f"{layers} layers, {width} wide, for {SHORT} tokens.",
-        weights=("trained", "random", "file"),
-        datasets=("mrpc",),
-        **facts,
-    )
+def describe_small_size(variant: Variant, network: Network) -> Size:
+    """Describe a size that is trained here; `SHAPES` has its shape under the variant's name.
+
+    Summary, weights and datasets are added to *variant*.
+    """
+    layers, width, inner = SHAPES[variant.name]
     return Size(
-        variant=variant,
+        variant=attrs.evolve(
+            variant,
+            summary=f"{layers} layers, {width} wide, for {SHORT} tokens.",
+            weights=("trained", "random", "file"),
+            datasets=("mrpc",),
+        ),
         network=network,
         length=SHORT,
         layers=layers,
@@ -152,22 +153,20 @@ def small_size(name: str, network: Network, **facts: Any) -> Size:
     )
 
 
-def large_size(name: str, network: Network, *, rows: int, remark: str = "", **facts: Any) -> Size:
+def describe_large_size(variant: Variant, network: Network, *, rows: int, remark: str = "") -> Size:
     """Describe a published size of `SHAPES`, with a vocabulary of so many *rows*.
 
-    *remark* ends the variant's summary; *facts* are the variant's other fields.
+    Summary, weights and datasets are added to *variant*; *remark* ends the summary.
     """
-    layers, width, inner = SHAPES[name]
-    variant = Variant(
-        name=name,
-        summary=f"{layers} layers, {width} wide, for {LONG} tokens{remark}.",
-        weights=("random", "file"),
-        dataset="mrpc",
-        stand_in="outcomes",
-        **facts,
-    )
+    layers, width, inner = SHAPES[variant.name]
     return Size(
-        variant=variant,
+        variant=attrs.evolve(
+            variant,
+            summary=f"{layers} layers, {width} wide, for {LONG} tokens{remark}.",
+            weights=("random", "file"),
+            dataset="mrpc",
+            stand_in="outcomes",
+        ),
         network=network,
         length=LONG,
         layers=layers,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def class_scores(outputs: Tensors, variant: str) -> NDArray[Any]:
+def compute_class_scores(outputs: Tensors, variant: str) -> NDArray[Any]:
     """Turn the `logits` of one sample into scores of shape (classes,) that add up to one."""
     import numpy as np
 

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from edgebench import Budget, ExitPoint, Model, Variant
-from edgebench_kit.torch.classification import class_scores, cross_entropy
+from edgebench_kit.torch.classification import compute_class_scores, cross_entropy
 from edgebench_kit.vision.inputs import crop_centre, crop_photo
 from edgebench_kit.vision.layers import make_convolution
 from edgebench_kit.vision.models import Size, make_model
@@ -16,20 +18,22 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def small_size(
-    name: str,
+def describe_small_size(
+    variant: Variant,
     network: Callable[[int], nn.Module],
     exits: Callable[[int], Iterable[ExitPoint]],
-    **facts: Any,
 ) -> Size:
-    """Describe a size that is trained here on the digits; *facts* are its variant's.
+    """Describe a size that is trained here on the digits.
 
-    *network* and *exits* make the network and its exit points for so many classes.
+    Weights, dataset and exits are added to *variant*; *network* and *exits* make the network and
+    its exit points for so many classes.
     """
-    weights = ("trained", "random", "file")
     return Size(
-        variant=Variant(
-            name=name, weights=weights, dataset="digit-photos", exits=exits(10), **facts
+        variant=attrs.evolve(
+            variant,
+            weights=("trained", "random", "file"),
+            dataset="digit-photos",
+            exits=exits(10),
         ),
         network=network,
         classes=10,
@@ -38,26 +42,25 @@ def small_size(
     )
 
 
-def large_size(
-    name: str,
+def describe_large_size(
+    variant: Variant,
     network: Callable[[int], nn.Module],
     exits: Callable[[int], Iterable[ExitPoint]],
     *,
     shorter: int = 232,
-    **facts: Any,
 ) -> Size:
-    """Describe a size of torchvision's for the 1000 classes of ImageNet, as `small_size` does.
+    """Describe a size of torchvision's for the 1000 classes of ImageNet.
 
-    A photo's shorter side is scaled to *shorter* pixels before the square is cut out.
+    What is added to *variant* is what `describe_small_size` adds. A photo's shorter side is scaled
+    to *shorter* pixels before the square is cut out.
     """
     return Size(
-        variant=Variant(
-            name=name,
+        variant=attrs.evolve(
+            variant,
             weights=("random", "file", "hub"),
             dataset="imagenet",
             stand_in="digit-photos",
             exits=exits(1000),
-            **facts,
         ),
         network=network,
         classes=1000,
@@ -74,7 +77,7 @@ def make_classifier(name: str, summary: str, sizes: Sequence[Size], budget: Budg
         sizes,
         budget=budget,
         dataset="digit-photos",
-        postprocess=class_scores,
+        postprocess=compute_class_scores,
         loss=cross_entropy,
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench import Model, Pipeline, Stage, Tensors, TensorSpec, Variant, Weights
+from edgebench import Budget, Model, Pipeline, Stage, Tensors, TensorSpec, Variant, Weights
 from edgebench_kit.torch.modules import count_parameters
 from edgebench_kit.torch.weight_files import load_weights
 from edgebench_kit.vision.decoding import decode_picture
@@ -41,8 +41,17 @@ class Size:
         return ("batch", self.classes, *(self.picture if self.dense else ()))
 
 
-def make_model(name: str, summary: str, sizes: Sequence[Size], **facts: Any) -> Model:
-    """Make the record of a model that takes pictures; *facts* are its other fields."""
+def make_model(
+    name: str,
+    summary: str,
+    sizes: Sequence[Size],
+    *,
+    dataset: str,
+    budget: Budget,
+    postprocess: Callable[[Tensors, str], Any],
+    loss: Callable[..., Any],
+) -> Model:
+    """Make the record of a model that takes pictures; the other arguments are fields of it."""
     by_name = {size.variant.name: size for size in sizes}
     return Model(
         name=name,
@@ -52,7 +61,10 @@ def make_model(name: str, summary: str, sizes: Sequence[Size], **facts: Any) -> 
         format="torch-module",
         decode=decode_picture,
         preprocess=lambda picture, variant: by_name[variant].preprocess(picture),
-        **facts,
+        dataset=dataset,
+        budget=budget,
+        postprocess=postprocess,
+        loss=loss,
     )
 
 

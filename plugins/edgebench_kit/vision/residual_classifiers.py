@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
-from edgebench import ExitPoint
+import attrs
+
+from edgebench import ExitPoint, Variant
 from edgebench_kit.vision import classifiers
 from edgebench_kit.vision.classifiers import make_class_head
 from edgebench_kit.vision.models import Size
@@ -16,7 +18,15 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def small_shape(blocks: int, planes: tuple[int, ...], stem: int, **others: Any) -> Shape:
+def describe_small_shape(
+    blocks: int,
+    planes: tuple[int, ...],
+    stem: int,
+    *,
+    block: Literal["basic", "bottleneck"] = "bottleneck",
+    groups: int = 1,
+    width_per_group: int = 64,
+) -> Shape:
     """Describe a trunk for pictures of 32x32: four layers of so many blocks, halved only once."""
     return Shape(
         blocks=(blocks,) * 4,
@@ -25,29 +35,35 @@ def small_shape(blocks: int, planes: tuple[int, ...], stem: int, **others: Any) 
         kernel=3,
         stem=(stem,),
         pool=False,
-        **others,
+        block=block,
+        groups=groups,
+        width_per_group=width_per_group,
     )
 
 
-def small_size(name: str, shape: Shape, **facts: Any) -> Size:
-    """Describe a size that is trained here on the digits; *facts* are its variant's."""
-    return classifiers.small_size(
-        name,
+def describe_small_size(variant: Variant, shape: Shape) -> Size:
+    """Describe a size that is trained here on the digits.
+
+    Weights, dataset, exits and what pruning leaves alone are added to *variant*.
+    """
+    return classifiers.describe_small_size(
+        attrs.evolve(variant, keep=["fc"]),
         partial(make_network, shape),
         exits=partial(find_classifier_exits, shape),
-        keep=["fc"],
-        **facts,
     )
 
 
-def large_size(name: str, shape: Shape, **facts: Any) -> Size:
-    """Describe a size of torchvision's for the 1000 classes of ImageNet, as `small_size` does."""
+def describe_large_size(variant: Variant, shape: Shape) -> Size:
+    """Describe a size of torchvision's for the 1000 classes of ImageNet.
+
+    What is added to *variant* is what `describe_small_size` adds.
+    """
 
     def network(classes: int) -> nn.Module:
         return make_untrained(partial(make_network, shape, classes))
 
-    return classifiers.large_size(
-        name, network, exits=partial(find_classifier_exits, shape), keep=["fc"], **facts
+    return classifiers.describe_large_size(
+        attrs.evolve(variant, keep=["fc"]), network, exits=partial(find_classifier_exits, shape)
     )
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from edgebench import Budget, ExitPoint, Model, Tensors, Variant
 from edgebench_kit.vision.inputs import normalise_pixels
 from edgebench_kit.vision.layers import make_convolution
@@ -27,24 +29,22 @@ CELL = 8
 """The pixels to the side of what one cell of a whole trunk stands for."""
 
 
-def small_size(
-    name: str,
+def describe_small_size(
+    variant: Variant,
     network: Callable[[int], nn.Module],
     exits: Callable[[int], Iterable[ExitPoint]],
-    **facts: Any,
 ) -> Size:
-    """Describe a size that is trained here on the scenes; *facts* are its variant's.
+    """Describe a size that is trained here on the scenes.
 
-    *network* and *exits* make the network and its exit points for so many classes.
+    Weights, dataset and exits are added to *variant*; *network* and *exits* make the network and
+    its exit points for so many classes.
     """
-    weights = ("trained", "random", "file")
     return Size(
-        variant=Variant(
-            name=name,
-            weights=weights,
+        variant=attrs.evolve(
+            variant,
+            weights=("trained", "random", "file"),
             dataset="digit-scenes",
             exits=exits(SCENE_CLASSES),
-            **facts,
         ),
         network=network,
         classes=SCENE_CLASSES,
@@ -54,8 +54,8 @@ def small_size(
     )
 
 
-def large_size(
-    name: str,
+def describe_large_size(
+    variant: Variant,
     network: Callable[[int], nn.Module],
     exits: Callable[[int], Iterable[ExitPoint]],
     *,
@@ -63,11 +63,13 @@ def large_size(
     picture: tuple[int | str, int | str],
     preprocess: Callable[[NDArray[Any]], Tensors],
     unused: tuple[str, ...] = (),
-    **facts: Any,
 ) -> Size:
-    """Describe a published size, as `small_size` does; the scenes stand in for its own photos."""
+    """Describe a published size, whose weights and dataset *variant* names.
+
+    Exits are added to it, and the scenes as what stands in for its own photos.
+    """
     return Size(
-        variant=Variant(name=name, stand_in="digit-scenes", exits=exits(classes), **facts),
+        variant=attrs.evolve(variant, stand_in="digit-scenes", exits=exits(classes)),
         network=network,
         classes=classes,
         picture=picture,
@@ -79,16 +81,16 @@ def large_size(
 
 def make_segmenter(name: str, summary: str, sizes: Sequence[Size], budget: Budget) -> Model:
     """Make the record of a model that says what each pixel shows, in all its sizes."""
-    return make_model(
+    model = make_model(
         name,
         summary,
         sizes,
-        budget=budget,
         dataset="digit-scenes",
+        budget=budget,
         postprocess=choose_classes,
-        encode=encode_mask,
         loss=pixel_cross_entropy,
     )
+    return attrs.evolve(model, encode=encode_mask)
 
 
 def shrink_scene(picture: NDArray[Any]) -> Tensors:

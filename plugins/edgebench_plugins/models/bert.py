@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edgebench import Budget, Model, hookimpl
-from edgebench_kit.text.encoder_models import Family, large_size, small_size
+from edgebench import Budget, Model, Variant, hookimpl
+from edgebench_kit.text.encoder_models import Family, describe_large_size, describe_small_size
 from edgebench_kit.text.encoders import BERT
 from edgebench_kit.text.vocabularies import WORDPIECE
 
@@ -17,10 +17,12 @@ FAMILY = Family(
     name="bert",
     kind=WORDPIECE,
     sizes=(
-        small_size("small", BERT, parameters=2_446_082, student="tiny"),
-        small_size("tiny", BERT, parameters=835_010),
-        large_size("4x512", BERT, rows=WORDS, parameters=28_764_674),
-        large_size("base", BERT, rows=WORDS, parameters=109_483_778, student="4x512"),
+        describe_small_size(Variant(name="small", parameters=2_446_082, student="tiny"), BERT),
+        describe_small_size(Variant(name="tiny", parameters=835_010), BERT),
+        describe_large_size(Variant(name="4x512", parameters=28_764_674), BERT, rows=WORDS),
+        describe_large_size(
+            Variant(name="base", parameters=109_483_778, student="4x512"), BERT, rows=WORDS
+        ),
     ),
 )
 MODEL = FAMILY.make_model(

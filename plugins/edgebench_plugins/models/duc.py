@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench import Budget, Model, hookimpl
+from edgebench import Budget, Model, Variant, hookimpl
 from edgebench_kit.vision import segmenters
 from edgebench_kit.vision.residual import Shape, draw_convolutions, make_trunk, make_untrained
 from edgebench_kit.vision.residual_segmenters import find_segmenter_exits
@@ -131,35 +131,41 @@ def _summed() -> Any:
 
 
 SIZES = [
-    segmenters.small_size(
-        "small",
+    segmenters.describe_small_size(
+        Variant(
+            name="small",
+            summary="14 convolutions, stem and head one each, for 160x120 scenes of 11 classes.",
+            parameters=544_048,
+            student="tiny",
+            keep=["classifier.0"],
+        ),
         partial(network, SMALL, PLAIN),
-        summary="14 convolutions, stem and head one each, for 160x120 scenes of 11 classes.",
-        parameters=544_048,
-        student="tiny",
         exits=partial(find_segmenter_exits, SMALL),
-        keep=["classifier.0"],
     ),
-    segmenters.small_size(
-        "tiny",
+    segmenters.describe_small_size(
+        Variant(
+            name="tiny",
+            summary="10 convolutions, narrower, stem and head one each, for 160x120 scenes.",
+            parameters=160_000,
+            keep=["classifier.0"],
+        ),
         partial(network, TINY, PLAIN),
-        summary="10 convolutions, narrower, stem and head one each, for 160x120 scenes.",
-        parameters=160_000,
         exits=partial(find_segmenter_exits, TINY),
-        keep=["classifier.0"],
     ),
-    segmenters.large_size(
-        "resnet101",
+    segmenters.describe_large_size(
+        Variant(
+            name="resnet101",
+            summary="106 convolutions, the last 4 side by side, for 800x800 photos of 19 classes.",
+            parameters=65_038_464,
+            weights=["random", "file"],
+            dataset="cityscapes",
+            keep=[f"classifier.{number}" for number in range(len(PYRAMID.dilations))],
+        ),
         partial(untrained, HUNDRED, PYRAMID),
         classes=19,
         picture=(PICTURE, PICTURE),
         preprocess=partial(segmenters.scale_to_square, side=PICTURE),
-        summary="106 convolutions, the last 4 side by side, for 800x800 photos of 19 classes.",
-        parameters=65_038_464,
-        weights=["random", "file"],
-        dataset="cityscapes",
         exits=partial(find_segmenter_exits, HUNDRED),
-        keep=[f"classifier.{number}" for number in range(len(PYRAMID.dilations))],
     ),
 ]
 MODEL = segmenters.make_segmenter(

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from edgebench import Budget, Model, hookimpl
+from edgebench import Budget, Model, Variant, hookimpl
 from edgebench_kit.vision import segmenters
 from edgebench_kit.vision.residual import Shape, draw_convolutions, make_trunk, make_untrained
 from edgebench_kit.vision.residual_segmenters import find_segmenter_exits
@@ -84,38 +84,44 @@ def _upsampled() -> Any:
 
 
 SIZES = [
-    segmenters.small_size(
-        "small",
+    segmenters.describe_small_size(
+        Variant(
+            name="small",
+            summary="13 convolutions for 160x120 scenes of 11 classes.",
+            parameters=514_075,
+            student="tiny",
+            keep=["classifier.4"],
+        ),
         partial(network, SMALL, 64),
-        summary="13 convolutions for 160x120 scenes of 11 classes.",
-        parameters=514_075,
-        student="tiny",
         exits=partial(find_segmenter_exits, SMALL),
-        keep=["classifier.4"],
     ),
-    segmenters.small_size(
-        "tiny",
+    segmenters.describe_small_size(
+        Variant(
+            name="tiny",
+            summary="9 narrower convolutions for 160x120 scenes of 11 classes.",
+            parameters=173_851,
+            keep=["classifier.4"],
+        ),
         partial(network, TINY, 48),
-        summary="9 narrower convolutions for 160x120 scenes of 11 classes.",
-        parameters=173_851,
         exits=partial(find_segmenter_exits, TINY),
-        keep=["classifier.4"],
     ),
-    segmenters.large_size(
-        "resnet101",
+    segmenters.describe_large_size(
+        Variant(
+            name="resnet101",
+            summary="102 convolutions for photos of any size and 21 classes.",
+            parameters=51_949_141,
+            weights=["random", "file", "hub"],
+            asset="fcn-resnet101",
+            dataset="voc",
+            datasets=["coco"],
+            keep=["classifier.4"],
+        ),
         partial(untrained, HUNDRED, 512),
         classes=21,
         picture=("height", "width"),
         preprocess=segmenters.keep_size,
         unused=("aux_classifier.",),
-        summary="102 convolutions for photos of any size and 21 classes.",
-        parameters=51_949_141,
-        weights=["random", "file", "hub"],
-        asset="fcn-resnet101",
-        dataset="voc",
-        datasets=["coco"],
         exits=partial(find_segmenter_exits, HUNDRED),
-        keep=["classifier.4"],
     ),
 ]
 MODEL = segmenters.make_segmenter(

@@ -7,51 +7,66 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edgebench import Budget, Model, hookimpl
+from edgebench import Budget, Model, Variant, hookimpl
 from edgebench_kit.vision.classifiers import make_classifier
 from edgebench_kit.vision.residual import Shape
-from edgebench_kit.vision.residual_classifiers import large_size, small_shape, small_size
+from edgebench_kit.vision.residual_classifiers import (
+    describe_large_size,
+    describe_small_shape,
+    describe_small_size,
+)
 
 FIFTY = Shape(blocks=(3, 4, 6, 3))
 WIDE_FIFTY = Shape(blocks=(3, 4, 6, 3), width_per_group=128)
 WIDE_HUNDRED = Shape(blocks=(3, 4, 23, 3), width_per_group=128)
 
 SIZES = [
-    small_size(
-        "small",
-        small_shape(2, (48, 64, 96, 128), stem=48, block="basic"),
-        summary="17 convolutions for 32x32 pictures of 10 classes.",
-        parameters=1_105_722,
-        student="tiny",
+    describe_small_size(
+        Variant(
+            name="small",
+            summary="17 convolutions for 32x32 pictures of 10 classes.",
+            parameters=1_105_722,
+            student="tiny",
+        ),
+        describe_small_shape(2, (48, 64, 96, 128), stem=48, block="basic"),
     ),
-    small_size(
-        "tiny",
-        small_shape(1, (32, 48, 64, 96), stem=32, block="basic"),
-        summary="9 narrower convolutions for 32x32 pictures of 10 classes.",
-        parameters=269_770,
+    describe_small_size(
+        Variant(
+            name="tiny",
+            summary="9 narrower convolutions for 32x32 pictures of 10 classes.",
+            parameters=269_770,
+        ),
+        describe_small_shape(1, (32, 48, 64, 96), stem=32, block="basic"),
     ),
-    large_size(
-        "50",
+    describe_large_size(
+        Variant(
+            name="50",
+            summary="49 convolutions for 224x224 photos of 1000 classes.",
+            parameters=25_557_032,
+            asset="resnet-50",
+        ),
         FIFTY,
-        summary="49 convolutions for 224x224 photos of 1000 classes.",
-        parameters=25_557_032,
-        asset="resnet-50",
     ),
-    large_size(
-        "wide50",
+    describe_large_size(
+        Variant(
+            name="wide50",
+            summary="As 50, the 3x3 convolutions twice as wide.",
+            parameters=68_883_240,
+            asset="resnet-wide50",
+            student="50",
+        ),
         WIDE_FIFTY,
-        summary="As 50, the 3x3 convolutions twice as wide.",
-        parameters=68_883_240,
-        asset="resnet-wide50",
-        student="50",
     ),
-    large_size(
-        "wide101",
+    describe_large_size(
+        Variant(
+            name="wide101",
+            summary="100 convolutions for 224x224 photos of 1000 classes, the 3x3 ones twice as "
+            "wide.",
+            parameters=126_886_696,
+            asset="resnet-wide101",
+            student="wide50",
+        ),
         WIDE_HUNDRED,
-        summary="100 convolutions for 224x224 photos of 1000 classes, the 3x3 ones twice as wide.",
-        parameters=126_886_696,
-        asset="resnet-wide101",
-        student="wide50",
     ),
 ]
 MODEL = make_classifier(

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edgebench import Budget, Model, hookimpl
-from edgebench_kit.text.encoder_models import Family, large_size, small_size
+from edgebench import Budget, Model, Variant, hookimpl
+from edgebench_kit.text.encoder_models import Family, describe_large_size, describe_small_size
 from edgebench_kit.text.encoders import BERT, ROBERTA
 from edgebench_kit.text.vocabularies import BYTES
 
@@ -18,16 +18,17 @@ FAMILY = Family(
     name="roberta",
     kind=BYTES,
     sizes=(
-        small_size("small", ROBERTA, parameters=2_446_338, student="tiny"),
-        small_size("tiny", ROBERTA, parameters=835_202),
-        large_size(
-            "4x512",
+        describe_small_size(Variant(name="small", parameters=2_446_338, student="tiny"), ROBERTA),
+        describe_small_size(Variant(name="tiny", parameters=835_202), ROBERTA),
+        describe_large_size(
+            Variant(name="4x512", parameters=27_983_362),
             BERT,
             rows=28_996,
-            parameters=27_983_362,
             remark="; made as BERT, with 28,996 words",
         ),
-        large_size("base", ROBERTA, rows=50_265, parameters=124_647_170, student="4x512"),
+        describe_large_size(
+            Variant(name="base", parameters=124_647_170, student="4x512"), ROBERTA, rows=50_265
+        ),
     ),
 )
 MODEL = FAMILY.make_model(

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench import Budget, ExitPoint, Model, hookimpl
+from edgebench import Budget, ExitPoint, Model, Variant, hookimpl
 from edgebench_kit.torch.modules import allocate_module
 from edgebench_kit.vision.classifiers import (
-    large_size,
+    describe_large_size,
+    describe_small_size,
     make_class_head,
     make_classifier,
-    small_size,
 )
 
 if TYPE_CHECKING:
@@ -129,32 +129,38 @@ MODEL = make_classifier(
     "vgg",
     "Plain convolutions, then a classifier that holds most of the parameters.",
     [
-        small_size(
-            "small",
+        describe_small_size(
+            Variant(
+                name="small",
+                summary="6 convolutions and 3 linear layers for 32x32 pictures of 10 classes.",
+                parameters=1_530_250,
+                student="tiny",
+                keep=["classifier.6"],
+            ),
             partial(network, SMALL),
-            summary="6 convolutions and 3 linear layers for 32x32 pictures of 10 classes.",
-            parameters=1_530_250,
-            student="tiny",
             exits=partial(exits, SMALL),
-            keep=["classifier.6"],
         ),
-        small_size(
-            "tiny",
+        describe_small_size(
+            Variant(
+                name="tiny",
+                summary="As small, about half as wide.",
+                parameters=719_402,
+                keep=["classifier.6"],
+            ),
             partial(network, TINY),
-            summary="As small, about half as wide.",
-            parameters=719_402,
             exits=partial(exits, TINY),
-            keep=["classifier.6"],
         ),
-        large_size(
-            "16",
+        describe_large_size(
+            Variant(
+                name="16",
+                summary="13 convolutions and 3 linear layers for 224x224 photos of 1000 classes.",
+                parameters=138_357_544,
+                asset="vgg-16",
+                keep=["classifier.6"],
+            ),
             partial(untrained, SIXTEEN),
             shorter=256,
-            summary="13 convolutions and 3 linear layers for 224x224 photos of 1000 classes.",
-            parameters=138_357_544,
-            asset="vgg-16",
             exits=partial(exits, SIXTEEN),
-            keep=["classifier.6"],
         ),
     ],
     Budget(epochs=6, batch=32, learning_rate=1e-3, patience=2),

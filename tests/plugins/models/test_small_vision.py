@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from edgebench import DataError, Weights
-from edgebench_kit.torch.classification import class_scores, cross_entropy
+from edgebench_kit.torch.classification import compute_class_scores, cross_entropy
 from edgebench_kit.vision import digit_pictures
 from edgebench_kit.vision.decoding import decode_picture
 from edgebench_kit.vision.inputs import crop_centre
@@ -190,7 +190,7 @@ def test_the_answer_travels_as_a_class_and_its_score(module):
 def test_scores_are_a_distribution():
     logits = np.random.default_rng(0).normal(size=(1, 10)).astype(np.float32)
     wanted = torch.softmax(torch.from_numpy(logits), dim=1)[0].numpy()
-    np.testing.assert_allclose(class_scores({"logits": logits}, ""), wanted, rtol=1e-6)
+    np.testing.assert_allclose(compute_class_scores({"logits": logits}, ""), wanted, rtol=1e-6)
 
 
 def test_the_loss_is_the_cross_entropy():
