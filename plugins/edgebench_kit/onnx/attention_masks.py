@@ -3,7 +3,7 @@
 Attention is masked by adding to each score a 0, or a number so low that nothing is left of its
 place after the softmax: the lowest that the type has, or -10000, whatever exported the graph. 255
 steps from there to the scores leave one step for all scores. Nor can the mark be drawn near: below
-the lowest score of the samples, it may lie above that of a request.
+the lowest score of the samples, it may lie above that of another input.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from edgebench_kit.torch.modules import count_parameters
 from edgebench_kit.torch.weight_files import load_weights
 
 SHORT = 32
-"""Tokens of a request of the small sizes; no made sentence has more."""
+"""Tokens of a sample of the small sizes; no made sentence has more."""
 LONG = 128
 SHAPES = {
     "small": (4, 256, 512),

@@ -73,7 +73,7 @@ class Size:
     variant: Variant
     network: Network
     length: int
-    """The tokens that every request is filled up or truncated to."""
+    """The tokens that every sample is filled up or truncated to."""
     layers: int
     width: int
     """Values by which each token is represented, shared out among the heads."""

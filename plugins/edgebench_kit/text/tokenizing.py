@@ -1,4 +1,4 @@
-"""How a request of text becomes tensors, by the tokenizer that a pipeline keeps.
+"""How a payload of text becomes tensors, by the tokenizer that a pipeline keeps.
 
 What runs with a request needs numpy and tokenizers and no framework.
 """

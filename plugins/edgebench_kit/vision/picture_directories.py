@@ -1,6 +1,6 @@
 """Datasets that are directories of pictures: found, checked and split.
 
-A request carries a picture file's own bytes, as they lie in the directory.
+A payload is a picture file's own bytes, as they lie in the directory.
 """
 
 from __future__ import annotations

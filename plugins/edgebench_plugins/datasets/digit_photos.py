@@ -1,7 +1,7 @@
 """Real handwritten digits, each drawn large in the middle of a noisy picture.
 
 The digits are the 1797 of scikit-learn (UCI, Alpaydin and Kaynak, 1998), 8x8 pixels of 0 to 16.
-The noise makes a request weigh what a photo weighs, several times a tensor inside a model.
+The noise makes a payload weigh what a photo weighs, several times a tensor inside a model.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from edgebench import (
 from edgebench.metrics.classification import accuracy, f1, top
 from edgebench.metrics.segmentation import mean_iou
 from edgebench_kit.onnx import foreign_graphs, graph_files, graphs
-from edgebench_kit.onnx.array_requests import GivenRequests, Range, draw_requests
+from edgebench_kit.onnx.array_samples import GivenSamples, Range, draw_samples
 from edgebench_kit.onnx.external_weights import find_external_files
 
 LARGEST_SIZE = 2**31
@@ -145,7 +145,7 @@ def _resized(path: Path, options: OnnxOptions) -> Any:
 
 
 def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
-    """Return the requests of a file: those that the user gave, or random ones.
+    """Return the samples for a file: those that the user gave, or random ones.
 
     Raises:
         DataError: What was given does not fit the file or the options.
@@ -154,21 +154,23 @@ def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
     foreign_graphs.set_sizes(model, path, sizes(options.dims))
     specs = tuple(foreign_graphs.describe_inputs(model, path))
     if data is None:
-        return _random_requests(specs, options, path)
+        return _make_random_dataset(specs, options, path)
     if options.range:
         raise DataError("range is of random values, and inputs were given; leave one out")
-    given = GivenRequests(data, specs, options.labels, masks=options.metric == "miou")
+    given = GivenSamples(data, specs, options.labels, masks=options.metric == "miou")
     given.check()
     measured = _metrics(options.metric, given, foreign_graphs.describe_outputs(model, path)[0])
     return Dataset(
         name="given-inputs",
         summary=f"The user's own inputs in {data}.",
-        samples=lambda split, _: given.samples(split),
+        samples=lambda split, _: given.read_split(split),
         metrics=lambda: measured,
     )
 
 
-def _random_requests(specs: tuple[TensorSpec, ...], options: OnnxOptions, path: Path) -> Dataset:
+def _make_random_dataset(
+    specs: tuple[TensorSpec, ...], options: OnnxOptions, path: Path
+) -> Dataset:
     if options.labels or options.metric != "none":
         raise DataError("labels and a metric are for inputs of your own: --input-data FILE.npz")
     ranges = value_ranges(options.range)
@@ -181,7 +183,7 @@ def _random_requests(specs: tuple[TensorSpec, ...], options: OnnxOptions, path: 
     return Dataset(
         name="random-inputs",
         summary=f"Random inputs for {path}.",
-        samples=partial(draw_requests, specs, ranges),
+        samples=partial(draw_samples, specs, ranges),
         synthetic=True,
     )
 
@@ -201,7 +203,7 @@ def _check_range(spec: TensorSpec, ends: Range) -> None:
         )
 
 
-def _metrics(name: str, given: GivenRequests, output: TensorSpec) -> Sequence[Metric]:
+def _metrics(name: str, given: GivenSamples, output: TensorSpec) -> Sequence[Metric]:
     """Return the figures of merit, none where there are no answers."""
     if name == "none":
         if given.labelled:

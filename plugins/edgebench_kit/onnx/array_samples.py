@@ -1,7 +1,7 @@
-"""Requests for models that come as files: drawn at random, or taken from a user's own arrays.
+"""Samples for models that come as files: drawn at random, or taken from a user's own arrays.
 
-A request is one sample of each input, in numpy's `.npz` form, its name that of the input; the batch
-is not among its dimensions.
+The payload of a sample is one array for each input, under its name, in numpy's `.npz` form; the
+batch is not among their dimensions.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ Range = tuple[float, float]
 """The lowest value, and the one that all values lie below."""
 
 DRAWN = {"test": 256, "calibration": 64, "validation": 16}
-"""How many random requests each split has."""
+"""How many random samples each split has."""
 CALIBRATION, VALIDATION = 100, 32
-"""How many of a user's requests these splits have at most; a third of all, and a sixth."""
+"""How many of a user's samples these splits have at most; a third of all, and a sixth."""
 LABELS = "labels"
 """The array of the answers, among those of the inputs."""
 
 
-def draw_requests(
+def draw_samples(
     specs: Sequence[TensorSpec], ranges: Mapping[str, Range], split: str, seed: int
 ) -> Iterator[Sample]:
-    """Yield the random requests of a split, each with the answer 0.
+    """Yield the random samples of a split, each with the answer 0.
 
     An input with a range has values evenly spread over it; without one, floats are standard
     normal and whole numbers 0 or 1.
@@ -62,8 +62,8 @@ def _draw_values(stream: Any, spec: TensorSpec, ranges: Mapping[str, Range]) -> 
 
 
 @attrs.frozen(slots=False, eq=False)
-class GivenRequests:
-    """A user's own requests: a `.npz` or `.npy` file of many, or a directory with one a file."""
+class GivenSamples:
+    """A user's own samples: a `.npz` or `.npy` file of many, or a directory with one a file."""
 
     path: Path
     specs: tuple[TensorSpec, ...]
@@ -87,19 +87,19 @@ class GivenRequests:
             raise DataError(f"{self.path} holds no .npz or .npy file; give one for each request")
         _ = self._beside_inputs
 
-    def samples(self, split: str) -> Iterator[Sample]:
-        """Yield the requests of a split with their answers, 0 where there are none.
+    def read_split(self, split: str) -> Iterator[Sample]:
+        """Yield the samples of a split with their answers, 0 where there are none.
 
         Raises:
             DataError: An array is not what its input takes.
         """
         for number in self._splits.get(split, ()):
-            arrays, answer = self._row(number)
+            arrays, answer = self._read_sample(number)
             yield to_npz(arrays), answer
 
     @cached_property
     def files(self) -> list[Path]:
-        """The files that hold the requests."""
+        """The files that hold the samples."""
         if self.path.is_dir():
             return sorted(one for one in self.path.iterdir() if one.suffix in {".npz", ".npy"})
         if not self.path.is_file() or self.path.suffix not in {".npz", ".npy"}:
@@ -125,7 +125,7 @@ class GivenRequests:
 
     @cached_property
     def _whole(self) -> dict[str, NDArray[Any]]:
-        """The arrays of a file that holds all requests, the answers among them, of one length."""
+        """The arrays of a file that holds all samples, the answers among them, of one length."""
         arrays = _load_arrays(self.path, self.specs)
         for spec in self.specs:
             _check(self.path, spec, arrays[spec.name], many=True)
@@ -165,8 +165,8 @@ class GivenRequests:
             return len(self.files)
         return len(self._whole[self.specs[0].name])
 
-    def _row(self, number: int) -> tuple[dict[str, NDArray[Any]], Any]:
-        """Return one request and its answer."""
+    def _read_sample(self, number: int) -> tuple[dict[str, NDArray[Any]], Any]:
+        """Return the arrays of one sample and its answer."""
         if self.path.is_dir():
             file = self.files[number]
             arrays = _load_arrays(file, self.specs)
@@ -183,14 +183,14 @@ class GivenRequests:
 
     @cached_property
     def _splits(self) -> dict[str, list[int]]:
-        """By split, the numbers of its requests; which go where depends on what they hold alone.
+        """By split, the numbers of its samples; which go where depends on what they hold alone.
 
-        A request that stands twice stays in one split: twice in the test split, else once.
+        A sample that stands twice stays in one split: twice in the test split, else once.
         """
         first: dict[bytes, int] = {}
         digests = []
         for number in range(len(self)):
-            digests.append(hashlib.sha256(to_npz(self._row(number)[0])).digest())
+            digests.append(hashlib.sha256(to_npz(self._read_sample(number)[0])).digest())
             first.setdefault(digests[-1], number)
         ranked = [first[digest] for digest in sorted(first)]
         calibration = min(CALIBRATION, len(ranked) // 3)
