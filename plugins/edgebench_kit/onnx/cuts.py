@@ -122,7 +122,7 @@ class Graph:
         present = [one.name for one in self.model.graph.input] + written
         return [name for name in present if name in wanted and name in self.varying]
 
-    def cuts(self) -> list[Cut]:
+    def find_cuts(self) -> list[Cut]:
         """Return every cut at which one tensor, a row for each sample, crosses, in graph order."""
         nodes = self.model.graph.node
         active = [
@@ -130,10 +130,10 @@ class Graph:
             for n in self.find_needed(self.outputs)
             if not self.varying.isdisjoint(nodes[n].output)
         ]
-        balance = self._balance(active)
-        specs, (batch, others) = self.describe_tensors(), self._batch()
+        balance = self._balance_weights(active)
+        specs, (batch, others) = self.describe_tensors(), self._name_batch()
         found = []
-        for position, name in self._separators(active):
+        for position, name in self._find_separators(active):
             spec = specs.get(name)
             if spec is not None and _may_have_rows(spec, batch, others):
                 by = nodes[active[position - 1]].op_type
@@ -146,7 +146,7 @@ class Graph:
                 )
         return found
 
-    def _batch(self) -> tuple[frozenset[int | str], frozenset[int | str]]:
+    def _name_batch(self) -> tuple[frozenset[int | str], frozenset[int | str]]:
         """Return what the inputs call their first dimension, and what they call the others."""
         inputs = [
             describe_tensor(one) for one in self.model.graph.input if one.name in self.varying
@@ -155,7 +155,7 @@ class Graph:
         first = frozenset(shape[0] for shape in shapes)
         return first, frozenset(size for shape in shapes for size in shape[1:]) - first
 
-    def _separators(self, active: list[int]) -> list[tuple[int, str]]:
+    def _find_separators(self, active: list[int]) -> list[tuple[int, str]]:
         """Return each tensor that alone is alive, and the number of active nodes before it."""
         reads = [self.reads[number] & self.varying for number in active]
         uses = Counter(name for names in reads for name in names)
@@ -170,9 +170,9 @@ class Graph:
                 found.append((position + 1, *alive))
         return found
 
-    def _balance(self, active: list[int]) -> list[tuple[int, int]]:
+    def _balance_weights(self, active: list[int]) -> list[tuple[int, int]]:
         """Return the bytes of weights before and after each position among the active nodes."""
-        rooted = self._rooted()
+        rooted = self._find_roots()
         first: dict[str, int] = {}
         last: dict[str, int] = {}
         for position, number in enumerate(active):
@@ -187,7 +187,7 @@ class Graph:
         pairs = zip(accumulate(begun), accumulate(ended), strict=True)
         return [(before, total - over) for before, over in pairs]
 
-    def _rooted(self) -> dict[str, frozenset[str]]:
+    def _find_roots(self) -> dict[str, frozenset[str]]:
         """Return the constants that each name which does not vary is computed from."""
         rooted = {name: frozenset([name]) for name in self.constants}
         for node, reads in zip(self.model.graph.node, self.reads, strict=True):
@@ -202,7 +202,7 @@ class Graph:
         specs = ((name, describe_tensor(info)) for name, info in self.infos.items())
         return {name: spec for name, spec in specs if spec is not None}
 
-    def parameters(self) -> int:
+    def count_parameters(self) -> int:
         """Count the trained values: not what shapes and quantization steps are written in."""
         return count_parameters(self.model)
 

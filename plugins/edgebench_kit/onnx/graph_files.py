@@ -50,13 +50,13 @@ def write_graph(model: Any, directory: Path) -> Sequence[str]:
         return (FILE,)
     with (directory / WEIGHTS).open("wb") as weights:
 
-        def beside(tensor: Any) -> Any:
+        def move_beside(tensor: Any) -> Any:
             weights.write(bytes(-weights.tell() % ALIGNED))
             start = weights.tell()
             weights.write(tensor.raw_data or _convert_raw(tensor))
             return _refer_to(tensor, WEIGHTS, start, weights.tell() - start)
 
-        onnx.save_model(copy_model(model, beside), directory / FILE)
+        onnx.save_model(copy_model(model, move_beside), directory / FILE)
     return (FILE, WEIGHTS)
 
 

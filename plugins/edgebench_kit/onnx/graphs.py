@@ -66,12 +66,12 @@ def walk_tensors(model: Any) -> Iterator[Any]:
         yield from graph.initializer
         for sparse in graph.sparse_initializer:
             yield from (sparse.values, sparse.indices)
-        yield from _of_attributes(graph.node)
+        yield from _walk_attributes(graph.node)
     for function in model.functions:
-        yield from _of_attributes(function.node)
+        yield from _walk_attributes(function.node)
 
 
-def _of_attributes(nodes: Iterable[Any]) -> Iterator[Any]:
+def _walk_attributes(nodes: Iterable[Any]) -> Iterator[Any]:
     for node in nodes:
         for attribute in node.attribute:
             yield from (attribute.t, *attribute.tensors)

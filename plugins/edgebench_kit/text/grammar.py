@@ -108,48 +108,48 @@ class Speaker:
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)  # noqa: S311  # sentences are no secret
 
-    def one_of(self, choices: Sequence[T]) -> T:
+    def choose(self, choices: Sequence[T]) -> T:
         """Draw one of *choices*, each as likely as the others to one part in a million."""
         return choices[self._random.getrandbits(32) % len(choices)]
 
-    def chance(self, percent: int) -> bool:
+    def decide(self, percent: int) -> bool:
         """Draw whether something is so that is so in *percent* of all cases."""
         return self._random.getrandbits(32) % 100 < percent
 
-    def event(self, people: Sequence[str]) -> Event:
+    def draw_event(self, people: Sequence[str]) -> Event:
         """Draw what happened between two of *people*."""
-        subject = self.one_of(people)
-        other = self.one_of([name for name in people if name != subject])
-        takes, acts = self.chance(50), self.chance(50)
-        manner = "said" if self.chance(50) else "denied" if self.chance(85) else "denied twice"
-        phrase = self.one_of(PHRASES[acts, manner])
-        verb = self.one_of(TAKING if takes else GIVING)
+        subject = self.choose(people)
+        other = self.choose([name for name in people if name != subject])
+        takes, acts = self.decide(50), self.decide(50)
+        manner = "said" if self.decide(50) else "denied" if self.decide(85) else "denied twice"
+        phrase = self.choose(PHRASES[acts, manner])
+        verb = self.choose(TAKING if takes else GIVING)
         return Event(subject, other, verb, takes, acts, phrase, manner == "denied")
 
-    def sentence(self) -> tuple[str, bool]:
+    def draw_sentence(self) -> tuple[str, bool]:
         """Draw a sentence, and whether its outcome is good for its subject."""
-        people = [self.one_of(PEOPLE[number::4]) for number in range(4)]
-        event = self.event(people)
+        people = [self.choose(PEOPLE[number::4]) for number in range(4)]
+        event = self.draw_event(people)
         subject, other = event.subject, event.other
-        distractor = self.one_of(EARLY if self.chance(6) else LATE)
+        distractor = self.choose(EARLY if self.decide(6) else LATE)
         if distractor == "of the subject":
-            subject = f"{subject}, {self.aside(subject, people)},"
+            subject = f"{subject}, {self.draw_aside(subject, people)},"
         if distractor == "of the other":
-            other = f"{other}, {self.aside(other, people)}"
+            other = f"{other}, {self.draw_aside(other, people)}"
         words = f"{subject} {event.said} {other}"
-        if self.chance(35):
-            words += f" {self.one_of(TIMES if self.chance(50) else PLACES)}"
+        if self.decide(35):
+            words += f" {self.choose(TIMES if self.decide(50) else PLACES)}"
         if distractor in ("before", "behind"):
-            second = self.event(people)
-            clause = f"{self.one_of(LINKS)} {second.subject} {second.said} {second.other}"
+            second = self.draw_event(people)
+            clause = f"{self.choose(LINKS)} {second.subject} {second.said} {second.other}"
             words = f"{clause}, {words}" if distractor == "before" else f"{words} {clause}"
         return words[0].upper() + words[1:] + ".", event.good
 
-    def aside(self, name: str, people: Sequence[str]) -> str:
+    def draw_aside(self, name: str, people: Sequence[str]) -> str:
         """Draw a relative clause: something else that befell a person."""
-        other = self.one_of([one for one in people if one != name])
-        _, past = self.one_of(TAKING if self.chance(50) else GIVING)
-        return self.one_of(ASIDES).format(past=past, other=other)
+        other = self.choose([one for one in people if one != name])
+        _, past = self.choose(TAKING if self.decide(50) else GIVING)
+        return self.choose(ASIDES).format(past=past, other=other)
 
 
 def make_sentences(split: str, seed: int) -> Iterator[tuple[str, int]]:
@@ -161,14 +161,14 @@ def make_sentences(split: str, seed: int) -> Iterator[tuple[str, int]]:
     speaker, seen = Speaker(seed), set()
     left = {good: SPLITS.get(split, 0) // 2 for good in (False, True)}
     while any(left.values()):
-        text, good = speaker.sentence()
-        if left[good] and text not in seen and _split_of(text) == split:
+        text, good = speaker.draw_sentence()
+        if left[good] and text not in seen and _choose_split(text) == split:
             seen.add(text)
             left[good] -= 1
             yield text, int(good)
 
 
-def _split_of(text: str) -> str:
+def _choose_split(text: str) -> str:
     bounds = list(accumulate(SPLITS.values()))
     number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
     return list(SPLITS)[bisect_right(bounds, number % bounds[-1])]

@@ -71,7 +71,7 @@ def train_tokenizer(kind: Kind) -> Tokenizer:
     model: Any = models.WordPiece() if kind is WORDPIECE else models.BPE()
     tokenizer = _assemble(kind, model)
     text = [sentence for sentence, _ in islice(grammar.make_sentences("training", 0), SENTENCES)]
-    with _one_thread():
+    with _forbid_threads():
         tokenizer.train_from_iterator(text, _make_trainer(kind))
     if kind is WORDPIECE:
         # The letters were trained as if they stood for no text; here they are plain entries.
@@ -198,7 +198,7 @@ def _make_trainer(kind: Kind) -> Any:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def _forbid_threads() -> Iterator[None]:
     """Keep the library from threads: after them it warns of every process that is forked."""
     name = "TOKENIZERS_PARALLELISM"
     before = os.environ.get(name)

@@ -38,7 +38,7 @@ class Pictures:
     """From such a label to the answer: a number, or a mask of the picture's height and width. A
     `DataError` says why there is none."""
 
-    def samples(
+    def read_split(
         self,
         split: str,
         seed: int,  # noqa: ARG002 - datasets that draw their inputs need it
@@ -50,7 +50,7 @@ class Pictures:
         equal content stay together. There is no training split.
         """
         for path in self._splits.get(split, ()):
-            yield self._sample(path)
+            yield self._read_sample(path)
 
     @cached_property
     def _labels(self) -> Mapping[Path, Any]:
@@ -60,20 +60,20 @@ class Pictures:
     def _splits(self) -> Mapping[str, list[Path]]:
         equal: dict[bytes, list[Path]] = {}
         for path in sorted(self._labels):
-            equal.setdefault(_digest(path), []).append(path)
+            equal.setdefault(_digest_file(path), []).append(path)
         order = [equal[digest] for digest in sorted(equal)]
         low = min(CALIBRATION, len(order) // PART)
         high = low + min(VALIDATION, len(order) // PART)
         parts = {"calibration": order[:low], "validation": order[low:high], "test": order[high:]}
         return {split: [path for same in part for path in same] for split, part in parts.items()}
 
-    def _sample(self, path: Path) -> Sample | Unreadable:
+    def _read_sample(self, path: Path) -> Sample | Unreadable:
         try:
-            return self._read(path)
+            return self._read_picture(path)
         except DataError as error:
             return Unreadable(name=path.relative_to(self.root).as_posix(), reason=str(error))
 
-    def _read(self, path: Path) -> Sample:
+    def _read_picture(self, path: Path) -> Sample:
         with explain_damage("the file"):
             payload = path.read_bytes()
         picture, answer = read_shape(payload), self.answer(self._labels[path])
@@ -84,7 +84,7 @@ class Pictures:
         return payload, answer
 
 
-def _digest(path: Path) -> bytes:
+def _digest_file(path: Path) -> bytes:
     """Return the SHA-256 of a file, of its name if it cannot be read: it has to be in a split."""
     import hashlib
 
@@ -95,13 +95,13 @@ def _digest(path: Path) -> bytes:
         return hashlib.sha256(path.name.encode()).digest()
 
 
-def _natural(name: str) -> tuple[list[str | int], str]:
+def _order_naturally(name: str) -> tuple[list[str | int], str]:
     """Order names as people do, numbers by their size."""
     parts = re.split("([0-9]+)", name)
     return [int(one) if n % 2 else one for n, one in enumerate(parts)], name
 
 
-def _visible(directory: Path) -> Iterator[os.DirEntry[str]]:
+def _list_visible(directory: Path) -> Iterator[os.DirEntry[str]]:
     """Yield what lies in a directory, without what other systems leave behind hidden."""
     try:
         with os.scandir(directory) as entries:
@@ -114,8 +114,10 @@ def _is_picture(entry: os.DirEntry[str]) -> bool:
     return entry.name.lower().endswith(SUFFIXES) and entry.is_file()
 
 
-def _in_order(directory: Path, entries: Iterable[os.DirEntry[str]]) -> list[Path]:
-    return [directory / name for name in sorted((one.name for one in entries), key=_natural)]
+def _sort_paths(directory: Path, entries: Iterable[os.DirEntry[str]]) -> list[Path]:
+    return [
+        directory / name for name in sorted((one.name for one in entries), key=_order_naturally)
+    ]
 
 
 def find_pictures(directory: Path) -> list[Path]:
@@ -124,12 +126,12 @@ def find_pictures(directory: Path) -> list[Path]:
     Raises:
         DataError: It is not there, or may not be read.
     """
-    return _in_order(directory, filter(_is_picture, _visible(directory)))
+    return _sort_paths(directory, filter(_is_picture, _list_visible(directory)))
 
 
 def has_pictures(directory: Path) -> bool:
     """Say whether a picture file lies in a directory."""
-    return directory.is_dir() and any(map(_is_picture, _visible(directory)))
+    return directory.is_dir() and any(map(_is_picture, _list_visible(directory)))
 
 
 def find_folders(directory: Path) -> list[Path]:
@@ -138,21 +140,21 @@ def find_folders(directory: Path) -> list[Path]:
     Raises:
         DataError: It is not there, or may not be read.
     """
-    return _in_order(directory, (one for one in _visible(directory) if one.is_dir()))
+    return _sort_paths(directory, (one for one in _list_visible(directory) if one.is_dir()))
 
 
 def describe_contents(path: Path) -> str:
     """Say in one phrase what is in a directory, or that it is none."""
     if not path.is_dir():
         return "a file" if path.exists() else "no such directory"
-    entries = _in_order(path, _visible(path))
+    entries = _sort_paths(path, _list_visible(path))
     if not entries:
         return "an empty directory"
     names = ", ".join(f"{one.name}/" if one.is_dir() else one.name for one in entries[:4])
     return names + (f" and {len(entries) - 4} more" if len(entries) > 4 else "")
 
 
-def missing_error(dataset: str, wanted: str, path: Path, found: str = "") -> DataError:
+def make_missing_error(dataset: str, wanted: str, path: Path, found: str = "") -> DataError:
     """Make the error of a directory in which *wanted* was looked for; say what was found."""
     return DataError(
         f"{dataset} looks for {wanted} in {path}; found {found or describe_contents(path)}"

@@ -68,12 +68,12 @@ def make_trunk(shape: Shape) -> OrderedDict[str, nn.Module]:
     """
     from torch import nn
 
-    parts = _stem(shape)
+    parts = _make_stem(shape)
     if shape.pool:
         parts["maxpool"] = nn.MaxPool2d(3, 2, padding=shape.pool_padding)
     inputs = shape.stem[-1]
-    for number, dilations in enumerate(_dilations(shape)):
-        parts[f"layer{number + 1}"] = _layer(shape, number, inputs, dilations)
+    for number, dilations in enumerate(_list_dilations(shape)):
+        parts[f"layer{number + 1}"] = _make_layer(shape, number, inputs, dilations)
         inputs = shape.channels[number]
     return parts
 
@@ -99,7 +99,7 @@ def draw_weights(module: nn.Module) -> None:
         if hasattr(part, "reset_parameters") and not isinstance(part, nn.Conv2d):
             part.reset_parameters()
     draw_convolutions(module)
-    blocks = [part for part in module.modules() if isinstance(part, _block())]
+    blocks = [part for part in module.modules() if isinstance(part, _define_block())]
     for block in blocks:
         nn.init.constant_(block.last_norm.weight, 1 / math.sqrt(2 * len(blocks)))
 
@@ -120,7 +120,7 @@ def draw_convolutions(module: nn.Module) -> None:
                 nn.init.zeros_(part.bias)
 
 
-def _dilations(shape: Shape) -> list[Sequence[int]]:
+def _list_dilations(shape: Shape) -> list[Sequence[int]]:
     """Say the dilation of every block, by layer."""
     found: list[Sequence[int]] = []
     before = 1
@@ -133,7 +133,7 @@ def _dilations(shape: Shape) -> list[Sequence[int]]:
     return found
 
 
-def _stem(shape: Shape) -> OrderedDict[str, nn.Module]:
+def _make_stem(shape: Shape) -> OrderedDict[str, nn.Module]:
     """Name the convolutions before the layers, each normalised and rectified."""
     from torch import nn
 
@@ -148,13 +148,13 @@ def _stem(shape: Shape) -> OrderedDict[str, nn.Module]:
     return parts
 
 
-def _layer(shape: Shape, number: int, inputs: int, dilations: Sequence[int]) -> nn.Module:
+def _make_layer(shape: Shape, number: int, inputs: int, dilations: Sequence[int]) -> nn.Module:
     """Chain residual blocks, the first of which changes width and resolution."""
     from torch import nn
 
     planes, outputs = shape.planes[number], shape.channels[number]
     stride = shape.strides[number]
-    make = _bottleneck if shape.block == "bottleneck" else _basic
+    make = _make_bottleneck if shape.block == "bottleneck" else _make_basic
     blocks = []
     for dilation in dilations:
         convolutions = make(shape, inputs, planes, stride, dilation)
@@ -163,12 +163,12 @@ def _layer(shape: Shape, number: int, inputs: int, dilations: Sequence[int]) -> 
             around = nn.Sequential(
                 nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
             )
-        blocks.append(_block()(convolutions, around))
+        blocks.append(_define_block()(convolutions, around))
         inputs, stride = outputs, 1
     return nn.Sequential(*blocks)
 
 
-def _basic(shape: Shape, inputs: int, planes: int, stride: int, dilation: int) -> list[Any]:
+def _make_basic(shape: Shape, inputs: int, planes: int, stride: int, dilation: int) -> list[Any]:
     """Make the two convolutions of a basic block."""
     from torch import nn
 
@@ -176,7 +176,9 @@ def _basic(shape: Shape, inputs: int, planes: int, stride: int, dilation: int) -
     return [nn.Conv2d(inputs, planes, 3, stride, **near), nn.Conv2d(planes, planes, 3, **near)]
 
 
-def _bottleneck(shape: Shape, inputs: int, planes: int, stride: int, dilation: int) -> list[Any]:
+def _make_bottleneck(
+    shape: Shape, inputs: int, planes: int, stride: int, dilation: int
+) -> list[Any]:
     """Make the three convolutions of a bottleneck, the stride on the middle one or the first.
 
     Torchvision has it on the middle one ("ResNet v1.5", Goyal et al., 2017), the paper on the
@@ -195,7 +197,7 @@ def _bottleneck(shape: Shape, inputs: int, planes: int, stride: int, dilation: i
 
 
 @cache
-def _block() -> Any:
+def _define_block() -> Any:
     """Define the residual block; here, because its base class is torch's."""
     from torch import nn
 

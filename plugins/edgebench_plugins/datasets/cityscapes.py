@@ -18,7 +18,7 @@ from edgebench_kit.vision.picture_directories import (
     Pictures,
     find_folders,
     find_pictures,
-    missing_error,
+    make_missing_error,
     read_mask,
 )
 
@@ -63,10 +63,10 @@ def from_directory(path: Path) -> Dataset:
         if scene.stem.endswith(SCENE)
     }
     if not labels:
-        raise missing_error("cityscapes", f"CITY/*{SCENE}.png", scenes)
+        raise make_missing_error("cityscapes", f"CITY/*{SCENE}.png", scenes)
     pictures = Pictures(root=path, labels=lambda: labels, answer=read_answer)
     (dataset,) = edgebench_datasets()
-    return attrs.evolve(dataset, samples=pictures.samples)
+    return attrs.evolve(dataset, samples=pictures.read_split)
 
 
 def _part(path: Path, part: str) -> Path:
@@ -74,7 +74,7 @@ def _part(path: Path, part: str) -> Path:
     for place in (path / part, path / f"{part}_trainvaltest" / part):
         if (place / "val").is_dir():
             return place / "val"
-    raise missing_error("cityscapes", f"{part}/val", path)
+    raise make_missing_error("cityscapes", f"{part}/val", path)
 
 
 def _mask(scene: Path) -> Path:
@@ -86,7 +86,7 @@ def _mask(scene: Path) -> Path:
     for ending in (TRAIN_IDS, LABEL_IDS):
         if (mask := scene.with_name(scene.name + ending)).is_file():
             return mask
-    raise missing_error("cityscapes", f"{scene.name}{LABEL_IDS}", scene.parent)
+    raise make_missing_error("cityscapes", f"{scene.name}{LABEL_IDS}", scene.parent)
 
 
 def read_answer(mask: Path) -> NDArray[Any]:

@@ -24,7 +24,7 @@ from edgebench.metrics.segmentation import mean_iou
 from edgebench_kit.vision.picture_directories import (
     Pictures,
     find_pictures,
-    missing_error,
+    make_missing_error,
     read_mask,
     read_text,
 )
@@ -66,7 +66,7 @@ def from_directory(path: Path) -> Dataset:
     found = find_pictures(path / PICTURES) if (path / PICTURES).is_dir() else []
     if not found:
         nearest = path / PICTURES if (path / PICTURES).is_dir() else path
-        raise missing_error("coco", f"pictures in {PICTURES}/", nearest)
+        raise make_missing_error("coco", f"pictures in {PICTURES}/", nearest)
     if (path / INSTANCES).is_file():
         labels = partial(_outlined, path / INSTANCES, found)
         pictures = Pictures(root=path, labels=labels, answer=draw)
@@ -74,9 +74,11 @@ def from_directory(path: Path) -> Dataset:
         answer = partial(read_mask, classes=CLASSES)
         pictures = Pictures(root=path, labels=lambda: masked, answer=answer)
     else:
-        raise missing_error("coco", f"{INSTANCES} or masks named as the pictures in {MASKS}/", path)
+        raise make_missing_error(
+            "coco", f"{INSTANCES} or masks named as the pictures in {MASKS}/", path
+        )
     (dataset,) = edgebench_datasets()
-    return attrs.evolve(dataset, samples=pictures.samples)
+    return attrs.evolve(dataset, samples=pictures.read_split)
 
 
 def _masked(masks: Path, pictures: Sequence[Path]) -> dict[Path, Path]:
@@ -120,7 +122,7 @@ def _outlined(instances: Path, pictures: Sequence[Path]) -> dict[Path, Outlined]
     if not any(one.things for one in labels.values()):
         found = "none in them" if labels else f"annotations of {len(sizes)} other pictures"
         wanted = f"things of VOC's classes in any of {len(pictures)} pictures"
-        raise missing_error("coco", wanted, instances, found)
+        raise make_missing_error("coco", wanted, instances, found)
     return labels
 
 

@@ -22,7 +22,7 @@ from edgebench_kit.vision.picture_directories import (
     find_folders,
     find_pictures,
     has_pictures,
-    missing_error,
+    make_missing_error,
     read_text,
 )
 
@@ -69,7 +69,7 @@ def from_directory(path: Path) -> Dataset:
     labels = _by_folder(folders, beside) if folders else _by_file(place, beside)
     pictures = Pictures(root=place, labels=lambda: labels, answer=int)
     (dataset,) = edgebench_datasets()
-    return attrs.evolve(dataset, samples=pictures.samples)
+    return attrs.evolve(dataset, samples=pictures.read_split)
 
 
 def _place(path: Path) -> Path:
@@ -79,7 +79,7 @@ def _place(path: Path) -> Path:
         if has_pictures(place) or _class_folders(place):
             return place
     nearest = next((place for place in places if place.is_dir()), path)
-    raise missing_error("imagenet", "pictures in val/ or in class folders", nearest)
+    raise make_missing_error("imagenet", "pictures in val/ or in class folders", nearest)
 
 
 def _class_folders(place: Path) -> list[Path]:
@@ -168,7 +168,7 @@ def _labels(beside: Sequence[Path], place: Path) -> tuple[Mapping[str, int], Pat
         return {name: _class(label, numbers, path) for name, label in rows}, path
     if path := _found(GROUND_TRUTH, beside):
         return _ground_truth(path, beside), path
-    raise missing_error("imagenet", f"labels of its pictures: {LABEL_FILES}", place)
+    raise make_missing_error("imagenet", f"labels of its pictures: {LABEL_FILES}", place)
 
 
 def _solution(path: Path) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,12 @@ import attrs
 
 from edgebench import Dataset, Metric, hookimpl
 from edgebench.metrics.segmentation import mean_iou
-from edgebench_kit.vision.picture_directories import Pictures, missing_error, read_mask, read_text
+from edgebench_kit.vision.picture_directories import (
+    Pictures,
+    make_missing_error,
+    read_mask,
+    read_text,
+)
 
 CLASSES = 21
 YEARS = ("", "VOC2012", "VOCdevkit/VOC2012", "VOC20*", "VOCdevkit/VOC20*")
@@ -51,12 +56,12 @@ def from_directory(path: Path) -> Dataset:
     labels = {root / PICTURES / f"{one}.jpg": root / MASKS / f"{one}.png" for one in listed}
     if not any(picture.is_file() and mask.is_file() for picture, mask in labels.items()):
         found = f"none of the {len(labels)} names with a picture and a mask"
-        raise missing_error("voc", f"the pictures that {NAMES} names", root, found)
+        raise make_missing_error("voc", f"the pictures that {NAMES} names", root, found)
     pictures = Pictures(
         root=root, labels=lambda: labels, answer=partial(read_mask, classes=CLASSES)
     )
     (dataset,) = edgebench_datasets()
-    return attrs.evolve(dataset, samples=pictures.samples)
+    return attrs.evolve(dataset, samples=pictures.read_split)
 
 
 def _year(path: Path) -> Path:
@@ -67,6 +72,6 @@ def _year(path: Path) -> Path:
             if (year / PICTURES).is_dir():
                 lacking = [name for name in (NAMES, MASKS) if not (year / name).exists()]
                 if lacking:
-                    raise missing_error("voc", lacking[0], year)
+                    raise make_missing_error("voc", lacking[0], year)
                 return year
-    raise missing_error("voc", f"VOCdevkit/VOC2012 or {PICTURES}, {MASKS} and {NAMES}", path)
+    raise make_missing_error("voc", f"VOCdevkit/VOC2012 or {PICTURES}, {MASKS} and {NAMES}", path)

@@ -72,7 +72,7 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
 
 def _named(graphs: Sequence[Graph], name: str) -> tuple[int, Cut]:
     """Return the stage and the cut at the tensor of that name."""
-    cuts = [(number, cut) for number, graph in enumerate(graphs) for cut in graph.cuts()]
+    cuts = [(number, cut) for number, graph in enumerate(graphs) for cut in graph.find_cuts()]
     for number, cut in cuts:
         if cut.names == (name,):
             return number, cut
@@ -120,7 +120,7 @@ def _balanced(graphs: Sequence[Graph]) -> tuple[int, Cut]:
 
 def _hindrance(graphs: Sequence[Graph]) -> str:
     """Say that sizes hinder every cut, where nothing else does."""
-    if any(Graph.of(graph.model, sizes_vary=False).cuts() for graph in graphs):
+    if any(Graph.of(graph.model, sizes_vary=False).find_cuts() for graph in graphs):
         return (
             ": the size of its input, which is not fixed, is read again at its end and would have "
             "to cross too"
@@ -133,7 +133,7 @@ def _exact(graph: Graph) -> Sequence[Cut]:
 
     There are none where only weights are integers, or floats become such inside single nodes.
     """
-    cuts = graph.cuts()
+    cuts = graph.find_cuts()
     quantized = [cut for cut in cuts if cut.quantized]
     return quantized if graph.holds_quantized and quantized else cuts
 
@@ -149,14 +149,14 @@ def _parts(pipeline: Pipeline, whole: Stage, graph: Graph, cut: Cut) -> tuple[St
             front,
             outputs=crossing,
             exit=None,
-            parameters=Graph.of(front).parameters(),
+            parameters=Graph.of(front).count_parameters(),
             operations=None,
         ),
         whole.changed(
             tail,
             inputs=(*crossing, *(spec for spec in whole.inputs if spec.inside in needed)),
             outputs=tuple(spec for spec in whole.outputs if spec not in crossing),
-            parameters=Graph.of(tail).parameters(),
+            parameters=Graph.of(tail).count_parameters(),
             operations=None,
         ),
     )

@@ -97,11 +97,11 @@ def graphs(draw):
 def test_cuts_of_any_graph_are_all_there_are_and_give_the_whole(made, seed):
     graph = Graph.of(made)
     written = [name for node in made.graph.node for name in node.output if name != "y"]
-    found = [cut.names[0] for cut in graph.cuts()]
+    found = [cut.names[0] for cut in graph.find_cuts()]
     assert found == [name for name in written if separates(made, name)]
     whole = run(made, feeds_for(seed))["y"]
     bound = 1e-5 * max(1.0, np.abs(whole).max())
-    for cut in graph.cuts():
+    for cut in graph.find_cuts():
         parted = in_two(graph, cut.names, feeds_for(seed))["y"]
         assert np.abs(parted - whole).max() <= bound
 
@@ -110,7 +110,7 @@ def test_cuts_of_any_graph_are_all_there_are_and_give_the_whole(made, seed):
 @given(graphs())
 def test_weights_on_each_side_are_those_of_the_parts(made):
     graph = Graph.of(made)
-    for cut in graph.cuts():
+    for cut in graph.find_cuts():
         sizes = tuple(
             sum(len(one.raw_data) for one in part.graph.initializer)
             for part in split_graph(graph, cut.names)
@@ -122,7 +122,7 @@ def test_weights_on_each_side_are_those_of_the_parts(made):
 @given(graphs())
 def test_only_the_cut_tensor_crosses(made):
     graph = Graph.of(made)
-    for cut in graph.cuts():
+    for cut in graph.find_cuts():
         assert graph.find_crossing(graph.find_needed(cut.names)) == list(cut.names)
         assert cut.sent == CHANNELS * SIDE * SIDE * 4
         assert cut.crossing[0].shape == ("batch", CHANNELS, SIDE, SIDE)
@@ -162,7 +162,7 @@ def quantized(made, directory):
 def test_quantized_graphs_cut_at_integers_give_the_same_bits(tmp_path_factory, made, seed):
     graph = Graph.of(quantized(made, tmp_path_factory.mktemp("graph")))
     whole = run(graph.model, feeds_for(seed))["y"]
-    for cut in (one for one in graph.cuts() if one.quantized):
+    for cut in (one for one in graph.find_cuts() if one.quantized):
         assert cut.crossing[0].dtype == "uint8"
         parted = in_two(graph, cut.names, feeds_for(seed))["y"]
         np.testing.assert_array_equal(parted, whole)
@@ -197,10 +197,10 @@ def conditional():
 
 def test_what_a_branch_reads_crosses_too():
     graph = Graph.of(conditional())
-    assert [cut.names for cut in graph.cuts()] == [("early",), ("chosen",)]
+    assert [cut.names for cut in graph.find_cuts()] == [("early",), ("chosen",)]
     assert graph.find_crossing(graph.find_needed(["late"])) == ["early", "late"]
     whole = run(graph.model, feeds_for(3))["y"]
-    for cut in graph.cuts():
+    for cut in graph.find_cuts():
         np.testing.assert_array_equal(in_two(graph, cut.names, feeds_for(3))["y"], whole)
 
 
@@ -218,7 +218,7 @@ def test_an_input_that_is_read_late_crosses_with_the_tensor():
         helper.make_node("Neg", ["b"], ["y"]),
     ]
     graph = Graph.of(model(nodes, {}, inputs=(X, mask)))
-    assert [cut.names for cut in graph.cuts()] == [("b",)]
+    assert [cut.names for cut in graph.find_cuts()] == [("b",)]
     assert graph.find_crossing(graph.find_needed(["a"])) == ["mask", "a"]
 
 
@@ -230,13 +230,13 @@ def test_an_earlier_output_forbids_the_cuts_after_it():
         helper.make_node("Neg", ["b"], ["y"]),
     ]
     graph = Graph.of(model(nodes, {}, outputs=("early", "y")))
-    assert [cut.names for cut in graph.cuts()] == [("a",)]
+    assert [cut.names for cut in graph.find_cuts()] == [("a",)]
 
 
 def test_an_output_that_is_read_on_may_be_what_crosses():
     nodes = [helper.make_node("Relu", ["x"], ["early"]), helper.make_node("Neg", ["early"], ["y"])]
     graph = Graph.of(model(nodes, {}, outputs=("early", "y")))
-    assert [cut.names for cut in graph.cuts()] == [("early",)]
+    assert [cut.names for cut in graph.find_cuts()] == [("early",)]
     got = in_two(graph, ("early",), feeds_for(1))
     np.testing.assert_array_equal(got["y"], run(graph.model, feeds_for(1))["y"])
 
@@ -248,7 +248,7 @@ def test_nodes_that_lead_nowhere_are_no_hindrance():
         helper.make_node("Neg", ["a"], ["y"]),
     ]
     graph = Graph.of(model(nodes, {}))
-    assert [cut.names for cut in graph.cuts()] == [("a",)]
+    assert [cut.names for cut in graph.find_cuts()] == [("a",)]
     front, tail = split_graph(graph, ("a",))
     assert [node.op_type for part in (front, tail) for node in part.graph.node] == ["Relu", "Neg"]
 
@@ -259,7 +259,7 @@ def test_an_output_of_a_node_that_nobody_reads_does_not_cross():
         helper.make_node("Relu", ["a"], ["b"]),
         helper.make_node("Concat", ["b", "b"], ["y"], axis=3),
     ]
-    assert [cut.names for cut in Graph.of(model(nodes, {})).cuts()] == [("a",), ("b",)]
+    assert [cut.names for cut in Graph.of(model(nodes, {})).find_cuts()] == [("a",), ("b",)]
 
 
 def test_constants_are_no_tensors_that_cross():
@@ -271,7 +271,7 @@ def test_constants_are_no_tensors_that_cross():
         helper.make_node("Mul", ["a", "minus"], ["y"]),
     ]
     graph = Graph.of(model(nodes, {}))
-    (cut,) = graph.cuts()
+    (cut,) = graph.find_cuts()
     assert (cut.names, cut.weights) == (("a",), (4, 4))
     front, tail = split_graph(graph, ("a",))
     assert [node.op_type for node in front.graph.node] == ["Constant", "Neg", "Mul"]
@@ -284,7 +284,7 @@ def test_shape_arithmetic_that_reads_the_input_forbids_a_cut():
         helper.make_node("Shape", ["x"], ["size"]),
         helper.make_node("Reshape", ["a", "size"], ["y"]),
     ]
-    assert Graph.of(model(nodes, {})).cuts() == []
+    assert Graph.of(model(nodes, {})).find_cuts() == []
 
 
 @pytest.mark.parametrize("level", ["ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", "ORT_ENABLE_ALL"])
@@ -301,7 +301,7 @@ def test_bits_are_kept_whatever_the_runtime_optimises(tmp_path, level):
     nodes.append(helper.make_node("Neg", ["r3"], ["y"]))
     graph = Graph.of(quantized(model(nodes, constants), tmp_path))
     whole = run(graph.model, feeds_for(5), getattr(onnxruntime.GraphOptimizationLevel, level))
-    cuts = [cut for cut in graph.cuts() if cut.quantized]
+    cuts = [cut for cut in graph.find_cuts() if cut.quantized]
     assert len(cuts) == 5
     for cut in cuts:
         np.testing.assert_array_equal(in_two(graph, cut.names, feeds_for(5))["y"], whole["y"])

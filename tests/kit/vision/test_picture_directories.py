@@ -22,7 +22,7 @@ from edgebench_kit.vision.picture_directories import (
     find_folders,
     find_pictures,
     has_pictures,
-    missing_error,
+    make_missing_error,
     read_mask,
     read_text,
 )
@@ -51,7 +51,7 @@ def opened(root, answer=int):
 
 
 def payloads(pictures):
-    return {split: [one[0] for one in pictures.samples(split, 0)] for split in SPLITS}
+    return {split: [one[0] for one in pictures.read_split(split, 0)] for split in SPLITS}
 
 
 # --- finding -------------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ def test_a_directory_is_described_by_what_a_user_would_see(tmp_path):
 
 
 def test_what_is_missing_is_said_with_what_is_there(tmp_path):
-    error = missing_error("cats", "photos of cats", tmp_path)
+    error = make_missing_error("cats", "photos of cats", tmp_path)
     assert str(error) == f"cats looks for photos of cats in {tmp_path}; found an empty directory"
 
 
@@ -108,7 +108,7 @@ def test_a_text_file_that_is_none_is_said(tmp_path):
 def test_a_request_carries_the_file_as_it_lies(tmp_path):
     root = filled(tmp_path, 30)
     got = {
-        payload: answer for split in SPLITS for payload, answer in opened(root).samples(split, 0)
+        payload: answer for split in SPLITS for payload, answer in opened(root).read_split(split, 0)
     }
     assert got == {encoded(number): number for number in range(30)}
 
@@ -120,7 +120,7 @@ def test_calibration_and_validation_get_a_tenth_each(tmp_path):
         "validation": 5,
         "test": 47,
     }
-    assert list(opened(tmp_path).samples("training", 0)) == []
+    assert list(opened(tmp_path).read_split("training", 0)) == []
 
 
 def test_calibration_and_validation_get_no_more_than_they_need(tmp_path, monkeypatch):
@@ -154,7 +154,7 @@ def test_splits_are_in_the_order_of_sha256(tmp_path):
 def test_a_seed_changes_nothing(tmp_path):
     pictures = opened(filled(tmp_path, 20))
     for split in SPLITS:
-        assert list(pictures.samples(split, 0)) == list(pictures.samples(split, 1))
+        assert list(pictures.read_split(split, 0)) == list(pictures.read_split(split, 1))
 
 
 def test_equal_files_are_in_one_split_only(tmp_path):
@@ -170,7 +170,7 @@ def test_equal_files_are_in_one_split_only(tmp_path):
 def kept(root, place):
     """Keep the pictures as a run does, which proves that splits share no payload."""
     place.mkdir()
-    dataset = Dataset(name="some", summary="Some.", samples=opened(root).samples)
+    dataset = Dataset(name="some", summary="Some.", samples=opened(root).read_split)
     splits.keep_splits(dataset, 0, place, lambda *_: None)
     return {split: len(splits.open_split(place, split)) for split in SPLITS}
 
@@ -203,7 +203,7 @@ def test_what_does_not_decode_is_named_with_its_reason(tmp_path):
     (tmp_path / "deep/gone.png").symlink_to(tmp_path / "nowhere")
     paths = [*find_pictures(tmp_path / "deep"), tmp_path / "deep/gone.png"]
     pictures = Pictures(root=tmp_path, labels=lambda: dict.fromkeys(paths, 1), answer=int)
-    samples = list(pictures.samples("test", 0))
+    samples = list(pictures.read_split("test", 0))
     broken = {one.name: one.reason for one in samples if isinstance(one, Unreadable)}
     assert len(samples) == 7
     assert broken.pop("deep/half.png").startswith("the file cannot be read: ")
@@ -220,14 +220,14 @@ def test_an_answer_that_cannot_be_had_makes_its_picture_unreadable(tmp_path):
             raise DataError("its mask is torn")
         return label
 
-    got = list(opened(filled(tmp_path, 2), answer).samples("test", 0))
+    got = list(opened(filled(tmp_path, 2), answer).read_split("test", 0))
     assert Unreadable(name="1.png", reason="its mask is torn") in got
     assert (encoded(0), 0) in got
 
 
 def test_a_mask_of_another_size_than_its_picture_makes_it_unreadable(tmp_path):
     shapes = [(6, 9), (9, 6)]
-    got = list(opened(filled(tmp_path, 2), lambda n: np.zeros(shapes[n])).samples("test", 0))
+    got = list(opened(filled(tmp_path, 2), lambda n: np.zeros(shapes[n])).read_split("test", 0))
     reason = "its mask has 6x9 pixels and the picture 9x6"
     assert [one for one in got if isinstance(one, Unreadable)] == [
         Unreadable(name="1.png", reason=reason)

@@ -21,7 +21,7 @@ def cut_at(pipeline, context, name=""):
 
 
 def cuts_of(pipeline):
-    return Graph.of(pipeline.stages[0].live).cuts()
+    return Graph.of(pipeline.stages[0].live).find_cuts()
 
 
 @pytest.fixture
@@ -105,13 +105,15 @@ def test_a_named_tensor_of_a_quantized_net_may_cross_as_floats(quantized, contex
 
 def test_the_parts_hold_the_parameters_of_the_whole(residual, quantized, context):
     for pipeline in (residual, quantized):
-        whole = Graph.of(pipeline.stages[0].live).parameters()
+        whole = Graph.of(pipeline.stages[0].live).count_parameters()
         done = cut_at(pipeline, context)
         assert sum(stage.parameters for stage in done.stages) == whole
     module_has = (
         16 * 27 + 16 + 2 * (16 * 144) + 2 * 16 + 32 * 144 + 32 * 288 + 16 * 32 + 4 * 32 + 330
     )
-    assert Graph.of(residual.stages[0].live).parameters() == pytest.approx(module_has, rel=0.02)
+    assert Graph.of(residual.stages[0].live).count_parameters() == pytest.approx(
+        module_has, rel=0.02
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ def test_an_unknown_tensor_gets_the_nearest(context):
 
 def test_a_tensor_that_does_not_separate_is_told_what_else_crosses(residual, context):
     graph = Graph.of(residual.stages[0].live)
-    able = {cut.names[0] for cut in graph.cuts()}
+    able = {cut.names[0] for cut in graph.find_cuts()}
     inner = next(
         node.output[0]
         for node in graph.model.graph.node
