@@ -148,6 +148,7 @@ def _watch(path: Path, *, reduced: bool, wanted: Container[str] | None = None) -
     import onnx
     from onnx import helper
 
+    # It refers to the weights by their paths, and so has to be written into the same directory.
     model = onnx.load_model(path, load_external_data=False)
     tensors = {
         name: kind

@@ -192,6 +192,7 @@ class GivenSamples:
         for number in range(len(self)):
             digests.append(hashlib.sha256(to_npz(self._read_sample(number)[0])).digest())
             first.setdefault(digests[-1], number)
+        # In the order of digests, so that no other name of a file moves its sample elsewhere.
         ranked = [first[digest] for digest in sorted(first)]
         calibration = min(CALIBRATION, len(ranked) // 3)
         validation = min(VALIDATION, len(ranked) // 6)

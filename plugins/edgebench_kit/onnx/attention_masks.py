@@ -108,6 +108,7 @@ def _find_scores(graph: Any, reach: Mapping[str, float]) -> set[str]:
     while left:
         name = left.pop()
         node = writers.get(name)
+        # No mask has been added to what a product writes: the way ends before it.
         mixed = node is None or node.op_type in REACH
         if mixed and name not in scores and reach.get(name, 0.0) > WIDEST:
             scores.add(name)

@@ -106,6 +106,7 @@ class Graph:
         missing, stop = set(wanted), set(given)
         missing -= stop
         numbers = []
+        # Backward: a node stands after what it reads, so that one pass finds all it depends on.
         for number in range(len(nodes) - 1, -1, -1):
             if not missing.isdisjoint(nodes[number].output):
                 numbers.append(number)
@@ -125,6 +126,7 @@ class Graph:
     def find_cuts(self) -> list[Cut]:
         """Return every cut at which one tensor, a row for each sample, crosses, in graph order."""
         nodes = self.model.graph.node
+        # What depends on no input is left out: either part computes it again for itself.
         active = [
             n
             for n in self.find_needed(self.outputs)
@@ -159,6 +161,7 @@ class Graph:
         """Return each tensor that alone is alive, and the number of active nodes before it."""
         reads = [self.reads[number] & self.varying for number in active]
         uses = Counter(name for names in reads for name in names)
+        # An output is read once more than nodes read it, after the last, and so stays alive.
         uses.update(self.outputs)
         alive = {one.name for one in self.model.graph.input if one.name in uses} & self.varying
         found = []
@@ -166,6 +169,7 @@ class Graph:
             uses.subtract(reads[position])
             alive.update(name for name in self.model.graph.node[number].output if uses[name])
             alive.difference_update(name for name in reads[position] if not uses[name])
+            # All later nodes depend on it alone: the text of the module says why.
             if len(alive) == 1:
                 found.append((position + 1, *alive))
         return found
@@ -179,6 +183,8 @@ class Graph:
             for constant in frozenset().union(*(rooted.get(n, ()) for n in self.reads[number])):
                 first.setdefault(constant, position)
                 last[constant] = position
+        # A constant weighs on the front once its first reader is in it, and no longer on the tail
+        # once its last one is: those between weigh on both, as both parts get them.
         begun, ended = [0] * (len(active) + 1), [0] * (len(active) + 1)
         for constant, position in first.items():
             begun[position + 1] += self.constants[constant]
@@ -241,6 +247,7 @@ def _make_part(
     nodes = [source.node[number] for number in numbers]
     read = frozenset().union(*(graph.reads[number] for number in numbers))
     inputs = [one.name for one in source.input if one.name in read and one.name in graph.varying]
+    # What is an end of the part is noted there, and not again among its inner tensors.
     ends = {*inputs, *given, *wanted, *graph.outputs}
     inner = read.union(*(node.output for node in nodes)) - ends
     part = onnx.helper.make_model(

@@ -61,6 +61,7 @@ class Pictures:
         equal: dict[bytes, list[Path]] = {}
         for path in sorted(self._labels):
             equal.setdefault(_digest_file(path), []).append(path)
+        # Copies of a picture go to one split, or what an operator saw would be scored.
         order = [equal[digest] for digest in sorted(equal)]
         low = min(CALIBRATION, len(order) // PART)
         high = low + min(VALIDATION, len(order) // PART)

@@ -63,7 +63,7 @@ def open_session(
     import onnxruntime
 
     provider = PROVIDERS.get(device)
-    if provider not in onnxruntime.get_available_providers():
+    if provider is None or provider not in onnxruntime.get_available_providers():
         raise CaseFailed(
             f"onnxruntime has no device {device!r} here; it has {', '.join(devices())}"
         )

@@ -82,7 +82,7 @@ def open_session(
     )
 
 
-def _properties(device: str, threads: int, options: OpenvinoOptions) -> Mapping[str, Any]:
+def _properties(device: str, threads: int, options: OpenvinoOptions) -> dict[str, Any]:
     asked = {
         "INFERENCE_PRECISION_HINT": options.precision,
         "PERFORMANCE_HINT": "LATENCY",

@@ -103,8 +103,9 @@ def _scores(channels: int, head: Head, classes: int, cell: int) -> nn.Module:
 
     layers = []
     for dilation in head.dilations:
-        near = {"padding": dilation * (head.kernel // 2), "dilation": dilation}
-        layers.append(nn.Conv2d(channels, classes * cell**2, head.kernel, **near))
+        padding = dilation * (head.kernel // 2)
+        outputs = classes * cell**2
+        layers.append(nn.Conv2d(channels, outputs, head.kernel, padding=padding, dilation=dilation))
     # All pixels of a cell begin alike (Aitken et al., 2017), so that the trunk learns the classes
     # before the outlines; from unlike ones it takes longer to begin.
     with torch.no_grad():
