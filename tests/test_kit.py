@@ -5,6 +5,7 @@ import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -17,6 +18,7 @@ from edgebench.catalogue.source import read_source
 KIT = Path(edgebench_kit.__file__).parent
 METRICS = Path(edgebench.__file__).parent / "metrics"
 PLUGINS = Path(edgebench_plugins.__file__).parent
+ROOT = KIT.parents[1]
 FAMILIES: dict[str, set[str]] = {
     "torch": set(),
     "vision": {"torch"},
@@ -146,6 +148,32 @@ def test_a_forbidden_import_of_a_plugin_is_found(line):
     assert offence.startswith("edgebench_plugins.models.resnet imports ")
 
 
+IMPORTING = re.compile(r"^ *(?:from|import) edgebench", re.MULTILINE)
+BLOCK = re.compile(r"```python\n(.+?)```", re.DOTALL)
+
+
+def written_as_strangers_do() -> dict[str, ast.Module]:
+    """Return the examples, the code of the pages, and the plugin files of the strangers' tests."""
+    files = [*ROOT.glob("docs/examples/*.py"), ROOT / "tests" / "toy.py"]
+    texts = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in files}
+    for page in (ROOT / "README.md", *ROOT.glob("docs/*.md")):
+        for number, block in enumerate(BLOCK.findall(page.read_text("utf-8"))):
+            texts[f"{page.name} block {number}"] = block
+    for path in ROOT.glob("tests/strangers/*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and IMPORTING.search(str(node.value)):
+                texts[f"{path.name} line {node.lineno}"] = node.value
+    return {place: ast.parse(dedent(text)) for place, text in texts.items()}
+
+
+def test_a_stranger_imports_the_core_and_the_kit_alone():
+    trees = written_as_strangers_do()
+    for place in ("docs/examples/own_model.py", "kit.md", "hooks.md", "test_operators.py"):
+        assert any(one.startswith(place) for one in trees)
+    assert sum(bool(of_ours(tree)) for tree in trees.values()) > 15
+    assert plugin_offences(trees) == []
+
+
 def test_only_folders_of_hooks_lie_in_the_package_of_the_plugins():
     assert [path.name for path in PLUGINS.glob("*.py")] == ["__init__.py"]
 
@@ -208,7 +236,7 @@ def test_packages_say_nothing():
 
 # --- what is documented --------------------------------------------------------------------------
 
-PAGE = (KIT.parents[1] / "docs" / "kit.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "kit.md").read_text("utf-8")
 ROW = re.compile(r"^\| `(\w+)` \| ([A-Z][^|]+\.) \| ([a-z, -]+) \|$", re.MULTILINE)
 
 
