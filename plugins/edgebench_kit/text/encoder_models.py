@@ -35,7 +35,7 @@ class Family:
 
     name: str
     kind: Kind
-    """How the vocabulary cuts text that is made here, for weights that come without one."""
+    """How text is divided into tokens where weights come without a tokenizer."""
     sizes: tuple[Size, ...]
 
     def find_size(self, variant: str) -> Size:

@@ -30,7 +30,7 @@ class Network:
     prefix: str
     """How the names of its classes in transformers begin."""
     kind: Kind
-    """How its checkpoints cut text."""
+    """How its checkpoints divide text into tokens."""
     types: int
     """Sentences of a pair that it can tell apart by their numbers; 1 if it cannot."""
     epsilon: float
