@@ -21,7 +21,7 @@ from edgebench.parts.errors import EdgebenchError, one_line
 from edgebench.parts.places import Fabric
 from edgebench.records.outcome import Block, LinkCheck, TierCheck
 
-SENDER = "edgebench.measure.station.driver"
+DRIVER_MODULE = "edgebench.measure.station.driver"
 
 
 def measure_block(deployment: Deployment, fabric: Fabric) -> Block:
@@ -57,7 +57,8 @@ def _measure_with(processes: Processes, lineup: Lineup) -> dict[str, Any]:
     """Go through a block, and return its fields."""
     import numpy as np
 
-    names = start_processes(processes, lineup, SENDER)
+    order = lineup.driver_order(processes.endpoint)
+    names = start_processes(processes, lineup, DRIVER_MODULE, order)
     own, since = time.process_time(), time.monotonic()
     warm = processes.ask(DRIVER, "warm")
     tiers = tuple(_check_tiers(processes, lineup))

@@ -13,7 +13,7 @@ from edgebench.parts.errors import CaseFailed
 from edgebench.parts.places import Fabric
 from edgebench.records.outcome import Score
 
-SENDER = "edgebench.measure.station.scorer"
+SCORER_MODULE = "edgebench.measure.station.scorer"
 
 
 def score_deployment(
@@ -34,7 +34,8 @@ def score_deployment(
     try:
         with open_lineup(deployment, fabric, logs, shaped=False, progress=progress) as opened:
             processes, lineup = opened
-            names = start_processes(processes, lineup, SENDER)
+            order = lineup.scorer_order(processes.endpoint)
+            names = start_processes(processes, lineup, SCORER_MODULE, order)
             scored = processes.ask(DRIVER, "score")
             said = collect_reports(processes, names)
     except ProcessFailed as failure:

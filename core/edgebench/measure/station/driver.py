@@ -212,7 +212,7 @@ def main(argv: list[str]) -> None:
     order = DriverOrder.read(argv[0])
     controller = Controller.join(order, first_cpu())
     controller.tell("hello", {})
-    driver = Driver(port=controller.connect_onward(order))
+    driver = Driver(port=controller.connect_following(order))
     with controller.report_faults():
         sequencer = Sequencer(order, controller, driver)
         gc.freeze()

@@ -3,12 +3,16 @@
 import attrs
 import pytest
 
+from edgebench.measure.stand.block import DRIVER_MODULE
 from edgebench.measure.stand.launch import collect_reports, start_processes
 from edgebench.measure.stand.lineup import Lineup
 from edgebench.measure.stand.processes import Processes, ProcessFailed, TimedOut
 from edgebench.measure.station.orders import DRIVER
 
-SENDER = "edgebench.measure.station.driver"
+
+def start(processes, lineup):
+    order = lineup.driver_order(processes.endpoint)
+    return start_processes(processes, lineup, DRIVER_MODULE, order)
 
 
 @pytest.fixture
@@ -21,7 +25,7 @@ def started(deploy, fabric):
             fabric.open(deployment.tiers, deployment.case.links) as hosts,
             Processes.open(deployment.scratch, deployment.deadline_s) as processes,
         ):
-            names = start_processes(processes, Lineup(deployment, hosts), SENDER)
+            names = start(processes, Lineup(deployment, hosts))
             between(processes)
             return names, collect_reports(processes, names)
 
@@ -100,4 +104,4 @@ def test_a_split_that_is_not_there_is_told_in_one_line(deploy, fabric):
         Processes.open(deployment.scratch, 60) as processes,
         pytest.raises(ProcessFailed, match="has no none split"),
     ):
-        start_processes(processes, Lineup(deployment, hosts), SENDER)
+        start(processes, Lineup(deployment, hosts))
