@@ -39,24 +39,23 @@ def open_lineup(
             logs.update(processes.read_logs())
 
 
-def start_processes(
-    processes: Processes, lineup: Lineup, module: str, first: SenderOrder
-) -> list[str]:
+def start_processes(processes: Processes, lineup: Lineup, first: SenderOrder) -> list[str]:
     """Start every process at once, and wait until all are ready.
 
-    The first is a *module* that sends, with its order. Returned are the names, along the route.
+    The *first* is the one that sends. Returned are their names, along the route.
 
     Raises:
         ProcessFailed: One of them ended.
         TimedOut: One of them took too long.
     """
     names = [first.name]
-    processes.start(lineup.hosts[first.tier], module, first, 1)
+    processes.start(lineup.hosts[first.tier], first.MODULE, first, 1)
     for node, order in lineup.host_orders(processes.endpoint):
         threads = lineup.threads(node.tier) if order.work else 1
         processes.start(lineup.hosts[node.tier], HOST_MODULE, order, threads)
         names.append(node.name)
     hello = processes.hear("hello", names)
+    # Each takes a port that is free and says which: one that was agreed on could be taken by then.
     for name, after in pairwise(names):
         processes.tell(name, {"following": hello[after].values["endpoint"]})
     processes.hear("ready", names)

@@ -54,6 +54,7 @@ class Lineup:
 
     def sender(self, link: int) -> str:
         """Return the name of the process at the sending end of a link of the route."""
+        # Link 0 has the driver at its beginning where the first tier computes nothing.
         senders = {node.place: node.name for node in self.nodes}
         return senders.get(link, DRIVER)
 

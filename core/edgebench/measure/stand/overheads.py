@@ -93,7 +93,7 @@ class _Started:
     log: Path
 
 
-@attrs.frozen
+# The core names no fabric, and what a fabric costs would be counted as the harness's own.
 class _Here:
     """This machine, as it is."""
 

@@ -13,8 +13,6 @@ from edgebench.parts.errors import CaseFailed
 from edgebench.parts.places import Fabric
 from edgebench.records.outcome import Score
 
-SCORER_MODULE = "edgebench.measure.station.scorer"
-
 
 def score_deployment(
     deployment: Deployment, fabric: Fabric, progress: Progress = ignore_progress
@@ -34,8 +32,7 @@ def score_deployment(
     try:
         with open_lineup(deployment, fabric, logs, shaped=False, progress=progress) as opened:
             processes, lineup = opened
-            order = lineup.scorer_order(processes.endpoint)
-            names = start_processes(processes, lineup, SCORER_MODULE, order)
+            names = start_processes(processes, lineup, lineup.scorer_order(processes.endpoint))
             scored = processes.ask(DRIVER, "score")
             said = collect_reports(processes, names)
     except ProcessFailed as failure:

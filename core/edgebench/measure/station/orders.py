@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import attrs
 
@@ -107,6 +107,8 @@ class HostOrder(Order):
 class SenderOrder(Order):
     """What a process is told that sends a split: the driver or the scorer."""
 
+    MODULE: ClassVar[str]
+    """What it runs."""
     split: Path = attrs.field(converter=Path)
     """The test split, materialised, on the first tier's host."""
     batch: int = 1
@@ -118,6 +120,7 @@ class SenderOrder(Order):
 class DriverOrder(SenderOrder):
     """What the driver is told."""
 
+    MODULE = "edgebench.measure.station.driver"
     requests: int
     seed: int = 0
     """Decides, with the number of the block, which inputs are sent, and in which order."""
@@ -128,6 +131,7 @@ class DriverOrder(SenderOrder):
 class ScorerOrder(SenderOrder):
     """What the scorer is told."""
 
+    MODULE = "edgebench.measure.station.scorer"
     source: Mapping[str, Any]
     """Where its plugins come from, as JSON."""
     case: Mapping[str, Any]

@@ -81,6 +81,7 @@ class Scorer:
             answer = self.port.receive(now()).message
             if answer.kind is Kind.ERROR:
                 raise RequestFailed(str(answer.body[0], "utf-8"))
+            # A request whose samples all left early overtakes others; counts stay in order.
             answers[answer.request] = answer
             while done in answers:
                 self._count(done, answers.pop(done))

@@ -3,7 +3,6 @@
 import attrs
 import pytest
 
-from edgebench.measure.stand.block import DRIVER_MODULE
 from edgebench.measure.stand.launch import collect_reports, start_processes
 from edgebench.measure.stand.lineup import Lineup
 from edgebench.measure.stand.processes import Processes, ProcessFailed, TimedOut
@@ -11,8 +10,7 @@ from edgebench.measure.station.orders import DRIVER
 
 
 def start(processes, lineup):
-    order = lineup.driver_order(processes.endpoint)
-    return start_processes(processes, lineup, DRIVER_MODULE, order)
+    return start_processes(processes, lineup, lineup.driver_order(processes.endpoint))
 
 
 @pytest.fixture
