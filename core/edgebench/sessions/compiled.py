@@ -68,14 +68,14 @@ def compile_stage(opening: Opening, pipeline: Pipeline, number: int, root: Path)
             stage, opening.device, opening.threads, opening.options, directory / "stage-0"
         )
         (directory / SECONDS).write_text(json.dumps(time.perf_counter() - begin))
-        kept = Pipeline(
+        alone = Pipeline(
             model=pipeline.model,
             variant=pipeline.variant,
             # Where samples leave is part of the pipeline, not of what a backend made of a stage.
             stages=[attrs.evolve(made, exit=None)],
             outputs=[spec.name for spec in made.outputs],
         )
-        write_pipeline(kept, directory)
+        write_pipeline(alone, directory)
 
     what = f"{pipeline.model}:{pipeline.variant} stage {number} compiled by {backend.name}"
     Store(root).make(key, what, fill)
