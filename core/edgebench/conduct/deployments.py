@@ -58,7 +58,7 @@ class Deployments:
             artifact=artifact,
             pipeline=read_pipeline(artifact),
             split=self.preparer.inputs(case) / "test",
-            compiled=self.preparer.recipes.store.root / "compiled",
+            compiled=self.preparer.recipes.store.compiled.root,
             requests=self.plan.study.suite.requests,
             bound_s=BOUND_S if self.plan.study.bounded else 0.0,
             seed=self.plan.study.seed,

@@ -111,10 +111,10 @@ class OperatorContext:
         dataset = find_dataset(self.step.case, self.stages.plugins)
         metrics = dataset.metrics() if dataset else ()
         totals: dict[str, Any] = {metric.name: 0.0 for metric in metrics}
-        for batch in _batches(chosen, most):
+        for batch in _make_batches(chosen, most):
             outputs = self.run(pipeline, stack([tensors for tensors, _ in batch]))
-            for row, (_, answer) in enumerate(batch):
-                one = {name: values[row : row + 1] for name, values in outputs.items()}
+            for place, (_, answer) in enumerate(batch):
+                one = {name: values[place : place + 1] for name, values in outputs.items()}
                 prediction = chosen.model.postprocess(one, self.step.case.variant)
                 for metric in metrics:
                     totals[metric.name] += np.asarray(metric.count(prediction, answer), dtype=float)
@@ -146,7 +146,7 @@ class OperatorContext:
         return self.step.operation.operator.name
 
 
-def _batches(split: Preprocessed, most: int) -> Iterator[list[tuple[Tensors, Any]]]:
+def _make_batches(split: Preprocessed, most: int) -> Iterator[list[tuple[Tensors, Any]]]:
     """Yield the samples in their order, as many at once as are of one shape and not too large."""
     batch: list[tuple[Tensors, Any]] = []
     for sample in split:

@@ -31,13 +31,13 @@ class Preprocessed:
             yield self.model.preprocess(decoded, self.variant), answer
 
 
-def stack(rows: Sequence[Tensors]) -> Tensors:
+def stack(samples: Sequence[Tensors]) -> Tensors:
     """Return batches of one as a single batch."""
     import numpy as np
 
-    if not rows:
+    if not samples:
         raise DataError("a batch was asked of a split that is empty")
-    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+    return {name: np.concatenate([sample[name] for sample in samples]) for name in samples[0]}
 
 
 def take_batch(split: Preprocessed, most: int, bound: int) -> Tensors:
@@ -46,13 +46,13 @@ def take_batch(split: Preprocessed, most: int, bound: int) -> Tensors:
     No more than the first two where they are more than *bound* bytes; where there is one sample of
     its shape only, it stands twice.
     """
-    rows: list[Tensors] = []
+    samples: list[Tensors] = []
     for tensors, _ in islice(split, most):
-        if not rows or list_shapes(tensors) == list_shapes(rows[0]):
-            rows.append(tensors)
-        if len(rows) >= 2 and count_bytes(rows[0]) * (len(rows) + 1) > bound:
+        if not samples or list_shapes(tensors) == list_shapes(samples[0]):
+            samples.append(tensors)
+        if len(samples) >= 2 and count_bytes(samples[0]) * (len(samples) + 1) > bound:
             break
-    return stack(rows if len(rows) != 1 else rows * 2)
+    return stack(samples if len(samples) != 1 else samples * 2)
 
 
 def list_shapes(tensors: Tensors) -> dict[str, tuple[int, ...]]:

@@ -57,23 +57,23 @@ class Keys:
         }
 
     def inputs(self, case: Case) -> str:
-        """Return the key of the kept splits that a case's requests are taken from.
+        """Return the key of the kept splits that a case's samples are taken from.
 
         Those of its dataset, of the file that its model is, or random ones drawn to fit it.
         """
         given = self._listing(case.data) if case.data else None
         if self.plugins.get(Model, case.model).inputs is not None and case.weights.path:
-            return _key("requests", base=self.base(case), data=given, seed=SPLIT_SEED)
+            return _write_key("requests", base=self.base(case), data=given, seed=SPLIT_SEED)
         if not case.dataset:
-            return _key("drawn", base=self.base(case), seed=SPLIT_SEED)
+            return _write_key("drawn", base=self.base(case), seed=SPLIT_SEED)
         by = self.maker(Dataset, case.dataset)
-        return _key("splits", dataset=case.dataset, data=given, seed=SPLIT_SEED, by=by)
+        return _write_key("splits", dataset=case.dataset, data=given, seed=SPLIT_SEED, by=by)
 
     def base(self, case: Case) -> str:
         """Return the key of a case's model, built and perhaps trained."""
         form = self.plugins.get(Model, case.model).format
         trained = case.weights.kind == "trained"
-        return _key(
+        return _write_key(
             "base",
             model=[case.model, case.variant, self.maker(Model, case.model)],
             weights=self._weights(case),
@@ -140,7 +140,7 @@ class Keys:
         """Return the key of an operator applied to a pipeline, which its companions follow."""
         operator = operation.operator
         formats = _list_formats(pipelines) | ({operator.writes} if operator.writes else set())
-        return _key(
+        return _write_key(
             "operate",
             after=after,
             operator=[operator.name, self.maker(Operator, operator.name)],
@@ -156,7 +156,7 @@ class Keys:
     ) -> str:
         """Return the key of a pipeline whose stages go along their ways."""
         converters = [converter for way in ways for converter in way]
-        return _key(
+        return _write_key(
             "convert",
             after=after,
             ways=[[converter.name for converter in way] for way in ways],
@@ -182,6 +182,7 @@ class Keys:
         self, case: Case, needs: frozenset[str], formats: Iterable[str]
     ) -> dict[str, Any]:
         """Return what an operator declared a need for."""
+        # An operator is refused what it did not declare, so nothing else can have come into it.
         needed: dict[str, Any] = {}
         if needs & {"calibration", "training", "validation"}:
             needed["dataset"] = self.inputs(case)
@@ -217,7 +218,7 @@ class Keys:
         return {name: self.maker(Format, name) for name in names}
 
 
-def _key(step: str, **document: Any) -> str:
+def _write_key(step: str, **document: Any) -> str:
     return digest({"step": step, "making": MAKING, **document})
 
 

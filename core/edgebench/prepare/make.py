@@ -54,7 +54,7 @@ class Maker:
         return follow(self.recipes.base(case), self._obtain)
 
     def inputs(self, case: Case) -> Path:
-        """Return the directory of the kept splits that a case's requests are taken from.
+        """Return the directory of the kept splits that a case's samples are taken from.
 
         Those of its dataset; random ones that are drawn once where its model has none.
         """
@@ -74,9 +74,9 @@ class Maker:
 
         def samples(split: str, seed: int) -> Iterator[tuple[bytes, int]]:
             if split == "test":
-                rows = draw_tensors(pipeline.inputs, DRAWN, seed)
+                drawn = draw_tensors(pipeline.inputs, DRAWN, seed)
                 for number in range(DRAWN):
-                    yield to_npz({name: array[number] for name, array in rows.items()}), 0
+                    yield to_npz({name: array[number] for name, array in drawn.items()}), 0
 
         return Dataset(name="drawn", summary="Random inputs.", samples=samples)
 

@@ -57,15 +57,15 @@ class Preparer:
 
         The error's `log` holds what was printed meanwhile.
         """
-        found = self._found(self.recipes.steps(case))
-        return Prepared(path=found) if found else self._work("pipeline", case)
+        found = self._find(self.recipes.steps(case))
+        return Prepared(path=found) if found else self._make("pipeline", case)
 
     def inputs(self, case: Case) -> Path:
-        """Return the directory of the kept splits that a case's requests are taken from."""
+        """Return the directory of the kept splits that a case's samples are taken from."""
         found = self.recipes.store.find(self.recipes.keys.inputs(case))
-        return found or self._work("inputs", case).path
+        return found or self._make("inputs", case).path
 
-    def _found(self, steps: Steps) -> Path | None:
+    def _find(self, steps: Steps) -> Path | None:
         """Return where the last of some steps lies; None if one of them is not in the store."""
         return follow(steps, lambda step: self.recipes.store.find(step.key))
 
@@ -78,12 +78,12 @@ class Preparer:
             CaseFailed: Something else went wrong, which is its cases' alone.
         """
         brought = case.weights.path is not None or case.weights.kind == "hub"
-        if brought and not self._found(self.recipes.base(case)):
-            self._work("base", case)
+        if brought and not self._find(self.recipes.base(case)):
+            self._make("base", case)
         if case.data is not None or self.recipes.plugins.get(Model, case.model).inputs is not None:
             self.inputs(case)
 
-    def _work(self, what: str, case: Case) -> Prepared:
+    def _make(self, what: str, case: Case) -> Prepared:
         with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
             file, log = Path(scratch) / "order.json", Path(scratch) / "log"
             order = Order(
@@ -94,13 +94,13 @@ class Preparer:
                 parent=os.getpid(),
             )
             file.write_text(json.dumps(to_document(order)))
-            outcome = self._watch(file, log)
+            outcome = self._run_worker(file, log)
             printed = log.read_bytes()[-_LOG_TAIL:].decode(errors="replace")
         if outcome.path is None:
             raise ERRORS[outcome.status](outcome.reason, log=printed)
         return Prepared(path=outcome.path, log=printed)
 
-    def _watch(self, order: Path, log: Path) -> Event:
+    def _run_worker(self, order: Path, log: Path) -> Event:
         """Run a worker to its end, and return how it ended."""
         reading, writing = os.pipe()
         with log.open("wb") as printed:
@@ -125,7 +125,7 @@ class Preparer:
 
     def _hear(self, worker: subprocess.Popen[bytes], pipe: RawIOBase) -> Event:
         """Pass a worker's progress on until it says how it went, and return that."""
-        for line in _lines(worker, pipe, time.monotonic() + self.limit_s):
+        for line in _read_lines(worker, pipe, time.monotonic() + self.limit_s):
             event = from_document(Event, json.loads(line))
             if event.progress is None:
                 return event
@@ -136,13 +136,13 @@ class Preparer:
         return Event(status="failed", reason=f"the preparing process {how}")
 
 
-def _lines(worker: subprocess.Popen[bytes], pipe: RawIOBase, deadline: float) -> Iterator[bytes]:
+def _read_lines(worker: subprocess.Popen[bytes], pipe: RawIOBase, until: float) -> Iterator[bytes]:
     """Yield the lines that come through a pipe until its worker has ended, without polling.
 
     What the worker started may hold the pipe open when it is gone, so its end is waited for too.
 
     Raises:
-        TimeoutError: The deadline, on the monotonic clock, has passed.
+        TimeoutError: It is later than *until*, on the monotonic clock.
     """
     rest = b""
     ended = os.pidfd_open(worker.pid)
@@ -150,7 +150,7 @@ def _lines(worker: subprocess.Popen[bytes], pipe: RawIOBase, deadline: float) ->
         selector.register(pipe, selectors.EVENT_READ)
         selector.register(ended, selectors.EVENT_READ)
         while True:
-            ready = selector.select(max(0.0, deadline - time.monotonic()))
+            ready = selector.select(max(0.0, until - time.monotonic()))
             if not ready:
                 raise TimeoutError
             said = any(key.fileobj is pipe for key, _ in ready)

@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 
-from edgebench.cases.case import Case
+from edgebench.cases.case import BackendChoice, Case
 from edgebench.cases.ways import find_way
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Converter, Format, Operator, Trainer
@@ -25,6 +25,7 @@ from edgebench.parts.places import Backend, Session
 from edgebench.parts.subjects import Budget, Model, Weights
 from edgebench.prepare.data import Preprocessed
 from edgebench.prepare.orders import Progress
+from edgebench.sessions.opening import Opening
 from edgebench.store.artifacts import write_pipeline
 from edgebench.store.splits import open_split
 
@@ -80,7 +81,11 @@ class Stages:
         return live
 
     def convert(self, stage: Stage, way: tuple[Converter, ...], examples: Any) -> Stage:
-        """Return a stage converted along a way, checked on a batch of its inputs."""
+        """Return a stage converted along a way, by converters that are given a batch of its inputs.
+
+        Raises:
+            CaseFailed: A converter gave another format than it announces.
+        """
         for converter in way:
             stage = converter.convert(self.live(stage), examples)
             if stage.format != converter.target:
@@ -190,8 +195,8 @@ class Runner:
         backend, way = ways[min(ways)]
         given = {spec.name: _double(tensors[spec.name], spec) for spec in stage.inputs}
         written = self._write(self.stages.convert(stage, way, given))
-        opened = backend.open(written, "cpu", 1, backend.options())
-        return self._stack.enter_context(opened)
+        opening = Opening.of(backend, BackendChoice(backend.name), 1)
+        return self._stack.enter_context(opening.session(written))
 
     def _write(self, stage: Stage) -> Stage:
         if stage.directory is not None:

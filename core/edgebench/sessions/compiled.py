@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,15 +17,13 @@ from edgebench.sessions.opening import Opening
 SECONDS = "seconds.json"
 
 
-def locate_compiled(
-    opening: Opening, stage: Stage, root: Path, versions: Mapping[str, str]
-) -> Path:
-    """Return where a stage is kept once it is compiled, by all that determines what it becomes."""
+def identify_compiled(opening: Opening, stage: Stage, versions: Mapping[str, str]) -> str:
+    """Return the key of a stage once it is compiled: all that determines what it becomes."""
     from edgebench.cases.chain import list_options
     from edgebench.store.digests import file_digest
 
     files = {} if stage.directory is None else {f: stage.directory / f for f in stage.files}
-    return root / digest(
+    return digest(
         {
             "stage": {name: file_digest(path) for name, path in files.items()},
             "backend": opening.backend.name,
@@ -47,38 +43,39 @@ def find_compiled(
     Raises:
         CaseFailed: It was not compiled.
     """
-    from edgebench.store.artifacts import read_pipeline
+    from edgebench.store.artifacts import Store, read_pipeline
 
-    place = locate_compiled(opening, stage, root, versions) if root else None
+    # Only located, not checked: hashing what was compiled would count as time to load it.
+    place = Store(root).locate(identify_compiled(opening, stage, versions)) if root else None
     if place is None or not place.is_dir():
         raise CaseFailed(f"a stage was not compiled by {opening.backend.name} for this host")
     return read_pipeline(place).stages[0], json.loads((place / SECONDS).read_text())
 
 
 def compile_stage(opening: Opening, pipeline: Pipeline, number: int, root: Path) -> None:
-    """Compile one stage of a pipeline, and keep it unless it is there already."""
-    from edgebench.store.artifacts import write_pipeline
+    """Compile one stage of a pipeline, and keep it in the store at *root*, once for all runs."""
+    from edgebench.store.artifacts import Store, write_pipeline
 
     stage, backend = pipeline.stages[number], opening.backend
-    place = locate_compiled(opening, stage, root, backend.versions())
-    if backend.compile is None or place.is_dir():
+    if (compile_ := backend.compile) is None:
         return
-    workplace = Path(tempfile.mkdtemp(prefix="tmp-", dir=root))
-    try:
-        (workplace / "stage-0").mkdir()
+    key = identify_compiled(opening, stage, backend.versions())
+
+    def fill(directory: Path) -> None:
+        (directory / "stage-0").mkdir()
         begin = time.perf_counter()
-        made = backend.compile(
-            stage, opening.device, opening.threads, opening.options, workplace / "stage-0"
+        made = compile_(
+            stage, opening.device, opening.threads, opening.options, directory / "stage-0"
         )
-        (workplace / SECONDS).write_text(json.dumps(time.perf_counter() - begin))
-        alone = attrs.evolve(made, exit=None)
-        kept = Pipeline(
+        (directory / SECONDS).write_text(json.dumps(time.perf_counter() - begin))
+        alone = Pipeline(
             model=pipeline.model,
             variant=pipeline.variant,
-            stages=[alone],
+            # Where samples leave is part of the pipeline, not of what a backend made of a stage.
+            stages=[attrs.evolve(made, exit=None)],
             outputs=[spec.name for spec in made.outputs],
         )
-        write_pipeline(kept, workplace)
-        workplace.rename(place)
-    finally:
-        shutil.rmtree(workplace, ignore_errors=True)
+        write_pipeline(alone, directory)
+
+    what = f"{pipeline.model}:{pipeline.variant} stage {number} compiled by {backend.name}"
+    Store(root).make(key, what, fill)

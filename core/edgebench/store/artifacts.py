@@ -32,6 +32,7 @@ from edgebench.store.roots import cache_root
 MANIFEST = "manifest.json"
 PIPELINE = "pipeline.json"
 RESOURCES = "resources"
+COMPILED = "compiled"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -62,18 +63,22 @@ class Store:
     _checked: set[str] = attrs.field(factory=set, init=False, eq=False, repr=False)
     """Keys whose files this process has checked: hashing a large entry takes seconds."""
 
+    def locate(self, key: str) -> Path:
+        """Return where the entry *key* lies, or would lie if it were there."""
+        return self.root / key[:2] / key
+
     def find(self, key: str) -> Path | None:
         """Return where the entry *key* lies, its files checked; None if it is not there.
 
         An entry that does not match its manifest is removed.
         """
-        path = self._path(key)
+        path = self.locate(key)
         if not path.is_dir():
             return None
         with self._explain("use"):
             if self._is_sound(key):
                 return path
-        with self._lock(key):
+        with self.lock(key):
             # Whoever held the lock before may have made it again.
             return self._keep_sound(key)
 
@@ -82,12 +87,18 @@ class Store:
 
         *fill* may raise: nothing is left behind then.
         """
-        with self._lock(key):
+        with self.lock(key):
             return self._keep_sound(key) or self._fill(key, what, fill)
 
+    @property
+    def compiled(self) -> Store:
+        """What is compiled on hosts: a store of its own below, all that such a host needs of it."""
+        return Store(self.root / COMPILED)
+
     def entries(self) -> Iterator[Entry]:
-        """Yield every entry, in order of key, without checking its files."""
-        for manifest in sorted(self.root.glob(f"??/*/{MANIFEST}")):
+        """Yield every entry, in order of key, then what is compiled, without checking files."""
+        places = ("??", f"{COMPILED}/??")
+        for manifest in (m for at in places for m in sorted(self.root.glob(f"{at}/*/{MANIFEST}"))):
             document = _read_manifest(manifest) or {"what": "damaged", "files": {}}
             yield Entry(
                 key=manifest.parent.name,
@@ -102,27 +113,25 @@ class Store:
         cutoff = time.time() - older_than_s
         gone = [entry for entry in self.entries() if entry.used < cutoff]
         for entry in gone:
-            with self._lock(entry.key):
+            # What is compiled is locked where whoever compiles it locks it.
+            with Store(entry.path.parents[1]).lock(entry.key):
                 shutil.rmtree(entry.path)
-        for left in (self.root / "tmp").glob("*"):
+        for left in (*self.root.glob("tmp/*"), *self.compiled.root.glob("tmp/*")):
             # What is being written now must not be taken away from under its writer.
             if left.stat().st_mtime < time.time() - 24 * 3600:
                 shutil.rmtree(left)
         return gone
 
-    def _path(self, key: str) -> Path:
-        return self.root / key[:2] / key
-
     def _keep_sound(self, key: str) -> Path | None:
         """Return where an entry lies; None where it is not there, or was damaged and is removed."""
-        path = self._path(key)
+        path = self.locate(key)
         if path.is_dir() and self._is_sound(key):
             return path
         shutil.rmtree(path, ignore_errors=True)
         return None
 
     def _is_sound(self, key: str) -> bool:
-        path = self._path(key)
+        path = self.locate(key)
         if key not in self._checked:
             if not _matches_manifest(path):
                 return False
@@ -141,15 +150,16 @@ class Store:
             with self._explain("write to"):
                 manifest = {"what": what, "files": _describe_files(workplace)}
                 (workplace / MANIFEST).write_text(json.dumps(manifest, indent=1))
-                self._path(key).parent.mkdir(exist_ok=True)
-                workplace.rename(self._path(key))
+                self.locate(key).parent.mkdir(exist_ok=True)
+                workplace.rename(self.locate(key))
         finally:
             shutil.rmtree(workplace, ignore_errors=True)
         self._checked.add(key)
-        return self._path(key)
+        return self.locate(key)
 
     @contextmanager
-    def _lock(self, key: str) -> Iterator[None]:
+    def lock(self, key: str) -> Iterator[None]:
+        """Hold the lock of an entry, so that no other process makes or removes it."""
         locks = self.root / "locks"
         with ExitStack() as held:
             with self._explain("write to"):

@@ -1,8 +1,8 @@
 """Pinned files from elsewhere: downloaded once, verified, and kept in the user's cache.
 
 A file is written under a temporary name beside its own and renamed when it is verified, so the
-cache never holds a wrong one. What a kill or a cut connection left is asked for from where it ends.
-A lock for each file lets two processes that want it download it once.
+cache never holds a wrong one. What a kill or a broken connection left is asked for from where it
+ends. A lock for each file lets two processes that want it download it once.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _is_pinned(
     return asset.size in (None, size) and compute_digest(path).startswith(asset.sha256)
 
 
-def _length(path: Path) -> int:
+def _count_bytes(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
@@ -106,59 +106,59 @@ def _bring(asset: Asset, path: Path, progress: Progress) -> None:
 
 
 def _download(asset: Asset, part: Path, progress: Progress) -> None:
-    """Fill *part*, and take it up again after a cut as long as that brings something."""
+    """Fill *part*, and take it up again where it broke off, as long as that brings something."""
     for _ in range(TRIES):
-        before = _length(part)
-        cut = _take_up(asset, part, progress)
-        if not cut:
+        before = _count_bytes(part)
+        why = _take_up(asset, part, progress)
+        if not why:
             return
-        if _length(part) <= before:
+        if _count_bytes(part) <= before:
             break
-    raise _unreachable(asset, cut)
+    raise _say_unreachable(asset, why)
 
 
 def _take_up(asset: Asset, part: Path, progress: Progress) -> str:
     """Append to *part* what it lacks, or write it anew if the server gives only the whole.
 
     Returns:
-        How it was cut before its end; empty if it was not.
+        How it broke off before its end; empty if it did not.
     """
-    with _answer(asset, part) as response:
-        start = _length(part) if response.status == HTTPStatus.PARTIAL_CONTENT else 0
+    with _ask_server(asset, part) as response:
+        start = _count_bytes(part) if response.status == HTTPStatus.PARTIAL_CONTENT else 0
         length = response.headers.get("Content-Length", "")
         total = start + int(length) if length.isdigit() else asset.size or 0
         if asset.size not in (None, total):
             part.unlink(missing_ok=True)
-            raise _wrong(asset, f"{asset.size} bytes", f"{total} bytes")
-        most = _most(asset, part, start, total)
+            raise _say_wrong(asset, f"{asset.size} bytes", f"{total} bytes")
+        most = _find_room(asset, part, start, total)
         with part.open("ab" if start else "wb") as file:
-            cut = _copy(response, file, total, most, lambda done: progress(done, total, asset.name))
-        if _length(part) > most and not total:
+            why = _copy(response, file, total, most, lambda done: progress(done, total, asset.name))
+        if _count_bytes(part) > most and not total:
             part.unlink()
-            raise _no_room(asset, part, f"more than {most} bytes")
-        return cut
+            raise _say_no_room(asset, part, f"more than {most} bytes")
+        return why
 
 
-def _answer(asset: Asset, part: Path) -> HTTPResponse:
+def _ask_server(asset: Asset, part: Path) -> HTTPResponse:
     """Ask for what *part* lacks; for the whole if the server has nothing after it."""
-    start = _length(part)
+    start = _count_bytes(part)
     headers = {"User-Agent": "edgebench"} | ({"Range": f"bytes={start}-"} if start else {})
     try:
-        # `_opener` opens nothing but http and https.
+        # `_make_opener` opens nothing but http and https.
         asked = request.Request(asset.url, headers=headers)  # noqa: S310
-        response: HTTPResponse = _opener().open(asked, timeout=TIMEOUT_S)
+        response: HTTPResponse = _make_opener().open(asked, timeout=TIMEOUT_S)
     except HTTPError as error:
         error.close()
         if start and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             part.unlink()
-            return _answer(asset, part)
-        raise _unreachable(asset, f"HTTP {error.code} {error.reason}") from error
+            return _ask_server(asset, part)
+        raise _say_unreachable(asset, f"HTTP {error.code} {error.reason}") from error
     except (OSError, HTTPException, ValueError) as error:
-        raise _unreachable(asset, _said(error)) from error
+        raise _say_unreachable(asset, _explain(error)) from error
     return response
 
 
-def _most(asset: Asset, part: Path, start: int, total: int) -> int:
+def _find_room(asset: Asset, part: Path, start: int, total: int) -> int:
     """Return how many bytes *part* may come to hold; *total* is 0 where that is not known.
 
     Raises:
@@ -166,11 +166,11 @@ def _most(asset: Asset, part: Path, start: int, total: int) -> int:
     """
     room = start + max(0, shutil.disk_usage(part.parent).free - RESERVE)
     if total > room:
-        raise _no_room(asset, part, f"{total} bytes")
+        raise _say_no_room(asset, part, f"{total} bytes")
     return total or room
 
 
-def _opener() -> request.OpenerDirector:
+def _make_opener() -> request.OpenerDirector:
     """Return what opens http and https, redirected or through a proxy, and nothing else.
 
     The opener that urllib builds would follow a redirect to a file server, or read a local file.
@@ -192,63 +192,63 @@ def _opener() -> request.OpenerDirector:
 def _copy(
     response: HTTPResponse, file: Any, total: int, most: int, report: Callable[[int], None]
 ) -> str:
-    """Write what comes; errors of the network are a cut, those of the file are raised."""
+    """Write what comes; errors of the network break it off, those of the file are raised."""
     report(file.tell())
     # A server that does not say how much it sends may send without end.
     while file.tell() <= most:
         try:
             chunk = response.read(CHUNK)
         except (OSError, HTTPException) as error:
-            return f"cut after {file.tell()} bytes: {_said(error)}"
+            return f"broken off after {file.tell()} bytes: {_explain(error)}"
         if not chunk:
             break
         file.write(chunk)
         report(file.tell())
     done = file.tell()
-    return f"cut after {done} of {total} bytes" if done < total else ""
+    return f"broken off after {done} of {total} bytes" if done < total else ""
 
 
 def _verify(asset: Asset, part: Path) -> None:
     """Delete what is not what is pinned: going on from it would never give the right file."""
     if _is_pinned(asset, part):
         return
-    size, digest = _length(part), file_digest(part)
+    size, digest = _count_bytes(part), file_digest(part)
     part.unlink()
     if asset.size not in (None, size):
-        raise _wrong(asset, f"{asset.size} bytes", f"{size} bytes")
-    raise _wrong(asset, f"SHA-256 {asset.sha256}", digest[: len(asset.sha256)])
+        raise _say_wrong(asset, f"{asset.size} bytes", f"{size} bytes")
+    raise _say_wrong(asset, f"SHA-256 {asset.sha256}", digest[: len(asset.sha256)])
 
 
 # --- what goes wrong -----------------------------------------------------------------------------
 
 
-def _unreachable(asset: Asset, reason: str) -> DataError:
+def _say_unreachable(asset: Asset, reason: str) -> DataError:
     host = urlsplit(asset.url).netloc
     return DataError(
-        f"the asset {asset.name} cannot be downloaded from {host}: {reason}; {_remedy(asset)}"
+        f"the asset {asset.name} cannot be downloaded from {host}: {reason}; {_name_remedy(asset)}"
     )
 
 
-def _wrong(asset: Asset, expected: str, found: str) -> DataError:
+def _say_wrong(asset: Asset, expected: str, found: str) -> DataError:
     host = urlsplit(asset.url).netloc
     return DataError(
         f"the asset {asset.name} from {host} is not what is pinned: expected {expected}, "
-        f"found {found}; it is deleted; {_remedy(asset)}"
+        f"found {found}; it is deleted; {_name_remedy(asset)}"
     )
 
 
-def _no_room(asset: Asset, part: Path, size: str) -> StoreError:
+def _say_no_room(asset: Asset, part: Path, size: str) -> StoreError:
     return StoreError(
         f"the asset {asset.name} is {size}, and {part.parent} has no room for it beside the "
         f"{RESERVE} bytes that stay free; make room or set EDGEBENCH_CACHE to another directory"
     )
 
 
-def _remedy(asset: Asset) -> str:
+def _name_remedy(asset: Asset) -> str:
     return f"try again, or download {asset.url} by hand and use --weights file:PATH"
 
 
-def _said(error: Exception) -> str:
+def _explain(error: Exception) -> str:
     """Say in a few words what befell the network."""
     cause = error.reason if isinstance(error, URLError) else error
     if isinstance(cause, TimeoutError):

@@ -153,7 +153,7 @@ def _write(
         (place / "payloads.bin").open("wb") as payloads,
         (place / "answers.bin").open("wb") as answers,
     ):
-        for index, (payload, answer) in enumerate(_readable(dataset, split, seed, unreadable)):
+        for index, (payload, answer) in enumerate(_read_samples(dataset, split, seed, unreadable)):
             if not isinstance(payload, bytes):
                 raise DataError(
                     f"dataset {dataset.name}: payload {index} of the {split} split is "
@@ -161,7 +161,7 @@ def _write(
                 )
             payloads.write(payload)
             try:
-                answers.write(_encoded(answer))
+                answers.write(_encode(answer))
             except ValueError as error:
                 raise DataError(
                     f"dataset {dataset.name}: answer {index} of the {split} split must be a "
@@ -174,7 +174,7 @@ def _write(
         np.save(place / f"{part}.npy", np.asarray(values, dtype=np.int64))
 
 
-def _readable(
+def _read_samples(
     dataset: Dataset, split: str, seed: int, unreadable: list[Unreadable]
 ) -> Iterator[Sample]:
     for sample in dataset.samples(split, seed) if dataset.samples else ():
@@ -184,7 +184,7 @@ def _readable(
             yield sample
 
 
-def _encoded(answer: Any) -> bytes:
+def _encode(answer: Any) -> bytes:
     import numpy as np
 
     buffer = io.BytesIO()

@@ -111,6 +111,32 @@ def test_nothing_is_given_that_was_not_declared(ask, need):
         ask(f"rash-{need}")
 
 
+CHIP = """
+    import sys
+    from contextlib import contextmanager
+    from edgebench import Backend, CaseFailed, hookimpl
+
+    @contextmanager
+    def open_session(stage, device, threads, options):
+        if device != "npu":
+            raise CaseFailed(f"a chip has no device {device}")
+        with sys.modules["edgebench_file_toy"].open_session(stage, device, threads, None) as opened:
+            yield opened
+
+    @hookimpl
+    def edgebench_backends():
+        yield Backend(name="a-chip", summary="A chip.", open=open_session,
+                      formats=["toy-matrix"], devices=lambda: ("npu",))
+"""
+
+
+def test_what_is_run_here_is_run_on_the_first_device_of_its_backend(world, tmp_path):
+    # The first backend by name that reads the format is the chip, which has no processor.
+    recipes = world(ASKING, CHIP)
+    Maker(recipes, lambda *_: None).prepare(toy_case("rash-run", backend="a-chip"))
+    assert json.loads((tmp_path / "said.json").read_text())[0] == ["scores"]
+
+
 @pytest.mark.parametrize(("asked", "need"), [("fit", "training"), ("score", "validation")])
 def test_nor_may_it_be_used_on_a_way_round(ask, asked, need):
     with pytest.raises(ChainError, match=f"rash-{asked} uses '{need}' and does not declare"):

@@ -178,6 +178,22 @@ def test_collecting_removes_what_was_not_used_for_long(tmp_path):
     assert new.exists()
 
 
+def test_what_is_compiled_is_listed_and_collected_too(tmp_path):
+    store = Store(tmp_path)
+    store.make(KEY, "a thing", fill)
+    path = store.compiled.make(KEY, "the same, compiled", fill)
+    left = store.compiled.root / "tmp" / "left-by-a-kill"
+    left.mkdir()
+    long_ago = time.time() - 3 * 24 * 3600
+    os.utime(left, (long_ago, long_ago))
+    os.utime(path / "manifest.json", (long_ago, long_ago))
+    assert [entry.what for entry in store.entries()] == ["a thing", "the same, compiled"]
+    assert [entry.what for entry in store.collect(older_than_s=500)] == ["the same, compiled"]
+    assert not path.exists()
+    assert not left.exists()
+    assert [entry.what for entry in store.entries()] == ["a thing"]
+
+
 def test_looking_for_an_entry_counts_as_using_it(tmp_path):
     store = Store(tmp_path)
     path = store.make(KEY, "a thing", fill)

@@ -240,7 +240,10 @@ def test_a_connection_that_is_always_cut_is_given_up_and_what_came_is_kept(
     refused, brought, server, tmp_path
 ):
     server.behaviour.cut, server.behaviour.cuts = 1000, 100
-    assert f"cut after {1000 * assets.TRIES} of {len(CONTENT)} bytes; try again, or " in refused()
+    assert (
+        f"broken off after {1000 * assets.TRIES} of {len(CONTENT)} bytes; try again, or "
+        in refused()
+    )
     assert part(tmp_path).read_bytes() == CONTENT[: 1000 * assets.TRIES]
     server.behaviour.cuts = 0
     assert brought()[0].read_bytes() == CONTENT
@@ -257,7 +260,7 @@ def test_a_server_that_gives_only_the_whole_is_begun_again(brought, server, tmp_
 def test_a_server_that_gives_only_the_whole_and_cuts_it_is_asked_no_further(refused, server):
     server.behaviour.ranges = False
     server.behaviour.cut, server.behaviour.cuts = 1000, 100
-    assert f"cut after 1000 of {len(CONTENT)} bytes" in refused()
+    assert f"broken off after 1000 of {len(CONTENT)} bytes" in refused()
     assert server.behaviour.asked == [None, "bytes=1000-"]
 
 

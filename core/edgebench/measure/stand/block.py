@@ -21,8 +21,6 @@ from edgebench.parts.errors import EdgebenchError, one_line
 from edgebench.parts.places import Fabric
 from edgebench.records.outcome import Block, LinkCheck, TierCheck
 
-SENDER = "edgebench.measure.station.driver"
-
 
 def measure_block(deployment: Deployment, fabric: Fabric) -> Block:
     """Measure one block, and return it; it says itself if it failed, and why.
@@ -57,15 +55,17 @@ def _measure_with(processes: Processes, lineup: Lineup) -> dict[str, Any]:
     """Go through a block, and return its fields."""
     import numpy as np
 
-    names = start_processes(processes, lineup, SENDER)
+    names = start_processes(processes, lineup, lineup.driver_order(processes.endpoint))
     own, since = time.process_time(), time.monotonic()
     warm = processes.ask(DRIVER, "warm")
+    # Once warm: tiers are timed with work as long as an inference, which is known only now.
     tiers = tuple(_check_tiers(processes, lineup))
     # Nothing changes a link within a block: once is enough, before and after by turns.
     first = lineup.deployment.number % 2 == 0
     links = _check_links(processes, lineup, "before") if first else []
     measured = processes.ask(DRIVER, "measure")
     links += [] if first else _check_links(processes, lineup, "after")
+    # A controller that was not asleep has taken time from what it measured.
     used = (time.process_time() - own) / (time.monotonic() - since)
     return {
         "controller_cpu": used,

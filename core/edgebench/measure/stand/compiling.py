@@ -11,7 +11,7 @@ from edgebench.measure.stand.processes import Processes, ProcessFailed
 from edgebench.parts.errors import CaseFailed
 from edgebench.parts.places import Backend, Fabric
 
-COMPILER = "edgebench.measure.station.compiler"
+COMPILER_MODULE = "edgebench.measure.station.compiler"
 
 
 def compile_on_hosts(deployment: Deployment, fabric: Fabric, backends: Iterable[Backend]) -> None:
@@ -44,5 +44,5 @@ def _compile(processes: Processes, lineup: Lineup) -> None:
     for node, order in lineup.host_orders(processes.endpoint):
         if order.work is not None:
             host = lineup.hosts[node.tier]
-            processes.start(host, COMPILER, order, lineup.threads(node.tier))
+            processes.start(host, COMPILER_MODULE, order, lineup.threads(node.tier))
             processes.hear("compiled", [node.name])

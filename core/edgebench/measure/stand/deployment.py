@@ -46,6 +46,8 @@ class Deployment:
 
     def __attrs_post_init__(self) -> None:
         """Refuse a placement that does not fit the pipeline, and a route that does not fit it."""
+        # Pieces, tiers and links belong together by their places alone, so one too many would not
+        # fail later: it would measure another case under this one's name.
         pieces, tiers = len(self.pipeline.pieces), self.case.placement.tiers
         if pieces != len(tiers):
             raise ValueError(f"{self.case.placement} needs {len(tiers)} pieces, not {pieces}")

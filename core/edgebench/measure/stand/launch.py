@@ -10,10 +10,10 @@ from typing import Any
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.measure.stand.lineup import Lineup
 from edgebench.measure.stand.processes import Processes, Progress, ignore_progress
-from edgebench.measure.station.orders import DRIVER
+from edgebench.measure.station.orders import SenderOrder
 from edgebench.parts.places import Fabric
 
-HOST = "edgebench.measure.station.host"
+HOST_MODULE = "edgebench.measure.station.host"
 
 
 @contextmanager
@@ -39,26 +39,25 @@ def open_lineup(
             logs.update(processes.read_logs())
 
 
-def start_processes(processes: Processes, lineup: Lineup, driver: str) -> list[str]:
-    """Start every process at once, the module *driver* first, and wait until all are ready.
+def start_processes(processes: Processes, lineup: Lineup, first: SenderOrder) -> list[str]:
+    """Start every process at once, and wait until all are ready.
 
-    Returned are their names, along the route.
+    The *first* is the one that sends. Returned are their names, along the route.
 
     Raises:
         ProcessFailed: One of them ended.
         TimedOut: One of them took too long.
     """
-    deployment, names = lineup.deployment, [DRIVER]
-    processes.start(
-        lineup.hosts[deployment.case.route[0]], driver, lineup.driver_order(processes.endpoint), 1
-    )
+    names = [first.name]
+    processes.start(lineup.hosts[first.tier], first.MODULE, first, 1)
     for node, order in lineup.host_orders(processes.endpoint):
         threads = lineup.threads(node.tier) if order.work else 1
-        processes.start(lineup.hosts[node.tier], HOST, order, threads)
+        processes.start(lineup.hosts[node.tier], HOST_MODULE, order, threads)
         names.append(node.name)
     hello = processes.hear("hello", names)
+    # Each takes a port that is free and says which: one that was agreed on could be taken by then.
     for name, after in pairwise(names):
-        processes.tell(name, {"next": hello[after].values["endpoint"]})
+        processes.tell(name, {"following": hello[after].values["endpoint"]})
     processes.hear("ready", names)
     return names
 

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from edgebench.measure.stand.deployment import Deployment
-from edgebench.measure.station.orders import DRIVER, DriverOrder, HostOrder, Work
+from edgebench.measure.station.orders import DRIVER, DriverOrder, HostOrder, ScorerOrder, Work
 from edgebench.parts.documents import to_document
 from edgebench.parts.places import Host, Link
 
@@ -54,29 +54,31 @@ class Lineup:
 
     def sender(self, link: int) -> str:
         """Return the name of the process at the sending end of a link of the route."""
+        # Link 0 has the driver at its beginning where the first tier computes nothing.
         senders = {node.place: node.name for node in self.nodes}
         return senders.get(link, DRIVER)
 
     def driver_order(self, controller: str) -> DriverOrder:
         """Return the order of the driver, for a controller that listens at an endpoint."""
-        deployment, case = self.deployment, self.deployment.case
-        first, host = case.route[0], self.hosts[case.route[0]]
-        # Where a host computes on the driver's own tier, nothing travels between the two.
-        local = self.nodes[0].place == 0
         return DriverOrder(
-            **self._common(DRIVER, first, controller),
-            backward_phase=("local-hop", 0) if local else ("downlink", 0),
-            backward_link=None if local else self._paced_link(0, first),
-            split=host.put(deployment.split),
-            requests=deployment.requests,
-            batch=case.batch,
-            seed=deployment.seed,
-            number=deployment.number,
-            bound_s=deployment.bound_s,
+            **self._describe_sender(controller),
+            requests=self.deployment.requests,
+            seed=self.deployment.seed,
+            number=self.deployment.number,
+            bound_s=self.deployment.bound_s,
+        )
+
+    def scorer_order(self, controller: str) -> ScorerOrder:
+        """Return the order of the scorer, which stands in the driver's place and has its name."""
+        deployment = self.deployment
+        return ScorerOrder(
+            **self._describe_sender(controller),
             source=deployment.source.to_json(),
-            case=to_document(case),
-            artifact=host.put(deployment.artifact),
+            case=to_document(deployment.case),
+            artifact=self.hosts[deployment.case.route[0]].put(deployment.artifact),
             scored=deployment.scored,
+            # A whole split is sent however long that takes.
+            bound_s=deployment.bound_s if deployment.scored else 0.0,
         )
 
     def host_orders(self, controller: str) -> Iterator[tuple[Node, HostOrder]]:
@@ -86,7 +88,7 @@ class Lineup:
             yield (
                 node,
                 HostOrder(
-                    **self._common(node.name, node.tier, controller),
+                    **self._describe_process(node.name, node.tier, controller),
                     forward_phase=self._forward_phase(node),
                     # Each direction of a link is paced by its receiver: forward by the host at its
                     # end, backward by whoever stands at its beginning.
@@ -99,7 +101,20 @@ class Lineup:
                 ),
             )
 
-    def _common(self, name: str, tier: str, controller: str) -> dict[str, Any]:
+    def _describe_sender(self, controller: str) -> dict[str, Any]:
+        """Return what the driver and the scorer are told alike."""
+        first = self.deployment.case.route[0]
+        # Where a host computes on the driver's own tier, nothing travels between the two.
+        local = self.nodes[0].place == 0
+        return {
+            **self._describe_process(DRIVER, first, controller),
+            "backward_phase": ("local-hop", 0) if local else ("downlink", 0),
+            "backward_link": None if local else self._paced_link(0, first),
+            "split": self.hosts[first].put(self.deployment.split),
+            "batch": self.deployment.case.batch,
+        }
+
+    def _describe_process(self, name: str, tier: str, controller: str) -> dict[str, Any]:
         """Return what every order says, whoever gets it."""
         return {"name": name, "tier": tier, "controller": controller, "parent": os.getpid()}
 

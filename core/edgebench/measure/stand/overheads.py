@@ -19,7 +19,7 @@ from edgebench.measure.station.orders import HostOrder, Work
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import connect
 
-NULL_HOST = "edgebench.measure.station.null_host"
+NULL_HOST_MODULE = "edgebench.measure.station.null_host"
 LIMIT_S = 30.0
 ROUNDS = 5
 CALLS = 400
@@ -93,7 +93,7 @@ class _Started:
     log: Path
 
 
-@attrs.frozen
+# The core names no fabric, and what a fabric costs would be counted as the harness's own.
 class _Here:
     """This machine, as it is."""
 
@@ -124,7 +124,7 @@ def time_request(scratch: Path) -> float:
             parent=os.getpid(),
             work=_null_work(),
         )
-        processes.start(_Here(), NULL_HOST, order, 1)
+        processes.start(_Here(), NULL_HOST_MODULE, order, 1)
         endpoint = processes.hear("hello", ["host"])["host"].values["endpoint"]
         processes.hear("ready", ["host"])
         port = connect(context, endpoint, ("local-hop", 0))

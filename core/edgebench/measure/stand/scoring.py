@@ -13,8 +13,6 @@ from edgebench.parts.errors import CaseFailed
 from edgebench.parts.places import Fabric
 from edgebench.records.outcome import Score
 
-SENDER = "edgebench.measure.station.scorer"
-
 
 def score_deployment(
     deployment: Deployment, fabric: Fabric, progress: Progress = ignore_progress
@@ -34,7 +32,7 @@ def score_deployment(
     try:
         with open_lineup(deployment, fabric, logs, shaped=False, progress=progress) as opened:
             processes, lineup = opened
-            names = start_processes(processes, lineup, SENDER)
+            names = start_processes(processes, lineup, lineup.scorer_order(processes.endpoint))
             scored = processes.ask(DRIVER, "score")
             said = collect_reports(processes, names)
     except ProcessFailed as failure:

@@ -28,6 +28,8 @@ def _check_way(
     link: Link, way: tuple[str, str], when: str, round_trip: float, found: dict[str, Any]
 ) -> LinkCheck:
     bits = found["bytes"] * 8
+    # The bytes travel one way and an empty message the other, so a round trip comes on top; how
+    # long that may be is judged apart, below.
     expected = bits / link.rate + round_trip
     measured = found["seconds"]
     alone = measured - round_trip

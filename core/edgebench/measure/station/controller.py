@@ -36,11 +36,10 @@ class Controller:
         opened.connect(order.controller)
         return cls(opened)
 
-    def connect_onward(self, order: Order) -> Port:
+    def connect_following(self, order: Order) -> Port:
         """Connect to the next host on the route when the controller says where it listens."""
-        return connect(
-            self.socket.context, self.hear()["next"], order.backward_phase, order.backward_link
-        )
+        endpoint = self.hear()["following"]
+        return connect(self.socket.context, endpoint, order.backward_phase, order.backward_link)
 
     def tell(self, verb: str, values: Mapping[str, Any], *raw: Any) -> None:
         """Tell the controller something: what it is about, values as JSON, and raw bytes."""

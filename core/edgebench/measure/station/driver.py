@@ -94,11 +94,7 @@ class Driver:
             raise RequestFailed(str(answer.body[0], "utf-8"))
         self.forward.append(message.size)
         self.backward.append(answer.size)
-        marks = [
-            Mark(ENCODE, 0, sent - begin),
-            *answer.marks,
-            self.port.mark_way(arrival),
-        ]
+        marks = [Mark(ENCODE, 0, sent - begin), *answer.marks, self.port.mark_way(arrival)]
         return AnsweredRequest(latency=latency, marks=marks, size=answer.size)
 
 
@@ -111,6 +107,7 @@ def tabulate_marks(answers: Sequence[AnsweredRequest]) -> tuple[list[str], bytes
     for answer in answers:
         sums: dict[str, int] = {}
         for mark in answer.marks:
+            # Several hosts may note one phase, as each relay does for the way: it took all of them.
             sums[mark.name] = sums.get(mark.name, 0) + mark.value
         requests.append(sums)
     names = list(dict.fromkeys(name for sums in requests for name in sums))
@@ -183,9 +180,8 @@ class Sequencer:
 
     def probe(self, rate: float) -> None:
         """Measure the first link, whose sending end this is."""
-        self.controller.tell(
-            "probe", probe(self.driver.port, self.driver.forward, self.driver.backward, rate)
-        )
+        found = probe(self.driver.port, self.driver.forward, self.driver.backward, rate)
+        self.controller.tell("probe", found)
 
     def obey(self) -> None:
         """Do what the controller asks until it asks for the report."""
@@ -212,7 +208,7 @@ def main(argv: list[str]) -> None:
     order = DriverOrder.read(argv[0])
     controller = Controller.join(order, first_cpu())
     controller.tell("hello", {})
-    driver = Driver(port=controller.connect_onward(order))
+    driver = Driver(port=controller.connect_following(order))
     with controller.report_faults():
         sequencer = Sequencer(order, controller, driver)
         gc.freeze()

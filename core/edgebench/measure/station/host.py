@@ -151,8 +151,8 @@ class HostProcess:
             self.inference.append(watch.inference)
             if batch.samples:
                 since = now()
-                onward = piece.forward_message(batch, message.request, watch)
-                self._send_forward(Pending(peer=arrival.peer, batch=batch), onward, since)
+                forwarded = piece.forward_message(batch, message.request, watch)
+                self._send_forward(Pending(peer=arrival.peer, batch=batch), forwarded, since)
             else:
                 answer = piece.answer_message(batch, message.request, watch.all_marks())
                 self.previous.send(answer, arrival.peer)
@@ -188,11 +188,7 @@ class HostProcess:
 
     def report(self) -> dict[str, Any]:
         """Say what this host has seen."""
-        return {
-            "forward": list(self.forward),
-            "peak": read_peak_memory(),
-            "modules": sorted({name.partition(".")[0] for name in sys.modules}),
-        }
+        return {"forward": list(self.forward), "peak": read_peak_memory()}
 
 
 def _connect_along_route(order: HostOrder, controller: Controller) -> tuple[Port, Port | None]:
@@ -202,7 +198,7 @@ def _connect_along_route(order: HostOrder, controller: Controller) -> tuple[Port
     controller.tell("hello", {"endpoint": f"{LOOPBACK}:{at}"})
     pace = Pace.of(order.forward_link)
     towards_driver = Port(socket=previous, phase=order.forward_phase, pace=pace)
-    return towards_driver, None if order.last else controller.connect_onward(order)
+    return towards_driver, None if order.last else controller.connect_following(order)
 
 
 def serve(order: HostOrder, opening: Callable[[Work], AbstractContextManager[OpenPiece]]) -> None:

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import attrs
 
@@ -104,22 +104,39 @@ class HostOrder(Order):
 
 
 @attrs.frozen(kw_only=True)
-class DriverOrder(Order):
+class SenderOrder(Order):
+    """What a process is told that sends a split: the driver or the scorer."""
+
+    MODULE: ClassVar[str]
+    """What it runs."""
+    split: Path = attrs.field(converter=Path)
+    """The test split, materialised, on the first tier's host."""
+    batch: int = 1
+    bound_s: float = 0.0
+    """No request is begun after so many seconds, once there are enough; 0 for no bound."""
+
+
+@attrs.frozen(kw_only=True)
+class DriverOrder(SenderOrder):
     """What the driver is told."""
 
-    split: Path = attrs.field(converter=Path)
-    """The test split, materialised, on the driver's host."""
+    MODULE = "edgebench.measure.station.driver"
     requests: int
-    batch: int = 1
     seed: int = 0
     """Decides, with the number of the block, which inputs are sent, and in which order."""
     number: int = 0
-    bound_s: float = 0.0
-    """No request is begun after so many seconds, once there are enough; 0 for no bound."""
-    source: Mapping[str, Any] = attrs.field(factory=dict)
-    case: Mapping[str, Any] = attrs.field(factory=dict)
-    """For scoring: the case, as JSON."""
-    artifact: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
-    """For scoring: the prepared pipeline, on the driver's host."""
+
+
+@attrs.frozen(kw_only=True)
+class ScorerOrder(SenderOrder):
+    """What the scorer is told."""
+
+    MODULE = "edgebench.measure.station.scorer"
+    source: Mapping[str, Any]
+    """Where its plugins come from, as JSON."""
+    case: Mapping[str, Any]
+    """The case, as JSON."""
+    artifact: Path = attrs.field(converter=Path)
+    """The prepared pipeline, on the first tier's host."""
     scored: int | None = None
-    """For scoring: so many samples will do; None for the whole split."""
+    """So many samples will do; None for the whole split."""

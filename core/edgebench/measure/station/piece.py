@@ -73,7 +73,7 @@ class OpenStage:
         )
 
 
-def _specs(pipeline: Pipeline, names: Iterable[str]) -> tuple[TensorSpec, ...]:
+def _find_specs(pipeline: Pipeline, names: Iterable[str]) -> tuple[TensorSpec, ...]:
     """Return what each tensor of a pipeline is."""
     known = {spec.name: spec for spec in pipeline.inputs}
     for stage in pipeline.stages:
@@ -105,12 +105,12 @@ class Piece:
     @arriving.default
     def _arriving(self) -> tuple[TensorSpec, ...]:
         first = self.pipeline.pieces[self.number].start
-        return _specs(self.pipeline, self.pipeline.crossing(first))
+        return _find_specs(self.pipeline, self.pipeline.crossing(first))
 
     @leaving.default
     def _leaving(self) -> tuple[TensorSpec, ...]:
         end = self.pipeline.pieces[self.number].stop
-        return () if self.last else _specs(self.pipeline, self.pipeline.crossing(end))
+        return () if self.last else _find_specs(self.pipeline, self.pipeline.crossing(end))
 
     def watch(self, marks: Iterable[Mark]) -> Watch:
         """Begin to time a request here, from what the hosts before have noted."""
@@ -218,13 +218,13 @@ class Piece:
             spec.name: make_sendable(spec, batch.tensors[spec.name]) for spec in self.leaving
         }
         marks = [*watch.all_marks(), Mark(SERIALISE, self.number, 0)]
-        return _message(tensors, batch.raw, len(batch.samples), request, marks)
+        return _make_message(tensors, batch.raw, len(batch.samples), request, marks)
 
     def answer_message(self, batch: Batch, request: int, marks: Sequence[Mark]) -> Message:
         """Make the message that takes the answers of all samples back."""
         answers = [batch.answers[sample] for sample in range(len(batch.answers))]
         if batch.raw:
-            return _message(join_batches(answers), True, len(answers), request, marks)
+            return _make_message(join_batches(answers), True, len(answers), request, marks)
         return Message(
             kind=Kind.ANSWER, request=request, samples=len(answers), marks=marks, body=answers
         )
@@ -238,7 +238,7 @@ class Piece:
             batch.answers[sample] = pick_sample(outputs, place) if batch.raw else answer.body[place]
 
 
-def _message(
+def _make_message(
     tensors: Tensors, raw: bool, samples: int, request: int, marks: Sequence[Mark]
 ) -> Message:
     return Message(

@@ -18,7 +18,7 @@ from edgebench.cases.case import Case
 from edgebench.cases.inputs import find_metrics
 from edgebench.measure.station.controller import Controller
 from edgebench.measure.station.driver import RequestFailed
-from edgebench.measure.station.orders import DriverOrder
+from edgebench.measure.station.orders import ScorerOrder
 from edgebench.measure.station.own_process import first_cpu
 from edgebench.measure.transport.arrays import join_batches, pick_sample, read_arrays
 from edgebench.measure.transport.pace import now
@@ -81,6 +81,7 @@ class Scorer:
             answer = self.port.receive(now()).message
             if answer.kind is Kind.ERROR:
                 raise RequestFailed(str(answer.body[0], "utf-8"))
+            # A request whose samples all left early overtakes others; counts stay in order.
             answers[answer.request] = answer
             while done in answers:
                 self._count(done, answers.pop(done))
@@ -134,23 +135,21 @@ def _describe(what: str, name: str, values: NDArray[Any]) -> tuple[dict[str, Any
     return {what: name, "dtype": values.dtype.name, "shape": values.shape}, values
 
 
-def _open_scorer(order: DriverOrder, port: Port, controller: Controller) -> Scorer:
+def _open_scorer(order: ScorerOrder, port: Port, controller: Controller) -> Scorer:
     from edgebench.catalogue.plugins import PluginSource
 
     plugins = PluginSource.from_json(order.source).load()
     case = from_document(Case, order.case)
     payloads = open_split(order.split.parent, order.split.name)
     model = plugins.get(Model, case.model)
-    if order.artifact is not None:
-        model = model.bound(case.variant, read_pipeline(order.artifact).resources)
     return Scorer(
         port=port,
         payloads=payloads,
         batch=order.batch,
-        model=model,
+        model=model.bound(case.variant, read_pipeline(order.artifact).resources),
         variant=case.variant,
         samples=min(order.scored or len(payloads), len(payloads)),
-        bound_s=order.bound_s if order.scored else 0.0,
+        bound_s=order.bound_s,
         metrics=() if order.scored else find_metrics(case, plugins),
         report=lambda done, of: controller.tell("progress", {"done": done, "samples": of}),
     )
@@ -158,16 +157,16 @@ def _open_scorer(order: DriverOrder, port: Port, controller: Controller) -> Scor
 
 def main(argv: list[str]) -> None:
     """Do what the order in the file named by the first argument says."""
-    order = DriverOrder.read(argv[0])
+    order = ScorerOrder.read(argv[0])
     controller = Controller.join(order, first_cpu())
     controller.tell("hello", {})
     with controller.report_faults():
-        scorer = _open_scorer(order, controller.connect_onward(order), controller)
+        scorer = _open_scorer(order, controller.connect_following(order), controller)
         controller.tell("ready", {})
         controller.hear()
         samples = scorer.send_split()
-        facts, raw = zip(*scorer.arrays(), strict=True)
-        said = {"samples": samples, "arrays": facts, "exited": scorer.exited}
+        described, raw = zip(*scorer.arrays(), strict=True)
+        said = {"samples": samples, "arrays": described, "exited": scorer.exited}
         controller.tell("score", said, *raw)
     controller.hear()
     controller.tell("report", {})

@@ -21,6 +21,7 @@ from edgebench.parts.pipeline import ITEM_BYTES
 
 MAGIC = b"EDGB"
 VERSION = 1
+# Little-endian without padding: the time of sending has a fixed place, where `stamp` overwrites it.
 HEADER = struct.Struct("<4sBB?xQqIHHQQ")
 INSTANT = struct.Struct("<q")
 SENT_AT = struct.calcsize("<4sBB?xQ")
@@ -182,7 +183,7 @@ def unpack(frames: Sequence[Any]) -> Message:
     """Read a message from its frames, each of which has the buffer interface.
 
     Raises:
-        WireError: It is not one of ours, of another version, cut short, longer than announced, or
+        WireError: It is not one of ours, of another version, truncated, longer than announced, or
             its tensors are not as large as their shapes say.
     """
     views = [memoryview(frame) for frame in frames]
@@ -208,8 +209,8 @@ def unpack(frames: Sequence[Any]) -> Message:
         samples=samples,
         wanted=wanted,
         sent=sent,
-        marks=_marks(views[0], marks),
-        tensors=_tensors(views[1:2], body) if kind == Kind.TENSORS else (),
+        marks=_read_marks(views[0], marks),
+        tensors=_read_tensors(views[1:2], body) if kind == Kind.TENSORS else (),
         body=body,
         size=size,
     )
@@ -223,7 +224,7 @@ def _check_body(body: Sequence[memoryview], count: int, size: int) -> None:
         raise WireError(f"a body of {came} bytes in place of the {size} announced")
 
 
-def _marks(header: memoryview, count: int) -> list[Mark]:
+def _read_marks(header: memoryview, count: int) -> list[Mark]:
     if count > MAX_MARKS or header.nbytes != HEADER.size + count * MARK.size:
         raise WireError(f"a header of {header.nbytes} bytes for {count} marks")
     marks = [Mark._make(values) for values in MARK.iter_unpack(header[HEADER.size :])]
@@ -232,13 +233,13 @@ def _marks(header: memoryview, count: int) -> list[Mark]:
     return marks
 
 
-def _tensors(described: Sequence[memoryview], body: Sequence[memoryview]) -> list[Shaped]:
+def _read_tensors(described: Sequence[memoryview], body: Sequence[memoryview]) -> list[Shaped]:
     if not described:
         raise WireError("tensors that are not described")
     try:
-        shaped = list(_shapes(described[0], len(body)))
+        shaped = list(_read_shapes(described[0], len(body)))
     except (struct.error, UnicodeDecodeError) as error:
-        raise WireError(f"tensors whose description is cut short or garbled: {error}") from error
+        raise WireError(f"tensors whose description is truncated or garbled: {error}") from error
     for tensor, view in zip(shaped, body, strict=True):
         if tensor.size != view.nbytes:
             raise WireError(
@@ -248,7 +249,7 @@ def _tensors(described: Sequence[memoryview], body: Sequence[memoryview]) -> lis
     return shaped
 
 
-def _shapes(view: memoryview, count: int) -> list[Shaped]:
+def _read_shapes(view: memoryview, count: int) -> list[Shaped]:
     shaped = []
     at = 0
     for _ in range(count):

@@ -8,7 +8,9 @@ from edgebench.measure.stand.lineup import Lineup
 from edgebench.measure.stand.processes import Processes, ProcessFailed, TimedOut
 from edgebench.measure.station.orders import DRIVER
 
-SENDER = "edgebench.measure.station.driver"
+
+def start(processes, lineup):
+    return start_processes(processes, lineup, lineup.driver_order(processes.endpoint))
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def started(deploy, fabric):
             fabric.open(deployment.tiers, deployment.case.links) as hosts,
             Processes.open(deployment.scratch, deployment.deadline_s) as processes,
         ):
-            names = start_processes(processes, Lineup(deployment, hosts), SENDER)
+            names = start(processes, Lineup(deployment, hosts))
             between(processes)
             return names, collect_reports(processes, names)
 
@@ -100,4 +102,4 @@ def test_a_split_that_is_not_there_is_told_in_one_line(deploy, fabric):
         Processes.open(deployment.scratch, 60) as processes,
         pytest.raises(ProcessFailed, match="has no none split"),
     ):
-        start_processes(processes, Lineup(deployment, hosts), SENDER)
+        start(processes, Lineup(deployment, hosts))

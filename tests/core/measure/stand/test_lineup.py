@@ -1,8 +1,10 @@
 from types import SimpleNamespace
 
+import attrs
 import pytest
 
 from edgebench.measure.stand.lineup import Lineup
+from edgebench.measure.station.orders import SenderOrder
 
 
 def hosts(**changes):
@@ -26,6 +28,23 @@ def lineup(deploy):
 
 def orders(made):
     return {node.tier: order for node, order in made.host_orders("ipc://x")}
+
+
+def test_the_scorer_stands_where_the_driver_stands(lineup):
+    made = lineup("edge-cloud")
+    driver, scorer = made.driver_order("ipc://x"), made.scorer_order("ipc://x")
+    alike = [field.name for field in attrs.fields(SenderOrder)]
+    assert [getattr(scorer, name) for name in alike] == [getattr(driver, name) for name in alike]
+    assert scorer.case["model"] == "tiny"
+    assert scorer.artifact == made.deployment.artifact
+
+
+def test_only_a_scoring_of_a_few_samples_is_bounded(lineup):
+    made = lineup("edge")
+    bounded = attrs.evolve(made, deployment=attrs.evolve(made.deployment, bound_s=4.0))
+    assert bounded.scorer_order("ipc://x").bound_s == 0.0
+    few = attrs.evolve(made, deployment=attrs.evolve(bounded.deployment, scored=16))
+    assert few.scorer_order("ipc://x").bound_s == 4.0
 
 
 @pytest.mark.parametrize(

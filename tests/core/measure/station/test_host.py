@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgebench import Link
-from edgebench.measure.stand.launch import HOST
+from edgebench.measure.stand.launch import HOST_MODULE
 from edgebench.measure.stand.lineup import Lineup
 from edgebench.measure.stand.processes import Processes
 from edgebench.measure.station import speed
@@ -41,10 +41,10 @@ def running(deploy, fabric):
             lineup = Lineup(deployment, hosts, shaped=False)
             orders = {node.tier: order for node, order in lineup.host_orders(processes.endpoint)}
             order = orders[tier]
-            processes.start(hosts[tier], HOST, order, 1)
+            processes.start(hosts[tier], HOST_MODULE, order, 1)
             endpoint = processes.hear("hello", [order.name])[order.name].values["endpoint"]
             if not order.last:
-                processes.tell(order.name, {"next": "tcp://127.0.0.1:9"})
+                processes.tell(order.name, {"following": "tcp://127.0.0.1:9"})
             processes.hear("ready", [order.name])
             port = connect(context, endpoint, ("local-hop", 0))
             port.socket.setsockopt(zmq.RCVTIMEO, 20_000)
@@ -188,7 +188,7 @@ def test_a_message_from_the_future_holds_nothing_up(deploy, fabric, payload):
             parent=os.getpid(),
             forward_link=Link(between=("mobile", "edge"), rate=1e9),
         )
-        processes.start(hosts["mobile"], HOST, order, 1)
+        processes.start(hosts["mobile"], HOST_MODULE, order, 1)
         endpoint = processes.hear("hello", [NAME])[NAME].values["endpoint"]
         port = connect(context, endpoint, ("downlink", 0))
         port.socket.setsockopt(zmq.RCVTIMEO, 20_000)
@@ -223,18 +223,33 @@ def test_the_raw_outputs_are_given_when_asked_for(running, payload, split):
         np.testing.assert_array_equal(np.frombuffer(answer.body[0], np.float32), given_ * 2)
 
 
-def test_a_host_that_only_relays_imports_nothing_heavy(running):
+@pytest.fixture
+def list_imported(monkeypatch):
+    """Return what lists the packages that a process has imported, as Python itself notes them."""
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+
+    def read(processes, name):
+        log = (processes.directory / name.replace(" ", "-") / "log").read_text()
+        noted = [line for line in log.splitlines() if line.startswith("import time:")]
+        return {line.rpartition("|")[2].strip().partition(".")[0] for line in noted}
+
+    return read
+
+
+def test_a_host_that_only_relays_imports_nothing_heavy(running, list_imported):
     with running("mobile-cloud", "edge") as (processes, _):
-        modules = set(processes.ask("host edge", "report").values["modules"])
+        processes.ask("host edge", "report")
+        modules = list_imported(processes, "host edge")
     assert "zmq" in modules
     assert not modules & {"numpy", "torch", "onnxruntime", "openvino", "onnx", "PIL", "scipy"}
     assert "edgebench_plugins" not in modules
 
 
-def test_a_host_that_computes_imports_no_framework_of_others(running, payload):
+def test_a_host_that_computes_imports_no_framework_of_others(running, payload, list_imported):
     with running() as (processes, port):
         Driver(port=port).send_request(1, [payload])
-        modules = set(processes.ask(NAME, "report").values["modules"])
+        processes.ask(NAME, "report")
+        modules = list_imported(processes, NAME)
     assert "numpy" in modules
     assert not modules & {"torch", "onnxruntime", "openvino", "onnx", "rich"}
 

@@ -6,7 +6,7 @@ import pytest
 
 from edgebench import Link
 from edgebench.cases.case import BackendChoice
-from edgebench.measure.station.orders import DriverOrder, HostOrder, Work
+from edgebench.measure.station.orders import DriverOrder, HostOrder, ScorerOrder, Work
 from edgebench.measure.transport.pace import Pace
 
 COMMON = {
@@ -36,8 +36,9 @@ WORK = Work(
         HostOrder(**COMMON, work=WORK, last=False),
         HostOrder(**COMMON),
         DriverOrder(**COMMON, split=Path("data/test"), requests=5, batch=2, seed=9, number=1),
+        ScorerOrder(**COMMON, split=Path("s"), source={}, case={"model": "m"}, artifact=Path("a")),
     ],
-    ids=["computes", "relays", "drives"],
+    ids=["computes", "relays", "drives", "scores"],
 )
 def test_an_order_survives_the_file_it_is_written_to(order, tmp_path):
     assert type(order).read(order.write(tmp_path)) == order

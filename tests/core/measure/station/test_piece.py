@@ -100,8 +100,8 @@ def through(pipeline, message):
     first, second = (opened(pipeline, number) for number in (0, 1))
     batch, watch = compute(first, message)
     if batch.samples:
-        onward = sent(first.forward_message(batch, 7, watch))
-        beyond, further = compute(second, onward)
+        forwarded = sent(first.forward_message(batch, 7, watch))
+        beyond, further = compute(second, forwarded)
         assert beyond.samples == []
         first.merge(batch, sent(second.answer_message(beyond, 7, further.all_marks())))
     return first.answer_message(batch, 7, watch.all_marks()), batch
@@ -127,11 +127,11 @@ def test_raw_outputs_are_merged_under_the_pipelines_names(two):
 def test_only_the_samples_that_stay_cross_the_cut(two):
     first = opened(two, 0)
     batch, watch = compute(first, request(*samples_of(0.9, 0.1, 0.7)))
-    onward = first.forward_message(batch, 0, watch)
-    assert onward.samples == 1
-    assert [(tensor.name, tensor.shape) for tensor in onward.tensors] == [("h", (1, 4))]
-    assert onward.size == 16
-    assert {mark.name: mark.value for mark in onward.marks}["exited-0"] == 2
+    forwarded = first.forward_message(batch, 0, watch)
+    assert forwarded.samples == 1
+    assert [(tensor.name, tensor.shape) for tensor in forwarded.tensors] == [("h", (1, 4))]
+    assert forwarded.size == 16
+    assert {mark.name: mark.value for mark in forwarded.marks}["exited-0"] == 2
 
 
 def test_nothing_is_left_to_run_once_all_have_left(prepared, spec):
@@ -162,8 +162,8 @@ def test_what_only_passes_through_is_carried_along(prepared, spec):
     pipeline = pipeline.replaced([*pipeline.stages[:2], last])
     middle = opened(pipeline, 1)
     batch, watch = compute(opened(pipeline, 0), request(*samples_of(1)))
-    onward = sent(opened(pipeline, 0).forward_message(batch, 0, watch))
-    batch, watch = compute(middle, onward)
+    forwarded = sent(opened(pipeline, 0).forward_message(batch, 0, watch))
+    batch, watch = compute(middle, forwarded)
     assert [tensor.name for tensor in middle.forward_message(batch, 0, watch).tensors] == ["a", "b"]
 
 

@@ -181,7 +181,7 @@ def test_a_tensor_must_be_one_that_we_know(at, value, said):
 
 def test_a_name_must_be_text():
     frames = frames_of(shaped(1))
-    with pytest.raises(WireError, match="cut short or garbled"):
+    with pytest.raises(WireError, match="truncated or garbled"):
         unpack([frames[0], frames[1].replace(b"x", b"\xff"), frames[2]])
 
 
