@@ -107,6 +107,8 @@ def _named(table: Table, kind: Callable[..., Row]) -> Mapping[str, Row]:
 
 
 def _plugin(table: Table, name: str) -> PluginRow:
+    # As `Table.row` does it, which comes too late for a misspelt `offers`.
+    table.close({"kind", *attrs.fields_dict(PluginRow)} - {"name", "file"})
     also = ("kind", "offers")
     return table.row(PluginRow, also, name=name, file=table.file, offers=_offers(table))
 

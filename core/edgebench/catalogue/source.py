@@ -13,6 +13,8 @@ from types import MappingProxyType
 
 import attrs
 
+from edgebench.parts.digest import digest
+
 CORE = __name__.partition(".")[0]
 FIGURES = f"{CORE}.metrics"
 """The part of the core that scores are made of; what else the core makes has a number in keys."""
@@ -30,9 +32,10 @@ class Source:
     @property
     def digest(self) -> str:
         """SHA-256 of what all its modules say together; empty where there is none."""
-        digests = sorted(self.modules.values())
-        joined = "".join(digests)
-        return joined if len(digests) < 2 else hashlib.sha256(joined.encode()).hexdigest()
+        if len(self.modules) > 1:
+            return digest(sorted(self.modules.items()))
+        # A file alone goes by what it says: its name is where somebody happened to keep it.
+        return "".join(self.modules.values())
 
     @property
     def imports(self) -> tuple[str, ...]:
@@ -131,7 +134,8 @@ def _read(source: bytes) -> _Module:
     """Parse a source once, however many plugins share it.
 
     A tree that is written out again says what the source says: comments, blank lines, quotes,
-    brackets and the width of lines are gone.
+    brackets and the width of lines are gone. Another Python may write a tree otherwise: what was
+    kept is then made again, and never taken for something that it is not.
     """
     tree = ast.parse(source)
     imports: list[tuple[int, str, tuple[str, ...]]] = []

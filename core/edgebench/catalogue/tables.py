@@ -166,10 +166,11 @@ class Table:
             for field in attrs.fields(attrs.resolve_types(record))
             if field.name not in given
         }
+        # First, as a key that is misspelt is one that is missing too: its name says more.
+        self.close([*fields, *also])
         for key, field in fields.items():
             if key in self.values or _required(key, field):
                 given[field.name] = self._field(key, field)
-        self.close([*fields, *also])
         try:
             return kind(**given)
         except ValueError as error:

@@ -300,6 +300,16 @@ def test_what_is_not_text_gives_the_line(tmp_path):
             id="unknown key",
         ),
         pytest.param(
+            TIER.replace("memory_gib", "memory_gb"),
+            "4: [tiers.watch] memory_gb: unknown key; did you mean 'memory_gib'?",
+            id="a required key misspelt",
+        ),
+        pytest.param(
+            PLUGIN.replace("offers", "offer"),
+            "4: [plugins.shrink] offer: unknown key; did you mean 'offers'?",
+            id="the names of a plugin misspelt",
+        ),
+        pytest.param(
             "[plugins]\nx = 1\n",
             "2: [plugins] x: must be a table, not a whole number: 1",
             id="a value where a table must be",
@@ -461,7 +471,7 @@ def test_what_is_not_text_gives_the_line(tmp_path):
             id="unknown key deep inside",
         ),
         pytest.param(
-            SUITE + "\n" + SUITE.partition("\n\n")[2].replace("models", "model"),
+            SUITE + "\n" + SUITE.partition("\n\n")[2].replace('models = ["a:small"]\n', ""),
             "10: [suites.look.cases] needs the key 'models'",
             id="a key left out in the second of an array",
         ),
