@@ -140,7 +140,7 @@ class Table:
     def table(self, key: str) -> Table:
         """Return the table under *key*; an empty one where there is none."""
         values = self.read(key, _exactly(dict)) if key in self.values else {}
-        return Table(self.file, self.text, (*self.path, key), values)
+        return Table(self.file, self.text, (*self.path, key), values, self.number)
 
     def tables(self, key: str) -> tuple[Table, ...]:
         """Return the tables of the array under *key*; none where there is none."""

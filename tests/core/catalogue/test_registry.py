@@ -8,7 +8,7 @@ from textwrap import dedent
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from edgebench import Link, Registry
@@ -569,6 +569,7 @@ def _leaves(table: Table):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(lines=LINES)
+@example(lines=["[[cpus]]", "cpus = 1", "[[cpus]]", "cpus = {k = 1}"])
 def test_the_line_of_a_key_is_one_that_names_it(tmp_path, lines):
     text = "\n".join(lines)
     try:
