@@ -89,7 +89,7 @@ def test_rows_offer_exactly_what_their_modules_yield():
 
 
 def test_nothing_shipped_is_faulty():
-    rows = Plugins.load(Registry.read(), entry_points=False).rows()
+    rows = Plugins.load(Registry.read(), entry_points=False).list_statuses()
     assert [row for row in rows if row.status == "faulty"] == []
 
 

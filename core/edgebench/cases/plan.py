@@ -57,6 +57,8 @@ class Plan:
     skipped: tuple[Skipped, ...]
     references: Mapping[str, Case]
     """By the id of each case, its model untransformed on the nearest backend, to compare with."""
+    chains: Chains = attrs.field(eq=False, repr=False)
+    """What read the chains of the cases, so that a run need not read them again."""
 
     @property
     def digest(self) -> str:
@@ -100,6 +102,7 @@ def make_plan(study: Study, plugins: Plugins, *, ask: Ask = ask_in_processes) ->
         cases=tuple(cases.values()),
         skipped=tuple(skipped.values()),
         references={key: found for key, found in references.items() if found},
+        chains=chains,
     )
 
 

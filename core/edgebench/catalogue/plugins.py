@@ -160,7 +160,7 @@ class Plugins:
         faults = [fault for plugin in self._plugins for fault in plugin.faults]
         return tuple(sorted(faults, key=lambda fault: fault.plugin.broken is None))
 
-    def rows(self) -> tuple[PluginStatus, ...]:
+    def list_statuses(self) -> tuple[PluginStatus, ...]:
         """Ask everything of every plugin, and return how each stands."""
         blocked = [_unasked(plugin, "blocked") for plugin in self._blocked]
         return (*map(self._status, self._plugins), *blocked)

@@ -17,7 +17,7 @@ from edgebench.parts.errors import UnknownName
 from edgebench.parts.subjects import Dataset, Model, Variant
 
 if TYPE_CHECKING:
-    from edgebench.catalogue.plugin import Listed, Plugin
+    from edgebench.catalogue.plugin import Listed, Plugin, PluginStatus
     from edgebench.cli.common import Common
     from edgebench.parts.component import Component
 
@@ -216,17 +216,22 @@ def _read_suites(common: Common) -> Known:
 
 
 def _read_plugins(common: Common) -> Known:
-    for status in common.plugins.rows():
-        plugin, offers = status.plugin, status.offers
-        row = _name_row(plugin.name, ", ".join(f"{kind} {name}" for kind, name in offers))
-        row |= _name_plugin(plugin, "distribution", "version", "origin") | {
-            "status": status.status,
-            "installed": status.status == "installed",
-            "why_not": status.why or None,
-        }
-        own = common.registry.plugins.get(plugin.name)
+    for status in common.plugins.list_statuses():
+        row, own = list_plugin(status), common.registry.plugins.get(status.plugin.name)
         requires, install = (list(own.requires), own.install) if own else ([], "")
         yield row, row | {"requires": requires, "install": install}
+
+
+def list_plugin(status: PluginStatus) -> Row:
+    """Return what is known of how a plugin stands."""
+    offers = ", ".join(f"{kind} {name}" for kind, name in status.offers)
+    return {
+        **_name_row(status.plugin.name, offers),
+        **_name_plugin(status.plugin, "distribution", "version", "origin"),
+        "status": status.status,
+        "installed": status.status == "installed",
+        "why_not": status.why or None,
+    }
 
 
 def _name_plugin(plugin: Plugin, *fields: str) -> Row:

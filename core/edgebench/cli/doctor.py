@@ -44,7 +44,7 @@ def run(_: argparse.Namespace, common: Common) -> int:
         "fabrics": fabrics,
         "missing": [
             {"plugin": status.plugin.name, "why_not": status.why}
-            for status in common.plugins.rows()
+            for status in common.plugins.list_statuses()
             if status.status == "missing"
         ],
         "faults": [str(fault) for fault in common.plugins.faults],

@@ -90,10 +90,7 @@ def _row(case: Case) -> dict[str, Any]:
         "batch": case.batch,
         "threads": case.threads,
         "seed": case.seed,
-        "links": [
-            {"between": list(link.between), "rate_bit_s": link.rate, "delay_s": link.delay}
-            for link in case.links
-        ],
+        "links": case.describe_links(),
     }
 
 

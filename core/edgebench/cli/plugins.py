@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgebench.cli.common import Common
-from edgebench.cli.describe import list_rows
+from edgebench.cli.describe import list_plugin
 
 SCHEMA = 2
 """The version of the document that this command prints."""
@@ -20,8 +20,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, common: Common) -> int:
     """Print how every plugin stands; status 1 if one is faulty."""
-    found = zip(list_rows("plugins", common), common.plugins.rows(), strict=True)
-    rows = [{**row, "hooks": list(status.hooks)} for row, status in found]
+    statuses = common.plugins.list_statuses()
+    rows = [{**list_plugin(status), "hooks": list(status.hooks)} for status in statuses]
     if common.json:
         common.emit({"schema": SCHEMA, "plugins": rows})
     else:
