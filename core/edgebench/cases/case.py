@@ -65,6 +65,7 @@ class Case:
     dataset: str = ""
     data: Path | None = None
     """What the user gave for the inputs: the dataset's directory, or a file of inputs."""
+    # Ids are made without these names: they stay, whatever the defaults of a registry are.
     chain: str = "identity"
     """The chain in its canonical form, hybrids expanded, options sorted."""
     placement: Placement

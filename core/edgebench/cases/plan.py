@@ -132,7 +132,8 @@ class _Expansion:
         """Yield every case, and why no route leads to it, if none does."""
         for links in self._link_settings():
             for row in self.study.suite.products:
-                yield from self._of_product(row, links)
+                complete = self.plugins.registry.defaults.complete(row)
+                yield from self._of_product(complete, links)
 
     def _link_settings(self) -> Iterator[tuple[Link, ...]]:
         """Yield every combination of the swept links over the links that are known."""
@@ -151,7 +152,7 @@ class _Expansion:
         combinations = product(
             [each for text in row.models for each in self._subjects(text)],
             [each for text in row.operators for each in expand_chains(text, self.chains)],
-            [each for text in row.placements or ("mobile",) for each in self._placements(text)],
+            [each for text in row.placements for each in self._placements(text)],
             [
                 each
                 for text in row.backends or self.plugins.all(Backend)

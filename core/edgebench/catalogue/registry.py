@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 
 import attrs
 
-from edgebench.catalogue.rows import KINDS, Asset, PluginRow, Suite, TierRow
+from edgebench.catalogue.rows import KINDS, Asset, Defaults, PluginRow, Suite, TierRow
 from edgebench.catalogue.tables import Table, text, texts
 from edgebench.parts.component import NAME
 from edgebench.parts.errors import RegistryError, nearest
 from edgebench.parts.places import Link
 
 Row = TypeVar("Row")
-_TABLES = ("plugins", "tiers", "links", "hybrids", "suites", "assets")
+_TABLES = ("plugins", "tiers", "links", "hybrids", "defaults", "suites", "assets")
 
 
 @attrs.frozen(kw_only=True)
@@ -29,6 +29,7 @@ class Registry:
     links: tuple[Link, ...] = ()
     hybrids: Mapping[str, str] = MappingProxyType({})
     """Chains by the name they are known by."""
+    defaults: Defaults = attrs.field(factory=Defaults)
     suites: Mapping[str, Suite] = MappingProxyType({})
     assets: Mapping[str, Asset] = MappingProxyType({})
     paths: tuple[Path, ...] = ()
@@ -67,6 +68,7 @@ class Registry:
             tiers=_merged(self.tiers, _named(root.table("tiers"), TierRow)),
             links=_merged_links(self.links, [table.row(Link) for table in root.tables("links")]),
             hybrids=_merged(self.hybrids, chains),
+            defaults=_read_defaults(root.table("defaults"), self.defaults),
             suites=_merged(self.suites, _named(root.table("suites"), Suite)),
             assets=_merged(self.assets, _named(root.table("assets"), Asset)),
             paths=(*self.paths, root.file),
@@ -104,6 +106,18 @@ def _names(table: Table) -> Iterator[str]:
 
 def _named(table: Table, kind: Callable[..., Row]) -> Mapping[str, Row]:
     return {name: table.table(name).row(kind, name=name) for name in _names(table)}
+
+
+def _read_defaults(table: Table, known: Defaults) -> Defaults:
+    """Return the defaults that are known, with those that a table has in place of theirs."""
+    table.close(attrs.fields_dict(Defaults))
+    return attrs.evolve(known, **{key: table.read(key, _read_filled) for key in table.values})
+
+
+def _read_filled(value: Any) -> str:
+    if not text(value).strip():
+        raise ValueError("must not be empty")
+    return text(value)
 
 
 def _plugin(table: Table, name: str) -> PluginRow:

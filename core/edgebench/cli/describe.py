@@ -209,9 +209,14 @@ def _read_links(common: Common) -> Known:
 
 
 def _read_suites(common: Common) -> Known:
+    complete = common.registry.defaults.complete
     for suite in common.registry.suites.values():
         named, sizes = _pick(suite, "name", "summary"), _pick(suite, "blocks", "requests")
-        cases = {"cases": suite.products, "skip": suite.skips, "links": suite.links}
+        cases = {
+            "cases": [*map(complete, suite.products)],
+            "skip": suite.skips,
+            "links": suite.links,
+        }
         yield named | _standing() | sizes, named | sizes | to_plain(cases)
 
 

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     """Run, print the report, and return 1 if a case failed."""
     if args.debug and not args.case:
         raise EdgebenchError("--debug shows one case; say which with --case ID")
-    reporter = "json" if common.json else "terminal"
+    reporter = common.choose_reporter()
     common.plugins.get(Reporter, reporter)  # that it is missing is to be known before measuring
     plan = _plan_of_case(args, common) if args.case else _plan_of_study(args, common)
     with hear_interrupts(common) as interrupts:
