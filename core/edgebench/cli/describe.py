@@ -212,11 +212,8 @@ def _read_suites(common: Common) -> Known:
     complete = common.registry.defaults.complete
     for suite in common.registry.suites.values():
         named, sizes = _pick(suite, "name", "summary"), _pick(suite, "blocks", "requests")
-        cases = {
-            "cases": [*map(complete, suite.products)],
-            "skip": suite.skips,
-            "links": suite.links,
-        }
+        products = [complete(product) for product in suite.products]
+        cases = {"cases": products, "skip": suite.skips, "links": suite.links}
         yield named | _standing() | sizes, named | sizes | to_plain(cases)
 
 

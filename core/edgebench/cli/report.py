@@ -18,8 +18,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's own options."""
     parser.add_argument("run_id", nargs="?", default="latest", metavar="RUN",
                         help="the id of a run, or how it begins (the latest)")  # fmt: skip
-    parser.add_argument("--format", metavar="NAME", help="a reporter, of "
-                        "`edgebench list reporters` (the registry's, for the terminal)")  # fmt: skip
+    parser.add_argument("--format", metavar="NAME",
+                        help="a reporter of `list reporters` (the registry's)")  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
                         help="write the report there instead of printing it")  # fmt: skip
     add_database(parser)

@@ -56,6 +56,15 @@ def test_cases_are_the_product_of_what_is_named(plan):
     assert made.skipped == ()
 
 
+def test_what_is_left_open_is_as_the_registry_says(toy, answering, tmp_path):
+    tmp_path.joinpath("own.toml").write_text('[defaults]\nplacement = "edge"\n')
+    registry = Registry.read([tmp_path / "own.toml"])
+    plugins = Plugins.load(registry, [toy], entry_points=False)
+    made = make_plan(study(operators=(), placements=()), plugins, ask=answering({}))
+    assert labels(made.cases) == ["identity edge toy-numpy"]
+    assert [case.fabric for case in made.cases] == ["process"]
+
+
 def test_a_case_knows_its_route_its_data_and_its_weights(plan):
     (case,) = plan(placements=("edge",)).cases
     assert case.route == ("mobile", "edge")
