@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import attrs
 
 from edgebench.parts.changes import Converter, Format, Operator, Trainer
-from edgebench.parts.component import Component
+from edgebench.parts.part import Part
 from edgebench.parts.places import Backend, Fabric, Link, Reporter, Tier
 from edgebench.parts.subjects import Dataset, Model
 
-KINDS: Mapping[str, type[Component]] = MappingProxyType(
+KINDS: Mapping[str, type[Part]] = MappingProxyType(
     {
         "model": Model,
         "dataset": Dataset,
@@ -30,9 +30,7 @@ KINDS: Mapping[str, type[Component]] = MappingProxyType(
     }
 )
 """The record of each kind of part, in the order in which people are shown them."""
-WORDS: Mapping[type[Component], str] = MappingProxyType(
-    {kind: word for word, kind in KINDS.items()}
-)
+WORDS: Mapping[type[Part], str] = MappingProxyType({kind: word for word, kind in KINDS.items()})
 """The word for each record; its hook is `edgebench_` and the plural."""
 
 BLOCKS = 5

@@ -60,7 +60,7 @@ def read_source(file: Path, name: str) -> Source:
     of plugins' code are called, whoever brings them; and the figures of merit of the core. All
     other packages are told by their versions.
     """
-    root = _root(file, name)
+    root = _find_root(file, name)
     modules: dict[str, str] = {}
     outside: set[str] = set()
     waiting = [(file, name), *_find_modules(name, root)]
@@ -72,7 +72,7 @@ def read_source(file: Path, name: str) -> Source:
         modules[module] = read.digest
         package = module if path.name == "__init__.py" else module.rpartition(".")[0]
         for imported in _resolve(read, package):
-            found = _followed(imported, name, root)
+            found = _find_home(imported, name, root)
             if found is None:
                 outside.add(imported.partition(".")[0])
             else:
@@ -80,13 +80,13 @@ def read_source(file: Path, name: str) -> Source:
     return Source(modules, frozenset(outside))
 
 
-def _root(file: Path, name: str) -> Path:
+def _find_root(file: Path, name: str) -> Path:
     """Return the directory in which a module's top-level package lies, or its only file."""
     depth = name.count(".") + (file.name == "__init__.py")
     return file.parents[depth]
 
 
-def _followed(imported: str, name: str, root: Path) -> Path | None:
+def _find_home(imported: str, name: str, root: Path) -> Path | None:
     """Return the directory in which to look for an imported module; None if it is a stranger's."""
     top = imported.partition(".")[0]
     if top == CORE:
@@ -96,7 +96,7 @@ def _followed(imported: str, name: str, root: Path) -> Path | None:
     if beside or top == name.partition(".")[0]:
         return root
     spec = find_spec(top) if top.startswith(f"{CORE}_") else None
-    return _root(Path(spec.origin), top) if spec and spec.origin else None
+    return _find_root(Path(spec.origin), top) if spec and spec.origin else None
 
 
 @lru_cache(maxsize=64)
@@ -148,13 +148,13 @@ def _strip(node: ast.AST, imports: list[tuple[int, str, tuple[str, ...]]]) -> No
     for field in ("body", "orelse", "handlers", "finalbody", "cases"):
         block = getattr(node, field, None)
         if isinstance(block, list):  # the body of a lambda or of a conditional is no block
-            block[:] = [one for each in block for one in _say(each)]
+            block[:] = [one for each in block for one in _reduce(each)]
             for one in block:
-                imports += _import(one)
+                imports += _list_imports(one)
                 _strip(one, imports)
 
 
-def _say(node: ast.AST) -> list[ast.AST]:
+def _reduce(node: ast.AST) -> list[ast.AST]:
     """Return what a statement comes to when it runs."""
     if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
         return [*node.orelse]
@@ -162,7 +162,7 @@ def _say(node: ast.AST) -> list[ast.AST]:
     return [] if told else [node]
 
 
-def _import(node: ast.AST) -> list[tuple[int, str, tuple[str, ...]]]:
+def _list_imports(node: ast.AST) -> list[tuple[int, str, tuple[str, ...]]]:
     if isinstance(node, ast.Import):
         return [(0, alias.name, ()) for alias in node.names]
     if isinstance(node, ast.ImportFrom):

@@ -19,7 +19,7 @@ from edgebench.parts.subjects import Dataset, Model, Variant
 if TYPE_CHECKING:
     from edgebench.catalogue.plugin import Listed, Plugin, PluginStatus
     from edgebench.cli.common import Common
-    from edgebench.parts.component import Component
+    from edgebench.parts.part import Part
 
 Row = dict[str, Any]
 
@@ -66,7 +66,7 @@ _UNITS = {"memory": "memory_bytes", "rate": "rate_bit_s", "delay": "delay_s"}
 
 
 def _list_part(line: Listed) -> Row:
-    record = line.record
+    record = line.part
     row: Row = {
         "name": line.name,
         "summary": record.summary if record else "",
@@ -89,7 +89,7 @@ def _list_size(model: Model, variant: Variant) -> Row:
     }
 
 
-def _describe_part(kind: type[Component], name: str, common: Common) -> Row:
+def _describe_part(kind: type[Part], name: str, common: Common) -> Row:
     stem, _, variant = name.partition(":") if kind is Model else (name, "", "")
     record = common.plugins.get(kind, stem)
     owner = common.plugins.owner(kind, stem)

@@ -73,10 +73,10 @@ def _measure_noise() -> dict[str, float]:
 
 def _examine_fabric(line: Listed) -> Row:
     why, enforces = line.why_not, {}
-    if isinstance(line.record, Fabric):
-        said = line.record.usable()
+    if isinstance(line.part, Fabric):
+        said = line.part.usable()
         why = why or (None if said is True else str(said or "not usable"))
-        enforces = dict(line.record.enforces)
+        enforces = dict(line.part.enforces)
     return {"name": line.name, "usable": why is None, "why_not": why, "enforces": enforces}
 
 

@@ -221,13 +221,13 @@ def test_what_is_missing_is_listed_with_its_summary_where_its_module_is_there(
     monkeypatch.syspath_prepend(str(tmp_path))
     plugins = Plugins.load(row('requires = ["absent_a"]'), entry_points=False)
     (line,) = plugins.listed(Operator)
-    assert line.record.summary == "Halve every layer."
+    assert line.part.summary == "Halve every layer."
     assert line.why_not.startswith("shrink needs the package 'absent_a'")
 
 
 def test_what_is_missing_is_listed_without_summary_where_its_module_is_not(row):
     (line,) = Plugins.load(row('requires = ["absent_a"]'), entry_points=False).listed(Operator)
-    assert (line.name, line.record, line.plugin.name) == ("shrink", None, "mine")
+    assert (line.name, line.part, line.plugin.name) == ("shrink", None, "mine")
 
 
 def test_an_import_error_is_a_fault_and_not_taken_for_a_missing_package(row):
