@@ -99,6 +99,7 @@ class Table:
 
     def line(self, key: str = "") -> int:
         """Return the line of *key*, or of the table where the key is not found."""
+        # Found anew for each error: one is all that a file gets to raise.
         marks = list(_marks(self.text))
         path = (*self.path, key) if key else self.path
         while path:
