@@ -180,6 +180,8 @@ EVERYTHING = """
     source = "x"
     [hybrids]
     x = "x"
+    [defaults]
+    fabric = "x"
     [assets.x]
     summary = "x"
     url = "https://x/x"

@@ -12,8 +12,8 @@ from edgebench import Registry
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.registry import shipped_registry
 from edgebench.catalogue.rows import KINDS, WORDS
-from edgebench.parts.component import Component
 from edgebench.parts.hookspecs import Hooks
+from edgebench.parts.part import Part
 
 SHIPPED = shipped_registry().parent / "plugins" / "edgebench_plugins"
 ROWS = Registry.read().plugins
@@ -89,7 +89,7 @@ def test_rows_offer_exactly_what_their_modules_yield():
 
 
 def test_nothing_shipped_is_faulty():
-    rows = Plugins.load(Registry.read(), entry_points=False).rows()
+    rows = Plugins.load(Registry.read(), entry_points=False).list_statuses()
     assert [row for row in rows if row.status == "faulty"] == []
 
 
@@ -115,4 +115,4 @@ def test_every_kind_has_its_hook_and_every_catalogue_hook_its_kind():
     }
     assert catalogue == {f"edgebench_{word}s" for word in KINDS}
     assert dict(WORDS) == {record: word for word, record in KINDS.items()}
-    assert set(WORDS) == set(Component.__subclasses__())
+    assert set(WORDS) == set(Part.__subclasses__())

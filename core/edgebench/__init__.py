@@ -15,7 +15,6 @@ from edgebench.parts.changes import (
     Split as Split,
     Trainer as Trainer,
 )
-from edgebench.parts.component import NoOptions as NoOptions, Usable as Usable
 from edgebench.parts.errors import (
     CaseFailed as CaseFailed,
     CaseSkipped as CaseSkipped,
@@ -25,6 +24,7 @@ from edgebench.parts.errors import (
 )
 from edgebench.parts.hookspecs import API as API, hookimpl as hookimpl
 from edgebench.parts.npz import to_npz as to_npz
+from edgebench.parts.part import NoOptions as NoOptions, Usable as Usable
 from edgebench.parts.pipeline import (
     Edit as Edit,
     Exit as Exit,

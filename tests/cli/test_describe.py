@@ -12,7 +12,7 @@ import pytest
 from edgebench import Link, Operator, Tier
 from edgebench.catalogue.rows import KINDS
 from edgebench.cli.common import Common
-from edgebench.cli.describe import LISTED, SHOWN, describe, list_rows, to_plain
+from edgebench.cli.describe import LISTED, SHOWN, describe, list_items, to_plain
 from edgebench.parts.errors import NameClash, UnknownName
 
 
@@ -36,7 +36,7 @@ def test_every_kind_of_part_is_listed_and_what_is_shown_unasked_is_too():
 
 @pytest.mark.parametrize("kind", LISTED)
 def test_what_is_listed_is_shown_by_its_name(common, kind):
-    rows = list_rows(kind, common)
+    rows = list_items(kind, common)
     assert rows
     for row in rows[-3:]:
         shown = describe(kind.removesuffix("s"), row["name"], common)
@@ -48,13 +48,13 @@ def test_what_is_listed_is_shown_by_its_name(common, kind):
 
 @pytest.mark.parametrize("kind", ["variant", "plugin"])
 def test_what_is_no_part_is_shown_with_all_that_is_listed(common, kind):
-    for row in list_rows(f"{kind}s", common):
+    for row in list_items(f"{kind}s", common):
         assert row.items() <= describe(kind, row["name"], common).items()
 
 
 def test_a_variant_is_listed_with_its_model_and_by_itself(common):
-    (model,) = [row for row in list_rows("models", common) if row["name"] == "toy"]
-    (variant,) = [row for row in list_rows("variants", common) if row["name"] == "toy:small"]
+    (model,) = [row for row in list_items("models", common) if row["name"] == "toy"]
+    (variant,) = [row for row in list_items("variants", common) if row["name"] == "toy:small"]
     (inside,) = model["variants"]
     assert inside == {"name": "small", "parameters": 24, "weights": ["trained", "random"],
                       "dataset": "toy-points"}  # fmt: skip
@@ -72,9 +72,11 @@ def test_variants_of_models_of_one_name_cannot_be_told_apart(tmp_path, toy):
     """
     other = plugin(tmp_path, "other", yields)
     common = attrs.evolve(other, files=(toy, *other.files))
-    assert any("two plugins offer" in (row["why_not"] or "") for row in list_rows("models", common))
+    assert any(
+        "two plugins offer" in (row["why_not"] or "") for row in list_items("models", common)
+    )
     with pytest.raises(NameClash, match="two plugins offer the model 'toy'"):
-        list_rows("variants", common)
+        list_items("variants", common)
 
 
 def test_a_link_is_shown_by_either_direction(common):

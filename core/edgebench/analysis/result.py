@@ -71,10 +71,7 @@ class Result(Outcome):
             "device": facts.device or ",".join(dict.fromkeys(b.device for b in case.backends)),
             "precision": facts.precision,
             "route": list(case.route),
-            "network": [
-                {"between": list(link.between), "rate_bit_s": link.rate, "delay_s": link.delay}
-                for link in case.links
-            ],
+            "network": case.describe_links(),
             "fabric": case.fabric,
             "scenario": case.scenario,
             "batch": case.batch,

@@ -65,6 +65,7 @@ class Case:
     dataset: str = ""
     data: Path | None = None
     """What the user gave for the inputs: the dataset's directory, or a file of inputs."""
+    # Ids are made without these names: they stay, whatever the defaults of a registry are.
     chain: str = "identity"
     """The chain in its canonical form, hybrids expanded, options sorted."""
     placement: Placement
@@ -122,6 +123,13 @@ class Case:
     def subject(self) -> str:
         """What is measured: the model, its variant, and what was said of it."""
         return f"{self.model}:{self.variant}{write_options(self.options)}"
+
+    def describe_links(self) -> list[dict[str, Any]]:
+        """Return its links as documents for users have them: each figure named with its unit."""
+        return [
+            {"between": list(link.between), "rate_bit_s": link.rate, "delay_s": link.delay}
+            for link in self.links
+        ]
 
     @property
     def label(self) -> str:

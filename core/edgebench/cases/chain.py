@@ -1,4 +1,4 @@
-"""Parts and chains as they are written: names, options in brackets, joined by `+`.
+"""Chains and what they are made of, as they are written: names, options in brackets, joined by `+`.
 
 The same text is used on the command line, in suites and in results:
 `distil(rounds=2)+shrink+split(at="a/b")`.
@@ -29,7 +29,7 @@ _VALUE = re.compile(r'"([^"]*)"\s*|([^,()"]*)')
 
 
 @attrs.frozen
-class Part:
+class Named:
     """A name with its options as they were written."""
 
     name: str
@@ -75,9 +75,9 @@ class _Reader:
         if not self.done:
             raise self.error("the end")
 
-    def part(self) -> Part:
+    def named(self) -> Named:
         name = self.take(_NAME, "a name").group(1)
-        return Part(name, self.options())
+        return Named(name, self.options())
 
     def options(self) -> tuple[tuple[str, str], ...]:
         if not self.skip("("):
@@ -97,7 +97,7 @@ class _Reader:
                 raise self.error("',' or ')'")
 
 
-def parse_chain(text: str, hybrids: Mapping[str, str]) -> tuple[Part, ...]:
+def parse_chain(text: str, hybrids: Mapping[str, str]) -> tuple[Named, ...]:
     """Parse a chain, each hybrid in it replaced by the chain that it names.
 
     An empty text is the chain of no operators: the pipeline as it was built.
@@ -106,22 +106,22 @@ def parse_chain(text: str, hybrids: Mapping[str, str]) -> tuple[Part, ...]:
         ChainError: The text is malformed, or options are given to a hybrid.
     """
     reader = _Reader(text, "chain")
-    parts: list[Part] = []
+    found: list[Named] = []
     if reader.done:
         return ()
     while True:
-        part = reader.part()
-        if part.name in hybrids:
-            if part.options:
+        named = reader.named()
+        if named.name in hybrids:
+            if named.options:
                 raise ChainError(
-                    f"the hybrid {part.name!r} takes no options; "
-                    f"write its chain: {hybrids[part.name]}"
+                    f"the hybrid {named.name!r} takes no options; "
+                    f"write its chain: {hybrids[named.name]}"
                 )
-            parts += parse_chain(hybrids[part.name], {})
+            found += parse_chain(hybrids[named.name], {})
         else:
-            parts.append(part)
+            found.append(named)
         if reader.done:
-            return tuple(parts)
+            return tuple(found)
         if not reader.skip("+"):
             raise reader.error("'+'")
 
@@ -140,12 +140,12 @@ def parse_backend(text: str) -> BackendChoice:
     return choice
 
 
-def parse_named(text: str, what: str) -> Part:
+def parse_named(text: str, what: str) -> Named:
     """Parse one name with its options, such as a scenario or a fabric."""
     reader = _Reader(text, what)
-    part = reader.part()
+    named = reader.named()
     reader.end()
-    return part
+    return named
 
 
 def parse_options(text: str, what: str) -> tuple[tuple[str, str], ...]:

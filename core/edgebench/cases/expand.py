@@ -14,8 +14,8 @@ from edgebench.cases.chain import parse_backend, parse_options, structure, write
 from edgebench.cases.operations import Chains
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Operator
-from edgebench.parts.component import NAME, Component
 from edgebench.parts.errors import ChainError, Missing, NameClash, UnknownName
+from edgebench.parts.part import NAME, Part
 from edgebench.parts.places import Backend
 from edgebench.parts.subjects import Model, Weights
 
@@ -89,8 +89,8 @@ def find_model(name: str, plugins: Plugins) -> Model:
         return plugins.get(Model, name)
     except Missing:
         for line in plugins.listed(Model):
-            if line.name == name and isinstance(line.record, Model):
-                return line.record
+            if line.name == name and isinstance(line.part, Model):
+                return line.part
         raise
 
 
@@ -150,7 +150,7 @@ def _find_claimant(path: Path, plugins: Plugins) -> Model | None:
         UnknownName: It is there, and none does.
     """
     listed = plugins.listed(Model)
-    claims = [line for line in listed if _claims(line.record, path)]
+    claims = [line for line in listed if _claims(line.part, path)]
     if len(claims) > 1:
         one, other = (f"{line.name} (of the plugin {line.plugin.name})" for line in claims[:2])
         raise NameClash(
@@ -161,7 +161,7 @@ def _find_claimant(path: Path, plugins: Plugins) -> Model | None:
         return find_model(claims[0].name, plugins)
     if path.is_file():
         # What cannot be imported claims what nobody knows: it may be this.
-        lost = [line.why_not for line in listed if line.record is None and line.why_not]
+        lost = [line.why_not for line in listed if line.part is None and line.why_not]
         lost += map(str, plugins.faults)
         raise UnknownName(
             "; ".join([f"no installed model claims files like {path.name!r}", *dict.fromkeys(lost)])
@@ -169,7 +169,7 @@ def _find_claimant(path: Path, plugins: Plugins) -> Model | None:
     return None
 
 
-def _claims(model: Component | None, path: Path) -> bool:
+def _claims(model: Part | None, path: Path) -> bool:
     if not isinstance(model, Model) or model.from_file is None:
         return False
     return any(fnmatchcase(path.name, pattern) for pattern in model.files)

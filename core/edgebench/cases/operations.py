@@ -11,11 +11,11 @@ from typing import Any
 import attrs
 
 from edgebench.cases.case import Case
-from edgebench.cases.chain import Part, parse_chain, structure, write_differing
+from edgebench.cases.chain import Named, parse_chain, structure, write_differing
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Operator
-from edgebench.parts.component import Component
 from edgebench.parts.errors import Missing
+from edgebench.parts.part import Part
 from edgebench.parts.places import Backend, Fabric
 from edgebench.parts.subjects import Dataset, Model
 
@@ -45,8 +45,8 @@ class Chains:
     """Reads chains: parses each text once, and looks up each operator with its options once."""
 
     plugins: Plugins
-    _parts: dict[str, tuple[Part, ...]] = attrs.field(factory=dict, init=False, repr=False)
-    _operations: dict[Part, Operation] = attrs.field(factory=dict, init=False, repr=False)
+    _parsed: dict[str, tuple[Named, ...]] = attrs.field(factory=dict, init=False, repr=False)
+    _operations: dict[Named, Operation] = attrs.field(factory=dict, init=False, repr=False)
 
     def of(self, text: str) -> tuple[Operation, ...]:
         """Return the operations of a chain.
@@ -55,24 +55,24 @@ class Chains:
             ChainError, UnknownName, OptionError: It is no chain of known operators.
             Missing: What one of them requires is not installed.
         """
-        return tuple(self._operation(part) for part in self.parse(text))
+        return tuple(self._operation(named) for named in self.parse(text))
 
-    def parse(self, text: str) -> tuple[Part, ...]:
-        """Return the parts of a chain, hybrids spelt out, whether or not they are installed.
+    def parse(self, text: str) -> tuple[Named, ...]:
+        """Return what a chain names, hybrids spelt out, whether or not it is installed.
 
         Raises:
             ChainError: The text is malformed.
         """
-        if text not in self._parts:
-            self._parts[text] = parse_chain(text, self.plugins.registry.hybrids)
-        return self._parts[text]
+        if text not in self._parsed:
+            self._parsed[text] = parse_chain(text, self.plugins.registry.hybrids)
+        return self._parsed[text]
 
-    def list_parts(self, case: Case) -> Sequence[tuple[type[Component], str]]:
+    def list_parts(self, case: Case) -> Sequence[tuple[type[Part], str]]:
         """Return the kind and name of every part that a case names, installed or not."""
         return [
             (Model, case.model),
             (Fabric, case.fabric),
-            *((Operator, part.name) for part in self.parse(case.chain)),
+            *((Operator, named.name) for named in self.parse(case.chain)),
             *((Backend, choice.name) for choice in case.backends),
             *([(Dataset, case.dataset)] if case.dataset else []),
         ]
@@ -85,16 +85,16 @@ class Chains:
         """
         return "+".join(map(self._spelling, self.parse(text)))
 
-    def _spelling(self, part: Part) -> str:
+    def _spelling(self, named: Named) -> str:
         try:
-            return str(Part(part.name, write_differing(self._operation(part).options)))
+            return str(Named(named.name, write_differing(self._operation(named).options)))
         except Missing:
             # Known and not installed is a reason to skip its cases, not a mistake in writing.
-            return str(part)
+            return str(named)
 
-    def _operation(self, part: Part) -> Operation:
-        if part not in self._operations:
-            operator = self.plugins.get(Operator, part.name)
-            options: Any = structure(operator.options, part.options, part.name)
-            self._operations[part] = Operation(operator, options, str(part))
-        return self._operations[part]
+    def _operation(self, named: Named) -> Operation:
+        if named not in self._operations:
+            operator = self.plugins.get(Operator, named.name)
+            options: Any = structure(operator.options, named.options, named.name)
+            self._operations[named] = Operation(operator, options, str(named))
+        return self._operations[named]

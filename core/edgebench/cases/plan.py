@@ -57,6 +57,8 @@ class Plan:
     skipped: tuple[Skipped, ...]
     references: Mapping[str, Case]
     """By the id of each case, its model untransformed on the nearest backend, to compare with."""
+    chains: Chains = attrs.field(eq=False, repr=False)
+    """What read the chains of the cases, so that a run need not read them again."""
 
     @property
     def digest(self) -> str:
@@ -80,7 +82,7 @@ def make_plan(study: Study, plugins: Plugins, *, ask: Ask = ask_in_processes) ->
     check_data(study.data, plugins)
     chains = Chains(plugins)
     with ExitStack() as stack:
-
+        # Opened only if a case comes as far as to ask, and once, as it may start machines.
         @functools.cache
         def usability(fabric: str) -> Usability:
             tiers = list(plugins.all(Tier).values())
@@ -90,6 +92,7 @@ def make_plan(study: Study, plugins: Plugins, *, ask: Ask = ask_in_processes) ->
 
         reasons = Reasons(plugins, chains, usability)
         found = list(_explain(_Expansion(study, plugins, chains).cases(), study, reasons))
+        # By id: what two products or two patterns name alike is measured once.
         cases = {case.id: case for case, why in found if not why}
         skipped = {case.id: Skipped(case=case, reason=why) for case, why in found if why}
         every = [*cases.values(), *(one.case for one in skipped.values())]
@@ -100,6 +103,7 @@ def make_plan(study: Study, plugins: Plugins, *, ask: Ask = ask_in_processes) ->
         cases=tuple(cases.values()),
         skipped=tuple(skipped.values()),
         references={key: found for key, found in references.items() if found},
+        chains=chains,
     )
 
 
@@ -129,12 +133,14 @@ class _Expansion:
         """Yield every case, and why no route leads to it, if none does."""
         for links in self._link_settings():
             for row in self.study.suite.products:
-                yield from self._of_product(row, links)
+                complete = self.plugins.registry.defaults.complete(row)
+                yield from self._of_product(complete, links)
 
     def _link_settings(self) -> Iterator[tuple[Link, ...]]:
         """Yield every combination of the swept links over the links that are known."""
         by_pair: dict[frozenset[str], list[Link]] = {}
         for link in self.study.sweep:
+            # A link is the same both ways, however it is written.
             by_pair.setdefault(frozenset(link.between), []).append(link)
         known = _overlay(self.plugins.registry.links, self.study.suite.links)
         for setting in product(*by_pair.values()):
@@ -145,18 +151,16 @@ class _Expansion:
         if scenario not in SCENARIOS:
             raise UnknownName.among("scenario", row.scenario, SCENARIOS)
         self.plugins.get(Fabric, row.fabric)
+        backends = row.backends or tuple(self.plugins.all(Backend))
+        # The order of cases, and so of rounds and reports: models outermost, backends innermost.
         combinations = product(
             [each for text in row.models for each in self._subjects(text)],
             [each for text in row.operators for each in expand_chains(text, self.chains)],
-            [each for text in row.placements or ("mobile",) for each in self._placements(text)],
-            [
-                each
-                for text in row.backends or self.plugins.all(Backend)
-                for each in expand_backends(text, self.plugins)
-            ],
+            [each for text in row.placements for each in self._placements(text)],
+            [each for text in backends for each in expand_backends(text, self.plugins)],
         )
-        for subject, chain, placement, backends in combinations:
-            yield self._case(row, subject, chain, placement, backends, links)
+        for combination in combinations:
+            yield self._case(row, links, *combination)
 
     def _subjects(self, text: str) -> Iterator[Subject]:
         """Yield the subjects that a text stands for, with the inputs that each is measured on."""
@@ -178,11 +182,11 @@ class _Expansion:
     def _case(
         self,
         row: Product,
+        links: Sequence[Link],
         subject: Subject,
         chain: str,
         placement: Placement,
         backends: Backends,
-        links: Sequence[Link],
     ) -> tuple[Case, str]:
         study, unlinked = self.study, ""
         try:

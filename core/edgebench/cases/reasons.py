@@ -40,15 +40,15 @@ class Reasons:
 
     def why_impossible(self, case: Case) -> str | None:
         """Return the first reason that is found without asking a backend; None if there is none."""
-        checks = (
-            self._check_installed,
-            self._check_inputs,
-            self._check_pieces,
-            self._check_needs,
-            self._check_formats,
-            self._check_fabric,
+        # In this order: the later checks look parts up, which fails for one that is not installed.
+        return (
+            self._check_installed(case)
+            or why_no_inputs(case, self.plugins)
+            or self._check_pieces(case)
+            or self._check_needs(case)
+            or self._check_formats(case)
+            or self._check_fabric(case)
         )
-        return next((reason for check in checks if (reason := check(case))), None)
 
     def why_unusable(self, case: Case) -> str | None:
         """Return what a backend of a case says against its tier's host; None if nothing."""
@@ -64,6 +64,7 @@ class Reasons:
         for case in cases:
             asked = choices.setdefault(case.fabric, [])
             asked += [(choice.name, choice.device) for choice in case.backends]
+            # The reference asks the others one by one, but only where the nearest cannot be used.
             asked += [(name, "") for name in self._rank_backends(case.model)[:1]]
         for fabric, wanted in choices.items():
             self.usability(fabric).ask(wanted)
@@ -74,6 +75,7 @@ class Reasons:
         It runs where the input is, so that links have no part in it; None where nothing runs it.
         """
         start = case.route[:1]
+        # `BackendChoice("")` stands for the backend that is still to be found.
         plain = attrs.evolve(
             case,
             chain="",
@@ -103,9 +105,11 @@ class Reasons:
         form = self.plugins.get(Model, model).format
         found: list[tuple[bool, int, str]] = []
         for name, backend in self.plugins.all(Backend).items():
+            # Of a model of no declared format no backend is nearer: their names decide.
             way = self._way(form, backend.formats) if form else ()
             if way is not None:
                 exact = all(converter.exact for converter in way)
+                # Sorted, False comes first: so does what is exact.
                 found.append((not exact, len(way), name))
         return [name for _, _, name in sorted(found)]
 
@@ -115,17 +119,12 @@ class Reasons:
                 return reason
         return None
 
-    def _check_inputs(self, case: Case) -> str | None:
-        return why_no_inputs(case, self.plugins)
-
     def _check_pieces(self, case: Case) -> str | None:
         pieces = 1 + sum(operation.cuts for operation in self.chains.of(case.chain))
         tiers = len(case.placement.tiers)
-        if pieces == tiers:
-            return None
-        return (
-            f"{case.placement} needs {tiers} piece{'s' * (tiers > 1)}, {case.chain} gives {pieces}"
-        )
+        needed = f"{tiers} piece{'s' * (tiers > 1)}"
+        said = f"{case.placement} needs {needed}, {case.chain} gives {pieces}"
+        return None if pieces == tiers else said
 
     def _check_needs(self, case: Case) -> str | None:
         model = self.plugins.get(Model, case.model)

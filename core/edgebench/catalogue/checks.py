@@ -11,13 +11,13 @@ from types import MappingProxyType
 import pluggy
 
 from edgebench.catalogue.rows import WORDS, PluginRow
-from edgebench.parts.component import Component
 from edgebench.parts.errors import nearest
 from edgebench.parts.hookspecs import API, Hooks
+from edgebench.parts.part import Part
 
 HOOKS = tuple(name for name in vars(Hooks) if name.startswith("edgebench_"))
 """The names of all hooks, in the order in which they are documented."""
-CATALOGUE_HOOKS: Mapping[type[Component], str] = MappingProxyType(
+CATALOGUE_HOOKS: Mapping[type[Part], str] = MappingProxyType(
     {kind: f"edgebench_{word}s" for kind, word in WORDS.items()}
 )
 """The hook that offers parts of each kind; all other hooks are told of events."""
@@ -71,15 +71,15 @@ def wrong_events(row: PluginRow | None, hooks: Iterable[str]) -> str:
     return ""
 
 
-def wrong_records(records: Iterable[object], kind: type[Component], said: Iterable[str]) -> str:
+def wrong_parts(parts: Iterable[object], kind: type[Part], said: Iterable[str]) -> str:
     """Say what is wrong with what a hook yielded; *said* are the names that its row offers."""
     names: set[str] = set()
-    for record in records:
-        if not isinstance(record, kind):
-            shown = f"{record!r:.60}"
+    for part in parts:
+        if not isinstance(part, kind):
+            shown = f"{part!r:.60}"
             return f"yields {shown} from {CATALOGUE_HOOKS[kind]}, which takes {kind.__name__}"
-        if record.name in names:
-            return f"yields the {WORDS[kind]} {record.name!r} twice"
-        names.add(record.name)
+        if part.name in names:
+            return f"yields the {WORDS[kind]} {part.name!r} twice"
+        names.add(part.name)
     absent = [name for name in said if name not in names]
     return f"does not yield the {WORDS[kind]} {absent[0]!r} that its row offers" if absent else ""

@@ -25,16 +25,16 @@ from edgebench.catalogue.checks import (
     implemented_hooks,
     wrong_events,
     wrong_hooks,
-    wrong_records,
+    wrong_parts,
     wrong_version,
 )
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import WORDS, PluginRow
 from edgebench.catalogue.source import Source, read_source
-from edgebench.parts.component import Component
 from edgebench.parts.hookspecs import Hooks
+from edgebench.parts.part import Part
 
-C = TypeVar("C", bound=Component)
+C = TypeVar("C", bound=Part)
 T = TypeVar("T")
 
 
@@ -66,7 +66,7 @@ class Plugin:
     distribution: str = ""
     """The installed distribution that brings it; empty for a file."""
     row: PluginRow | None = None
-    _answers: dict[type[Component], dict[str, Any] | Fault] = attrs.field(
+    _answers: dict[type[Part], dict[str, Any] | Fault] = attrs.field(
         factory=dict, init=False, repr=False
     )
 
@@ -151,15 +151,15 @@ class Plugin:
         return read_source(Path(file), module.__name__) if file and module else Source()
 
     def answer(self, kind: type[C], registry: Registry) -> dict[str, C] | Fault:
-        """Return the records of a kind that it yields: all, or what is wrong with one."""
+        """Return the parts of a kind that it yields: all, or what is wrong with one."""
         if (self.row and WORDS[kind] not in self.row.offers) or not self.importable:
             return {}
         if kind not in self._answers:
             self._answers[kind] = self.broken or self._ask(kind, registry)
         return self._answers[kind]
 
-    def records(self, kind: type[C], registry: Registry) -> dict[str, C]:
-        """Return the records of a kind that it yields; none where something is wrong."""
+    def parts(self, kind: type[C], registry: Registry) -> dict[str, C]:
+        """Return the parts of a kind that it yields; none where something is wrong."""
         answer = self.answer(kind, registry)
         return {} if isinstance(answer, Fault) else answer
 
@@ -183,11 +183,11 @@ class Plugin:
         hook = CATALOGUE_HOOKS[kind]
         ask = getattr(self._manager.hook, hook)
         # A hook may be a generator: all that it does is done before its answer is looked at.
-        records = self._guard(hook, lambda: list(chain.from_iterable(ask(registry=registry))))
-        if isinstance(records, Fault):
-            return records
-        wrong = wrong_records(records, kind, self.promised.get(WORDS[kind], ()))
-        return self._fault(wrong) if wrong else {one.name: one for one in records}
+        parts = self._guard(hook, lambda: list(chain.from_iterable(ask(registry=registry))))
+        if isinstance(parts, Fault):
+            return parts
+        wrong = wrong_parts(parts, kind, self.promised.get(WORDS[kind], ()))
+        return self._fault(wrong) if wrong else {one.name: one for one in parts}
 
     def _guard(self, hook: str, work: Callable[[], T]) -> T | Fault:
         try:
@@ -208,7 +208,7 @@ class Listed:
     """One line of `list`: a part that is known."""
 
     name: str
-    record: Component | None
+    part: Part | None
     """None where its module cannot be imported."""
     plugin: Plugin
     why_not: str | None

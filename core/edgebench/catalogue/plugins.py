@@ -18,11 +18,11 @@ from edgebench.catalogue.origins import from_entry_points, from_files, from_modu
 from edgebench.catalogue.plugin import Fault, Listed, Plugin, PluginStatus
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import WORDS
-from edgebench.parts.component import Component
 from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.errors import EdgebenchError, Missing, NameClash, PluginFault, UnknownName
+from edgebench.parts.part import Part
 
-C = TypeVar("C", bound=Component)
+C = TypeVar("C", bound=Part)
 
 
 def _paths(values: Iterable[str | Path]) -> tuple[Path, ...]:
@@ -125,7 +125,7 @@ class Plugins:
         part: C = self._part(kind, name)[1]
         return part
 
-    def owner(self, kind: type[Component], name: str) -> Plugin:
+    def owner(self, kind: type[Part], name: str) -> Plugin:
         """Return the plugin that offers a part; raises what `get` raises."""
         return self._part(kind, name)[0]
 
@@ -137,7 +137,7 @@ class Plugins:
         """
         return self._installed(kind)
 
-    def why_not(self, kind: type[Component], name: str) -> str | None:
+    def why_not(self, kind: type[Part], name: str) -> str | None:
         """Return None if a part is installed, else what is wrong or how to get it."""
         if promising := _promising(self._plugins, kind, name):
             return promising[0].missing(name)
@@ -147,7 +147,7 @@ class Plugins:
             return str(error)
         return None
 
-    def listed(self, kind: type[Component]) -> tuple[Listed, ...]:
+    def listed(self, kind: type[Part]) -> tuple[Listed, ...]:
         """Return all that is known of a kind, sorted by name; nothing that is wrong stops it."""
         return tuple(self._line(kind, *item) for item in self._owners(kind).items())
 
@@ -160,7 +160,7 @@ class Plugins:
         faults = [fault for plugin in self._plugins for fault in plugin.faults]
         return tuple(sorted(faults, key=lambda fault: fault.plugin.broken is None))
 
-    def rows(self) -> tuple[PluginStatus, ...]:
+    def list_statuses(self) -> tuple[PluginStatus, ...]:
         """Ask everything of every plugin, and return how each stands."""
         blocked = [_unasked(plugin, "blocked") for plugin in self._blocked]
         return (*map(self._status, self._plugins), *blocked)
@@ -187,27 +187,27 @@ class Plugins:
         sound = [plugin for plugin in self._plugins if plugin.listens and not plugin.broken]
         return list({id(plugin.module): plugin for plugin in sound}.values())
 
-    def _find_owners(self, kind: type[Component]) -> dict[str, list[Plugin]]:
+    def _find_owners(self, kind: type[Part]) -> dict[str, list[Plugin]]:
         """Return who offers each name of a kind, sorted by name; more than one is a clash."""
         owners: dict[str, list[Plugin]] = {}
         for plugin in self._plugins:
             promised = plugin.promised.get(WORDS[kind], ())
-            for name in dict.fromkeys([*promised, *plugin.records(kind, self.registry)]):
+            for name in dict.fromkeys([*promised, *plugin.parts(kind, self.registry)]):
                 owners.setdefault(name, []).append(plugin)
         return dict(sorted(owners.items()))
 
-    def _find_installed(self, kind: type[Component]) -> Mapping[str, Any]:
-        parts: dict[str, Component] = {}
+    def _find_installed(self, kind: type[Part]) -> Mapping[str, Any]:
+        parts: dict[str, Part] = {}
         for name, owners in self._owners(kind).items():
             if len(owners) > 1:
                 raise NameClash(_clash(kind, name, owners))
-            record = owners[0].records(kind, self.registry).get(name)
-            if record and not owners[0].lacks:
-                parts[name] = record
+            part = owners[0].parts(kind, self.registry).get(name)
+            if part and not owners[0].lacks:
+                parts[name] = part
         return MappingProxyType(parts)
 
-    def _find(self, kind: type[Component], name: str) -> tuple[Plugin, Any]:
-        strangers = [one for one in self._strangers if name in one.records(kind, self.registry)]
+    def _find(self, kind: type[Part], name: str) -> tuple[Plugin, Any]:
+        strangers = [one for one in self._strangers if name in one.parts(kind, self.registry)]
         # A module may yield more than its row says: tiers of the user's own registry.
         owners = [*_promising(self._plugins, kind, name), *strangers]
         owners = owners or self._owners(kind).get(name, [])
@@ -222,20 +222,20 @@ class Plugins:
             raise PluginFault(str(answer)) from answer.error
         return owners[0], answer[name]
 
-    def _unknown(self, kind: type[Component], name: str) -> UnknownName:
+    def _unknown(self, kind: type[Part], name: str) -> UnknownName:
         if out := _promising(self._blocked, kind, name):
             return UnknownName(f"the {WORDS[kind]} {name!r} is left out by --without {out[0].name}")
         error = UnknownName.among(WORDS[kind], name, self._owners(kind))
         # What a broken plugin would have offered is not known: it may be this.
         return UnknownName("; ".join(map(str, (error, *self.faults[:1]))))
 
-    def _line(self, kind: type[Component], name: str, owners: Sequence[Plugin]) -> Listed:
+    def _line(self, kind: type[Part], name: str, owners: Sequence[Plugin]) -> Listed:
         owner = owners[0]
         answer = owner.answer(kind, self.registry)
         wrong = str(answer) if isinstance(answer, Fault) else owner.missing(name)
         return Listed(
             name=name,
-            record=owner.records(kind, self.registry).get(name),
+            part=owner.parts(kind, self.registry).get(name),
             plugin=owner,
             why_not=_clash(kind, name, owners) if len(owners) > 1 else wrong,
         )
@@ -245,7 +245,7 @@ class Plugins:
             return _unasked(plugin, "missing", lack)
         answers = [plugin.broken, *(plugin.answer(kind, self.registry) for kind in WORDS)]
         wrong = [answer.cause for answer in answers if isinstance(answer, Fault)]
-        names = [(kind, one) for kind in WORDS for one in plugin.records(kind, self.registry)]
+        names = [(kind, one) for kind in WORDS for one in plugin.parts(kind, self.registry)]
         for kind, name in names:
             owners = self._owners(kind)[name]
             # The first to offer a name is not to blame.
@@ -259,7 +259,7 @@ class Plugins:
         )
 
 
-def _promising(plugins: Iterable[Plugin], kind: type[Component], name: str) -> list[Plugin]:
+def _promising(plugins: Iterable[Plugin], kind: type[Part], name: str) -> list[Plugin]:
     """Return the plugins whose rows say that they offer a name, without importing them."""
     return [one for one in plugins if name in one.promised.get(WORDS[kind], ())]
 
@@ -270,7 +270,7 @@ def _unasked(plugin: Plugin, status: str, why: str = "") -> PluginStatus:
     return PluginStatus(plugin=plugin, status=status, why=why, offers=offers)
 
 
-def _clash(kind: type[Component], name: str, owners: Sequence[Plugin]) -> str:
+def _clash(kind: type[Part], name: str, owners: Sequence[Plugin]) -> str:
     one, other = owners[:2]
     unique = other.handle not in (one.name, one.handle)
     remedy = f"pass --without {other.handle}" if unique else f"rename {other.origin}"

@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 
 import attrs
 
-from edgebench.catalogue.rows import KINDS, Asset, PluginRow, Suite, TierRow
+from edgebench.catalogue.rows import KINDS, Asset, Defaults, PluginRow, Suite, TierRow
 from edgebench.catalogue.tables import Table, text, texts
-from edgebench.parts.component import NAME
 from edgebench.parts.errors import RegistryError, nearest
+from edgebench.parts.part import NAME
 from edgebench.parts.places import Link
 
 Row = TypeVar("Row")
-_TABLES = ("plugins", "tiers", "links", "hybrids", "suites", "assets")
+_TABLES = ("plugins", "tiers", "links", "hybrids", "defaults", "suites", "assets")
 
 
 @attrs.frozen(kw_only=True)
@@ -29,6 +29,7 @@ class Registry:
     links: tuple[Link, ...] = ()
     hybrids: Mapping[str, str] = MappingProxyType({})
     """Chains by the name they are known by."""
+    defaults: Defaults = attrs.field(factory=Defaults)
     suites: Mapping[str, Suite] = MappingProxyType({})
     assets: Mapping[str, Asset] = MappingProxyType({})
     paths: tuple[Path, ...] = ()
@@ -59,16 +60,17 @@ class Registry:
     def _with(self, root: Table) -> Registry:
         contents = hashlib.sha256(root.text.encode()).hexdigest()
         plugins, hybrids = root.table("plugins"), root.table("hybrids")
-        offering = {name: _plugin(plugins.table(name), name) for name in _names(plugins)}
-        chains = {name: hybrids.read(name, text) for name in _names(hybrids)}
+        offering = {name: _read_plugin(plugins.table(name), name) for name in _check_names(plugins)}
+        chains = {name: hybrids.read(name, text) for name in _check_names(hybrids)}
         read = attrs.evolve(
             self,
-            plugins=_merged(self.plugins, offering),
-            tiers=_merged(self.tiers, _named(root.table("tiers"), TierRow)),
-            links=_merged_links(self.links, [table.row(Link) for table in root.tables("links")]),
-            hybrids=_merged(self.hybrids, chains),
-            suites=_merged(self.suites, _named(root.table("suites"), Suite)),
-            assets=_merged(self.assets, _named(root.table("assets"), Asset)),
+            plugins=_merge_rows(self.plugins, offering),
+            tiers=_merge_rows(self.tiers, _read_rows(root.table("tiers"), TierRow)),
+            links=_merge_links(self.links, [table.row(Link) for table in root.tables("links")]),
+            hybrids=_merge_rows(self.hybrids, chains),
+            defaults=_read_defaults(root.table("defaults"), self.defaults),
+            suites=_merge_rows(self.suites, _read_rows(root.table("suites"), Suite)),
+            assets=_merge_rows(self.assets, _read_rows(root.table("assets"), Asset)),
             paths=(*self.paths, root.file),
             digest=hashlib.sha256((self.digest + contents).encode()).hexdigest(),
         )
@@ -86,51 +88,65 @@ def shipped_registry() -> Path:
     raise RegistryError(f"registry.toml is missing in {here.parents[1]}: install edgebench again")
 
 
-def _merged(known: Mapping[str, Row], rows: Mapping[str, Row]) -> Mapping[str, Row]:
+def _merge_rows(known: Mapping[str, Row], rows: Mapping[str, Row]) -> Mapping[str, Row]:
     return MappingProxyType({**known, **rows})
 
 
-def _merged_links(known: Sequence[Link], links: Sequence[Link]) -> tuple[Link, ...]:
+def _merge_links(known: Sequence[Link], links: Sequence[Link]) -> tuple[Link, ...]:
     kept = [link for link in known if not any(new.joins(*link.between) for new in links)]
     return (*kept, *links)
 
 
-def _names(table: Table) -> Iterator[str]:
+def _check_names(table: Table) -> Iterator[str]:
     for name in table.values:
         if not NAME.fullmatch(name):
             raise table.error("a name must be lower-case words joined by '-'", name)
         yield name
 
 
-def _named(table: Table, kind: Callable[..., Row]) -> Mapping[str, Row]:
-    return {name: table.table(name).row(kind, name=name) for name in _names(table)}
+def _read_rows(table: Table, kind: Callable[..., Row]) -> Mapping[str, Row]:
+    return {name: table.table(name).row(kind, name=name) for name in _check_names(table)}
 
 
-def _plugin(table: Table, name: str) -> PluginRow:
+def _read_defaults(table: Table, known: Defaults) -> Defaults:
+    """Return the defaults that are known, with those that a table has in place of theirs."""
+    table.close(attrs.fields_dict(Defaults))
+    return attrs.evolve(known, **{key: table.read(key, _read_name) for key in table.values})
+
+
+def _read_name(value: Any) -> str:
+    if not text(value).strip():
+        raise ValueError("must not be empty")
+    return text(value)
+
+
+def _read_plugin(table: Table, name: str) -> PluginRow:
+    # As `Table.row` does it, which comes too late for a misspelt `offers`.
+    table.close({"kind", *attrs.fields_dict(PluginRow)} - {"name", "file"})
     also = ("kind", "offers")
-    return table.row(PluginRow, also, name=name, file=table.file, offers=_offers(table))
+    return table.row(PluginRow, also, name=name, file=table.file, offers=_read_offers(table))
 
 
-def _offers(table: Table) -> Mapping[str, tuple[str, ...]]:
+def _read_offers(table: Table) -> Mapping[str, tuple[str, ...]]:
     """Return the names by kind, be they of one kind (`kind` and a list) or of several (a table)."""
     if "kind" in table.values:
-        return {table.read("kind", _kind): table.read("offers", _filled)}
+        return {table.read("kind", _read_kind): table.read("offers", _read_names)}
     if isinstance(table.values.get("offers"), list):
         raise table.error(
             "needs the key 'kind', or a table of kinds in place of the list", "offers"
         )
     offers = table.table("offers")
     offers.close(KINDS)
-    return {kind: offers.read(kind, _filled) for kind in offers.values}
+    return {kind: offers.read(kind, _read_names) for kind in offers.values}
 
 
-def _kind(value: Any) -> str:
+def _read_kind(value: Any) -> str:
     if text(value) not in KINDS:
         raise ValueError(f"no such kind: {value!r}{nearest(value, KINDS)}")
     return str(value)
 
 
-def _filled(value: Any) -> tuple[str, ...]:
+def _read_names(value: Any) -> tuple[str, ...]:
     if not texts(value):
         raise ValueError("must not be empty")
     return texts(value)

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import attrs
 
 from edgebench.parts.changes import Converter, Format, Operator, Trainer
-from edgebench.parts.component import Component
+from edgebench.parts.part import Part
 from edgebench.parts.places import Backend, Fabric, Link, Reporter, Tier
 from edgebench.parts.subjects import Dataset, Model
 
-KINDS: Mapping[str, type[Component]] = MappingProxyType(
+KINDS: Mapping[str, type[Part]] = MappingProxyType(
     {
         "model": Model,
         "dataset": Dataset,
@@ -30,9 +30,7 @@ KINDS: Mapping[str, type[Component]] = MappingProxyType(
     }
 )
 """The record of each kind of part, in the order in which people are shown them."""
-WORDS: Mapping[type[Component], str] = MappingProxyType(
-    {kind: word for word, kind in KINDS.items()}
-)
+WORDS: Mapping[type[Part], str] = MappingProxyType({kind: word for word, kind in KINDS.items()})
 """The word for each record; its hook is `edgebench_` and the plural."""
 
 BLOCKS = 5
@@ -41,9 +39,8 @@ REQUESTS = 100
 """Measured requests a block, unless its suite says otherwise."""
 BOUND_S = 5.0
 """Seconds after which no request of a block is begun, where nobody said how many there are."""
-FABRIC = "process"
 SCENARIO = "single-stream"
-"""What a suite measures with, unless it says otherwise."""
+"""How a suite offers requests, unless it says otherwise."""
 
 
 def _packages(_: object, __: object, names: tuple[str, ...]) -> None:
@@ -126,8 +123,30 @@ class Product:
     """Chains."""
     placements: tuple[str, ...]
     backends: tuple[str, ...]
-    fabric: str = FABRIC
+    fabric: str = ""
+    """Empty for the registry's default; `Defaults.complete` fills it in."""
     scenario: str = SCENARIO
+
+
+@attrs.frozen(kw_only=True)
+class Defaults:
+    """What is taken where a user names none; empty where no registry file says."""
+
+    operator: str = ""
+    placement: str = ""
+    fabric: str = ""
+    reporter: str = ""
+    json_reporter: str = ""
+    """The reporter of `--json`."""
+
+    def complete(self, product: Product) -> Product:
+        """Return a product of cases with what it leaves open filled in."""
+        return attrs.evolve(
+            product,
+            operators=product.operators or (self.operator,),
+            placements=product.placements or (self.placement,),
+            fabric=product.fabric or self.fabric,
+        )
 
 
 @attrs.frozen(kw_only=True)

@@ -13,6 +13,8 @@ from types import MappingProxyType
 
 import attrs
 
+from edgebench.parts.digest import digest
+
 CORE = __name__.partition(".")[0]
 FIGURES = f"{CORE}.metrics"
 """The part of the core that scores are made of; what else the core makes has a number in keys."""
@@ -30,9 +32,10 @@ class Source:
     @property
     def digest(self) -> str:
         """SHA-256 of what all its modules say together; empty where there is none."""
-        digests = sorted(self.modules.values())
-        joined = "".join(digests)
-        return joined if len(digests) < 2 else hashlib.sha256(joined.encode()).hexdigest()
+        if len(self.modules) > 1:
+            return digest(sorted(self.modules.items()))
+        # A file alone goes by what it says: its name is where somebody happened to keep it.
+        return "".join(self.modules.values())
 
     @property
     def imports(self) -> tuple[str, ...]:
@@ -57,7 +60,7 @@ def read_source(file: Path, name: str) -> Source:
     of plugins' code are called, whoever brings them; and the figures of merit of the core. All
     other packages are told by their versions.
     """
-    root = _root(file, name)
+    root = _find_root(file, name)
     modules: dict[str, str] = {}
     outside: set[str] = set()
     waiting = [(file, name), *_find_modules(name, root)]
@@ -69,7 +72,7 @@ def read_source(file: Path, name: str) -> Source:
         modules[module] = read.digest
         package = module if path.name == "__init__.py" else module.rpartition(".")[0]
         for imported in _resolve(read, package):
-            found = _followed(imported, name, root)
+            found = _find_home(imported, name, root)
             if found is None:
                 outside.add(imported.partition(".")[0])
             else:
@@ -77,13 +80,13 @@ def read_source(file: Path, name: str) -> Source:
     return Source(modules, frozenset(outside))
 
 
-def _root(file: Path, name: str) -> Path:
+def _find_root(file: Path, name: str) -> Path:
     """Return the directory in which a module's top-level package lies, or its only file."""
     depth = name.count(".") + (file.name == "__init__.py")
     return file.parents[depth]
 
 
-def _followed(imported: str, name: str, root: Path) -> Path | None:
+def _find_home(imported: str, name: str, root: Path) -> Path | None:
     """Return the directory in which to look for an imported module; None if it is a stranger's."""
     top = imported.partition(".")[0]
     if top == CORE:
@@ -93,7 +96,7 @@ def _followed(imported: str, name: str, root: Path) -> Path | None:
     if beside or top == name.partition(".")[0]:
         return root
     spec = find_spec(top) if top.startswith(f"{CORE}_") else None
-    return _root(Path(spec.origin), top) if spec and spec.origin else None
+    return _find_root(Path(spec.origin), top) if spec and spec.origin else None
 
 
 @lru_cache(maxsize=64)
@@ -131,7 +134,8 @@ def _read(source: bytes) -> _Module:
     """Parse a source once, however many plugins share it.
 
     A tree that is written out again says what the source says: comments, blank lines, quotes,
-    brackets and the width of lines are gone.
+    brackets and the width of lines are gone. Another Python may write a tree otherwise: what was
+    kept is then made again, and never taken for something that it is not.
     """
     tree = ast.parse(source)
     imports: list[tuple[int, str, tuple[str, ...]]] = []
@@ -144,13 +148,13 @@ def _strip(node: ast.AST, imports: list[tuple[int, str, tuple[str, ...]]]) -> No
     for field in ("body", "orelse", "handlers", "finalbody", "cases"):
         block = getattr(node, field, None)
         if isinstance(block, list):  # the body of a lambda or of a conditional is no block
-            block[:] = [one for each in block for one in _say(each)]
+            block[:] = [one for each in block for one in _reduce(each)]
             for one in block:
-                imports += _import(one)
+                imports += _list_imports(one)
                 _strip(one, imports)
 
 
-def _say(node: ast.AST) -> list[ast.AST]:
+def _reduce(node: ast.AST) -> list[ast.AST]:
     """Return what a statement comes to when it runs."""
     if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
         return [*node.orelse]
@@ -158,7 +162,7 @@ def _say(node: ast.AST) -> list[ast.AST]:
     return [] if told else [node]
 
 
-def _import(node: ast.AST) -> list[tuple[int, str, tuple[str, ...]]]:
+def _list_imports(node: ast.AST) -> list[tuple[int, str, tuple[str, ...]]]:
     if isinstance(node, ast.Import):
         return [(0, alias.name, ()) for alias in node.names]
     if isinstance(node, ast.ImportFrom):

@@ -99,6 +99,7 @@ class Table:
 
     def line(self, key: str = "") -> int:
         """Return the line of *key*, or of the table where the key is not found."""
+        # Found anew for each error: one is all that a file gets to raise.
         marks = list(_marks(self.text))
         path = (*self.path, key) if key else self.path
         while path:
@@ -140,7 +141,7 @@ class Table:
     def table(self, key: str) -> Table:
         """Return the table under *key*; an empty one where there is none."""
         values = self.read(key, _exactly(dict)) if key in self.values else {}
-        return Table(self.file, self.text, (*self.path, key), values)
+        return Table(self.file, self.text, (*self.path, key), values, self.number)
 
     def tables(self, key: str) -> tuple[Table, ...]:
         """Return the tables of the array under *key*; none where there is none."""
@@ -166,10 +167,11 @@ class Table:
             for field in attrs.fields(attrs.resolve_types(record))
             if field.name not in given
         }
+        # First, as a key that is misspelt is one that is missing too: its name says more.
+        self.close([*fields, *also])
         for key, field in fields.items():
             if key in self.values or _required(key, field):
                 given[field.name] = self._field(key, field)
-        self.close([*fields, *also])
         try:
             return kind(**given)
         except ValueError as error:

@@ -89,6 +89,11 @@ class Common:
         width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100
         return Console(highlight=False, width=width, soft_wrap=False)
 
+    def choose_reporter(self, named: str | None = None) -> str:
+        """Return the name of the reporter that lays results out: with `--json` never another."""
+        defaults = self.registry.defaults
+        return defaults.json_reporter if self.json else named or defaults.reporter
+
     def emit(self, document: Mapping[str, Any]) -> None:
         """Print one JSON document, and nothing else, on standard output."""
         text = json.dumps({"schema": SCHEMA, **document}, indent=2, allow_nan=False)

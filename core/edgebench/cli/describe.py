@@ -1,4 +1,4 @@
-"""What is known of each thing in the catalogue: a row for `list`, a description for `show`."""
+"""What is known of each thing in the catalogue: an item for `list`, a description for `show`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from edgebench.parts.errors import UnknownName
 from edgebench.parts.subjects import Dataset, Model, Variant
 
 if TYPE_CHECKING:
-    from edgebench.catalogue.plugin import Listed, Plugin
+    from edgebench.catalogue.plugin import Listed, Plugin, PluginStatus
     from edgebench.cli.common import Common
-    from edgebench.parts.component import Component
+    from edgebench.parts.part import Part
 
-Row = dict[str, Any]
+Item = dict[str, Any]
 
 
-def list_rows(kind: str, common: Common) -> list[Row]:
-    """Return a row for each thing of a kind, named in the plural.
+def list_items(kind: str, common: Common) -> list[Item]:
+    """Return an item for each thing of a kind, named in the plural.
 
     Raises:
         UnknownName: No kind is called so.
@@ -35,10 +35,10 @@ def list_rows(kind: str, common: Common) -> list[Row]:
     word = kind.removesuffix("s")
     if word in KINDS:
         return [_list_part(line) for line in common.plugins.listed(KINDS[word])]
-    return [row for row, _ in _OTHERS[word](common)]
+    return [item for item, _ in _OTHERS[word](common)]
 
 
-def describe(kind: str, name: str, common: Common) -> Row:
+def describe(kind: str, name: str, common: Common) -> Item:
     """Return what is known of one thing: `name`, `summary`, then what its kind has.
 
     Raises:
@@ -48,7 +48,7 @@ def describe(kind: str, name: str, common: Common) -> Row:
         return _describe_part(KINDS[kind], name, common)
     if kind not in _OTHERS:
         raise UnknownName.among("kind", kind, [*KINDS, *_OTHERS])
-    found = {row["name"]: description for row, description in _OTHERS[kind](common)}
+    found = {item["name"]: description for item, description in _OTHERS[kind](common)}
     # A link joins its tiers both ways, and may be named either way.
     turned = "-".join(reversed(name.split("-")))
     named = turned if kind == "link" and turned in found else name
@@ -65,9 +65,9 @@ _UNITS = {"memory": "memory_bytes", "rate": "rate_bit_s", "delay": "delay_s"}
 """Fields of records whose unit their documents name."""
 
 
-def _list_part(line: Listed) -> Row:
-    record = line.record
-    row: Row = {
+def _list_part(line: Listed) -> Item:
+    record = line.part
+    item: Item = {
         "name": line.name,
         "summary": record.summary if record else "",
         **_name_plugin(line.plugin, "distribution"),
@@ -75,13 +75,13 @@ def _list_part(line: Listed) -> Row:
         "why_not": line.why_not or None,
     }
     if isinstance(record, Model):
-        row["variants"] = [{"name": one.name} | _list_size(record, one) for one in record.variants]
+        item["variants"] = [{"name": one.name} | _list_size(record, one) for one in record.variants]
     if isinstance(record, Dataset):
-        row |= {"synthetic": record.synthetic, "given": record.samples is None}
-    return row
+        item |= {"synthetic": record.synthetic, "given": record.samples is None}
+    return item
 
 
-def _list_size(model: Model, variant: Variant) -> Row:
+def _list_size(model: Model, variant: Variant) -> Item:
     return {
         "parameters": variant.parameters,
         "weights": list(variant.weights),
@@ -89,11 +89,11 @@ def _list_size(model: Model, variant: Variant) -> Row:
     }
 
 
-def _describe_part(kind: type[Component], name: str, common: Common) -> Row:
+def _describe_part(kind: type[Part], name: str, common: Common) -> Item:
     stem, _, variant = name.partition(":") if kind is Model else (name, "", "")
     record = common.plugins.get(kind, stem)
     owner = common.plugins.owner(kind, stem)
-    described: Row = {"name": record.name, "summary": record.summary}
+    described: Item = {"name": record.name, "summary": record.summary}
     described |= {key: value for key, value in to_plain(record).items() if key not in _APART}
     described |= _name_plugin(owner, "distribution", "version", "origin")
     if isinstance(record, Operator):
@@ -108,7 +108,7 @@ def _describe_part(kind: type[Component], name: str, common: Common) -> Row:
     return described
 
 
-def _describe_assets(names: Iterable[str], common: Common) -> Iterator[Row]:
+def _describe_assets(names: Iterable[str], common: Common) -> Iterator[Item]:
     """Yield what is known of the files that hold weights; without a row none can be downloaded."""
     for name in sorted(names):
         if asset := common.registry.assets.get(name):
@@ -121,7 +121,7 @@ def _describe_assets(names: Iterable[str], common: Common) -> Iterator[Row]:
             }
 
 
-def _pick(record: object, *names: str) -> Row:
+def _pick(record: object, *names: str) -> Item:
     return {name: getattr(record, name) for name in names}
 
 
@@ -148,7 +148,7 @@ def _plain_fields(record: Any) -> Iterator[tuple[str, Any]]:
             yield _UNITS.get(field.name, field.name), to_plain(value)
 
 
-def _describe_options(options: type) -> list[Row]:
+def _describe_options(options: type) -> list[Item]:
     texts = _read_field_texts(options)
     defaults = options()
     return [
@@ -162,14 +162,14 @@ def _describe_options(options: type) -> list[Row]:
     ]
 
 
-def _read_field_texts(options: type) -> Row:
+def _read_field_texts(options: type) -> Item:
     """Return the texts that stand under the fields of a class."""
     try:
         (made,) = ast.parse(textwrap.dedent(inspect.getsource(options))).body
     except (OSError, TypeError):
         # A class made without source, as in a console, has no texts to show.
         return {}
-    texts: Row = {}
+    texts: Item = {}
     for statements in pairwise(made.body if isinstance(made, ast.ClassDef) else ()):
         match statements:
             case (
@@ -180,64 +180,71 @@ def _read_field_texts(options: type) -> Row:
     return texts
 
 
-# --- what is no part: of each its row and its description -----------------------------------------
+# --- what is no part: of each its item and its description ---------------------------------------
 
-Known = Iterator[tuple[Row, Row]]
+Known = Iterator[tuple[Item, Item]]
 
 
 def _read_variants(common: Common) -> Known:
     for model in common.plugins.all(Model).values():
         for variant in model.variants:
-            row = _name_row(f"{model.name}:{variant.name}", variant.summary or model.summary)
-            row |= _list_size(model, variant)
-            row |= _standing(common.plugins.owner(Model, model.name).name)
-            yield row, row
+            item = _name_item(f"{model.name}:{variant.name}", variant.summary or model.summary)
+            item |= _list_size(model, variant)
+            item |= _standing(common.plugins.owner(Model, model.name).name)
+            yield item, item
 
 
 def _read_hybrids(common: Common) -> Known:
     for name, chain in common.registry.hybrids.items():
-        row = _name_row(name, chain) | _standing()
-        yield row, _name_row(name, f"Short for {chain}.") | {"chain": chain}
+        item = _name_item(name, chain) | _standing()
+        yield item, _name_item(name, f"Short for {chain}.") | {"chain": chain}
 
 
 def _read_links(common: Common) -> Known:
     for link in common.registry.links:
         name, plain = "-".join(link.between), to_plain(link)
         rates = {key: plain[key] for key in ("rate_bit_s", "delay_s")}
-        row = _name_row(name, link.source) | _standing() | rates
-        yield row, _name_row(name, f"What joins {name}.") | plain
+        item = _name_item(name, link.source) | _standing() | rates
+        yield item, _name_item(name, f"What joins {name}.") | plain
 
 
 def _read_suites(common: Common) -> Known:
+    complete = common.registry.defaults.complete
     for suite in common.registry.suites.values():
         named, sizes = _pick(suite, "name", "summary"), _pick(suite, "blocks", "requests")
-        cases = {"cases": suite.products, "skip": suite.skips, "links": suite.links}
+        products = [complete(product) for product in suite.products]
+        cases = {"cases": products, "skip": suite.skips, "links": suite.links}
         yield named | _standing() | sizes, named | sizes | to_plain(cases)
 
 
 def _read_plugins(common: Common) -> Known:
-    for status in common.plugins.rows():
-        plugin, offers = status.plugin, status.offers
-        row = _name_row(plugin.name, ", ".join(f"{kind} {name}" for kind, name in offers))
-        row |= _name_plugin(plugin, "distribution", "version", "origin") | {
-            "status": status.status,
-            "installed": status.status == "installed",
-            "why_not": status.why or None,
-        }
-        own = common.registry.plugins.get(plugin.name)
+    for status in common.plugins.list_statuses():
+        item, own = list_plugin(status), common.registry.plugins.get(status.plugin.name)
         requires, install = (list(own.requires), own.install) if own else ([], "")
-        yield row, row | {"requires": requires, "install": install}
+        yield item, item | {"requires": requires, "install": install}
 
 
-def _name_plugin(plugin: Plugin, *fields: str) -> Row:
+def list_plugin(status: PluginStatus) -> Item:
+    """Return what is known of how a plugin stands."""
+    offers = ", ".join(f"{kind} {name}" for kind, name in status.offers)
+    return {
+        **_name_item(status.plugin.name, offers),
+        **_name_plugin(status.plugin, "distribution", "version", "origin"),
+        "status": status.status,
+        "installed": status.status == "installed",
+        "why_not": status.why or None,
+    }
+
+
+def _name_plugin(plugin: Plugin, *fields: str) -> Item:
     return {"plugin": plugin.name, **_pick(plugin, *fields)}
 
 
-def _name_row(name: str, summary: str) -> Row:
+def _name_item(name: str, summary: str) -> Item:
     return {"name": name, "summary": summary}
 
 
-def _standing(plugin: str = "registry") -> Row:
+def _standing(plugin: str = "registry") -> Item:
     """Return what `list` says of a thing that is there."""
     return {"plugin": plugin, "installed": True, "why_not": None}
 

@@ -26,7 +26,7 @@ ROUNDS, STEPS = 300, 10_000
 NOISY = 1.1
 """The 95th percentile of a fixed work in medians, from which on a machine is called noisy."""
 
-Row = dict[str, Any]
+Item = dict[str, Any]
 
 
 def configure(_: argparse.ArgumentParser) -> None:
@@ -36,15 +36,15 @@ def configure(_: argparse.ArgumentParser) -> None:
 def run(_: argparse.Namespace, common: Common) -> int:
     """Print what works here; status 1 if no backend does, or a plugin is faulty."""
     fabrics = [_examine_fabric(line) for line in common.plugins.listed(Fabric)]
-    usable = [row["name"] for row in fabrics if row["usable"]]
-    found: Row = {
+    usable = [item["name"] for item in fabrics if item["usable"]]
+    found: Item = {
         "machine": attrs.asdict(describe()),
         "noise": _measure_noise(),
-        "backends": [row for fabric in usable for row in _examine_backends(common, fabric)],
+        "backends": [item for fabric in usable for item in _examine_backends(common, fabric)],
         "fabrics": fabrics,
         "missing": [
             {"plugin": status.plugin.name, "why_not": status.why}
-            for status in common.plugins.rows()
+            for status in common.plugins.list_statuses()
             if status.status == "missing"
         ],
         "faults": [str(fault) for fault in common.plugins.faults],
@@ -54,7 +54,7 @@ def run(_: argparse.Namespace, common: Common) -> int:
     else:
         for part in _lay_out(found):
             common.show(part)
-    return int(bool(found["faults"]) or not any(row["usable"] for row in found["backends"]))
+    return int(bool(found["faults"]) or not any(item["usable"] for item in found["backends"]))
 
 
 def _measure_noise() -> dict[str, float]:
@@ -71,16 +71,16 @@ def _measure_noise() -> dict[str, float]:
     }
 
 
-def _examine_fabric(line: Listed) -> Row:
+def _examine_fabric(line: Listed) -> Item:
     why, enforces = line.why_not, {}
-    if isinstance(line.record, Fabric):
-        said = line.record.usable()
+    if isinstance(line.part, Fabric):
+        said = line.part.usable()
         why = why or (None if said is True else str(said or "not usable"))
-        enforces = dict(line.record.enforces)
+        enforces = dict(line.part.enforces)
     return {"name": line.name, "usable": why is None, "why_not": why, "enforces": enforces}
 
 
-def _examine_backends(common: Common, fabric: str) -> Iterator[Row]:
+def _examine_backends(common: Common, fabric: str) -> Iterator[Item]:
     """Ask every backend on every tier's host whether it works there."""
     tiers = list(common.plugins.all(Tier).values())
     with common.plugins.get(Fabric, fabric).open(tiers, common.registry.links) as hosts:
@@ -90,7 +90,7 @@ def _examine_backends(common: Common, fabric: str) -> Iterator[Row]:
         yield {"name": line.name, "fabric": fabric, **_examine_backend(line, usability)}
 
 
-def _examine_backend(line: Listed, usability: Usability) -> Row:
+def _examine_backend(line: Listed, usability: Usability) -> Item:
     by_tier: dict[str, str | None] = {}
     if line.why_not is None:
         by_tier = {tier: usability.why_not(line.name, "", tier) for tier in usability.hosts}
@@ -119,22 +119,22 @@ _COLUMNS: Mapping[str, Mapping[str, str]] = {
 """What the columns of each table are called."""
 
 
-def _lay_out(found: Row) -> Iterator[RenderableType | str]:
+def _lay_out(found: Item) -> Iterator[RenderableType | str]:
     from edgebench.cli.tables import pair_table, table
 
     yield pair_table("this machine", dict(_write_machine(found["machine"], found["noise"])))
     for title, columns in _COLUMNS.items():
         if found[title] or title != "missing":
-            cells = (_write_cells(row, columns) for row in found[title])
+            cells = (_write_cells(item, columns) for item in found[title])
             yield table(title, list(columns.values()), cells)
     yield from found["faults"]
 
 
-def _write_cells(row: Row, keys: Iterable[str]) -> list[str]:
+def _write_cells(item: Item, keys: Iterable[str]) -> list[str]:
     from edgebench.cli.tables import write_value
 
-    how = "; ".join(f"{thing}: {how}" for thing, how in row.get("enforces", {}).items())
-    return [row[key] or how if key == "why_not" else write_value(key, row[key]) for key in keys]
+    how = "; ".join(f"{thing}: {how}" for thing, how in item.get("enforces", {}).items())
+    return [item[key] or how if key == "why_not" else write_value(key, item[key]) for key in keys]
 
 
 def _write_machine(

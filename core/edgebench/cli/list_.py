@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from edgebench.cli.common import Common
-from edgebench.cli.describe import LISTED, SHOWN, list_rows
+from edgebench.cli.describe import LISTED, SHOWN, list_items
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -15,14 +15,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, common: Common) -> int:
     """Print the kinds asked for, or all."""
-    listed = {kind: list_rows(kind, common) for kind in args.kinds or SHOWN}
+    listed = {kind: list_items(kind, common) for kind in args.kinds or SHOWN}
     if common.json:
         common.emit(listed)
     else:
         from edgebench.cli.tables import lay_out_kind
 
-        for kind, rows in listed.items():
-            common.show(lay_out_kind(kind, rows))
+        for kind, items in listed.items():
+            common.show(lay_out_kind(kind, items))
     for fault in common.plugins.faults:
         common.note_fault(fault)
     return 0

@@ -22,11 +22,11 @@ def run(args: argparse.Namespace, common: Common) -> int:
         found, case = database.find_case(args.case, args.run_id)
         logs = database.logs(found.id, case.id)
     if common.json:
-        rows = [
+        items = [
             {"block": number if number >= 0 else None, "process": role, "text": text}
             for (number, role), text in logs.items()
         ]
-        common.emit({"run": found.id, "case": case.id, "logs": rows})
+        common.emit({"run": found.id, "case": case.id, "logs": items})
         return 0
     common.show(case.label)
     for (number, role), text in logs.items():

@@ -34,8 +34,8 @@ def run(args: argparse.Namespace, common: Common) -> int:
     if common.json:
         common.emit(
             {
-                "cases": [_row(case) for case in plan.cases],
-                "skipped": [_row(one.case) | {"reason": one.reason} for one in plan.skipped],
+                "cases": [_describe(case) for case in plan.cases],
+                "skipped": [_describe(one.case) | {"reason": one.reason} for one in plan.skipped],
                 "blocks": plan.study.suite.blocks,
                 "requests": plan.study.suite.requests,
                 "bound_s": BOUND_S if plan.study.bounded else None,
@@ -54,8 +54,8 @@ def _show(plan: Plan, estimate: float, known: str, common: Common) -> None:
     columns = ("case", "model", "chain", "placement", "backend")
     common.show(table("cases", columns, (_cells(case) for case in plan.cases)))
     if plan.skipped:
-        rows = ([*_cells(one.case), one.reason] for one in plan.skipped)
-        common.show(table("skipped", (*columns, "why"), rows))
+        items = ([*_cells(one.case), one.reason] for one in plan.skipped)
+        common.show(table("skipped", (*columns, "why"), items))
     suite = plan.study.suite
     within = f", or {BOUND_S:g} s" if plan.study.bounded else ""
     common.show(
@@ -75,7 +75,7 @@ def _cells(case: Case) -> list[str]:
     return [case.id, case.subject, case.chain, str(case.placement), case.backend]
 
 
-def _row(case: Case) -> dict[str, Any]:
+def _describe(case: Case) -> dict[str, Any]:
     return {
         "id": case.id,
         "model": case.model,
@@ -90,10 +90,7 @@ def _row(case: Case) -> dict[str, Any]:
         "batch": case.batch,
         "threads": case.threads,
         "seed": case.seed,
-        "links": [
-            {"between": list(link.between), "rate_bit_s": link.rate, "delay_s": link.delay}
-            for link in case.links
-        ],
+        "links": case.describe_links(),
     }
 
 

@@ -18,8 +18,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's own options."""
     parser.add_argument("run_id", nargs="?", default="latest", metavar="RUN",
                         help="the id of a run, or how it begins (the latest)")  # fmt: skip
-    parser.add_argument("--format", default="terminal", metavar="NAME",
-                        help="a reporter, of `edgebench list reporters` (terminal)")  # fmt: skip
+    parser.add_argument("--format", metavar="NAME",
+                        help="a reporter of `list reporters` (the registry's)")  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
                         help="write the report there instead of printing it")  # fmt: skip
     add_database(parser)
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     """Print the report, or write it to a file."""
     with Database.open(args.db) as database:
         results = RunResults.of(database.run(args.run_id))
-    print_results(results, "json" if common.json else args.format, args.output, common)
+    print_results(results, common.choose_reporter(args.format), args.output, common)
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from edgebench.analysis.results import RunResults
+from edgebench.cases.operations import Chains
 from edgebench.cases.plan import Plan, make_plan
 from edgebench.cases.study import Study
 from edgebench.catalogue.rows import Suite
@@ -38,9 +39,9 @@ def run(args: argparse.Namespace, common: Common) -> int:
     """Run, print the report, and return 1 if a case failed."""
     if args.debug and not args.case:
         raise EdgebenchError("--debug shows one case; say which with --case ID")
-    reporter = "json" if common.json else "terminal"
+    reporter = common.choose_reporter()
     common.plugins.get(Reporter, reporter)  # that it is missing is to be known before measuring
-    plan = _plan_of_case(args) if args.case else _plan_of_study(args, common)
+    plan = _plan_of_case(args, common) if args.case else _plan_of_study(args, common)
     with hear_interrupts(common) as interrupts:
         with Database.open(args.db, write=True) as database:
             name = _execute(plan, database, interrupts, args, common)
@@ -63,7 +64,7 @@ def _plan_of_study(args: argparse.Namespace, common: Common) -> Plan:
     return plan
 
 
-def _plan_of_case(args: argparse.Namespace) -> Plan:
+def _plan_of_case(args: argparse.Namespace, common: Common) -> Plan:
     """Return a plan of one case of the last run that holds it, as it was."""
     given = ("suite", *PRODUCT, *HOW, "resume")
     if args.batch != 1 or any(getattr(args, name) for name in given):
@@ -73,7 +74,8 @@ def _plan_of_case(args: argparse.Namespace) -> Plan:
     blocks = 1 if args.debug else args.blocks or 1
     suite = Suite(name="", summary="", blocks=blocks, requests=args.requests or 20)
     study = Study(suite=suite, bounded=not args.requests, seed=case.seed)
-    return Plan(study=study, cases=(case,), skipped=(), references={})
+    chains = Chains(common.plugins)
+    return Plan(study=study, cases=(case,), skipped=(), references={}, chains=chains)
 
 
 def _execute(

@@ -38,8 +38,8 @@ def _print_size(_: argparse.Namespace, common: Common) -> None:
     entries = list(common.store.entries())
     total = sum(entry.size for entry in entries)
     if common.json:
-        rows = [{"key": e.key, "what": e.what, "bytes": e.size} for e in entries]
-        common.emit({"path": str(common.store.root), "bytes": total, "entries": rows})
+        items = [{"key": e.key, "what": e.what, "bytes": e.size} for e in entries]
+        common.emit({"path": str(common.store.root), "bytes": total, "entries": items})
         return
     from edgebench.cli.tables import table, write_size
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 
 from edgebench.cases.study import Study
-from edgebench.catalogue.rows import FABRIC, SCENARIO, Product, Suite
+from edgebench.catalogue.rows import SCENARIO, Product, Suite
 from edgebench.cli.common import Common, add_database
 from edgebench.cli.numbers import count, natural
 from edgebench.parts.errors import EdgebenchError, UnknownName
@@ -126,17 +126,17 @@ def _find_suite(args: argparse.Namespace, common: Common) -> Suite:
 
 
 def _make_products(args: argparse.Namespace, common: Common) -> tuple[Product, ...]:
-    fabrics = [name for text in args.fabric or [FABRIC] for name in _match_fabrics(text, common)]
+    fabrics = [name for text in args.fabric for name in _match_fabrics(text, common)]
     return tuple(
         Product(
             models=tuple(args.model),
-            operators=tuple(args.operator) or ("identity",),
+            operators=tuple(args.operator),
             placements=tuple(args.placement),
             backends=tuple(args.backend),
             fabric=fabric,
             scenario=scenario,
         )
-        for fabric in fabrics
+        for fabric in fabrics or [""]
         for scenario in args.scenario or [SCENARIO]
     )
 

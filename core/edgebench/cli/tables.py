@@ -9,20 +9,20 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-Row = Mapping[str, Any]
+Item = Mapping[str, Any]
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-    """Lay out rows under columns; what users or plugins wrote is shown as it is."""
+def table(title: str, columns: Sequence[str], lines: Iterable[Sequence[Any]]) -> Table:
+    """Lay out lines under columns; what users or plugins wrote is shown as it is."""
     laid = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for number, column in enumerate(columns):
         laid.add_column(Text(column), overflow="fold", no_wrap=number == 0)
-    for row in rows:
-        laid.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+    for line in lines:
+        laid.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in line))
     return laid
 
 
-def pair_table(title: str, values: Row) -> Table:
+def pair_table(title: str, values: Item) -> Table:
     """Lay out names and their values, one a line."""
     laid = Table(title=Text(title), title_justify="left", box=None, show_header=False)
     laid.add_column(no_wrap=True)
@@ -35,32 +35,32 @@ def pair_table(title: str, values: Row) -> Table:
 # --- what `list` found ---------------------------------------------------------------------------
 
 
-def lay_out_kind(kind: str, rows: Iterable[Row]) -> Table:
-    """Lay out the rows of one kind."""
+def lay_out_kind(kind: str, items: Iterable[Item]) -> Table:
+    """Lay out the items of one kind."""
     columns = _COLUMNS.get(kind, {})
     cells = (
-        [row["name"], *(write(row) for write in columns.values()), _summary(row), _source(row)]
-        for row in rows
+        [item["name"], *(write(item) for write in columns.values()), _summary(item), _source(item)]
+        for item in items
     )
     return table(kind, ("name", *columns, "summary", "from"), cells)
 
 
-def _summary(row: Row) -> Text:
-    if row["installed"]:
-        return Text(row["summary"])
-    return Text(row["why_not"] or row["summary"], style="yellow")
+def _summary(item: Item) -> Text:
+    if item["installed"]:
+        return Text(item["summary"])
+    return Text(item["why_not"] or item["summary"], style="yellow")
 
 
-def _source(row: Row) -> str:
-    return write_origin(row) if "origin" in row else str(row["plugin"])
+def _source(item: Item) -> str:
+    return write_origin(item) if "origin" in item else str(item["plugin"])
 
 
-def write_origin(plugin: Row) -> str:
+def write_origin(plugin: Item) -> str:
     """Write where a plugin comes from: its distribution, or its file."""
     return f"{plugin['distribution']} {plugin['version']}".strip() or str(plugin["origin"])
 
 
-def _write_variants(model: Row) -> str:
+def _write_variants(model: Item) -> str:
     return ", ".join(
         f"{one['name']} ({_write_count(one['parameters'])})" if one["parameters"] else one["name"]
         for one in model.get("variants", ())
@@ -75,7 +75,7 @@ def _write_count(number: int) -> str:
     return str(number)
 
 
-def _write_inputs(dataset: Row) -> str:
+def _write_inputs(dataset: Item) -> str:
     if "given" not in dataset:
         # Its plugin cannot be imported: what it needs is not known.
         return ""
@@ -84,7 +84,7 @@ def _write_inputs(dataset: Row) -> str:
     return "synthetic" if dataset["synthetic"] else "made here"
 
 
-_COLUMNS: Mapping[str, Mapping[str, Callable[[Row], str]]] = {
+_COLUMNS: Mapping[str, Mapping[str, Callable[[Item], str]]] = {
     "models": {"variants": _write_variants},
     "datasets": {"inputs": _write_inputs},
     "links": {
@@ -105,33 +105,33 @@ _LABELS = {"memory_bytes": "memory GiB", "rate_bit_s": "rate Mbit/s", "delay_s":
            "size_bytes": "bytes", "sha256_digits": "digits of 64"}  # fmt: skip
 
 
-def lay_out_description(kind: str, description: Row) -> Iterator[Table]:
+def lay_out_description(kind: str, description: Item) -> Iterator[Table]:
     """Lay out what is known of one thing: its values, then a table of each list of records."""
     records = {key: value for key, value in description.items() if _is_records(value)}
     values = {key: value for key, value in description.items() if key not in records}
-    yield pair_table(f"{kind} {description['name']}", _write_row(values))
-    for title, rows in records.items():
-        yield from _lay_out_records(title, rows)
+    yield pair_table(f"{kind} {description['name']}", _write_item(values))
+    for title, items in records.items():
+        yield from _lay_out_records(title, items)
 
 
 def _is_records(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
-def _lay_out_records(title: str, rows: Sequence[Row]) -> Iterator[Table]:
+def _lay_out_records(title: str, items: Sequence[Item]) -> Iterator[Table]:
     """Lay records out as one table, or, where that were too wide to read, each by itself."""
-    written = [_write_row(row) for row in rows]
-    if len(rows[0]) <= MOST_COLUMNS:
-        yield table(title, list(written[0]), ([*row.values()] for row in written))
+    written = [_write_item(item) for item in items]
+    if len(items[0]) <= MOST_COLUMNS:
+        yield table(title, list(written[0]), ([*item.values()] for item in written))
         return
-    for row in written:
-        name = row.pop("name", "")
-        said = {label: text for label, text in row.items() if text != "-"}
+    for item in written:
+        name = item.pop("name", "")
+        said = {label: text for label, text in item.items() if text != "-"}
         yield pair_table(f"\n{title.removesuffix('s')} {name}".rstrip(), said)
 
 
-def _write_row(row: Row) -> dict[str, str]:
-    return {_LABELS.get(key, key): write_value(key, value) for key, value in row.items()}
+def _write_item(item: Item) -> dict[str, str]:
+    return {_LABELS.get(key, key): write_value(key, value) for key, value in item.items()}
 
 
 def write_value(key: str, value: Any) -> str:

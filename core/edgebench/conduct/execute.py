@@ -52,7 +52,7 @@ def execute(
         StoreError, DatabaseError: The store or the database cannot be used.
     """
     watcher = watcher or Watcher()
-    recipes = Recipes(plugins, store or Store())
+    recipes = Recipes(plugins, store or Store(), plan.chains)
     preparer = Preparer(recipes=recipes, progress=watcher.preparing)
     planned = fingerprint(plan, recipes)
     run = database.unfinished(planned) if resume else None

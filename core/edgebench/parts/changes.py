@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import attrs
 
-from edgebench.parts.component import (
-    Component,
+from edgebench.parts.part import (
     NoOptions,
+    Part,
     Usable,
     is_callable,
     is_slug,
@@ -131,7 +131,7 @@ class Context(Protocol):
 
 
 @attrs.frozen(kw_only=True)
-class Operator(Component):
+class Operator(Part):
     """A change made to a pipeline in order to deploy it."""
 
     apply: Callable[[Pipeline, Context], Pipeline] = attrs.field(validator=is_callable)
@@ -169,7 +169,7 @@ class Operator(Component):
 
 
 @attrs.frozen(kw_only=True)
-class Format(Component):
+class Format(Part):
     """How a stage is kept, without pickle."""
 
     save: Callable[[Stage, Path], Sequence[str]] = attrs.field(validator=is_callable)
@@ -183,7 +183,7 @@ class Format(Component):
 
 
 @attrs.frozen(kw_only=True)
-class Converter(Component):
+class Converter(Part):
     """A way from one format to another."""
 
     source: str = attrs.field(validator=is_slug)
@@ -198,7 +198,7 @@ class Converter(Component):
 
 
 @attrs.frozen(kw_only=True)
-class Trainer(Component):
+class Trainer(Part):
     """What can train stages of one format."""
 
     format: str = attrs.field(validator=is_slug)

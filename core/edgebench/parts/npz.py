@@ -1,4 +1,4 @@
-"""Requests in numpy's `.npz` form, which models decode by default."""
+"""Payloads in numpy's `.npz` form, which models decode by default."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def to_npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Return arrays by name in numpy's `.npz` form; the same arrays are the same bytes.
 
-    One sample of each input, without the batch, is a request as a model decodes it by default.
+    One sample of each input, without the batch, is a payload as a model decodes it by default.
     """
     import zipfile
 

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 import attrs
 
-from edgebench.parts.component import (
-    Component,
+from edgebench.parts.part import (
     NoOptions,
+    Part,
     Usable,
     is_callable,
     options_class,
@@ -61,7 +61,7 @@ class Placement:
 
 
 @attrs.frozen(kw_only=True)
-class Tier(Component):
+class Tier(Part):
     """A class of machine: facts only."""
 
     cpus: int = attrs.field(validator=attrs.validators.ge(1))
@@ -94,7 +94,7 @@ class Session(Protocol):
 
 
 @attrs.frozen(kw_only=True)
-class Backend(Component):
+class Backend(Part):
     """A runtime: the whole contract of a vendor is this record and `Session`."""
 
     open: Callable[[Stage, str, int, Any], AbstractContextManager[Session]] = attrs.field(
@@ -178,7 +178,7 @@ class Host(Protocol):
 
 
 @attrs.frozen(kw_only=True)
-class Fabric(Component):
+class Fabric(Part):
     """What makes tiers and links real."""
 
     open: Callable[[Sequence[Tier], Sequence[Link]], AbstractContextManager[Mapping[str, Host]]] = (
@@ -192,7 +192,7 @@ class Fabric(Component):
 
 
 @attrs.frozen(kw_only=True)
-class Reporter(Component):
+class Reporter(Part):
     """A way to lay out the results of a run."""
 
     render: Callable[..., Any] = attrs.field(validator=is_callable)

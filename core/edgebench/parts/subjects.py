@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench.parts.component import (
-    Component,
+from edgebench.parts.errors import UnknownName
+from edgebench.parts.part import (
     NoOptions,
+    Part,
     is_callable,
     is_slug,
     options_class,
     texts,
 )
-from edgebench.parts.errors import UnknownName
 from edgebench.parts.pipeline import Pipeline, Tensors, as_tuple
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _first_output(outputs: Tensors, variant: str) -> Any:
 
 
 @attrs.frozen(kw_only=True)
-class Model(Component):
+class Model(Part):
     """A subject under study: how it is built, and how its requests and answers travel.
 
     The callables that handle a request run on the tier that holds the first or the last stage;
@@ -254,7 +254,7 @@ class Unreadable:
 
 
 @attrs.frozen(kw_only=True)
-class Dataset(Component):
+class Dataset(Part):
     """Inputs with answers, in named splits that share no payload."""
 
     samples: Callable[[str, int], Iterable[Sample | Unreadable]] | None = attrs.field(

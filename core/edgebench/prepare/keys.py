@@ -21,9 +21,9 @@ from edgebench.cases.operations import Operation
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import Asset
 from edgebench.parts.changes import Converter, Format, Operator, Trainer
-from edgebench.parts.component import Component
 from edgebench.parts.digest import digest
 from edgebench.parts.errors import ChainError, DataError
+from edgebench.parts.part import Part
 from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.places import Backend, Quantization
 from edgebench.parts.subjects import Dataset, Model
@@ -45,7 +45,7 @@ class Keys:
     plugins: Plugins
     _listings: dict[Path, str] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
-    def maker(self, kind: type[Component], name: str) -> dict[str, Any]:
+    def maker(self, kind: type[Part], name: str) -> dict[str, Any]:
         """Return what identifies the code behind a part: its source and its requirements."""
         owner = self.plugins.owner(kind, name)
         row = self.plugins.registry.plugins.get(owner.name)

@@ -79,16 +79,15 @@ class Recipes:
 
     plugins: Plugins
     store: Store
+    chains: Chains = attrs.field(
+        default=attrs.Factory(lambda self: Chains(self.plugins), takes_self=True), eq=False
+    )
+    """Reads the chains of cases; a plan's, where there is one, has read them already."""
 
     @cached_property
     def keys(self) -> Keys:
         """Writes the keys of what the steps make."""
         return Keys(self.plugins)
-
-    @cached_property
-    def chains(self) -> Chains:
-        """Reads the chains of cases."""
-        return Chains(self.plugins)
 
     def base(self, case: Case) -> Steps:
         """Go through the one step that builds a case's model, untransformed."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench.cases.chain import (
-    Part,
+    Named,
     list_options,
     parse_backend,
     parse_chain,
@@ -26,7 +26,7 @@ values = st.text(
     max_size=12,
 ).filter(lambda text: text == text.strip())
 parts = st.builds(
-    lambda name, options: Part(name, tuple(sorted(options.items()))),
+    lambda name, options: Named(name, tuple(sorted(options.items()))),
     names,
     st.dictionaries(keys, values, max_size=3),
 )
@@ -49,7 +49,7 @@ def test_any_text_is_a_chain_or_a_chain_error(text):
 
 def test_options_are_read_with_spaces_and_quotes():
     (part,) = parse_chain('cut( at = "a,b (c)+d" , most=3 )', {})
-    assert part == Part("cut", (("at", "a,b (c)+d"), ("most", "3")))
+    assert part == Named("cut", (("at", "a,b (c)+d"), ("most", "3")))
 
 
 def test_a_hybrid_stands_for_its_chain():
@@ -103,7 +103,7 @@ def test_nothing_may_follow_a_backend():
 
 
 def test_a_name_alone_with_its_options():
-    assert parse_named("max-rate(p99=50)", "scenario") == Part("max-rate", (("p99", "50"),))
+    assert parse_named("max-rate(p99=50)", "scenario") == Named("max-rate", (("p99", "50"),))
 
 
 @attrs.frozen(kw_only=True)

@@ -3,11 +3,9 @@ from __future__ import annotations
 from textwrap import dedent
 
 import attrs
-import cattrs
 import pytest
 
 from edgebench import Link
-from edgebench.cases.chain import parse_chain
 from edgebench.cases.plan import make_plan
 from edgebench.cases.study import Study
 from edgebench.catalogue.plugins import Plugins
@@ -56,6 +54,15 @@ def test_cases_are_the_product_of_what_is_named(plan):
         "toy-round edge toy-numpy",
     ]
     assert made.skipped == ()
+
+
+def test_what_is_left_open_is_as_the_registry_says(toy, answering, tmp_path):
+    tmp_path.joinpath("own.toml").write_text('[defaults]\nplacement = "edge"\n')
+    registry = Registry.read([tmp_path / "own.toml"])
+    plugins = Plugins.load(registry, [toy], entry_points=False)
+    made = make_plan(study(operators=(), placements=()), plugins, ask=answering({}))
+    assert labels(made.cases) == ["identity edge toy-numpy"]
+    assert [case.fabric for case in made.cases] == ["process"]
 
 
 def test_a_case_knows_its_route_its_data_and_its_weights(plan):
@@ -116,36 +123,6 @@ def test_backends_are_asked_together_once_and_only_those_that_may_run(toy_plugin
     )
     make_plan(wanted, toy_plugins, ask=watched)
     assert calls == [{"toy-numpy": [""], "toy-chip": ["", "cpu"]}]
-
-
-def test_work_is_done_once_a_chain_and_not_once_a_case(toy_plugins, answering, monkeypatch):
-    texts, converters = [], []
-
-    def parse(text, hybrids):
-        texts.append(text)
-        return parse_chain(text, hybrids)
-
-    def create(self, *args, **options):
-        converters.append(self)
-        created(self, *args, **options)
-
-    created = cattrs.Converter.__init__
-    monkeypatch.setattr("edgebench.cases.operations.parse_chain", parse)
-    monkeypatch.setattr(cattrs.Converter, "__init__", create)
-    wanted = study(
-        operators=tuple(f"toy-round(digits={digits})" for digits in range(20)),
-        placements=("mobile", "edge", "cloud"),
-        backends=("toy-numpy", "toy-chip"),
-    )
-    for _ in range(2):
-        texts.clear()
-        made = make_plan(wanted, toy_plugins, ask=answering({}))
-        assert len(made.cases) + len(made.skipped) >= 100
-        # The written one that says a default is another text than the case's, and `""` is that of
-        # the references.
-        chains = {case.chain for case in made.cases}
-        assert sorted(texts) == sorted({*wanted.suite.products[0].operators, *chains, ""})
-    assert len(converters) <= 2, "one for options, one for documents, for the whole process"
 
 
 def test_backends_may_differ_by_tier(plan):

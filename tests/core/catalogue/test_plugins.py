@@ -203,7 +203,7 @@ def test_what_a_row_requires_is_said_with_the_command_that_brings_it(row):
     assert plugins.why_not(Operator, "shrink") == sentence
     assert not plugins.all(Operator)
     assert not plugins.faults
-    (status,) = plugins.rows()
+    (status,) = plugins.list_statuses()
     assert (status.status, status.offers) == ("missing", (("operator", "shrink"),))
 
 
@@ -221,13 +221,13 @@ def test_what_is_missing_is_listed_with_its_summary_where_its_module_is_there(
     monkeypatch.syspath_prepend(str(tmp_path))
     plugins = Plugins.load(row('requires = ["absent_a"]'), entry_points=False)
     (line,) = plugins.listed(Operator)
-    assert line.record.summary == "Halve every layer."
+    assert line.part.summary == "Halve every layer."
     assert line.why_not.startswith("shrink needs the package 'absent_a'")
 
 
 def test_what_is_missing_is_listed_without_summary_where_its_module_is_not(row):
     (line,) = Plugins.load(row('requires = ["absent_a"]'), entry_points=False).listed(Operator)
-    assert (line.name, line.record, line.plugin.name) == ("shrink", None, "mine")
+    assert (line.name, line.part, line.plugin.name) == ("shrink", None, "mine")
 
 
 def test_an_import_error_is_a_fault_and_not_taken_for_a_missing_package(row):
@@ -334,7 +334,7 @@ def test_one_row_may_offer_parts_of_several_kinds(rows):
     assert plugins.get(Tier, "watch").name == "watch"
     assert list(plugins.all(Operator)) == ["shrink"]
     assert plugins.why_not(Tier, "watch") is None
-    (status,) = plugins.rows()
+    (status,) = plugins.list_statuses()
     assert status.offers == (("operator", "shrink"), ("tier", "watch"))
     assert status.hooks == ("edgebench_operators", "edgebench_tiers")
 
@@ -489,7 +489,7 @@ def test_what_is_wrong_with_a_plugin_is_said_with_its_name(write, name):
     assert str(fault).startswith(f"the plugin {name} ({path}) ")
     assert cause in fault.cause
     assert "\n" not in str(fault)
-    (status,) = plugins.rows()
+    (status,) = plugins.list_statuses()
     assert (status.status, status.why) == ("faulty", fault.cause)
 
 
@@ -613,7 +613,7 @@ def test_five_broken_distributions_are_named_and_the_rest_works(install):
     for name, fault in faults.items():
         assert fault.plugin.distribution == f"edgebench-{name}"
         assert f"{name} (edgebench-{name} 1.2)" in str(fault)
-    statuses = {row.plugin.name: row for row in plugins.rows()}
+    statuses = {row.plugin.name: row for row in plugins.list_statuses()}
     assert statuses["fine"].status == "installed"
     for name in [*broken, "lost", "clash"]:
         assert statuses[name].status == "faulty"
@@ -724,7 +724,7 @@ def test_a_row_can_be_blocked_like_any_stranger():
         plugins.get(Operator, "identity")
     assert "identity" not in plugins.all(Operator)
     assert "identity" not in [line.name for line in plugins.listed(Operator)]
-    (blocked,) = [row for row in plugins.rows() if row.status == "blocked"]
+    (blocked,) = [row for row in plugins.list_statuses() if row.status == "blocked"]
     assert blocked.plugin.name == "identity"
 
 
@@ -847,7 +847,7 @@ def test_a_plugin_may_offer_parts_and_be_told_of_events(rows):
     plugins = rows(LISTENER + SHRINK, 'kind = "operator"\noffers = ["shrink"]\nevents = true')
     plugins.tell("edgebench_case_started", case="a case")
     assert heard() == ["a case"]
-    (status,) = plugins.rows()
+    (status,) = plugins.list_statuses()
     assert status.offers == (("operator", "shrink"),)
     assert status.hooks == ("edgebench_operators", "edgebench_case_started")
 
@@ -868,7 +868,7 @@ def test_a_listener_that_lacks_a_package_is_left_out(rows):
     plugins.tell("edgebench_case_started", case="a case")
     assert "mine_plugin" not in sys.modules
     assert not plugins.faults
-    (status,) = plugins.rows()
+    (status,) = plugins.list_statuses()
     assert (status.status, status.hooks) == ("missing", ())
 
 
@@ -892,7 +892,7 @@ def test_a_listener_that_is_blocked_hears_nothing(rows):
 def test_a_row_that_is_wrong_about_events_is_a_fault(rows, source, line, cause):
     plugins = rows(source, line)
     plugins.tell("edgebench_case_started", case="a case")
-    (status,) = plugins.rows()
+    (status,) = plugins.list_statuses()
     assert (status.status, status.why) == ("faulty", cause)
     (fault,) = plugins.faults
     assert str(fault) == f"the plugin mine0 (mine_plugin) {cause}"
@@ -922,7 +922,7 @@ def reads(monkeypatch):
 def test_who_offers_a_part_is_told_without_reading_its_code(reads):
     plugins = Plugins.load(Registry.read(), entry_points=False)
     assert plugins.owner(Operator, "identity").name == "identity"
-    assert len(plugins.rows()) == len(plugins.registry.plugins)
+    assert len(plugins.list_statuses()) == len(plugins.registry.plugins)
     assert reads == []
 
 
@@ -946,7 +946,7 @@ def test_the_version_of_a_distribution_is_read_once(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "version", lambda name: asked.append(name) or "7.7")
     plugin_module._version.cache_clear()
     plugins = Plugins.load(Registry.read(), entry_points=False)
-    assert {row.plugin.version for row in plugins.rows()} == {"7.7"}
+    assert {row.plugin.version for row in plugins.list_statuses()} == {"7.7"}
     assert asked == ["edgebench"]
     monkeypatch.undo()
     plugin_module._version.cache_clear()
@@ -1034,5 +1034,5 @@ def test_how_a_given_module_is_named():
     module = offering("shrink", plugin="acme.deep.shrinker")
     plugins = Plugins.of(Registry(), [module])
     assert plugins.owner(Operator, "shrink").name == "shrinker"
-    (status,) = plugins.rows()
+    (status,) = plugins.list_statuses()
     assert status.offers == (("operator", "shrink"),)

@@ -8,12 +8,12 @@ from textwrap import dedent
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from edgebench import Link, Registry
 from edgebench.catalogue.registry import shipped_registry
-from edgebench.catalogue.rows import Product, Skip, Suite
+from edgebench.catalogue.rows import Defaults, Product, Skip, Suite
 from edgebench.catalogue.tables import Table
 from edgebench.parts.errors import RegistryError
 
@@ -138,6 +138,24 @@ def test_hybrids_are_chains_by_name(file):
     assert Registry.of([file('[hybrids]\nab = "a+b(x=1)"')]).hybrids == {"ab": "a+b(x=1)"}
 
 
+def test_a_file_replaces_the_defaults_that_it_has(file):
+    shipped = Registry.read().defaults
+    assert all(attrs.astuple(shipped))
+    own = Registry.read([file('[defaults]\nplacement = "watch"')]).defaults
+    assert own == attrs.evolve(shipped, placement="watch")
+
+
+def test_the_defaults_fill_in_what_cases_leave_open():
+    defaults = Defaults(operator="a", placement="b", fabric="c")
+    open_, closed = (
+        Product(models=("m",), operators=one, placements=one, backends=("x",), fabric="".join(one))
+        for one in ((), ("y",))
+    )
+    filled = defaults.complete(open_)
+    assert (filled.operators, filled.placements, filled.fabric) == (("a",), ("b",), "c")
+    assert defaults.complete(closed) == closed
+
+
 def test_an_asset_is_pinned(file):
     asset = Registry.of([file(ASSET)]).assets["weights"]
     assert (asset.sha256, asset.size, asset.licence) == ("0" * 64, 48104, "MIT")
@@ -167,7 +185,7 @@ def test_a_suite_has_defaults(file):
                 operators=("b", "b+c"),
                 placements=("mobile-edge",),
                 backends=("d",),
-                fabric="process",
+                fabric="",
                 scenario="single-stream",
             ),
         ),
@@ -298,6 +316,16 @@ def test_what_is_not_text_gives_the_line(tmp_path):
             PLUGIN + "modul = 1\n",
             "5: [plugins.shrink] modul: unknown key; did you mean 'module'?",
             id="unknown key",
+        ),
+        pytest.param(
+            TIER.replace("memory_gib", "memory_gb"),
+            "4: [tiers.watch] memory_gb: unknown key; did you mean 'memory_gib'?",
+            id="a required key misspelt",
+        ),
+        pytest.param(
+            PLUGIN.replace("offers", "offer"),
+            "4: [plugins.shrink] offer: unknown key; did you mean 'offers'?",
+            id="the names of a plugin misspelt",
         ),
         pytest.param(
             "[plugins]\nx = 1\n",
@@ -456,12 +484,22 @@ def test_what_is_not_text_gives_the_line(tmp_path):
             id="a hybrid that is no chain",
         ),
         pytest.param(
+            '[defaults]\nfabric = "a"\nplacment = "b"\n',
+            "3: [defaults] placment: unknown key; did you mean 'placement'?",
+            id="a default of nothing",
+        ),
+        pytest.param(
+            '[defaults]\nfabric = " "\n',
+            "2: [defaults] fabric: must not be empty",
+            id="a default that is empty",
+        ),
+        pytest.param(
             SUITE + 'backend = ["e"]\n',
             "9: [suites.look.cases] backend: unknown key; did you mean 'backends'?",
             id="unknown key deep inside",
         ),
         pytest.param(
-            SUITE + "\n" + SUITE.partition("\n\n")[2].replace("models", "model"),
+            SUITE + "\n" + SUITE.partition("\n\n")[2].replace('models = ["a:small"]\n', ""),
             "10: [suites.look.cases] needs the key 'models'",
             id="a key left out in the second of an array",
         ),
@@ -559,6 +597,7 @@ def _leaves(table: Table):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(lines=LINES)
+@example(lines=["[[cpus]]", "cpus = 1", "[[cpus]]", "cpus = {k = 1}"])
 def test_the_line_of_a_key_is_one_that_names_it(tmp_path, lines):
     text = "\n".join(lines)
     try:
@@ -617,7 +656,7 @@ def shipped():
     return tomllib.loads(shipped_registry().read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("table", ["assets", "plugins", "tiers", "hybrids", "suites"])
+@pytest.mark.parametrize("table", ["assets", "defaults", "plugins", "tiers", "hybrids", "suites"])
 def test_the_shipped_rows_are_sorted(shipped, table):
     assert list(shipped[table]) == sorted(shipped[table])
 

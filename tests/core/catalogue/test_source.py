@@ -83,6 +83,25 @@ def test_a_change_of_what_it_does_not_import_leaves_the_digest(package):
     assert digest(package) == before
 
 
+def test_which_module_says_what_is_part_of_the_digest(package):
+    """Two modules that change places say the same together, and do something else."""
+    write(package / "operators" / "shrink.py", "from acme import deep, shared\n")
+    write(package / "deep.py", "x = 1\n")
+    write(package / "shared.py", "x = 2\n")
+    before = digest(package)
+    write(package / "deep.py", "x = 2\n")
+    write(package / "shared.py", "x = 1\n")
+    assert digest(package) != before
+
+
+def test_a_file_alone_goes_by_what_it_says_and_not_by_its_name(tmp_path):
+    mine, other = (write(tmp_path / name, "x = 1\n") for name in ("mine.py", "other.py"))
+    assert (
+        read_source(mine, "edgebench_file_mine").digest
+        == read_source(other, "edgebench_file_other").digest
+    )
+
+
 def test_a_relative_import_is_followed(package):
     write(package / "operators" / "shrink.py", "from ..deep import x\n")
     assert read(package).imports == ("torchlike",)

@@ -8,6 +8,7 @@ from textwrap import dedent
 import pytest
 
 from edgebench.cases.case import BackendChoice, Case
+from edgebench.cases.operations import Chains
 from edgebench.cases.plan import Plan
 from edgebench.cases.study import Study
 from edgebench.catalogue.plugins import Plugins
@@ -52,7 +53,11 @@ def stamped(toy, tmp_path):
             route=["mobile"],
         )
         plan = Plan(
-            study=Study(suite=Suite(name="", summary="")), cases=(case,), skipped=(), references={}
+            study=Study(suite=Suite(name="", summary="")),
+            cases=(case,),
+            skipped=(),
+            references={},
+            chains=Chains(plugins),
         )
         return fingerprint(plan, Recipes(plugins, Store(tmp_path / "store")))
 

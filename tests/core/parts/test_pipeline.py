@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from edgebench import Exit, Pipeline, Stage, TensorSpec
@@ -87,3 +89,22 @@ def test_a_changed_stage_lets_its_files_go(tmp_path):
         None,
         None,
     )
+
+
+# --- the files of a stage ------------------------------------------------------------------------
+
+
+def written(**changes) -> Stage:
+    return Stage(format="f", inputs=[spec("x")], outputs=[spec("y")], **changes)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"directory": Path("/kept")}], ids=["nowhere", "no file there"]
+)
+def test_a_stage_that_was_not_written_has_none(changes):
+    with pytest.raises(ValueError, match="this stage of format 'f' has no files yet"):
+        _ = written(**changes).file
+
+
+def test_a_stage_that_was_written_opens_the_first():
+    assert written(directory=Path("/kept"), files=["a", "b"]).file == Path("/kept/a")

@@ -51,7 +51,7 @@ class NoOptions:
 
 
 @attrs.frozen(kw_only=True)
-class Component:
+class Part:
     """What every record has."""
 
     name: str = attrs.field(validator=is_slug)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import attrs
-import numpy as np
 import pytest
 
 from edgebench import (
@@ -23,9 +22,7 @@ from edgebench import (
     Tier,
     Trainer,
     Variant,
-    Weights,
 )
-from edgebench.parts.errors import UnknownName
 
 CALLABLES = {
     Model: {"build": print},
@@ -134,55 +131,3 @@ def test_nonsense_is_refused(kind, changes, said):
 def test_smaller_records_refuse_it_too(make):
     with pytest.raises(ValueError):  # noqa: PT011 (the messages are those of attrs)
         make()
-
-
-def test_a_model_names_its_variants():
-    model = record(
-        Model,
-        variants=[Variant(name="small"), Variant(name="large", dataset="own")],
-        dataset="shared",
-    )
-    assert model.variant("").name == "small"
-    assert model.variant("large").name == "large"
-    assert (model.dataset_of("small"), model.dataset_of("large")) == ("shared", "own")
-    with pytest.raises(UnknownName, match="variant of it is called 'larg'; did you mean 'large'"):
-        model.variant("larg")
-
-
-def test_weights_are_named_by_kind_and_file(tmp_path):
-    assert Weights(kind="random").label == "random"
-    assert Weights(kind="file", path=tmp_path).label == f"file:{tmp_path}"
-
-
-def test_a_link_joins_its_tiers_both_ways():
-    link = Link(between=["mobile", "edge"], rate=1.0)
-    assert link.joins("edge", "mobile")
-    assert link.joins("mobile", "edge")
-    assert not link.joins("mobile", "cloud")
-    assert str(Placement(["mobile", "edge"])) == "mobile-edge"
-
-
-@pytest.mark.parametrize("named", [False, True])
-def test_a_model_that_says_nothing_takes_numpy_files(named, tmp_path):
-    row = np.arange(3, dtype=np.float32)
-    file = tmp_path / "row"
-    with file.open("wb") as opened:
-        np.savez(opened, left=row) if named else np.save(opened, row)
-    model = record(Model)
-    tensors = model.preprocess(model.decode(file.read_bytes(), ""), "")
-    ((name, batch),) = tensors.items()
-    assert name == ("left" if named else "input")
-    assert batch.tolist() == [[0.0, 1.0, 2.0]]
-
-
-def test_a_payload_that_would_unpickle_is_refused(tmp_path):
-    file = tmp_path / "row.npy"
-    np.save(file, np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match="allow_pickle"):
-        record(Model).decode(file.read_bytes(), "")
-
-
-def test_a_model_that_says_nothing_answers_with_the_winning_class():
-    model = record(Model)
-    prediction = model.postprocess({"scores": np.array([[0.25, 0.75]])}, "")
-    assert model.encode(prediction) == b'{"class": 1, "score": 0.75}'
