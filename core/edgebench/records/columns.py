@@ -105,7 +105,8 @@ def block_from(row: sqlite3.Row, samples: Sequence[Samples]) -> Block:
         for kind, phase, count, least_ns, data in samples
     }
     checks = {"links": LinkCheck, "tiers": TierCheck}
-    fields |= {name: tuple(check(**one) for one in fields[name]) for name, check in checks.items()}
+    for name, check in checks.items():
+        fields[name] = tuple(from_document(check, one) for one in fields[name])
     if fields["inputs"] is not None:
         fields["inputs"] = np.array(fields["inputs"], dtype=np.int64)
     return Block(

@@ -139,6 +139,17 @@ def test_any_block_comes_back_as_it_was(database, block):
     assert same(block, back)
 
 
+def test_checks_of_a_newer_edgebench_are_read(database):
+    case = case_of("plain", "mobile", "edge")
+    run, block = begun(database, case), block_of(case)
+    database.save_block(run, case.id, block)
+    with closing(sqlite3.connect(database.path)) as db, db:
+        for name in ("links", "tiers"):
+            newer = f"UPDATE blocks SET {name} = replace({name}, ?, ?)"  # noqa: S608 (ours)
+            db.execute(newer, ('"ok":', '"newer":1,"ok":'))
+    assert same(database.outcome(run, case.id).blocks[0], block)
+
+
 def test_a_number_that_json_lacks_is_refused_and_nothing_is_kept(database):
     case = case_of()
     run = begun(database, case)
