@@ -12,6 +12,7 @@ from edgebench.catalogue.plugins import Plugins
 from edgebench.conduct.conductor import Conductor
 from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.fingerprint import environment, fingerprint
+from edgebench.conduct.scoring import Scores
 from edgebench.conduct.watcher import Watcher
 from edgebench.measure.stand.overheads import measure_overheads
 from edgebench.parts.errors import CaseFailed
@@ -55,11 +56,12 @@ def execute(
     recipes = Recipes(plugins, store or Store())
     preparer = Preparer(recipes=recipes, progress=watcher.preparing)
     planned = fingerprint(plan, recipes)
-    run = database.unfinished(planned) if resume else None
-    watcher.begun(run or "")
+    run_id = database.unfinished(planned) if resume else None
+    resumed = run_id is not None
+    watcher.begun(run_id or "")
     with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
         _check(plan, preparer)
-        if run is None:
+        if run_id is None:
             record = Run(
                 started=_now(),
                 suite=plan.study.suite.name,
@@ -71,22 +73,24 @@ def execute(
                 environment=environment(recipes),
                 overheads_s=measure_overheads(Path(scratch)),
             )
-            run = database.begin_run(record)
+            run_id = database.begin_run(record)
         skipped = [(one.case, one.reason) for one in plan.skipped]
-        database.add_cases(run, plan.cases, blocks=plan.study.suite.blocks, skipped=skipped)
+        database.add_cases(run_id, plan.cases, blocks=plan.study.suite.blocks, skipped=skipped)
+        deployments = Deployments(
+            plan=plan, preparer=preparer, limit_s=limit_s, scratch=Path(scratch)
+        )
         Conductor(
             plan=plan,
-            preparer=preparer,
             database=database,
-            run=run,
-            deployments=Deployments(
-                plan=plan, preparer=preparer, limit_s=limit_s, scratch=Path(scratch)
-            ),
+            run_id=run_id,
+            resumed=resumed,
+            deployments=deployments,
+            scores=Scores(deployments=deployments),
             watcher=watcher,
         ).conduct()
     if not watcher.stopping():
-        database.finish_run(run, _now())
-    return run
+        database.finish_run(run_id, _now())
+    return run_id
 
 
 def _check(plan: Plan, preparer: Preparer) -> None:

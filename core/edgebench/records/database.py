@@ -257,6 +257,15 @@ class Database:
         query = "SELECT case_id, number FROM blocks WHERE run = ? AND status = 'ok'"
         return frozenset((row["case_id"], row["number"]) for row in self._select(query, run))
 
+    def count_requests(self, run: str, case_id: str) -> tuple[int, int]:
+        """Return how many blocks of a case count, and how many measured requests they hold."""
+        query = (
+            "SELECT count(*), total(count) FROM samples s JOIN blocks ON block = blocks.id "
+            "WHERE run = ? AND case_id = ? AND status = 'ok' AND kind = 'latency'"
+        )
+        ((blocks, requests),) = self._select(query, run, case_id)
+        return blocks, int(requests)
+
     def unfinished(self, plan_digest: str) -> str | None:
         """Return the latest run of a plan if a block of it is missing or it did not end."""
         query = (

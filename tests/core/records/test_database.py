@@ -284,6 +284,19 @@ def test_an_outcome_without_seconds_reads_no_sample(database):
 # --- going on ------------------------------------------------------------------------------------
 
 
+def test_requests_are_counted_without_a_sample_being_read(database):
+    case, other = case_of(), case_of("other")
+    run = begun(database, case, other)
+    assert database.count_requests(run, case.id) == (0, 0)
+    for number, status in enumerate(("ok", "failed", "ok")):
+        block = attrs.evolve(block_of(case, number, requests=30 + number), status=status)
+        database.save_block(run, case.id, block)
+    database.save_block(run, other.id, block_of(other))
+    outcome = database.outcome(run, case.id)
+    counted = database.count_requests(run, case.id)
+    assert counted == (len(outcome.measured), outcome.samples) == (2, 62)
+
+
 def test_resume_knows_which_blocks_are_there(database):
     one, two = case_of("a"), case_of("b")
     run = begun(database, one, two, blocks=2)
