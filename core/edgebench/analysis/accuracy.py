@@ -22,7 +22,7 @@ NEGLIGIBLE = 0.005
 """A loss whose whole interval lies under this is none, however surely it is there: half a point."""
 
 
-def figures(
+def find_figures(
     score: Score, metrics: Sequence[Metric], reference: Score | None, seed: int = 0
 ) -> tuple[Figure, ...]:
     """Return the figures of merit of a score, each with its bootstrap interval.
@@ -93,7 +93,7 @@ def keeps(figure: Figure) -> bool | None:
     return (low <= 0 and figure.loss <= TOLERATED) or high <= NEGLIGIBLE
 
 
-def agreement(score: Score, reference: Score, label: str) -> Agreement | None:
+def compare_outputs(score: Score, reference: Score, label: str) -> Agreement | None:
     """Compare raw outputs, (samples, ...) each, with the untransformed pipeline's, named *label*.
 
     None where either kept no outputs, or theirs are of other shapes.

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench.analysis.accuracy import keeps
-from edgebench.analysis.doubts import doubts
-from edgebench.analysis.intervals import PERCENTILES, Latency, needed
-from edgebench.analysis.links import summary, tier_checks
-from edgebench.analysis.phases import groups, medians
+from edgebench.analysis.doubts import find_doubts
+from edgebench.analysis.intervals import PERCENTILES, Latency, count_needed
+from edgebench.analysis.links import collect_tier_checks, summarise_links
+from edgebench.analysis.phases import add_up_groups, find_medians
 from edgebench.records.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -43,17 +43,17 @@ class Result(Outcome):
     @cached_property
     def phases(self) -> Mapping[str, float]:
         """The median seconds of each phase, numbered ones apart, in the order of a request."""
-        return MappingProxyType(medians(self.measured))
+        return MappingProxyType(find_medians(self.measured))
 
     @cached_property
     def groups(self) -> Mapping[str, float]:
         """The median seconds a request computes, travels, waits by emulation, and unaccounted."""
-        return MappingProxyType(groups(self.measured))
+        return MappingProxyType(add_up_groups(self.measured))
 
     @cached_property
     def doubts(self) -> tuple[str, ...]:
         """Reasons to doubt it, a sentence each."""
-        return doubts(self, self.latency, self.groups)
+        return find_doubts(self, self.latency, self.groups)
 
     def to_json(self) -> dict[str, Any]:
         """Return the case as `run --json` shows it: seconds, bytes and shares, never ms."""
@@ -124,7 +124,7 @@ def _measured(result: Result) -> dict[str, Any]:
         ),
         "exit_rates": _medians([block.exit_rates for block in blocks]),
         "bytes_out": _medians([block.bytes_out for block in blocks]),
-        "links": [attrs.asdict(link) for link in summary(blocks)],
+        "links": [attrs.asdict(link) for link in summarise_links(blocks)],
         "tiers": _tiers(result),
     }
 
@@ -132,7 +132,9 @@ def _measured(result: Result) -> dict[str, Any]:
 def _latency(latency: Latency) -> dict[str, Any]:
     """Return median and percentiles with intervals; those unsupported are null, with the need."""
     found = {name: latency.percentile(name) for name in PERCENTILES}
-    lacking = {name: f"needs {needed(q)}" for name, q in PERCENTILES.items() if found[name] is None}
+    lacking = {
+        name: f"needs {count_needed(q)}" for name, q in PERCENTILES.items() if found[name] is None
+    }
     return {
         "median": latency.median,
         "ci95": list(latency.interval()),
@@ -188,5 +190,5 @@ def _tiers(result: Result) -> list[dict[str, Any]]:
             "ok": all(check.ok for check in checks),
             "peak_memory_bytes": peaks.get(name),
         }
-        for name, checks in tier_checks(result).items()
+        for name, checks in collect_tier_checks(result).items()
     ]

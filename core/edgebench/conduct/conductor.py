@@ -68,7 +68,7 @@ class Conductor:
             self._measure(cases, dict(self._ready(unfinished)))
 
     def _complete(self, case: Case) -> bool:
-        return self.database.outcome(self.run_id, case.id, timed=False).status == "ok"
+        return self.database.read_outcome(self.run_id, case.id, timed=False).status == "ok"
 
     # --- preparing and scoring -------------------------------------------------------------------
 
@@ -104,7 +104,7 @@ class Conductor:
 
     def _measure(self, cases: Sequence[Case], ready: Mapping[str, Deployment]) -> None:
         """Measure the blocks of a model's cases, in rounds of random order."""
-        done = self.database.finished_blocks(self.run_id)
+        done = self.database.list_finished_blocks(self.run_id)
         last = self.plan.study.suite.blocks - 1
         for number in range(self.plan.study.suite.blocks):
             for case in self._round(cases, number):
@@ -180,7 +180,7 @@ class Conductor:
         # A result holds all samples, which take the longest to read.
         if not self._plugins.hears("edgebench_case_finished"):
             return
-        result = Result.of(self.database.outcome(self.run_id, case.id))
+        result = Result.of(self.database.read_outcome(self.run_id, case.id))
         try:
             self._plugins.tell("edgebench_case_finished", case=case, result=result)
         except EdgebenchError as error:

@@ -11,7 +11,7 @@ from edgebench.cases.plan import Plan
 from edgebench.catalogue.plugins import Plugins
 from edgebench.conduct.conductor import Conductor
 from edgebench.conduct.deployments import Deployments
-from edgebench.conduct.fingerprint import environment, fingerprint
+from edgebench.conduct.fingerprint import describe_environment, fingerprint
 from edgebench.conduct.scoring import Scores
 from edgebench.conduct.watcher import Watcher
 from edgebench.measure.stand.overheads import measure_overheads
@@ -56,7 +56,7 @@ def execute(
     recipes = Recipes(plugins, store or Store())
     preparer = Preparer(recipes=recipes, progress=watcher.preparing)
     planned = fingerprint(plan, recipes)
-    run_id = database.unfinished(planned) if resume else None
+    run_id = database.find_unfinished(planned) if resume else None
     resumed = run_id is not None
     watcher.begun(run_id or "")
     with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
@@ -70,7 +70,7 @@ def execute(
                 arguments=arguments,
                 registry_digest=recipes.plugins.registry.digest,
                 plan_digest=planned,
-                environment=environment(recipes),
+                environment=describe_environment(recipes),
                 overheads_s=measure_overheads(Path(scratch)),
             )
             run_id = database.begin_run(record)

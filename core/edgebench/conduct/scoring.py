@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from edgebench.analysis.accuracy import agreement, figures
+from edgebench.analysis.accuracy import compare_outputs, find_figures
 from edgebench.cases.case import Case
 from edgebench.cases.inputs import describe_inputs, find_metrics, why_no_accuracy
 from edgebench.catalogue.plugins import Plugins
@@ -70,7 +70,7 @@ class Scores:
             try:
                 against = self._find_reference(other)
                 label = f"{case.model}:{case.variant} untransformed with {other.backend}"
-                agreed = agreement(score, against, label)
+                agreed = compare_outputs(score, against, label)
             except EdgebenchError as error:
                 doubts.append(f"not compared with the untransformed model: {error}")
         doubts += filter(None, self._doubts_of_inputs(deployment))
@@ -80,7 +80,7 @@ class Scores:
             precision=self._precision(deployment),
             artifact=deployment.artifact.name,
             score_key=score.key,
-            figures=() if why else figures(score, metrics, against, case.seed),
+            figures=() if why else find_figures(score, metrics, against, case.seed),
             inputs=describe_inputs(case, self._plugins),
             no_accuracy=why,
             agreement=agreed,

@@ -13,7 +13,7 @@ from edgebench.parts.documents import from_document, to_document
 from edgebench.records.facts import Facts
 from edgebench.records.outcome import Block, LinkCheck, Outcome, Run, TierCheck
 from edgebench.records.packing import pack_seconds, unpack_seconds
-from edgebench.records.standing import standing_of
+from edgebench.records.standing import find_standing
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,13 +36,13 @@ def to_text(record: Any) -> str:
     return json.dumps(document, separators=(",", ":"), allow_nan=False, default=as_list)
 
 
-def columns_of(record: Run | Block) -> dict[str, Any]:
+def write_record(record: Run | Block) -> dict[str, Any]:
     """Return the columns of a run, or of a block without its samples and logs."""
     return {name: _write(name, getattr(record, name)) for name in _kept_fields(type(record))}
 
 
-def _fields_from(kind: type[Run | Block], row: sqlite3.Row) -> dict[str, Any]:
-    """Read from a row what `columns_of` returned of a record."""
+def _read_fields(kind: type[Run | Block], row: sqlite3.Row) -> dict[str, Any]:
+    """Read from a row what `write_record` returned of a record."""
     return {name: _read(name, row[name]) for name in _kept_fields(kind)}
 
 
@@ -58,22 +58,22 @@ def _read(name: str, value: Any) -> Any:
     return json.loads(value) if name in _JSON and value is not None else value
 
 
-def run_from(row: sqlite3.Row) -> Run:
+def read_run(row: sqlite3.Row) -> Run:
     """Read a run."""
-    return from_document(Run, _fields_from(Run, row))
+    return from_document(Run, _read_fields(Run, row))
 
 
-def case_columns(run: str, case: Case) -> dict[str, Any]:
+def write_case(run: str, case: Case) -> dict[str, Any]:
     """Return the columns of a case of a run that follow from the case."""
     shown = {name: getattr(case, name) for name in ("id", "model", "variant", "chain", "backend")}
     return {"run": run, **shown, "placement": str(case.placement), "record": to_text(case)}
 
 
-def outcome_from(row: sqlite3.Row, blocks: Sequence[Block]) -> Outcome:
+def read_outcome(row: sqlite3.Row, blocks: Sequence[Block]) -> Outcome:
     """Read what a case gave from its columns and its blocks."""
     # Those of a case that was not finished are null.
     facts = from_document(Facts, json.loads(row["facts"] or "{}"))
-    status, reason = standing_of(row["skipped"], row["planned"], facts, blocks)
+    status, reason = find_standing(row["skipped"], row["planned"], facts, blocks)
     return Outcome(
         case=from_document(Case, json.loads(row["record"])),
         status=status,
@@ -84,7 +84,7 @@ def outcome_from(row: sqlite3.Row, blocks: Sequence[Block]) -> Outcome:
     )
 
 
-def samples_of(block: Block) -> list[Samples]:
+def list_samples(block: Block) -> list[Samples]:
     """Return all that a block has timed, as it is kept."""
     timed = [("latency", "", block.latency_s), ("warmup", "", block.warmup_s)]
     timed += [("phase", phase, seconds) for phase, seconds in block.phases_s.items()]
@@ -95,11 +95,11 @@ def samples_of(block: Block) -> list[Samples]:
     ]
 
 
-def block_from(row: sqlite3.Row, samples: Sequence[Samples]) -> Block:
+def read_block(row: sqlite3.Row, samples: Sequence[Samples]) -> Block:
     """Read a block from its columns and its samples, without what was printed."""
     import numpy as np
 
-    fields = _fields_from(Block, row)
+    fields = _read_fields(Block, row)
     timed = {
         (kind, phase): unpack_seconds(count, least_ns, data)
         for kind, phase, count, least_ns, data in samples

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from edgebench.records.outcome import Block
 
 
-def standing_of(
+def find_standing(
     skipped: str | None, planned: int, facts: Facts, blocks: Sequence[Block]
 ) -> tuple[str, str]:
     """Return the status of a case, one of `facts.STATUSES`, and the reason of it.

@@ -40,7 +40,7 @@ PROGRAM = """
     plan = make_plan(Study(suite=suite), plugins)
     with Database.open("edgebench.db", write=True) as database:
         run = execute(plan, database, plugins, tag="by a program")
-        print(json.dumps(RunResults.of(database.run(run)).to_json()))
+        print(json.dumps(RunResults.of(database.read_run(run)).to_json()))
 """
 
 
@@ -117,9 +117,9 @@ FAST, SLOW = (Link(between=("mobile", "edge"), rate=rate, delay=0.0) for rate in
 class Noting(Database):
     """A database that notes of which cases all samples were read."""
 
-    def outcome(self, run, case_id, *, timed=True):
+    def read_outcome(self, run, case_id, *, timed=True):
         self.read = [*getattr(self, "read", []), case_id] if timed else getattr(self, "read", [])
-        return super().outcome(run, case_id, timed=timed)
+        return super().read_outcome(run, case_id, timed=timed)
 
 
 @attrs.frozen(kw_only=True)
@@ -155,7 +155,7 @@ def measure(registry, toy, tmp_path, process):
         store = NotingStore(root=tmp_path / "store")
         with Noting.open(tmp_path / "edgebench.db", write=True) as database:
             run = execute(plan, database, plugins, store=store, watcher=watcher, resume=resume)
-            kept = [database.outcome(run, case.id, timed=False) for case in plan.cases]
+            kept = [database.read_outcome(run, case.id, timed=False) for case in plan.cases]
         assert watcher or [one.status for one in kept] == ["ok"] * len(kept)
         return database, store
 
