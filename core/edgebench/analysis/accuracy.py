@@ -39,8 +39,8 @@ def _figure(score: Score, metric: Metric, reference: Score | None, seed: int) ->
     counts = np.asarray(score.counts[metric.name], dtype=float)
     own = _values(counts, metric, seed)
     value = float(metric.value(counts.sum(axis=0)))
-    loss: float | None = None
-    loss_ci95: tuple[float, float] | None = None
+    loss = loss_ci95 = None
+    # A score of other samples, or by other metrics, cannot be compared in pairs.
     other = None if reference is None else reference.counts.get(metric.name)
     if other is not None and len(other) == len(counts):
         base = np.asarray(other, dtype=float)

@@ -111,6 +111,7 @@ def decide(title: str, results: Sequence[Result], within: float) -> Decision:
     whole = [result for result in results if result.status == "ok" and len(result.measured) > 1]
     kept = {result.case.id: keeps(result.figure) for result in whole if result.figure}
     known = any(value is not None for value in kept.values())
+    # Where no loss is known, latency alone decides, and the sentence says so.
     fit = [result for result in whole if kept.get(result.case.id) or not known]
     ranked = sorted(fit, key=lambda result: result.median or 0.0)
     ids = tuple(result.case.id for result in results)

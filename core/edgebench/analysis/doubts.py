@@ -77,6 +77,7 @@ def _steadiness(latency: Latency) -> Iterator[str]:
             f"the medians of its blocks spread over {spread:.0%} "
             f"({low * 1e3:.3g} to {high * 1e3:.3g} ms)"
         )
+    # The halves of a shorter block differ by chance alone.
     halves = [
         median(block[len(block) // 2 :]) / median(block[: len(block) // 2])
         for block in (one.tolist() for one in latency.blocks)

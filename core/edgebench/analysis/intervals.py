@@ -163,10 +163,8 @@ def _resamples(blocks: tuple[NDArray[Any], ...], rng: Generator) -> Iterator[NDA
 
 def _widen(ends: NDArray[Any], middle: float, wider: float) -> tuple[float, float]:
     """Return the ends of the middle 95 % of draws, moved away from the estimate."""
-    low, high = ends.tolist()
-    return min(middle, middle - wider * (middle - low)), max(
-        middle, middle + wider * (high - middle)
-    )
+    low, high = (middle + wider * (end - middle) for end in ends.tolist())
+    return min(middle, low), max(middle, high)
 
 
 def compare_medians(slow: Latency, fast: Latency) -> tuple[float, float, float]:

@@ -87,6 +87,7 @@ def predict_travel_s(outcome: Outcome) -> float | None:
         if there is None or source not in sent or "answer" not in sent:
             return None
         total += there.round_trip_s + sent[source] * 8 / _rate(there)
+        # A way back that was not verified is taken to be as the way there is.
         total += sent["answer"] * 8 / _rate(back or there)
     return total if hops else None
 

@@ -35,12 +35,11 @@ def find_medians(blocks: Sequence[Block]) -> Mapping[str, float]:
     """Return the median seconds of each phase over all requests in which it happened."""
     import numpy as np
 
-    found: dict[str, list[NDArray[Any]]] = {}
-    for block in blocks:
-        for phase, seconds in block.phases_s.items():
-            found.setdefault(phase, []).append(seconds[~np.isnan(seconds)])
-    pooled = {phase: np.concatenate(parts) for phase, parts in found.items()}
-    return {phase: float(np.median(all_)) for phase, all_ in pooled.items() if len(all_)}
+    phases = dict.fromkeys(phase for block in blocks for phase in block.phases_s)
+    found = {one: [b.phases_s[one] for b in blocks if one in b.phases_s] for one in phases}
+    pooled = {phase: np.concatenate(seconds) for phase, seconds in found.items()}
+    # A phase that never happened has no median, and numpy would warn of it.
+    return {one: float(np.nanmedian(s)) for one, s in pooled.items() if not np.isnan(s).all()}
 
 
 def add_up_groups(blocks: Sequence[Block]) -> Mapping[str, float]:

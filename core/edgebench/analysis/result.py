@@ -17,7 +17,7 @@ from edgebench.analysis.phases import add_up_groups, find_medians
 from edgebench.records.outcome import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 
 @attrs.frozen(kw_only=True)
@@ -150,22 +150,19 @@ def _latency(latency: Latency) -> dict[str, Any]:
     }
 
 
-def _medians(mappings: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    found: dict[str, list[float]] = {}
-    for mapping in mappings:
-        for key, value in mapping.items():
-            found.setdefault(key, []).append(value)
-    return {key: median(values) for key, values in found.items()}
+def _medians(mappings: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    keys = dict.fromkeys(key for mapping in mappings for key in mapping)
+    return {key: median(one[key] for one in mappings if key in one) for key in keys}
 
 
 def _medians_by_tier(mappings: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, Any]:
     tiers = dict.fromkeys(tier for mapping in mappings for tier in mapping)
-    return {tier: _medians(mapping.get(tier, {}) for mapping in mappings) for tier in tiers}
+    return {tier: _medians([mapping.get(tier, {}) for mapping in mappings]) for tier in tiers}
 
 
 def _stages(result: Result) -> list[dict[str, Any]]:
     """Return the stages; the last of a tier carries the bytes that the tier sends on."""
-    sent = _medians(block.bytes_out for block in result.measured)
+    sent = _medians([block.bytes_out for block in result.measured])
     stages = result.facts.stages
     last = {stage.tier: number for number, stage in enumerate(stages)}
     return [
@@ -176,7 +173,7 @@ def _stages(result: Result) -> list[dict[str, Any]]:
 
 def _tiers(result: Result) -> list[dict[str, Any]]:
     """Return each tier once, with the medians of its checks; ok if all of them were."""
-    peaks = _medians(block.peak_memory_bytes for block in result.measured)
+    peaks = _medians([block.peak_memory_bytes for block in result.measured])
     return [
         {
             "name": name,

@@ -17,8 +17,6 @@ import attrs
 
 from edgebench.analysis.result import Result
 from edgebench.cases.case import Case
-from edgebench.cases.plan import Plan
-from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import BOUND_S
 from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.scoring import Scores
@@ -39,7 +37,6 @@ GIVE_UP_AFTER = 2
 class Conductor:
     """Conducts one run into an open database."""
 
-    plan: Plan
     database: Database
     run_id: str
     resumed: bool
@@ -51,17 +48,14 @@ class Conductor:
     _failures: dict[str, int] = attrs.field(factory=dict, init=False)
     _order: Iterator[int] = attrs.field(factory=count, init=False)
 
-    @property
-    def _plugins(self) -> Plugins:
-        return self.deployments.preparer.recipes.plugins
-
     def conduct(self) -> None:
         """Prepare and measure everything that is planned and not yet in the database."""
         # The others of a run that goes on were told of when it began.
-        for skipped in () if self.resumed else self.plan.skipped:
+        for skipped in () if self.resumed else self.deployments.plan.skipped:
             self._tell_finished(skipped.case)
+        # One model at a time: what drifts in between then sets no strategies of a model apart.
         by_model = group_by(
-            self.plan.cases, lambda case: (case.model, case.variant, case.weights.label)
+            self.deployments.plan.cases, lambda case: (case.model, case.variant, case.weights.label)
         )
         for cases in by_model.values():
             unfinished = [case for case in cases if not self._complete(case)]
@@ -78,7 +72,7 @@ class Conductor:
             if self.watcher.stopping():
                 return
             try:
-                self._plugins.tell("edgebench_case_started", case=case)
+                self.deployments.plugins.tell("edgebench_case_started", case=case)
                 deployment = self._deploy(case)
             except (CaseSkipped, ChainError) as error:
                 self._close(case, "skipped", str(error), error.log)
@@ -105,8 +99,8 @@ class Conductor:
     def _measure(self, cases: Sequence[Case], ready: Mapping[str, Deployment]) -> None:
         """Measure the blocks of a model's cases, in rounds of random order."""
         done = self.database.list_finished_blocks(self.run_id)
-        last = self.plan.study.suite.blocks - 1
-        for number in range(self.plan.study.suite.blocks):
+        last = self.deployments.plan.study.suite.blocks - 1
+        for number in range(self.deployments.plan.study.suite.blocks):
             for case in self._round(cases, number):
                 # Those that are left out have their numbers, so that resuming changes none.
                 order = next(self._order)
@@ -120,7 +114,7 @@ class Conductor:
                     self._finish(case)
 
     def _round(self, cases: Sequence[Case], number: int) -> Sequence[Case]:
-        shuffler = random.Random(f"{self.plan.study.seed}/{number}")  # noqa: S311 (an order)
+        shuffler = random.Random(f"{self.deployments.plan.study.seed}/{number}")  # noqa: S311 (an order)
         return shuffler.sample(cases, len(cases))
 
     def _given_up(self, case: Case) -> bool:
@@ -129,14 +123,15 @@ class Conductor:
     def _block(self, deployment: Deployment) -> None:
         """Measure one block and keep it, whatever became of it."""
         case = deployment.case
-        block = measure_block(deployment, self._plugins.get(Fabric, case.fabric))
+        block = measure_block(deployment, self.deployments.plugins.get(Fabric, case.fabric))
         self.database.save_block(self.run_id, case.id, block)
         failed = block.status != "ok"
         self._failures[case.id] = self._failures.get(case.id, 0) + 1 if failed else 0
         self.watcher.measured(case, block)
         try:
-            self._plugins.tell("edgebench_block_finished", case=case, block=block)
+            self.deployments.plugins.tell("edgebench_block_finished", case=case, block=block)
         except EdgebenchError as error:
+            # Whoever collects the blocks of the case has lost one: more of them would not help.
             self._failures[case.id] = GIVE_UP_AFTER
             self._note(case, status="failed", reason=str(error))
 
@@ -164,24 +159,23 @@ class Conductor:
         """Say why a case has no more requests than it has."""
         if self._given_up(case):
             return f"{GIVE_UP_AFTER} blocks that failed in a row"
-        study = self.plan.study
+        study = self.deployments.plan.study
         suite = study.suite
         stopped = f"{suite.blocks} block{'s' * (suite.blocks != 1)} planned"
         # What a block that failed would have given is no fault of the bound's.
-        measured, requests = self.database.count_requests(self.run_id, case.id)
-        wanted = measured * suite.requests
+        blocks, requests = self.database.count_requests(self.run_id, case.id)
+        wanted = blocks * suite.requests
         if study.bounded and requests < wanted:
-            stopped += f" of {BOUND_S:g} s each: "
-            stopped += f"{requests} of {wanted} requests"
+            stopped += f" of {BOUND_S:g} s each: {requests} of {wanted} requests"
         return stopped
 
     def _tell_finished(self, case: Case) -> None:
         """Tell the plugins of a case's result; what goes wrong there is a doubt, no failure."""
         # A result holds all samples, which take the longest to read.
-        if not self._plugins.hears("edgebench_case_finished"):
+        if not self.deployments.plugins.hears("edgebench_case_finished"):
             return
         result = Result.of(self.database.read_outcome(self.run_id, case.id))
         try:
-            self._plugins.tell("edgebench_case_finished", case=case, result=result)
+            self.deployments.plugins.tell("edgebench_case_finished", case=case, result=result)
         except EdgebenchError as error:
             self._note(case, doubts=(*result.facts.doubts, str(error)))

@@ -8,11 +8,10 @@ import attrs
 
 from edgebench.cases.case import Case
 from edgebench.cases.plan import Plan
+from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import BOUND_S
 from edgebench.measure.stand.compiling import compile_on_hosts
 from edgebench.measure.stand.deployment import Deployment
-from edgebench.parts.digest import digest
-from edgebench.parts.documents import to_document
 from edgebench.parts.places import Backend, Fabric, Tier
 from edgebench.prepare.preparer import Preparer
 from edgebench.store.artifacts import digest_content, read_pipeline
@@ -29,7 +28,12 @@ class Deployments:
     scratch: Path
     """A directory for what is thrown away after each block."""
     _made: dict[str, Deployment] = attrs.field(factory=dict, init=False)
-    _compiled: set[str] = attrs.field(factory=set, init=False)
+    _compiled: set[object] = attrs.field(factory=set, init=False)
+
+    @property
+    def plugins(self) -> Plugins:
+        """What the cases are made of."""
+        return self.preparer.recipes.plugins
 
     def deploy(self, case: Case, artifact: Path) -> Deployment:
         """Return how a case, prepared in *artifact*, is measured and scored.
@@ -38,7 +42,6 @@ class Deployments:
         """
         if case.id in self._made:
             return self._made[case.id]
-        plugins = self.preparer.recipes.plugins
         deployment = Deployment(
             case=case,
             artifact=artifact,
@@ -49,8 +52,8 @@ class Deployments:
             bound_s=BOUND_S if self.plan.study.bounded else 0.0,
             seed=self.plan.study.seed,
             deadline_s=self.limit_s,
-            source=plugins.source,
-            tiers=tuple(plugins.get(Tier, name) for name in case.route),
+            source=self.plugins.source,
+            tiers=tuple(self.plugins.get(Tier, name) for name in case.route),
             scratch=self.scratch,
         )
         self._compile(deployment)
@@ -58,18 +61,11 @@ class Deployments:
 
     def _compile(self, deployment: Deployment) -> None:
         """Have the stages compiled, unless another case of the run had the same compiled."""
-        case, plugins = deployment.case, self.preparer.recipes.plugins
+        case = deployment.case
         # Nothing else reaches a compiler: neither links nor batch, nor how the bytes came about.
-        key = digest(
-            {
-                "content": digest_content(deployment.artifact),
-                "backends": to_document(case.backends),
-                "threads": case.threads,
-                "tiers": case.placement.tiers,
-                "fabric": case.fabric,
-            }
-        )
+        content = digest_content(deployment.artifact)
+        key = (content, case.backends, case.threads, case.placement, case.fabric)
         if key not in self._compiled:
-            backends = [plugins.get(Backend, choice.name) for choice in case.backends]
-            compile_on_hosts(deployment, plugins.get(Fabric, case.fabric), backends)
+            backends = [self.plugins.get(Backend, choice.name) for choice in case.backends]
+            compile_on_hosts(deployment, self.plugins.get(Fabric, case.fabric), backends)
             self._compiled.add(key)

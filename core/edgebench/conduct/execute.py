@@ -59,7 +59,8 @@ def execute(
     run_id = database.find_unfinished(planned) if resume else None
     resumed = run_id is not None
     watcher.begun(run_id or "")
-    with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="edgebench-") as directory:
+        scratch = Path(directory)
         _check(plan, preparer)
         if run_id is None:
             record = Run(
@@ -71,16 +72,13 @@ def execute(
                 registry_digest=recipes.plugins.registry.digest,
                 plan_digest=planned,
                 environment=describe_environment(recipes),
-                overheads_s=measure_overheads(Path(scratch)),
+                overheads_s=measure_overheads(scratch),
             )
             run_id = database.begin_run(record)
         skipped = [(one.case, one.reason) for one in plan.skipped]
         database.add_cases(run_id, plan.cases, blocks=plan.study.suite.blocks, skipped=skipped)
-        deployments = Deployments(
-            plan=plan, preparer=preparer, limit_s=limit_s, scratch=Path(scratch)
-        )
+        deployments = Deployments(plan=plan, preparer=preparer, limit_s=limit_s, scratch=scratch)
         Conductor(
-            plan=plan,
             database=database,
             run_id=run_id,
             resumed=resumed,
@@ -101,6 +99,7 @@ def _check(plan: Plan, preparer: Preparer) -> None:
     Raises:
         DataError: One of them is not what it must be, or cannot be downloaded.
     """
+    # A file that is not what it must be then leaves no run behind.
     own = {
         (case.model, case.variant, case.weights, case.options, case.dataset, case.data): case
         for case in plan.cases

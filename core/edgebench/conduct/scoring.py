@@ -6,7 +6,6 @@ What is known of a case beside its blocks, its facts, follows from its score.
 from __future__ import annotations
 
 import json
-from functools import cached_property
 from pathlib import Path
 
 import attrs
@@ -14,7 +13,6 @@ import attrs
 from edgebench.analysis.accuracy import compare_outputs, find_figures
 from edgebench.cases.case import Case
 from edgebench.cases.inputs import describe_inputs, find_metrics, why_no_accuracy
-from edgebench.catalogue.plugins import Plugins
 from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.shortened import describe_shortened
 from edgebench.measure.stand.deployment import Deployment
@@ -37,25 +35,18 @@ ENOUGH, ENOUGH_S = 16, 4.0
 no more are sent."""
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@attrs.frozen(kw_only=True)
 class Scores:
     """The scores of a run's cases, found or made, and the facts that follow from them."""
 
     deployments: Deployments
-    _references: dict[str, Score | EdgebenchError] = attrs.field(factory=dict, init=False)
+    _references: dict[str, Score] = attrs.field(factory=dict, init=False)
     _shortened: dict[object, str] = attrs.field(factory=dict, init=False)
+    _processor: str | None = attrs.field(factory=find_processor, init=False)
 
     @property
     def _recipes(self) -> Recipes:
         return self.deployments.preparer.recipes
-
-    @property
-    def _plugins(self) -> Plugins:
-        return self._recipes.plugins
-
-    @cached_property
-    def _processor(self) -> str | None:
-        return find_processor()
 
     # --- facts -----------------------------------------------------------------------------------
 
@@ -74,14 +65,15 @@ class Scores:
             except EdgebenchError as error:
                 doubts.append(f"not compared with the untransformed model: {error}")
         doubts += filter(None, self._doubts_of_inputs(deployment))
-        why, metrics = why_no_accuracy(case, self._plugins), find_metrics(case, self._plugins)
+        plugins = self.deployments.plugins
+        why, metrics = why_no_accuracy(case, plugins), find_metrics(case, plugins)
         return Facts(
             device=score.device,
             precision=self._precision(deployment),
             artifact=deployment.artifact.name,
             score_key=score.key,
             figures=() if why else find_figures(score, metrics, against, case.seed),
-            inputs=describe_inputs(case, self._plugins),
+            inputs=describe_inputs(case, plugins),
             no_accuracy=why,
             agreement=agreed,
             stages=_stages(deployment),
@@ -93,22 +85,15 @@ class Scores:
         """Return the score of an untransformed model, which many cases are compared with.
 
         Raises:
-            EdgebenchError: It cannot be prepared or scored; once it could not, it is not tried
-                again.
+            EdgebenchError: It cannot be prepared or scored.
         """
         if case.id not in self._references:
             # Its outputs may be large, and the cases of a model come one after the other: those of
             # the model before are not asked for again.
             self._references.clear()
-            try:
-                artifact = self.deployments.preparer.prepare(case).path
-                self._references[case.id] = self._find_or_make(case, artifact)
-            except EdgebenchError as error:
-                self._references[case.id] = error
-        found = self._references[case.id]
-        if isinstance(found, EdgebenchError):
-            raise found
-        return found
+            artifact = self.deployments.preparer.prepare(case).path
+            self._references[case.id] = self._find_or_make(case, artifact)
+        return self._references[case.id]
 
     def _doubts_of_inputs(self, deployment: Deployment) -> tuple[str, str]:
         """Say what the inputs lack: those that could not be read, those that were shortened."""
@@ -117,7 +102,7 @@ class Scores:
         resources = deployment.pipeline.resources
         key = (case.model, case.variant, directory, tuple(sorted(resources.items())))
         if key not in self._shortened:
-            bound = self._plugins.get(Model, case.model).bound(case.variant, resources)
+            bound = self.deployments.plugins.get(Model, case.model).bound(case.variant, resources)
             test = open_split(directory, "test")
             self._shortened[key] = describe_shortened(test, bound, case.variant)
         return describe_unreadable(directory), self._shortened[key]
@@ -150,12 +135,12 @@ class Scores:
     def _measure(self, case: Case, artifact: Path) -> Score:
         """Send the whole test split, or a few samples without an accuracy, through its hosts."""
         deployment = self.deployments.deploy(case, artifact)
-        if why_no_accuracy(case, self._plugins):
+        if why_no_accuracy(case, self.deployments.plugins):
             deployment = attrs.evolve(deployment, scored=ENOUGH, bound_s=ENOUGH_S)
         what = f"scoring {case.label}"
         return score_deployment(
             deployment,
-            self._plugins.get(Fabric, case.fabric),
+            self.deployments.plugins.get(Fabric, case.fabric),
             lambda done, samples: self.deployments.preparer.progress(done, samples, what),
         )
 
@@ -168,7 +153,7 @@ class Scores:
                 "score of": digest_content(artifact),
                 "inputs": keys.inputs(case),
                 # Where there is no accuracy, a few samples do: they show how the outputs agree.
-                "bounded": bool(why_no_accuracy(case, self._plugins)),
+                "bounded": bool(why_no_accuracy(case, self.deployments.plugins)),
                 "backends": options,
                 "by": [keys.maker(Backend, choice.name) for choice in case.backends],
                 "model": keys.maker(Model, case.model),

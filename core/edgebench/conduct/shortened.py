@@ -21,7 +21,6 @@ def describe_shortened(samples: Payloads, model: Model, variant: str) -> str:
     ]
     if not any(looked):
         return ""
-    which = f"{sum(looked)} of {len(looked)}"
-    if len(looked) < len(samples):
-        which = f"{sum(looked)} of the first {len(looked)}"
+    first = "the first " if len(looked) < len(samples) else ""
+    which = f"{sum(looked)} of {first}{len(looked)}"
     return f"{which} samples are longer than {model.name}:{variant} takes and were shortened"

@@ -13,7 +13,6 @@ from edgebench.parts.documents import from_document, to_document
 from edgebench.records.facts import Facts
 from edgebench.records.outcome import Block, LinkCheck, Outcome, Run, TierCheck
 from edgebench.records.packing import pack_seconds, unpack_seconds
-from edgebench.records.standing import find_standing
 
 if TYPE_CHECKING:
     import sqlite3
@@ -73,7 +72,7 @@ def read_outcome(row: sqlite3.Row, blocks: Sequence[Block]) -> Outcome:
     """Read what a case gave from its columns and its blocks."""
     # Those of a case that was not finished are null.
     facts = from_document(Facts, json.loads(row["facts"] or "{}"))
-    status, reason = find_standing(row["skipped"], row["planned"], facts, blocks)
+    status, reason = _find_standing(row["skipped"], row["planned"], facts, blocks)
     return Outcome(
         case=from_document(Case, json.loads(row["record"])),
         status=status,
@@ -84,15 +83,39 @@ def read_outcome(row: sqlite3.Row, blocks: Sequence[Block]) -> Outcome:
     )
 
 
+def _find_standing(
+    skipped: str | None, planned: int, facts: Facts, blocks: Sequence[Block]
+) -> tuple[str, str]:
+    """Return the status of a case, one of `facts.STATUSES`, and the reason of it.
+
+    Args:
+        skipped: Why it was not planned; None for one that was.
+        planned: How many blocks it is to have.
+        facts: What is known of it beside its blocks.
+        blocks: Its blocks in order, those measured again among them; what they timed is not looked
+            at.
+    """
+    if skipped is not None:
+        return "skipped", skipped
+    if facts.status:
+        return facts.status, facts.reason
+    # A block that failed and was measured again, by a resumed run, is made good.
+    good = {block.number for block in blocks if block.status == "ok"}
+    bad = [block for block in blocks if block.status != "ok" and block.number not in good]
+    last = bad[-1].reason if bad else ""
+    if len(good) >= planned:
+        return "ok", facts.reason
+    if not good and bad:
+        return bad[-1].status, facts.reason or last
+    count = f"{len(good)} of {planned} blocks were measured"
+    return "partial", facts.reason or (f"{count}: {last}" if last else count)
+
+
 def list_samples(block: Block) -> list[Samples]:
     """Return all that a block has timed, as it is kept."""
     timed = [("latency", "", block.latency_s), ("warmup", "", block.warmup_s)]
     timed += [("phase", phase, seconds) for phase, seconds in block.phases_s.items()]
-    return [
-        (kind, phase, *pack_seconds(seconds))
-        for kind, phase, seconds in timed
-        if seconds is not None
-    ]
+    return [(kind, phase, *pack_seconds(s)) for kind, phase, s in timed if s is not None]
 
 
 def read_block(row: sqlite3.Row, samples: Sequence[Samples]) -> Block:
@@ -104,9 +127,8 @@ def read_block(row: sqlite3.Row, samples: Sequence[Samples]) -> Block:
         (kind, phase): unpack_seconds(count, least_ns, data)
         for kind, phase, count, least_ns, data in samples
     }
-    checks = {"links": LinkCheck, "tiers": TierCheck}
-    for name, check in checks.items():
-        fields[name] = tuple(from_document(check, one) for one in fields[name])
+    fields["links"] = from_document(tuple[LinkCheck, ...], fields["links"])
+    fields["tiers"] = from_document(tuple[TierCheck, ...], fields["tiers"])
     if fields["inputs"] is not None:
         fields["inputs"] = np.array(fields["inputs"], dtype=np.int64)
     return Block(

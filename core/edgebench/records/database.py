@@ -83,6 +83,7 @@ class Database:
         stem = f"{day.replace('-', '')}-{clock.replace(':', '')}"
         with self._transaction() as db:
             taken = {row["id"] for row in db.execute("SELECT id FROM runs")}
+            # One of these is free: there is one more of them than there are runs.
             tries = (stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 3)))
             name = run.id or next(one for one in tries if one not in taken)
             _insert(db, "runs", columns.write_record(attrs.evolve(run, id=name)))
@@ -113,14 +114,10 @@ class Database:
         row = {"run": run, "case_id": case_id, **columns.write_record(block)}
         with self._transaction() as db:
             number = _insert(db, "blocks", row)
-            db.executemany(
-                INSERT_SAMPLES,
-                [(number, *samples) for samples in columns.list_samples(block)],
-            )
-            db.executemany(
-                "INSERT INTO logs VALUES (?, ?, ?, ?, ?)",
-                [(run, case_id, number, role, said) for role, said in block.logs.items()],
-            )
+            samples = [(number, *kept) for kept in columns.list_samples(block)]
+            db.executemany(INSERT_SAMPLES, samples)
+            logs = [(run, case_id, number, role, said) for role, said in block.logs.items()]
+            db.executemany("INSERT INTO logs VALUES (?, ?, ?, ?, ?)", logs)
 
     def save_log(self, run: str, case_id: str, role: str, text: str) -> None:
         """Keep what a process printed that prepared a case, before its first block."""
@@ -129,11 +126,9 @@ class Database:
 
     def finish_case(self, run: str, case_id: str, facts: Facts) -> None:
         """Keep what is known of a case beside its blocks, in place of what was kept before."""
-        stored = columns.to_text(facts)
+        kept = (columns.to_text(facts), run, case_id)
         with self._transaction() as db:
-            db.execute(
-                "UPDATE cases SET facts = ? WHERE run = ? AND id = ?", (stored, run, case_id)
-            )
+            db.execute("UPDATE cases SET facts = ? WHERE run = ? AND id = ?", kept)
 
     def finish_run(self, run: str, finished: str) -> None:
         """Note when (UTC, ISO 8601) a run came to its end; one that was interrupted has none."""
