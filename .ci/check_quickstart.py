@@ -56,7 +56,7 @@ def misses(case: dict[str, Any]) -> tuple[int, int]:
 def main(path: str) -> int:
     """Print what is wrong, and return 1 if anything is."""
     with Database.open(Path(path)) as database:
-        cases = RunResults.of(database.run()).to_json()["cases"]
+        cases = RunResults.of(database.read_run()).to_json()["cases"]
     failed = 0
     for case in cases:
         for problem in problems(case):

@@ -206,7 +206,7 @@ def test_a_weight_file_that_does_not_fit_is_said_before_anything_is_measured(run
     assert (said.status, said.out) == (2, "")
     assert said.err == f"edgebench: {tmp_path / 'w.txt'}: shape (8, 4), not (8, 3)\n"
     with Database.open(tmp_path / "edgebench.db") as database:
-        assert database.runs() == ()
+        assert database.read_runs() == ()
 
 
 FAULTY = """

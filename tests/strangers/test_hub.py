@@ -91,7 +91,7 @@ def refused(tmp_path):
     def check(said):
         assert (said.status, said.out, said.err.count("\n")) == (2, "", 1), said
         with Database.open(tmp_path / "edgebench.db") as database:
-            assert database.runs() == ()
+            assert database.read_runs() == ()
         return said.err
 
     return check

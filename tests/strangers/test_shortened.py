@@ -44,7 +44,7 @@ def test_results_say_of_how_many_requests_something_was_cut_off(cli, toy, tmp_pa
         for case in said.json["cases"]
     }
     (doubt,) = doubts["short"]
-    assert doubt.endswith("requests are longer than cutter:short takes and were cut")
+    assert doubt.endswith("samples are longer than cutter:short takes and were shortened")
     count, _, of, *_ = doubt.split()
     assert int(count) == int(of) > 0
     assert doubts["long"] == []

@@ -22,7 +22,7 @@ NEGLIGIBLE = 0.005
 """A loss whose whole interval lies under this is none, however surely it is there: half a point."""
 
 
-def figures(
+def find_figures(
     score: Score, metrics: Sequence[Metric], reference: Score | None, seed: int = 0
 ) -> tuple[Figure, ...]:
     """Return the figures of merit of a score, each with its bootstrap interval.
@@ -39,8 +39,8 @@ def _figure(score: Score, metric: Metric, reference: Score | None, seed: int) ->
     counts = np.asarray(score.counts[metric.name], dtype=float)
     own = _values(counts, metric, seed)
     value = float(metric.value(counts.sum(axis=0)))
-    loss: float | None = None
-    loss_ci95: tuple[float, float] | None = None
+    loss = loss_ci95 = None
+    # A score of other samples, or by other metrics, cannot be compared in pairs.
     other = None if reference is None else reference.counts.get(metric.name)
     if other is not None and len(other) == len(counts):
         base = np.asarray(other, dtype=float)
@@ -93,7 +93,7 @@ def keeps(figure: Figure) -> bool | None:
     return (low <= 0 and figure.loss <= TOLERATED) or high <= NEGLIGIBLE
 
 
-def agreement(score: Score, reference: Score, label: str) -> Agreement | None:
+def compare_outputs(score: Score, reference: Score, label: str) -> Agreement | None:
     """Compare raw outputs, (samples, ...) each, with the untransformed pipeline's, named *label*.
 
     None where either kept no outputs, or theirs are of other shapes.

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.analysis.accuracy import keeps
-from edgebench.analysis.groups import groups
-from edgebench.analysis.intervals import ratio
+from edgebench.analysis.groups import find_groups
+from edgebench.analysis.intervals import compare_medians
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,18 +21,18 @@ PRACTICAL = 0.02
 """The least difference that matters: 2 %."""
 
 
-def margin(run: Run) -> float:
+def find_margin(run: Run) -> float:
     """Return below which relative difference two strategies of a run are equal in practice."""
     return max(PRACTICAL, run.aa_difference or 0.0)
 
 
-def verdict(one: Latency, other: Latency, within: float) -> str:
+def compare_latencies(one: Latency, other: Latency, within: float) -> str:
     """Say whether the first is `slower` than the second, `faster`, `equal` or `undecided`.
 
     Equal when the whole 95 % interval of the ratio of the medians lies within the margin; slower
     or faster when all of it lies on one side of 1 and the ratio beyond the margin.
     """
-    middle, low, high = ratio(one, other)
+    middle, low, high = compare_medians(one, other)
     if 1 / (1 + within) <= low and high <= 1 + within:
         return "equal"
     if low > 1 and middle > 1 + within:
@@ -75,7 +75,7 @@ class Decision:
         what = "without losing accuracy" if self.accuracy_known else "(accuracy is not known)"
         median = self.fastest.latency.median
         time = f"{median * 1e3:.3g} ms ({low * 1e3:.3g} to {high * 1e3:.3g})"
-        parts = [f"{self.title}: the fastest {what} is {strategy(self.fastest)}, {time}."]
+        parts = [f"{self.title}: the fastest {what} is {describe_strategy(self.fastest)}, {time}."]
         if self.equal:
             parts.append(f"Equal to it within {self.within:.0%}: {_listed(self.equal)}.")
         else:
@@ -85,21 +85,21 @@ class Decision:
         return " ".join(parts)
 
 
-def strategy(result: Result) -> str:
+def describe_strategy(result: Result) -> str:
     """Return a strategy in words."""
     case = result.case
     return f"{case.chain} on {case.placement} with {case.backend}"
 
 
 def _listed(results: Sequence[Result]) -> str:
-    return "; ".join(strategy(result) for result in results)
+    return "; ".join(describe_strategy(result) for result in results)
 
 
-def decisions(run: Run, results: Sequence[Result]) -> tuple[Decision, ...]:
+def decide_all(run: Run, results: Sequence[Result]) -> tuple[Decision, ...]:
     """Return the decision for each group of results that may be compared, in plan order."""
     measured = [result for result in results if result.latency is not None]
-    within = margin(run)
-    return tuple(decide(title, found, within) for title, found in groups(measured))
+    within = find_margin(run)
+    return tuple(decide(title, found, within) for title, found in find_groups(measured))
 
 
 def decide(title: str, results: Sequence[Result], within: float) -> Decision:
@@ -111,6 +111,7 @@ def decide(title: str, results: Sequence[Result], within: float) -> Decision:
     whole = [result for result in results if result.status == "ok" and len(result.measured) > 1]
     kept = {result.case.id: keeps(result.figure) for result in whole if result.figure}
     known = any(value is not None for value in kept.values())
+    # Where no loss is known, latency alone decides, and the sentence says so.
     fit = [result for result in whole if kept.get(result.case.id) or not known]
     ranked = sorted(fit, key=lambda result: result.median or 0.0)
     ids = tuple(result.case.id for result in results)
@@ -120,7 +121,8 @@ def decide(title: str, results: Sequence[Result], within: float) -> Decision:
     found: dict[str, list[Result]] = {}
     for other in others:
         if fastest.latency and other.latency:
-            found.setdefault(verdict(other.latency, fastest.latency, within), []).append(other)
+            said = compare_latencies(other.latency, fastest.latency, within)
+            found.setdefault(said, []).append(other)
     return Decision(
         title=title,
         cases=ids,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
-from edgebench.analysis.intervals import needed
-from edgebench.analysis.links import predicted, summary, tier_checks
+from edgebench.analysis.intervals import count_needed
+from edgebench.analysis.links import collect_tier_checks, predict_travel_s, summarise_links
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ FREQUENCY = 0.05
 CONTROLLER = 0.01
 
 
-def doubts(
+def find_doubts(
     outcome: Outcome, latency: Latency | None, groups: Mapping[str, float]
 ) -> tuple[str, ...]:
     """Return the reasons to doubt an outcome, a sentence each.
@@ -65,8 +65,8 @@ def _size(outcome: Outcome, latency: Latency) -> Iterator[str]:
             f"{count} block{'s' * (count != 1)}: at least {FEWEST_BLOCKS} are needed "
             "to see what differs between processes"
         )
-    if outcome.samples < needed(0.90):
-        yield f"{outcome.samples} requests: p90 needs {needed(0.90)}"
+    if outcome.samples < count_needed(0.90):
+        yield f"{outcome.samples} requests: p90 needs {count_needed(0.90)}"
 
 
 def _steadiness(latency: Latency) -> Iterator[str]:
@@ -77,6 +77,7 @@ def _steadiness(latency: Latency) -> Iterator[str]:
             f"the medians of its blocks spread over {spread:.0%} "
             f"({low * 1e3:.3g} to {high * 1e3:.3g} ms)"
         )
+    # The halves of a shorter block differ by chance alone.
     halves = [
         median(block[len(block) // 2 :]) / median(block[: len(block) // 2])
         for block in (one.tolist() for one in latency.blocks)
@@ -101,7 +102,7 @@ def _phases(outcome: Outcome, whole: float, groups: Mapping[str, float]) -> Iter
         return
     if abs(lost := groups["unaccounted"]) > _share(UNACCOUNTED, whole):
         yield f"{lost * 1e3:.3g} ms ({lost / whole:.1%}) of a request is in no phase"
-    theory = predicted(outcome)
+    theory = predict_travel_s(outcome)
     if theory is None:
         return
     if abs(groups["network"] - theory) > _share(NETWORK, theory):
@@ -112,7 +113,7 @@ def _phases(outcome: Outcome, whole: float, groups: Mapping[str, float]) -> Iter
 
 
 def _links(outcome: Outcome) -> Iterator[str]:
-    for link in summary(outcome.measured):
+    for link in summarise_links(outcome.measured):
         if not link.ok:
             yield (
                 f"link {link.source} to {link.target} was not what it claims in {link.failed} of "
@@ -122,7 +123,7 @@ def _links(outcome: Outcome) -> Iterator[str]:
 
 
 def _tiers(outcome: Outcome) -> Iterator[str]:
-    for name, checks in tier_checks(outcome).items():
+    for name, checks in collect_tier_checks(outcome).items():
         if failed := [check for check in checks if not check.ok]:
             speed = median(check.measured for check in failed)
             yield (

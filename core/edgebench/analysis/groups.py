@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Pair = frozenset[str]
 
 
-def groups(results: Sequence[Result]) -> Iterator[tuple[str, list[Result]]]:
+def find_groups(results: Sequence[Result]) -> Iterator[tuple[str, list[Result]]]:
     """Yield groups of results that may be compared, in plan order, each under a title.
 
     A group is of one model under one set of conditions; its title is the model, and what sets the

@@ -38,7 +38,7 @@ STUDENT = (
 
 
 @lru_cache
-def needed(quantile: float) -> int:
+def count_needed(quantile: float) -> int:
     """Return how many samples a percentile needs to be printed: p95 93, p99 473.
 
     The fewest of which, with 95 % confidence, at least two lie beyond it, so that it is not an
@@ -50,13 +50,13 @@ def needed(quantile: float) -> int:
     return count
 
 
-def widening(blocks: int) -> float:
+def find_widening(blocks: int) -> float:
     """Return by how much an interval from so few blocks is widened: Student's t over the normal's.
 
     A bootstrap of three blocks cannot leave the range of three numbers, which holds the truth in
     three of four cases. Simulated (`tests/core/analysis`), the widened interval holds it in at
     least 91 of 100 from three blocks on, whether blocks or requests differ more. One block says
-    nothing of what differs between blocks: nothing is widened, and `checks` doubts the result.
+    nothing of what differs between blocks: nothing is widened, and `find_doubts` doubts the result.
     """
     if blocks < 2:
         return 1.0
@@ -97,7 +97,7 @@ class Latency:
 
     def percentile(self, name: str) -> float | None:
         """Return a percentile in seconds by its name (`p95`); None if the sample is too small."""
-        supported = len(self.seconds) >= needed(PERCENTILES[name])
+        supported = len(self.seconds) >= count_needed(PERCENTILES[name])
         return self._quantiles[name] if supported else None
 
     @cached_property
@@ -134,7 +134,7 @@ class Latency:
     def interval(self, name: str = "median") -> tuple[float, float]:
         """Return the 95 % interval of the median, or of a percentile by its name, in seconds."""
         ends = self._ends[:, list(QUANTILES).index(name)]
-        low, high = _widen(ends, self._quantiles[name], widening(len(self.blocks)))
+        low, high = _widen(ends, self._quantiles[name], find_widening(len(self.blocks)))
         # Widening must not lead below what any request ever took.
         return max(low, float(self.seconds.min())), high
 
@@ -163,13 +163,11 @@ def _resamples(blocks: tuple[NDArray[Any], ...], rng: Generator) -> Iterator[NDA
 
 def _widen(ends: NDArray[Any], middle: float, wider: float) -> tuple[float, float]:
     """Return the ends of the middle 95 % of draws, moved away from the estimate."""
-    low, high = ends.tolist()
-    return min(middle, middle - wider * (middle - low)), max(
-        middle, middle + wider * (high - middle)
-    )
+    low, high = (middle + wider * (end - middle) for end in ends.tolist())
+    return min(middle, low), max(middle, high)
 
 
-def ratio(slow: Latency, fast: Latency) -> tuple[float, float, float]:
+def compare_medians(slow: Latency, fast: Latency) -> tuple[float, float, float]:
     """Return how many times the first median is the second, and the ends of its 95 % interval.
 
     On a logarithmic scale, where swapping the two mirrors the interval.
@@ -180,7 +178,7 @@ def ratio(slow: Latency, fast: Latency) -> tuple[float, float, float]:
     draws = np.log(slow.draws[:, 0]) - np.log(fast.draws[:, 0])
     fewest = min(len(slow.blocks), len(fast.blocks))
     ends = np.quantile(draws, (0.025, 0.975))
-    low, high = _widen(ends, middle, widening(fewest))
+    low, high = _widen(ends, middle, find_widening(fewest))
     # Two blocks widen an interval beyond what a number holds; a millionfold is as good.
     low, high = max(low, middle - 14.0), min(high, middle + 14.0)
     return math.exp(middle), math.exp(low), math.exp(high)

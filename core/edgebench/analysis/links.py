@@ -37,7 +37,7 @@ class LinkSummary:
     ok: bool
 
 
-def summary(blocks: Sequence[Block]) -> tuple[LinkSummary, ...]:
+def summarise_links(blocks: Sequence[Block]) -> tuple[LinkSummary, ...]:
     """Return one row for each link and way, in the order they were checked.
 
     The sizes of a case's messages differ by little from block to block, as its inputs do.
@@ -68,7 +68,7 @@ def _summary(checks: Sequence[LinkCheck]) -> LinkSummary:
     )
 
 
-def predicted(outcome: Outcome) -> float | None:
+def predict_travel_s(outcome: Outcome) -> float | None:
     """Return the seconds a request of this case should travel, by its verified links.
 
     For each hop of the route a round trip, the bytes there and the answer's bytes back, at the
@@ -79,7 +79,7 @@ def predicted(outcome: Outcome) -> float | None:
     if not blocks or any(block.exit_rates for block in blocks):
         return None
     hops = list(zip(outcome.case.route, outcome.case.route[1:], strict=False))
-    links = {(link.source, link.target): link for link in summary(blocks)}
+    links = {(link.source, link.target): link for link in summarise_links(blocks)}
     sent = blocks[0].bytes_out
     total = 0.0
     for source, target in hops:
@@ -87,6 +87,7 @@ def predicted(outcome: Outcome) -> float | None:
         if there is None or source not in sent or "answer" not in sent:
             return None
         total += there.round_trip_s + sent[source] * 8 / _rate(there)
+        # A way back that was not verified is taken to be as the way there is.
         total += sent["answer"] * 8 / _rate(back or there)
     return total if hops else None
 
@@ -95,7 +96,7 @@ def _rate(link: LinkSummary) -> float:
     return link.goodput_bit_s or link.rate_bit_s
 
 
-def tier_checks(outcome: Outcome) -> Mapping[str, Sequence[TierCheck]]:
+def collect_tier_checks(outcome: Outcome) -> Mapping[str, Sequence[TierCheck]]:
     """Return the checks of all its blocks by tier."""
     checks = (check for block in outcome.measured for check in block.tiers)
     return group_by(checks, lambda check: check.name)

@@ -18,32 +18,31 @@ GROUPS = ("compute", "network", "emulated", "unaccounted")
 """The kinds of phases: computing, travelling, waiting because a tier is emulated, unexplained."""
 
 
-def family(phase: str) -> str:
+def find_family(phase: str) -> str:
     """Return what a numbered phase is one of: `inference-0` is an `inference`."""
     return re.sub(r"-\d+$", "", phase)
 
 
-def group(phase: str) -> str:
+def find_group(phase: str) -> str:
     """Return which of `GROUPS` a phase belongs to."""
-    kind = family(phase)
+    kind = find_family(phase)
     if kind in NETWORK:
         return "network"
     return "emulated" if kind in EMULATED else "compute"
 
 
-def medians(blocks: Sequence[Block]) -> Mapping[str, float]:
+def find_medians(blocks: Sequence[Block]) -> Mapping[str, float]:
     """Return the median seconds of each phase over all requests in which it happened."""
     import numpy as np
 
-    found: dict[str, list[NDArray[Any]]] = {}
-    for block in blocks:
-        for phase, seconds in block.phases_s.items():
-            found.setdefault(phase, []).append(seconds[~np.isnan(seconds)])
-    pooled = {phase: np.concatenate(parts) for phase, parts in found.items()}
-    return {phase: float(np.median(all_)) for phase, all_ in pooled.items() if len(all_)}
+    phases = dict.fromkeys(phase for block in blocks for phase in block.phases_s)
+    found = {one: [b.phases_s[one] for b in blocks if one in b.phases_s] for one in phases}
+    pooled = {phase: np.concatenate(seconds) for phase, seconds in found.items()}
+    # A phase that never happened has no median, and numpy would warn of it.
+    return {one: float(np.nanmedian(s)) for one, s in pooled.items() if not np.isnan(s).all()}
 
 
-def groups(blocks: Sequence[Block]) -> Mapping[str, float]:
+def add_up_groups(blocks: Sequence[Block]) -> Mapping[str, float]:
     """Return the median seconds that a request spends on each of `GROUPS`.
 
     Phases are added up within a request before the median is taken, so that the parts of a
@@ -64,7 +63,7 @@ def _of_block(block: Block) -> dict[str, NDArray[Any]]:
     latency = np.asarray(block.latency_s, dtype=float)
     sums = {name: np.zeros(len(latency)) for name in GROUPS}
     for phase, seconds in block.phases_s.items():
-        sums[group(phase)] += np.where(np.isnan(seconds), 0.0, seconds)
+        sums[find_group(phase)] += np.where(np.isnan(seconds), 0.0, seconds)
     explained = sums["compute"] + sums["network"] + sums["emulated"]
     sums["unaccounted"] = latency - explained
     return sums

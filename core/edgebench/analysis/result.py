@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench.analysis.accuracy import keeps
-from edgebench.analysis.doubts import doubts
-from edgebench.analysis.intervals import PERCENTILES, Latency, needed
-from edgebench.analysis.links import summary, tier_checks
-from edgebench.analysis.phases import groups, medians
+from edgebench.analysis.doubts import find_doubts
+from edgebench.analysis.intervals import PERCENTILES, Latency, count_needed
+from edgebench.analysis.links import collect_tier_checks, summarise_links
+from edgebench.analysis.phases import add_up_groups, find_medians
 from edgebench.records.outcome import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 
 @attrs.frozen(kw_only=True)
@@ -43,17 +43,17 @@ class Result(Outcome):
     @cached_property
     def phases(self) -> Mapping[str, float]:
         """The median seconds of each phase, numbered ones apart, in the order of a request."""
-        return MappingProxyType(medians(self.measured))
+        return MappingProxyType(find_medians(self.measured))
 
     @cached_property
     def groups(self) -> Mapping[str, float]:
         """The median seconds a request computes, travels, waits by emulation, and unaccounted."""
-        return MappingProxyType(groups(self.measured))
+        return MappingProxyType(add_up_groups(self.measured))
 
     @cached_property
     def doubts(self) -> tuple[str, ...]:
         """Reasons to doubt it, a sentence each."""
-        return doubts(self, self.latency, self.groups)
+        return find_doubts(self, self.latency, self.groups)
 
     def to_json(self) -> dict[str, Any]:
         """Return the case as `run --json` shows it: seconds, bytes and shares, never ms."""
@@ -121,7 +121,7 @@ def _measured(result: Result) -> dict[str, Any]:
         ),
         "exit_rates": _medians([block.exit_rates for block in blocks]),
         "bytes_out": _medians([block.bytes_out for block in blocks]),
-        "links": [attrs.asdict(link) for link in summary(blocks)],
+        "links": [attrs.asdict(link) for link in summarise_links(blocks)],
         "tiers": _tiers(result),
     }
 
@@ -129,7 +129,9 @@ def _measured(result: Result) -> dict[str, Any]:
 def _latency(latency: Latency) -> dict[str, Any]:
     """Return median and percentiles with intervals; those unsupported are null, with the need."""
     found = {name: latency.percentile(name) for name in PERCENTILES}
-    lacking = {name: f"needs {needed(q)}" for name, q in PERCENTILES.items() if found[name] is None}
+    lacking = {
+        name: f"needs {count_needed(q)}" for name, q in PERCENTILES.items() if found[name] is None
+    }
     return {
         "median": latency.median,
         "ci95": list(latency.interval()),
@@ -145,22 +147,19 @@ def _latency(latency: Latency) -> dict[str, Any]:
     }
 
 
-def _medians(mappings: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    found: dict[str, list[float]] = {}
-    for mapping in mappings:
-        for key, value in mapping.items():
-            found.setdefault(key, []).append(value)
-    return {key: median(values) for key, values in found.items()}
+def _medians(mappings: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    keys = dict.fromkeys(key for mapping in mappings for key in mapping)
+    return {key: median(one[key] for one in mappings if key in one) for key in keys}
 
 
 def _medians_by_tier(mappings: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, Any]:
     tiers = dict.fromkeys(tier for mapping in mappings for tier in mapping)
-    return {tier: _medians(mapping.get(tier, {}) for mapping in mappings) for tier in tiers}
+    return {tier: _medians([mapping.get(tier, {}) for mapping in mappings]) for tier in tiers}
 
 
 def _stages(result: Result) -> list[dict[str, Any]]:
     """Return the stages; the last of a tier carries the bytes that the tier sends on."""
-    sent = _medians(block.bytes_out for block in result.measured)
+    sent = _medians([block.bytes_out for block in result.measured])
     stages = result.facts.stages
     last = {stage.tier: number for number, stage in enumerate(stages)}
     return [
@@ -171,7 +170,7 @@ def _stages(result: Result) -> list[dict[str, Any]]:
 
 def _tiers(result: Result) -> list[dict[str, Any]]:
     """Return each tier once, with the medians of its checks; ok if all of them were."""
-    peaks = _medians(block.peak_memory_bytes for block in result.measured)
+    peaks = _medians([block.peak_memory_bytes for block in result.measured])
     return [
         {
             "name": name,
@@ -185,5 +184,5 @@ def _tiers(result: Result) -> list[dict[str, Any]]:
             "ok": all(check.ok for check in checks),
             "peak_memory_bytes": peaks.get(name),
         }
-        for name, checks in tier_checks(result).items()
+        for name, checks in collect_tier_checks(result).items()
     ]

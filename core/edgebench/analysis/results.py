@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench.analysis.decisions import decisions, margin
+from edgebench.analysis.decisions import decide_all, find_margin
 from edgebench.analysis.result import Result
 from edgebench.parts.documents import to_document
 from edgebench.parts.errors import UnknownName
@@ -35,7 +35,7 @@ class RunResults:
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:
         """Which strategy of each model is the fastest that keeps its accuracy."""
-        return decisions(self.run, self.results)
+        return decide_all(self.run, self.results)
 
     def find(self, case: str) -> Result:
         """Return the result of a case by its id, or the only beginning of one.
@@ -66,7 +66,7 @@ class RunResults:
             "plan_digest": run.plan_digest,
             "environment": to_document(run.environment),
             "overheads_s": dict(run.overheads_s),
-            "margin": margin(run),
+            "margin": find_margin(run),
             "cases": [result.to_json() for result in self.results],
             "decisions": [_decision(one) for one in self.decisions],
         }

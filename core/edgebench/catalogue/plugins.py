@@ -177,6 +177,10 @@ class Plugins:
         if failed := [answer for answer in answers if isinstance(answer, Fault)]:
             raise PluginFault("; ".join(map(str, failed))) from failed[0].error
 
+    def hears(self, hook: str) -> bool:
+        """Say whether any plugin has an event hook, so that what is told need be made at all."""
+        return any(hook in plugin.hooks for plugin in self._listeners())
+
     # --- asking ----------------------------------------------------------------------------------
 
     def _listeners(self) -> list[Plugin]:

@@ -20,7 +20,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     """Print the logs, block by block."""
     with Database.open(args.db) as database:
         found, case = database.find_case(args.case, args.run_id)
-        logs = database.logs(found.id, case.id)
+        logs = database.read_logs(found.id, case.id)
     if common.json:
         items = [
             {"block": number if number >= 0 else None, "process": role, "text": text}

@@ -101,7 +101,7 @@ def estimate_s(plan: Plan, args: argparse.Namespace) -> tuple[float, str]:
     seen: Mapping[str, float] = {}
     if args.db.is_file():
         with Database.open(args.db) as database:
-            seen = database.block_durations_s()
+            seen = database.read_block_durations_s()
     blocks = [seen.get(case.id, ASSUMED_BLOCK_S) for case in plan.cases]
     known = sum(case.id in seen for case in plan.cases)
     source = f"{ASSUMED_BLOCK_S:g} s a block are assumed"

@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, common: Common) -> int:
     """Print the report, or write it to a file."""
     with Database.open(args.db) as database:
-        results = RunResults.of(database.run(args.run_id))
+        results = RunResults.of(database.read_run(args.run_id))
     print_results(results, common.choose_reporter(args.format), args.output, common)
     return 0
 

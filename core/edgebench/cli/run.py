@@ -45,8 +45,8 @@ def run(args: argparse.Namespace, common: Common) -> int:
     with hear_interrupts(common) as interrupts:
         with Database.open(args.db, write=True) as database:
             name = _execute(plan, database, interrupts, args, common)
-            results = RunResults.of(database.run(name))
-            logs = database.logs(name, results.results[0].case.id) if args.debug else {}
+            results = RunResults.of(database.read_run(name))
+            logs = database.read_logs(name, results.results[0].case.id) if args.debug else {}
         print_results(results, reporter, None, common)
         for (number, role), text in logs.items():
             common.note(write_log(number, role, text))

@@ -17,17 +17,15 @@ import attrs
 
 from edgebench.analysis.result import Result
 from edgebench.cases.case import Case
-from edgebench.cases.plan import Plan
-from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import BOUND_S
 from edgebench.conduct.deployments import Deployments
+from edgebench.conduct.scoring import Scores
 from edgebench.conduct.watcher import Watcher
 from edgebench.measure.stand.block import measure_block
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.parts.errors import CaseSkipped, ChainError, EdgebenchError, one_line
 from edgebench.parts.grouping import group_by
 from edgebench.parts.places import Fabric
-from edgebench.prepare.preparer import Preparer
 from edgebench.records.database import Database
 from edgebench.records.facts import Facts
 
@@ -39,33 +37,32 @@ GIVE_UP_AFTER = 2
 class Conductor:
     """Conducts one run into an open database."""
 
-    plan: Plan
-    preparer: Preparer
     database: Database
-    run: str
+    run_id: str
+    resumed: bool
+    """Whether the run was begun before, and ended early."""
     deployments: Deployments
+    scores: Scores
     watcher: Watcher
     _facts: dict[str, Facts] = attrs.field(factory=dict, init=False)
     _failures: dict[str, int] = attrs.field(factory=dict, init=False)
     _order: Iterator[int] = attrs.field(factory=count, init=False)
 
-    @property
-    def _plugins(self) -> Plugins:
-        return self.preparer.recipes.plugins
-
     def conduct(self) -> None:
         """Prepare and measure everything that is planned and not yet in the database."""
-        for skipped in self.plan.skipped:
+        # The others of a run that goes on were told of when it began.
+        for skipped in () if self.resumed else self.deployments.plan.skipped:
             self._tell_finished(skipped.case)
+        # One model at a time: what drifts in between then sets no strategies of a model apart.
         by_model = group_by(
-            self.plan.cases, lambda case: (case.model, case.variant, case.weights.label)
+            self.deployments.plan.cases, lambda case: (case.model, case.variant, case.weights.label)
         )
         for cases in by_model.values():
             unfinished = [case for case in cases if not self._complete(case)]
             self._measure(cases, dict(self._ready(unfinished)))
 
     def _complete(self, case: Case) -> bool:
-        return self.database.outcome(self.run, case.id, timed=False).status == "ok"
+        return self.database.read_outcome(self.run_id, case.id, timed=False).status == "ok"
 
     # --- preparing and scoring -------------------------------------------------------------------
 
@@ -75,8 +72,8 @@ class Conductor:
             if self.watcher.stopping():
                 return
             try:
-                self._plugins.tell("edgebench_case_started", case=case)
-                deployment = self._deployed(case)
+                self.deployments.plugins.tell("edgebench_case_started", case=case)
+                deployment = self._deploy(case)
             except (CaseSkipped, ChainError) as error:
                 self._close(case, "skipped", str(error), error.log)
             except EdgebenchError as error:
@@ -87,23 +84,23 @@ class Conductor:
                 yield case.id, deployment
             self.watcher.prepared(case)
 
-    def _deployed(self, case: Case) -> Deployment:
+    def _deploy(self, case: Case) -> Deployment:
         """Prepare a case, have its stages compiled where they must be, and score it."""
-        prepared = self.preparer.prepare(case)
+        prepared = self.deployments.preparer.prepare(case)
         if prepared.log:
-            self.database.save_log(self.run, case.id, "preparing", prepared.log)
+            self.database.save_log(self.run_id, case.id, "preparing", prepared.log)
         deployment = self.deployments.deploy(case, prepared.path)
-        self._facts[case.id] = self.deployments.find_facts(deployment)
-        self.database.finish_case(self.run, case.id, self._facts[case.id])
+        self._facts[case.id] = self.scores.find_facts(deployment)
+        self.database.finish_case(self.run_id, case.id, self._facts[case.id])
         return deployment
 
     # --- measuring -------------------------------------------------------------------------------
 
     def _measure(self, cases: Sequence[Case], ready: Mapping[str, Deployment]) -> None:
         """Measure the blocks of a model's cases, in rounds of random order."""
-        done = self.database.finished_blocks(self.run)
-        last = self.plan.study.suite.blocks - 1
-        for number in range(self.plan.study.suite.blocks):
+        done = self.database.list_finished_blocks(self.run_id)
+        last = self.deployments.plan.study.suite.blocks - 1
+        for number in range(self.deployments.plan.study.suite.blocks):
             for case in self._round(cases, number):
                 # Those that are left out have their numbers, so that resuming changes none.
                 order = next(self._order)
@@ -117,7 +114,7 @@ class Conductor:
                     self._finish(case)
 
     def _round(self, cases: Sequence[Case], number: int) -> Sequence[Case]:
-        shuffler = random.Random(f"{self.plan.study.seed}/{number}")  # noqa: S311 (an order)
+        shuffler = random.Random(f"{self.deployments.plan.study.seed}/{number}")  # noqa: S311 (an order)
         return shuffler.sample(cases, len(cases))
 
     def _given_up(self, case: Case) -> bool:
@@ -126,14 +123,15 @@ class Conductor:
     def _block(self, deployment: Deployment) -> None:
         """Measure one block and keep it, whatever became of it."""
         case = deployment.case
-        block = measure_block(deployment, self._plugins.get(Fabric, case.fabric))
-        self.database.save_block(self.run, case.id, block)
+        block = measure_block(deployment, self.deployments.plugins.get(Fabric, case.fabric))
+        self.database.save_block(self.run_id, case.id, block)
         failed = block.status != "ok"
         self._failures[case.id] = self._failures.get(case.id, 0) + 1 if failed else 0
         self.watcher.measured(case, block)
         try:
-            self._plugins.tell("edgebench_block_finished", case=case, block=block)
+            self.deployments.plugins.tell("edgebench_block_finished", case=case, block=block)
         except EdgebenchError as error:
+            # Whoever collects the blocks of the case has lost one: more of them would not help.
             self._failures[case.id] = GIVE_UP_AFTER
             self._note(case, status="failed", reason=str(error))
 
@@ -143,39 +141,41 @@ class Conductor:
         """Keep what has become known of a case."""
         known = self._facts.get(case.id, Facts())
         self._facts[case.id] = attrs.evolve(known, **changes)
-        self.database.finish_case(self.run, case.id, self._facts[case.id])
+        self.database.finish_case(self.run_id, case.id, self._facts[case.id])
 
     def _close(self, case: Case, status: str, reason: str, log: str) -> None:
         """Keep why a case ended before its blocks were measured, and what was printed."""
         self._note(case, status=status, reason=reason)
         if log:
-            self.database.save_log(self.run, case.id, "preparing", log)
+            self.database.save_log(self.run_id, case.id, "preparing", log)
         self._tell_finished(case)
 
     def _finish(self, case: Case) -> None:
         if not self._facts[case.id].status:
-            self._note(case, stopped=self._stopped(case))
+            self._note(case, stopped=self._explain_end(case))
         self._tell_finished(case)
 
-    def _stopped(self, case: Case) -> str:
+    def _explain_end(self, case: Case) -> str:
         """Say why a case has no more requests than it has."""
         if self._given_up(case):
             return f"{GIVE_UP_AFTER} blocks that failed in a row"
-        study, outcome = self.plan.study, self.database.outcome(self.run, case.id)
+        study = self.deployments.plan.study
         suite = study.suite
         stopped = f"{suite.blocks} block{'s' * (suite.blocks != 1)} planned"
         # What a block that failed would have given is no fault of the bound's.
-        wanted = len(outcome.measured) * suite.requests
-        if study.bounded and outcome.samples < wanted:
-            stopped += f" of {BOUND_S:g} s each: "
-            stopped += f"{outcome.samples} of {wanted} requests"
+        blocks, requests = self.database.count_requests(self.run_id, case.id)
+        wanted = blocks * suite.requests
+        if study.bounded and requests < wanted:
+            stopped += f" of {BOUND_S:g} s each: {requests} of {wanted} requests"
         return stopped
 
     def _tell_finished(self, case: Case) -> None:
         """Tell the plugins of a case's result; what goes wrong there is a doubt, no failure."""
-        result = Result.of(self.database.outcome(self.run, case.id))
-        self._facts.setdefault(case.id, result.facts)
+        # A result holds all samples, which take the longest to read.
+        if not self.deployments.plugins.hears("edgebench_case_finished"):
+            return
+        result = Result.of(self.database.read_outcome(self.run_id, case.id))
         try:
-            self._plugins.tell("edgebench_case_finished", case=case, result=result)
+            self.deployments.plugins.tell("edgebench_case_finished", case=case, result=result)
         except EdgebenchError as error:
             self._note(case, doubts=(*result.facts.doubts, str(error)))

@@ -11,7 +11,8 @@ from edgebench.cases.plan import Plan
 from edgebench.catalogue.plugins import Plugins
 from edgebench.conduct.conductor import Conductor
 from edgebench.conduct.deployments import Deployments
-from edgebench.conduct.fingerprint import environment, fingerprint
+from edgebench.conduct.fingerprint import describe_environment, fingerprint
+from edgebench.conduct.scoring import Scores
 from edgebench.conduct.watcher import Watcher
 from edgebench.measure.stand.overheads import measure_overheads
 from edgebench.parts.errors import CaseFailed
@@ -55,11 +56,13 @@ def execute(
     recipes = Recipes(plugins, store or Store(), plan.chains)
     preparer = Preparer(recipes=recipes, progress=watcher.preparing)
     planned = fingerprint(plan, recipes)
-    run = database.unfinished(planned) if resume else None
-    watcher.begun(run or "")
-    with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
+    run_id = database.find_unfinished(planned) if resume else None
+    resumed = run_id is not None
+    watcher.begun(run_id or "")
+    with tempfile.TemporaryDirectory(prefix="edgebench-") as directory:
+        scratch = Path(directory)
         _check(plan, preparer)
-        if run is None:
+        if run_id is None:
             record = Run(
                 started=_now(),
                 suite=plan.study.suite.name,
@@ -68,25 +71,24 @@ def execute(
                 arguments=arguments,
                 registry_digest=recipes.plugins.registry.digest,
                 plan_digest=planned,
-                environment=environment(recipes),
-                overheads_s=measure_overheads(Path(scratch)),
+                environment=describe_environment(recipes),
+                overheads_s=measure_overheads(scratch),
             )
-            run = database.begin_run(record)
+            run_id = database.begin_run(record)
         skipped = [(one.case, one.reason) for one in plan.skipped]
-        database.add_cases(run, plan.cases, blocks=plan.study.suite.blocks, skipped=skipped)
+        database.add_cases(run_id, plan.cases, blocks=plan.study.suite.blocks, skipped=skipped)
+        deployments = Deployments(plan=plan, preparer=preparer, limit_s=limit_s, scratch=scratch)
         Conductor(
-            plan=plan,
-            preparer=preparer,
             database=database,
-            run=run,
-            deployments=Deployments(
-                plan=plan, preparer=preparer, limit_s=limit_s, scratch=Path(scratch)
-            ),
+            run_id=run_id,
+            resumed=resumed,
+            deployments=deployments,
+            scores=Scores(deployments=deployments),
             watcher=watcher,
         ).conduct()
     if not watcher.stopping():
-        database.finish_run(run, _now())
-    return run
+        database.finish_run(run_id, _now())
+    return run_id
 
 
 def _check(plan: Plan, preparer: Preparer) -> None:
@@ -97,6 +99,7 @@ def _check(plan: Plan, preparer: Preparer) -> None:
     Raises:
         DataError: One of them is not what it must be, or cannot be downloaded.
     """
+    # A file that is not what it must be then leaves no run behind.
     own = {
         (case.model, case.variant, case.weights, case.options, case.dataset, case.data): case
         for case in plan.cases

@@ -42,7 +42,7 @@ def fingerprint(plan: Plan, recipes: Recipes) -> str:
     )
 
 
-def environment(recipes: Recipes) -> dict[str, Any]:
+def describe_environment(recipes: Recipes) -> dict[str, Any]:
     """Describe this machine and the versions of all that plugins and the core stand on.
 
     A module that is known and not installed has the version null.

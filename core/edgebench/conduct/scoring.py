@@ -1,41 +1,125 @@
-"""Scoring: once for each artifact, backends and options, kept in the artifact store and shared."""
+"""Scoring: once for each artifact, backends and options, kept in the artifact store and shared.
+
+What is known of a case beside its blocks, its facts, follows from its score.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 
-from edgebench.analysis.accuracy import agreement, figures
+from edgebench.analysis.accuracy import compare_outputs, find_figures
 from edgebench.cases.case import Case
 from edgebench.cases.inputs import describe_inputs, find_metrics, why_no_accuracy
+from edgebench.conduct.deployments import Deployments
+from edgebench.conduct.shortened import describe_shortened
 from edgebench.measure.stand.deployment import Deployment
+from edgebench.measure.stand.scoring import score_deployment
 from edgebench.parts.digest import digest
 from edgebench.parts.documents import to_document
+from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.npz import to_npz
-from edgebench.parts.places import Backend
+from edgebench.parts.places import Backend, Fabric
 from edgebench.parts.subjects import Model
-from edgebench.records.environment import describe
+from edgebench.prepare.recipe import Recipes
+from edgebench.records.environment import find_processor
 from edgebench.records.facts import Facts, StageFacts
 from edgebench.records.outcome import Score
 from edgebench.store.artifacts import digest_content
+from edgebench.store.splits import describe_unreadable, open_split
 
-if TYPE_CHECKING:
-    from edgebench.prepare.recipe import Recipes
+ENOUGH, ENOUGH_S = 16, 4.0
+"""Samples that are scored where there is no accuracy, for agreement alone, and seconds after which
+no more are sent."""
 
 
 @attrs.frozen(kw_only=True)
 class Scores:
-    """Finds or makes the scores of prepared cases, and writes the facts of them."""
+    """The scores of a run's cases, found or made, and the facts that follow from them."""
 
-    recipes: Recipes
-    measure: Callable[[Case, Path], Score]
-    """Sends the test split through the deployed pipeline."""
+    deployments: Deployments
+    _references: dict[str, Score] = attrs.field(factory=dict, init=False)
+    _shortened: dict[object, str] = attrs.field(factory=dict, init=False)
+    _processor: str | None = attrs.field(factory=find_processor, init=False)
 
-    def find_or_make(self, case: Case, artifact: Path) -> Score:
+    @property
+    def _recipes(self) -> Recipes:
+        return self.deployments.preparer.recipes
+
+    # --- facts -----------------------------------------------------------------------------------
+
+    def find_facts(self, deployment: Deployment) -> Facts:
+        """Return what is known of a case by its score, made if need be, and by its inputs.
+
+        It is compared with the score of its model untransformed; what prevents that is a doubt.
+        """
+        case, against, agreed, doubts = deployment.case, None, None, []
+        score = self._find_or_make(case, deployment.artifact)
+        if other := self.deployments.plan.references.get(case.id):
+            try:
+                against = self._find_reference(other)
+                label = f"{case.model}:{case.variant} untransformed with {other.backend}"
+                agreed = compare_outputs(score, against, label)
+            except EdgebenchError as error:
+                doubts.append(f"not compared with the untransformed model: {error}")
+        doubts += filter(None, self._doubts_of_inputs(deployment))
+        plugins = self.deployments.plugins
+        why, metrics = why_no_accuracy(case, plugins), find_metrics(case, plugins)
+        return Facts(
+            device=score.device,
+            precision=self._precision(deployment),
+            artifact=deployment.artifact.name,
+            score_key=score.key,
+            figures=() if why else find_figures(score, metrics, against, case.seed),
+            inputs=describe_inputs(case, plugins),
+            no_accuracy=why,
+            agreement=agreed,
+            stages=_stages(deployment),
+            versions=score.versions,
+            doubts=tuple(doubts),
+        )
+
+    def _find_reference(self, case: Case) -> Score:
+        """Return the score of an untransformed model, which many cases are compared with.
+
+        Raises:
+            EdgebenchError: It cannot be prepared or scored.
+        """
+        if case.id not in self._references:
+            # Its outputs may be large, and the cases of a model come one after the other: those of
+            # the model before are not asked for again.
+            self._references.clear()
+            artifact = self.deployments.preparer.prepare(case).path
+            self._references[case.id] = self._find_or_make(case, artifact)
+        return self._references[case.id]
+
+    def _doubts_of_inputs(self, deployment: Deployment) -> tuple[str, str]:
+        """Say what the inputs lack: those that could not be read, those that were shortened."""
+        directory, case = deployment.split.parent, deployment.case
+        # A tokenizer, for one, is kept with the prepared pipeline.
+        resources = deployment.pipeline.resources
+        key = (case.model, case.variant, directory, tuple(sorted(resources.items())))
+        if key not in self._shortened:
+            bound = self.deployments.plugins.get(Model, case.model).bound(case.variant, resources)
+            test = open_split(directory, "test")
+            self._shortened[key] = describe_shortened(test, bound, case.variant)
+        return describe_unreadable(directory), self._shortened[key]
+
+    def _precision(self, deployment: Deployment) -> str:
+        """Name what each stage computes in: what it is kept in, or what its backend makes of it."""
+        pipeline, named = deployment.pipeline, []
+        for piece, choice in zip(pipeline.pieces, deployment.case.backends, strict=True):
+            computing = self._recipes.find_precision(choice)
+            for number in piece:
+                kept = pipeline.stages[number].precision
+                named.append(computing if kept == "f32" else kept)
+        return "+".join(dict.fromkeys(named))
+
+    # --- scores ----------------------------------------------------------------------------------
+
+    def _find_or_make(self, case: Case, artifact: Path) -> Score:
         """Return the score of a case, prepared in *artifact*.
 
         It is measured if it was not before on such a machine.
@@ -44,59 +128,38 @@ class Scores:
         what = f"score of {case.model}:{case.variant} {case.chain} with {case.backend}"
 
         def fill(directory: Path) -> None:
-            store_score(attrs.evolve(self.measure(case, artifact), key=key), directory)
+            store_score(attrs.evolve(self._measure(case, artifact), key=key), directory)
 
-        return load_score(self.recipes.store.make(key, what, fill))
+        return load_score(self._recipes.store.make(key, what, fill))
+
+    def _measure(self, case: Case, artifact: Path) -> Score:
+        """Send the whole test split, or a few samples without an accuracy, through its hosts."""
+        deployment = self.deployments.deploy(case, artifact)
+        if why_no_accuracy(case, self.deployments.plugins):
+            deployment = attrs.evolve(deployment, scored=ENOUGH, bound_s=ENOUGH_S)
+        what = f"scoring {case.label}"
+        return score_deployment(
+            deployment,
+            self.deployments.plugins.get(Fabric, case.fabric),
+            lambda done, samples: self.deployments.preparer.progress(done, samples, what),
+        )
 
     def _key(self, case: Case, artifact: Path) -> str:
         """Return the key of a case's score: its placement and links have no part in it."""
+        keys = self._recipes.keys
         options = [[choice.name, choice.device, choice.options] for choice in case.backends]
         return digest(
             {
                 "score of": digest_content(artifact),
-                "inputs": self.recipes.keys.inputs(case),
+                "inputs": keys.inputs(case),
                 # Where there is no accuracy, a few samples do: they show how the outputs agree.
-                "bounded": bool(why_no_accuracy(case, self.recipes.plugins)),
+                "bounded": bool(why_no_accuracy(case, self.deployments.plugins)),
                 "backends": options,
-                "by": [self.recipes.keys.maker(Backend, choice.name) for choice in case.backends],
-                "model": self.recipes.keys.maker(Model, case.model),
-                "processor": describe().processor,
+                "by": [keys.maker(Backend, choice.name) for choice in case.backends],
+                "model": keys.maker(Model, case.model),
+                "processor": self._processor,
             }
         )
-
-    def facts(
-        self, deployment: Deployment, score: Score, reference: tuple[Case, Score] | None
-    ) -> Facts:
-        """Return what is known of a case from its score and that of its model untransformed."""
-        case, plugins = deployment.case, self.recipes.plugins
-        against = agreed = None
-        if reference:
-            other, against = reference
-            label = f"{case.model}:{case.variant} untransformed with {other.backend}"
-            agreed = agreement(score, against, label)
-        why, metrics = why_no_accuracy(case, plugins), find_metrics(case, plugins)
-        return Facts(
-            device=score.device,
-            precision=self._precision(deployment),
-            artifact=deployment.artifact.name,
-            score_key=score.key,
-            figures=() if why else figures(score, metrics, against, case.seed),
-            inputs=describe_inputs(case, plugins),
-            no_accuracy=why,
-            agreement=agreed,
-            stages=_stages(deployment),
-            versions=score.versions,
-        )
-
-    def _precision(self, deployment: Deployment) -> str:
-        """Name what each stage computes in: what it is kept in, or what its backend makes of it."""
-        pipeline, named = deployment.pipeline, []
-        for piece, choice in zip(pipeline.pieces, deployment.case.backends, strict=True):
-            computing = self.recipes.find_precision(choice)
-            for number in piece:
-                kept = pipeline.stages[number].precision
-                named.append(computing if kept == "f32" else kept)
-        return "+".join(dict.fromkeys(named))
 
 
 def _stages(deployment: Deployment) -> tuple[StageFacts, ...]:

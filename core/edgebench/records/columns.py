@@ -13,7 +13,6 @@ from edgebench.parts.documents import from_document, to_document
 from edgebench.records.facts import Facts
 from edgebench.records.outcome import Block, LinkCheck, Outcome, Run, TierCheck
 from edgebench.records.packing import pack_seconds, unpack_seconds
-from edgebench.records.standing import standing_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,13 +35,13 @@ def to_text(record: Any) -> str:
     return json.dumps(document, separators=(",", ":"), allow_nan=False, default=as_list)
 
 
-def columns_of(record: Run | Block) -> dict[str, Any]:
+def write_record(record: Run | Block) -> dict[str, Any]:
     """Return the columns of a run, or of a block without its samples and logs."""
     return {name: _write(name, getattr(record, name)) for name in _kept_fields(type(record))}
 
 
-def _fields_from(kind: type[Run | Block], row: sqlite3.Row) -> dict[str, Any]:
-    """Read from a row what `columns_of` returned of a record."""
+def _read_fields(kind: type[Run | Block], row: sqlite3.Row) -> dict[str, Any]:
+    """Read from a row what `write_record` returned of a record."""
     return {name: _read(name, row[name]) for name in _kept_fields(kind)}
 
 
@@ -58,22 +57,22 @@ def _read(name: str, value: Any) -> Any:
     return json.loads(value) if name in _JSON and value is not None else value
 
 
-def run_from(row: sqlite3.Row) -> Run:
+def read_run(row: sqlite3.Row) -> Run:
     """Read a run."""
-    return from_document(Run, _fields_from(Run, row))
+    return from_document(Run, _read_fields(Run, row))
 
 
-def case_columns(run: str, case: Case) -> dict[str, Any]:
+def write_case(run: str, case: Case) -> dict[str, Any]:
     """Return the columns of a case of a run that follow from the case."""
     shown = {name: getattr(case, name) for name in ("id", "model", "variant", "chain", "backend")}
     return {"run": run, **shown, "placement": str(case.placement), "record": to_text(case)}
 
 
-def outcome_from(row: sqlite3.Row, blocks: Sequence[Block]) -> Outcome:
+def read_outcome(row: sqlite3.Row, blocks: Sequence[Block]) -> Outcome:
     """Read what a case gave from its columns and its blocks."""
     # Those of a case that was not finished are null.
     facts = from_document(Facts, json.loads(row["facts"] or "{}"))
-    status, reason = standing_of(row["skipped"], row["planned"], facts, blocks)
+    status, reason = _find_standing(row["skipped"], row["planned"], facts, blocks)
     return Outcome(
         case=from_document(Case, json.loads(row["record"])),
         status=status,
@@ -84,28 +83,52 @@ def outcome_from(row: sqlite3.Row, blocks: Sequence[Block]) -> Outcome:
     )
 
 
-def samples_of(block: Block) -> list[Samples]:
+def _find_standing(
+    skipped: str | None, planned: int, facts: Facts, blocks: Sequence[Block]
+) -> tuple[str, str]:
+    """Return the status of a case, one of `facts.STATUSES`, and the reason of it.
+
+    Args:
+        skipped: Why it was not planned; None for one that was.
+        planned: How many blocks it is to have.
+        facts: What is known of it beside its blocks.
+        blocks: Its blocks in order, those measured again among them; what they timed is not looked
+            at.
+    """
+    if skipped is not None:
+        return "skipped", skipped
+    if facts.status:
+        return facts.status, facts.reason
+    # A block that failed and was measured again, by a resumed run, is made good.
+    good = {block.number for block in blocks if block.status == "ok"}
+    bad = [block for block in blocks if block.status != "ok" and block.number not in good]
+    last = bad[-1].reason if bad else ""
+    if len(good) >= planned:
+        return "ok", facts.reason
+    if not good and bad:
+        return bad[-1].status, facts.reason or last
+    count = f"{len(good)} of {planned} blocks were measured"
+    return "partial", facts.reason or (f"{count}: {last}" if last else count)
+
+
+def list_samples(block: Block) -> list[Samples]:
     """Return all that a block has timed, as it is kept."""
     timed = [("latency", "", block.latency_s), ("warmup", "", block.warmup_s)]
     timed += [("phase", phase, seconds) for phase, seconds in block.phases_s.items()]
-    return [
-        (kind, phase, *pack_seconds(seconds))
-        for kind, phase, seconds in timed
-        if seconds is not None
-    ]
+    return [(kind, phase, *pack_seconds(s)) for kind, phase, s in timed if s is not None]
 
 
-def block_from(row: sqlite3.Row, samples: Sequence[Samples]) -> Block:
+def read_block(row: sqlite3.Row, samples: Sequence[Samples]) -> Block:
     """Read a block from its columns and its samples, without what was printed."""
     import numpy as np
 
-    fields = _fields_from(Block, row)
+    fields = _read_fields(Block, row)
     timed = {
         (kind, phase): unpack_seconds(count, least_ns, data)
         for kind, phase, count, least_ns, data in samples
     }
-    checks = {"links": LinkCheck, "tiers": TierCheck}
-    fields |= {name: tuple(check(**one) for one in fields[name]) for name, check in checks.items()}
+    fields["links"] = from_document(tuple[LinkCheck, ...], fields["links"])
+    fields["tiers"] = from_document(tuple[TierCheck, ...], fields["tiers"])
     if fields["inputs"] is not None:
         fields["inputs"] = np.array(fields["inputs"], dtype=np.int64)
     return Block(

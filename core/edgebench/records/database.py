@@ -83,9 +83,10 @@ class Database:
         stem = f"{day.replace('-', '')}-{clock.replace(':', '')}"
         with self._transaction() as db:
             taken = {row["id"] for row in db.execute("SELECT id FROM runs")}
+            # One of these is free: there is one more of them than there are runs.
             tries = (stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 3)))
             name = run.id or next(one for one in tries if one not in taken)
-            _insert(db, "runs", columns.columns_of(attrs.evolve(run, id=name)))
+            _insert(db, "runs", columns.write_record(attrs.evolve(run, id=name)))
         return name
 
     def add_cases(
@@ -104,23 +105,19 @@ class Database:
         entries += [(case, 0, reason) for case, reason in skipped]
         with self._transaction() as db:
             for position, (case, planned, reason) in enumerate(entries):
-                row = columns.case_columns(run, case)
+                row = columns.write_case(run, case)
                 row |= {"position": position, "planned": planned, "skipped": reason}
                 _insert(db, "cases", row, or_else="IGNORE")
 
     def save_block(self, run: str, case_id: str, block: Block) -> None:
         """Keep a block with all that belongs to it, in one transaction."""
-        row = {"run": run, "case_id": case_id, **columns.columns_of(block)}
+        row = {"run": run, "case_id": case_id, **columns.write_record(block)}
         with self._transaction() as db:
             number = _insert(db, "blocks", row)
-            db.executemany(
-                INSERT_SAMPLES,
-                [(number, *samples) for samples in columns.samples_of(block)],
-            )
-            db.executemany(
-                "INSERT INTO logs VALUES (?, ?, ?, ?, ?)",
-                [(run, case_id, number, role, said) for role, said in block.logs.items()],
-            )
+            samples = [(number, *kept) for kept in columns.list_samples(block)]
+            db.executemany(INSERT_SAMPLES, samples)
+            logs = [(run, case_id, number, role, said) for role, said in block.logs.items()]
+            db.executemany("INSERT INTO logs VALUES (?, ?, ?, ?, ?)", logs)
 
     def save_log(self, run: str, case_id: str, role: str, text: str) -> None:
         """Keep what a process printed that prepared a case, before its first block."""
@@ -129,11 +126,9 @@ class Database:
 
     def finish_case(self, run: str, case_id: str, facts: Facts) -> None:
         """Keep what is known of a case beside its blocks, in place of what was kept before."""
-        stored = columns.to_text(facts)
+        kept = (columns.to_text(facts), run, case_id)
         with self._transaction() as db:
-            db.execute(
-                "UPDATE cases SET facts = ? WHERE run = ? AND id = ?", (stored, run, case_id)
-            )
+            db.execute("UPDATE cases SET facts = ? WHERE run = ? AND id = ?", kept)
 
     def finish_run(self, run: str, finished: str) -> None:
         """Note when (UTC, ISO 8601) a run came to its end; one that was interrupted has none."""
@@ -142,12 +137,12 @@ class Database:
 
     # --- reading ---------------------------------------------------------------------------------
 
-    def runs(self) -> tuple[Run, ...]:
+    def read_runs(self) -> tuple[Run, ...]:
         """Return all runs, the latest last."""
         found = self._select("SELECT * FROM runs ORDER BY started, rowid")
-        return tuple(columns.run_from(row) for row in found)
+        return tuple(columns.read_run(row) for row in found)
 
-    def run(self, name: str = "latest") -> RunOutcome:
+    def read_run(self, name: str = "latest") -> RunOutcome:
         """Return a run and what its cases gave.
 
         *name* is an id, the only beginning of one, or `latest`.
@@ -161,7 +156,7 @@ class Database:
     def find_case(self, beginning: str, run: str = "") -> tuple[Run, Case]:
         """Return a case by its id, or the only beginning of one, and the run that holds it.
 
-        *run* is named as in `run`; without one, it is the latest that has such a case.
+        *run* is named as in `read_run`; without one, it is the latest that has such a case.
 
         Raises:
             DatabaseError: There is no such run.
@@ -169,7 +164,7 @@ class Database:
         """
         query = "SELECT id, record FROM cases WHERE run = ? ORDER BY position, rowid"
         last = self._find(run or "latest")
-        for one in [last] if run else reversed(self.runs()):
+        for one in [last] if run else reversed(self.read_runs()):
             found = [row for row in self._select(query, one.id) if row["id"].startswith(beginning)]
             if len(found) == 1 and beginning:
                 return one, from_document(Case, json.loads(found[0]["record"]))
@@ -179,12 +174,12 @@ class Database:
         ids = [row["id"] for row in self._select(query, last.id)]
         raise UnknownName.among(f"case of run {last.id}", beginning, ids)
 
-    def block_durations_s(self) -> Mapping[str, float]:
+    def read_block_durations_s(self) -> Mapping[str, float]:
         """Return the mean duration of a block by case, over all runs, of those that ended well."""
         query = "SELECT case_id, avg(duration_s) AS mean FROM blocks WHERE status = 'ok' GROUP BY 1"
         return {row["case_id"]: row["mean"] for row in self._select(query)}
 
-    def outcome(self, run: str, case_id: str, *, timed: bool = True) -> Outcome:
+    def read_outcome(self, run: str, case_id: str, *, timed: bool = True) -> Outcome:
         """Return what one case of a run has given so far.
 
         Unless *timed*, its blocks come without what they timed, which takes the longest to read.
@@ -202,7 +197,7 @@ class Database:
         chosen = "WHERE run = ?" + " AND id = ?" * len(case_id)
         query = f"SELECT * FROM cases {chosen} ORDER BY position, rowid"  # noqa: S608 - our own text
         for row in self._select(query, run, *case_id):
-            yield columns.outcome_from(row, blocks.get(row["id"], ()))
+            yield columns.read_outcome(row, blocks.get(row["id"], ()))
 
     def _blocks(self, run: str, *case_id: str, timed: bool) -> dict[str, list[Block]]:
         """Return the blocks of each case in order, failed ones among them, without their logs."""
@@ -217,12 +212,12 @@ class Database:
         blocks: dict[str, list[Block]] = {}
         query = f"SELECT * FROM blocks {chosen} ORDER BY number, id"  # noqa: S608 - our own text
         for row in self._select(query, run, *case_id):
-            made = columns.block_from(row, samples.get(row["id"], ()))
+            made = columns.read_block(row, samples.get(row["id"], ()))
             blocks.setdefault(row["case_id"], []).append(made)
         return blocks
 
     def _find(self, name: str) -> Run:
-        runs = self.runs()
+        runs = self.read_runs()
         if not runs:
             raise DatabaseError(f"{self.path} holds no run yet; `edgebench run SUITE` makes one")
         if name == "latest":
@@ -237,7 +232,7 @@ class Database:
         hint = nearest(name, [run.id for run in runs])
         raise DatabaseError(f"{self.path} holds no run {name!r}{hint}")
 
-    def logs(self, run: str, case_id: str) -> Mapping[tuple[int, str], str]:
+    def read_logs(self, run: str, case_id: str) -> Mapping[tuple[int, str], str]:
         """Return what the processes of a case printed, by block number and role.
 
         The number is -1 for those that prepared it. Of a block that was measured twice, after a
@@ -252,19 +247,28 @@ class Database:
         )
         return {(row["number"], row["role"]): row["text"] for row in found}
 
-    def finished_blocks(self, run: str) -> frozenset[tuple[str, int]]:
+    def list_finished_blocks(self, run: str) -> frozenset[tuple[str, int]]:
         """Return the case id and number of each block that need not be measured again."""
         query = "SELECT case_id, number FROM blocks WHERE run = ? AND status = 'ok'"
         return frozenset((row["case_id"], row["number"]) for row in self._select(query, run))
 
-    def unfinished(self, plan_digest: str) -> str | None:
+    def count_requests(self, run: str, case_id: str) -> tuple[int, int]:
+        """Return how many blocks of a case count, and how many measured requests they hold."""
+        query = (
+            "SELECT count(*), total(count) FROM samples s JOIN blocks ON block = blocks.id "
+            "WHERE run = ? AND case_id = ? AND status = 'ok' AND kind = 'latency'"
+        )
+        ((blocks, requests),) = self._select(query, run, case_id)
+        return blocks, int(requests)
+
+    def find_unfinished(self, plan_digest: str) -> str | None:
         """Return the latest run of a plan if a block of it is missing or it did not end."""
         query = (
             "SELECT id, finished, (SELECT total(planned) FROM cases WHERE run = r.id) AS planned "
             "FROM runs r WHERE plan_digest = ? ORDER BY started DESC, rowid DESC LIMIT 1"
         )
         for row in self._select(query, plan_digest):
-            missing = len(self.finished_blocks(row["id"])) < row["planned"]
+            missing = len(self.list_finished_blocks(row["id"])) < row["planned"]
             return row["id"] if missing or row["finished"] is None else None
         return None
 

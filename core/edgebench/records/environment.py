@@ -31,7 +31,7 @@ class Environment:
     memory_limit_bytes: int | None
     """What the control group grants; None for no bound known."""
     governor: str | None
-    frequency_hz: list[float] | None
+    frequency_hz: tuple[float, float] | None
     """Lowest and highest frequency of the processors now."""
     container: str | None
     """What kind of container this is, where it says so."""
@@ -56,7 +56,7 @@ def describe(*, checkout: Path = Path(__file__).parent, root: Path = Path("/")) 
     clock = time.get_clock_info("monotonic")
     clocks = root / "sys/devices/system/clocksource/clocksource0"
     return Environment(
-        processor=_processor(root),
+        processor=find_processor(root),
         architecture=platform.machine(),
         cpus=os.cpu_count(),
         cpus_usable=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
@@ -87,7 +87,8 @@ def _number(said: str | None) -> int | None:
     return int(said) if said is not None and said.isdigit() else None
 
 
-def _processor(root: Path) -> str | None:
+def find_processor(root: Path = Path("/")) -> str | None:
+    """Return what the machine calls its processor; *root* is where the kernel's files are."""
     found = re.search(r"^model name\s*:\s*(.+)$", _read(root / "proc/cpuinfo") or "", re.MULTILINE)
     return found[1] if found else _read(root / "proc/device-tree/model")
 
@@ -121,15 +122,15 @@ def _governor(root: Path) -> str | None:
     return ", ".join(sorted({said for said in map(_read, paths) if said})) or None
 
 
-def _frequency(root: Path) -> list[float] | None:
+def _frequency(root: Path) -> tuple[float, float] | None:
     """Return the lowest and the highest frequency of the processors now, in Hz."""
     paths = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq")
     found = [n * 1e3 for n in (_number(_read(path)) for path in paths) if n]
     if not found:
-        facts = _read(root / "proc/cpuinfo") or ""
-        said = re.findall(r"^cpu MHz\s*:\s*([\d.]+)$", facts, re.MULTILINE)
-        found = [float(one) * 1e6 for one in said]
-    return [min(found), max(found)] if found else None
+        said = _read(root / "proc/cpuinfo") or ""
+        speeds = re.findall(r"^cpu MHz\s*:\s*([\d.]+)$", said, re.MULTILINE)
+        found = [float(one) * 1e6 for one in speeds]
+    return (min(found), max(found)) if found else None
 
 
 def _container(root: Path) -> str | None:

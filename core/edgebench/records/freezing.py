@@ -36,11 +36,16 @@ def freeze_arrays(values: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
 
 
 def freeze_mapping(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a copy of a mapping that nobody can write to, nor to arrays and mappings in it."""
+    """Return a copy of a mapping that nobody can write to, nor to what it holds.
+
+    Mappings, lists and arrays in it are copied too, and lists become tuples.
+    """
     return MappingProxyType({key: _freeze(value) for key, value in values.items()})
 
 
 def _freeze(value: Any) -> Any:
     if isinstance(value, Mapping):
         return freeze_mapping(value)
+    if isinstance(value, list | tuple):
+        return tuple(map(_freeze, value))
     return freeze_array(value) if hasattr(value, "setflags") else value

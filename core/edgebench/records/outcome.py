@@ -140,7 +140,7 @@ class Score:
 
 @attrs.frozen(kw_only=True)
 class Run:
-    """One execution of a suite, and the machine it was made on."""
+    """One execution of a plan, and the machine it was made on."""
 
     id: str = ""
     """Empty until the database has given one."""

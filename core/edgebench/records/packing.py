@@ -44,6 +44,7 @@ def pack_seconds(values: NDArray[Any]) -> Packed:
     width = ((most - least + 1).bit_length() + 7) // 8
     if whole is None or width > WIDEST:
         return len(values), None, _as_text(values)
+    # Big-endian, so that the bytes that a number needs are the last of its four.
     above = np.full(len(values), 256**width - 1, dtype=">u4")
     above[~missing] = whole - least
     return len(values), least, above.view(np.uint8).reshape(-1, 4)[:, 4 - width :].tobytes()

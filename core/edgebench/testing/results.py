@@ -6,6 +6,8 @@ import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from edgebench.analysis.result import Result
 from edgebench.analysis.results import RunResults
 from edgebench.cases.case import BackendChoice, Case
@@ -116,22 +118,20 @@ def facts_of(
     case: Case, *, value: float = 0.98, loss: float | None = 0.0, size: int = 300_000
 ) -> Facts:
     """Make the facts of a case: an accuracy, what was lost of it, and the size of its model."""
-    bounds = None if loss is None else (loss - 0.004, loss + 0.004)
+    figure = Figure(
+        metric="accuracy",
+        value=value,
+        ci95=(value - 0.01, min(1.0, value + 0.01)),
+        samples=500,
+        loss=loss,
+        loss_ci95=None if loss is None else (loss - 0.004, loss + 0.004),
+    )
     return Facts(
         device="cpu",
         precision="f32",
         artifact="a" * 64,
         score_key="b" * 64,
-        figures=(
-            Figure(
-                metric="accuracy",
-                value=value,
-                ci95=(value - 0.01, min(1.0, value + 0.01)),
-                samples=500,
-                loss=loss,
-                loss_ci95=bounds,
-            ),
-        ),
+        figures=(figure,),
         agreement=Agreement(
             max_abs_difference=0.01,
             mean_abs_difference=0.001,
@@ -167,12 +167,13 @@ def result_of(
 
 def run_of(results: Sequence[Result], **fields: Any) -> RunResults:
     """Make a run of results; *fields* are those of its `Run`."""
-    values: dict[str, Any] = {
-        "id": "20260102-030405",
-        "started": "2026-01-02T03:04:05+00:00",
-        "finished": "2026-01-02T03:05:05+00:00",
-        "suite": "toys",
-        "environment": {"processor": "A Processor"},
-    }
-    run = Run(**{**values, **fields})
-    return RunResults(run=run, results=tuple(results), path=Path("edgebench.db"))
+    run = Run(
+        id="20260102-030405",
+        started="2026-01-02T03:04:05+00:00",
+        finished="2026-01-02T03:05:05+00:00",
+        suite="toys",
+        environment={"processor": "A Processor"},
+    )
+    return RunResults(
+        run=attrs.evolve(run, **fields), results=tuple(results), path=Path("edgebench.db")
+    )

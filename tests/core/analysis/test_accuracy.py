@@ -5,7 +5,7 @@ import pytest
 
 from edgebench import Metric
 from edgebench.analysis import accuracy
-from edgebench.analysis.accuracy import agreement, figures, keeps
+from edgebench.analysis.accuracy import compare_outputs, find_figures, keeps
 from edgebench.records.facts import Figure
 from edgebench.records.outcome import Score
 
@@ -32,7 +32,7 @@ def right(good, of=500):
 
 
 def test_an_accuracy_and_its_interval():
-    (figure,) = figures(score(right(490)), [RIGHT], None)
+    (figure,) = find_figures(score(right(490)), [RIGHT], None)
     assert (figure.value, figure.samples) == (0.98, 500)
     # The normal approximation: 0.98 +- 1.96 sqrt(0.98 0.02 / 500) = 0.9677 to 0.9923.
     assert figure.ci95 == pytest.approx((0.9677, 0.9923), abs=0.003)
@@ -41,7 +41,7 @@ def test_an_accuracy_and_its_interval():
 
 def test_against_itself_nothing_is_lost():
     whole = score(right(490))
-    (figure,) = figures(whole, [RIGHT], whole)
+    (figure,) = find_figures(whole, [RIGHT], whole)
     assert (figure.loss, figure.loss_ci95) == (0.0, (0.0, 0.0))
     assert keeps(figure) is True
 
@@ -49,7 +49,7 @@ def test_against_itself_nothing_is_lost():
 def test_a_loss_is_taken_in_pairs():
     """Both are wrong on the same ten inputs, and one on five more: unpaired, no loss would show."""
     base, worse = score(right(490)), score(right(485))
-    (figure,) = figures(worse, [RIGHT], base)
+    (figure,) = find_figures(worse, [RIGHT], base)
     assert figure.loss == pytest.approx(0.01)
     low, high = figure.loss_ci95
     # The paired deviation is sqrt(0.01 0.99 / 500) = 0.0044; unpaired it would be 0.0099.
@@ -58,7 +58,7 @@ def test_a_loss_is_taken_in_pairs():
 
 
 def test_a_gain_is_a_loss_below_zero():
-    (figure,) = figures(score(right(495)), [RIGHT], score(right(480)))
+    (figure,) = find_figures(score(right(495)), [RIGHT], score(right(480)))
     assert figure.loss == pytest.approx(-0.03)
     assert figure.loss_ci95[1] < 0
     assert keeps(figure) is True
@@ -67,19 +67,19 @@ def test_a_gain_is_a_loss_below_zero():
 def test_a_figure_that_is_no_mean():
     counts = np.tile([[3.0, 1.0, 1.0], [1.0, 0.0, 4.0]], (50, 1))
     whole = Score(key="k", counts={"overlap": counts}, samples=100)
-    (figure,) = figures(whole, [OVERLAP], whole)
+    (figure,) = find_figures(whole, [OVERLAP], whole)
     assert figure.value == pytest.approx(0.4)  # 200 of 500, not the mean of 0.6 and 0.2
     assert figure.ci95[0] < 0.4 < figure.ci95[1]
 
 
 def test_a_reference_of_another_length_gives_no_loss():
-    (figure,) = figures(score(right(9, of=10)), [RIGHT], score(right(19, of=20)))
+    (figure,) = find_figures(score(right(9, of=10)), [RIGHT], score(right(19, of=20)))
     assert figure.loss is None
 
 
 def test_many_inputs_are_resampled_in_parts(monkeypatch):
     monkeypatch.setattr(accuracy, "AT_ONCE", 3_000)
-    (figure,) = figures(score(right(490)), [RIGHT], None)
+    (figure,) = find_figures(score(right(490)), [RIGHT], None)
     assert figure.ci95 == pytest.approx((0.9677, 0.9923), abs=0.003)
 
 
@@ -112,7 +112,7 @@ def outputs(*arrays):
 def test_agreement_by_hand():
     one = outputs([[0.0, 1.0], [2.0, 0.0], [0.0, 3.0]])
     other = outputs([[0.0, 1.5], [0.0, 1.0], [0.0, 3.0]])
-    found = agreement(one, other, "whole")
+    found = compare_outputs(one, other, "whole")
     assert found.max_abs_difference == 2.0
     assert found.mean_abs_difference == pytest.approx((0.5 + 2 + 1) / 6)
     assert found.same_answer == pytest.approx(2 / 3)
@@ -124,19 +124,21 @@ def test_agreement_of_pictures_is_by_pixel():
     one[:, 1] = 1
     other = one.copy()
     other[0, 2, 0, 0] = 5
-    assert agreement(outputs(one), outputs(other), "").same_answer == pytest.approx(31 / 32)
+    assert compare_outputs(outputs(one), outputs(other), "").same_answer == pytest.approx(31 / 32)
 
 
 def test_agreement_over_what_both_kept():
-    found = agreement(outputs(np.ones((5, 2))), outputs(np.ones((3, 2))), "")
+    found = compare_outputs(outputs(np.ones((5, 2))), outputs(np.ones((3, 2))), "")
     assert (found.samples, found.max_abs_difference) == (3, 0.0)
 
 
 def test_one_value_a_sample_has_no_winner():
-    assert agreement(outputs(np.ones((5, 1))), outputs(np.ones((5, 1))), "").same_answer is None
-    assert agreement(outputs(np.ones(5)), outputs(np.ones(5)), "").same_answer is None
+    assert (
+        compare_outputs(outputs(np.ones((5, 1))), outputs(np.ones((5, 1))), "").same_answer is None
+    )
+    assert compare_outputs(outputs(np.ones(5)), outputs(np.ones(5)), "").same_answer is None
 
 
 def test_outputs_that_cannot_be_compared():
-    assert agreement(outputs(np.ones((5, 2))), outputs(np.ones((5, 3))), "") is None
-    assert agreement(outputs(), outputs(np.ones((5, 3))), "") is None
+    assert compare_outputs(outputs(np.ones((5, 2))), outputs(np.ones((5, 3))), "") is None
+    assert compare_outputs(outputs(), outputs(np.ones((5, 3))), "") is None

@@ -3,7 +3,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from edgebench.analysis.decisions import decide, margin, verdict
+from edgebench.analysis.decisions import compare_latencies, decide, find_margin
 from edgebench.analysis.result import Result
 from edgebench.records.facts import Facts
 from edgebench.records.outcome import Run
@@ -16,9 +16,9 @@ def result(chain, median_ms, *, loss=0.0, spread=0.001, seed=0, **fields):
 
 
 def test_the_margin_is_two_percent_or_what_equals_differ_by():
-    assert margin(Run(started="2026")) == 0.02
-    assert margin(Run(started="2026", aa_difference=0.001)) == 0.02
-    assert margin(Run(started="2026", aa_difference=0.05)) == 0.05
+    assert find_margin(Run(started="2026")) == 0.02
+    assert find_margin(Run(started="2026", aa_difference=0.001)) == 0.02
+    assert find_margin(Run(started="2026", aa_difference=0.05)) == 0.05
 
 
 @pytest.mark.parametrize(
@@ -35,12 +35,12 @@ def test_the_margin_is_two_percent_or_what_equals_differ_by():
 def test_the_verdict_on_two_strategies(median_ms, spread, expected):
     one = result("a", median_ms, spread=spread).latency
     other = result("b", 1.0, spread=spread, seed=1).latency
-    assert verdict(one, other, within=0.02) == expected
+    assert compare_latencies(one, other, within=0.02) == expected
 
 
 def test_a_sure_difference_within_the_margin_is_none():
     one, other = result("a", 1.01, spread=1e-5), result("b", 1.0, spread=1e-5, seed=1)
-    assert verdict(one.latency, other.latency, within=0.02) == "equal"
+    assert compare_latencies(one.latency, other.latency, within=0.02) == "equal"
 
 
 def test_the_fastest_that_keeps_its_accuracy():

@@ -4,7 +4,7 @@ import attrs
 
 from edgebench import Link
 from edgebench.analysis.decisions import decide
-from edgebench.analysis.groups import groups
+from edgebench.analysis.groups import find_groups
 from edgebench.testing.results import case_of, result_of, run_of
 
 
@@ -16,7 +16,7 @@ def at(chain, *tiers, rate=None, **changes):
 
 
 def named(results):
-    return {title: [r.case.chain for r in found] for title, found in groups(results)}
+    return {title: [r.case.chain for r in found] for title, found in find_groups(results)}
 
 
 def test_strategies_under_equal_conditions_are_one_group():

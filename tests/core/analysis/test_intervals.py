@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench.analysis import intervals
-from edgebench.analysis.intervals import PERCENTILES, Latency, needed, ratio, widening
+from edgebench.analysis.intervals import (
+    PERCENTILES,
+    Latency,
+    compare_medians,
+    count_needed,
+    find_widening,
+)
 
 
 def latency(*blocks, seed=0):
@@ -24,7 +30,7 @@ def drawn(rng, blocks, requests, between, within):
 
 def test_how_many_samples_a_percentile_needs():
     """The figures of the method: p90 46, p95 93, p99 473, p99.9 4742."""
-    assert [needed(q) for q in PERCENTILES.values()] == [46, 93, 473, 4742]
+    assert [count_needed(q) for q in PERCENTILES.values()] == [46, 93, 473, 4742]
 
 
 @given(st.floats(0.5, 0.995))
@@ -33,7 +39,7 @@ def test_the_need_is_that_two_samples_lie_beyond(quantile):
         none, one = quantile**count, count * quantile ** (count - 1) * (1 - quantile)
         return 1 - none - one
 
-    count = needed(quantile)
+    count = count_needed(quantile)
     assert chance_of_two(count) >= 0.95 - 1e-9
     assert count == 2 or chance_of_two(count - 1) < 0.95 + 1e-9
 
@@ -136,7 +142,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(blocks, between, withi
 
 def test_without_widening_three_blocks_would_hold_it_too_rarely(monkeypatch):
     monkeypatch.setattr(intervals, "RESAMPLES", 300)
-    monkeypatch.setattr(intervals, "widening", lambda _: 1.0)
+    monkeypatch.setattr(intervals, "find_widening", lambda _: 1.0)
     rng = np.random.default_rng(11)
     hits = 0
     for _ in range(200):
@@ -146,25 +152,25 @@ def test_without_widening_three_blocks_would_hold_it_too_rarely(monkeypatch):
 
 
 def test_widening_is_students_t_over_the_normal():
-    assert widening(1) == 1.0
-    assert widening(3) == pytest.approx(4.3027 / 1.959964)
-    assert widening(31) == pytest.approx(2.0423 / 1.959964)
-    assert widening(500) == 1.0
-    assert all(widening(n) > widening(n + 1) for n in range(2, 31))
+    assert find_widening(1) == 1.0
+    assert find_widening(3) == pytest.approx(4.3027 / 1.959964)
+    assert find_widening(31) == pytest.approx(2.0423 / 1.959964)
+    assert find_widening(500) == 1.0
+    assert all(find_widening(n) > find_widening(n + 1) for n in range(2, 31))
 
 
 def test_the_ratio_of_medians_and_its_mirror():
     rng = np.random.default_rng(3)
     fast, slow = drawn(rng, 5, 100, 0.005, 0.05), drawn(rng, 5, 100, 0.005, 0.05)
     slow = latency(*(1.8 * block for block in slow.blocks), seed=9)
-    middle, low, high = ratio(slow, fast)
+    middle, low, high = compare_medians(slow, fast)
     assert low < 1.8 < high
     assert high / low < 1.15
-    back, lowest, highest = ratio(fast, slow)
+    back, lowest, highest = compare_medians(fast, slow)
     assert back == pytest.approx(1 / middle)
     assert (lowest, highest) == (pytest.approx(1 / high), pytest.approx(1 / low))
 
 
 def test_the_ratio_of_two_blocks_is_wide_and_finite():
-    middle, low, high = ratio(latency([1e-4], [1.0]), latency([1e-3], [1e-3], [2e-3]))
+    middle, low, high = compare_medians(latency([1e-4], [1.0]), latency([1e-3], [1e-3], [2e-3]))
     assert 0 < low < middle < high < math.inf

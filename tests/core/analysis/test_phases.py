@@ -4,8 +4,8 @@ import attrs
 import numpy as np
 import pytest
 
-from edgebench.analysis.links import predicted, summary
-from edgebench.analysis.phases import family, group, groups, medians
+from edgebench.analysis.links import predict_travel_s, summarise_links
+from edgebench.analysis.phases import add_up_groups, find_family, find_group, find_medians
 from edgebench.analysis.result import Result
 from edgebench.testing.results import DELAY, RATE, ROUND_TRIP, block_of, case_of, result_of
 
@@ -27,7 +27,7 @@ def block(latency, **phases):
     ],
 )
 def test_phases_have_kinds(phase, kind, where):
-    assert (family(phase), group(phase)) == (kind, where)
+    assert (find_family(phase), find_group(phase)) == (kind, where)
 
 
 def test_medians_leave_out_requests_that_had_no_such_phase():
@@ -36,7 +36,7 @@ def test_medians_leave_out_requests_that_had_no_such_phase():
         block([3.0, 3.0], decode=[1.0, 2.0], transfer_0=[nan, 5.0]),
         block([3.0, 3.0], decode=[3.0, 9.0], transfer_0=[nan, 7.0], inference_1=[nan, nan]),
     ]
-    assert medians(blocks) == {"decode": 2.5, "transfer-0": 6.0}
+    assert find_medians(blocks) == {"decode": 2.5, "transfer-0": 6.0}
 
 
 def test_groups_add_up_within_a_request():
@@ -48,7 +48,7 @@ def test_groups_add_up_within_a_request():
         uplink=[0.5] * 4,
         emulated_wait=[np.nan, 0.2, 0.2, 0.2],
     )
-    found = groups([turns])
+    found = add_up_groups([turns])
     assert found["compute"] == 11.0
     assert found["network"] == 0.5
     assert found["emulated"] == 0.2
@@ -56,30 +56,30 @@ def test_groups_add_up_within_a_request():
 
 
 def test_without_phases_there_are_no_groups():
-    assert groups([block([1.0])]) == {}
-    assert groups([]) == {}
+    assert add_up_groups([block([1.0])]) == {}
+    assert add_up_groups([]) == {}
 
 
 def test_links_predict_what_a_request_travels():
     through = result_of(case_of("plain", "cloud"))
     hop = ROUND_TRIP + (1e4 + 100) * 8 / RATE
-    assert predicted(through) == pytest.approx(hop)
+    assert predict_travel_s(through) == pytest.approx(hop)
     three = result_of(case_of("plain", "mobile", "edge", "cloud"))
-    assert predicted(three) == pytest.approx(2 * hop)
+    assert predict_travel_s(three) == pytest.approx(2 * hop)
 
 
 def test_links_predict_nothing_where_there_are_none_or_they_were_not_verified():
-    assert predicted(result_of(case_of())) is None
-    assert predicted(Result(case=case_of("plain", "edge"), status="failed")) is None
+    assert predict_travel_s(result_of(case_of())) is None
+    assert predict_travel_s(Result(case=case_of("plain", "edge"), status="failed")) is None
     far = result_of(case_of("plain", "edge"))
     blind = tuple(attrs.evolve(one, links=()) for one in far.blocks)
-    assert predicted(attrs.evolve(far, blocks=blind)) is None
+    assert predict_travel_s(attrs.evolve(far, blocks=blind)) is None
 
 
 def test_a_link_is_summed_up_by_medians():
     far = case_of("plain", "edge")
     blocks = [block_of(far, number, sound=number != 2) for number in range(5)]
-    there, back = summary(blocks)
+    there, back = summarise_links(blocks)
     assert (there.source, there.target, back.source) == ("mobile", "edge", "edge")
     assert (there.checks, there.failed, there.ok) == (5, 1, False)
     assert there.measured_s == there.expected_s == pytest.approx(10_000 * 8 / RATE + ROUND_TRIP)
@@ -90,4 +90,4 @@ def test_a_goodput_that_no_message_was_large_enough_for_is_unknown():
     far = case_of("plain", "edge")
     block_ = block_of(far)
     small = tuple(attrs.evolve(check, goodput_bit_s=None) for check in block_.links)
-    assert summary([attrs.evolve(block_, links=small)])[0].goodput_bit_s is None
+    assert summarise_links([attrs.evolve(block_, links=small)])[0].goodput_bit_s is None

@@ -790,6 +790,14 @@ def test_events_reach_those_that_listen():
     ]
 
 
+def test_whether_an_event_is_heard_is_known_before_it_is_told(rows):
+    assert not Plugins.of(Registry(), [offering("shrink")]).hears("edgebench_case_started")
+    plugins = rows(LISTENER, "events = true")
+    assert plugins.hears("edgebench_case_started")
+    assert not plugins.hears("edgebench_case_finished")
+    assert heard() == []
+
+
 def test_a_listener_that_raises_is_named_when_all_have_heard():
     heard = []
     both = [listening(heard, "bad", failing=True), listening(heard, "good")]

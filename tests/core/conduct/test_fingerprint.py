@@ -14,7 +14,7 @@ from edgebench.cases.study import Study
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.registry import Registry, shipped_registry
 from edgebench.catalogue.rows import Suite
-from edgebench.conduct.fingerprint import environment, fingerprint
+from edgebench.conduct.fingerprint import describe_environment, fingerprint
 from edgebench.parts.places import Placement
 from edgebench.parts.subjects import Weights
 from edgebench.prepare.recipe import Recipes
@@ -78,7 +78,7 @@ def test_a_run_keeps_the_versions_of_what_it_stands_on(tmp_path):
     )
     registry = Registry.of([rows])
     plugins = Plugins.load(registry, [], entry_points=False)
-    versions = environment(Recipes(plugins, Store(tmp_path / "store")))["versions"]
+    versions = describe_environment(Recipes(plugins, Store(tmp_path / "store")))["versions"]
     assert versions["attrs"] == version("attrs")
     assert versions["zmq"] == version("pyzmq")
     assert versions["no_such_module"] is None

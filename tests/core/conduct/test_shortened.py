@@ -1,4 +1,4 @@
-"""Results say of how many requests a model left something out."""
+"""Results say of how many samples a model left something out."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def model(**callables):
 
 
 @pytest.fixture
-def requests(tmp_path):
-    def kept(count):
+def kept(tmp_path):
+    def keep(count):
         def samples(split, seed):
             return ((b"%d" % n, 0) for n in range(count if split == "test" else 0))
 
@@ -30,37 +30,32 @@ def requests(tmp_path):
         )
         return open_split(directory, "test")
 
-    return kept
+    return keep
 
 
-def test_how_many_were_cut_is_said(requests):
-    said = describe_shortened(
-        requests(10), model(shortens=lambda number, variant: number > 6), "small"
-    )
-    assert said == "3 of 10 requests are longer than m:small takes and were cut"
+def test_how_many_were_shortened_is_said(kept):
+    said = describe_shortened(kept(10), model(shortens=lambda number, variant: number > 6), "small")
+    assert said == "3 of 10 samples are longer than m:small takes and were shortened"
 
 
-def test_of_many_requests_the_first_are_looked_at(requests):
+def test_of_many_samples_the_first_are_looked_at(kept):
     seen = []
 
     def shortens(number, variant):
         seen.append(variant)
         return number % 2 == 0
 
-    said = describe_shortened(requests(LOOKED_AT + 5), model(shortens=shortens), "tiny")
-    assert said.startswith(f"{LOOKED_AT // 2} of the first {LOOKED_AT} requests are longer than")
+    said = describe_shortened(kept(LOOKED_AT + 5), model(shortens=shortens), "tiny")
+    assert said.startswith(f"{LOOKED_AT // 2} of the first {LOOKED_AT} samples are longer than")
     assert seen == ["tiny"] * LOOKED_AT
 
 
-def test_nothing_is_said_where_none_was_cut(requests):
-    assert (
-        describe_shortened(requests(3), model(shortens=lambda number, variant: False), "small")
-        == ""
-    )
+def test_nothing_is_said_where_none_was_shortened(kept):
+    assert describe_shortened(kept(3), model(shortens=lambda number, variant: False), "small") == ""
 
 
-def test_a_model_that_cuts_nothing_is_shown_no_request(requests):
+def test_a_model_that_shortens_nothing_is_shown_no_sample(kept):
     def decode(payload, variant):
         raise AssertionError
 
-    assert describe_shortened(requests(3), model(decode=decode), "small") == ""
+    assert describe_shortened(kept(3), model(decode=decode), "small") == ""

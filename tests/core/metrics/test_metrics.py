@@ -9,7 +9,7 @@ from PIL import Image
 from sklearn import metrics as oracle
 
 from edgebench import DataError
-from edgebench.analysis.accuracy import figures
+from edgebench.analysis.accuracy import find_figures
 from edgebench.metrics.classification import accuracy, f1, top
 from edgebench.metrics.segmentation import mean_iou
 from edgebench.records.outcome import Score
@@ -233,7 +233,7 @@ def test_a_bootstrap_interval_covers_the_figure_of_classes(metric):
     true = rng.integers(0, 2, 300)
     said = np.where(rng.random(300) < 0.9, true, 1 - true)
     rows = counts(metric, map(one_hot, said), true)
-    (got,) = figures(Score(key="k", counts={metric.name: rows}, samples=300), [metric], None)
+    (got,) = find_figures(Score(key="k", counts={metric.name: rows}, samples=300), [metric], None)
     assert got.value == figure(metric, map(one_hot, said), true)
     assert got.ci95[0] < got.value < got.ci95[1]
     # The normal approximation of a share of 0.9 among 300 is 0.034 to each side.
@@ -245,7 +245,7 @@ def test_a_bootstrap_interval_covers_the_figure_of_masks():
     true = rng.integers(0, 3, (100, 8, 8))
     said = np.where(rng.random(true.shape) < 0.8, true, 0)
     rows = counts(mean_iou(3), said, true)
-    (got,) = figures(Score(key="k", counts={"miou": rows}, samples=100), [mean_iou(3)], None)
+    (got,) = find_figures(Score(key="k", counts={"miou": rows}, samples=100), [mean_iou(3)], None)
     wanted = oracle.jaccard_score(true.ravel(), said.ravel(), average="macro")
     assert got.value == pytest.approx(wanted)
     assert got.ci95[0] < wanted < got.ci95[1] < got.ci95[0] + 0.05

@@ -92,11 +92,11 @@ def test_a_block_comes_back_as_it_was(database):
     run = begun(database, case)
     block = block_of(case)
     database.save_block(run, case.id, block)
-    (back,) = database.outcome(run, case.id).blocks
+    (back,) = database.read_outcome(run, case.id).blocks
     assert same(block, back)
     assert back.latency_s.dtype == np.float64
     assert back.inputs.dtype == np.int64
-    assert database.logs(run, case.id) == {(0, "host mobile"): "ready\n"}
+    assert database.read_logs(run, case.id) == {(0, "host mobile"): "ready\n"}
 
 
 SECONDS = st.floats(0, 1e6, allow_subnormal=False) | st.just(np.nan)
@@ -135,8 +135,19 @@ def test_any_block_comes_back_as_it_was(database, block):
     case = case_of()
     run = begun(database, case)
     database.save_block(run, case.id, block)
-    (back,) = database.outcome(run, case.id).blocks
+    (back,) = database.read_outcome(run, case.id).blocks
     assert same(block, back)
+
+
+def test_checks_of_a_newer_edgebench_are_read(database):
+    case = case_of("plain", "mobile", "edge")
+    run, block = begun(database, case), block_of(case)
+    database.save_block(run, case.id, block)
+    with closing(sqlite3.connect(database.path)) as db, db:
+        for name in ("links", "tiers"):
+            newer = f"UPDATE blocks SET {name} = replace({name}, ?, ?)"  # noqa: S608 (ours)
+            db.execute(newer, ('"ok":', '"newer":1,"ok":'))
+    assert same(database.read_outcome(run, case.id).blocks[0], block)
 
 
 def test_a_number_that_json_lacks_is_refused_and_nothing_is_kept(database):
@@ -145,7 +156,7 @@ def test_a_number_that_json_lacks_is_refused_and_nothing_is_kept(database):
     endless = attrs.evolve(block_of(case), phases_s={"decode": np.array([np.inf])})
     with pytest.raises(ValueError, match="JSON"):
         database.save_block(run, case.id, endless)
-    assert database.outcome(run, case.id).blocks == ()
+    assert database.read_outcome(run, case.id).blocks == ()
 
 
 def test_a_run_comes_back_with_its_results_in_planned_order(database):
@@ -155,13 +166,13 @@ def test_a_run_comes_back_with_its_results_in_planned_order(database):
     database.save_block(run, cases[1].id, block_of(cases[1]))
     database.finish_case(run, cases[1].id, facts)
     database.finish_run(run, "2026-01-02T04:00:00+00:00")
-    back = database.run(run)
+    back = database.read_run(run)
     assert back.run == attrs.evolve(RUN, id=run, finished="2026-01-02T04:00:00+00:00")
     assert [result.case for result in back.cases] == [*cases, case_of("x")]
     assert [result.status for result in back.cases] == ["partial", "ok", "partial", "skipped"]
     assert back.cases[3].reason == "impossible [here]"
     assert back.cases[1].facts == facts
-    assert database.outcome(run, cases[1].id).facts == facts
+    assert database.read_outcome(run, cases[1].id).facts == facts
 
 
 def test_samples_are_rows_to_sql(database, path):
@@ -213,7 +224,7 @@ def failed(case, number, status="failed", reason="killed by SIGKILL"):
 
 
 def standing(database, run, case):
-    result = database.outcome(run, case.id)
+    result = database.read_outcome(run, case.id)
     return result.status, result.reason
 
 
@@ -228,7 +239,7 @@ def test_a_case_is_partial_until_it_has_its_blocks(database):
     assert standing(database, run, case) == ("partial", expected)
     database.save_block(run, case.id, block_of(case, 1))
     assert standing(database, run, case) == ("ok", "")
-    assert len(database.outcome(run, case.id).blocks) == 3  # the one that failed is kept
+    assert len(database.read_outcome(run, case.id).blocks) == 3  # the one that failed is kept
 
 
 @pytest.mark.parametrize("status", ["failed", "timeout"])
@@ -249,17 +260,17 @@ def test_facts_may_say_what_a_case_came_to(database):
 def test_an_outcome_without_seconds_ends_as_the_one_with_them(database):
     case = case_of()
     run = begun(database, case, blocks=3)
-    assert database.outcome(run, case.id).samples == 0
+    assert database.read_outcome(run, case.id).samples == 0
     database.save_block(run, case.id, block_of(case, 0, requests=7))
     database.save_block(run, case.id, block_of(case, 1, requests=9))
     bad = attrs.evolve(block_of(case, 2, requests=90), status="failed", reason="why")
     database.save_block(run, case.id, bad)
-    timed = database.outcome(run, case.id)
+    timed = database.read_outcome(run, case.id)
     assert (len(timed.measured), timed.samples) == (2, 16)
     # Blocks are equal whatever they timed.
-    assert database.outcome(run, case.id, timed=False) == timed
+    assert database.read_outcome(run, case.id, timed=False) == timed
     with pytest.raises(DatabaseError, match="has no case nothing"):
-        database.outcome(run, "nothing", timed=False)
+        database.read_outcome(run, "nothing", timed=False)
 
 
 def test_an_outcome_without_seconds_reads_no_sample(database):
@@ -267,26 +278,39 @@ def test_an_outcome_without_seconds_reads_no_sample(database):
     run = begun(database, case, blocks=1)
     database.save_block(run, case.id, block_of(case))
     database._connection.execute("UPDATE samples SET data = 'not readable'")
-    assert database.outcome(run, case.id, timed=False).status == "ok"
+    assert database.read_outcome(run, case.id, timed=False).status == "ok"
 
 
 # --- going on ------------------------------------------------------------------------------------
 
 
+def test_requests_are_counted_without_a_sample_being_read(database):
+    case, other = case_of(), case_of("other")
+    run = begun(database, case, other)
+    assert database.count_requests(run, case.id) == (0, 0)
+    for number, status in enumerate(("ok", "failed", "ok")):
+        block = attrs.evolve(block_of(case, number, requests=30 + number), status=status)
+        database.save_block(run, case.id, block)
+    database.save_block(run, other.id, block_of(other))
+    outcome = database.read_outcome(run, case.id)
+    counted = database.count_requests(run, case.id)
+    assert counted == (len(outcome.measured), outcome.samples) == (2, 62)
+
+
 def test_resume_knows_which_blocks_are_there(database):
     one, two = case_of("a"), case_of("b")
     run = begun(database, one, two, blocks=2)
-    assert database.unfinished(RUN.plan_digest) == run
+    assert database.find_unfinished(RUN.plan_digest) == run
     database.save_block(run, one.id, block_of(one, 0))
     database.save_block(run, one.id, block_of(one, 1))
     database.save_block(run, two.id, block_of(two, 1))
     database.save_block(run, two.id, failed(two, 0))
-    assert database.finished_blocks(run) == {(one.id, 0), (one.id, 1), (two.id, 1)}
+    assert database.list_finished_blocks(run) == {(one.id, 0), (one.id, 1), (two.id, 1)}
     database.finish_run(run, RUN.started)
-    assert database.unfinished(RUN.plan_digest) == run  # for the block that failed
+    assert database.find_unfinished(RUN.plan_digest) == run  # for the block that failed
     database.save_block(run, two.id, block_of(two, 0))
-    assert database.unfinished(RUN.plan_digest) is None
-    assert database.unfinished("another plan") is None
+    assert database.find_unfinished(RUN.plan_digest) is None
+    assert database.find_unfinished("another plan") is None
 
 
 def test_a_resumed_run_may_add_its_plan_again(database):
@@ -294,8 +318,8 @@ def test_a_resumed_run_may_add_its_plan_again(database):
     run = begun(database, case)
     database.save_block(run, case.id, block_of(case))
     database.add_cases(run, [case], blocks=3)
-    assert len(database.run(run).cases) == 1
-    assert len(database.outcome(run, case.id).blocks) == 1
+    assert len(database.read_run(run).cases) == 1
+    assert len(database.read_outcome(run, case.id).blocks) == 1
 
 
 def test_logs_of_preparing_come_before_those_of_blocks(database):
@@ -304,7 +328,7 @@ def test_logs_of_preparing_come_before_those_of_blocks(database):
     database.save_block(run, case.id, attrs.evolve(block_of(case), logs={"host": "hello"}))
     database.save_log(run, case.id, "prepare", "trained\n")
     expected = [((-1, "prepare"), "trained\n"), ((0, "host"), "hello")]
-    assert list(database.logs(run, case.id).items()) == expected
+    assert list(database.read_logs(run, case.id).items()) == expected
 
 
 # --- runs by name --------------------------------------------------------------------------------
@@ -314,19 +338,19 @@ def test_runs_are_named_by_their_second_and_found_by_a_beginning(database):
     first, second = database.begin_run(RUN), database.begin_run(RUN)
     later = database.begin_run(attrs.evolve(RUN, started="2026-02-02T03:04:05+00:00"))
     assert (first, second) == ("20260102-030405", "20260102-030405-2")
-    assert [run.id for run in database.runs()] == [first, second, later]
-    assert database.run().run.id == later
-    assert database.run("202602").run.id == later
-    assert database.run(first).run.id == first  # though another begins so
+    assert [run.id for run in database.read_runs()] == [first, second, later]
+    assert database.read_run().run.id == later
+    assert database.read_run("202602").run.id == later
+    assert database.read_run(first).run.id == first  # though another begins so
     with pytest.raises(DatabaseError, match=r"several runs of .* begin with '202601'"):
-        database.run("202601")
+        database.read_run("202601")
     with pytest.raises(DatabaseError, match="no run 'x'; known are: 20260102-030405"):
-        database.run("x")
+        database.read_run("x")
 
 
 def test_an_empty_database_says_how_to_fill_it(database):
     with pytest.raises(DatabaseError, match="holds no run yet; `edgebench run"):
-        database.run()
+        database.read_run()
 
 
 # --- what is wrong with a file -------------------------------------------------------------------
@@ -413,7 +437,7 @@ def test_a_damaged_file_is_said_to_be(path):
     raw[8192:] = os.urandom(len(raw) - 8192)
     path.write_bytes(raw)
     with pytest.raises(DatabaseError, match="damaged"), Database.open(path) as database:
-        database.run()
+        database.read_run()
 
 
 def test_a_full_disk_loses_the_block_under_way_and_no_other(database):
@@ -426,10 +450,10 @@ def test_a_full_disk_loses_the_block_under_way_and_no_other(database):
         DatabaseError, match="the disk is full: make room, then go on with --resume"
     ):
         database.save_block(run, case.id, block_of(case, 1, requests=20_000))
-    assert [block.number for block in database.outcome(run, case.id).blocks] == [0]
+    assert [block.number for block in database.read_outcome(run, case.id).blocks] == [0]
     database._connection.execute(f"PRAGMA max_page_count = {pages + 10_000}")
     database.save_block(run, case.id, block_of(case, 1))
-    assert len(database.outcome(run, case.id).blocks) == 2
+    assert len(database.read_outcome(run, case.id).blocks) == 2
 
 
 def test_a_mistake_of_ours_keeps_its_own_name(database):
@@ -492,7 +516,7 @@ def test_a_second_run_is_refused_while_one_writes(path):
         assert "wait for it" in message
         first.communicate("go on\n")
     with Database.open(path, write=True) as database:
-        assert len(database.runs()) == 1
+        assert len(database.read_runs()) == 1
 
 
 @pytest.mark.process
@@ -500,7 +524,7 @@ def test_results_are_readable_while_a_run_writes(path):
     with writer(path, WAIT) as first:
         assert first.stdout.readline() == "ready\n"
         with Database.open(path) as database:
-            (result,) = database.run().cases
+            (result,) = database.read_run().cases
             assert [block.number for block in result.blocks] == [0, 1]
             assert result.status == "partial"
         first.communicate("go on\n")
@@ -511,9 +535,9 @@ def test_reading_sees_what_was_written_since(path):
     case = case_of()
     with Database.open(path, write=True) as writing, Database.open(path) as reading:
         run = begun(writing, case)
-        assert reading.outcome(run, case.id).blocks == ()
+        assert reading.read_outcome(run, case.id).blocks == ()
         writing.save_block(run, case.id, block_of(case))
-        assert len(reading.outcome(run, case.id).blocks) == 1
+        assert len(reading.read_outcome(run, case.id).blocks) == 1
 
 
 def test_a_reader_cannot_write(path):
@@ -531,7 +555,7 @@ MIDWAY = """
     db = database._connection
     db.execute("PRAGMA cache_size = 10")
     db.execute("BEGIN IMMEDIATE")
-    row = {"run": run, "case_id": case.id, **columns.columns_of(block_of(case, 2))}
+    row = {"run": run, "case_id": case.id, **columns.write_record(block_of(case, 2))}
     number = module._insert(db, "blocks", row)
     many = columns.pack_seconds(block_of(case, 2, requests=50_000).latency_s)
     db.execute(module.INSERT_SAMPLES, (number, "latency", "", *many))
@@ -555,12 +579,14 @@ def test_a_kill_in_the_middle_of_a_block_costs_that_block_only(path):
     with Database.open(path, write=True) as database:  # the kernel has let the lock go
         check = database._connection.execute("PRAGMA integrity_check").fetchone()[0]
         assert check == "ok"
-        run = database.unfinished("p")
+        run = database.find_unfinished("p")
         case = case_of()
-        assert database.finished_blocks(run) == {(case.id, 0), (case.id, 1)}
-        assert all(same(b, block_of(case, b.number)) for b in database.outcome(run, case.id).blocks)
+        assert database.list_finished_blocks(run) == {(case.id, 0), (case.id, 1)}
+        assert all(
+            same(b, block_of(case, b.number)) for b in database.read_outcome(run, case.id).blocks
+        )
         database.save_block(run, case.id, block_of(case, 2))
-        assert database.outcome(run, case.id).status == "ok"
+        assert database.read_outcome(run, case.id).status == "ok"
 
 
 @pytest.mark.process
@@ -574,7 +600,7 @@ def test_a_kill_at_any_moment_loses_no_finished_block(path):
     with Database.open(path) as database:
         assert database._connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         numbers = [
-            block.number for block in database.outcome("20260102-030405", case_of().id).blocks
+            block.number for block in database.read_outcome("20260102-030405", case_of().id).blocks
         ]
         assert numbers in ([*range(last + 1)], [*range(last + 2)])  # saved, and not yet said
 

@@ -75,6 +75,21 @@ def test_what_the_maker_writes_later_changes_no_record():
     assert block.machine == {"load": {"one": 0.5}}
 
 
+@pytest.mark.parametrize("kind", ["run", "block"])
+def test_lists_of_records_become_tuples_however_deep(kind):
+    frequencies = [1e9, [2e9]]
+    given = {"frequency_hz": frequencies, "cores": [{"list": [1]}]}
+    record = {
+        "run": attrs.evolve(RUN, environment=given).environment,
+        "block": attrs.evolve(BLOCK, machine=given).machine,
+    }[kind]
+    frequencies[1].append(7)
+    assert record["frequency_hz"] == (1e9, (2e9,))
+    assert record["cores"][0]["list"] == (1,)
+    with pytest.raises(TypeError, match="item assignment"):
+        record["cores"][0]["list"] = ()
+
+
 def test_what_is_shown_read_only_and_can_be_written_below_is_copied():
     below = np.ones(3)
     shown = below.view()

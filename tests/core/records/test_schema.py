@@ -161,7 +161,7 @@ def digest(path):
 
 
 def check_content(database):
-    back = database.run("latest")
+    back = database.read_run("latest")
     assert back.run == RUN
     (outcome,) = back.cases
     assert (outcome.case, outcome.facts, outcome.status) == (CASE, facts_of(CASE), "partial")
@@ -172,7 +172,7 @@ def check_content(database):
         assert list(block.phases_s) == list(expected.phases_s)
         for phase, seconds in expected.phases_s.items():
             np.testing.assert_array_equal(block.phases_s[phase], seconds)
-    assert database.logs(RUN.id, CASE.id) == {(0, "host mobile"): "ready"}
+    assert database.read_logs(RUN.id, CASE.id) == {(0, "host mobile"): "ready"}
     assert outcome.samples == 200
 
 
@@ -191,7 +191,7 @@ def test_a_first_database_is_converted_when_it_is_written_to(path):
     with Database.open(path, write=True) as database:
         check_content(database)
         database.save_block(RUN.id, CASE.id, block_of(CASE, 2))
-        assert database.outcome(RUN.id, CASE.id).status == "ok"
+        assert database.read_outcome(RUN.id, CASE.id).status == "ok"
     with closing(sqlite3.connect(path)) as plain:
         tables = {name for (name,) in plain.execute("SELECT name FROM sqlite_master")}
         after = plain.execute(query).fetchall()
@@ -207,14 +207,14 @@ def test_a_first_database_without_any_run(tmp_path):
     path = tmp_path / "edgebench.db"
     write_first(path, filled=False)
     with Database.open(path) as database:
-        assert database.runs() == ()
+        assert database.read_runs() == ()
         with pytest.raises(DatabaseError, match="holds no run yet"):
-            database.run()
+            database.read_run()
     with Database.open(path, write=True) as database:
         run = database.begin_run(RUN)
         database.add_cases(run, [CASE], blocks=2)
         database.save_block(run, CASE.id, BLOCKS[0])
-        (back,) = database.outcome(run, CASE.id).blocks
+        (back,) = database.read_outcome(run, CASE.id).blocks
         assert back.latency_s.tobytes() == BLOCKS[0].latency_s.tobytes()
 
 
@@ -225,7 +225,7 @@ READ = """
 
     def samples(path):
         with Database.open(Path(path)) as database:
-            return database.run().cases[0].samples
+            return database.read_run().cases[0].samples
 
     # Once where all may be read, so that every module is imported; root may write everywhere.
     samples(sys.argv[2])
