@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 from statistics import median
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -14,6 +13,7 @@ from edgebench.analysis.doubts import find_doubts
 from edgebench.analysis.intervals import PERCENTILES, Latency, count_needed
 from edgebench.analysis.links import collect_tier_checks, summarise_links
 from edgebench.analysis.phases import add_up_groups, find_medians
+from edgebench.records.freezing import Frozen
 from edgebench.records.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ class Result(Outcome):
     @cached_property
     def phases(self) -> Mapping[str, float]:
         """The median seconds of each phase, numbered ones apart, in the order of a request."""
-        return MappingProxyType(find_medians(self.measured))
+        return Frozen(find_medians(self.measured))
 
     @cached_property
     def groups(self) -> Mapping[str, float]:
         """The median seconds a request computes, travels, waits by emulation, and unaccounted."""
-        return MappingProxyType(add_up_groups(self.measured))
+        return Frozen(add_up_groups(self.measured))
 
     @cached_property
     def doubts(self) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ class Registry:
         contents = hashlib.sha256(root.text.encode()).hexdigest()
         plugins, hybrids = root.table("plugins"), root.table("hybrids")
         offering = {name: _read_plugin(plugins.table(name), name) for name in _check_names(plugins)}
-        chains = {name: hybrids.read(name, text) for name in _check_names(hybrids)}
+        chains = {name: hybrids.read(name, _read_name) for name in _check_names(hybrids)}
         read = attrs.evolve(
             self,
             plugins=_merge_rows(self.plugins, offering),

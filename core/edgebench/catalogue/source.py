@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -15,6 +16,8 @@ import attrs
 
 from edgebench.parts.digest import digest
 
+CHECKERS = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+"""Conditions under which nothing runs."""
 CORE = __name__.partition(".")[0]
 FIGURES = f"{CORE}.metrics"
 """The part of the core that scores are made of; what else the core makes has a number in keys."""
@@ -72,11 +75,10 @@ def read_source(file: Path, name: str) -> Source:
         modules[module] = read.digest
         package = module if path.name == "__init__.py" else module.rpartition(".")[0]
         for imported in _resolve(read, package):
-            found = _find_home(imported, name, root)
-            if found is None:
+            homes = _find_homes(imported, name, root)
+            waiting += [found for home in homes for found in _find_modules(imported, home)]
+            if not homes:
                 outside.add(imported.partition(".")[0])
-            else:
-                waiting += _find_modules(imported, found)
     return Source(modules, frozenset(outside))
 
 
@@ -86,17 +88,27 @@ def _find_root(file: Path, name: str) -> Path:
     return file.parents[depth]
 
 
-def _find_home(imported: str, name: str, root: Path) -> Path | None:
-    """Return the directory in which to look for an imported module; None if it is a stranger's."""
+def _find_homes(imported: str, name: str, root: Path) -> list[Path]:
+    """Return the directories in which to look for an imported module; none for a stranger's."""
     top = imported.partition(".")[0]
     if top == CORE:
         inside = f"{imported}.".startswith(f"{FIGURES}.")
-        return Path(__file__).parents[2] if inside else None
-    beside = not _holds_distributions(root) and any(_find_modules(top, root))
-    if beside or top == name.partition(".")[0]:
-        return root
-    spec = find_spec(top) if top.startswith(f"{CORE}_") else None
-    return _find_root(Path(spec.origin), top) if spec and spec.origin else None
+        return [Path(__file__).parents[2]] if inside else []
+    if top == name.partition(".")[0]:
+        # A package without a file of its own may lie in several directories.
+        return [root, *_find_parents(top)]
+    if not _holds_distributions(root) and any(_find_modules(top, root)):
+        return [root]
+    return _find_parents(top) if top.startswith(f"{CORE}_") else []
+
+
+def _find_parents(top: str) -> list[Path]:
+    """Return the directories in which the parts of a top-level package lie."""
+    try:
+        spec = find_spec(top)
+    except ValueError:  # it was loaded from a file that no path leads to
+        spec = None
+    return [Path(place).parent for place in (spec and spec.submodule_search_locations) or ()]
 
 
 @lru_cache(maxsize=64)
@@ -122,7 +134,7 @@ def _find_modules(imported: str, root: Path) -> Iterator[tuple[Path, str]]:
 def _resolve(module: _Module, package: str) -> Iterator[str]:
     """Yield the full name of everything that is imported, names in modules among them."""
     for level, base, names in module.imports:
-        if level and not package:
+        if level > package.count(".") + bool(package):
             continue
         full = resolve_name("." * level + base, package) if level else base
         yield full
@@ -131,40 +143,49 @@ def _resolve(module: _Module, package: str) -> Iterator[str]:
 
 @lru_cache(maxsize=1024)
 def _read(source: bytes) -> _Module:
-    """Parse a source once, however many plugins share it.
+    """Read a source once, however many plugins share it.
 
     A tree that is written out again says what the source says: comments, blank lines, quotes,
     brackets and the width of lines are gone. Another Python may write a tree otherwise: what was
-    kept is then made again, and never taken for something that it is not.
+    kept is then made again, and never taken for something that it is not. A source that cannot be
+    parsed, or that is nested too deeply to be written out, goes by its bytes.
     """
-    tree = ast.parse(source)
-    imports: list[tuple[int, str, tuple[str, ...]]] = []
-    _strip(tree, imports)
-    return _Module(hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), tuple(imports))
+    imports: tuple[tuple[int, str, tuple[str, ...]], ...] = ()
+    try:
+        tree = ast.parse(source)
+        imports = tuple(_list_imports(tree))
+        if b"__doc__" not in source:
+            _drop_texts(tree)
+        # Some compilers read types from comments.
+        said = b"".join([ast.unparse(tree).encode(), *re.findall(rb"#\s*type:.*", source)])
+    except (SyntaxError, ValueError, RecursionError):
+        return _Module(hashlib.sha256(source).hexdigest(), imports)
+    return _Module(hashlib.sha256(said).hexdigest(), imports)
 
 
-def _strip(node: ast.AST, imports: list[tuple[int, str, tuple[str, ...]]]) -> None:
-    """Take out texts that stand alone and what is for type checkers; collect the imports left."""
-    for field in ("body", "orelse", "handlers", "finalbody", "cases"):
-        block = getattr(node, field, None)
-        if isinstance(block, list):  # the body of a lambda or of a conditional is no block
-            block[:] = [one for each in block for one in _reduce(each)]
-            for one in block:
-                imports += _list_imports(one)
-                _strip(one, imports)
+def _drop_texts(tree: ast.Module) -> None:
+    """Take out texts that stand alone as statements: docstrings, and texts under fields."""
+    for node in ast.walk(tree):
+        for field in ("body", "orelse", "handlers", "finalbody"):
+            block = getattr(node, field, None)
+            if isinstance(block, list):  # the body of a lambda or of a conditional is no block
+                block[:] = [one for one in block if not _is_text(one)]
 
 
-def _reduce(node: ast.AST) -> list[ast.AST]:
-    """Return what a statement comes to when it runs."""
-    if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-        return [*node.orelse]
-    told = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    return [] if told else [node]
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def _list_imports(node: ast.AST) -> list[tuple[int, str, tuple[str, ...]]]:
-    if isinstance(node, ast.Import):
-        return [(0, alias.name, ()) for alias in node.names]
-    if isinstance(node, ast.ImportFrom):
-        return [(node.level, node.module or "", tuple(alias.name for alias in node.names))]
-    return []
+def _list_imports(tree: ast.Module) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+    """Yield what a tree imports anywhere, but for what only type checkers see."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            yield from ((0, alias.name, ()) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.level, node.module or "", tuple(alias.name for alias in node.names)
+        elif isinstance(node, ast.If) and ast.unparse(node.test) in CHECKERS:
+            waiting += node.orelse
+        else:
+            waiting += ast.iter_child_nodes(node)

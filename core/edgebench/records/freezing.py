@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,12 +34,26 @@ def freeze_arrays(values: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
     return tuple(map(freeze_array, values))
 
 
+class Frozen(dict[str, Any]):
+    """A dict that nobody can write to; JSON, copies and pickles take it as any other."""
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("what a record holds cannot be changed")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type[Frozen], tuple[dict[str, Any]]]:
+        """Let copies be made by the constructor, as nothing can be put into one later."""
+        return Frozen, (dict(self),)
+
+
 def freeze_mapping(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a copy of a mapping that nobody can write to, nor to what it holds.
 
     Mappings, lists and arrays in it are copied too, and lists become tuples.
     """
-    return MappingProxyType({key: _freeze(value) for key, value in values.items()})
+    return Frozen({key: _freeze(value) for key, value in values.items()})
 
 
 def _freeze(value: Any) -> Any:

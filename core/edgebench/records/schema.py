@@ -116,9 +116,8 @@ def convert(connection: sqlite3.Connection) -> None:
             row = (block, kind, phase, *pack_seconds(unpack_seconds(0, None, text)))
             connection.execute(INSERT_SAMPLES, row)
         for table in ("old_samples", "score_arrays", "scores"):
-            connection.execute(f"DROP TABLE {table}")
+            connection.execute(f"DROP TABLE IF EXISTS {table}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
-    connection.execute("VACUUM")  # else the file stays as large as it was
 
 
 INSERT_SAMPLES = (

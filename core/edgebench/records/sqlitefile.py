@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from contextlib import ExitStack, contextmanager
@@ -110,7 +111,14 @@ def prepare_to_write(connection: sqlite3.Connection) -> None:
         )
     elif connection.execute("PRAGMA user_version").fetchone()[0] < VERSION:
         convert(connection)
+    # What was converted, or removed, leaves the file as large as it was, also after a kill.
+    if 2 * connection.execute("PRAGMA freelist_count").fetchone()[0] > _count_pages(connection):
+        connection.execute("VACUUM")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _count_pages(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA page_count").fetchone()[0])
 
 
 REMEDIES = {
@@ -130,8 +138,18 @@ def explain_errors(path: Path) -> Iterator[None]:
     """Turn what SQLite says of the machine into a sentence; its other errors are our bugs."""
     try:
         yield
-    except sqlite3.Error as error:
-        name = "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
-        if name not in REMEDIES:
+    except (sqlite3.Error, json.JSONDecodeError) as error:
+        if (remedy := _find_remedy(error)) is None:
             raise
-        raise DatabaseError(f"{path} cannot be used ({error}): {REMEDIES[name]}") from error
+        raise DatabaseError(f"{path} cannot be used ({error}): {remedy}") from error
+
+
+def _find_remedy(error: Exception) -> str | None:
+    """Return what a user can do about an error; None for one that is our bug."""
+    if isinstance(error, json.JSONDecodeError) or "malformed JSON" in str(error):
+        return REMEDIES["SQLITE_CORRUPT"]
+    # The tables are ours: they were others when the file was opened, or some are lost.
+    if str(error).startswith("no such"):
+        return "another program changed its tables; try again, or choose another with --db FILE"
+    name = getattr(error, "sqlite_errorname", "")
+    return REMEDIES.get("_".join(name.split("_")[:2]))

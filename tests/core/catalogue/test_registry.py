@@ -484,6 +484,11 @@ def test_what_is_not_text_gives_the_line(tmp_path):
             id="a hybrid that is no chain",
         ),
         pytest.param(
+            '[hybrids]\nab = " "\n',
+            "2: [hybrids] ab: must not be empty",
+            id="a hybrid of nothing",
+        ),
+        pytest.param(
             '[defaults]\nfabric = "a"\nplacment = "b"\n',
             "3: [defaults] placment: unknown key; did you mean 'placement'?",
             id="a default of nothing",

@@ -180,7 +180,8 @@ def test_what_is_for_type_checkers_alone_is_not_followed(package):
     before = read(package)
     checked = "if TYPE_CHECKING:\n    from acme import shared\n    import numpy\n"
     write(package / "operators" / "shrink.py", plain + checked)
-    assert read(package) == before
+    assert read(package).modules.keys() == before.modules.keys()
+    assert read(package).imports == before.imports
     write(
         package / "operators" / "shrink.py", f"{plain}{checked}else:\n    from acme import deep\n"
     )
@@ -277,3 +278,66 @@ def test_a_source_that_many_share_is_parsed_once(monkeypatch):
         shared |= read_source(Path(module.__file__), module.__name__).modules.keys()
     assert source._read.cache_info().misses <= len(shared)
     assert len(shared) > len(modules)
+
+
+# --- what must not be taken for layout -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("if not TYPE_CHECKING:\n    x = 1\n", "if not TYPE_CHECKING:\n    x = 2\n"),
+        ("if a or TYPE_CHECKING:\n    x = 1\n", "if a or TYPE_CHECKING:\n    x = 2\n"),
+        ("if RUNTIME_TYPE_CHECKING:\n    x = 1\n", "if RUNTIME_TYPE_CHECKING:\n    x = 2\n"),
+        ("TYPE_CHECKING = True\nif TYPE_CHECKING:\n    x = 1\n",
+         "TYPE_CHECKING = True\nif TYPE_CHECKING:\n    x = 2\n"),
+        ('"""Say a."""\nprompt = __doc__\n', '"""Say b."""\nprompt = __doc__\n'),
+        ("def f(x):\n    # type: (int) -> int\n    return x\n",
+         "def f(x):\n    # type: (float) -> int\n    return x\n"),
+    ],
+)  # fmt: skip
+def test_what_runs_or_is_read_counts(tmp_path, one, other):
+    assert said(tmp_path, one) != said(tmp_path, other)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = " + " + ".join(["a"] * 3000),
+        "x = y" + ".f()" * 3000,
+        "x = 0x" + "f" * 5000,
+        "def broken(:",
+    ],
+    ids=["sum", "calls", "digits", "broken"],
+)
+def test_a_source_that_cannot_be_written_out_again_goes_by_its_bytes(tmp_path, text):
+    assert said(tmp_path, text) != said(tmp_path, text + "\n# a comment\n")
+
+
+def test_what_is_imported_in_code_that_runs_counts_and_for_checkers_alone_not(tmp_path):
+    text = """
+        from typing import TYPE_CHECKING
+        if TYPE_CHECKING:
+            import for_checkers
+        else:
+            import for_all
+        if not TYPE_CHECKING:
+            import fast
+        """
+    file = write(tmp_path / "mine.py", dedent(text))
+    assert read_source(file, "edgebench_file_mine").imports == ("fast", "for_all")
+
+
+def test_a_package_that_lies_in_two_directories_counts_whole(tmp_path, monkeypatch):
+    plugin = write(tmp_path / "a" / "spread" / "plug.py", "from spread import tools\n")
+    tools = write(tmp_path / "b" / "spread" / "tools.py", "x = 1\n")
+    monkeypatch.syspath_prepend(tmp_path / "a")
+    monkeypatch.syspath_prepend(tmp_path / "b")
+    before = read_source(plugin, "spread.plug").digest
+    write(tools, "x = 2\n")
+    assert read_source(plugin, "spread.plug").digest != before
+
+
+def test_a_relative_import_that_leads_nowhere_is_left_out(tmp_path):
+    file = write(tmp_path / "mine.py", "def f():\n    from ... import nowhere\n")
+    assert read_source(file, "edgebench_file_mine").imports == ()

@@ -275,3 +275,40 @@ def test_a_version_before_the_first_is_refused_in_one_line(tmp_path, write):
         f"{path} is of schema 0, and this edgebench reads 1 to 2; "
         "choose another file with --db FILE"
     )
+
+
+def test_a_reader_is_told_when_the_tables_are_converted_under_it(path):
+    with Database.open(path) as reader:
+        with Database.open(path, write=True):
+            pass
+        with pytest.raises(DatabaseError, match="another program changed its tables; try again"):
+            reader.read_run()
+
+
+def test_a_first_database_that_lost_its_scores_is_converted(path):
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript("DROP TABLE score_arrays; DROP TABLE scores;")
+    with Database.open(path, write=True) as database:
+        check_content(database)
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_damaged_samples_of_a_first_database_are_one_line(path, write):
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE samples SET seconds = '[0.1,' WHERE kind = 'latency'")
+        db.commit()
+    damaged = pytest.raises(DatabaseError, match="the file is damaged")
+    with damaged, Database.open(path, write=write) as database:
+        database.read_run()
+
+
+def test_what_a_killed_conversion_left_too_large_is_made_smaller_later(path):
+    with Database.open(path, write=True):
+        pass
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript("CREATE TABLE left (data); INSERT INTO left VALUES (zeroblob(4000000));")
+        db.executescript("DROP TABLE left;")
+    assert path.stat().st_size > 4_000_000
+    with Database.open(path, write=True) as database:
+        check_content(database)
+    assert path.stat().st_size < 400_000
