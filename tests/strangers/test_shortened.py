@@ -32,7 +32,7 @@ MODEL = """
 """
 
 
-def test_results_say_of_how_many_requests_something_was_cut_off(cli, toy, tmp_path):
+def test_results_say_of_how_many_samples_something_was_left_out(cli, toy, tmp_path):
     file = tmp_path / "cutter.py"
     file.write_text(dedent(MODEL))
     said = cli("run", "--plugin", toy, "--plugin", file, "--model", "cutter:short", "--model",
@@ -40,7 +40,7 @@ def test_results_say_of_how_many_requests_something_was_cut_off(cli, toy, tmp_pa
                "--json")  # fmt: skip
     assert said.status == 0, said.err
     doubts = {
-        case["variant"]: [doubt for doubt in case["doubts"] if "requests are longer" in doubt]
+        case["variant"]: [doubt for doubt in case["doubts"] if "samples are longer" in doubt]
         for case in said.json["cases"]
     }
     (doubt,) = doubts["short"]

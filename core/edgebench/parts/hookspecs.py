@@ -213,7 +213,7 @@ class Hooks(Protocol):
         ```python
         @hookimpl
         def edgebench_case_started(case):
-            print("next:", case.label)
+            tracker.note("next", case.label)
         ```
         """
         ...
