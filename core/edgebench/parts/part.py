@@ -32,6 +32,12 @@ def is_callable(_: object, field: attrs.Attribute[Any], value: object) -> None:
         raise ValueError(f"{field.name} must be callable, not {value!r}")
 
 
+def is_number(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    """Refuse what is no number, by the name of the field: a comparison would not tell it."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{field.name} must be a number, not {value!r}")
+
+
 def options_class(_: object, field: attrs.Attribute[Any], value: type) -> None:
     """Refuse a class that attrs did not make."""
     if not attrs.has(value):

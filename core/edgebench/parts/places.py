@@ -14,6 +14,7 @@ from edgebench.parts.part import (
     Part,
     Usable,
     is_callable,
+    is_number,
     options_class,
     texts,
 )
@@ -37,9 +38,9 @@ class Link:
     """The network between two tiers, the same both ways."""
 
     between: tuple[str, str] = attrs.field(converter=as_tuple)
-    rate: float = attrs.field(validator=attrs.validators.gt(0))
+    rate: float = attrs.field(validator=[is_number, attrs.validators.gt(0)])
     """Payload goodput in bit/s."""
-    delay: float = attrs.field(default=0.0, validator=attrs.validators.ge(0))
+    delay: float = attrs.field(default=0.0, validator=[is_number, attrs.validators.ge(0)])
     """Added one-way delay in seconds."""
     source: str = ""
     """Where the figures come from."""
@@ -64,8 +65,8 @@ class Placement:
 class Tier(Part):
     """A class of machine: facts only."""
 
-    cpus: int = attrs.field(validator=attrs.validators.ge(1))
-    memory: int = attrs.field(validator=attrs.validators.gt(0))
+    cpus: int = attrs.field(validator=[is_number, attrs.validators.ge(1)])
+    memory: int = attrs.field(validator=[is_number, attrs.validators.gt(0)])
     """Bytes."""
     accelerator: str = ""
     source: str = ""

@@ -1,1 +1,1 @@
-"""Contracts and fakes for tests of plugins."""
+"""Results made up to order, for the tests of reporters and of what reads results."""
