@@ -108,6 +108,6 @@ def test_a_run_parses_no_chain_that_was_parsed_for_its_plan(
     work.chains.clear()
     with Database.open(tmp_path / "results.db", write=True) as database:
         run = execute(made, database, toy_plugins, store=Store(tmp_path / "store"))
-        (outcome,) = database.run(run).cases
+        (outcome,) = database.read_run(run).cases
         assert [block.status for block in outcome.blocks] == ["ok"]
     assert work.chains == []
