@@ -162,17 +162,20 @@ class Database:
             DatabaseError: There is no such run.
             UnknownName: No case, or more than one, has an id that begins so.
         """
-        query = "SELECT id, record FROM cases WHERE run = ? ORDER BY position, rowid"
         last = self._find(run or "latest")
         for one in [last] if run else reversed(self.read_runs()):
-            found = [row for row in self._select(query, one.id) if row["id"].startswith(beginning)]
+            found = [case for case in self._list_cases(one) if case.startswith(beginning)]
             if len(found) == 1 and beginning:
-                return one, from_document(Case, json.loads(found[0]["record"]))
+                query = "SELECT record FROM cases WHERE run = ? AND id = ?"
+                (row,) = self._select(query, one.id, found[0])
+                return one, from_document(Case, json.loads(row["record"]))
             if found:
-                ids = [row["id"] for row in found]
-                raise UnknownName.among(f"case of run {one.id}", beginning, ids)
-        ids = [row["id"] for row in self._select(query, last.id)]
-        raise UnknownName.among(f"case of run {last.id}", beginning, ids)
+                raise UnknownName.among(f"case of run {one.id}", beginning, found)
+        raise UnknownName.among(f"case of run {last.id}", beginning, self._list_cases(last))
+
+    def _list_cases(self, run: Run) -> list[str]:
+        query = "SELECT id FROM cases WHERE run = ? ORDER BY position, rowid"
+        return [row["id"] for row in self._select(query, run.id)]
 
     def read_block_durations_s(self) -> Mapping[str, float]:
         """Return the mean duration of a block by case, over all runs, of those that ended well."""
