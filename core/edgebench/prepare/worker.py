@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import traceback
 from pathlib import Path
@@ -17,33 +16,20 @@ from typing import TextIO
 
 from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.errors import CaseSkipped, ChainError, DataError, EdgebenchError, one_line
+from edgebench.parts.lifeline import die_with
 from edgebench.prepare.make import Maker
 from edgebench.prepare.orders import Event, Order
 from edgebench.prepare.recipe import Recipes
 from edgebench.store.artifacts import Store
 
-PR_SET_PDEATHSIG = 1
-
 
 def main(argv: list[str]) -> int:
     """Do what the order says, and return 0 whether it went well or not: the events tell."""
     order = from_document(Order, json.loads(Path(argv[0]).read_text()))
-    _die_with(order.parent)
+    die_with(order.parent)
     with os.fdopen(int(argv[1]), "w", buffering=1) as events:
         _say(events, _obey(order, events))
     return 0
-
-
-def _die_with(parent: int) -> None:
-    """Tie this process's life to the controller's, which may be killed before it can end this one.
-
-    Raises:
-        ProcessLookupError: The controller is gone already.
-    """
-    import ctypes
-
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    os.kill(parent, 0)
 
 
 def _obey(order: Order, events: TextIO) -> Event:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgebench.measure.station.orders import Order
-
-PR_SET_PDEATHSIG = 1
+from edgebench.parts.lifeline import die_with
 
 
 def bind_process(order: Order, cpus: Sequence[int]) -> None:
@@ -18,12 +17,9 @@ def bind_process(order: Order, cpus: Sequence[int]) -> None:
     Raises:
         ProcessLookupError: The controller is gone already.
     """
-    import ctypes
-
     # The controller lets interrupts wait while it starts a process, which takes that over.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    os.kill(order.parent, 0)
+    die_with(order.parent)
     # Before any thread is started, because threads take this over from the one that starts them.
     os.sched_setaffinity(0, cpus)
 
