@@ -1,6 +1,6 @@
 import pytest
 
-from edgebench.measure.station import speed
+from edgebench.measure.station import speed, watch
 from edgebench.measure.station.speed import FEW_TIMES, LEAST_S, TIMES, compare_speeds
 
 
@@ -9,8 +9,9 @@ def products(monkeypatch):
     """Count the products of matrices, on a clock by which each takes 0.1 ms."""
     made = []
     monkeypatch.setattr(speed.np, "matmul", lambda *_: made.append(1))
-    monkeypatch.setattr(speed, "now", lambda: len(made) * 100_000)
-    monkeypatch.setattr(speed, "wait_until", lambda due: due)
+    for module in (speed, watch):
+        monkeypatch.setattr(module, "now", lambda: len(made) * 100_000)
+    monkeypatch.setattr(watch, "wait_until", lambda due: due)
     return made
 
 
