@@ -43,6 +43,5 @@ def _compile(processes: Processes, lineup: Lineup) -> None:
     """Compile on one host after the other: compilers take all processors that they find."""
     for node, order in lineup.host_orders(processes.endpoint):
         if order.work is not None:
-            host = lineup.hosts[node.tier]
-            processes.start(host, COMPILER_MODULE, order, lineup.threads(node.tier))
+            processes.start(lineup.hosts[node.tier], COMPILER_MODULE, order)
             processes.hear("compiled", [node.name])

@@ -49,10 +49,9 @@ def start_processes(processes: Processes, lineup: Lineup, first: SenderOrder) ->
         TimedOut: One of them took too long.
     """
     names = [first.name]
-    processes.start(lineup.hosts[first.tier], first.MODULE, first, 1)
+    processes.start(lineup.hosts[first.tier], first.MODULE, first)
     for node, order in lineup.host_orders(processes.endpoint):
-        threads = lineup.threads(node.tier) if order.work else 1
-        processes.start(lineup.hosts[node.tier], HOST_MODULE, order, threads)
+        processes.start(lineup.hosts[node.tier], HOST_MODULE, order)
         names.append(node.name)
     hello = processes.hear("hello", names)
     # Each takes a port that is free and says which: one that was agreed on could be taken by then.

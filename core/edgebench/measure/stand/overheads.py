@@ -124,7 +124,7 @@ def time_request(scratch: Path) -> float:
             parent=os.getpid(),
             work=_null_work(),
         )
-        processes.start(_Here(), NULL_HOST_MODULE, order, 1)
+        processes.start(_Here(), NULL_HOST_MODULE, order)
         endpoint = processes.hear("hello", ["host"])["host"].values["endpoint"]
         processes.hear("ready", ["host"])
         port = connect(context, endpoint, ("local-hop", 0))

@@ -115,14 +115,14 @@ class Processes:
             finally:
                 processes.kill()
 
-    def start(self, host: StartsProcesses, module: str, order: Order, threads: int) -> None:
+    def start(self, host: StartsProcesses, module: str, order: Order) -> None:
         """Start `python -m module ORDER.json` on a host, under the name that the order gives."""
         place = self.directory / order.name.replace(" ", "-")
         place.mkdir()
         attrs.evolve(order, spawned=now()).write(place)
         # Libraries that bring their own threads ask the environment how many.
         env = dict.fromkeys(
-            ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads)
+            ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(order.threads)
         )
         argv = [sys.executable, "-P", "-m", module, str(host.put(place) / FILE)]
         with _defer_interrupts():

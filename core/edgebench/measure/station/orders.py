@@ -48,16 +48,15 @@ class Order:
     """The controller's process, without which this one must not live on."""
     spawned: int = 0
     """When it was started, in nanoseconds on the monotonic clock."""
-    forward_phase: tuple[str, int] = attrs.field(default=("uplink", 0), converter=as_tuple)
-    """The phase, and its index, that the way of what travels forward to it is counted as."""
     backward_phase: tuple[str, int] = attrs.field(default=("downlink", 0), converter=as_tuple)
-    """The same for what travels backward to it."""
-    forward_link: Link | None = attrs.field(default=None, converter=_read_link)
-    """The link as which it paces what travels forward to it; None where it paces nothing."""
+    """The phase, and its index, that the way of what travels backward to it is counted as."""
     backward_link: Link | None = attrs.field(default=None, converter=_read_link)
-    """The same for what travels backward to it."""
-    last: bool = True
-    """Whether nobody comes after it on the route."""
+    """The link as which it paces what travels backward to it; None where it paces nothing."""
+
+    @property
+    def threads(self) -> int:
+        """How many threads its libraries may start."""
+        return 1
 
     def write(self, directory: Path) -> Path:
         """Write the order into a directory, and return the file."""
@@ -99,8 +98,19 @@ class Work:
 class HostOrder(Order):
     """What a host is told."""
 
+    forward_phase: tuple[str, int] = attrs.field(default=("uplink", 0), converter=as_tuple)
+    """As `backward_phase`, of what travels forward to it."""
+    forward_link: Link | None = attrs.field(default=None, converter=_read_link)
+    """As `backward_link`, for what travels forward to it."""
+    last: bool = True
+    """Whether nobody comes after it on the route."""
     work: Work | None = attrs.field(default=None, converter=_read_work)
     """None for one that only relays."""
+
+    @property
+    def threads(self) -> int:
+        """As many as its stages use; one where it only relays."""
+        return self.work.threads if self.work else 1
 
 
 @attrs.frozen(kw_only=True)

@@ -26,7 +26,7 @@ def start_process(tmp_path, monkeypatch, fabric, deploy):
                 tier=hosts["mobile"].tier, threads=1, slowdown=1.0, cpu="", memory=None
             )
         order = Order(name=name, tier="mobile", controller=processes.endpoint, parent=0)
-        processes.start(unbound, module, order, 1)
+        processes.start(unbound, module, order)
 
     return start
 

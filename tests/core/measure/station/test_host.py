@@ -41,7 +41,7 @@ def running(deploy, fabric):
             lineup = Lineup(deployment, hosts, shaped=False)
             orders = {node.tier: order for node, order in lineup.host_orders(processes.endpoint)}
             order = orders[tier]
-            processes.start(hosts[tier], HOST_MODULE, order, 1)
+            processes.start(hosts[tier], HOST_MODULE, order)
             endpoint = processes.hear("hello", [order.name])[order.name].values["endpoint"]
             if not order.last:
                 processes.tell(order.name, {"following": "tcp://127.0.0.1:9"})
@@ -188,7 +188,7 @@ def test_a_message_from_the_future_holds_nothing_up(deploy, fabric, payload):
             parent=os.getpid(),
             forward_link=Link(between=("mobile", "edge"), rate=1e9),
         )
-        processes.start(hosts["mobile"], HOST_MODULE, order, 1)
+        processes.start(hosts["mobile"], HOST_MODULE, order)
         endpoint = processes.hear("hello", [NAME])[NAME].values["endpoint"]
         port = connect(context, endpoint, ("downlink", 0))
         port.socket.setsockopt(zmq.RCVTIMEO, 20_000)

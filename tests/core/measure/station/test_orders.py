@@ -14,6 +14,10 @@ COMMON = {
     "tier": "edge",
     "controller": "ipc:///tmp/x",
     "parent": os.getpid(),
+    "backward_phase": ("transfer", 1),
+    "backward_link": Link(between=("mobile", "edge"), rate=2e6, delay=0.02),
+}
+HOST = COMMON | {
     "forward_phase": ("transfer", 1),
     "forward_link": Link(between=("mobile", "edge"), rate=1e6, delay=0.01),
 }
@@ -33,8 +37,8 @@ WORK = Work(
 @pytest.mark.parametrize(
     "order",
     [
-        HostOrder(**COMMON, work=WORK, last=False),
-        HostOrder(**COMMON),
+        HostOrder(**HOST, work=WORK, last=False),
+        HostOrder(**HOST),
         DriverOrder(**COMMON, split=Path("data/test"), requests=5, batch=2, seed=9, number=1),
         ScorerOrder(**COMMON, split=Path("s"), source={}, case={"model": "m"}, artifact=Path("a")),
     ],
@@ -45,7 +49,7 @@ def test_an_order_survives_the_file_it_is_written_to(order, tmp_path):
 
 
 def test_an_order_lies_in_its_file_as_plain_json(tmp_path):
-    written = json.loads(HostOrder(**COMMON, work=WORK).write(tmp_path).read_text())
+    written = json.loads(HostOrder(**HOST, work=WORK).write(tmp_path).read_text())
     assert written["work"]["artifact"] == "store/a"
     assert written["work"]["backend"]["options"] == [["threads", "2"]]
     assert written["forward_phase"] == ["transfer", 1]
