@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edgebench.catalogue.plugin import Fault
     from edgebench.catalogue.plugins import Plugins
     from edgebench.catalogue.registry import Registry
+    from edgebench.parts.places import Reporter
     from edgebench.store.artifacts import Store
 
 MISTAKE = 2
@@ -89,10 +90,17 @@ class Common:
         width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100
         return Console(highlight=False, width=width, soft_wrap=False)
 
-    def choose_reporter(self, named: str | None = None) -> str:
-        """Return the name of the reporter that lays results out: with `--json` never another."""
+    def find_reporter(self, named: str | None = None) -> Reporter:
+        """Return the reporter that lays results out: with `--json` never another.
+
+        Raises:
+            UnknownName: There is no such reporter.
+        """
+        from edgebench.parts.places import Reporter
+
         defaults = self.registry.defaults
-        return defaults.json_reporter if self.json else named or defaults.reporter
+        name = defaults.json_reporter if self.json else named or defaults.reporter
+        return self.plugins.get(Reporter, name)
 
     def emit(self, document: Mapping[str, Any]) -> None:
         """Print one JSON document, and nothing else, on standard output."""

@@ -29,13 +29,15 @@ def run(args: argparse.Namespace, common: Common) -> int:
     """Print the report, or write it to a file."""
     with Database.open(args.db) as database:
         results = RunResults.of(database.read_run(args.run_id))
-    print_results(results, common.choose_reporter(args.format), args.output, common)
+    print_results(results, common.find_reporter(args.format), args.output, common)
     return 0
 
 
-def print_results(results: RunResults, reporter: str, output: Path | None, common: Common) -> None:
+def print_results(
+    results: RunResults, reporter: Reporter, output: Path | None, common: Common
+) -> None:
     """Lay results out with a reporter, and print them or write them to a file."""
-    laid = common.plugins.get(Reporter, reporter).render(results)
+    laid = reporter.render(results)
     if output is not None:
         _write(laid, output)
     elif isinstance(laid, str):

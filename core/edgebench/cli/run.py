@@ -16,7 +16,6 @@ from edgebench.cli.progress import Interrupts, hear_interrupts, show_progress
 from edgebench.cli.report import print_results
 from edgebench.cli.study import HOW, PRODUCT, declare, make_study
 from edgebench.parts.errors import EdgebenchError
-from edgebench.parts.places import Reporter
 from edgebench.records.database import Database
 
 
@@ -39,8 +38,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     """Run, print the report, and return 1 if a case failed."""
     if args.debug and not args.case:
         raise EdgebenchError("--debug shows one case; say which with --case ID")
-    reporter = common.choose_reporter()
-    common.plugins.get(Reporter, reporter)  # that it is missing is to be known before measuring
+    reporter = common.find_reporter()  # that it is missing is to be known before measuring
     plan = _plan_of_case(args, common) if args.case else _plan_of_study(args, common)
     with hear_interrupts(common) as interrupts:
         with Database.open(args.db, write=True) as database:
