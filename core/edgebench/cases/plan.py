@@ -31,6 +31,7 @@ from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import Product, Skip
 from edgebench.parts.digest import digest
 from edgebench.parts.errors import ChainError, UnknownName
+from edgebench.parts.grouping import group_by
 from edgebench.parts.places import Backend, Fabric, Link, Placement, Tier
 
 SCENARIOS = ("single-stream",)
@@ -85,10 +86,7 @@ def make_plan(study: Study, plugins: Plugins, *, ask: Ask = ask_in_processes) ->
         # Opened only if a case comes as far as to ask, and once, as it may start machines.
         @functools.cache
         def usability(fabric: str) -> Usability:
-            tiers = list(plugins.all(Tier).values())
-            opened = plugins.get(Fabric, fabric).open(tiers, plugins.registry.links)
-            hosts = stack.enter_context(opened)
-            return Usability(plugins, {tier: host.facts() for tier, host in hosts.items()}, ask)
+            return stack.enter_context(Usability.open(plugins, fabric, ask))
 
         reasons = Reasons(plugins, chains, usability)
         found = list(_explain(_Expansion(study, plugins, chains).cases(), study, reasons))
@@ -138,10 +136,8 @@ class _Expansion:
 
     def _link_settings(self) -> Iterator[tuple[Link, ...]]:
         """Yield every combination of the swept links over the links that are known."""
-        by_pair: dict[frozenset[str], list[Link]] = {}
-        for link in self.study.sweep:
-            # A link is the same both ways, however it is written.
-            by_pair.setdefault(frozenset(link.between), []).append(link)
+        # A link is the same both ways, however it is written.
+        by_pair = group_by(self.study.sweep, lambda link: frozenset(link.between))
         known = _overlay(self.plugins.registry.links, self.study.suite.links)
         for setting in product(*by_pair.values()):
             yield _overlay(known, setting)

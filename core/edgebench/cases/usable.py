@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Self
 
 import attrs
 
 from edgebench.catalogue.plugins import Plugins, PluginSource
 from edgebench.parts.documents import from_document, to_document
-from edgebench.parts.places import Backend, HostFacts
+from edgebench.parts.places import Backend, Fabric, HostFacts, Tier
 
 LIMIT_S = 60.0
 _MARK = "edgebench-answers:"
@@ -101,6 +103,14 @@ class Usability:
     _answers: dict[tuple[str, str], Mapping[str, str]] = attrs.field(factory=dict, init=False)
     """By backend and device, why it cannot run on each tier."""
     _devices: dict[str, Sequence[str]] = attrs.field(factory=dict, init=False)
+
+    @classmethod
+    @contextmanager
+    def open(cls, plugins: Plugins, fabric: str, ask: Ask = ask_in_processes) -> Iterator[Self]:
+        """Open a fabric's host of every tier, to ask about backends on them."""
+        tiers = list(plugins.all(Tier).values())
+        with plugins.get(Fabric, fabric).open(tiers, plugins.registry.links) as hosts:
+            yield cls(plugins, {tier: host.facts() for tier, host in hosts.items()}, ask)
 
     def devices(self, backend: str) -> Sequence[str]:
         """Return the devices of a backend that was asked, the one it takes by itself first."""

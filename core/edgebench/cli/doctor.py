@@ -13,7 +13,7 @@ import attrs
 
 from edgebench.cases.usable import Usability
 from edgebench.cli.common import Common
-from edgebench.parts.places import Backend, Fabric, Tier
+from edgebench.parts.places import Backend, Fabric
 from edgebench.records.environment import describe
 
 if TYPE_CHECKING:
@@ -82,10 +82,8 @@ def _examine_fabric(line: Listed) -> Item:
 
 def _examine_backends(common: Common, fabric: str) -> Iterator[Item]:
     """Ask every backend on every tier's host whether it works there."""
-    tiers = list(common.plugins.all(Tier).values())
-    with common.plugins.get(Fabric, fabric).open(tiers, common.registry.links) as hosts:
-        usability = Usability(common.plugins, {name: h.facts() for name, h in hosts.items()})
-    usability.ask([(name, "") for name in common.plugins.all(Backend)])
+    with Usability.open(common.plugins, fabric) as usability:
+        usability.ask([(name, "") for name in common.plugins.all(Backend)])
     for line in common.plugins.listed(Backend):
         yield {"name": line.name, "fabric": fabric, **_examine_backend(line, usability)}
 
