@@ -18,9 +18,10 @@ from edgebench.catalogue.origins import from_entry_points, from_files, from_modu
 from edgebench.catalogue.plugin import Fault, Listed, Plugin, PluginStatus
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import WORDS
-from edgebench.parts.documents import from_document, to_document
+from edgebench.parts.documents import to_document
 from edgebench.parts.errors import EdgebenchError, Missing, NameClash, PluginFault, UnknownName
 from edgebench.parts.part import Part
+from edgebench.parts.pipeline import as_tuple
 
 C = TypeVar("C", bound=Part)
 
@@ -36,7 +37,7 @@ class PluginSource:
 
     registry: tuple[Path, ...] = attrs.field(default=(), converter=_paths)
     files: tuple[Path, ...] = attrs.field(default=(), converter=_paths)
-    without: tuple[str, ...] = ()
+    without: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
     entry_points: bool = True
 
     def to_json(self) -> dict[str, Any]:
@@ -47,7 +48,9 @@ class PluginSource:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> PluginSource:
         """Make a source of what `to_json` returned."""
-        return from_document(cls, document)
+        # By the converters of its fields: every host reads one while its cold start is timed, and
+        # would import cattrs for it.
+        return cls(**document)
 
     def load(self) -> Plugins:
         """Read the registry files and find the plugins again."""
@@ -89,7 +92,7 @@ class Plugins:
         source = PluginSource(
             registry=registry.paths,
             files=files,
-            without=tuple(without),
+            without=without,
             entry_points=entry_points,
         )
         strangers = [*(from_entry_points() if entry_points else ()), *from_files(source.files)]

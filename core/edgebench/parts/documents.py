@@ -42,6 +42,4 @@ def _converter() -> Converter:
     converter = Converter()
     converter.register_unstructure_hook(Path, str)
     converter.register_structure_hook(Path, lambda value, _: Path(value))
-    # The dimensions of a tensor: JSON keeps numbers and words apart itself.
-    converter.register_structure_hook(int | str, lambda value, _: value)
     return converter

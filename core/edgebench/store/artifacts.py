@@ -22,9 +22,8 @@ from typing import Any
 import attrs
 
 from edgebench.parts.digest import digest
-from edgebench.parts.documents import from_document
 from edgebench.parts.errors import StoreError
-from edgebench.parts.pipeline import Pipeline
+from edgebench.parts.pipeline import Edit, Exit, Pipeline, Stage, TensorSpec
 from edgebench.store.digests import file_digest
 from edgebench.store.locks import hold_lock
 from edgebench.store.roots import cache_root
@@ -238,10 +237,24 @@ def write_pipeline(pipeline: Pipeline, directory: Path) -> None:
 
 def read_pipeline(directory: Path) -> Pipeline:
     """Read what `write_pipeline` wrote; the stages have their directories and no live objects."""
-    pipeline = from_document(Pipeline, json.loads((directory / PIPELINE).read_text()))
+    # By hand, as orders are read: every host reads one while its cold start is timed, and would
+    # import cattrs for it.
+    document = json.loads((directory / PIPELINE).read_text())
     stages = [
-        attrs.evolve(stage, directory=directory / f"stage-{number}")
-        for number, stage in enumerate(pipeline.stages)
+        _read_stage(values, directory / f"stage-{number}")
+        for number, values in enumerate(document.pop("stages"))
     ]
     resources = {path.name: path.read_bytes() for path in sorted(directory.glob(f"{RESOURCES}/*"))}
-    return attrs.evolve(pipeline, stages=stages, resources=resources)
+    return Pipeline(stages=stages, resources=resources, **document)
+
+
+def _read_stage(values: dict[str, Any], directory: Path) -> Stage:
+    leaves = values.pop("exit")
+    return Stage(
+        inputs=[TensorSpec(**spec) for spec in values.pop("inputs")],
+        outputs=[TensorSpec(**spec) for spec in values.pop("outputs")],
+        edits=[Edit(**edit) for edit in values.pop("edits")],
+        exit=Exit(**leaves) if leaves else None,
+        directory=directory,
+        **values,
+    )

@@ -1,10 +1,14 @@
+import subprocess
+import sys
+from textwrap import dedent
+
 import attrs
 import numpy as np
 import pytest
 
 from edgebench.cases.case import BackendChoice
 from edgebench.measure.station.opening import open_piece
-from edgebench.measure.station.orders import Work
+from edgebench.measure.station.orders import HostOrder, Work
 from edgebench.parts.errors import OptionError, UnknownName
 
 
@@ -78,3 +82,21 @@ def test_tensors_are_mapped_to_the_names_inside_the_file(prepared, spec, work):
         assert opened.gives == (("out", "y"),)
         got = opened.session.run({"input": np.ones((1, 4), np.float32)})
         assert list(got) == ["y"]
+
+
+def test_a_host_opens_its_piece_without_what_reads_documents(work, process):
+    given = work()
+    program = """
+        import sys
+        from edgebench.measure.station.opening import open_piece
+        from edgebench.measure.station.orders import HostOrder
+
+        with open_piece(HostOrder.read(sys.argv[1]).work) as opened:
+            print(opened.versions, "cattrs" in sys.modules)
+        """
+    order = HostOrder(name="host", tier="mobile", controller="", parent=0, work=given)
+    file = order.write(given.artifact.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(program), file], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("{'tiny': '1'} False\n", "")
