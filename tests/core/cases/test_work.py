@@ -13,6 +13,7 @@ from edgebench.cases import chain, operations
 from edgebench.cases.plan import make_plan
 from edgebench.cases.study import Study
 from edgebench.catalogue import plugin
+from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import Product, Suite
 from edgebench.catalogue.source import read_source
 from edgebench.conduct.execute import execute
@@ -33,6 +34,12 @@ class Work:
     """The texts that were parsed."""
     backends: list[dict[str, list[str]]] = attrs.field(factory=list)
     """Of each time that backends were asked, their devices by name."""
+
+
+@pytest.fixture
+def toy_plugins(registry, toy):
+    """Plugins of which no other test has asked anything."""
+    return Plugins.load(registry, [toy], entry_points=False)
 
 
 @pytest.fixture
