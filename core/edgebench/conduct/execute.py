@@ -103,7 +103,7 @@ def _check(plan: Plan, preparer: Preparer) -> None:
     own = {
         (case.model, case.variant, case.weights, case.options, case.dataset, case.data): case
         for case in plan.cases
-        if case.weights.path is not None or case.weights.kind == "hub" or case.data is not None
+        if case.weights.brought or case.data is not None
     }
     for case in own.values():
         with suppress(CaseFailed):

@@ -24,7 +24,7 @@ def fingerprint(plan: Plan, recipes: Recipes) -> str:
     Blocks of another fingerprint are of something else: they are never put beside these.
     """
     here = describe()
-    brought = [one for one in plan.cases if one.weights.path or one.weights.kind == "hub"]
+    brought = [one for one in plan.cases if one.weights.brought]
     parts = {part for case in plan.cases for part in recipes.chains.list_parts(case)}
     tiers = {tier for case in plan.cases for tier in case.route}
     return digest(

@@ -41,6 +41,11 @@ class Weights:
     """What random or freshly trained weights are initialised with."""
 
     @property
+    def brought(self) -> bool:
+        """Whether they lie in files: the user's own, or pinned ones from elsewhere."""
+        return self.path is not None or self.kind == "hub"
+
+    @property
     def label(self) -> str:
         """How results name it: the kind, and the file where there is one."""
         return f"{self.kind}:{self.path}" if self.kind == "file" and self.path else self.kind

@@ -77,8 +77,7 @@ class Preparer:
                 pinned cannot be downloaded.
             CaseFailed: Something else went wrong, which is its cases' alone.
         """
-        brought = case.weights.path is not None or case.weights.kind == "hub"
-        if brought and not self._find(self.recipes.base(case)):
+        if case.weights.brought and not self._find(self.recipes.base(case)):
             self._make("base", case)
         if case.data is not None or self.recipes.plugins.get(Model, case.model).inputs is not None:
             self.inputs(case)
