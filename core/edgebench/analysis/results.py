@@ -11,8 +11,7 @@ import attrs
 from edgebench.analysis.decisions import decide_all, find_margin
 from edgebench.analysis.result import Result
 from edgebench.parts.documents import to_document
-from edgebench.parts.errors import UnknownName
-from edgebench.records.outcome import Run, RunOutcome
+from edgebench.records.outcome import Run, RunOutcome, find_only
 
 if TYPE_CHECKING:
     from edgebench.analysis.decisions import Decision
@@ -43,11 +42,8 @@ class RunResults:
         Raises:
             UnknownName: No case, or more than one, has an id that begins so.
         """
-        found = [result for result in self.results if result.case.id.startswith(case)]
-        if len(found) == 1 and case:
-            return found[0]
-        ids = [result.case.id for result in (found or self.results)]
-        raise UnknownName.among(f"case of run {self.run.id}", case, ids)
+        by_id = {result.case.id: result for result in self.results}
+        return by_id[find_only(case, by_id, self.run.id)]
 
     def to_json(self) -> dict[str, Any]:
         """Return the whole document that `run --json` and `report --json` print."""

@@ -11,9 +11,9 @@ import attrs
 
 from edgebench.cases.case import Case
 from edgebench.parts.documents import from_document
-from edgebench.parts.errors import DatabaseError, UnknownName, nearest
+from edgebench.parts.errors import DatabaseError, nearest
 from edgebench.records import columns
-from edgebench.records.outcome import Outcome, Run, RunOutcome
+from edgebench.records.outcome import Outcome, Run, RunOutcome, find_only
 from edgebench.records.schema import INSERT_SAMPLES
 from edgebench.records.sqlitefile import (
     check_version,
@@ -163,15 +163,13 @@ class Database:
             UnknownName: No case, or more than one, has an id that begins so.
         """
         last = self._find(run or "latest")
-        for one in [last] if run else reversed(self.read_runs()):
-            found = [case for case in self._list_cases(one) if case.startswith(beginning)]
-            if len(found) == 1 and beginning:
-                query = "SELECT record FROM cases WHERE run = ? AND id = ?"
-                (row,) = self._select(query, one.id, found[0])
-                return one, from_document(Case, json.loads(row["record"]))
-            if found:
-                raise UnknownName.among(f"case of run {one.id}", beginning, found)
-        raise UnknownName.among(f"case of run {last.id}", beginning, self._list_cases(last))
+        runs = [last] if run else reversed(self.read_runs())
+        holding = (r for r in runs if any(c.startswith(beginning) for c in self._list_cases(r)))
+        one = next(holding, last)
+        case_id = find_only(beginning, self._list_cases(one), one.id)
+        query = "SELECT record FROM cases WHERE run = ? AND id = ?"
+        (row,) = self._select(query, one.id, case_id)
+        return one, from_document(Case, json.loads(row["record"]))
 
     def _list_cases(self, run: Run) -> list[str]:
         query = "SELECT id FROM cases WHERE run = ? ORDER BY position, rowid"

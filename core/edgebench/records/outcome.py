@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from edgebench.cases.case import Case
+from edgebench.parts.errors import UnknownName
 from edgebench.records.facts import STATUSES, Facts, Figure
 from edgebench.records.freezing import freeze_array, freeze_arrays, freeze_mapping
 
@@ -196,6 +197,18 @@ class Outcome:
         sizes = [stage.bytes for stage in self.facts.stages]
         known = [size for size in sizes if size is not None]
         return sum(known) if known and len(known) == len(sizes) else None
+
+
+def find_only(beginning: str, ids: Collection[str], run: str) -> str:
+    """Return the one of the ids of a run's cases that begins so.
+
+    Raises:
+        UnknownName: None does, or more than one.
+    """
+    found = [one for one in ids if one.startswith(beginning)]
+    if len(found) == 1 and beginning:
+        return found[0]
+    raise UnknownName.among(f"case of run {run}", beginning, found or ids)
 
 
 @attrs.frozen(kw_only=True)
