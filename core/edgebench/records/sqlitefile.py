@@ -74,8 +74,8 @@ def check_version(connection: sqlite3.Connection, path: Path, *, write: bool) ->
 
     One of version 1 that is only read looks as if it were of this version from here on.
     """
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    application = _read_pragma(connection, "application_id")
+    version = _read_pragma(connection, "user_version")
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if application != APPLICATION and (application or tables):
         raise DatabaseError(
@@ -104,21 +104,21 @@ def prepare_to_write(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     # A block is seconds apart from the next, so that it can be on the disk costs nothing.
     connection.execute("PRAGMA synchronous = FULL")
-    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
+    if _read_pragma(connection, "application_id") != APPLICATION:
         connection.executescript(
             f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION}; "
             f"PRAGMA user_version = {VERSION}; COMMIT;"
         )
-    elif connection.execute("PRAGMA user_version").fetchone()[0] < VERSION:
+    elif _read_pragma(connection, "user_version") < VERSION:
         convert(connection)
     # What was converted, or removed, leaves the file as large as it was, also after a kill.
-    if 2 * connection.execute("PRAGMA freelist_count").fetchone()[0] > _count_pages(connection):
+    if 2 * _read_pragma(connection, "freelist_count") > _read_pragma(connection, "page_count"):
         connection.execute("VACUUM")
     connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _count_pages(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA page_count").fetchone()[0])
+def _read_pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 REMEDIES = {
