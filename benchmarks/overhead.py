@@ -121,7 +121,7 @@ def bare(place: Path, requests: int) -> list[float]:
 def bare_loop(place: Path, requests: int) -> list[float]:
     """Do what a host does with a request, as a loop without any harness."""
     os.sched_setaffinity(0, last_cpus(1))
-    payloads = splits.open_split(place / "inputs", "test")
+    payloads = splits.open_split(place / "inputs" / "test")
     work = Work(
         source=source().to_json(),
         artifact=place / "pipeline",

@@ -103,7 +103,7 @@ class Scores:
         key = (case.model, case.variant, directory, tuple(sorted(resources.items())))
         if key not in self._shortened:
             bound = self.deployments.plugins.get(Model, case.model).bound(case.variant, resources)
-            test = open_split(directory, "test")
+            test = open_split(deployment.split)
             self._shortened[key] = describe_shortened(test, bound, case.variant)
         return describe_unreadable(directory), self._shortened[key]
 

@@ -28,6 +28,18 @@ ITEM_BYTES: Mapping[str, int] = MappingProxyType(
 """The element types that may cross from one stage to another, by numpy's names, and their sizes."""
 
 
+def pick_sample(tensors: Tensors, place: int) -> dict[str, NDArray[Any]]:
+    """Return the tensors of one sample of a batch, as a batch of one."""
+    return {name: tensor[place : place + 1] for name, tensor in tensors.items()}
+
+
+def join_batches(batches: Sequence[Tensors]) -> dict[str, NDArray[Any]]:
+    """Join batches with the same tensors into one."""
+    import numpy as np
+
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+
 def as_tuple(values: Iterable[Any]) -> tuple[Any, ...]:
     """Return values as a tuple: the type checkers take `tuple` itself amiss as a converter."""
     return tuple(values)

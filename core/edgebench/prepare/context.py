@@ -7,12 +7,12 @@ from typing import Any
 
 import attrs
 
-from edgebench.cases.inputs import find_dataset
+from edgebench.cases.inputs import find_metrics
 from edgebench.parts.errors import ChainError
-from edgebench.parts.pipeline import Pipeline, Stage, Tensors
+from edgebench.parts.pipeline import Pipeline, Stage, Tensors, join_batches, pick_sample
 from edgebench.parts.places import Link, Placement, Quantization
 from edgebench.parts.subjects import Budget, Model
-from edgebench.prepare.data import Preprocessed, count_bytes, list_shapes, stack
+from edgebench.prepare.data import Preprocessed, count_bytes, list_shapes
 from edgebench.prepare.keys import Keys
 from edgebench.prepare.recipe import Operate
 from edgebench.prepare.stages import Runner, Stages
@@ -108,13 +108,12 @@ class OperatorContext:
         chosen = self.inputs(split)
         sizes = [spec.shape[0] for spec in pipeline.stages[0].inputs]
         most = min((size if isinstance(size, int) else BATCH for size in sizes), default=BATCH)
-        dataset = find_dataset(self.step.case, self.stages.plugins)
-        metrics = dataset.metrics() if dataset else ()
+        metrics = find_metrics(self.step.case, self.stages.plugins)
         totals: dict[str, Any] = {metric.name: 0.0 for metric in metrics}
         for batch in _make_batches(chosen, most):
-            outputs = self.run(pipeline, stack([tensors for tensors, _ in batch]))
+            outputs = self.run(pipeline, join_batches([tensors for tensors, _ in batch]))
             for place, (_, answer) in enumerate(batch):
-                one = {name: values[place : place + 1] for name, values in outputs.items()}
+                one = pick_sample(outputs, place)
                 prediction = chosen.model.postprocess(one, self.step.case.variant)
                 for metric in metrics:
                     totals[metric.name] += np.asarray(metric.count(prediction, answer), dtype=float)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 import attrs
 
 from edgebench.parts.errors import DataError
-from edgebench.parts.pipeline import Tensors, TensorSpec
+from edgebench.parts.pipeline import Tensors, TensorSpec, join_batches
 from edgebench.parts.subjects import Model
 from edgebench.store.splits import Payloads
 
@@ -31,15 +31,6 @@ class Preprocessed:
             yield self.model.preprocess(decoded, self.variant), answer
 
 
-def stack(samples: Sequence[Tensors]) -> Tensors:
-    """Return batches of one as a single batch."""
-    import numpy as np
-
-    if not samples:
-        raise DataError("a batch was asked of a split that is empty")
-    return {name: np.concatenate([sample[name] for sample in samples]) for name in samples[0]}
-
-
 def take_batch(split: Preprocessed, most: int, bound: int) -> Tensors:
     """Return the first samples of a split as one batch of 2 to *most*, all of one shape.
 
@@ -52,7 +43,9 @@ def take_batch(split: Preprocessed, most: int, bound: int) -> Tensors:
             samples.append(tensors)
         if len(samples) >= 2 and count_bytes(samples[0]) * (len(samples) + 1) > bound:
             break
-    return stack(samples if len(samples) != 1 else samples * 2)
+    if not samples:
+        raise DataError("a batch was asked of a split that is empty")
+    return join_batches(samples if len(samples) != 1 else samples * 2)
 
 
 def list_shapes(tensors: Tensors) -> dict[str, tuple[int, ...]]:

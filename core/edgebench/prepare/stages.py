@@ -96,7 +96,7 @@ class Stages:
         """Return a split of a case's inputs as the tensors of its model, as *pipeline* holds it."""
         model = self.plugins.get(Model, case.model)
         bound = model.bound(case.variant, pipeline.resources)
-        return Preprocessed(open_split(self.inputs(case), name), bound, case.variant)
+        return Preprocessed(open_split(self.inputs(case) / name), bound, case.variant)
 
     def fit(
         self,

@@ -69,17 +69,16 @@ class Payloads:
             yield self[index], self.answer(index)
 
 
-def open_split(directory: Path, split: str) -> Payloads:
-    """Open one split of a dataset that was kept in *directory*.
+def open_split(place: Path) -> Payloads:
+    """Open one split of a dataset, from its directory among those that `keep_splits` made.
 
     Raises:
         DataError: The dataset has no such split.
     """
     import numpy as np
 
-    place = directory / split
     if not place.is_dir():
-        raise DataError(f"the dataset kept in {directory} has no {split} split")
+        raise DataError(f"the dataset kept in {place.parent} has no {place.name} split")
     return Payloads(
         *(
             _Packed(place / f"{part}.bin", np.load(place / f"{part}.npy"))

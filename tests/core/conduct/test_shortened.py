@@ -28,7 +28,7 @@ def kept(tmp_path):
         keep_splits(
             Dataset(name="d", summary="D.", samples=samples), 0, directory, lambda *said: None
         )
-        return open_split(directory, "test")
+        return open_split(directory / "test")
 
     return keep
 

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgebench import Exit, Pipeline, Stage, TensorSpec
+from edgebench.parts.pipeline import join_batches
 
 
 def spec(name: str) -> TensorSpec:
@@ -108,3 +110,15 @@ def test_a_stage_that_was_not_written_has_none(changes):
 
 def test_a_stage_that_was_written_opens_the_first():
     assert written(directory=Path("/kept"), files=["a", "b"]).file == Path("/kept/a")
+
+
+def test_batches_are_joined_by_name():
+    one, other = {"x": np.ones((1, 2)), "y": np.zeros((1, 1))}, {"x": np.zeros((2, 2))}
+    got = join_batches([one, {**other, "y": np.ones((2, 1))}])
+    assert got["x"].tolist() == [[1, 1], [0, 0], [0, 0]]
+    assert got["y"].shape == (3, 1)
+
+
+def test_a_batch_that_lacks_a_tensor_is_not_joined():
+    with pytest.raises(KeyError):
+        join_batches([{"x": np.ones(1)}, {"y": np.ones(1)}])

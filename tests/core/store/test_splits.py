@@ -27,7 +27,7 @@ def kept(samples, tmp_path):
 
 def test_samples_are_read_as_they_were_given(tmp_path):
     kept(numbered, tmp_path)
-    test = open_split(tmp_path, "test")
+    test = open_split(tmp_path / "test")
     assert list(test) == [(b"test 0 5", 0), (b"test 1 5", 1)]
     assert (len(test), test[1], test.answer(1)) == (2, b"test 1 5", 1)
 
@@ -39,7 +39,7 @@ def test_answers_may_be_texts_and_arrays(tmp_path):
             yield b"b", np.arange(6, dtype=np.uint8).reshape(2, 3)
 
     kept(samples, tmp_path)
-    test = open_split(tmp_path, "test")
+    test = open_split(tmp_path / "test")
     assert test.answer(0) == "yes"
     assert test.answer(1).tolist() == [[0, 1, 2], [3, 4, 5]]
 
@@ -50,7 +50,7 @@ def test_a_split_may_be_empty_but_not_the_test_split(tmp_path):
     assert said.pop("unreadable") == []
     sizes = {split: facts["samples"] for split, facts in said.items()}
     assert sizes == {"training": 3, "calibration": 0, "validation": 0, "test": 2}
-    assert len(open_split(tmp_path, "calibration")) == 0
+    assert len(open_split(tmp_path / "calibration")) == 0
     (tmp_path / "other").mkdir()
     with pytest.raises(DataError, match="toy: its test split is empty"):
         kept(lambda split, seed: [], tmp_path / "other")
@@ -82,7 +82,7 @@ def test_an_answer_that_would_need_pickle_is_refused(tmp_path):
 def test_an_unknown_split_is_a_data_error(tmp_path):
     kept(numbered, tmp_path)
     with pytest.raises(DataError, match="has no holdout split"):
-        open_split(tmp_path, "holdout")
+        open_split(tmp_path / "holdout")
 
 
 def test_progress_is_said_for_each_split(tmp_path):
@@ -103,7 +103,7 @@ def partly(unreadable, whole):
 
 def test_what_cannot_be_read_is_left_out_and_named(tmp_path):
     kept(partly(7, 1000), tmp_path)
-    assert len(open_split(tmp_path, "test")) == 993
+    assert len(open_split(tmp_path / "test")) == 993
     assert describe_unreadable(tmp_path) == (
         "7 of 1000 inputs could not be read: 0.jpg (truncated), 1.jpg (truncated), "
         "2.jpg (truncated), 3.jpg (truncated), 4.jpg (truncated) and 2 more"

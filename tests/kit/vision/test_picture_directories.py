@@ -172,7 +172,7 @@ def kept(root, place):
     place.mkdir()
     dataset = Dataset(name="some", summary="Some.", samples=opened(root).read_split)
     splits.keep_splits(dataset, 0, place, lambda *_: None)
-    return {split: len(splits.open_split(place, split)) for split in SPLITS}
+    return {split: len(splits.open_split(place / split)) for split in SPLITS}
 
 
 def test_a_run_keeps_the_splits_and_names_what_it_lost(tmp_path):

@@ -621,7 +621,7 @@ def test_a_request_that_stands_twice_is_in_one_split(scaled, own, tmp_path):
     place.mkdir()
     keep_splits(dataset, 7, place, lambda *_: None)
     counts = {
-        split: len(open_split(place, split)) for split in ("calibration", "validation", "test")
+        split: len(open_split(place / split)) for split in ("calibration", "validation", "test")
     }
     assert counts == {"calibration": 66, "validation": 32, "test": 204}
 

@@ -125,7 +125,7 @@ class Sequencer:
         self.order = order
         self.controller = controller
         self.driver = driver
-        self.payloads = open_split(order.split.parent, order.split.name)
+        self.payloads = open_split(order.split)
         self.samples = shuffle_samples(len(self.payloads), order.seed)
         self.sent = 0
         self.slow = False

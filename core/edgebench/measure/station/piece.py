@@ -12,14 +12,20 @@ from edgebench.measure.station.watch import Watch
 from edgebench.measure.transport.arrays import (
     as_array,
     check_tensor,
-    join_batches,
     make_sendable,
-    pick_sample,
     read_arrays,
 )
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.wire import CODES, Kind, Mark, Message, Shaped, WireError
-from edgebench.parts.pipeline import Exit, Pipeline, Stage, Tensors, TensorSpec
+from edgebench.parts.pipeline import (
+    Exit,
+    Pipeline,
+    Stage,
+    Tensors,
+    TensorSpec,
+    join_batches,
+    pick_sample,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

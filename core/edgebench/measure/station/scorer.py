@@ -20,11 +20,12 @@ from edgebench.measure.station.controller import Controller
 from edgebench.measure.station.driver import RequestFailed
 from edgebench.measure.station.orders import ScorerOrder
 from edgebench.measure.station.own_process import first_cpu
-from edgebench.measure.transport.arrays import join_batches, pick_sample, read_arrays
+from edgebench.measure.transport.arrays import read_arrays
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import Port
 from edgebench.measure.transport.wire import CODES, Kind, Message
 from edgebench.parts.documents import from_document
+from edgebench.parts.pipeline import join_batches, pick_sample
 from edgebench.parts.subjects import Metric, Model
 from edgebench.store.artifacts import read_pipeline
 from edgebench.store.splits import Payloads, open_split
@@ -140,7 +141,7 @@ def _open_scorer(order: ScorerOrder, port: Port, controller: Controller) -> Scor
 
     plugins = PluginSource.from_json(order.source).load()
     case = from_document(Case, order.case)
-    payloads = open_split(order.split.parent, order.split.name)
+    payloads = open_split(order.split)
     model = plugins.get(Model, case.model)
     return Scorer(
         port=port,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgebench.measure.transport.wire import Message, Shaped, WireError
-from edgebench.parts.pipeline import Tensors, TensorSpec
+from edgebench.parts.pipeline import TensorSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,16 +25,6 @@ def read_arrays(message: Message) -> dict[str, NDArray[Any]]:
         shaped.name: as_array(shaped, view)
         for shaped, view in zip(message.tensors, message.body, strict=True)
     }
-
-
-def pick_sample(tensors: Tensors, place: int) -> dict[str, NDArray[Any]]:
-    """Return the tensors of one sample of a batch, as a batch of one."""
-    return {name: tensor[place : place + 1] for name, tensor in tensors.items()}
-
-
-def join_batches(batches: Sequence[Tensors]) -> dict[str, NDArray[Any]]:
-    """Join batches with the same tensors into one."""
-    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
 
 def check_tensor(spec: TensorSpec, shaped: Shaped, samples: int) -> None:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from edgebench.measure.transport.arrays import as_array, check_tensor, join_batches, make_sendable
+from edgebench.measure.transport.arrays import as_array, check_tensor, make_sendable
 from edgebench.measure.transport.wire import (
     Kind,
     Message,
@@ -54,18 +54,6 @@ def test_aligned_bytes_are_not_copied():
     got = as_array(Shaped("x", "float32", (2, 2)), memoryview(memory).cast("B"))
     memory[3] = 7
     assert got[1, 1] == 7
-
-
-def test_batches_are_joined_by_name():
-    one, other = {"x": np.ones((1, 2)), "y": np.zeros((1, 1))}, {"x": np.zeros((2, 2))}
-    got = join_batches([one, {**other, "y": np.ones((2, 1))}])
-    assert got["x"].tolist() == [[1, 1], [0, 0], [0, 0]]
-    assert got["y"].shape == (3, 1)
-
-
-def test_a_batch_that_lacks_a_tensor_is_not_joined():
-    with pytest.raises(KeyError):
-        join_batches([{"x": np.ones(1)}, {"y": np.ones(1)}])
 
 
 @pytest.mark.parametrize(
