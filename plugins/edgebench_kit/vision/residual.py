@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
@@ -78,9 +78,9 @@ def make_trunk(shape: Shape) -> OrderedDict[str, nn.Module]:
     return parts
 
 
-def make_untrained(make: Callable[[], nn.Module]) -> nn.Module:
-    """Make a module to be used as it is, its weights drawn once, by `draw_weights`."""
-    module = allocate_module(make)
+def make_untrained(make: Callable[..., nn.Module], *given: Any) -> nn.Module:
+    """Make a module of what is *given*, to be used as it is: drawn once, by `draw_weights`."""
+    module = allocate_module(partial(make, *given))
     draw_weights(module)
     return module
 

@@ -58,12 +58,10 @@ def describe_large_size(variant: Variant, shape: Shape) -> Size:
 
     What is added to *variant* is what `describe_small_size` adds.
     """
-
-    def network(classes: int) -> nn.Module:
-        return make_untrained(partial(make_network, shape, classes))
-
     return classifiers.describe_large_size(
-        attrs.evolve(variant, keep=["fc"]), network, exits=partial(find_classifier_exits, shape)
+        attrs.evolve(variant, keep=["fc"]),
+        partial(make_untrained, make_network, shape),
+        exits=partial(find_classifier_exits, shape),
     )
 
 

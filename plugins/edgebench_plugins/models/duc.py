@@ -91,11 +91,6 @@ def network(shape: Shape, head: Head, classes: int) -> nn.Module:
     return nn.Sequential(parts)
 
 
-def untrained(shape: Shape, head: Head, classes: int) -> nn.Module:
-    """Make the same network to be used as it is, its weights drawn once."""
-    return make_untrained(lambda: network(shape, head, classes))
-
-
 def _scores(channels: int, head: Head, classes: int, cell: int) -> nn.Module:
     """Make the convolutions that give each cell the scores of its pixels."""
     import torch
@@ -162,7 +157,7 @@ SIZES = [
             dataset="cityscapes",
             keep=[f"classifier.{number}" for number in range(len(PYRAMID.dilations))],
         ),
-        partial(untrained, HUNDRED, PYRAMID),
+        partial(make_untrained, network, HUNDRED, PYRAMID),
         classes=19,
         picture=(PICTURE, PICTURE),
         preprocess=partial(segmenters.scale_to_square, side=PICTURE),

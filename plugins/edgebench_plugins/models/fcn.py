@@ -57,11 +57,6 @@ def network(shape: Shape, hidden: int, classes: int) -> nn.Module:
     return _upsampled()(backbone, classifier)
 
 
-def untrained(shape: Shape, hidden: int, classes: int) -> nn.Module:
-    """Make the same network to be used as it is, its weights drawn once."""
-    return make_untrained(lambda: network(shape, hidden, classes))
-
-
 @cache
 def _upsampled() -> Any:
     """Define the network; here, because its base class is torch's."""
@@ -116,7 +111,7 @@ SIZES = [
             datasets=["coco"],
             keep=["classifier.4"],
         ),
-        partial(untrained, HUNDRED, 512),
+        partial(make_untrained, network, HUNDRED, 512),
         classes=21,
         picture=("height", "width"),
         preprocess=segmenters.keep_size,
