@@ -19,7 +19,6 @@ from edgebench import TensorSpec
 from edgebench_kit.onnx.graphs import (
     SEPARATE_WEIGHTS,
     check_graph,
-    count_parameters,
     count_tensor_bytes,
     describe_tensor,
     infer_infos,
@@ -207,10 +206,6 @@ class Graph:
         """Return dtype and shape of each tensor for which both are known, and may cross."""
         specs = ((name, describe_tensor(info)) for name, info in self.infos.items())
         return {name: spec for name, spec in specs if spec is not None}
-
-    def count_parameters(self) -> int:
-        """Count the trained values: not what shapes and quantization steps are written in."""
-        return count_parameters(self.model)
 
 
 def _may_have_rows(

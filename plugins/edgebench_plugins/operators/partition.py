@@ -22,6 +22,7 @@ from edgebench import (
     hookimpl,
 )
 from edgebench_kit.onnx.cuts import Cut, Graph, split_graph
+from edgebench_kit.onnx.graphs import count_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -149,14 +150,14 @@ def _parts(pipeline: Pipeline, whole: Stage, graph: Graph, cut: Cut) -> tuple[St
             front,
             outputs=crossing,
             exit=None,
-            parameters=Graph.of(front).count_parameters(),
+            parameters=count_parameters(front),
             operations=None,
         ),
         whole.changed(
             tail,
             inputs=(*crossing, *(spec for spec in whole.inputs if spec.inside in needed)),
             outputs=tuple(spec for spec in whole.outputs if spec not in crossing),
-            parameters=Graph.of(tail).count_parameters(),
+            parameters=count_parameters(tail),
             operations=None,
         ),
     )
