@@ -32,8 +32,11 @@ def read_header(path: Path) -> Any:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def check_file(path: Path) -> Any:
-    """Read a file's graph, and check it and that its weights are all there."""
+def check_file(path: Path) -> tuple[Any, list[Path]]:
+    """Read a file's graph, and check it and that its weights are all there.
+
+    Returned are the graph and the files of weights beside it.
+    """
     import onnx
 
     model = read_header(path)
@@ -48,7 +51,7 @@ def check_file(path: Path) -> Any:
         said = str(error).strip().splitlines()[0]
         raise DataError(f"{path} does not pass the ONNX checker: {said}") from error
     _check_lengths(model, path)
-    return model
+    return model, beside
 
 
 def _check_lengths(model: Any, path: Path) -> None:

@@ -120,7 +120,7 @@ def from_file(path: Path, options: OnnxOptions) -> Pipeline:
     Raises:
         DataError: It is no ONNX file, is damaged, or cannot be measured as it is.
     """
-    model, beside = foreign_graphs.check_file(path), find_external_files(path)
+    model, beside = foreign_graphs.check_file(path)
     changed = foreign_graphs.set_sizes(model, path, sizes(options.dims))
     stage = Stage(
         format="onnx",
