@@ -11,6 +11,7 @@ import threading
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 from pathlib import Path
+from textwrap import dedent
 
 import attrs
 import pytest
@@ -130,6 +131,24 @@ def cli(tmp_path, process):
             check=False,
         )
         return Said(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def python(process):
+    """Run a program in a fresh interpreter, which has to succeed; return how it ended."""
+
+    def run(program, *arguments, **options):
+        done = subprocess.run(
+            [sys.executable, "-c", dedent(program), *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+            **options,
+        )
+        assert done.returncode == 0, done.stderr
+        return done
 
     return run
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from importlib import import_module
 
 import pytest
@@ -11,22 +9,14 @@ import pytest
 import edgebench
 
 
-def run_python(*lines):
-    """Run lines in a process of their own, and return what they print."""
-    command = [sys.executable, "-c", "\n".join(lines)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-
-
-@pytest.mark.process
 @pytest.mark.parametrize(
     "name", ["Model", "Operator", "hookimpl", "Registry", "Case", "RunResults"]
 )
-def test_a_public_name_is_shown_whether_or_not_it_was_asked_for(name):
-    assert run_python("import edgebench", f"print({name!r} in dir(edgebench))") == ["True"]
+def test_a_public_name_is_shown_whether_or_not_it_was_asked_for(name, python):
+    assert python(f"import edgebench; print({name!r} in dir(edgebench))").stdout == "True\n"
     assert getattr(edgebench, name) is not None
 
 
-@pytest.mark.process
 @pytest.mark.parametrize(
     ("name", "module"),
     [
@@ -36,13 +26,13 @@ def test_a_public_name_is_shown_whether_or_not_it_was_asked_for(name):
         ("RunResults", "analysis.results"),
     ],
 )
-def test_what_readers_of_results_use_is_imported_when_it_is_asked_for(name, module):
-    before, after = run_python(
-        "import edgebench, sys",
-        f"module = 'edgebench.{module}'",
-        f"print(module in sys.modules, edgebench.{name} and module in sys.modules)",
-    )
-    assert (before, after) == ("False", "True")
+def test_what_readers_of_results_use_is_imported_when_it_is_asked_for(name, module, python):
+    program = f"""
+        import edgebench, sys
+        module = 'edgebench.{module}'
+        print(module in sys.modules, edgebench.{name} and module in sys.modules)
+        """
+    assert python(program).stdout.split() == ["False", "True"]
     assert getattr(edgebench, name) is getattr(import_module(f"edgebench.{module}"), name)
 
 

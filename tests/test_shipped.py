@@ -2,8 +2,6 @@
 
 import importlib
 import inspect
-import subprocess
-import sys
 from textwrap import dedent
 
 import pytest
@@ -26,17 +24,13 @@ FRAMEWORKS = {name for row in ROWS.values() for name in row.requires} | {
 
 
 @pytest.fixture
-def loaded(process):
+def loaded(python):
     """Return which frameworks a program has loaded when it ends."""
 
     def run(program: str) -> str:
         told = f"import sys\n{dedent(program)}\n"
         told += f"print(sorted({{n.partition('.')[0] for n in sys.modules}} & {FRAMEWORKS!r}))"
-        done = subprocess.run(
-            [sys.executable, "-c", told], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.splitlines()[-1]
+        return python(told).stdout.splitlines()[-1]
 
     return run
 

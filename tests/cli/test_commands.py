@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
@@ -84,52 +83,51 @@ def test_commands_are_modules_that_declare_and_run():
         assert callable(command.run)
 
 
-def loaded_by(*words):
+@pytest.fixture
+def loaded_by(python):
     """Return the modules that a command has imported when it ends, and what it compiled."""
-    probe = dedent("""
+    probe = """
         import sys
         sources = []
         sys.addaudithook(lambda event, of: sources.append(of[1]) if event == "compile" else None)
         from edgebench.cli import main
         main(sys.argv[1:])
         sys.stderr.write(" ".join(sys.modules) + "\\n" + str(sources.count("<unknown>")))
-    """)
-    done = subprocess.run([sys.executable, "-c", probe, *words], capture_output=True, text=True,
-                          check=True)  # fmt: skip
-    modules, parsed = done.stderr.splitlines()
-    return set(modules.split()), int(parsed)
+        """
+
+    def run(*words):
+        modules, parsed = python(probe, *words).stderr.splitlines()
+        return set(modules.split()), int(parsed)
+
+    return run
 
 
 HEAVY = {"numpy", "torch", "onnx", "onnxruntime", "openvino", "sklearn", "PIL", "scipy", "zmq",
          "cattrs", "sqlite3"}  # fmt: skip
 
 
-@pytest.mark.process
 @pytest.mark.parametrize("words", [("--help",), ("list",), ("plan", "--help"), ("list", "--json")])
-def test_looking_imports_no_framework_and_no_numpy(words):
+def test_looking_imports_no_framework_and_no_numpy(loaded_by, words):
     modules, _ = loaded_by(*words)
     assert "edgebench.cli" in modules
     assert HEAVY.isdisjoint(modules)
 
 
-@pytest.mark.process
-def test_the_help_of_what_measures_imports_nothing_that_does():
+def test_the_help_of_what_measures_imports_nothing_that_does(loaded_by):
     modules, _ = loaded_by("run", "--help")
     assert (HEAVY - {"sqlite3"}).isdisjoint(modules)
     assert "edgebench.conduct.execute" not in modules
 
 
-@pytest.mark.process
-def test_only_the_command_that_is_named_is_imported():
+def test_only_the_command_that_is_named_is_imported(loaded_by):
     modules, _ = loaded_by("list", "tiers", "--json")
     own = {name for name in modules if name.startswith("edgebench.cli.")}
     assert own == {"edgebench.cli.common", "edgebench.cli.describe", "edgebench.cli.list_"}
     assert "rich" not in modules
 
 
-@pytest.mark.process
 @pytest.mark.parametrize("words", [("list",), ("plugins", "list")])
-def test_listing_reads_no_source_of_a_plugin(words):
+def test_listing_reads_no_source_of_a_plugin(loaded_by, words):
     """Sources are parsed for the keys of what is prepared; that takes longer than all the rest."""
     _, parsed = loaded_by(*words)
     assert parsed == 0

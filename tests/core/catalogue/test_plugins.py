@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import json
-import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -171,8 +170,7 @@ def test_a_hook_is_given_the_registry_if_it_asks():
 # --- rows ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.process
-def test_getting_a_name_imports_the_module_of_its_row_only():
+def test_getting_a_name_imports_the_module_of_its_row_only(python):
     program = """
         import sys
         from edgebench import Operator, Registry
@@ -184,11 +182,8 @@ def test_getting_a_name_imports_the_module_of_its_row_only():
         after = [name for name in sys.modules if name.startswith("edgebench_plugins.")]
         print(before, sorted(after))
         """
-    done = subprocess.run(
-        [sys.executable, "-c", dedent(program)], capture_output=True, text=True, check=True
-    )
     assert (
-        done.stdout
+        python(program).stdout
         == "[] ['edgebench_plugins.operators', 'edgebench_plugins.operators.identity']\n"
     )
 
@@ -986,8 +981,7 @@ def test_faults_of_what_does_not_load_come_first_whatever_was_asked_first(write)
 # --- in another process --------------------------------------------------------------------------
 
 
-@pytest.mark.process
-def test_a_source_makes_the_same_plugins_in_another_process(write, tmp_path, monkeypatch):
+def test_a_source_makes_the_same_plugins_in_another_process(write, tmp_path, monkeypatch, python):
     shrink = write("shrink.py", SHRINK)
     tiers = write(
         "mine.toml",
@@ -1010,14 +1004,7 @@ def test_a_source_makes_the_same_plugins_in_another_process(write, tmp_path, mon
         print(plugins.owner(Operator, "shrink").code.digest, plugins.registry.digest)
         print("watch" in plugins.all(Tier), "identity" in plugins.all(Operator))
         """
-    done = subprocess.run(
-        [sys.executable, "-c", dedent(program)],
-        input=document,
-        capture_output=True,
-        text=True,
-        cwd="/",
-        check=True,
-    )
+    done = python(program, input=document, cwd="/")
     digest = plugins.owner(Operator, "shrink").code.digest
     assert done.stdout.split() == [digest, plugins.registry.digest, "True", "False"]
 

@@ -1,7 +1,5 @@
 """Registry files become rows, or errors that point at what is wrong."""
 
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from textwrap import dedent
@@ -734,8 +732,7 @@ def test_hybrids_are_chains_of_offered_operators():
         assert {link.partition("(")[0] for link in chain.split("+")} <= offered
 
 
-@pytest.mark.process
-def test_a_wheel_has_its_registry_beside_the_package(tmp_path):
+def test_a_wheel_has_its_registry_beside_the_package(tmp_path, python):
     """The package is found without a checkout around it, as a wheel would lay it out."""
     core = shipped_registry().parent / "core"
     copy = tmp_path / "copied" / "edgebench"
@@ -745,11 +742,5 @@ def test_a_wheel_has_its_registry_beside_the_package(tmp_path):
         target.write_bytes(source.read_bytes())
     (copy / "registry.toml").write_text(TIER, encoding="utf-8")
     program = "from edgebench import Registry; print(*Registry.read().tiers)"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        env={"PYTHONPATH": str(copy.parent)},
-        check=False,
-    )
+    done = python(program, env={"PYTHONPATH": str(copy.parent)})
     assert (done.stdout, done.stderr) == ("watch\n", "")

@@ -605,10 +605,6 @@ def test_a_kill_at_any_moment_loses_no_finished_block(path):
         assert numbers in ([*range(last + 1)], [*range(last + 2)])  # saved, and not yet said
 
 
-@pytest.mark.process
-def test_importing_it_brings_no_array_library():
+def test_importing_it_brings_no_array_library(python):
     program = "import edgebench.records.database, json, sys; print(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert {"numpy", "rich", "cattrs"}.isdisjoint(json.loads(done.stdout))
+    assert {"numpy", "rich", "cattrs"}.isdisjoint(json.loads(python(program).stdout))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import string
-import subprocess
-import sys
 
 import pytest
 from hypothesis import given, settings
@@ -47,17 +45,8 @@ def framed(tokenizers, kind, length):
     return Tokenizer.from_str(write_tokenizer(copy, kind, length).decode())
 
 
-def test_fresh_processes_train_the_same_and_import_little():
-    runs = [
-        subprocess.run(
-            [sys.executable, "-c", FRESH],
-            capture_output=True,
-            text=True,
-            check=True,
-            env=os.environ | {"PYTHONHASHSEED": seed},
-        )
-        for seed in ("1", "2", "3")
-    ]
+def test_fresh_processes_train_the_same_and_import_little(python):
+    runs = [python(FRESH, env=os.environ | {"PYTHONHASHSEED": seed}) for seed in ("1", "2", "3")]
     assert len({run.stdout for run in runs}) == 1
     assert runs[0].stdout.endswith("[]\n")
     assert {run.stderr for run in runs} == {""}

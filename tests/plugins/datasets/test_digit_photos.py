@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import subprocess
-import sys
 from itertools import islice
 
 import numpy as np
@@ -83,17 +81,8 @@ def test_digits_are_those_of_scikit_learn():
     np.testing.assert_array_equal(answers, wanted.target)
 
 
-def test_fresh_processes_make_the_same_bytes_and_import_little():
-    runs = [
-        subprocess.run(
-            [sys.executable, "-c", FRESH],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={"PYTHONHASHSEED": seed},
-        ).stdout.splitlines()
-        for seed in ("1", "2")
-    ]
+def test_fresh_processes_make_the_same_bytes_and_import_little(python):
+    runs = [python(FRESH, env={"PYTHONHASHSEED": seed}).stdout.splitlines() for seed in ("1", "2")]
     here = [
         f"{hashlib.sha256(payload).hexdigest()} {answer}"
         for split in ("training", "test")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import subprocess
-import sys
 import time
 from itertools import islice
 
@@ -98,17 +96,8 @@ def test_no_digit_is_in_two_splits(monkeypatch):
         assert {pixels for pixels, *_ in found} <= mine
 
 
-def test_fresh_processes_make_the_same_bytes_and_import_little():
-    runs = [
-        subprocess.run(
-            [sys.executable, "-c", FRESH],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={"PYTHONHASHSEED": seed},
-        ).stdout.splitlines()
-        for seed in ("1", "2")
-    ]
+def test_fresh_processes_make_the_same_bytes_and_import_little(python):
+    runs = [python(FRESH, env={"PYTHONHASHSEED": seed}).stdout.splitlines() for seed in ("1", "2")]
     here = [
         f"{hashlib.sha256(payload).hexdigest()} {hashlib.sha256(answer).hexdigest()}"
         for split in ("training", "test")

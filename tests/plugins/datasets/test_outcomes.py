@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from itertools import islice
 
 import pytest
@@ -68,17 +66,8 @@ def test_a_split_that_is_not_there_is_empty():
     assert list(outcomes.samples("holdout", 0)) == []
 
 
-def test_fresh_processes_make_the_same_bytes_and_import_little():
-    runs = [
-        subprocess.run(
-            [sys.executable, "-c", FRESH],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={"PYTHONHASHSEED": seed},
-        ).stdout.splitlines()
-        for seed in ("1", "2")
-    ]
+def test_fresh_processes_make_the_same_bytes_and_import_little(python):
+    runs = [python(FRESH, env={"PYTHONHASHSEED": seed}).stdout.splitlines() for seed in ("1", "2")]
     here = [
         f"{payload.decode()} {answer}"
         for split in ("training", "test")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import attrs
 import pytest
@@ -72,12 +70,10 @@ def test_weights_and_buffers_come_back_bit_for_bit(tmp_path):
     assert not loaded.training
 
 
-def test_a_fresh_process_computes_the_same(tmp_path):
+def test_a_fresh_process_computes_the_same(tmp_path, python):
     stage = used()
     kept(stage, tmp_path)
-    done = subprocess.run(
-        [sys.executable, "-c", FRESH, str(tmp_path)], capture_output=True, text=True, check=True
-    )
+    done = python(FRESH, tmp_path)
     torch.manual_seed(0)
     with torch.no_grad():
         here = stage.live.eval()(torch.randn(2, 3, 32, 32))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import subprocess
-import sys
 import zipfile
 
 import attrs
@@ -67,13 +65,8 @@ def test_the_program_computes_what_the_module_did(kept, module):
         torch.testing.assert_close(run(x), module(x), rtol=0, atol=1e-6)
 
 
-def test_a_fresh_process_computes_the_same(kept, module):
-    done = subprocess.run(
-        [sys.executable, "-c", FRESH, str(kept.directory)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+def test_a_fresh_process_computes_the_same(kept, module, python):
+    done = python(FRESH, kept.directory)
     for batch, got in zip((1, 8), json.loads(done.stdout), strict=True):
         wanted = module(torch.ones(batch, 4))
         torch.testing.assert_close(torch.tensor(got), wanted, rtol=0, atol=1e-6)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -162,7 +159,7 @@ def compare(picture, got, scaled, corner):
     assert levels.mean() < 0.5
 
 
-def test_a_photo_is_handled_without_a_framework():
+def test_a_photo_is_handled_without_a_framework(python):
     script = """
 import io, sys
 import numpy as np
@@ -175,9 +172,7 @@ tensors = model.preprocess(model.decode(kept.getvalue(), "50"), "50")
 scores = model.postprocess({"logits": np.zeros((1, 1000), np.float32)}, "50")
 print(tensors["input"].shape, scores.shape, "torch" in sys.modules)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
+    done = python(script)
     assert done.stdout == "(1, 3, 224, 224) (1000,) False\n"
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import subprocess
-import sys
 
 import attrs
 import numpy as np
@@ -940,13 +938,13 @@ def test_bytes_that_are_no_graph_do_no_harm(tmp_path_factory, data):
         assert found in ([], [place / "weights"])
 
 
-def test_neither_planning_nor_a_host_imports_a_framework(beside):
+def test_neither_planning_nor_a_host_imports_a_framework(beside, python):
     code = (
         "import sys; from pathlib import Path; from edgebench_plugins.models import onnx as m; "
         "(model,) = m.edgebench_models(); assert len(model.beside(Path(sys.argv[1]))) == 1; "
         "assert not {'onnx', 'numpy', 'onnxruntime'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code, str(beside)], check=True, timeout=60)
+    python(code, beside, timeout=60)
 
 
 def test_the_answer_is_what_the_first_output_says(conv):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import subprocess
-import sys
 from functools import cache
 
 import attrs
@@ -249,7 +247,7 @@ def test_a_perfect_network_scores_nearly_one():
 
 
 @MODULES
-def test_loading_the_plugin_and_handling_a_request_needs_no_framework(module):
+def test_loading_the_plugin_and_handling_a_request_needs_no_framework(module, python):
     script = f"""
 import io, sys
 import numpy as np
@@ -262,9 +260,7 @@ tensors = model.preprocess(model.decode(kept.getvalue(), "small"), "small")
 model.encode(model.postprocess({{"logits": np.zeros((1, 11, 120, 160), np.float32)}}, "small"))
 print(tensors["input"].shape, "torch" in sys.modules)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
+    done = python(script)
     assert done.stdout.split("\n")[0] == "(1, 3, 120, 160) False"
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import struct
-import subprocess
-import sys
 import zlib
 
 import numpy as np
@@ -143,7 +141,7 @@ def test_the_first_variant_is_small_and_trained_unless_asked_otherwise(module):
 
 
 @MODULES
-def test_loading_the_plugin_and_handling_a_photo_needs_no_framework(module):
+def test_loading_the_plugin_and_handling_a_photo_needs_no_framework(module, python):
     script = f"""
 import io, sys
 import numpy as np
@@ -156,9 +154,7 @@ tensors = model.preprocess(model.decode(kept.getvalue(), "small"), "small")
 model.encode(model.postprocess({{"logits": np.zeros((1, 10), np.float32)}}, "small"))
 print(tensors["input"].shape, "torch" in sys.modules)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
+    done = python(script)
     assert done.stdout.split("\n")[0] == "(1, 3, 32, 32) False"
 
 

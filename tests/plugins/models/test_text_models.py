@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import subprocess
-import sys
 
 import attrs
 import numpy as np
@@ -231,7 +229,7 @@ def test_it_learns(module):
 
 
 @MODULES
-def test_handling_a_request_needs_no_framework(module, tmp_path):
+def test_handling_a_request_needs_no_framework(module, tmp_path, python):
     path = tmp_path / tokenizing.RESOURCE
     path.write_bytes(built(module).resources[tokenizing.RESOURCE])
     script = f"""
@@ -247,9 +245,7 @@ answer = model.encode(model.postprocess({{"logits": np.array([[1.0, 3.0]], np.fl
 print([(name, one.shape) for name, one in tensors.items()], answer.decode())
 print(sorted({{"torch", "transformers"}} & set(sys.modules)))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
+    done = python(script)
     shapes, frameworks = done.stdout.splitlines()
     expected = [(name, (1, 32)) for name in module.FAMILY.find_size("tiny").network.inputs]
     assert shapes.startswith(str(expected))
@@ -257,7 +253,7 @@ print(sorted({{"torch", "transformers"}} & set(sys.modules)))
     assert frameworks == "[]"
 
 
-def test_building_is_quiet_and_asks_nobody():
+def test_building_is_quiet_and_asks_nobody(python):
     script = """
 import socket
 def refuse(*given, **named): raise AssertionError("the network was asked")
@@ -267,7 +263,5 @@ from edgebench_plugins.models import bert, roberta
 for module in (bert, roberta):
     module.MODEL.build("small", Weights(kind="random"))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
+    done = python(script)
     assert (done.stdout, done.stderr) == ("", "")

@@ -1,7 +1,3 @@
-import subprocess
-import sys
-from textwrap import dedent
-
 import attrs
 import numpy as np
 import pytest
@@ -84,7 +80,7 @@ def test_tensors_are_mapped_to_the_names_inside_the_file(prepared, spec, work):
         assert list(got) == ["y"]
 
 
-def test_a_host_opens_its_piece_without_what_reads_documents(work, process):
+def test_a_host_opens_its_piece_without_what_reads_documents(work, python):
     given = work()
     program = """
         import sys
@@ -96,7 +92,5 @@ def test_a_host_opens_its_piece_without_what_reads_documents(work, process):
         """
     order = HostOrder(name="host", tier="mobile", controller="", parent=0, work=given)
     file = order.write(given.artifact.parent)
-    done = subprocess.run(
-        [sys.executable, "-c", dedent(program), file], capture_output=True, text=True, check=False
-    )
+    done = python(program, file)
     assert (done.stdout, done.stderr) == ("{'tiny': '1'} False\n", "")
