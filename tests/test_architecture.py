@@ -9,10 +9,12 @@ import pytest
 import edgebench
 from edgebench.measure.transport.wire import PHASES
 
+from .test_layers import LAYERS
+from .trees import parse
+
 CORE = Path(edgebench.__file__).parent
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-LAYERS = (ROOT / "tests" / "test_layers.py").read_text("utf-8")
 PLAIN = {*PHASES, "edgebench", "edgebench.metrics", "edgebench_kit", "run"}
 """Words in code quotes that are no files: phases, packages, a session's method."""
 
@@ -39,7 +41,7 @@ def missing(page):
         path = next((p for p in (CORE / file, ROOT / file) if p.exists()), None)
         if text in PLAIN:
             continue
-        if path is None or (name and name not in names_in(ast.parse(path.read_text("utf-8")))):
+        if path is None or (name and name not in names_in(parse(path))):
             found.append(text)
     return found
 
@@ -60,9 +62,7 @@ def test_the_drawing_shows_the_layers_that_are_held():
     (drawn,) = re.findall(r"```text\n( parts/.*?)```", PAGE, flags=re.DOTALL)
     shown = re.findall(r"^ +([a-z]+)/", drawn, flags=re.MULTILINE)
     assert [name for name in shown if name != "measure"] == [
-        layer.rpartition(".")[2]
-        for layer in ast.literal_eval(re.search(r"LAYERS = (\(.*?\n\))", LAYERS, re.DOTALL)[1])
-        if (CORE / layer.replace(".", "/")).is_dir()
+        layer.rpartition(".")[2] for layer in LAYERS if (CORE / layer.replace(".", "/")).is_dir()
     ]
 
 

@@ -13,14 +13,12 @@ import pytest
 from edgebench import Registry
 from edgebench.catalogue.registry import shipped_registry
 
+from .quick import frameworks
+
 ROOT = shipped_registry().parent
 ROWS = Registry.read().plugins
 
-FRAMEWORKS = {name for row in ROWS.values() for name in row.requires} | {
-    "tensorrt",
-    "numpy",
-    "scipy",
-}
+FRAMEWORKS = frameworks() | {"numpy"}
 """What a plugin may import only inside the function that uses it."""
 CORE_NEEDS = {"numpy"}
 """Of these, what the core stands on."""

@@ -15,6 +15,8 @@ import edgebench_plugins
 from edgebench import Registry
 from edgebench.catalogue.source import read_source
 
+from .trees import find_circle, modules, parse
+
 KIT = Path(edgebench_kit.__file__).parent
 METRICS = Path(edgebench.__file__).parent / "metrics"
 PLUGINS = Path(edgebench_plugins.__file__).parent
@@ -26,16 +28,6 @@ FAMILIES: dict[str, set[str]] = {
     "onnx": set(),
 }
 """Every family of the kit, and which others it may import."""
-
-
-def modules(package: Path) -> dict[str, ast.Module]:
-    """Return the syntax tree of every module of a package by its dotted name."""
-    found = {}
-    top = package.parents[package.parent.name == "edgebench"]
-    for path in sorted(package.rglob("*.py")):
-        parts = path.relative_to(top).with_suffix("").parts
-        found[".".join(parts).removesuffix(".__init__")] = ast.parse(path.read_text("utf-8"))
-    return found
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
@@ -98,7 +90,7 @@ def test_a_family_imports_only_those_below_it_and_the_face_of_the_core():
 
 def test_no_circle_of_imports_in_the_kit():
     trees = modules(KIT)
-    left = {
+    imports = {
         module: {
             other
             for name in of_ours(tree)
@@ -107,9 +99,7 @@ def test_no_circle_of_imports_in_the_kit():
         }
         for module, tree in trees.items()
     }
-    while free := {module for module, others in left.items() if not others & left.keys()}:
-        left = {module: others for module, others in left.items() if module not in free}
-    assert left == {}
+    assert find_circle(imports) == {}
 
 
 @pytest.mark.parametrize(
@@ -162,7 +152,7 @@ def written_as_strangers_do() -> dict[str, ast.Module]:
         for number, block in enumerate(BLOCK.findall(page.read_text("utf-8"))):
             texts[f"{page.name} block {number}"] = block
     for path in ROOT.glob("tests/strangers/*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(parse(path)):
             if isinstance(node, ast.Constant) and IMPORTING.search(str(node.value)):
                 texts[f"{path.name} line {node.lineno}"] = node.value
     return {place: ast.parse(dedent(text)) for place, text in texts.items()}

@@ -9,6 +9,8 @@ import pytest
 
 import edgebench
 
+from .trees import find_circle, modules
+
 CORE = Path(edgebench.__file__).parent
 
 LAYERS = (
@@ -34,20 +36,6 @@ MOST_LINES = 3000
 """Lines of code of the kernel, without comments, docstrings and blank lines."""
 FACE = {"edgebench", "edgebench.__main__"}
 """What authors import, and what `python -m` runs: they stand above all layers."""
-
-
-def modules() -> dict[str, ast.Module]:
-    """Return the syntax tree of every module of the core by its dotted name."""
-    found = {}
-    for path in sorted(CORE.rglob("*.py")):
-        parts = path.relative_to(CORE.parent).with_suffix("").parts
-        found[".".join(parts).removesuffix(".__init__")] = parsed(path)
-    return found
-
-
-@cache
-def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text("utf-8"))
 
 
 @cache
@@ -104,17 +92,17 @@ def offences(trees: dict[str, ast.Module]) -> list[str]:
 
 def with_line(module: str, line: str) -> dict[str, ast.Module]:
     """Return the trees of all modules, one of them with a line more."""
-    trees = modules()
+    trees = modules(CORE)
     trees[module] = ast.parse(f"{ast.unparse(trees[module])}\n{line}")
     return trees
 
 
 def test_every_module_lies_in_a_layer():
-    assert [m for m in modules() if m not in FACE and layer(m) < 0] == []
+    assert [m for m in modules(CORE) if m not in FACE and layer(m) < 0] == []
 
 
 def test_a_layer_imports_only_from_those_above_it():
-    assert offences(modules()) == []
+    assert offences(modules(CORE)) == []
 
 
 @pytest.mark.parametrize(
@@ -143,11 +131,9 @@ def test_a_relative_import_is_found_wherever_it_leads(line):
 
 def test_no_circle_of_imports():
     """Modules that import each other can only be understood together."""
-    trees = modules()
-    left = {m: set(imported(tree, set(trees))) - {m, "edgebench"} for m, tree in trees.items()}
-    while free := {module for module, others in left.items() if not others & left.keys()}:
-        left = {module: others for module, others in left.items() if module not in free}
-    assert left == {}
+    trees = modules(CORE)
+    imports = {m: set(imported(tree, set(trees))) - {m, "edgebench"} for m, tree in trees.items()}
+    assert find_circle(imports) == {}
 
 
 def code_lines(source: str) -> int:

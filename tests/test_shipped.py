@@ -13,14 +13,12 @@ from edgebench.catalogue.rows import KINDS, WORDS
 from edgebench.parts.hookspecs import Hooks
 from edgebench.parts.part import Part
 
+from .quick import frameworks
+
 SHIPPED = shipped_registry().parent / "plugins" / "edgebench_plugins"
 ROWS = Registry.read().plugins
 HOOKS = {name: spec for name, spec in vars(Hooks).items() if name.startswith("edgebench_")}
-FRAMEWORKS = {name for row in ROWS.values() for name in row.requires} | {
-    "tensorrt",
-    "numpy",
-    "scipy",
-}
+FRAMEWORKS = frameworks() | {"numpy"}
 
 
 @pytest.fixture
