@@ -9,10 +9,15 @@ from edgebench.cases.usable import Answer
 
 @pytest.fixture
 def answering():
-    """Answer for backends from a table of refusals by backend and tier, and start no process."""
+    """Answer for backends from a table of refusals by backend and tier, and start no process.
 
-    def make(refusals):
+    What is asked is noted in a list, where one is given: the devices of the backends by name.
+    """
+
+    def make(refusals, asked=None):
         def ask(plugins, devices, hosts):
+            if asked is not None:
+                asked.append({name: list(wanted) for name, wanted in devices.items()})
             return {
                 name: Answer(
                     devices=("cpu",),

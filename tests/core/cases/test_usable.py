@@ -7,7 +7,7 @@ from textwrap import dedent
 import pytest
 
 from edgebench.cases import usable
-from edgebench.cases.usable import Answer, Usability
+from edgebench.cases.usable import Usability
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.places import HostFacts
 
@@ -77,17 +77,9 @@ def test_a_backend_that_does_not_answer_is_not_waited_for(usability, monkeypatch
     )
 
 
-def test_what_was_answered_is_not_asked_again(toy_plugins):
+def test_what_was_answered_is_not_asked_again(toy_plugins, answering):
     asked = []
-
-    def ask(plugins, devices, hosts):
-        asked.append(devices)
-        return {
-            name: Answer(why_not={device: dict.fromkeys(hosts, "") for device in wanted})
-            for name, wanted in devices.items()
-        }
-
-    usability = Usability(toy_plugins, HOSTS, ask)
+    usability = Usability(toy_plugins, HOSTS, answering({}, asked))
     usability.ask([("one", ""), ("one", "")])
     assert usability.why_not("one", "", "mobile") is None
     assert usability.why_not("one", "npu", "edge") is None

@@ -71,10 +71,7 @@ def work(monkeypatch):
 @pytest.fixture
 def plan(toy_plugins, answering, work):
     """Plan cases of the toy, and count what its backends are asked."""
-
-    def ask(plugins, devices, hosts):
-        work.backends.append({name: list(wanted) for name, wanted in devices.items()})
-        return answering({})(plugins, devices, hosts)
+    ask = answering({}, work.backends)
 
     def make(operators: Sequence[str], placements=("mobile",), backends=("toy-numpy",), **counts):
         cases = Product(
