@@ -9,7 +9,7 @@ import pytest
 
 from edgebench.store.artifacts import Store
 
-from .worlds import blocks
+from .worlds import COMPILING, blocks
 
 NOTING = """
     import json, pathlib
@@ -263,30 +263,6 @@ def test_a_reference_that_fails_is_a_doubt(run):
     assert "RuntimeError: out of order" in doubt
 
 
-COMPILING = """
-    import attrs, pathlib, shutil, sys
-    from edgebench import Backend, hookimpl
-
-    def versions():
-        # The process that compiles asks once for each stage: what it keeps is kept by versions.
-        if pathlib.Path(sys.argv[0]).name == "compiler.py":
-            with pathlib.Path(__file__).with_name("compilers").open("a") as compilers:
-                compilers.write("one\\n")
-        return {}
-
-    def compiled(stage, device, threads, options, directory):
-        shutil.copy(stage.file, directory / "matrix.npy")
-        (directory / "threads").write_text(str(threads))
-        return attrs.evolve(stage, directory=directory, files=["matrix.npy", "threads"])
-
-    @hookimpl
-    def edgebench_backends():
-        toy = sys.modules["edgebench_file_toy"]
-        yield Backend(name="compiling", summary="Compiles.", open=toy.open_session,
-                      compile=compiled, versions=versions, formats=["toy-matrix"])
-"""
-
-
 def test_a_shared_score_does_not_spare_the_compiling(run, tmp_path):
     words = ("--model", "toy", *operators("identity"), "--backend", "compiling", "--blocks", "1",
              "--requests", "3")  # fmt: skip
@@ -304,4 +280,4 @@ def test_scoring_and_measuring_a_case_share_one_compiling(run, tmp_path):
     said = run(COMPILING, "--model", "toy", *operators("toy-round"), *words)
     assert [case["status"] for case in said.json["cases"]] == ["ok"], said.err
     # One for the case, and one for its model untransformed, with which it is compared.
-    assert (tmp_path / "compilers").read_text().splitlines() == ["one", "one"]
+    assert (tmp_path / "notes").read_text().splitlines() == ["compiled", "compiled"]

@@ -21,6 +21,8 @@ from edgebench.conduct.watcher import Watcher
 from edgebench.records.database import Database
 from edgebench.store.artifacts import Store
 
+from .worlds import COMPILING
+
 PROGRAM = """
     import json, sys
     from pathlib import Path
@@ -65,40 +67,18 @@ STRANGER = """
     import sys
     from pathlib import Path
 
-    import attrs
-    from edgebench import Backend, Model, Variant, hookimpl
-
-    HERE = Path(__file__).parent
-
-    def note(word):
-        with (HERE / "notes").open("a") as notes:
-            notes.write(word + "\\n")
+    from edgebench import Model, Variant, hookimpl
 
     def shortens(array, variant):
-        note("looked at")
+        with Path(__file__).with_name("notes").open("a") as notes:
+            notes.write("looked at\\n")
         return False
-
-    def versions():
-        # The process that compiles asks once for each stage.
-        if Path(sys.argv[0]).name == "compiler.py":
-            note("compiled")
-        return {}
-
-    def compiled(stage, device, threads, options, directory):
-        (directory / "matrix.npy").write_bytes(stage.file.read_bytes())
-        return attrs.evolve(stage, directory=directory, files=["matrix.npy"])
 
     @hookimpl
     def edgebench_models():
         toy = sys.modules["edgebench_file_toy"]
         yield Model(name="long", summary="Shortens.", build=toy.build, dataset="toy-points",
                     variants=[Variant(name="small")], format="toy-matrix", shortens=shortens)
-
-    @hookimpl
-    def edgebench_backends():
-        toy = sys.modules["edgebench_file_toy"]
-        yield Backend(name="compiling", summary="Compiles.", open=toy.open_session,
-                      compile=compiled, versions=versions, formats=["toy-matrix"])
 """
 
 HEARING = """
@@ -143,10 +123,10 @@ def measure(registry, toy, tmp_path, process):
     """Execute a plan of one block a case, and return the database as it was left."""
 
     def measure(*hearing, watcher=None, resume=False, **product):
-        stranger, listener = tmp_path / "stranger.py", tmp_path / "listener.py"
-        stranger.write_text(dedent(STRANGER))
-        listener.write_text(dedent(HEARING))
-        files = [toy, stranger, *([listener] if hearing else [])]
+        files = [toy]
+        for number, text in enumerate([STRANGER, COMPILING, *([HEARING] if hearing else [])]):
+            files.append(tmp_path / f"stranger_{number}.py")
+            files[-1].write_text(dedent(text))
         plugins = Plugins.load(registry, files, entry_points=False)
         words = {"operators": ["identity"], "placements": ["edge"], "backends": ["toy-numpy"]}
         cases = Product(**{"models": ["long"], **words, **product})

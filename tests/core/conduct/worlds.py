@@ -1,4 +1,4 @@
-"""Strangers' files that misbehave, and how to look at a run while it lasts."""
+"""Strangers' files that misbehave or tell what they do, and how to look at a run while it lasts."""
 
 from __future__ import annotations
 
@@ -49,6 +49,30 @@ HELD = """
     @hookimpl
     def edgebench_backends():
         yield Backend(name="held", summary="Waits.", open=open_held, formats=["toy-matrix"])
+"""
+
+# A backend that compiles, and notes beside its file each time that it does.
+COMPILING = """
+    import attrs, pathlib, shutil, sys
+    from edgebench import Backend, hookimpl
+
+    def versions():
+        # The process that compiles asks once for each stage: what it keeps is kept by versions.
+        if pathlib.Path(sys.argv[0]).name == "compiler.py":
+            with pathlib.Path(__file__).with_name("notes").open("a") as notes:
+                notes.write("compiled\\n")
+        return {}
+
+    def compiled(stage, device, threads, options, directory):
+        shutil.copy(stage.file, directory / "matrix.npy")
+        (directory / "threads").write_text(str(threads))
+        return attrs.evolve(stage, directory=directory, files=["matrix.npy", "threads"])
+
+    @hookimpl
+    def edgebench_backends():
+        toy = sys.modules["edgebench_file_toy"]
+        yield Backend(name="compiling", summary="Compiles.", open=toy.open_session,
+                      compile=compiled, versions=versions, formats=["toy-matrix"])
 """
 
 
