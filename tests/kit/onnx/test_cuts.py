@@ -92,7 +92,7 @@ def graphs(draw):
     return model(nodes, constants)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120)
 @given(graphs(), st.integers(0, 99))
 def test_cuts_of_any_graph_are_all_there_are_and_give_the_whole(made, seed):
     graph = Graph.of(made)
@@ -106,7 +106,7 @@ def test_cuts_of_any_graph_are_all_there_are_and_give_the_whole(made, seed):
         assert np.abs(parted - whole).max() <= bound
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(graphs())
 def test_weights_on_each_side_are_those_of_the_parts(made):
     graph = Graph.of(made)
@@ -118,7 +118,7 @@ def test_weights_on_each_side_are_those_of_the_parts(made):
         assert cut.weights == sizes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(graphs())
 def test_only_the_cut_tensor_crosses(made):
     graph = Graph.of(made)
@@ -155,7 +155,6 @@ def quantized(made, directory):
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(graphs(), st.integers(100, 199))

@@ -7,7 +7,7 @@ import os
 import string
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -69,14 +69,12 @@ def test_words_of_made_sentences_are_one_token_each(tokenizers, kind):
     assert max(counted) + 2 <= 32
 
 
-@settings(deadline=None)
 @given(WORDS)
 def test_a_wordpiece_spells_every_word(tokenizers, word):
     tokens = tokenizers[WORDPIECE].encode(word, add_special_tokens=False).tokens
     assert "".join(token.removeprefix("##") for token in tokens) == word.lower()
 
 
-@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_a_vocabulary_of_bytes_spells_everything(tokenizers, text):
     encoding = tokenizers[BYTES].encode(text, add_special_tokens=False)
@@ -84,7 +82,6 @@ def test_a_vocabulary_of_bytes_spells_everything(tokenizers, text):
         assert tokenizers[BYTES].decode(encoding.ids, skip_special_tokens=False) == text
 
 
-@settings(deadline=None)
 @given(st.lists(WORDS, max_size=30), st.none() | st.lists(WORDS, max_size=30), st.integers(8, 40))
 def test_everything_comes_at_one_length(tokenizers, first, second, length):
     for kind in (WORDPIECE, BYTES):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench import DataError, Unreadable
@@ -82,7 +82,6 @@ def test_the_file_without_answers_is_not_tested_on(tmp_path):
     assert len(pairs(dataset, "test")) == 1
 
 
-@settings(deadline=None)
 @given(st.sets(st.integers(0, 400), min_size=20), st.sets(st.integers(0, 400), min_size=1))
 def test_splits_are_disjoint_and_lose_only_what_is_tested(tmp_path_factory, train, test):
     dataset = write(

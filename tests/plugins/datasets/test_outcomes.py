@@ -7,7 +7,7 @@ import re
 from itertools import islice
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -54,7 +54,6 @@ def test_no_sentence_comes_twice_in_any_split(everything):
     assert len(set(texts)) == len(texts)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 2**32))
 def test_splits_share_no_sentence_whatever_the_seeds(one, other):
     training = {text for text, _ in islice(make_sentences("training", one), 50)}

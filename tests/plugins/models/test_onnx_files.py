@@ -909,7 +909,7 @@ def test_locations_are_found_wherever_tensors_stand(tmp_path):
     assert [one.name for one in find_external_files(path)] == list("abcdef")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_bytes_that_are_no_graph_do_no_harm(tmp_path_factory, data):
     """Cut off, overwritten or invented: what comes is a list of files or one clear line."""

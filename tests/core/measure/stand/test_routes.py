@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 import pytest
 import zmq
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebench import Exit, Model, Pipeline, Stage, TensorSpec
@@ -142,7 +142,7 @@ def deployments(draw):
     return pipeline, hosts, batch
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(deployments(), st.booleans())
 def test_every_chain_of_hosts_answers_as_one_alone(deployment, raw):
     pipeline, hosts, batch = deployment

@@ -128,9 +128,7 @@ def test_a_host_that_is_bombarded_still_answers(running, payload):
             st.integers(0, len(frames) - 1), st.integers(0, 10_000), st.integers(1, 255)
         )
 
-        @settings(
-            max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), database=None
-        )
+        @settings(max_examples=150, suppress_health_check=list(HealthCheck), database=None)
         @given(st.lists(st.binary(max_size=80), min_size=1, max_size=4) | damaged)
         def bombard(what):
             port.socket.send_multipart(what if isinstance(what, list) else broken(*what))
