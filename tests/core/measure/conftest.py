@@ -1,4 +1,4 @@
-"""A prepared case of a stranger's model, its split, and the fabric, all without a framework."""
+"""A stranger's prepared case, its split, the fabric and the wire, all without a framework."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from edgebench.cases.case import BackendChoice
 from edgebench.catalogue.plugins import PluginSource
 from edgebench.catalogue.registry import Registry
 from edgebench.measure.stand.deployment import Deployment
+from edgebench.measure.transport.wire import pack, stamp
 from edgebench.store import splits
 from edgebench.store.artifacts import read_pipeline, write_pipeline
 
@@ -26,6 +27,13 @@ LINKS = (
 
 def row(name, *shape, dtype="float32"):
     return TensorSpec(name=name, dtype=dtype, shape=("batch", *shape))
+
+
+def frames_of(message, sent=0):
+    """Return a message as it comes off the wire."""
+    frames = pack(message)
+    stamp(frames, sent)
+    return [bytes(memoryview(frame)) for frame in frames]
 
 
 def write_stages(place, stages, cuts):

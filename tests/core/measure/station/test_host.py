@@ -21,7 +21,9 @@ from edgebench.measure.station.host import HostProcess
 from edgebench.measure.station.orders import HostOrder
 from edgebench.measure.transport.pace import Pace, now
 from edgebench.measure.transport.port import Port, connect, socket
-from edgebench.measure.transport.wire import MAGIC, MAX_FRAME, Kind, Message, Shaped, pack, stamp
+from edgebench.measure.transport.wire import MAGIC, MAX_FRAME, Kind, Message, Shaped
+
+from ..conftest import frames_of
 
 NAME = "host mobile"
 
@@ -68,25 +70,21 @@ def refusal(port, *frames):
     return str(answer.body[0], "utf-8")
 
 
-def packed(message, sent=0):
-    frames = pack(message)
-    stamp(frames, sent)
-    return [bytes(frame) for frame in frames]
-
-
 def test_malformed_messages_are_refused_and_the_host_lives_on(running, payload):
     with running() as (processes, port):
-        good = packed(Message(kind=Kind.REQUEST, samples=1, body=[payload]))
+        good = frames_of(Message(kind=Kind.REQUEST, samples=1, body=[payload]))
         for frames, said in [
             ([b"GET / HTTP/1.1"], "without a header"),
             ([b"HTTP" + good[0][4:], good[1]], "begins with b'HTTP'"),
             ([MAGIC + b"\x09" + good[0][5:], good[1]], "of version 9"),
             (good[:1], "0 frames in place of the 1 announced"),
             ([good[0], good[1] + b"more"], "in place of the"),
-            (packed(Message(kind=Kind.ANSWER)), "answer is not for a host"),
-            (packed(Message(kind=Kind.REQUEST)), "without a payload"),
+            (frames_of(Message(kind=Kind.ANSWER)), "answer is not for a host"),
+            (frames_of(Message(kind=Kind.REQUEST)), "without a payload"),
             (
-                packed(Message(kind=Kind.TENSORS, tensors=[Shaped("h", "bool", ())], body=[b"x"])),
+                frames_of(
+                    Message(kind=Kind.TENSORS, tensors=[Shaped("h", "bool", ())], body=[b"x"])
+                ),
                 "tensors, where a request",
             ),
         ]:
@@ -110,7 +108,7 @@ def test_tensors_that_do_not_fit_are_refused(running, shaped, samples, said):
         message = Message(
             kind=Kind.TENSORS, samples=samples, tensors=[shaped], body=[bytes(shaped.size)]
         )
-        assert said in refusal(port, *packed(message))
+        assert said in refusal(port, *frames_of(message))
         good = Message(
             kind=Kind.TENSORS,
             samples=1,
@@ -123,7 +121,7 @@ def test_tensors_that_do_not_fit_are_refused(running, shaped, samples, said):
 
 def test_a_host_that_is_bombarded_still_answers(running, payload):
     with running() as (_, port):
-        frames = packed(Message(kind=Kind.REQUEST, samples=1, body=[payload]))
+        frames = frames_of(Message(kind=Kind.REQUEST, samples=1, body=[payload]))
         damaged = st.tuples(
             st.integers(0, len(frames) - 1), st.integers(0, 10_000), st.integers(1, 255)
         )
@@ -191,7 +189,7 @@ def test_a_message_from_the_future_holds_nothing_up(deploy, fabric, payload):
         port = connect(context, endpoint, ("downlink", 0))
         port.socket.setsockopt(zmq.RCVTIMEO, 20_000)
         with port.socket:
-            future = packed(Message(kind=Kind.PROBE), sent=now() + 3600 * 10**9)
+            future = frames_of(Message(kind=Kind.PROBE), sent=now() + 3600 * 10**9)
             assert "sent in the future" in refusal(port, *future)
             port.send(Message(kind=Kind.PROBE, wanted=3))
             assert port.receive(now()).message.size == 3
@@ -200,7 +198,7 @@ def test_a_message_from_the_future_holds_nothing_up(deploy, fabric, payload):
 def test_a_request_that_is_under_way_may_not_be_sent_again(running, payload):
     # Nobody listens where the next host should be, so the first stays under way.
     with running("mobile-edge", "mobile") as (_, port):
-        frames = packed(Message(kind=Kind.REQUEST, request=5, samples=1, body=[payload]))
+        frames = frames_of(Message(kind=Kind.REQUEST, request=5, samples=1, body=[payload]))
         port.socket.send_multipart(frames)
         assert "request 5 is under way already" in refusal(port, *frames)
 

@@ -8,7 +8,9 @@ from edgebench import Exit, Model
 from edgebench.measure.station.piece import OpenStage, Piece
 from edgebench.measure.station.watch import Watch
 from edgebench.measure.transport.pace import now
-from edgebench.measure.transport.wire import CODES, Kind, Message, WireError, pack, stamp, unpack
+from edgebench.measure.transport.wire import CODES, Kind, Message, WireError, unpack
+
+from ..conftest import frames_of
 
 SURE = Exit(condition="sure", answer=["early"], threshold=0.5)
 
@@ -81,9 +83,7 @@ def request(*payloads, raw=False):
 
 def sent(message):
     """Return a message as the next host gets it."""
-    frames = pack(message)
-    stamp(frames, 1)
-    return unpack([bytes(memoryview(frame)) for frame in frames])
+    return unpack(frames_of(message, sent=1))
 
 
 def compute(piece, message):

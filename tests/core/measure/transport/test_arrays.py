@@ -5,16 +5,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from edgebench.measure.transport.arrays import as_array, check_tensor, make_sendable
-from edgebench.measure.transport.wire import (
-    Kind,
-    Message,
-    Shaped,
-    WireError,
-    pack,
-    stamp,
-    unpack,
-)
+from edgebench.measure.transport.wire import Kind, Message, Shaped, WireError, unpack
 from edgebench.parts.pipeline import ITEM_BYTES
+
+from ..conftest import frames_of
 
 TYPES = st.sampled_from(list(ITEM_BYTES)).map(np.dtype)
 ARRAYS = npst.arrays(TYPES, npst.array_shapes(min_dims=0, min_side=0, max_dims=4, max_side=4))
@@ -22,15 +16,12 @@ ARRAYS = npst.arrays(TYPES, npst.array_shapes(min_dims=0, min_side=0, max_dims=4
 
 @given(st.dictionaries(st.text(min_size=1, max_size=5), ARRAYS, max_size=4))
 def test_every_array_arrives_as_it_was_sent(tensors):
-    frames = pack(
-        Message(
-            kind=Kind.TENSORS,
-            tensors=[Shaped(n, a.dtype.name, a.shape) for n, a in tensors.items()],
-            body=list(tensors.values()),
-        )
+    message = Message(
+        kind=Kind.TENSORS,
+        tensors=[Shaped(n, a.dtype.name, a.shape) for n, a in tensors.items()],
+        body=list(tensors.values()),
     )
-    stamp(frames, 1)
-    got = unpack([bytes(memoryview(frame)) for frame in frames])
+    got = unpack(frames_of(message))
     arrived = {
         shaped.name: as_array(shaped, view)
         for shaped, view in zip(got.tensors, got.body, strict=True)

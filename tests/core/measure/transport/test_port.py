@@ -5,7 +5,9 @@ import zmq
 
 from edgebench.measure.transport.pace import Pace, now
 from edgebench.measure.transport.port import ZERO_COPY_BYTES, Port, Refused, connect, socket
-from edgebench.measure.transport.wire import CODES, Kind, Mark, Message, pack, stamp
+from edgebench.measure.transport.wire import CODES, Kind, Mark, Message
+
+from ..conftest import frames_of
 
 SECOND = 10**9
 
@@ -125,9 +127,8 @@ def test_a_refused_message_says_whose_it_was(pair):
 
 def test_a_refused_message_does_not_keep_the_link_busy(pair):
     near, far = pair(Pace(rate=8.0))
-    frames = pack(Message(kind=Kind.PROBE, body=[bytes(1000)]))
-    stamp(frames, now() + 3600 * SECOND)
-    far.socket.send_multipart(frames)
+    message = Message(kind=Kind.PROBE, body=[bytes(1000)])
+    far.socket.send_multipart(frames_of(message, now() + 3600 * SECOND))
     with pytest.raises(Refused, match="in the future"):
         near.receive(now())
     sent = far.send(Message(kind=Kind.PROBE))

@@ -24,6 +24,8 @@ from edgebench.measure.transport.wire import (
 )
 from edgebench.parts.pipeline import ITEM_BYTES
 
+from ..conftest import frames_of
+
 NANOSECONDS = st.integers(-(2**62), 2**62)
 marks = st.lists(
     st.builds(Mark, st.integers(0, len(PHASES) - 1), st.integers(0, 2**16 - 1), NANOSECONDS),
@@ -59,12 +61,6 @@ others = st.builds(
     **numbers,
 )
 messages = others | tensors.flatmap(carrying)
-
-
-def frames_of(message, sent=0):
-    frames = pack(message)
-    stamp(frames, sent)
-    return [bytes(frame) for frame in frames]
 
 
 def plain(**changes):
