@@ -1,4 +1,4 @@
-"""ONNX files that edgebench did not make: small ones, and one whose weights exceed 2 GiB."""
+"""ONNX files that edgebench did not make: small ones, one of more than 2 GiB, and their feeds."""
 
 from __future__ import annotations
 
@@ -79,6 +79,16 @@ def heavy(path, rows=135_168, columns=2048):
     data.flush()
     nodes.append(helper.make_node("Neg", [before], ["y"]))
     return _saved(path, nodes, tensors, [("x", ["batch", columns])], [("y", ["batch", columns])])
+
+
+class Reader:
+    """Gives feeds one by one, as the calibrators of ONNX Runtime want them."""
+
+    def __init__(self, feeds):
+        self.feeds = iter(feeds)
+
+    def get_next(self):
+        return next(self.feeds, None)
 
 
 def _elsewhere(name, dims, location, offset, length):

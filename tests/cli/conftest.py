@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 from importlib.resources import files
-from pathlib import Path
 
 import attrs
 import pytest
 from jsonschema import Draft202012Validator
 
 from edgebench.cli import main
+
+from ..conftest import TOY, Said
 
 TOY_CASES = (
     *("--model", "toy", "--backend", "toy-numpy", "--blocks", "1", "--requests", "3"),
@@ -37,9 +38,8 @@ class Measured:
 @pytest.fixture(scope="session")
 def measured(shared_store, tmp_path_factory, process):
     """Run the toys once for all tests that only read results."""
-    toy = Path(__file__).parents[1] / "toy.py"
     db = tmp_path_factory.mktemp("measured") / "results.db"
-    options = ("run", "--json", "--tag", "reading", "--plugin", str(toy), "--db", str(db))
+    options = ("run", "--json", "--tag", "reading", "--plugin", str(TOY), "--db", str(db))
     done = subprocess.run(
         [sys.executable, "-m", "edgebench", *options, *TOY_CASES],
         capture_output=True,
@@ -50,19 +50,6 @@ def measured(shared_store, tmp_path_factory, process):
     )
     assert done.returncode == 0, done.stderr
     return Measured(db, json.loads(done.stdout), done.stderr)
-
-
-@attrs.frozen
-class Said:
-    """What a command printed in this process, and how it ended."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        return json.loads(self.out)
 
 
 @pytest.fixture

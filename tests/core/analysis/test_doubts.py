@@ -10,21 +10,15 @@ from edgebench.records.outcome import Block
 from edgebench.testing.results import block_of, case_of, facts_of, result_of
 
 
-def doubts_of(result):
-    return result.doubts
-
-
 def of(blocks, case=None, facts=None):
     case = case or case_of()
-    return doubts_of(
-        Result(
-            case=case,
-            status="ok",
-            planned=len(blocks),
-            blocks=tuple(blocks),
-            facts=facts or Facts(),
-        )
-    )
+    return Result(
+        case=case,
+        status="ok",
+        planned=len(blocks),
+        blocks=tuple(blocks),
+        facts=facts or Facts(),
+    ).doubts
 
 
 def changed(count=3, case=None, **fields):
@@ -34,11 +28,11 @@ def changed(count=3, case=None, **fields):
 
 @pytest.mark.parametrize("tiers", [("mobile",), ("edge",), ("mobile", "edge"), ("edge", "cloud")])
 def test_a_sound_result_is_not_doubted(tiers):
-    assert doubts_of(result_of(case_of("plain", *tiers))) == ()
+    assert result_of(case_of("plain", *tiers)).doubts == ()
 
 
 def test_a_case_that_was_not_measured_is_not_doubted():
-    assert doubts_of(Result(case=case_of(), status="skipped", reason="no way")) == ()
+    assert Result(case=case_of(), status="skipped", reason="no way").doubts == ()
 
 
 def test_too_few_blocks():

@@ -9,7 +9,8 @@ from textwrap import dedent
 import psutil
 import pytest
 
-from .worlds import HELD, begin, blocks, hosts, wait_for
+from ..waiting import wait_for
+from .worlds import HELD, begin, blocks, hosts
 
 SMALL = (
     "--model", "toy", "--operator", "identity", "--operator", "toy-round", "--backend", "held",

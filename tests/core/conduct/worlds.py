@@ -94,17 +94,6 @@ def hosts(controller: int) -> list[psutil.Process]:
     return [process for process in below if HOST in process.cmdline()]
 
 
-def wait_for(file: Path, process: subprocess.Popen[str]) -> None:
-    """Wait until a file is there; a file system tells no one else."""
-    import time
-
-    end = time.monotonic() + 60
-    while not file.exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def blocks(db: Path) -> list[tuple[int, str, int, str, str, int]]:
     """What the database holds of blocks, in the order in which they were kept."""
     with closing(sqlite3.connect(db)) as connection:

@@ -18,6 +18,7 @@ from edgebench.parts.documents import to_document
 from edgebench.parts.errors import CaseFailed, CaseSkipped, DataError, StoreError
 from edgebench.prepare.preparer import Preparer
 
+from ..waiting import wait_for
 from .conftest import toy_case
 
 MISBEHAVING = """
@@ -273,13 +274,6 @@ def test_a_store_that_cannot_be_written_is_one_clear_line(world, tmp_path):
     recipes = world(MISBEHAVING)
     with pytest.raises((CaseFailed, StoreError), match="cannot write to the artifact store"):
         Preparer(recipes=recipes, progress=lambda *_: None).prepare(toy_case())
-
-
-def wait_for(file):
-    end = time.monotonic() + 60
-    while not file.exists():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def assert_gone(place):

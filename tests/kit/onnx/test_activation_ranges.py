@@ -39,14 +39,6 @@ def feeds():
     ]
 
 
-class Reader:
-    def __init__(self, feeds):
-        self.feeds = iter(feeds)
-
-    def get_next(self):
-        return next(self.feeds, None)
-
-
 def of_the_runtime(path, feeds, method, symmetric):
     """What its own calibrator finds, with all samples in memory."""
     settings = {"symmetric": symmetric}
@@ -59,7 +51,7 @@ def of_the_runtime(path, feeds, method, symmetric):
             calibrate_method=METHODS[method],
             extra_options=settings,
         )
-        calibrator.collect_data(Reader(feeds))
+        calibrator.collect_data(foreign.Reader(feeds))
         return calibrator.compute_data()
 
 

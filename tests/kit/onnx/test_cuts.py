@@ -12,6 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgebench_kit.onnx.cuts import Graph, split_graph
 
+from ... import foreign
+
 CHANNELS, SIDE = 4, 6
 X = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", CHANNELS, SIDE, SIDE])
 
@@ -128,14 +130,6 @@ def test_only_the_cut_tensor_crosses(made):
         assert cut.crossing[0].shape == ("batch", CHANNELS, SIDE, SIDE)
 
 
-class _Reader:
-    def __init__(self, feeds):
-        self.feeds = iter(feeds)
-
-    def get_next(self):
-        return next(self.feeds, None)
-
-
 def quantized(made, directory):
     from onnxruntime.quantization import QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -145,7 +139,7 @@ def quantized(made, directory):
     quantize_static(
         directory / "in.onnx",
         directory / "out.onnx",
-        _Reader([feeds_for(seed) for seed in range(4)]),
+        foreign.Reader([feeds_for(seed) for seed in range(4)]),
         per_channel=True,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
