@@ -95,6 +95,21 @@ def test_what_preparing_printed_is_in_the_logs(run, cli, tmp_path):
     assert "--- preparing\n" in cli("logs", case).out
 
 
+def test_what_an_operator_doubts_stands_with_every_case_made_from_it(run, tmp_path):
+    wary = tmp_path / "wary.py"
+    wary.write_text(
+        "from edgebench import Operator, hookimpl\n\n\n"
+        "def apply(pipeline, context):\n"
+        "    context.doubt('3 of 4 checks held')\n    return pipeline\n\n\n"
+        "@hookimpl\ndef edgebench_operators():\n"
+        "    yield Operator(name='wary', summary='Doubt.', apply=apply)\n"
+    )
+    chains = ("--operator", "wary", "--operator", "wary+toy-round", "--operator", "toy-round")
+    cases = run("--json", "--plugin", wary, *chains).cases()
+    doubted = {name for name, case in cases.items() if "wary: 3 of 4 checks held" in case["doubts"]}
+    assert doubted == {"wary mobile toy-numpy", "wary+toy-round mobile toy-numpy"}
+
+
 def test_one_case_again_with_what_its_processes_print(run, cli, toy, tmp_path):
     first = run("--operator", "identity", "--operator", "toy-round", "--json").json
     case = first["cases"][1]["id"]

@@ -55,7 +55,8 @@ class Scores:
 
         It is compared with the score of its model untransformed; what prevents that is a doubt.
         """
-        case, against, agreed, doubts = deployment.case, None, None, []
+        case, against, agreed = deployment.case, None, None
+        doubts = list(deployment.pipeline.doubts)
         score = self._find_or_make(case, deployment.artifact)
         if other := self.deployments.plan.references.get(case.id):
             try:

@@ -129,6 +129,14 @@ class Context(Protocol):
         """Say how far long work has come."""
         ...
 
+    def doubt(self, reason: str) -> None:
+        """Note, in a clause with its numbers, what speaks against the figures of the result.
+
+        It stands among the doubts of every case whose pipeline was made from this one: a check
+        that could not be made, or one that held only in part.
+        """
+        ...
+
 
 @attrs.frozen(kw_only=True)
 class Operator(Part):

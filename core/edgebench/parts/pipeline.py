@@ -178,6 +178,8 @@ class Pipeline:
     resources: Mapping[str, bytes] = attrs.field(factory=dict, repr=False)
     """What handling a request needs beside the stages (a tokenizer), by the names of the files in
     which it is kept."""
+    doubts: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
+    """What was noticed while it was prepared that speaks against its figures, a clause each."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse cuts out of place and tensors that nothing writes."""

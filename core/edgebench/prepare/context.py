@@ -31,6 +31,8 @@ class OperatorContext:
     runner: Runner
     keys: Keys
     step: Operate
+    doubts: list[str] = attrs.field(factory=list, init=False)
+    """What the operator noted that speaks against what it made."""
 
     @property
     def stages(self) -> Stages:
@@ -130,6 +132,10 @@ class OperatorContext:
     def progress(self, done: int, total: int, what: str = "") -> None:
         """Say how far long work has come."""
         self.stages.progress(done, total, what or self.step.what)
+
+    def doubt(self, reason: str) -> None:
+        """Note what speaks against the figures of the result."""
+        self.doubts.append(f"{self._name}: {reason}")
 
     @property
     def _before(self) -> Pipeline:

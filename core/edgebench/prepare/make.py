@@ -132,8 +132,13 @@ class Maker:
         added = len(changed.cuts) - len(pipeline.cuts)
         if added != announced:
             raise CaseFailed(f"{operator.name} announced {announced} cuts and made {added}")
-        # What handling a request needs stays, whatever an operator made of the stages.
-        return attrs.evolve(changed, resources={**pipeline.resources, **changed.resources})
+        # What handling a request needs stays, and what was doubted, whatever an operator made of
+        # the stages.
+        return attrs.evolve(
+            changed,
+            resources={**pipeline.resources, **changed.resources},
+            doubts=(*pipeline.doubts, *context.doubts),
+        )
 
     def _convert(self, step: Convert) -> Pipeline:
         pipeline, stages = read_pipeline(step.before), []

@@ -45,6 +45,7 @@ class LocalContext:
     runtime: object = attrs.field(factory=backend.OnnxruntimeOptions)
     seed: int = 7
     asked: list = attrs.field(factory=list)
+    doubts: list = attrs.field(factory=list)
 
     def inputs(self, split):
         self.asked.append(split)
@@ -67,6 +68,9 @@ class LocalContext:
 
     def progress(self, done, total, what=""):
         assert 0 <= done <= total, what
+
+    def doubt(self, reason):
+        self.doubts.append(reason)
 
 
 @pytest.fixture
