@@ -69,6 +69,7 @@ PUBLIC = [
     "Usable",
     "Variant",
     "Weights",
+    "count_processors",
     "hookimpl",
     "to_npz",
 ]

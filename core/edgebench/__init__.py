@@ -63,6 +63,7 @@ if typing.TYPE_CHECKING:
     from edgebench.analysis.results import RunResults as RunResults
     from edgebench.cases.case import Case as Case
     from edgebench.catalogue.registry import Registry as Registry
+    from edgebench.records.environment import count_processors as count_processors
     from edgebench.records.outcome import Block as Block, Run as Run
 
 _LATER = {
@@ -72,6 +73,7 @@ _LATER = {
     "Result": "analysis.result",
     "Run": "records.outcome",
     "RunResults": "analysis.results",
+    "count_processors": "records.environment",
 }
 """By its name, the module of what is imported only when it is asked for: plugins name these in
 types, if at all, and neither `--help` nor `list` need wait for them."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 @attrs.frozen(kw_only=True)
@@ -98,14 +98,45 @@ def _memory(root: Path) -> int | None:
     return int(found[1]) * 1024 if found else None
 
 
+def count_processors(root: Path = Path("/")) -> float:
+    """Return how many processors' worth of time this process has: a quota may leave 0.5 or 2.5.
+
+    The fewer of those that it may run on and of those that its control groups grant; *root* is
+    where the kernel's files are.
+    """
+    here = float(len(os.sched_getaffinity(0)))
+    limit = _cpu_limit(root)
+    return here if limit is None else min(here, limit)
+
+
 def _cpu_limit(root: Path) -> float | None:
-    """Read the quota of the control group, of either version of the interface."""
+    """Return the least quota of this process's control group and of those around it.
+
+    Both versions of the interface are read. In a container the outermost group is its own, and the
+    path that the kernel gives may lead nowhere in it.
+    """
+    quotas = [_read_quota(group) for group in _cpu_groups(root)]
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def _cpu_groups(root: Path) -> Iterator[Path]:
     groups = root / "sys/fs/cgroup"
-    if unified := _read(groups / "cpu.max"):
+    inside = {"": "", "cpu": ""}
+    for line in (_read(root / "proc/self/cgroup") or "").splitlines():
+        _, controllers, path = line.split(":", 2)
+        for name in inside.keys() & set(controllers.split(",")):
+            inside[name] = path.strip("/")
+    for name, path in inside.items():
+        group = groups / name / path
+        yield from (group, *group.parents[: len(Path(path).parts)])
+
+
+def _read_quota(group: Path) -> float | None:
+    if unified := _read(group / "cpu.max"):
         quota, _, period = unified.partition(" ")
     else:
-        quota = _read(groups / "cpu/cpu.cfs_quota_us") or ""
-        period = _read(groups / "cpu/cpu.cfs_period_us") or ""
+        quota = _read(group / "cpu.cfs_quota_us") or ""
+        period = _read(group / "cpu.cfs_period_us") or ""
     return int(quota) / int(period) if quota.isdigit() and period.isdigit() else None
 
 

@@ -8,7 +8,7 @@ import subprocess
 import attrs
 import pytest
 
-from edgebench.records.environment import describe
+from edgebench.records.environment import count_processors, describe
 
 
 def write(root, **files):
@@ -91,6 +91,52 @@ def test_the_limits_of_the_control_group(tmp_path, files, cpus, memory):
     write(tmp_path, **{f"sys__fs__cgroup__{name}": text for name, text in files.items()})
     found = describe(root=tmp_path)
     assert (found.cpu_limit, found.memory_limit_bytes) == (cpus, memory)
+
+
+V1 = "2:cpuacct:/job\n1:cpu:/job/inner\n"
+V2 = "0::/job/inner\n"
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "limit"),
+    [
+        (V2, {"job__inner__cpuDOTmax": "200000 100000\n"}, 2.0),
+        (V2, {"job__inner__cpuDOTmax": "max 100000\n", "job__cpuDOTmax": "50000 100000\n"}, 0.5),
+        (V2, {"elsewhere__cpuDOTmax": "50000 100000\n"}, None),
+        (
+            V1,
+            {
+                "cpu__job__inner__cpuDOTcfs_quota_us": "150000\n",
+                "cpu__job__inner__cpuDOTcfs_period_us": "100000\n",
+                "cpu__job__cpuDOTcfs_quota_us": "-1\n",
+                "cpu__job__cpuDOTcfs_period_us": "100000\n",
+            },
+            1.5,
+        ),
+        # The path of the host, which leads nowhere inside a container.
+        (V2, {"cpuDOTmax": "250000 100000\n"}, 2.5),
+        ("1:cpu,cpuacct:/docker/4f\n", {
+            "cpu__cpuDOTcfs_quota_us": "200000\n",
+            "cpu__cpuDOTcfs_period_us": "100000\n",
+        }, 2.0),
+    ],
+    ids=["own", "around", "another's", "v1", "container", "container v1"],
+)  # fmt: skip
+def test_the_least_quota_of_the_groups_around_a_process_counts(tmp_path, own, files, limit):
+    write(tmp_path, **{f"sys__fs__cgroup__{name}": text for name, text in files.items()})
+    write(tmp_path, proc__self__cgroup=own)
+    assert describe(root=tmp_path).cpu_limit == limit
+
+
+def test_the_processors_are_those_of_the_machine_or_of_the_quota(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    assert count_processors(tmp_path) == 64
+    write(tmp_path, sys__fs__cgroup__cpuDOTmax="200000 100000\n")
+    assert count_processors(tmp_path) == 2
+    write(tmp_path, sys__fs__cgroup__cpuDOTmax="50000 100000\n")
+    assert count_processors(tmp_path) == 0.5
+    write(tmp_path, sys__fs__cgroup__cpuDOTmax="9900000 100000\n")
+    assert count_processors(tmp_path) == 64
 
 
 def test_a_container_that_says_what_it_is(tmp_path):
