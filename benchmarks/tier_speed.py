@@ -12,7 +12,9 @@ import argparse
 import sys
 from itertools import product
 from statistics import median
+from types import SimpleNamespace
 
+from edgebench import Tier
 from edgebench.measure.stand.verify import TIER_SHARE, check_tier
 from edgebench.measure.station.speed import compare_speeds
 
@@ -25,7 +27,9 @@ LENGTH = (0.5, 2.0)
 def measured(seconds: float, slowdown: float, rounds: int) -> tuple[float, float]:
     """Return the tier's speed, and the length of the work, each against what was asked for."""
     found = [compare_speeds(seconds, slowdown) for _ in range(rounds)]
-    checks = [check_tier("tier", slowdown, 1, {}, one) for one in found]
+    tier = Tier(name="tier", summary="As slow as asked.", cpus=1, memory=1, speed=1 / slowdown)
+    host = SimpleNamespace(tier=tier, slowdown=slowdown, enforced={})
+    checks = [check_tier(host, 1, one) for one in found]
     return (
         median(check.measured / check.claimed for check in checks),
         median(check.work_s / seconds for check in checks),

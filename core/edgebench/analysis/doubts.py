@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from edgebench.analysis.intervals import Latency
-    from edgebench.records.outcome import Block, Outcome
+    from edgebench.analysis.links import FigureSummary, LinkSummary
+    from edgebench.records.outcome import Block, Outcome, TierCheck
 
 FEWEST_BLOCKS = 3
 SPREAD = 0.10
@@ -24,6 +25,8 @@ BUSY = 0.10
 STEAL = 0.01
 FREQUENCY = 0.05
 CONTROLLER = 0.01
+CPU = "cpu"
+"""What backends call the processor among their devices."""
 
 
 def find_doubts(
@@ -113,24 +116,67 @@ def _phases(outcome: Outcome, whole: float, groups: Mapping[str, float]) -> Iter
 
 
 def _links(outcome: Outcome) -> Iterator[str]:
+    idle: set[frozenset[str]] = set()
     for link in summarise_links(outcome.measured):
-        if not link.ok:
-            yield (
-                f"link {link.source} to {link.target} was not what it claims in {link.failed} of "
-                f"{link.checks} checks: {link.message_bytes / 1e3:.4g} kB took "
-                f"{link.worst_s * 1e3:.3g} ms at worst, not {link.expected_s * 1e3:.3g} ms"
-            )
+        ends = frozenset((link.source, link.target))
+        for figure in link.figures:
+            # A round trip is one figure of both ways.
+            if figure.failed and not (figure.figure == "round trip" and ends in idle):
+                yield _say_deviation(link, figure)
+        idle.add(ends)
+
+
+def _say_deviation(link: LinkSummary, figure: FigureSummary) -> str:
+    what = f"{link.source} to {link.target}: {link.message_bytes / 1e3:.4g} kB took"
+    if figure.figure == "round trip":
+        what = f"between {link.source} and {link.target}: the round trip of an empty message took"
+    return (
+        f"link {what} {_ms(figure.worst_s)} at worst, {_ms(figure.claimed_s)} are claimed, "
+        f"{_ms(figure.allowed_s)} more or less are allowed "
+        f"({figure.failed} of {link.checks} checks failed)"
+    )
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1e3:.4g} ms"
 
 
 def _tiers(outcome: Outcome) -> Iterator[str]:
     for name, checks in collect_tier_checks(outcome).items():
-        if failed := [check for check in checks if not check.ok]:
-            speed = median(check.measured for check in failed)
-            yield (
-                f"cpu of {name} not enforced at this time scale in {len(failed)} of "
-                f"{len(checks)} checks: {speed:.2f} of this machine's speed, "
-                f"{checks[0].claimed:.2f} claimed (work of {checks[0].work_s * 1e3:.3g} ms)"
-            )
+        yield from _speeds(name, checks)
+        yield from _means(name, checks[0])
+
+
+def _speeds(name: str, checks: Sequence[TierCheck]) -> Iterator[str]:
+    first = checks[0]
+    if first.stated is not None and first.stated > 1:
+        yield (
+            f"speed of {name} not enforced: {first.stated:.3g} of this machine's is stated, and "
+            "no tier runs faster than this machine"
+        )
+    elif failed := [check for check in checks if not check.ok]:
+        speed = median(check.measured for check in failed)
+        yield (
+            f"cpu of {name} not enforced at this time scale in {len(failed)} of "
+            f"{len(checks)} checks: {speed:.2f} of this machine's speed, "
+            f"{first.claimed:.2f} claimed (work of {first.work_s * 1e3:.3g} ms)"
+        )
+
+
+def _means(name: str, check: TierCheck) -> Iterator[str]:
+    """Say what a tier lacked of what stands in its row, or of what it was given."""
+    # Checks that were kept without the processors were kept without these facts altogether.
+    if check.processors is None:
+        return
+    if check.stated is None:
+        yield f"speed of {name} not stated: it ran as fast as this machine"
+    if check.threads > check.processors:
+        yield (
+            f"{check.threads} thread{'s' * (check.threads > 1)} on {name}, which had "
+            f"{check.processors:g} processors here"
+        )
+    if check.accelerator and check.device.partition(":")[0] == CPU:
+        yield f"{name}: its accelerator {check.accelerator} was not used: ran on {check.device}"
 
 
 def _machine(blocks: Sequence[Block]) -> Iterator[str]:

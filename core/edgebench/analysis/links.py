@@ -10,9 +10,24 @@ import attrs
 from edgebench.parts.grouping import group_by
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from edgebench.records.outcome import Block, LinkCheck, Outcome, TierCheck
+
+
+@attrs.frozen(kw_only=True)
+class FigureSummary:
+    """All checks of one figure of a link: the one furthest from the claim."""
+
+    figure: str
+    """`round trip` or `transfer`."""
+    worst_s: float
+    """What was measured."""
+    claimed_s: float
+    allowed_s: float
+    """How far the one may lie from the other."""
+    failed: int
+    """How many checks found it further off."""
 
 
 @attrs.frozen(kw_only=True)
@@ -31,10 +46,12 @@ class LinkSummary:
     expected_s: float
     measured_s: float
     worst_s: float
-    """What the check furthest from what was expected measured."""
+    """What the transfer furthest from the claim took."""
     failed: int
-    """How many checks found it outside its bound."""
+    """How many checks found a figure of it outside its bound."""
     ok: bool
+    figures: tuple[FigureSummary, ...]
+    """Its round trip and its transfer, each against the claim."""
 
 
 def summarise_links(blocks: Sequence[Block]) -> tuple[LinkSummary, ...]:
@@ -65,14 +82,29 @@ def _summary(checks: Sequence[LinkCheck]) -> LinkSummary:
         worst_s=max(checks, key=lambda check: abs(check.measured_s - check.expected_s)).measured_s,
         failed=failed,
         ok=not failed,
+        figures=tuple(_summarise_figures(checks)),
     )
+
+
+def _summarise_figures(checks: Sequence[LinkCheck]) -> Iterator[FigureSummary]:
+    found = [deviation for check in checks for deviation in check.deviations]
+    for figure, deviations in group_by(found, lambda one: one.figure).items():
+        worst = max(deviations, key=lambda one: one.by_s - one.allowed_s)
+        yield FigureSummary(
+            figure=figure,
+            worst_s=worst.measured_s,
+            claimed_s=worst.claimed_s,
+            allowed_s=worst.allowed_s,
+            failed=sum(not one.ok for one in deviations),
+        )
 
 
 def predict_travel_s(outcome: Outcome) -> float | None:
     """Return the seconds a request of this case should travel, by its verified links.
 
     For each hop of the route a round trip, the bytes there and the answer's bytes back, at the
-    goodput that was measured each way. None where a hop was not verified or nothing is known of
+    goodput that was measured each way. A round trip that is not what the link claims predicts
+    nothing: the claim stands in for it. None where a hop was not verified or nothing is known of
     the bytes, and where samples leave early, for then a request may not travel at all.
     """
     blocks = outcome.measured
@@ -86,10 +118,15 @@ def predict_travel_s(outcome: Outcome) -> float | None:
         there, back = links.get((source, target)), links.get((target, source))
         if there is None or source not in sent or "answer" not in sent:
             return None
-        total += there.round_trip_s + sent[source] * 8 / _rate(there)
+        total += _round_trip_s(there) + sent[source] * 8 / _rate(there)
         # A way back that was not verified is taken to be as the way there is.
         total += sent["answer"] * 8 / _rate(back or there)
     return total if hops else None
+
+
+def _round_trip_s(link: LinkSummary) -> float:
+    failed = {one.figure for one in link.figures if one.failed}
+    return 2 * link.delay_s if "round trip" in failed else link.round_trip_s
 
 
 def _rate(link: LinkSummary) -> float:

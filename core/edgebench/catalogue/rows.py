@@ -104,6 +104,9 @@ class TierRow:
     cpus: int
     memory_gib: float
     accelerator: str = ""
+    speed: float | None = None
+    """That of one of its threads over one thread of this machine."""
+    threads: int = 1
     summary: str
     source: str
     """Where the facts come from."""

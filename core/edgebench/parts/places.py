@@ -69,6 +69,12 @@ class Tier(Part):
     memory: int = attrs.field(validator=[is_number, attrs.validators.gt(0)])
     """Bytes."""
     accelerator: str = ""
+    speed: float | None = attrs.field(
+        default=None, validator=attrs.validators.optional([is_number, attrs.validators.gt(0)])
+    )
+    """That of one of its threads over one thread of this machine; None where nobody states it."""
+    threads: int = attrs.field(default=1, validator=[is_number, attrs.validators.ge(1)])
+    """How many its stages may use."""
     source: str = ""
     """Where the facts come from."""
 

@@ -17,6 +17,37 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+LINK_SHARE, LINK_S = 0.05, 0.5e-3
+"""A link is what it claims if it is within this share or within these seconds, the larger."""
+
+
+@attrs.frozen
+class Deviation:
+    """One figure of a link, in seconds: what was measured, what is claimed, what is allowed."""
+
+    figure: str
+    """`round trip`, of an empty message; `transfer`, of a whole one there and an empty one back."""
+    measured_s: float
+    claimed_s: float
+    allowed_s: float
+    """How far the one may lie from the other."""
+
+    @classmethod
+    def of(cls, figure: str, measured_s: float, claimed_s: float) -> Deviation:
+        """Hold a figure against its claim."""
+        return cls(figure, measured_s, claimed_s, max(LINK_SHARE * claimed_s, LINK_S))
+
+    @property
+    def by_s(self) -> float:
+        """How far it lies from the claim."""
+        return abs(self.measured_s - self.claimed_s)
+
+    @property
+    def ok(self) -> bool:
+        """Whether that is no further than allowed."""
+        return self.by_s <= self.allowed_s
+
+
 @attrs.frozen(kw_only=True)
 class LinkCheck:
     """One verified link, one way, at one message size."""
@@ -33,9 +64,10 @@ class LinkCheck:
     measured_s: float
     """One message of that size sent and a few bytes back."""
     expected_s: float
-    """message_bytes x 8 / rate + round trip."""
+    """message_bytes x 8 / rate + 2 x delay: what the link claims, and nothing that was measured."""
     goodput_bit_s: float | None
-    """message_bytes x 8 / (measured - round trip); None where the message is too small to tell."""
+    """message_bytes x 8 / (measured - round trip); None where the round trip takes longer than
+    the bytes, or both are too short to tell."""
     rate_bit_s: float
     """What the link claims."""
     delay_s: float
@@ -44,6 +76,14 @@ class LinkCheck:
     """|measured - expected|, and |round trip - 2 x delay|, are at most the larger of 5 % and
     0.5 ms."""
 
+    @property
+    def deviations(self) -> tuple[Deviation, ...]:
+        """How far each of its two figures, round trip and transfer, lies from the claim."""
+        return (
+            Deviation.of("round trip", self.round_trip_s, 2 * self.delay_s),
+            Deviation.of("transfer", self.measured_s, self.expected_s),
+        )
+
 
 @attrs.frozen(kw_only=True)
 class TierCheck:
@@ -51,7 +91,9 @@ class TierCheck:
 
     name: str
     claimed: float
-    """Speed against this machine unlimited, on equal threads: 1 / slow-down."""
+    """Speed against this machine unlimited, on equal threads: as stated, else 1 / slow-down."""
+    stated: float | None = None
+    """The speed that the tier states; None where nobody does, and it ran as it could."""
     measured: float
     """Median time of a fixed computation unlimited, over that with the tier's limits."""
     measured_p95: float
@@ -61,6 +103,12 @@ class TierCheck:
     enforced: Mapping[str, str] = attrs.field(converter=freeze_mapping)
     """How cpu, memory, bandwidth and delay are enforced, in words; `emulated` where they are."""
     threads: int
+    processors: float | None = None
+    """Processors' worth of time that the host's process had, quotas counted; None if not known."""
+    accelerator: str = ""
+    """What the tier has beside processors."""
+    device: str = ""
+    """What its piece was opened on; empty if not known."""
     ok: bool
     """measured is within 15 % of claimed."""
 

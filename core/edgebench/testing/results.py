@@ -85,14 +85,14 @@ def block_of(
 
 
 def _link(ends: tuple[str, str], *, sound: bool) -> LinkCheck:
-    expected = 1e4 * 8 / RATE + ROUND_TRIP
+    expected = 1e4 * 8 / RATE + 2 * DELAY
     return LinkCheck(
         source=ends[0],
         target=ends[1],
         when="before",
         message_bytes=10_000,
         round_trip_s=ROUND_TRIP,
-        measured_s=expected if sound else 2 * expected,
+        measured_s=1e4 * 8 / RATE + ROUND_TRIP if sound else 2 * expected,
         expected_s=expected,
         goodput_bit_s=RATE,
         rate_bit_s=RATE,
@@ -105,11 +105,14 @@ def _tier(name: str, *, sound: bool) -> TierCheck:
     return TierCheck(
         name=name,
         claimed=0.5,
+        stated=0.5,
         measured=0.49 if sound else 0.9,
         measured_p95=0.48,
         work_s=1e-3,
         enforced={"cpu": "emulated: waits 1 x each computation", "memory": "not enforced"},
         threads=1,
+        processors=2.0,
+        device="cpu",
         ok=sound,
     )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import attrs
 
-from edgebench import Fabric, Host, HostFacts, Link, Registry, Tier, hookimpl
+from edgebench import Fabric, Host, HostFacts, Link, Tier, count_processors, hookimpl
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUPS = Path("/proc/self/cgroup")
@@ -159,52 +159,54 @@ def _remove_leftovers(parent: Path) -> None:
             _remove(group)
 
 
-def _speed(tier: Tier, largest: int) -> tuple[int, float, str]:
-    """Return a tier's threads and slow-down on this machine, and how that is said."""
-    here = len(os.sched_getaffinity(0))
-    if here >= largest:
-        return tier.cpus, 1.0, f"{tier.cpus} threads on as many of {here} processors"
-    slowdown = largest / tier.cpus
-    how = f"{tier.cpus} of {largest} CPUs on a machine of {here}"
-    if slowdown == 1.0:
-        return 1, 1.0, f"emulated: 1 thread at full speed ({how})"
-    return 1, slowdown, f"emulated: waits {slowdown - 1:g} x each computation ({how})"
+def _say_speed(speed: float | None) -> tuple[float, str]:
+    """Return the slow-down that makes a tier as fast as it states, and how that is said."""
+    if speed is None:
+        return 1.0, "speed not stated: as fast as this machine"
+    if speed > 1.0:
+        return 1.0, f"{NOT_ENFORCED}: {speed:.3g} of this machine's speed is stated, 1 is had"
+    if speed == 1.0:
+        return 1.0, "emulated: as fast as this machine"
+    return 1 / speed, f"emulated: waits {1 / speed - 1:.3g} x each computation"
 
 
-def opener(registry: Registry) -> Fabric:
-    """Make the fabric for the tiers that a registry knows."""
+def _limit_threads(wanted: int) -> tuple[int, str]:
+    """Return how many threads of a tier can be had here, and how it is said if they are fewer."""
+    here = count_processors()
+    # Threads beyond a quota would only be paused by turns.
+    threads = min(wanted, max(1, int(here)))
+    fewer = f", on {threads} of its {wanted} threads: this machine has {here:g} processors"
+    return threads, fewer if threads < wanted else ""
 
-    @contextmanager
-    def connect(tiers: Sequence[Tier], links: Sequence[Link]) -> Iterator[Mapping[str, Host]]:
-        """Give a host for each tier; nothing of them is left at the end."""
-        known = [row.cpus for row in registry.tiers.values()] + [tier.cpus for tier in tiers]
-        with ExitStack() as stack:
-            hosts: dict[str, Host] = {}
-            for tier in tiers:
-                threads, slowdown, cpu = _speed(tier, max(known))
-                hosts[tier.name] = ProcessHost(
-                    tier=tier,
-                    threads=threads,
-                    slowdown=slowdown,
-                    cpu=cpu,
-                    memory=stack.enter_context(memory_group(tier)),
-                )
-            yield hosts
 
-    return Fabric(
+def _open_host(tier: Tier, memory: MemoryGroup | None) -> ProcessHost:
+    slowdown, speed = _say_speed(tier.speed)
+    threads, fewer = _limit_threads(tier.threads)
+    return ProcessHost(
+        tier=tier, threads=threads, slowdown=slowdown, cpu=speed + fewer, memory=memory
+    )
+
+
+@contextmanager
+def open_hosts(tiers: Sequence[Tier], links: Sequence[Link]) -> Iterator[Mapping[str, Host]]:
+    """Give a host for each tier; nothing of them is left at the end."""
+    with ExitStack() as stack:
+        yield {
+            tier.name: _open_host(tier, stack.enter_context(memory_group(tier))) for tier in tiers
+        }
+
+
+@hookimpl
+def edgebench_fabrics() -> Iterator[Fabric]:
+    """Offer the fabric that needs nothing."""
+    yield Fabric(
         name="process",
         summary="Every tier a few processes of this machine.",
-        open=connect,
+        open=open_hosts,
         enforces={
-            "cpu": "threads and affinity, or a declared slow-down",
+            "cpu": "threads and affinity, and waits as the stated speed demands",
             "memory": "a control group where one is writable",
             "bandwidth": PACED,
             "delay": DELAYED,
         },
     )
-
-
-@hookimpl
-def edgebench_fabrics(registry: Registry) -> Iterator[Fabric]:
-    """Offer the fabric that needs nothing."""
-    yield opener(registry)

@@ -17,5 +17,7 @@ def edgebench_tiers(registry: Registry) -> Iterator[Tier]:
             cpus=row.cpus,
             memory=row.memory,
             accelerator=row.accelerator,
+            speed=row.speed,
+            threads=row.threads,
             source=row.source,
         )

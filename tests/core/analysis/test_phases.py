@@ -82,7 +82,12 @@ def test_a_link_is_summed_up_by_medians():
     there, back = summarise_links(blocks)
     assert (there.source, there.target, back.source) == ("mobile", "edge", "edge")
     assert (there.checks, there.failed, there.ok) == (5, 1, False)
-    assert there.measured_s == there.expected_s == pytest.approx(10_000 * 8 / RATE + ROUND_TRIP)
+    assert there.measured_s == pytest.approx(10_000 * 8 / RATE + ROUND_TRIP)
+    assert there.expected_s == pytest.approx(10_000 * 8 / RATE + 2 * DELAY)
+    idle, transfer = there.figures
+    assert (idle.figure, idle.failed, idle.worst_s) == ("round trip", 0, ROUND_TRIP)
+    assert (transfer.figure, transfer.failed) == ("transfer", 1)
+    assert transfer.worst_s == pytest.approx(2 * there.expected_s)
     assert (there.rate_bit_s, there.delay_s) == (RATE, DELAY)
 
 

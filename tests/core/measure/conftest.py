@@ -138,7 +138,7 @@ def deploy(tmp_path, source, split, prepared):
             "source": source,
             "scratch": scratch,
             "tiers": [
-                Tier(name=name, summary="A tier.", cpus=4 * 2**n, memory=2**30)
+                Tier(name=name, summary="A tier.", cpus=1, memory=2**30, speed=2**n / 4)
                 for n, name in enumerate(route)
             ],
         }

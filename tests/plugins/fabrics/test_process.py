@@ -3,7 +3,6 @@ import select
 import signal
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import attrs
 import pytest
@@ -17,25 +16,24 @@ GIB = 2**30
 LINKS = [Link(between=("mobile", "edge"), rate=1e6)]
 
 
-def tier(name="mobile", cpus=4, memory=GIB):
-    return Tier(name=name, summary="A tier.", cpus=cpus, memory=memory)
+def tier(name="mobile", cpus=4, memory=GIB, **facts):
+    return Tier(name=name, summary="A tier.", cpus=cpus, memory=memory, **facts)
 
 
-TIERS = [tier(), tier("edge", 8), tier("cloud", 16, 2**60)]
+TIERS = [tier(speed=0.25), tier("edge", 8, speed=0.5), tier("cloud", 16, 2**60, speed=1.0)]
 
 
 @pytest.fixture
-def fabric():
-    rows = {one.name: SimpleNamespace(cpus=one.cpus) for one in TIERS}
-    return process.opener(SimpleNamespace(tiers=rows))
+def fabric(registry):
+    return Plugins.load(registry, entry_points=False).get(Fabric, "process")
 
 
 @pytest.fixture
 def processors(monkeypatch):
-    """Pretend that this machine has so many processors."""
+    """Pretend that this machine has so many processors, or so many's worth of time."""
 
     def pretend(count):
-        monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(count)))
+        monkeypatch.setattr(process, "count_processors", lambda: float(count))
 
     return pretend
 
@@ -55,47 +53,79 @@ def run(host, text, log, env=None):
     return end_of(running.pid)
 
 
-def test_the_fabric_is_found_by_the_row_that_names_it():
-    plugins = Plugins.load(Registry.read(), entry_points=False)
-    found = plugins.get(Fabric, "process")
-    assert found.usable() is True
-    assert set(found.enforces) == {"cpu", "memory", "bandwidth", "delay"}
+def test_the_fabric_is_found_by_the_row_that_names_it(fabric):
+    assert fabric.usable() is True
+    assert set(fabric.enforces) == {"cpu", "memory", "bandwidth", "delay"}
 
 
-def test_on_a_small_machine_tiers_keep_their_ratio_by_waiting(fabric, processors):
-    processors(2)
+@pytest.mark.parametrize("here", [1, 2, 16, 64])
+def test_a_tier_is_slower_by_its_speed_on_every_machine(fabric, processors, here):
+    processors(here)
     with fabric.open(TIERS, LINKS) as hosts:
-        assert {name: host.slowdown for name, host in hosts.items()} == {
-            "mobile": 4.0,
-            "edge": 2.0,
-            "cloud": 1.0,
-        }
+        slower = {name: host.slowdown for name, host in hosts.items()}
+        assert slower == {"mobile": 4.0, "edge": 2.0, "cloud": 1.0}
         assert {host.threads for host in hosts.values()} == {1}
-        assert hosts["mobile"].enforced["cpu"] == (
-            "emulated: waits 3 x each computation (4 of 16 CPUs on a machine of 2)"
-        )
-        assert hosts["cloud"].enforced["cpu"].startswith("emulated: 1 thread at full speed")
+        assert hosts["mobile"].enforced["cpu"] == "emulated: waits 3 x each computation"
+        assert hosts["cloud"].enforced["cpu"] == "emulated: as fast as this machine"
         assert all(host.paced for host in hosts.values())
 
 
-def test_the_largest_tier_counts_even_where_it_is_not_on_the_route(fabric, processors):
-    processors(2)
+def test_tiers_beside_it_do_not_change_a_tier(fabric):
+    giant = tier("giant", 64, speed=1.0)
     with fabric.open(TIERS[:1], []) as hosts:
+        alone = hosts["mobile"]
+    with fabric.open([giant, *TIERS], []) as hosts:
+        assert hosts["mobile"].slowdown == alone.slowdown == 4.0
+        assert hosts["mobile"].cpu == alone.cpu
+
+
+def test_rows_that_are_not_used_do_not_change_a_tier(registry, tmp_path):
+    (tmp_path / "big.toml").write_text(
+        '[tiers.big]\nsummary = "Big."\ncpus = 64\nmemory_gib = 256\nsource = "its data sheet"\n'
+    )
+    plugins = Plugins.load(Registry.read([tmp_path / "big.toml"]), entry_points=False)
+    mobile = plugins.get(Tier, "mobile")
+    with plugins.get(Fabric, "process").open([mobile], []) as hosts:
         assert hosts["mobile"].slowdown == 4.0
 
 
-def test_a_tier_that_the_registry_does_not_know_counts_too(fabric, processors):
-    processors(2)
-    with fabric.open([tier("giant", 64), *TIERS[:1]], []) as hosts:
-        assert (hosts["giant"].slowdown, hosts["mobile"].slowdown) == (1.0, 16.0)
+def test_a_phone_is_as_slow_as_it_was_found_to_be(fabric):
+    with fabric.open([tier("phone", 8, speed=1 / 3.1)], []) as hosts:
+        assert hosts["phone"].slowdown == pytest.approx(3.1)
+        assert hosts["phone"].enforced["cpu"] == "emulated: waits 2.1 x each computation"
 
 
-def test_a_machine_as_large_as_the_largest_tier_pretends_nothing(fabric, processors):
-    processors(16)
-    with fabric.open(TIERS, LINKS) as hosts:
-        assert {host.slowdown for host in hosts.values()} == {1.0}
-        assert [host.threads for host in hosts.values()] == [4, 8, 16]
-        assert hosts["edge"].enforced["cpu"] == "8 threads on as many of 16 processors"
+def test_a_speed_that_is_not_stated_is_said(fabric):
+    with fabric.open([tier("watch", 1)], []) as hosts:
+        assert hosts["watch"].slowdown == 1.0
+        assert hosts["watch"].enforced["cpu"] == "speed not stated: as fast as this machine"
+
+
+def test_a_speed_above_this_machines_is_not_enforced(fabric):
+    with fabric.open([tier("server", 64, speed=2.5)], []) as hosts:
+        assert hosts["server"].slowdown == 1.0
+        assert hosts["server"].enforced["cpu"] == (
+            "not enforced: 2.5 of this machine's speed is stated, 1 is had"
+        )
+
+
+@pytest.mark.parametrize(
+    ("here", "threads", "said"),
+    [
+        (64, 8, ""),
+        (8, 8, ""),
+        (2, 2, ", on 2 of its 8 threads: this machine has 2 processors"),
+        (2.5, 2, ", on 2 of its 8 threads: this machine has 2.5 processors"),
+        (0.5, 1, ", on 1 of its 8 threads: this machine has 0.5 processors"),
+    ],
+)
+def test_a_tier_gets_no_more_threads_than_there_are_processors(
+    fabric, processors, here, threads, said
+):
+    processors(here)
+    with fabric.open([tier("server", 64, speed=1.0, threads=8)], []) as hosts:
+        assert hosts["server"].threads == threads
+        assert hosts["server"].enforced["cpu"] == f"emulated: as fast as this machine{said}"
 
 
 def test_a_host_says_what_its_tier_is(fabric):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
 from statistics import median
@@ -12,7 +12,7 @@ from typing import Any
 
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.measure.stand.launch import collect_reports, open_lineup, start_processes
-from edgebench.measure.stand.lineup import Lineup
+from edgebench.measure.stand.lineup import Lineup, Node
 from edgebench.measure.stand.machine import compare_readings, take_reading
 from edgebench.measure.stand.processes import Processes, ProcessFailed, Reply, TimedOut
 from edgebench.measure.stand.verify import check_link, check_tier
@@ -59,7 +59,8 @@ def _measure_with(processes: Processes, lineup: Lineup) -> dict[str, Any]:
     own, since = time.process_time(), time.monotonic()
     warm = processes.ask(DRIVER, "warm")
     # Once warm: tiers are timed with work as long as an inference, which is known only now.
-    tiers = tuple(_check_tiers(processes, lineup))
+    computing = [node for node in lineup.nodes if node.piece is not None]
+    speeds = {node: processes.ask(node.name, "speed").values for node in computing}
     # Nothing changes a link within a block: once is enough, before and after by turns.
     first = lineup.deployment.number % 2 == 0
     links = _check_links(processes, lineup, "before") if first else []
@@ -67,26 +68,26 @@ def _measure_with(processes: Processes, lineup: Lineup) -> dict[str, Any]:
     links += [] if first else _check_links(processes, lineup, "after")
     # A controller that was not asleep has taken time from what it measured.
     used = (time.process_time() - own) / (time.monotonic() - since)
+    said = collect_reports(processes, names)
     return {
         "controller_cpu": used,
         **_read_requests(measured, lineup),
         "warmup_s": np.asarray([*warm.values["latency_s"], *measured.values["again_s"]], float),
         "warmup": warm.values["said"],
         "links": tuple(links),
-        "tiers": tiers,
-        **_read_reports(collect_reports(processes, names), lineup),
+        "tiers": tuple(_check_tiers(speeds, said, lineup)),
+        **_read_reports(said, lineup),
     }
 
 
-def _check_tiers(processes: Processes, lineup: Lineup) -> list[TierCheck]:
-    checks = []
-    for node in lineup.nodes:
-        if node.piece is not None:
-            host = lineup.hosts[node.tier]
-            found = processes.ask(node.name, "speed").values
-            threads = lineup.threads(node.tier)
-            checks.append(check_tier(node.tier, host.slowdown, threads, host.enforced, found))
-    return checks
+def _check_tiers(
+    speeds: Mapping[Node, Mapping[str, Any]],
+    said: Mapping[str, Mapping[str, Any]],
+    lineup: Lineup,
+) -> Iterator[TierCheck]:
+    for node, found in speeds.items():
+        host, threads = lineup.hosts[node.tier], lineup.threads(node.tier)
+        yield check_tier(host, threads, found, said[node.name]["device"])
 
 
 def _check_links(processes: Processes, lineup: Lineup, when: str) -> list[LinkCheck]:

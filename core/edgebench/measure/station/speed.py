@@ -10,6 +10,7 @@ import numpy as np
 from edgebench.measure.station.watch import Watch
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.wire import CODES
+from edgebench.records.environment import count_processors
 
 INFERENCE = CODES["inference"]
 
@@ -44,7 +45,8 @@ def compare_speeds(inference_s: float, slowdown: float) -> dict[str, Any]:
     """Time a fixed computation about as long as an inference, without limits and as this tier.
 
     Both alternate, so that what else the machine does meets them alike. What holds for LONG_S, the
-    period after which a quota begins anew, holds for what takes longer.
+    period after which a quota begins anew, holds for what takes longer. Returned are the seconds of
+    each, and how many processors this process has.
     """
     seconds = min(max(inference_s, LEAST_S), LONG_S)
     work = _make_work(seconds)
@@ -53,7 +55,7 @@ def compare_speeds(inference_s: float, slowdown: float) -> dict[str, Any]:
     for _ in range(TIMES if seconds < LONG_S else FEW_TIMES):
         plain.append(_time_once(work, 1.0))
         limited.append(_time_once(work, slowdown))
-    return {"plain": plain, "limited": limited}
+    return {"plain": plain, "limited": limited, "processors": count_processors()}
 
 
 def _time_once(work: Callable[[], None], slowdown: float) -> float:

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from edgebench.measure.station import speed, watch
@@ -33,6 +35,7 @@ def test_very_short_work_is_stretched_to_what_can_be_timed(products):
 
 def test_a_real_product_takes_time():
     found = compare_speeds(1e-3, 2.0)
+    assert 0 < found["processors"] <= os.cpu_count()
     assert min(found["plain"]) > 0
     assert min(found["limited"]) > 0
 
