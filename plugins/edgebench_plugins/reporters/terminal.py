@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgebench import RunResults
 
 Case = dict[str, Any]
+TOO_SHORT = "its messages are too short to tell the rate"
 WIDE = 116
 """Columns from which phases and loss have columns of their own."""
 GROUPS = ("compute", "network", "emulated")
@@ -194,25 +195,35 @@ def _subjects(cases: Iterable[Case]) -> Iterator[str]:
 def _made(cases: Iterable[Case]) -> Iterator[str]:
     """Yield one line for each tier and each link: what it claims, what was measured, by what."""
     tiers: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    links: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    links: dict[tuple[Any, ...], list[Mapping[str, Any]]] = defaultdict(list)
     for case in cases:
         for tier in case["tiers"]:
             tiers[tier["name"]].append(tier)
         for link in case["links"]:
-            links[link["source"], link["target"]].append(link)
+            key = (link[one] for one in ("source", "target", "rate_bit_s", "delay_s"))
+            links[tuple(key)].append(link)
     for name, found in tiers.items():
         how = ", ".join(f"{what} {words}" for what, words in found[0]["enforced"].items())
         star = "*" if _emulated(found[0]) else ""
         speeds = [tier["measured"] for tier in found]
+        claimed = f"{found[0]['claimed']:.2f} of this machine's speed claimed"
+        # Of a check of an older version neither is known.
+        silent = found[0]["stated"] is None and found[0]["processors"] is not None
         yield (
-            f"{name}{star}: {found[0]['claimed']:.2f} of this machine's speed claimed, "
+            f"{name}{star}: {'speed not stated' if silent else claimed}, "
             f"{min(speeds):.2f} to {max(speeds):.2f} measured, "
-            f"{found[0]['threads']} threads; {how or 'nothing enforced'}"
+            f"{found[0]['threads']} thread{'s' * (found[0]['threads'] > 1)}; "
+            f"{how or 'nothing enforced'}"
         )
-    for (source, target), found in links.items():
+    for (source, target, rate, delay), found in links.items():
         rates = [one["goodput_bit_s"] / 1e6 for one in found if one["goodput_bit_s"]]
-        seen = f"{min(rates):.4g} to {max(rates):.4g} Mbit/s measured" if rates else "not measured"
-        yield f"{source} to {target}: {found[0]['rate_bit_s'] / 1e6:.4g} Mbit/s claimed, {seen}"
+        seen = f"{min(rates):.4g} to {max(rates):.4g} Mbit/s measured" if rates else TOO_SHORT
+        late = f" and a delay of {delay * 1e3:g} ms" if delay else ""
+        idle = [one["round_trip_s"] * 1e3 for one in found]
+        yield (
+            f"{source} to {target}: {rate / 1e6:.4g} Mbit/s{late} claimed, {seen}, "
+            f"round trip {min(idle):.3g} to {max(idle):.3g} ms"
+        )
 
 
 def render(results: RunResults) -> Report:

@@ -77,7 +77,48 @@ def test_emulated_tiers_are_labelled_and_explained_once(run):
     text = flowing(shown(run))
     assert "mobile-edge*" in text
     assert text.count("emulated: waits 1 x each computation") == 2  # once a tier
-    assert "mobile to edge: 100 Mbit/s claimed, 100 to 100 Mbit/s measured" in text
+    assert (
+        "mobile to edge: 100 Mbit/s and a delay of 1 ms claimed, 100 to 100 Mbit/s measured, "
+        "round trip 2.2 to 2.2 ms"
+    ) in text
+
+
+def with_rate(result, rate):
+    """Return a result whose link claims, and has, another rate."""
+    blocks = [
+        attrs.evolve(
+            block,
+            links=[attrs.evolve(one, rate_bit_s=rate, goodput_bit_s=rate) for one in block.links],
+        )
+        for block in result.blocks
+    ]
+    links = [attrs.evolve(link, rate=rate) for link in result.case.links]
+    return attrs.evolve(result, case=attrs.evolve(result.case, links=links), blocks=tuple(blocks))
+
+
+def test_links_of_different_claims_are_not_taken_for_one():
+    far = result_of(case_of("plain", "edge"))
+    text = flowing(shown(run_of([with_rate(far, 1e7), with_rate(far, 1e6)])))
+    for rate in ("10", "1"):
+        claimed = f"{rate} Mbit/s and a delay of 1 ms claimed"
+        assert f"mobile to edge: {claimed}, {rate} to {rate} Mbit/s measured" in text
+
+
+def with_tiers(result, **facts):
+    blocks = [
+        attrs.evolve(block, tiers=[attrs.evolve(one, **facts) for one in block.tiers])
+        for block in result.blocks
+    ]
+    return attrs.evolve(result, blocks=tuple(blocks))
+
+
+def test_a_speed_that_nobody_states_is_not_claimed():
+    silent = with_tiers(result_of(case_of()), stated=None, claimed=1.0, enforced={})
+    assert "mobile: speed not stated, 0.49 to 0.49 measured, 1 thread;" in flowing(
+        shown(run_of([silent]))
+    )
+    older = with_tiers(result_of(case_of()), stated=None, processors=None)
+    assert "0.50 of this machine's speed claimed" in flowing(shown(run_of([older])))
 
 
 def test_cases_that_were_not_measured_are_grouped_by_reason():
