@@ -38,6 +38,8 @@ PLAN = ("plan", "--model", "toy", "--backend", "toy-numpy")
         ((*PLAN, "--fabric", "proces"), "no fabric is called 'proces'; did you mean 'process'?"),
         ((*PLAN, "--scenario", "single"), "no scenario is called 'single'; did you mean 'single-stream'?"),
         ((*PLAN, "--link", "mobile-egde=1mbit"), "no tier is called 'egde'; did you mean 'edge'?"),
+        ((*PLAN, "--link", "edge-cloud=1mbit"), "no case uses --link edge-cloud=1mbit; leave it out"),
+        ((*PLAN, "--input-at", "egde"), "no tier is called 'egde'; did you mean 'edge'?"),
         ((*PLAN, "--model", "x*"), "no model matches 'x*:*'"),
         (("list", "--without", "identiy"), "no plugin is called 'identiy'; did you mean 'identity'?"),
     ],

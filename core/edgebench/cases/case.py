@@ -74,7 +74,8 @@ class Case:
     links: tuple[Link, ...] = attrs.field(default=(), converter=as_tuple)
     """The links of the route from the first tier to the last that works, in order."""
     route: tuple[str, ...] = attrs.field(converter=as_tuple)
-    """The tiers that a request passes, from the one that holds the input to the last that works."""
+    """The tiers that a request passes, from the one that holds the input to the last that works;
+    empty where no links lead that way, so that the case cannot be."""
     fabric: str = "process"
     scenario: str = "single-stream"
     batch: int = attrs.field(default=1, validator=attrs.validators.ge(1))

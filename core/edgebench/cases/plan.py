@@ -24,7 +24,12 @@ from edgebench.cases.expand import (
 from edgebench.cases.inputs import check_data, check_used, choose_data, choose_dataset
 from edgebench.cases.operations import Chains
 from edgebench.cases.reasons import Reasons
-from edgebench.cases.routes import find_route, list_placements, parse_placement
+from edgebench.cases.routes import (
+    check_links_used,
+    find_route,
+    list_placements,
+    parse_placement,
+)
 from edgebench.cases.study import Study
 from edgebench.cases.usable import Ask, Usability, ask_in_processes
 from edgebench.catalogue.plugins import Plugins
@@ -95,6 +100,7 @@ def make_plan(study: Study, plugins: Plugins, *, ask: Ask = ask_in_processes) ->
         skipped = {case.id: Skipped(case=case, reason=why) for case, why in found if why}
         every = [*cases.values(), *(one.case for one in skipped.values())]
         check_used(study.data, study.input_data, every, plugins)
+        check_links_used(study.sweep, every)
         references = {key: reasons.find_reference(case) for key, case in cases.items()}
     return Plan(
         study=study,
@@ -119,7 +125,7 @@ def _explain(
         yield case, why or reasons.why_unusable(case) or ""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class _Expansion:
     """Makes the cases of a study from the texts of its suite."""
 
@@ -133,6 +139,16 @@ class _Expansion:
             for row in self.study.suite.products:
                 complete = self.plugins.registry.defaults.complete(row)
                 yield from self._of_product(complete, links)
+
+    @functools.cached_property
+    def _input_tiers(self) -> tuple[str, str]:
+        """The tier that is said to hold the input, and the one that does by default, or empty."""
+        tiers = self.plugins.all(Tier)
+        said = self.study.input_at or self.study.suite.input_at
+        if said and said not in tiers:
+            raise UnknownName.among("tier", said, tiers)
+        default = self.plugins.registry.defaults.input_at
+        return said, default if default in tiers else ""
 
     def _link_settings(self) -> Iterator[tuple[Link, ...]]:
         """Yield every combination of the swept links over the links that are known."""
@@ -186,9 +202,9 @@ class _Expansion:
     ) -> tuple[Case, str]:
         study, unlinked = self.study, ""
         try:
-            route, passed = find_route(placement, links)
+            route, passed = find_route(placement, links, *self._input_tiers)
         except ChainError as error:
-            route, passed, unlinked = placement.tiers, (), str(error)
+            route, passed, unlinked = (), (), str(error)
         case = Case(
             **attrs.asdict(subject, recurse=False),
             chain=chain,
@@ -208,7 +224,7 @@ class _Expansion:
 def _overlay(known: Sequence[Link], newer: Sequence[Link]) -> tuple[Link, ...]:
     """Return the links with the newer ones in place of those between the same tiers.
 
-    The newer one keeps the older one's direction: links are written from the input outwards.
+    The newer one keeps the older one's direction, so that a link is always written alike.
     """
     links = list(known)
     for new in newer:

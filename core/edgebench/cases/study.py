@@ -19,6 +19,8 @@ class Study:
     """Without a name where the command's options say what to run."""
     sweep: tuple[Link, ...] = ()
     """Links that come before the suite's; several for one pair of tiers are measured in turn."""
+    input_at: str = ""
+    """The tier that holds the input; empty for that of the suite, else of the registry."""
     weights: str = ""
     """The kind of weights, `file:PATH` for a file; empty for each variant's first."""
     data: Mapping[str, Path] = attrs.field(factory=dict)

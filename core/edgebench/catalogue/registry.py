@@ -65,7 +65,7 @@ class Registry:
         read = attrs.evolve(
             self,
             plugins=_merge_rows(self.plugins, offering),
-            tiers=_merge_rows(self.tiers, _read_rows(root.table("tiers"), TierRow)),
+            tiers=_merge_rows(self.tiers, _read_rows(root.table("tiers"), TierRow, file=root.file)),
             links=_merge_links(self.links, [table.row(Link) for table in root.tables("links")]),
             hybrids=_merge_rows(self.hybrids, chains),
             defaults=_read_defaults(root.table("defaults"), self.defaults),
@@ -104,8 +104,8 @@ def _check_names(table: Table) -> Iterator[str]:
         yield name
 
 
-def _read_rows(table: Table, kind: Callable[..., Row]) -> Mapping[str, Row]:
-    return {name: table.table(name).row(kind, name=name) for name in _check_names(table)}
+def _read_rows(table: Table, kind: Callable[..., Row], **given: Any) -> Mapping[str, Row]:
+    return {name: table.table(name).row(kind, name=name, **given) for name in _check_names(table)}
 
 
 def _read_defaults(table: Table, known: Defaults) -> Defaults:

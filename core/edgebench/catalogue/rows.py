@@ -110,6 +110,8 @@ class TierRow:
     summary: str
     source: str
     """Where the facts come from."""
+    file: Path
+    """The registry file it stands in."""
 
     @property
     def memory(self) -> int:
@@ -137,6 +139,8 @@ class Defaults:
 
     operator: str = ""
     placement: str = ""
+    input_at: str = ""
+    """The tier that holds the input."""
     fabric: str = ""
     reporter: str = ""
     json_reporter: str = ""
@@ -178,6 +182,8 @@ class Suite:
     blocks: int = BLOCKS
     requests: int = REQUESTS
     """Measured requests a block."""
+    input_at: str = ""
+    """The tier that holds the input; empty for the registry's default."""
     links: tuple[Link, ...] = ()
     """Its own links, which come before the registry's."""
     products: tuple[Product, ...] = attrs.field(default=(), metadata={"key": "cases"})

@@ -14,6 +14,7 @@ import attrs
 from edgebench.catalogue.rows import KINDS
 from edgebench.parts.changes import Operator
 from edgebench.parts.errors import UnknownName
+from edgebench.parts.places import Tier
 from edgebench.parts.subjects import Dataset, Model, Variant
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def list_items(kind: str, common: Common) -> list[Item]:
         raise UnknownName.among("kind", kind, LISTED)
     word = kind.removesuffix("s")
     if word in KINDS:
-        return [_list_part(line) for line in common.plugins.listed(KINDS[word])]
+        return [_list_part(line, common) for line in common.plugins.listed(KINDS[word])]
     return [item for item, _ in _OTHERS[word](common)]
 
 
@@ -65,7 +66,7 @@ _UNITS = {"memory": "memory_bytes", "rate": "rate_bit_s", "delay": "delay_s"}
 """Fields of records whose unit their documents name."""
 
 
-def _list_part(line: Listed) -> Item:
+def _list_part(line: Listed, common: Common) -> Item:
     record = line.part
     item: Item = {
         "name": line.name,
@@ -76,9 +77,17 @@ def _list_part(line: Listed) -> Item:
     }
     if isinstance(record, Model):
         item["variants"] = [{"name": one.name} | _list_size(record, one) for one in record.variants]
+    if isinstance(record, Tier):
+        item |= _find_file(record, common)
     if isinstance(record, Dataset):
         item |= {"synthetic": record.synthetic, "given": record.samples is None}
     return item
+
+
+def _find_file(tier: Tier, common: Common) -> Item:
+    """Return the registry file that a tier's facts stand in; None for a plugin's own."""
+    row = common.registry.tiers.get(tier.name)
+    return {"registry": str(row.file) if row else None}
 
 
 def _list_size(model: Model, variant: Variant) -> Item:
@@ -96,6 +105,8 @@ def _describe_part(kind: type[Part], name: str, common: Common) -> Item:
     described: Item = {"name": record.name, "summary": record.summary}
     described |= {key: value for key, value in to_plain(record).items() if key not in _APART}
     described |= _name_plugin(owner, "distribution", "version", "origin")
+    if isinstance(record, Tier):
+        described |= _find_file(record, common)
     if isinstance(record, Operator):
         described["needs"] = sorted(record.needed(record.options()))
         described["cuts"] = record.cuts(record.options())
@@ -212,6 +223,7 @@ def _read_suites(common: Common) -> Known:
     complete = common.registry.defaults.complete
     for suite in common.registry.suites.values():
         named, sizes = _pick(suite, "name", "summary"), _pick(suite, "blocks", "requests")
+        sizes |= {"input_at": suite.input_at or common.registry.defaults.input_at}
         products = [complete(product) for product in suite.products]
         cases = {"cases": products, "skip": suite.skips, "links": suite.links}
         yield named | _standing() | sizes, named | sizes | to_plain(cases)

@@ -7,6 +7,9 @@ import argparse
 from edgebench.cli.common import Common
 from edgebench.cli.describe import LISTED, SHOWN, list_items
 
+SCHEMA = 2
+"""The version of the document that this command prints."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's own options."""
@@ -17,7 +20,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     """Print the kinds asked for, or all."""
     listed = {kind: list_items(kind, common) for kind in args.kinds or SHOWN}
     if common.json:
-        common.emit(listed)
+        common.emit({"schema": SCHEMA, **listed})
     else:
         from edgebench.cli.tables import lay_out_kind
 

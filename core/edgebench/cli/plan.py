@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgebench.catalogue.rows import BOUND_S
 from edgebench.cli.common import Common
+from edgebench.parts.grouping import group_by
+from edgebench.parts.units import write_link
 
 if TYPE_CHECKING:
     from edgebench.cases.case import Case
     from edgebench.cases.plan import Plan
 
+SCHEMA = 2
+"""The version of the document that this command prints."""
 ASSUMED_BLOCK_S = 2.0
 """What a block is taken to last where the database holds none of its case."""
 
@@ -34,6 +38,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     if common.json:
         common.emit(
             {
+                "schema": SCHEMA,
                 "cases": [_describe(case) for case in plan.cases],
                 "skipped": [_describe(one.case) | {"reason": one.reason} for one in plan.skipped],
                 "blocks": plan.study.suite.blocks,
@@ -51,11 +56,13 @@ def run(args: argparse.Namespace, common: Common) -> int:
 def _show(plan: Plan, estimate: float, known: str, common: Common) -> None:
     from edgebench.cli.tables import table
 
-    columns = ("case", "model", "chain", "placement", "backend")
-    common.show(table("cases", columns, (_cells(case) for case in plan.cases)))
+    columns = _choose_columns([*plan.cases, *(one.case for one in plan.skipped)])
+    common.show(table("cases", list(columns), (_cells(case, columns) for case in plan.cases)))
     if plan.skipped:
-        items = ([*_cells(one.case), one.reason] for one in plan.skipped)
-        common.show(table("skipped", (*columns, "why"), items))
+        items = ([*_cells(one.case, columns), one.reason] for one in plan.skipped)
+        common.show(table("skipped", [*columns, "why"], items))
+    for tier in dict.fromkeys(case.route[0] for case in plan.cases):
+        common.show(f"the input is on {tier}; --input-at TIER says that another holds it")
     suite = plan.study.suite
     within = f", or {BOUND_S:g} s" if plan.study.bounded else ""
     common.show(
@@ -71,8 +78,36 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
-def _cells(case: Case) -> list[str]:
-    return [case.id, case.subject, case.chain, str(case.placement), case.backend]
+_COLUMNS: Mapping[str, Callable[[Case], str]] = {
+    "case": lambda case: case.id,
+    "model": lambda case: case.subject,
+    "chain": lambda case: case.chain,
+    "placement": lambda case: str(case.placement),
+    "backend": lambda case: case.backend,
+}
+
+
+def _choose_columns(cases: Sequence[Case]) -> Mapping[str, Callable[[Case], str]]:
+    """Return how the cells of each column are written; what no case needs said has none."""
+    columns = dict(_COLUMNS)
+    if any(case.route not in ((), case.placement.tiers) for case in cases):
+        columns["route"] = lambda case: "-".join(case.route)
+    if differing := _find_differing_links(cases):
+        columns["links"] = lambda case: " ".join(
+            write_link(link) for link in case.links if frozenset(link.between) in differing
+        )
+    return columns
+
+
+def _find_differing_links(cases: Iterable[Case]) -> set[frozenset[str]]:
+    """Return the pairs of tiers that are joined by one link in one case, and another in another."""
+    links = (link for case in cases for link in case.links)
+    by_pair = group_by(links, lambda link: frozenset(link.between))
+    return {pair for pair, found in by_pair.items() if len(set(map(write_link, found))) > 1}
+
+
+def _cells(case: Case, columns: Mapping[str, Callable[[Case], str]]) -> list[str]:
+    return [write(case) for write in columns.values()]
 
 
 def _describe(case: Case) -> dict[str, Any]:
@@ -90,6 +125,7 @@ def _describe(case: Case) -> dict[str, Any]:
         "batch": case.batch,
         "threads": case.threads,
         "seed": case.seed,
+        "route": list(case.route),
         "links": case.describe_links(),
     }
 

@@ -26,7 +26,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     for name, metavar, text in (
         ("model", "M[:VARIANT]", "a model, or a file that a model plugin claims"),
         ("operator", "CHAIN", "operators joined by +, with options in brackets"),
-        ("placement", "P", "tiers joined by -, the first tier alone if not given"),
+        ("placement", "P", "tiers joined by -; that of the registry's defaults if not given"),
         (
             "backend",
             "B[:DEVICE][(OPTIONS)]",
@@ -39,6 +39,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("how")
     how.add_argument("--link", action="append", default=[], metavar="A-B=RATE[,DELAY]",
                      help="as 10mbit,20ms; several for one pair are measured in turn")  # fmt: skip
+    how.add_argument("--input-at", default="", metavar="TIER",
+                     help="the tier that holds the input (the suite's or registry's)")  # fmt: skip
     how.add_argument("--weights", default="", metavar="KIND",
                      help="trained, random, file:PATH or hub (each model's own)")  # fmt: skip
     how.add_argument("--data", action="append", default=[], metavar="NAME=DIR",
@@ -56,7 +58,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     add_database(how)
 
 
-HOW = ("link", "weights", "data", "input_data", "threads", "seed")
+HOW = ("link", "input_at", "weights", "data", "input_data", "threads", "seed")
 """Other options that say what is measured, all empty by default."""
 PRODUCT = ("model", "operator", "placement", "backend", "fabric", "scenario")
 """The options whose product is measured where no suite is named."""
@@ -79,6 +81,7 @@ def make_study(args: argparse.Namespace, common: Common) -> Study:
     return Study(
         suite=attrs.evolve(suite, **counts),
         sweep=tuple(_parse_link(text, common) for text in args.link),
+        input_at=args.input_at,
         weights=args.weights,
         data=_parse_data(args.data),
         input_data=_check_path(args.input_data),

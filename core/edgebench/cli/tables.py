@@ -9,6 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from edgebench.catalogue.registry import shipped_registry
+
 Item = Mapping[str, Any]
 
 
@@ -52,6 +54,8 @@ def _summary(item: Item) -> Text:
 
 
 def _source(item: Item) -> str:
+    if item.get("registry") not in (None, str(shipped_registry())):
+        return str(item["registry"])
     return write_origin(item) if "origin" in item else str(item["plugin"])
 
 

@@ -23,8 +23,11 @@ def study(**changes) -> Study:
         **{key: changes.pop(key) for key in ("fabric", "scenario") if key in changes},
     )
     own = {
-        key: changes.pop(key) for key in ("skips", "links", "blocks", "requests") if key in changes
+        key: changes.pop(key)
+        for key in ("skips", "links", "blocks", "requests", "suite_input_at")
+        if key in changes
     }
+    own["input_at"] = own.pop("suite_input_at", "")
     return Study(suite=Suite(name="", summary="", products=(row,), **own), **changes)
 
 
@@ -157,6 +160,55 @@ def test_links_given_twice_are_measured_in_turn(plan):
     assert [case.links[0].rate for case in made.cases] == [1e6, 1e7]
     assert made.cases[0].route == ("mobile", "edge")
     assert len({case.id for case in made.cases}) == 2
+
+
+def test_the_input_is_where_the_user_the_suite_or_the_registry_says(plan):
+    def routes(**changes):
+        return [case.route for case in plan(placements=("edge",), **changes).cases]
+
+    assert routes() == [("mobile", "edge")]
+    assert routes(suite_input_at="cloud") == [("cloud", "edge")]
+    assert routes(suite_input_at="cloud", input_at="edge") == [("edge",)]
+
+
+@pytest.mark.parametrize("key", ["input_at", "suite_input_at"])
+def test_an_input_on_a_tier_that_nobody_knows_is_a_mistake(plan, key):
+    with pytest.raises(UnknownName, match="no tier is called 'egde'; did you mean 'edge'"):
+        plan(**{key: "egde"})
+
+
+def test_a_case_without_a_way_from_the_input_is_left_out_and_has_no_route(toy, answering, tmp_path):
+    (tmp_path / "own.toml").write_text(
+        '[tiers.watch]\nsummary = "A watch."\ncpus = 1\nmemory_gib = 1\nsource = "none"\n'
+        '[tiers.phone]\nsummary = "A phone."\ncpus = 4\nmemory_gib = 4\nsource = "none"\n'
+        '[[links]]\nbetween = ["watch", "phone"]\nrate = "1mbit"\nsource = "none"\n'
+    )
+    registry = Registry.read([tmp_path / "own.toml"])
+    plugins = Plugins.load(registry, [toy], entry_points=False)
+    made = make_plan(study(placements=("mobile", "phone")), plugins, ask=answering({}))
+    assert [case.route for case in made.cases] == [("mobile",)]
+    ((lost, why),) = ((one.case, one.reason) for one in made.skipped)
+    assert lost.route == lost.links == ()
+    assert why.startswith("say --input-at: which of phone, watch holds the input?")
+    said = make_plan(study(placements=("phone",), input_at="watch"), plugins, ask=answering({}))
+    assert [case.route for case in said.cases] == [("watch", "phone")]
+
+
+@pytest.mark.parametrize("placements", [("mobile",), ("mobile", "edge")])
+def test_a_link_that_no_case_uses_is_refused(plan, placements):
+    link = Link(between=("edge", "cloud"), rate=1e6, delay=2e-3)
+    with pytest.raises(ChainError, match="^no case uses --link edge-cloud=1mbit,2ms; leave it out"):
+        plan(placements=placements, sweep=(link,))
+    assert plan(placements=(*placements, "cloud"), sweep=(link,)).cases
+
+
+def test_a_link_that_only_a_case_that_is_left_out_would_use_is_used(plan):
+    made = plan(
+        placements=("cloud",),
+        backends=("toy-chip",),
+        sweep=(Link(between=("edge", "cloud"), rate=1e6),),
+    )
+    assert (made.cases, len(made.skipped)) == ((), 1)
 
 
 def test_a_suites_own_links_come_before_the_registrys(plan):

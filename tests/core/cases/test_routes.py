@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench import Link, Placement
-from edgebench.cases.routes import find_input_tier, find_route, list_placements, parse_placement
+from edgebench.cases.routes import find_route, list_placements, parse_placement
 from edgebench.parts.errors import ChainError, UnknownName
 
 NEAR = Link(between=("mobile", "edge"), rate=2e8)
@@ -15,22 +15,67 @@ FAR = Link(between=("edge", "cloud"), rate=1e6)
 TIERS = ["mobile", "edge", "cloud"]
 
 
-def route(placement: str, *links: Link):
-    tiers, passed = find_route(Placement(placement.split("-")), links)
+def route(placement: str, *links: Link, input_at: str = "", default: str = "mobile"):
+    tiers, passed = find_route(Placement(placement.split("-")), links, input_at, default)
     return "-".join(tiers), passed
 
 
-def test_the_input_is_where_the_links_begin():
-    assert [find_input_tier(tier, [NEAR, FAR]) for tier in TIERS] == ["mobile"] * 3
+def test_the_input_is_where_it_is_said_to_be():
+    assert route("edge", NEAR, FAR) == ("mobile-edge", (NEAR,))
+    assert route("edge", NEAR, FAR, input_at="cloud") == ("cloud-edge", (FAR,))
+    assert route("edge", NEAR, FAR, input_at="edge") == ("edge", ())
+    assert route("edge", NEAR, FAR, default="cloud") == ("cloud-edge", (FAR,))
 
 
-def test_a_tier_without_links_holds_its_own_input():
-    assert route("watch", NEAR, FAR) == ("watch", ())
+def test_a_link_that_leads_to_the_input_does_not_move_it():
+    watch = Link(between=("watch", "mobile"), rate=2e6)
+    assert route("mobile", NEAR, FAR, watch) == ("mobile", ())
+    assert route("watch-mobile", watch, input_at="watch") == ("watch-mobile", (watch,))
 
 
-def test_links_in_a_circle_end_somewhere():
-    back = Link(between=("cloud", "mobile"), rate=1e6)
-    assert find_input_tier("edge", [NEAR, FAR, back]) in TIERS
+PHONE = Link(between=("phone", "server"), rate=1e7)
+
+
+@pytest.mark.parametrize(
+    ("default", "said"),
+    [
+        ("", "say --input-at: which of phone, server holds the input?"),
+        (
+            "mobile",
+            (
+                "say --input-at: which of phone, server holds the input? "
+                "(no link leads to server from mobile, the default)"
+            ),
+        ),
+    ],
+)
+def test_which_of_several_holds_the_input_is_asked(default, said):
+    with pytest.raises(ChainError) as caught:
+        route("server", NEAR, PHONE, default=default)
+    assert str(caught.value) == said
+    assert route("server", NEAR, PHONE, input_at="phone", default=default)[0] == "phone-server"
+
+
+def test_a_tier_without_links_is_not_taken_for_the_one_that_holds_the_input():
+    with pytest.raises(ChainError) as caught:
+        route("server", NEAR, FAR)
+    assert str(caught.value) == (
+        "no link leads from mobile to server; give one with --link mobile-server=RATE, or say "
+        "--input-at server if it holds the input"
+    )
+    assert route("server", NEAR, FAR, input_at="server") == ("server", ())
+
+
+def test_where_no_tier_but_one_can_hold_the_input_it_does():
+    assert route("server", NEAR, FAR, default="") == ("server", ())
+
+
+def test_from_a_tier_that_was_named_without_a_link_the_link_is_missing():
+    with pytest.raises(ChainError) as caught:
+        route("phone", NEAR, FAR, input_at="mobile")
+    assert str(caught.value) == (
+        "no link leads from mobile to phone; give one with --link mobile-phone=RATE"
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,7 +124,7 @@ def test_all_placements_of_three_tiers():
 @given(st.permutations(TIERS), st.integers(1, 3))
 def test_a_route_visits_the_placement_in_order_over_real_links(order, length):
     chosen = order[:length]
-    tiers, links = find_route(Placement(chosen), [NEAR, FAR])
+    tiers, links = find_route(Placement(chosen), [NEAR, FAR], "mobile")
     rest = iter(tiers)
     assert all(tier in rest for tier in chosen)
     for link, (here, there) in zip(links, pairwise(tiers), strict=True):
