@@ -173,7 +173,7 @@ def _means(name: str, check: TierCheck) -> Iterator[str]:
     if check.threads > check.processors:
         yield (
             f"{check.threads} thread{'s' * (check.threads > 1)} on {name}, which had "
-            f"{check.processors:g} processors here"
+            f"{check.processors:g} processor{'s' * (check.processors != 1)} here"
         )
     if check.accelerator and check.device.partition(":")[0] == CPU:
         yield f"{name}: its accelerator {check.accelerator} was not used: ran on {check.device}"

@@ -175,7 +175,8 @@ def _limit_threads(wanted: int) -> tuple[int, str]:
     here = count_processors()
     # Threads beyond a quota would only be paused by turns.
     threads = min(wanted, max(1, int(here)))
-    fewer = f", on {threads} of its {wanted} threads: this machine has {here:g} processors"
+    what = f"{here:g} processor{'s' * (here != 1)}"
+    fewer = f", on {threads} of its {wanted} threads: this machine has {what}"
     return threads, fewer if threads < wanted else ""
 
 
