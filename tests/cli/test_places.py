@@ -79,3 +79,49 @@ def test_a_tier_that_is_linked_to_the_device_does_not_become_it(here, toy, watch
     )
     assert plain["route"] == with_watch["route"] == ["mobile"]
     assert plain["id"] == with_watch["id"]
+
+
+PHONE = """
+[tiers.phone]
+summary = "A phone."
+cpus = 8
+memory_gib = 6
+source = "nobody timed it"
+
+[tiers.server]
+summary = "A server."
+cpus = 64
+memory_gib = 256
+accelerator = "H100"
+speed = 1.6
+threads = 64
+source = "its data sheet"
+
+[[links]]
+between = ["phone", "server"]
+rate = "50mbit"
+delay = "5ms"
+source = "chosen"
+"""
+
+
+def test_what_a_tier_is_not_stands_beside_its_figures(cli, toy, tmp_path):
+    (tmp_path / "mine.toml").write_text(PHONE)
+    words = ("--plugin", toy, "--registry", "mine.toml", "--model", "toy", "--backend", "toy-numpy")
+    lost = cli("run", *words, "--placement", "server")
+    assert (lost.status, lost.out) == (2, "")
+    assert "say --input-at: which of phone, server holds the input?" in lost.err
+    said = cli("run", "--json", *words, "--placement", "phone", "--placement", "server",
+               "--input-at", "phone", "--blocks", 1, "--requests", 3)  # fmt: skip
+    near, far = said.json["cases"]
+    (phone,), (server,) = near["tiers"], far["tiers"]
+    assert (phone["claimed"], phone["stated"], phone["threads"]) == (1.0, None, 1)
+    assert "speed of phone not stated: it ran as fast as this machine" in near["doubts"]
+    assert (server["claimed"], server["stated"], server["ok"]) == (1.6, 1.6, False)
+    assert server["enforced"]["cpu"].startswith("not enforced: 1.6 of this machine's speed")
+    assert 1 <= server["threads"] <= server["processors"]
+    assert "server: its accelerator H100 was not used: ran on cpu" in far["doubts"]
+    there, back = far["links"]
+    assert (there["source"], there["goodput_bit_s"], back["goodput_bit_s"]) == ("phone", None, None)
+    assert [one["figure"] for one in there["figures"]] == ["round trip", "transfer"]
+    assert far["route"] == ["phone", "server"]
