@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
 from typing import NoReturn
 
 from edgebench.cli.common import INTERRUPTED, MISTAKE, Common
+from edgebench.cli.printing import print_error, print_out
 from edgebench.parts.errors import EdgebenchError, UnknownName
 
 COMMANDS: Mapping[str, str] = {
@@ -35,6 +36,10 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise EdgebenchError(f"{message}; see {self.prog} --help")
+
+    def _print_message(self, message: str, _: object = None) -> None:
+        # Its own swallows what prevents printing.
+        print_out(message)
 
 
 def import_command(name: str) -> ModuleType:
@@ -78,7 +83,20 @@ def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, Common]:
     if rest and not rest[0].startswith("-") and rest[0] not in COMMANDS:
         raise UnknownName.among("command", rest[0], COMMANDS)
     args = _make_parser(common, rest).parse_args(rest if words else ["--help"])
+    _check_texts(vars(args).values())
     return args, Common(**vars(shared), words=tuple(words))
+
+
+def _check_texts(values: Iterable[object]) -> None:
+    """Refuse bytes that are no text; names of files are kept as they are.
+
+    Raises:
+        EdgebenchError: They cannot be written into results.
+    """
+    for value in values:
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and any("\ud800" <= letter <= "\udfff" for letter in text):
+                raise EdgebenchError(f"{text!r} is not UTF-8; write it in UTF-8")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -96,13 +114,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(args.run(args, common))
     except EdgebenchError as error:
         if "--verbose" in words:
-            traceback.print_exc()
-        sys.stderr.write(f"edgebench: {' '.join(str(error).split())}\n")
+            print_error(traceback.format_exc())
+        print_error(f"edgebench: {' '.join(str(error).split())}\n")
         return MISTAKE
     except KeyboardInterrupt:
-        sys.stderr.write("edgebench: interrupted\n")
+        print_error("edgebench: interrupted\n")
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough.
-        sys.stderr.close()
-        return 0

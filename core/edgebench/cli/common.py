@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench.cli.printing import explain_output, make_console, print_error, print_out
 from edgebench.parts.pipeline import as_tuple
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 MISTAKE = 2
 INTERRUPTED = 130
 """Exit statuses, beside 0 and 1."""
+DATABASE = "EDGEBENCH_DB"
+"""The environment variable that names the results database where no option does."""
 SCHEMA = 1
 """The version of the JSON documents that commands print, where a command has none of its own."""
 
@@ -85,10 +88,7 @@ class Common:
     @cached_property
     def console(self) -> Console:
         """Where things are laid out for people; no colour where there is no terminal."""
-        from rich.console import Console
-
-        width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100
-        return Console(highlight=False, width=width, soft_wrap=False)
+        return make_console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100)
 
     def find_reporter(self, named: str | None = None) -> Reporter:
         """Return the reporter that lays results out: with `--json` never another.
@@ -105,18 +105,19 @@ class Common:
     def emit(self, document: Mapping[str, Any]) -> None:
         """Print one JSON document, and nothing else, on standard output."""
         text = json.dumps({"schema": SCHEMA, **document}, indent=2, allow_nan=False)
-        sys.stdout.write(text + "\n")
+        print_out(text + "\n")
 
     def show(self, renderable: Any) -> None:
         """Print something laid out for people; a plain text is never taken for markup."""
         from rich.text import Text
 
-        self.console.print(Text(renderable) if isinstance(renderable, str) else renderable)
+        with explain_output():
+            self.console.print(Text(renderable) if isinstance(renderable, str) else renderable)
 
     def note(self, text: str) -> None:
         """Say something beside the result, on standard error, unless it is to be quiet."""
         if not self.quiet:
-            sys.stderr.write(text + "\n")
+            print_error(text + "\n")
 
     def note_fault(self, fault: Fault) -> None:
         """Name a plugin that does not work; where more is to be said, with its traceback."""
@@ -127,5 +128,12 @@ class Common:
 
 def add_database(parser: argparse._ActionsContainer) -> None:
     """Declare the option that names the results database."""
-    parser.add_argument("--db", type=Path, default=Path("edgebench.db"), metavar="FILE",
-                        help="the results database (edgebench.db)")  # fmt: skip
+    parser.add_argument("--db", type=_database, default=os.environ.get(DATABASE) or "edgebench.db",
+                        metavar="FILE",
+                        help=f"the results database (${DATABASE}, or edgebench.db)")  # fmt: skip
+
+
+def _database(text: str) -> Path:
+    if not Path(text).name:
+        raise argparse.ArgumentTypeError(f"must name a file, not {text!r}")
+    return Path(text)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from edgebench.analysis.results import RunResults
 from edgebench.cli.common import Common, add_database
+from edgebench.cli.printing import make_console, print_out
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.places import Reporter
 from edgebench.records.database import Database
@@ -41,19 +41,17 @@ def print_results(
     if output is not None:
         _write(laid, output)
     elif isinstance(laid, str):
-        sys.stdout.write(laid if laid.endswith("\n") else laid + "\n")
+        print_out(laid if laid.endswith("\n") else laid + "\n")
     else:
         common.show(laid)
 
 
 def _write(laid: Any, output: Path) -> None:
-    from rich.console import Console
-
     try:
         with output.open("w") as file:
             if isinstance(laid, str):
                 file.write(laid)
             else:
-                Console(file=file, width=120, highlight=False).print(laid)
+                make_console(file, width=120).print(laid)
     except OSError as error:
         raise EdgebenchError(f"cannot write {output}: {error.strerror}") from error

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from edgebench.cli.common import Common
 from edgebench.cli.numbers import days
+from edgebench.cli.printing import print_out
 
 DAY = 24 * 3600.0
 
@@ -31,7 +31,7 @@ def _print_path(_: argparse.Namespace, common: Common) -> None:
         common.emit({"path": root})
     else:
         # In one line, however long: another program may read it.
-        sys.stdout.write(root + "\n")
+        print_out(root + "\n")
 
 
 def _print_size(_: argparse.Namespace, common: Common) -> None:
