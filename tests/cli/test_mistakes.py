@@ -138,7 +138,7 @@ def test_a_plugin_that_raises_is_named_and_the_others_work(here, broken):
 
 
 def test_what_a_broken_plugin_would_have_offered_is_explained(here, mistaken, broken):
-    said = here("run", "--model", "broken", "--plugin", broken)
+    said = here("show", "model", "broken", "--plugin", broken)
     mistaken(said, "no model is called 'broken'", "does not load: RuntimeError: no luck today")
 
 

@@ -9,6 +9,7 @@ import argparse
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
 from importlib import import_module
 from types import ModuleType
 from typing import NoReturn
@@ -39,7 +40,7 @@ class _Parser(argparse.ArgumentParser):
 
     def _print_message(self, message: str, _: object = None) -> None:
         # Its own swallows what prevents printing.
-        print_out(message)
+        print_out(message, sys.stdout)
 
 
 def import_command(name: str) -> ModuleType:
@@ -111,7 +112,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             args, common = _parse(words)
         except SystemExit:
             return 0
-        return int(args.run(args, common))
+        # What plugins print, while they are imported or asked, is no result.
+        with redirect_stdout(sys.stderr):
+            return int(args.run(args, common))
     except EdgebenchError as error:
         if "--verbose" in words:
             print_error(traceback.format_exc())

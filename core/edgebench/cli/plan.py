@@ -26,10 +26,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, common: Common) -> int:
     """Print the plan."""
-    from edgebench.cases.plan import make_plan
-    from edgebench.cli.study import make_study
+    from edgebench.cli.study import plan_study
 
-    plan = make_plan(make_study(args, common), common.plugins)
+    plan = plan_study(args, common)
     estimate, known = estimate_s(plan, args)
     if common.json:
         common.emit(

@@ -34,14 +34,14 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
-def print_out(text: str) -> None:
-    """Print a text on standard output.
+def print_out(text: str, out: IO[str]) -> None:
+    """Print a text on standard output, *out*.
 
     Raises:
         EdgebenchError: It cannot be written.
     """
-    with explain_output():
-        sys.stdout.write(escape_controls(text))
+    with explain_output(out):
+        out.write(escape_controls(text))
 
 
 def print_error(text: str) -> None:
@@ -54,7 +54,7 @@ def print_error(text: str) -> None:
 
 
 @contextmanager
-def explain_output() -> Iterator[None]:
+def explain_output(out: IO[str]) -> Iterator[None]:
     """Say what prevents printing; a reader who has seen enough does not.
 
     Raises:
@@ -63,11 +63,11 @@ def explain_output() -> Iterator[None]:
     try:
         yield
         # What is still held back when the program ends could no longer be explained.
-        sys.stdout.flush()
+        out.flush()
     except BrokenPipeError:
-        _discard(sys.stdout)
+        _discard(out)
     except OSError as error:
-        _discard(sys.stdout)
+        _discard(out)
         raise EdgebenchError(
             f"standard output cannot be written: {error.strerror or error}; "
             "make room, or send it elsewhere"

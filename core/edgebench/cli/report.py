@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from edgebench.analysis.results import RunResults
+from edgebench.catalogue.blame import blame
 from edgebench.cli.common import Common, add_database
-from edgebench.cli.printing import make_console, print_out
+from edgebench.cli.printing import make_console
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.places import Reporter
 from edgebench.records.database import Database
@@ -37,11 +38,12 @@ def print_results(
     results: RunResults, reporter: Reporter, output: Path | None, common: Common
 ) -> None:
     """Lay results out with a reporter, and print them or write them to a file."""
-    laid = reporter.render(results)
+    with blame(common.plugins, Reporter, reporter.name):
+        laid = reporter.render(results)
     if output is not None:
         _write(laid, output)
     elif isinstance(laid, str):
-        print_out(laid if laid.endswith("\n") else laid + "\n")
+        common.print(laid)
     else:
         common.show(laid)
 

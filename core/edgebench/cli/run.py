@@ -6,7 +6,7 @@ import argparse
 
 from edgebench.analysis.results import RunResults
 from edgebench.cases.operations import Chains
-from edgebench.cases.plan import Plan, make_plan
+from edgebench.cases.plan import Plan
 from edgebench.cases.study import Study
 from edgebench.catalogue.rows import Suite
 from edgebench.cli.common import INTERRUPTED, Common
@@ -14,7 +14,7 @@ from edgebench.cli.logs import write_log
 from edgebench.cli.numbers import seconds
 from edgebench.cli.progress import Interrupts, hear_interrupts, show_progress
 from edgebench.cli.report import print_results
-from edgebench.cli.study import HOW, PRODUCT, declare, make_study
+from edgebench.cli.study import HOW, PRODUCT, declare, plan_study
 from edgebench.parts.errors import EdgebenchError
 from edgebench.records.database import Database
 
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
 
 
 def _plan_of_study(args: argparse.Namespace, common: Common) -> Plan:
-    plan = make_plan(make_study(args, common), common.plugins)
+    plan = plan_study(args, common)
     if not plan.cases:
         reasons = dict.fromkeys(one.reason for one in plan.skipped)
         raise EdgebenchError(f"no case can be run: {'; '.join(reasons) or 'none was asked for'}")

@@ -6,7 +6,6 @@ import argparse
 
 from edgebench.cli.common import Common
 from edgebench.cli.numbers import days
-from edgebench.cli.printing import print_out
 
 DAY = 24 * 3600.0
 
@@ -30,8 +29,7 @@ def _print_path(_: argparse.Namespace, common: Common) -> None:
     if common.json:
         common.emit({"path": root})
     else:
-        # In one line, however long: another program may read it.
-        print_out(root + "\n")
+        common.print(root)
 
 
 def _print_size(_: argparse.Namespace, common: Common) -> None:
