@@ -45,6 +45,7 @@ def install(site, module):
     (info / "entry_points.txt").write_text(f"[edgebench]\nacme = {module}\n")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", ["plan", "run"])
 @pytest.mark.parametrize(("name", "source"), [("raises", RAISES), ("late", LATE)])
 def test_a_broken_file_that_was_given_ends_the_command(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from edgebench.catalogue.rows import BOUND_S
 from edgebench.cli.common import Common
+from edgebench.parts.grouping import group_by
 
 if TYPE_CHECKING:
     from edgebench.cases.case import Case
-    from edgebench.cases.plan import Plan
+    from edgebench.cases.plan import Plan, Skipped
 
+MANY = 4
+"""Skipped cases of one reason from which on they are one line, unless more is to be said."""
 ASSUMED_BLOCK_S = 2.0
 """What a block is taken to last where the database holds none of its case."""
 
@@ -53,8 +57,8 @@ def _show(plan: Plan, estimate: float, known: str, common: Common) -> None:
     columns = ("case", "model", "chain", "placement", "backend")
     common.show(table("cases", columns, (_cells(case) for case in plan.cases)))
     if plan.skipped:
-        items = ([*_cells(one.case), one.reason] for one in plan.skipped)
-        common.show(table("skipped", (*columns, "why"), items))
+        together = math.inf if common.verbose else MANY
+        common.show(table("skipped", (*columns, "why"), _list_skipped(plan.skipped, together)))
     suite = plan.study.suite
     within = f", or {BOUND_S:g} s" if plan.study.bounded else ""
     common.show(
@@ -64,6 +68,22 @@ def _show(plan: Plan, estimate: float, known: str, common: Common) -> None:
         f"{_count(suite.requests, 'request')} a block{within}; "
         f"measuring takes about {estimate:.0f} s ({known})"
     )
+
+
+def _list_skipped(skipped: Iterable[Skipped], many: float) -> Iterator[list[str]]:
+    """Yield the cells of each skipped case; *many* that share a reason, and more, in one line."""
+    for reason, ones in group_by(skipped, lambda one: one.reason).items():
+        cells = [_cells(one.case) for one in ones]
+        if len(ones) < many:
+            yield from ([*each, reason] for each in cells)
+        else:
+            yield [f"{len(ones)} cases", *map(_sum_up, list(zip(*cells, strict=True))[1:]), reason]
+
+
+def _sum_up(values: Iterable[str]) -> str:
+    """Write what several cases have: what they share, or how many there are."""
+    different = list(dict.fromkeys(values))
+    return different[0] if len(different) == 1 else f"({len(different)})"
 
 
 def _count(number: int, what: str) -> str:

@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, common: Common) -> int:
-    """Run, print the report, and return 1 if a case failed."""
+    """Run, print the report, and return 1 if a case failed or nothing was measured."""
     if args.debug and not args.case:
         raise EdgebenchError("--debug shows one case; say which with --case ID")
     reporter = common.find_reporter()  # that it is missing is to be known before measuring
@@ -51,14 +51,15 @@ def run(args: argparse.Namespace, common: Common) -> int:
         if interrupts.asked:
             common.note(f"edgebench: interrupted; go on with --resume (run {name} in {args.db})")
             return INTERRUPTED
-    return int(any(result.status in ("failed", "timeout", "partial") for result in results.results))
+    statuses = {result.status for result in results.results}
+    return int("ok" not in statuses or not statuses <= {"ok", "skipped"})
 
 
 def _plan_of_study(args: argparse.Namespace, common: Common) -> Plan:
     plan = plan_study(args, common)
     if not plan.cases:
         reasons = dict.fromkeys(one.reason for one in plan.skipped)
-        raise EdgebenchError(f"no case can be run: {'; '.join(reasons) or 'none was asked for'}")
+        raise EdgebenchError(f"no case can be run: {'; '.join(reasons)}")
     return plan
 
 

@@ -14,7 +14,7 @@ from edgebench.catalogue.rows import SCENARIO, Product, Suite
 from edgebench.cli.common import Common, add_database
 from edgebench.cli.numbers import count, natural
 from edgebench.parts.errors import EdgebenchError, UnknownName
-from edgebench.parts.places import Fabric, Link, Tier
+from edgebench.parts.places import Backend, Fabric, Link, Tier
 from edgebench.parts.units import parse_link
 
 if TYPE_CHECKING:
@@ -104,6 +104,10 @@ def plan_study(args: argparse.Namespace, common: Common) -> Plan:
 
     common.refuse_faults()
     plan = make_plan(make_study(args, common), common.plugins)
+    if not plan.cases and not plan.skipped:
+        # Where none is named every backend is taken.
+        lacks = [line.why_not for line in common.plugins.listed(Backend) if line.why_not]
+        raise EdgebenchError(f"no backend is installed: {'; '.join(lacks) or 'none is known'}")
     # Planning has asked for more than whether they load.
     common.refuse_faults()
     for fault in common.plugins.faults:

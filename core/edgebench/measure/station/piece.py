@@ -97,7 +97,7 @@ class Piece:
     model: Model
     variant: str
     slowdown: float = 1.0
-    name_culprit: Callable[[str], str] = str
+    name_culprit: Callable[[str], str] | None = None
     """From a step of a request to the part whose code it is, with its plugin."""
     last: bool = attrs.field(init=False)
     """Whether no piece comes after it."""

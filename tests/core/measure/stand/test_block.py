@@ -174,7 +174,8 @@ def test_an_error_in_a_session_fails_the_block_and_names_its_place(
     options = (("stage", str(stage)), ("at", "7"), ("how", "raise"))
     block = measure_block(deploy(placement, options=options), fabric)
     assert block.status == "failed"
-    assert block.reason == f"RuntimeError: the chip is on fire on {tier} in stage {stage}"
+    said = rf"backend tiny \(.*\): RuntimeError: the chip is on fire on {tier} in stage {stage}"
+    assert re.fullmatch(said, block.reason)
     assert "and smokes" in block.logs[f"host {tier}"]
     assert block.latency_s is None
 
