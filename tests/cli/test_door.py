@@ -11,6 +11,7 @@ import pytest
 
 import edgebench.cli
 from edgebench import Registry
+from edgebench.store.artifacts import Store
 
 
 @pytest.mark.parametrize("word", ["--version", "-V"])
@@ -102,3 +103,20 @@ def test_skipped_cases_of_one_reason_are_one_line_unless_more_is_asked_for(here,
     for one in skipped:
         assert (one["id"] in short) == (one["reason"] not in many)
     assert all(f"{reasons[reason]} cases" in short for reason in many)
+
+
+def test_the_size_of_the_store_is_short_unless_more_is_asked_for(here, tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGEBENCH_STORE", str(tmp_path / "store"))
+    store = Store()
+    for number in range(14):
+        store.make(
+            f"{number:02}" + "0" * 62,
+            f"thing {number}",
+            lambda directory, size=number: (directory / "it").write_bytes(bytes(1 + 100 * size)),
+        )
+    short, whole = here("store", "size").out, here("store", "size", "--verbose").out
+    assert short.count("thing") == 10
+    assert "14 artifacts, 9.1 kB; 4 others, 604 bytes, with --verbose" in " ".join(short.split())
+    assert whole.count("thing") == 14
+    assert "with --verbose" not in whole
+    assert len(here("store", "size", "--json").json["entries"]) == 14
