@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import tomllib
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -236,3 +237,45 @@ def test_examples_of_registry_rows_are_valid(tmp_path):
         path = tmp_path / f"example-{number}.toml"
         path.write_text(block, encoding="utf-8")
         assert Registry.of([path]) != Registry.of([]), block
+
+
+def test_the_page_of_the_records_is_what_the_sources_say(python):
+    program = ROOT / "docs" / "write_records.py"
+    python(f"import runpy, sys; sys.argv[1:] = ['--check']; runpy.run_path({str(program)!r}, "
+           "run_name='__main__')")  # fmt: skip
+
+
+def test_the_page_of_the_records_tells_of_every_field_and_its_text():
+    page = (ROOT / "docs" / "records.md").read_text(encoding="utf-8")
+    for record in RECORDS:
+        section = page.partition(f"\n## `{record.__name__}`\n")[2].partition("\n## ")[0]
+        lines = dict(re.findall(r"^\| `(\w+)` \|(.+)\|$", section, re.MULTILINE))
+        public = {field.name for field in attrs.fields(record) if field.init}
+        assert set(lines) == {name for name in public if not name.startswith("_")}, record
+        told = explained(record) & set(lines)
+        assert {name for name in told if lines[name].split(" | ")[-1].strip()} == told, record
+
+
+def test_every_extra_is_on_the_page_of_installing_and_is_the_smallest_that_serves():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert set(documented) == set(extras) - {"dev", "test"}
+
+    def resolve(names):
+        found = set()
+        for text in (each for name in names for each in extras[name]):
+            name, _, inner = re.split(r"[<>=]", text)[0].partition("[")
+            found |= resolve(inner.rstrip("]").split(",")) if inner else {name}
+        return found
+
+    imported = {"PIL": "pillow", "sklearn": "scikit-learn"}
+    for row in Registry.read().plugins.values():
+        if row.requires:
+            (said,) = re.findall(r"edgebench\[([\w,]+)\]", row.install)
+            needed = {imported.get(name, name) for name in row.requires}
+            brought = resolve(said.split(","))
+            assert needed <= brought, row.name
+            others = [resolve([name]) for name in documented]
+            assert not [one for one in others if needed <= one < brought], row.name

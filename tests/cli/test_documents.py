@@ -21,7 +21,17 @@ def test_every_command_has_a_schema_that_insists_on_its_version():
     shipped = {path.name for path in files("edgebench").joinpath("schemas").iterdir()}
     assert shipped == {
         f"{name}.json"
-        for name in ("list", "show", "plan", "run", "logs", "store", "plugins", "doctor")
+        for name in (
+            "list",
+            "show",
+            "plan",
+            "run",
+            "logs",
+            "store",
+            "plugins",
+            "completion",
+            "doctor",
+        )
     }
     for name in shipped:
         text = files("edgebench").joinpath("schemas", name).read_text()

@@ -62,7 +62,10 @@ def test_unknown_names_get_the_nearest(refused, words, line):
         ((*PLAN, "--batch", "0"), "argument --batch: must be a whole number from 1, not '0'"),
         ((*PLAN, "--threads", "two"), "argument --threads: must be a whole number from 1, not 'two'"),
         ((*PLAN, "--seed", "-1"), "argument --seed: must be a whole number from 0, not '-1'"),
-        ((*PLAN, "--bogus"), "unrecognized arguments: --bogus; see edgebench --help"),
+        ((*PLAN, "--bogus"), "unrecognized arguments: --bogus; see edgebench plan --help"),
+        (("run", "--modle", "toy"), "unrecognized arguments: --modle; did you mean --model?; see edgebench run --help"),
+        (("list", "--qiet"), "unrecognized arguments: --qiet; did you mean --quiet?; see edgebench list --help"),
+        (("report", "a", "b"), "unrecognized arguments: b; see edgebench report --help"),
         ((*PLAN, "--placement"), "argument --placement: expected one argument"),
         (("plan", "quickstart", "--model", "toy"), "the suite 'quickstart' says what to run; leave out --model"),
         (("plan", "--operator", "toy-cut"), "say what to run: a suite (quickstart), or --model"),
@@ -74,6 +77,11 @@ def test_unknown_names_get_the_nearest(refused, words, line):
         (("run", "--case", "1", "--resume"), "--case measures a case as it was; leave out"),
         (("store", "gc", "--older-than", "-1"), "argument --older-than: must be at least 0, not '-1'"),
         (("store", "gz"), "argument size|gc|path: invalid choice: 'gz'"),
+        (("report", "--db", ""), "argument --db: must name a file, not ''"),
+        (("report", "--db", "/"), "argument --db: must name a file, not '/'"),
+        (("report", "--db", "/dev/null"), "/dev/null cannot be used: it is no regular file"),
+        (("run", *PLAN[1:], "--tag", "a\udcffb"), r"'a\udcffb' is not UTF-8"),
+        ((*PLAN, "--operator", "toy-cut+\udc80"), r"'toy-cut+\udc80' is not UTF-8"),
         (("--json",), "the following arguments are required: COMMAND"),
         (("plugins",), "the following arguments are required: list"),
     ],
@@ -134,7 +142,7 @@ def test_a_plugin_that_raises_is_named_and_the_others_work(here, broken):
 
 
 def test_what_a_broken_plugin_would_have_offered_is_explained(here, mistaken, broken):
-    said = here("run", "--model", "broken", "--plugin", broken)
+    said = here("show", "model", "broken", "--plugin", broken)
     mistaken(said, "no model is called 'broken'", "does not load: RuntimeError: no luck today")
 
 
@@ -190,6 +198,7 @@ def test_a_database_that_cannot_be_used(here, mistaken, toy, one, tmp_path):
     run = ("run", *one, "--plugin", toy, "--db")
     mistaken(here(*run, "nowhere/r.db"), "nowhere/r.db cannot be written", "choose another place")
     mistaken(here(*run, tmp_path), f"{tmp_path} cannot be", "choose another place with --db FILE")
+    mistaken(here(*run, "/dev/null"), "/dev/null cannot be used: it is no regular file")
     mistaken(here(*run, "notes.txt"), "notes.txt cannot be used", "not an SQLite database")
     assert (tmp_path / "notes.txt").read_text().startswith("These are notes")
 

@@ -12,6 +12,7 @@ import attrs
 
 from edgebench.cases.case import Case
 from edgebench.cases.chain import Named, parse_chain, structure, write_differing
+from edgebench.catalogue.blame import blame
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Operator
 from edgebench.parts.errors import Missing
@@ -28,16 +29,10 @@ class Operation:
     options: Any
     written: str
     """How the two are written."""
-
-    @property
-    def cuts(self) -> int:
-        """How many cuts it announces."""
-        return self.operator.cuts(self.options)
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """What the operator needs under these options."""
-        return self.operator.needed(self.options)
+    cuts: int
+    """How many cuts it announces."""
+    needs: frozenset[str]
+    """What the operator needs under these options."""
 
 
 @attrs.frozen(eq=False)
@@ -96,5 +91,9 @@ class Chains:
         if named not in self._operations:
             operator = self.plugins.get(Operator, named.name)
             options: Any = structure(operator.options, named.options, named.name)
-            self._operations[named] = Operation(operator, options, str(named))
+            with blame(self.plugins, Operator, named.name):
+                cuts, needs = operator.cuts(options), operator.needed(options)
+                if not isinstance(cuts, int):
+                    raise TypeError(f"announces {cuts!r} cuts, which is no number")
+            self._operations[named] = Operation(operator, options, str(named), cuts, needs)
         return self._operations[named]

@@ -13,8 +13,10 @@ from edgebench.cases.inputs import why_no_inputs
 from edgebench.cases.operations import Chains
 from edgebench.cases.usable import Usability
 from edgebench.cases.ways import find_way, say_no_way
+from edgebench.catalogue.blame import blame
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Converter, Trainer
+from edgebench.parts.errors import CaseFailed
 from edgebench.parts.places import Backend, Fabric, Placement
 from edgebench.parts.subjects import Model
 
@@ -41,14 +43,17 @@ class Reasons:
     def why_impossible(self, case: Case) -> str | None:
         """Return the first reason that is found without asking a backend; None if there is none."""
         # In this order: the later checks look parts up, which fails for one that is not installed.
-        return (
-            self._check_installed(case)
-            or why_no_inputs(case, self.plugins)
-            or self._check_pieces(case)
-            or self._check_needs(case)
-            or self._check_formats(case)
-            or self._check_fabric(case)
-        )
+        try:
+            return (
+                self._check_installed(case)
+                or why_no_inputs(case, self.plugins)
+                or self._check_pieces(case)
+                or self._check_needs(case)
+                or self._check_formats(case)
+                or self._check_fabric(case)
+            )
+        except CaseFailed as error:
+            return str(error)
 
     def why_unusable(self, case: Case) -> str | None:
         """Return what a backend of a case says against its tier's host; None if nothing."""
@@ -162,7 +167,8 @@ class Reasons:
 
     def _check_fabric(self, case: Case) -> str | None:
         fabric = self.plugins.get(Fabric, case.fabric)
-        said = self._once(("usable", case.fabric), fabric.usable)
+        with blame(self.plugins, Fabric, case.fabric):
+            said = self._once(("usable", case.fabric), fabric.usable)
         return None if said is True else f"{case.fabric}: {said or 'not usable here'}"
 
     def _way(self, form: str, formats: tuple[str, ...]) -> tuple[Converter, ...] | None:

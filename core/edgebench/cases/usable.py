@@ -7,6 +7,7 @@ controller. `python -m edgebench.cases.usable QUESTION` answers about one backen
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Self
 
 import attrs
 
+from edgebench.catalogue.blame import name_part
 from edgebench.catalogue.plugins import Plugins, PluginSource
 from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.places import Backend, Fabric, HostFacts, Tier
@@ -59,7 +61,7 @@ def ask_in_processes(
         for name, wanted in devices.items()
     ]
     started = [(question, _start(question)) for question in questions]
-    return {question.backend: _hear(question, process) for question, process in started}
+    return {question.backend: _hear(question, process, plugins) for question, process in started}
 
 
 def _start(question: Question) -> subprocess.Popen[str]:
@@ -72,18 +74,22 @@ def _start(question: Question) -> subprocess.Popen[str]:
     )
 
 
-def _hear(question: Question, process: subprocess.Popen[str]) -> Answer:
+def _hear(question: Question, process: subprocess.Popen[str], plugins: Plugins) -> Answer:
+    who = name_part(plugins, Backend, question.backend)
     try:
         out, err = process.communicate(timeout=LIMIT_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-        return _refuse(question, f"it did not say within {LIMIT_S:g} s whether it is usable")
+        why = f"{who} did not say within {LIMIT_S:g} s whether it is usable"
+        return _refuse(question, why)
     for line in out.splitlines():
         if line.startswith(_MARK):
             return from_document(Answer, json.loads(line.removeprefix(_MARK)))
-    last = (err.strip().splitlines() or [f"status {process.returncode}"])[-1]
-    return _refuse(question, f"asking it failed: {last}")
+    last = (err.strip().splitlines() or [f"it ended with status {process.returncode}"])[-1]
+    if process.returncode < 0:
+        last = f"it was killed by {signal.Signals(-process.returncode).name}"
+    return _refuse(question, f"asking {who} failed: {last}")
 
 
 def _refuse(question: Question, why: str) -> Answer:

@@ -11,9 +11,9 @@ from types import MappingProxyType
 import pluggy
 
 from edgebench.catalogue.rows import WORDS, PluginRow
-from edgebench.parts.errors import nearest
+from edgebench.parts.errors import nearest, one_line
 from edgebench.parts.hookspecs import API, Hooks
-from edgebench.parts.part import Part
+from edgebench.parts.part import NoOptions, Part
 
 HOOKS = tuple(name for name in vars(Hooks) if name.startswith("edgebench_"))
 """The names of all hooks, in the order in which they are documented."""
@@ -71,15 +71,36 @@ def wrong_events(row: PluginRow | None, hooks: Iterable[str]) -> str:
     return ""
 
 
-def wrong_parts(parts: Iterable[object], kind: type[Part], said: Iterable[str]) -> str:
-    """Say what is wrong with what a hook yielded; *said* are the names that its row offers."""
-    names: set[str] = set()
-    for part in parts:
+def sort_out(
+    yielded: Iterable[object], kind: type[Part], said: Iterable[str], broken_off: bool
+) -> tuple[dict[str, Part], list[tuple[str, str]]]:
+    """Return the sound parts that a hook yielded, and by name, where there is one, what is not.
+
+    *said* are the names that its row offers; they are not missed where the hook *broke off*.
+    """
+    parts: dict[str, Part] = {}
+    wrong: list[tuple[str, str]] = []
+    for part in yielded:
         if not isinstance(part, kind):
-            shown = f"{part!r:.60}"
-            return f"yields {shown} from {CATALOGUE_HOOKS[kind]}, which takes {kind.__name__}"
-        if part.name in names:
-            return f"yields the {WORDS[kind]} {part.name!r} twice"
-        names.add(part.name)
-    absent = [name for name in said if name not in names]
-    return f"does not yield the {WORDS[kind]} {absent[0]!r} that its row offers" if absent else ""
+            hook, shown = CATALOGUE_HOOKS[kind], f"{part!r:.60}"
+            wrong.append(("", f"yields {shown} from {hook}, which takes {kind.__name__}"))
+        elif part.name in parts or part.name in dict(wrong):
+            # Which of the two is meant is not known.
+            parts.pop(part.name, None)
+            wrong.append((part.name, f"yields the {WORDS[kind]} {part.name!r} twice"))
+        elif why := _wrong_options(part):
+            wrong.append((part.name, f"yields the {WORDS[kind]} {part.name!r}, {why}"))
+        else:
+            parts[part.name] = part
+    absent = [] if broken_off else [one for one in said if one not in parts | dict(wrong)]
+    wrong += [(n, f"does not yield the {WORDS[kind]} {n!r} that its row offers") for n in absent]
+    return parts, list(dict.fromkeys(wrong))
+
+
+def _wrong_options(part: Part) -> str:
+    """Say what is wrong with the options of a part, which all have sound defaults."""
+    try:
+        getattr(part, "options", NoOptions)()
+    except Exception as error:  # noqa: BLE001 (validators are a stranger's code)
+        return f"whose options do not take their own defaults: {one_line(error)}"
+    return ""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
@@ -23,9 +24,9 @@ import pluggy
 from edgebench.catalogue.checks import (
     CATALOGUE_HOOKS,
     implemented_hooks,
+    sort_out,
     wrong_events,
     wrong_hooks,
-    wrong_parts,
     wrong_version,
 )
 from edgebench.catalogue.registry import Registry
@@ -35,7 +36,6 @@ from edgebench.parts.hookspecs import Hooks
 from edgebench.parts.part import Part
 
 C = TypeVar("C", bound=Part)
-T = TypeVar("T")
 
 
 @attrs.frozen
@@ -47,10 +47,24 @@ class Fault:
     """A clause that goes on after the plugin's name."""
     error: BaseException | None = attrs.field(default=None, eq=False, repr=False)
     """The exception behind it, with its traceback."""
+    part: str = ""
+    """The name of the part that alone is lost by it; empty where more may be."""
 
     def __str__(self) -> str:
         """Return it in one line."""
         return f"the plugin {self.plugin.label} {self.cause}"
+
+
+@attrs.frozen
+class Answer:
+    """What a plugin yields of one kind: the sound parts by name, and what is wrong beside them."""
+
+    parts: Mapping[str, Any] = attrs.field(factory=dict)
+    faults: tuple[Fault, ...] = ()
+
+
+Watch = Callable[["Plugin", str], AbstractContextManager[object]]
+"""Given who is asked and for what, watches how long it takes: strangers may take their time."""
 
 
 @attrs.frozen(eq=False)
@@ -66,9 +80,9 @@ class Plugin:
     distribution: str = ""
     """The installed distribution that brings it; empty for a file."""
     row: PluginRow | None = None
-    _answers: dict[type[Part], dict[str, Any] | Fault] = attrs.field(
-        factory=dict, init=False, repr=False
-    )
+    watch: Watch = attrs.field(default=lambda *_: nullcontext(), repr=False)
+    """Lasts as long as it is asked."""
+    _answers: dict[type[Part], Answer] = attrs.field(factory=dict, init=False, repr=False)
 
     # --- what is known without importing it ------------------------------------------------------
 
@@ -96,10 +110,19 @@ class Plugin:
         return f"{name} needs the package{'s' * (len(self.lacks) > 1)} {packages}: {install}"
 
     @property
+    def given(self) -> bool:
+        """Whether the user gave it, as a file: neither a row nor a distribution brings it."""
+        return not self.row and not self.distribution
+
+    @property
+    def where(self) -> str:
+        """The distribution that brings it, or its origin, for people."""
+        return f"{self.distribution} {self.version}".strip() or self.origin
+
+    @property
     def label(self) -> str:
         """Its name and where it comes from, for people."""
-        where = f"{self.distribution} {self.version}".strip() or self.origin
-        return f"{self.name} ({where})"
+        return f"{self.name} ({self.where})"
 
     @property
     def handle(self) -> str:
@@ -128,6 +151,8 @@ class Plugin:
     def broken(self) -> Fault | None:
         """What is wrong with it as a whole; None if it can be asked."""
         try:
+            with self.watch(self, "to load"):
+                self.module  # noqa: B018 (it is imported here)
             wrong = (
                 wrong_version(self.module)
                 or wrong_hooks(self.module, self._manager)
@@ -150,28 +175,33 @@ class Plugin:
         file = getattr(module, "__file__", None)
         return read_source(Path(file), module.__name__) if file and module else Source()
 
-    def answer(self, kind: type[C], registry: Registry) -> dict[str, C] | Fault:
-        """Return the parts of a kind that it yields: all, or what is wrong with one."""
+    def answer(self, kind: type[Part], registry: Registry) -> Answer:
+        """Return the parts of a kind that it yields, and what is wrong with others."""
         if (self.row and WORDS[kind] not in self.row.offers) or not self.importable:
-            return {}
+            return Answer()
         if kind not in self._answers:
-            self._answers[kind] = self.broken or self._ask(kind, registry)
+            broken = self.broken
+            self._answers[kind] = Answer(faults=(broken,)) if broken else self._ask(kind, registry)
         return self._answers[kind]
 
-    def parts(self, kind: type[C], registry: Registry) -> dict[str, C]:
-        """Return the parts of a kind that it yields; none where something is wrong."""
-        answer = self.answer(kind, registry)
-        return {} if isinstance(answer, Fault) else answer
+    def parts(self, kind: type[C], registry: Registry) -> Mapping[str, C]:
+        """Return the sound parts of a kind that it yields."""
+        return self.answer(kind, registry).parts
 
     @property
     def faults(self) -> list[Fault]:
         """What is wrong with it, as far as it was asked; whoever listens is asked to load."""
-        answers = [self.broken if self.listens else None, *self._answers.values()]
-        return list(dict.fromkeys(one for one in answers if isinstance(one, Fault)))
+        found = [self.broken] if self.listens and self.broken else []
+        found += [fault for answer in self._answers.values() for fault in answer.faults]
+        return list(dict.fromkeys(found))
 
     def call(self, hook: str, arguments: Mapping[str, object]) -> list[Any] | Fault:
         """Call a hook; return what it returned, if it has it."""
-        return self._guard(hook, partial(getattr(self._manager.hook, hook), **arguments))
+        try:
+            with self.watch(self, f"for {hook}"):
+                return list(getattr(self._manager.hook, hook)(**arguments))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (a stranger may raise anything)
+            return self._fault(f"fails in {hook}", error)
 
     @cached_property
     def _manager(self) -> pluggy.PluginManager:
@@ -179,21 +209,19 @@ class Plugin:
         manager.add_hookspecs(Hooks)
         return manager
 
-    def _ask(self, kind: type[C], registry: Registry) -> dict[str, C] | Fault:
-        hook = CATALOGUE_HOOKS[kind]
-        ask = getattr(self._manager.hook, hook)
-        # A hook may be a generator: all that it does is done before its answer is looked at.
-        parts = self._guard(hook, lambda: list(chain.from_iterable(ask(registry=registry))))
-        if isinstance(parts, Fault):
-            return parts
-        wrong = wrong_parts(parts, kind, self.promised.get(WORDS[kind], ()))
-        return self._fault(wrong) if wrong else {one.name: one for one in parts}
-
-    def _guard(self, hook: str, work: Callable[[], T]) -> T | Fault:
+    def _ask(self, kind: type[Part], registry: Registry) -> Answer:
+        hook, yielded, faults = CATALOGUE_HOOKS[kind], list[object](), list[Fault]()
         try:
-            return work()
+            # A hook may be a generator: what it yielded before it raises is sound.
+            with self.watch(self, f"for {hook}"):
+                answers = getattr(self._manager.hook, hook)(registry=registry)
+                for part in chain.from_iterable(answers):
+                    yielded.append(part)
         except (Exception, SystemExit) as error:  # noqa: BLE001 (a stranger may raise anything)
-            return self._fault(f"fails in {hook}", error)
+            faults.append(self._fault(f"fails in {hook}", error))
+        parts, wrong = sort_out(yielded, kind, self.promised.get(WORDS[kind], ()), bool(faults))
+        faults += [Fault(self, cause, part=name) for name, cause in wrong]
+        return Answer(parts, tuple(faults))
 
     def _fault(self, cause: str, error: BaseException | None = None) -> Fault:
         """Return a fault of it; the *error* behind the fault ends the sentence."""

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import attrs
 
 from edgebench.catalogue.origins import from_entry_points, from_files, from_module, from_rows
-from edgebench.catalogue.plugin import Fault, Listed, Plugin, PluginStatus
+from edgebench.catalogue.plugin import Fault, Listed, Plugin, PluginStatus, Watch
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import WORDS
 from edgebench.parts.documents import to_document
@@ -71,6 +71,7 @@ class Plugins:
         self._plugins = [one for one in found if one not in self._blocked]
         self._strangers = [one for one in self._plugins if not one.row]
         # Each plugin is asked once, so that all that follows from its answers stays true.
+        self._clashes: dict[tuple[type[Part], str], Fault] = {}
         self._part: Callable[..., tuple[Plugin, Any]] = functools.cache(self._find)
         self._installed: Callable[..., Mapping[str, Any]] = functools.cache(self._find_installed)
         self._owners: Callable[..., dict[str, list[Plugin]]] = functools.cache(self._find_owners)
@@ -82,25 +83,27 @@ class Plugins:
         files: Sequence[Path] = (),
         without: Sequence[str] = (),
         entry_points: bool = True,
+        watch: Watch | None = None,
     ) -> Plugins:
         """Find the registry's plugins, the installed strangers and the *files*; import none yet.
+
+        Whoever *watches* is told of each plugin that is asked.
 
         Raises:
             UnknownName: No plugin is called as one of *without*.
             PluginFault: One of *files* is not there, or is not Python.
         """
+        paths = registry.paths
         source = PluginSource(
-            registry=registry.paths,
-            files=files,
-            without=without,
-            entry_points=entry_points,
+            registry=paths, files=files, without=without, entry_points=entry_points
         )
         strangers = [*(from_entry_points() if entry_points else ()), *from_files(source.files)]
         found = [*from_rows(registry), *strangers]
         for name in without:
             if not any(name in (one.name, one.handle) for one in found):
                 raise UnknownName.among("plugin", name, [one.name for one in found])
-        return cls(registry, found, source)
+        watched = [attrs.evolve(one, watch=watch) for one in found] if watch else found
+        return cls(registry, watched, source)
 
     @classmethod
     def of(cls, registry: Registry, modules: Sequence[object]) -> Plugins:
@@ -133,10 +136,9 @@ class Plugins:
         return self._part(kind, name)[0]
 
     def all(self, kind: type[C]) -> Mapping[str, C]:
-        """Return the installed parts of a kind, sorted by name; broken plugins are left out.
+        """Return the installed parts of a kind, sorted by name.
 
-        Raises:
-            NameClash: Two plugins offer the same name.
+        What is broken is left out, and what two plugins offer under one name: `faults` has them.
         """
         return self._installed(kind)
 
@@ -161,7 +163,8 @@ class Plugins:
         Plugins that do not load come first.
         """
         faults = [fault for plugin in self._plugins for fault in plugin.faults]
-        return tuple(sorted(faults, key=lambda fault: fault.plugin.broken is None))
+        loaded = sorted(faults, key=lambda fault: fault.plugin.broken is None)
+        return (*loaded, *self._clashes.values())
 
     def list_statuses(self) -> tuple[PluginStatus, ...]:
         """Ask everything of every plugin, and return how each stands."""
@@ -206,10 +209,11 @@ class Plugins:
     def _find_installed(self, kind: type[Part]) -> Mapping[str, Any]:
         parts: dict[str, Part] = {}
         for name, owners in self._owners(kind).items():
-            if len(owners) > 1:
-                raise NameClash(_clash(kind, name, owners))
             part = owners[0].parts(kind, self.registry).get(name)
-            if part and not owners[0].lacks:
+            if len(owners) > 1:
+                cause = f"offers a name that is taken: {_clash(kind, name, owners)}"
+                self._clashes[kind, name] = Fault(owners[1], cause, part=name)
+            elif part and not owners[0].lacks:
                 parts[name] = part
         return MappingProxyType(parts)
 
@@ -225,24 +229,30 @@ class Plugins:
         if lack := owners[0].missing(name):
             raise Missing(lack)
         answer = owners[0].answer(kind, self.registry)
-        if isinstance(answer, Fault):
-            raise PluginFault(str(answer)) from answer.error
-        return owners[0], answer[name]
+        if name not in answer.parts:
+            fault = _find_fault(answer.faults, name)
+            raise PluginFault(str(fault)) from fault.error
+        return owners[0], answer.parts[name]
 
-    def _unknown(self, kind: type[Part], name: str) -> UnknownName:
+    def _unknown(self, kind: type[Part], name: str) -> EdgebenchError:
         if out := _promising(self._blocked, kind, name):
             return UnknownName(f"the {WORDS[kind]} {name!r} is left out by --without {out[0].name}")
         error = UnknownName.among(WORDS[kind], name, self._owners(kind))
-        # What a broken plugin would have offered is not known: it may be this.
-        return UnknownName("; ".join(map(str, (error, *self.faults[:1]))))
+        faults = [one for each in self._plugins for one in each.answer(kind, self.registry).faults]
+        if lost := [fault for fault in faults if fault.part == name]:
+            return PluginFault(str(lost[0]))
+        # What a broken plugin would have offered is not known: this, if it is called so itself.
+        suspects = sorted(faults, key=lambda fault: (fault.plugin.name != name, fault.part))
+        return UnknownName("; ".join(map(str, (error, *suspects[:1]))))
 
     def _line(self, kind: type[Part], name: str, owners: Sequence[Plugin]) -> Listed:
         owner = owners[0]
         answer = owner.answer(kind, self.registry)
-        wrong = str(answer) if isinstance(answer, Fault) else owner.missing(name)
+        lost = answer.faults if name not in answer.parts else ()
+        wrong = str(_find_fault(lost, name)) if lost else owner.missing(name)
         return Listed(
             name=name,
-            part=owner.parts(kind, self.registry).get(name),
+            part=answer.parts.get(name),
             plugin=owner,
             why_not=_clash(kind, name, owners) if len(owners) > 1 else wrong,
         )
@@ -250,8 +260,8 @@ class Plugins:
     def _status(self, plugin: Plugin) -> PluginStatus:
         if lack := plugin.missing(plugin.name):
             return _unasked(plugin, "missing", lack)
-        answers = [plugin.broken, *(plugin.answer(kind, self.registry) for kind in WORDS)]
-        wrong = [answer.cause for answer in answers if isinstance(answer, Fault)]
+        found = (one for kind in WORDS for one in plugin.answer(kind, self.registry).faults)
+        wrong = [fault.cause for fault in (plugin.broken, *found) if fault]
         names = [(kind, one) for kind in WORDS for one in plugin.parts(kind, self.registry)]
         for kind, name in names:
             owners = self._owners(kind)[name]
@@ -264,6 +274,11 @@ class Plugins:
             offers=tuple((WORDS[kind], name) for kind, name in names),
             hooks=() if plugin.broken else plugin.hooks,
         )
+
+
+def _find_fault(faults: Sequence[Fault], name: str) -> Fault:
+    """Return the fault that a part is lost by: its own, or one that may have taken it along."""
+    return next((one for one in faults if one.part == name), faults[0])
 
 
 def _promising(plugins: Iterable[Plugin], kind: type[Part], name: str) -> list[Plugin]:

@@ -8,12 +8,15 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
+from difflib import get_close_matches
 from importlib import import_module
 from types import ModuleType
 from typing import NoReturn
 
 from edgebench.cli.common import INTERRUPTED, MISTAKE, Common
+from edgebench.cli.printing import print_error, print_out
 from edgebench.parts.errors import EdgebenchError, UnknownName
 
 COMMANDS: Mapping[str, str] = {
@@ -25,9 +28,37 @@ COMMANDS: Mapping[str, str] = {
     "logs": "show what the processes of a case printed",
     "store": "show or clean the artifact store",
     "plugins": "list plugins: installed, missing, faulty, blocked",
+    "completion": "print what makes a shell complete commands, options and names",
     "doctor": "say what this machine can do, and how to get what is missing",
 }
 """What each command does, as `--help` says it."""
+
+
+EPILOG = """\
+exit status:
+  0    done, and every case that ran succeeded
+  1    a case failed, nothing was measured, or a check found something
+  2    a mistake in what was asked for, said in one line on standard error
+  130  interrupted: the first Ctrl-C ends after the block under way, the second now
+
+environment variables:
+  EDGEBENCH_DB     the results database, where --db does not name it (edgebench.db)
+  EDGEBENCH_STORE  where models are kept once they are prepared
+  EDGEBENCH_CACHE  where downloads are kept
+  XDG_CACHE_HOME   where both lie, in edgebench/, where they are not named (~/.cache)
+  NO_COLOR         if set, nothing is coloured
+  COLUMNS          how wide tables may be
+"""
+
+
+class _Version(argparse.Action):
+    """Prints the version, which takes a while to look up, if it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print_out(f"edgebench {version('edgebench')}\n", sys.stdout)
+        parser.exit()
 
 
 class _Parser(argparse.ArgumentParser):
@@ -35,6 +66,22 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise EdgebenchError(f"{message}; see {self.prog} --help")
+
+    def _print_message(self, message: str, _: object = None) -> None:
+        # Its own swallows what prevents printing.
+        print_out(message, sys.stdout)
+
+    @property
+    def options(self) -> list[str]:
+        """All options that it knows, as they are written."""
+        return [option for action in self._actions for option in action.option_strings]
+
+    def refuse(self, word: str, more: Iterable[str]) -> NoReturn:
+        """Refuse an argument that it does not take; offer the nearest of its options and *more*."""
+        known = [*self.options, *more] if word.startswith("-") else []
+        close = get_close_matches(word.partition("=")[0], known, n=1, cutoff=0.7)
+        offer = f"; did you mean {close[0]}?" if close else ""
+        self.error(f"unrecognized arguments: {word}{offer}")
 
 
 def import_command(name: str) -> ModuleType:
@@ -47,9 +94,12 @@ def _make_parser(common: _Parser, words: Sequence[str]) -> _Parser:
     parser = _Parser(
         prog="edgebench",
         description="Choose, by measurement, how a model should be deployed at the edge.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[common],
         allow_abbrev=False,
     )
+    parser.add_argument("--version", "-V", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(
         metavar="COMMAND", title="commands", required=True, parser_class=_Parser
     )
@@ -61,7 +111,7 @@ def _make_parser(common: _Parser, words: Sequence[str]) -> _Parser:
         if name in words:
             command = import_command(name)
             command.configure(made)
-            made.set_defaults(run=command.run)
+            made.set_defaults(run=command.run, parser=made)
     return parser
 
 
@@ -77,8 +127,23 @@ def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, Common]:
     shared, rest = common.parse_known_args(words)
     if rest and not rest[0].startswith("-") and rest[0] not in COMMANDS:
         raise UnknownName.among("command", rest[0], COMMANDS)
-    args = _make_parser(common, rest).parse_args(rest if words else ["--help"])
+    args, unknown = _make_parser(common, rest).parse_known_args(rest if words else ["--help"])
+    if unknown:
+        args.parser.refuse(unknown[0], common.options)
+    _check_texts(vars(args).values())
     return args, Common(**vars(shared), words=tuple(words))
+
+
+def _check_texts(values: Iterable[object]) -> None:
+    """Refuse bytes that are no text; names of files are kept as they are.
+
+    Raises:
+        EdgebenchError: They cannot be written into results.
+    """
+    for value in values:
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and any("\ud800" <= letter <= "\udfff" for letter in text):
+                raise EdgebenchError(f"{text!r} is not UTF-8; write it in UTF-8")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -93,16 +158,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             args, common = _parse(words)
         except SystemExit:
             return 0
-        return int(args.run(args, common))
+        # What plugins print, while they are imported or asked, is no result.
+        with redirect_stdout(sys.stderr):
+            return int(args.run(args, common))
     except EdgebenchError as error:
         if "--verbose" in words:
-            traceback.print_exc()
-        sys.stderr.write(f"edgebench: {' '.join(str(error).split())}\n")
+            print_error(traceback.format_exc())
+        print_error(f"edgebench: {' '.join(str(error).split())}\n")
         return MISTAKE
     except KeyboardInterrupt:
-        sys.stderr.write("edgebench: interrupted\n")
+        print_error("edgebench: interrupted\n")
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough.
-        sys.stderr.close()
-        return 0

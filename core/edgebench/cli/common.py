@@ -6,20 +6,25 @@ import argparse
 import json
 import os
 import sys
+import threading
+import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench.cli.printing import explain_output, make_console, print_error, print_out
+from edgebench.parts.errors import PluginFault
 from edgebench.parts.pipeline import as_tuple
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edgebench.catalogue.plugin import Fault
+    from edgebench.catalogue.plugin import Fault, Plugin
     from edgebench.catalogue.plugins import Plugins
     from edgebench.catalogue.registry import Registry
     from edgebench.parts.places import Reporter
@@ -28,6 +33,10 @@ if TYPE_CHECKING:
 MISTAKE = 2
 INTERRUPTED = 130
 """Exit statuses, beside 0 and 1."""
+PATIENCE_S = 2.0
+"""How long a plugin may take to load or to answer a hook until it is named."""
+DATABASE = "EDGEBENCH_DB"
+"""The environment variable that names the results database where no option does."""
 SCHEMA = 1
 """The version of the JSON documents that commands print, where a command has none of its own."""
 
@@ -44,6 +53,8 @@ class Common:
     without: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
     words: tuple[str, ...] = ()
     """The command line, as a run keeps it."""
+    out: IO[str] = attrs.field(factory=lambda: sys.stdout, eq=False, repr=False)
+    """Where results are printed: whatever plugins print goes elsewhere."""
 
     @staticmethod
     def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +84,7 @@ class Common:
         """The plugins that the options leave."""
         from edgebench.catalogue.plugins import Plugins
 
-        return Plugins.load(self.registry, self.files, self.without)
+        return Plugins.load(self.registry, self.files, self.without, watch=self._watch)
 
     @cached_property
     def store(self) -> Store:
@@ -85,10 +96,8 @@ class Common:
     @cached_property
     def console(self) -> Console:
         """Where things are laid out for people; no colour where there is no terminal."""
-        from rich.console import Console
-
-        width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100
-        return Console(highlight=False, width=width, soft_wrap=False)
+        width = None if self.out.isatty() or "COLUMNS" in os.environ else 100
+        return make_console(self.out, width)
 
     def find_reporter(self, named: str | None = None) -> Reporter:
         """Return the reporter that lays results out: with `--json` never another.
@@ -104,19 +113,49 @@ class Common:
 
     def emit(self, document: Mapping[str, Any]) -> None:
         """Print one JSON document, and nothing else, on standard output."""
-        text = json.dumps({"schema": SCHEMA, **document}, indent=2, allow_nan=False)
-        sys.stdout.write(text + "\n")
+        self.print(json.dumps({"schema": SCHEMA, **document}, indent=2, allow_nan=False))
+
+    def print(self, text: str) -> None:
+        """Print a text as it is, in lines however long: another program may read it."""
+        print_out(text if text.endswith("\n") else text + "\n", self.out)
 
     def show(self, renderable: Any) -> None:
         """Print something laid out for people; a plain text is never taken for markup."""
         from rich.text import Text
 
-        self.console.print(Text(renderable) if isinstance(renderable, str) else renderable)
+        with explain_output(self.out):
+            self.console.print(Text(renderable) if isinstance(renderable, str) else renderable)
 
     def note(self, text: str) -> None:
         """Say something beside the result, on standard error, unless it is to be quiet."""
         if not self.quiet:
-            sys.stderr.write(text + "\n")
+            print_error(text + "\n")
+
+    def refuse_faults(self) -> None:
+        """Refuse to go on with a plugin file that was given and is broken.
+
+        Raises:
+            PluginFault: Something is wrong with it, as far as it was asked.
+        """
+        for fault in self.plugins.faults:
+            # A part that alone is wrong costs no other.
+            if fault.plugin.given and not fault.part:
+                raise PluginFault(str(fault)) from fault.error
+
+    @contextmanager
+    def _watch(self, plugin: Plugin, what: str) -> Iterator[None]:
+        """Say which plugin is waited for, and how long it took, where that is long."""
+        begin = time.monotonic()
+        waiting = f"edgebench: waiting for the plugin {plugin.name} {what}"
+        timer = threading.Timer(PATIENCE_S, self.note, [waiting])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            if (took := time.monotonic() - begin) > PATIENCE_S:
+                self.note(f"edgebench: waited {took:.0f} s for the plugin {plugin.label} {what}")
 
     def note_fault(self, fault: Fault) -> None:
         """Name a plugin that does not work; where more is to be said, with its traceback."""
@@ -127,5 +166,12 @@ class Common:
 
 def add_database(parser: argparse._ActionsContainer) -> None:
     """Declare the option that names the results database."""
-    parser.add_argument("--db", type=Path, default=Path("edgebench.db"), metavar="FILE",
-                        help="the results database (edgebench.db)")  # fmt: skip
+    parser.add_argument("--db", type=_database, default=os.environ.get(DATABASE) or "edgebench.db",
+                        metavar="FILE",
+                        help=f"the results database (${DATABASE}, or edgebench.db)")  # fmt: skip
+
+
+def _database(text: str) -> Path:
+    if not Path(text).name:
+        raise argparse.ArgumentTypeError(f"must name a file, not {text!r}")
+    return Path(text)

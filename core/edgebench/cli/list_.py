@@ -18,7 +18,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, common: Common) -> int:
     """Print the kinds asked for, or all."""
-    listed = {kind: list_items(kind, common) for kind in args.kinds or SHOWN}
+    kinds = [f"{kind}s" if f"{kind}s" in LISTED else kind for kind in args.kinds]
+    listed = {kind: list_items(kind, common) for kind in kinds or SHOWN}
     if common.json:
         common.emit({"schema": SCHEMA, **listed})
     else:

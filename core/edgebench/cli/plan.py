@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgebench.catalogue.rows import BOUND_S
@@ -13,10 +14,12 @@ from edgebench.parts.units import write_link
 
 if TYPE_CHECKING:
     from edgebench.cases.case import Case
-    from edgebench.cases.plan import Plan
+    from edgebench.cases.plan import Plan, Skipped
 
 SCHEMA = 2
 """The version of the document that this command prints."""
+MANY = 4
+"""Skipped cases of one reason from which on they are one line, unless more is to be said."""
 ASSUMED_BLOCK_S = 2.0
 """What a block is taken to last where the database holds none of its case."""
 
@@ -30,10 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, common: Common) -> int:
     """Print the plan."""
-    from edgebench.cases.plan import make_plan
-    from edgebench.cli.study import make_study
+    from edgebench.cli.study import plan_study
 
-    plan = make_plan(make_study(args, common), common.plugins)
+    plan = plan_study(args, common)
     estimate, known = estimate_s(plan, args)
     if common.json:
         common.emit(
@@ -59,7 +61,8 @@ def _show(plan: Plan, estimate: float, known: str, common: Common) -> None:
     columns = _choose_columns([*plan.cases, *(one.case for one in plan.skipped)])
     common.show(table("cases", list(columns), (_cells(case, columns) for case in plan.cases)))
     if plan.skipped:
-        items = ([*_cells(one.case, columns), one.reason] for one in plan.skipped)
+        many = math.inf if common.verbose else MANY
+        items = _list_skipped(plan.skipped, columns, many)
         common.show(table("skipped", [*columns, "why"], items))
     for tier in dict.fromkeys(case.route[0] for case in plan.cases):
         common.show(f"the input is on {tier}; --input-at TIER says that another holds it")
@@ -72,6 +75,24 @@ def _show(plan: Plan, estimate: float, known: str, common: Common) -> None:
         f"{_count(suite.requests, 'request')} a block{within}; "
         f"measuring takes about {estimate:.0f} s ({known})"
     )
+
+
+def _list_skipped(
+    skipped: Iterable[Skipped], columns: Mapping[str, Callable[[Case], str]], many: float
+) -> Iterator[list[str]]:
+    """Yield the cells of each skipped case; *many* that share a reason, and more, in one line."""
+    for reason, ones in group_by(skipped, lambda one: one.reason).items():
+        cells = [_cells(one.case, columns) for one in ones]
+        if len(ones) < many:
+            yield from ([*each, reason] for each in cells)
+        else:
+            yield [f"{len(ones)} cases", *map(_sum_up, list(zip(*cells, strict=True))[1:]), reason]
+
+
+def _sum_up(values: Iterable[str]) -> str:
+    """Write what several cases have: what they share, or how many there are."""
+    different = list(dict.fromkeys(values))
+    return different[0] if len(different) == 1 else f"({len(different)})"
 
 
 def _count(number: int, what: str) -> str:

@@ -19,6 +19,7 @@ import attrs
 from edgebench.cases.case import Case
 from edgebench.cases.plan import Plan
 from edgebench.cli.common import Common
+from edgebench.cli.printing import make_console
 from edgebench.conduct.watcher import Watcher
 from edgebench.records.outcome import Block
 
@@ -126,7 +127,6 @@ def show_progress(
 
 
 def _make_bars() -> Any:
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
@@ -136,7 +136,7 @@ def _make_bars() -> Any:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[what]}", markup=False),
-        console=Console(stderr=True),
+        console=make_console(stderr=True),
         auto_refresh=False,
         transient=True,
     )

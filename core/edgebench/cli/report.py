@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from edgebench.analysis.results import RunResults
+from edgebench.catalogue.blame import blame
 from edgebench.cli.common import Common, add_database
+from edgebench.cli.printing import make_console
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.places import Reporter
 from edgebench.records.database import Database
@@ -37,23 +38,22 @@ def print_results(
     results: RunResults, reporter: Reporter, output: Path | None, common: Common
 ) -> None:
     """Lay results out with a reporter, and print them or write them to a file."""
-    laid = reporter.render(results)
+    with blame(common.plugins, Reporter, reporter.name):
+        laid = reporter.render(results)
     if output is not None:
         _write(laid, output)
     elif isinstance(laid, str):
-        sys.stdout.write(laid if laid.endswith("\n") else laid + "\n")
+        common.print(laid)
     else:
         common.show(laid)
 
 
 def _write(laid: Any, output: Path) -> None:
-    from rich.console import Console
-
     try:
         with output.open("w") as file:
             if isinstance(laid, str):
                 file.write(laid)
             else:
-                Console(file=file, width=120, highlight=False).print(laid)
+                make_console(file, width=120).print(laid)
     except OSError as error:
         raise EdgebenchError(f"cannot write {output}: {error.strerror}") from error

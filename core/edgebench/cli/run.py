@@ -6,7 +6,7 @@ import argparse
 
 from edgebench.analysis.results import RunResults
 from edgebench.cases.operations import Chains
-from edgebench.cases.plan import Plan, make_plan
+from edgebench.cases.plan import Plan
 from edgebench.cases.study import Study
 from edgebench.catalogue.rows import Suite
 from edgebench.cli.common import INTERRUPTED, Common
@@ -14,7 +14,7 @@ from edgebench.cli.logs import write_log
 from edgebench.cli.numbers import seconds
 from edgebench.cli.progress import Interrupts, hear_interrupts, show_progress
 from edgebench.cli.report import print_results
-from edgebench.cli.study import HOW, PRODUCT, declare, make_study
+from edgebench.cli.study import HOW, PRODUCT, declare, plan_study
 from edgebench.parts.errors import EdgebenchError
 from edgebench.records.database import Database
 
@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, common: Common) -> int:
-    """Run, print the report, and return 1 if a case failed."""
+    """Run, print the report, and return 1 if a case failed or nothing was measured."""
     if args.debug and not args.case:
         raise EdgebenchError("--debug shows one case; say which with --case ID")
     reporter = common.find_reporter()  # that it is missing is to be known before measuring
@@ -51,14 +51,15 @@ def run(args: argparse.Namespace, common: Common) -> int:
         if interrupts.asked:
             common.note(f"edgebench: interrupted; go on with --resume (run {name} in {args.db})")
             return INTERRUPTED
-    return int(any(result.status in ("failed", "timeout", "partial") for result in results.results))
+    statuses = {result.status for result in results.results}
+    return int("ok" not in statuses or not statuses <= {"ok", "skipped"})
 
 
 def _plan_of_study(args: argparse.Namespace, common: Common) -> Plan:
-    plan = make_plan(make_study(args, common), common.plugins)
+    plan = plan_study(args, common)
     if not plan.cases:
         reasons = dict.fromkeys(one.reason for one in plan.skipped)
-        raise EdgebenchError(f"no case can be run: {'; '.join(reasons) or 'none was asked for'}")
+        raise EdgebenchError(f"no case can be run: {'; '.join(reasons)}")
     return plan
 
 

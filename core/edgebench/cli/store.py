@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from edgebench.cli.common import Common
 from edgebench.cli.numbers import days
 
 DAY = 24 * 3600.0
+LARGEST = 10
+"""Artifacts that are shown unless more is to be said."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,8 +31,7 @@ def _print_path(_: argparse.Namespace, common: Common) -> None:
     if common.json:
         common.emit({"path": root})
     else:
-        # In one line, however long: another program may read it.
-        sys.stdout.write(root + "\n")
+        common.print(root)
 
 
 def _print_size(_: argparse.Namespace, common: Common) -> None:
@@ -44,9 +44,12 @@ def _print_size(_: argparse.Namespace, common: Common) -> None:
     from edgebench.cli.tables import table, write_size
 
     ordered = sorted(entries, key=lambda entry: -entry.size)
-    cells = ([entry.key[:8], entry.what, write_size(entry.size)] for entry in ordered)
+    shown = ordered if common.verbose else ordered[:LARGEST]
+    cells = ([entry.key[:8], entry.what, write_size(entry.size)] for entry in shown)
     common.show(table("artifacts", ("key", "what", "size"), cells))
-    common.show(f"{len(entries)} artifacts, {write_size(total)}")
+    rest = sum(entry.size for entry in ordered[len(shown) :])
+    left = f"; {len(ordered) - len(shown)} others, {write_size(rest)}, with --verbose"
+    common.show(f"{len(entries)} artifacts, {write_size(total)}{left if rest else ''}")
 
 
 def _collect(args: argparse.Namespace, common: Common) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -13,8 +14,11 @@ from edgebench.catalogue.rows import SCENARIO, Product, Suite
 from edgebench.cli.common import Common, add_database
 from edgebench.cli.numbers import count, natural
 from edgebench.parts.errors import EdgebenchError, UnknownName
-from edgebench.parts.places import Fabric, Link, Tier
+from edgebench.parts.places import Backend, Fabric, Link, Tier
 from edgebench.parts.units import parse_link
+
+if TYPE_CHECKING:
+    from edgebench.cases.plan import Plan
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -90,6 +94,28 @@ def make_study(args: argparse.Namespace, common: Common) -> Study:
         seed=args.seed,
         bounded=not args.suite and not args.requests,
     )
+
+
+def plan_study(args: argparse.Namespace, common: Common) -> Plan:
+    """Plan what a command's options make, and name the plugins that do not work.
+
+    Raises:
+        EdgebenchError: What is asked for is unknown or malformed, or a file that was given as a
+            plugin is broken.
+    """
+    from edgebench.cases.plan import make_plan
+
+    common.refuse_faults()
+    plan = make_plan(make_study(args, common), common.plugins)
+    if not plan.cases and not plan.skipped:
+        # Where none is named every backend is taken.
+        lacks = [line.why_not for line in common.plugins.listed(Backend) if line.why_not]
+        raise EdgebenchError(f"no backend is installed: {'; '.join(lacks) or 'none is known'}")
+    # Planning has asked for more than whether they load.
+    common.refuse_faults()
+    for fault in common.plugins.faults:
+        common.note_fault(fault)
+    return plan
 
 
 def _parse_link(text: str, common: Common) -> Link:

@@ -11,6 +11,8 @@ import attrs
 
 from edgebench.cases.case import Case
 from edgebench.cases.inputs import find_dataset, read_model_options
+from edgebench.catalogue.blame import blame
+from edgebench.parts.changes import Operator
 from edgebench.parts.errors import CaseFailed, CaseSkipped
 from edgebench.parts.npz import to_npz
 from edgebench.parts.pipeline import Pipeline
@@ -62,11 +64,14 @@ class Maker:
         what = f"splits of {dataset.name}"
         if not case.dataset:
             what = f"inputs of {case.model}:{case.variant}"
-        return self.recipes.store.make(
-            self.recipes.keys.inputs(case),
-            what,
-            lambda directory: keep_splits(dataset, SPLIT_SEED, directory, self.progress),
-        )
+
+        def fill(directory: Path) -> None:
+            # Random inputs are drawn here; others are a plugin's.
+            blamed = (Dataset, case.dataset) if case.dataset else (Model, case.model)
+            with blame(self.recipes.plugins, *blamed):
+                keep_splits(dataset, SPLIT_SEED, directory, self.progress)
+
+        return self.recipes.store.make(self.recipes.keys.inputs(case), what, fill)
 
     def _draw(self, case: Case) -> Dataset:
         """Return a dataset of random inputs that fit a case's model."""
@@ -89,9 +94,11 @@ class Maker:
 
     def _do(self, step: Step) -> Pipeline:
         if isinstance(step, Base):
-            return self._base(step.case)
+            with blame(self.recipes.plugins, Model, step.case.model):
+                return self._base(step.case)
         if isinstance(step, Operate):
-            return self._operate(step)
+            with blame(self.recipes.plugins, Operator, step.operation.operator.name):
+                return self._operate(step)
         return self._convert(step)
 
     def _base(self, case: Case) -> Pipeline:
@@ -131,7 +138,7 @@ class Maker:
         announced = step.operation.cuts
         added = len(changed.cuts) - len(pipeline.cuts)
         if added != announced:
-            raise CaseFailed(f"{operator.name} announced {announced} cuts and made {added}")
+            raise CaseFailed(f"announced {announced} cuts and made {added}")
         # What handling a request needs stays, and what was doubted, whatever an operator made of
         # the stages.
         return attrs.evolve(

@@ -18,8 +18,9 @@ from edgebench.cases.chain import structure
 from edgebench.cases.inputs import choose_dataset
 from edgebench.cases.operations import Chains, Operation
 from edgebench.cases.ways import find_way, say_no_way
+from edgebench.catalogue.blame import blame
 from edgebench.catalogue.plugins import Plugins
-from edgebench.parts.changes import Converter
+from edgebench.parts.changes import Converter, Operator
 from edgebench.parts.digest import digest
 from edgebench.parts.errors import CaseSkipped, ChainError
 from edgebench.parts.places import Backend
@@ -110,7 +111,9 @@ class Recipes:
             operator = operation.operator
             path = yield from self._convert(case, path, repeat(operator.reads), operator.name)
             companions: dict[tuple[str, str], Path] = {}
-            for pair in operator.companions(operation.options, case.model, case.variant):
+            with blame(self.plugins, Operator, operator.name):
+                pairs = list(operator.companions(operation.options, case.model, case.variant))
+            for pair in pairs:
                 companions[pair] = yield from self.steps(
                     self._second(case, *pair), for_backends=False, within=(*within, case)
                 )
@@ -122,7 +125,8 @@ class Recipes:
     def find_precision(self, choice: BackendChoice) -> str:
         """Return the precision in which a backend computes what a stage keeps as `f32`."""
         backend = self.plugins.get(Backend, choice.name)
-        return backend.precision(structure(backend.options, choice.options, choice.name))
+        with blame(self.plugins, Backend, choice.name):
+            return backend.precision(structure(backend.options, choice.options, choice.name))
 
     def _operate(
         self,

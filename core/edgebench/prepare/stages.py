@@ -17,6 +17,7 @@ import attrs
 
 from edgebench.cases.case import BackendChoice, Case
 from edgebench.cases.ways import find_way
+from edgebench.catalogue.blame import blame
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Converter, Format, Operator, Trainer
 from edgebench.parts.errors import CaseFailed, ChainError
@@ -46,7 +47,8 @@ class Stages:
         if stage.live is not None:
             return stage
         form = self.plugins.get(Format, stage.format)
-        return attrs.evolve(stage, live=form.load(stage, lambda: self._rebuild(stage)))
+        with blame(self.plugins, Format, form.name):
+            return attrs.evolve(stage, live=form.load(stage, lambda: self._rebuild(stage)))
 
     def save(self, pipeline: Pipeline, directory: Path) -> None:
         """Write a pipeline into an empty directory."""
@@ -61,7 +63,8 @@ class Stages:
         """Write the files of a stage into an empty directory; return their names."""
         if stage.directory is None:
             form = self.plugins.get(Format, stage.format)
-            return tuple(form.save(stage, place))
+            with blame(self.plugins, Format, form.name):
+                return tuple(form.save(stage, place))
         # A link to a file of the user's would change with it: only what is in the store is linked.
         bring: Callable[[Path, Path], object]
         bring = _link if stage.directory.is_relative_to(self.store) else shutil.copyfile
@@ -77,7 +80,8 @@ class Stages:
             operator = self.plugins.get(Operator, edit.operator)
             if operator.replay is None:
                 raise ChainError(f"{edit.operator} recorded an edit and offers no replay")
-            live = operator.replay(live, edit.values)
+            with blame(self.plugins, Operator, edit.operator):
+                live = operator.replay(live, edit.values)
         return live
 
     def convert(self, stage: Stage, way: tuple[Converter, ...], examples: Any) -> Stage:
@@ -87,9 +91,11 @@ class Stages:
             CaseFailed: A converter gave another format than it announces.
         """
         for converter in way:
-            stage = converter.convert(self.live(stage), examples)
-            if stage.format != converter.target:
-                raise CaseFailed(f"{converter.name} gave {stage.format}, not {converter.target}")
+            live = self.live(stage)
+            with blame(self.plugins, Converter, converter.name):
+                stage = converter.convert(live, examples)
+                if stage.format != converter.target:
+                    raise CaseFailed(f"gave {stage.format}, not {converter.target}")
         return stage
 
     def split(self, case: Case, name: str, pipeline: Pipeline) -> Preprocessed:
@@ -122,16 +128,17 @@ class Stages:
         trainer = next((each for each in trainers if each.format == stage.format), None)
         if trainer is None:
             raise ChainError(f"nothing here trains stages of format {stage.format}")
-        return trainer.fit(
-            self.live(stage),
-            loss,
-            self.split(case, "training", pipeline),
-            self.split(case, "validation", pipeline),
-            budget,
-            seed,
-            self.progress,
-            teacher=teacher,
-        )
+        with blame(self.plugins, Trainer, trainer.name):
+            return trainer.fit(
+                self.live(stage),
+                loss,
+                self.split(case, "training", pipeline),
+                self.split(case, "validation", pipeline),
+                budget,
+                seed,
+                self.progress,
+                teacher=teacher,
+            )
 
 
 @attrs.frozen(eq=False)
@@ -142,7 +149,7 @@ class Runner:
     scratch: Path
     _stack: ExitStack
     # Keyed by identity: a live object has no digest, and the stage lives on beside its session.
-    _open: dict[int, tuple[Stage, Session]] = attrs.field(factory=dict, init=False)
+    _open: dict[int, tuple[Stage, Session, str]] = attrs.field(factory=dict, init=False)
 
     @classmethod
     @contextmanager
@@ -176,13 +183,14 @@ class Runner:
     def stage(self, stage: Stage, tensors: Tensors) -> dict[str, Any]:
         """Run one stage on the tensors that it reads, and return those that it writes."""
         if id(stage) not in self._open:
-            self._open[id(stage)] = (stage, self._session(stage, tensors))
-        _, session = self._open[id(stage)]
+            self._open[id(stage)] = (stage, *self._session(stage, tensors))
+        _, session, backend = self._open[id(stage)]
         given = {spec.inside: tensors[spec.name] for spec in stage.inputs}
-        written = session.run(given)
-        return {spec.name: written[spec.inside] for spec in stage.outputs}
+        with blame(self.stages.plugins, Backend, backend):
+            written = session.run(given)
+            return {spec.name: written[spec.inside] for spec in stage.outputs}
 
-    def _session(self, stage: Stage, tensors: Tensors) -> Session:
+    def _session(self, stage: Stage, tensors: Tensors) -> tuple[Session, str]:
         plugins = self.stages.plugins
         converters = plugins.all(Converter).values()
         ways = {}
@@ -195,8 +203,9 @@ class Runner:
         backend, way = ways[min(ways)]
         given = {spec.name: _double(tensors[spec.name], spec) for spec in stage.inputs}
         written = self._write(self.stages.convert(stage, way, given))
-        opening = Opening.of(backend, BackendChoice(backend.name), 1)
-        return self._stack.enter_context(opening.session(written))
+        with blame(plugins, Backend, backend.name):
+            opening = Opening.of(backend, BackendChoice(backend.name), 1)
+            return self._stack.enter_context(opening.session(written)), backend.name
 
     def _write(self, stage: Stage) -> Stage:
         if stage.directory is not None:

@@ -40,9 +40,11 @@ def _obey(order: Order, events: TextIO) -> Event:
     except DataError as error:
         return Event(status="mistaken", reason=str(error))
     except EdgebenchError as error:
+        if error.__cause__:
+            # A part's own bug fails its case, not the suite; the log keeps the traceback.
+            traceback.print_exception(error.__cause__)
         return Event(status="failed", reason=str(error))
     except Exception as error:  # noqa: BLE001 (whatever a part raises)
-        # A part's own bug fails its case, not the suite; the log keeps the traceback.
         traceback.print_exc()
         return Event(status="failed", reason=one_line(error))
 

@@ -16,9 +16,12 @@ from edgebench.records import columns
 from edgebench.records.outcome import Outcome, Run, RunOutcome, find_only
 from edgebench.records.schema import INSERT_SAMPLES
 from edgebench.records.sqlitefile import (
+    check_file,
     check_version,
     connect,
+    explain_damage,
     explain_errors,
+    prepare_to_read,
     prepare_to_write,
     sole_writer,
 )
@@ -50,14 +53,14 @@ class Database:
             DatabaseError: It cannot be opened, is in use, or is not a database of this version.
         """
         path = Path(path)
+        check_file(path)
         with ExitStack() as stack:
-            if write:
-                stack.enter_context(sole_writer(path))
-            with explain_errors(path):
+            # Whoever only reads does little else meanwhile than to make sense of what stands there.
+            stack.enter_context(sole_writer(path) if write else explain_damage(path))
+            with explain_damage(path):
                 connection = stack.enter_context(closing(connect(path, write=write)))
                 check_version(connection, path, write=write)
-                if write:
-                    prepare_to_write(connection)
+                (prepare_to_write if write else prepare_to_read)(connection)
             yield cls(connection, path)
 
     @contextmanager
@@ -69,7 +72,7 @@ class Database:
                 yield self._connection
 
     def _select(self, query: str, *values: Any) -> list[sqlite3.Row]:
-        with explain_errors(self.path):
+        with explain_damage(self.path):
             return self._connection.execute(query, values).fetchall()
 
     # --- writing ---------------------------------------------------------------------------------
@@ -150,8 +153,9 @@ class Database:
         Raises:
             DatabaseError: There is no such run.
         """
-        run = self._find(name)
-        return RunOutcome(run=run, cases=tuple(self._read_cases(run.id)), path=self.path)
+        with explain_damage(self.path):
+            run = self._find(name)
+            return RunOutcome(run=run, cases=tuple(self._read_cases(run.id)), path=self.path)
 
     def find_case(self, beginning: str, run: str = "") -> tuple[Run, Case]:
         """Return a case by its id, or the only beginning of one, and the run that holds it.
@@ -188,8 +192,9 @@ class Database:
         Raises:
             DatabaseError: The run has no such case.
         """
-        for outcome in self._read_cases(run, case_id, timed=timed):
-            return outcome
+        with explain_damage(self.path):
+            for outcome in self._read_cases(run, case_id, timed=timed):
+                return outcome
         raise DatabaseError(f"run {run} of {self.path} has no case {case_id}")
 
     def _read_cases(self, run: str, *case_id: str, timed: bool = True) -> Iterator[Outcome]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from edgebench.parts.errors import DatabaseError
+from edgebench.parts.errors import DatabaseError, EdgebenchError, one_line
 from edgebench.records.schema import OLDEST, SCHEMA, VERSION, convert, show_as_current
 from edgebench.store.locks import Held, hold_lock
 
@@ -43,6 +42,15 @@ def sole_writer(path: Path) -> Iterator[None]:
         yield
 
 
+def check_file(path: Path) -> None:
+    """Refuse what is there and is no file: a directory, a device, a pipe."""
+    if path.exists() and not path.is_file():
+        what = "a directory" if path.is_dir() else "no regular file"
+        raise DatabaseError(
+            f"{path} cannot be used: it is {what}; choose another place with --db FILE"
+        )
+
+
 def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     """Open the file; one that is only read must be there."""
     if not write and not path.exists():
@@ -63,10 +71,18 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
 def _mode(path: Path, *, write: bool) -> str:
     if write:
         return "rwc"
-    # A reader of a write-ahead log makes files beside it. Where it cannot, and no log is left
-    # from a writer, the database is at rest and may be read as it is.
+    # A reader of a write-ahead log makes files beside it, and removes them only if it may write.
+    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        return "rw"
+    # Where it may not, and no log is left from a writer, the database is at rest and may be read
+    # as it is.
     at_rest = not path.with_name(f"{path.name}-wal").exists()
-    return "ro&immutable=1" if at_rest and not os.access(path.parent, os.W_OK) else "ro"
+    return "ro&immutable=1" if at_rest else "ro"
+
+
+def prepare_to_read(connection: sqlite3.Connection) -> None:
+    """Refuse whatever would change the results, however the file was opened."""
+    connection.execute("PRAGMA query_only = ON")
 
 
 def check_version(connection: sqlite3.Connection, path: Path, *, write: bool) -> None:
@@ -138,18 +154,35 @@ def explain_errors(path: Path) -> Iterator[None]:
     """Turn what SQLite says of the machine into a sentence; its other errors are our bugs."""
     try:
         yield
-    except (sqlite3.Error, json.JSONDecodeError) as error:
+    except sqlite3.Error as error:
         if (remedy := _find_remedy(error)) is None:
             raise
         raise DatabaseError(f"{path} cannot be used ({error}): {remedy}") from error
 
 
-def _find_remedy(error: Exception) -> str | None:
+@contextmanager
+def explain_damage(path: Path) -> Iterator[None]:
+    """Say that a file is damaged where what is read of it makes no sense.
+
+    SQLite checks how its pages hang together, and not what stands in them: a byte that was changed
+    on a disk may have become anything, which whoever reads it meets as an error of any kind.
+    """
+    try:
+        with explain_errors(path):
+            yield
+    except EdgebenchError:
+        raise
+    except Exception as error:
+        remedy = REMEDIES["SQLITE_CORRUPT"]
+        raise DatabaseError(f"{path} cannot be read ({one_line(error)}): {remedy}") from error
+
+
+def _find_remedy(error: sqlite3.Error) -> str | None:
     """Return what a user can do about an error; None for one that is our bug."""
-    if isinstance(error, json.JSONDecodeError) or "malformed JSON" in str(error):
-        return REMEDIES["SQLITE_CORRUPT"]
     # The tables are ours: they were others when the file was opened, or some are lost.
     if str(error).startswith("no such"):
         return "another program changed its tables; try again, or choose another with --db FILE"
+    if "malformed JSON" in str(error):
+        return REMEDIES["SQLITE_CORRUPT"]
     name = getattr(error, "sqlite_errorname", "")
     return REMEDIES.get("_".join(name.split("_")[:2]))

@@ -32,6 +32,7 @@ MANIFEST = "manifest.json"
 PIPELINE = "pipeline.json"
 RESOURCES = "resources"
 COMPILED = "compiled"
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -86,6 +87,9 @@ class Store:
 
         *fill* may raise: nothing is left behind then.
         """
+        if path := self.find(key):
+            # Without its lock, which takes a store that can be written.
+            return path
         with self.lock(key):
             return self._keep_sound(key) or self._fill(key, what, fill)
 
@@ -135,7 +139,12 @@ class Store:
             if not _matches_manifest(path):
                 return False
             self._checked.add(key)
-        os.utime(path / MANIFEST)
+        try:
+            os.utime(path / MANIFEST)
+        except OSError as error:
+            # A store that may only be read serves what is in it, and forgets when it was asked.
+            if error.errno not in READ_ONLY:
+                raise
         return True
 
     def _fill(self, key: str, what: str, fill: Callable[[Path], None]) -> Path:

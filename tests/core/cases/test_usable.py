@@ -26,6 +26,9 @@ ODD = """
     def raise_error(facts, device):
         raise RuntimeError("no driver")
 
+    def abort(facts, device):
+        os.abort()
+
     def sleep(facts, device):
         time.sleep(600)
 
@@ -35,7 +38,7 @@ ODD = """
 
     @hookimpl
     def edgebench_backends():
-        for usable in (leave, raise_error, sleep, refuse):
+        for usable in (leave, raise_error, abort, sleep, refuse):
             yield Backend(name=usable.__name__.replace("_", "-"), summary="Odd.", open=print,
                           usable=usable, devices=lambda: ("npu", "cpu"))
 """
@@ -59,22 +62,24 @@ def test_a_backend_answers_for_each_device_and_tier(usability):
 
 
 @pytest.mark.process
-def test_whatever_becomes_of_one_process_the_others_answer(usability):
-    usability.ask([("leave", ""), ("raise-error", ""), ("refuse", "")])
-    assert usability.why_not("leave", "", "edge") == "asking it failed: status 3"
-    assert usability.why_not("raise-error", "", "mobile") == (
-        "asking it failed: RuntimeError: no driver"
-    )
+def test_whatever_becomes_of_one_process_the_others_answer(usability, tmp_path):
+    usability.ask([("leave", ""), ("raise-error", ""), ("abort", ""), ("refuse", "")])
+    for name, why in (
+        ("leave", "it ended with status 3"),
+        ("raise-error", "RuntimeError: no driver"),
+        ("abort", "it was killed by SIGABRT"),
+    ):
+        said = usability.why_not(name, "", "mobile")
+        assert said == f"asking backend {name} ({tmp_path}/odd.py) failed: {why}"
     assert usability.why_not("refuse", "", "edge") is None
     assert usability.devices("leave") == ()
 
 
 @pytest.mark.process
-def test_a_backend_that_does_not_answer_is_not_waited_for(usability, monkeypatch):
+def test_a_backend_that_does_not_answer_is_not_waited_for(usability, monkeypatch, tmp_path):
     monkeypatch.setattr(usable, "LIMIT_S", 0.0)
-    assert usability.why_not("sleep", "", "edge") == (
-        "it did not say within 0 s whether it is usable"
-    )
+    said = usability.why_not("sleep", "", "edge")
+    assert said == f"backend sleep ({tmp_path}/odd.py) did not say within 0 s whether it is usable"
 
 
 def test_what_was_answered_is_not_asked_again(toy_plugins, answering):

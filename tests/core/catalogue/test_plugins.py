@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 from types import SimpleNamespace
@@ -244,8 +245,9 @@ def test_a_row_that_promises_what_its_module_does_not_yield_is_a_fault(
     write("mine_plugin.py", SHRINK)
     monkeypatch.syspath_prepend(str(tmp_path))
     plugins = Plugins.load(row(offers='["shrink", "grow"]'), entry_points=False)
+    assert plugins.get(Operator, "shrink")
     with pytest.raises(PluginFault, match="does not yield the operator 'grow' that its row offers"):
-        plugins.get(Operator, "shrink")
+        plugins.get(Operator, "grow")
 
 
 def test_a_tier_of_the_users_own_registry_is_a_tier(write):
@@ -472,6 +474,9 @@ BROKEN = {
     "twice": (SHRINK + SHRINK.splitlines()[-1], "yields the operator 'shrink' twice"),
 }
 
+KEPT = {("fails", Operator): ["shrink"]}
+"""What is left of a plugin that is broken."""
+
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_is_wrong_with_a_plugin_is_said_with_its_name(write, name):
@@ -479,7 +484,7 @@ def test_what_is_wrong_with_a_plugin_is_said_with_its_name(write, name):
     path = write(f"{name}.py", source)
     plugins = files(path)
     for kind in KINDS.values():
-        assert not plugins.all(kind)
+        assert list(plugins.all(kind)) == KEPT.get((name, kind), [])
     (fault,) = plugins.faults
     assert str(fault).startswith(f"the plugin {name} ({path}) ")
     assert cause in fault.cause
@@ -498,6 +503,101 @@ def test_a_fault_stops_no_other_plugin(write, name):
     assert plugins.get(Operator, "grow")
     assert {"grow", "identity"} <= set(plugins.all(Operator))
     assert "grow" in [line.name for line in plugins.listed(Operator)]
+
+
+MIXED = """
+    import attrs
+    from edgebench import Operator, hookimpl
+
+    @attrs.frozen(kw_only=True)
+    class Wrong:
+        n: int = attrs.field(default="three", validator=attrs.validators.instance_of(int))
+
+    @attrs.frozen(kw_only=True)
+    class Lacking:
+        n: int
+
+    @hookimpl
+    def edgebench_operators():
+        yield Operator(name="before", summary="Sound.", apply=print)
+        yield Operator(name="wrong", summary="No.", apply=print, options=Wrong)
+        yield Operator(name="lacking", summary="No.", apply=print, options=Lacking)
+        yield Operator(name="twice", summary="No.", apply=print)
+        yield Operator(name="twice", summary="No.", apply=print)
+        yield "nonsense"
+        yield Operator(name="after", summary="Sound.", apply=print)
+        yield Operator(name="Not A Name", summary="No.", apply=print)
+"""
+
+
+def test_a_record_that_is_wrong_costs_only_itself(write):
+    plugins = files(write("mixed.py", dedent(MIXED)))
+    assert list(plugins.all(Operator)) == ["after", "before"]
+    for name, why in (
+        ("wrong", "'wrong', whose options do not take their own defaults: TypeError: "),
+        ("lacking", "'lacking', whose options do not take their own defaults: TypeError: "),
+        ("twice", "yields the operator 'twice' twice"),
+    ):
+        with pytest.raises(PluginFault, match=f"the plugin mixed .* {why}"):
+            plugins.get(Operator, name)
+    assert [(fault.part, fault.cause[:24]) for fault in plugins.faults] == [
+        ("", "fails in edgebench_opera"),
+        ("wrong", "yields the operator 'wro"),
+        ("lacking", "yields the operator 'lac"),
+        ("twice", "yields the operator 'twi"),
+        ("", "yields 'nonsense' from e"),
+    ]
+    (status,) = plugins.list_statuses()
+    assert status.status == "faulty"
+    assert status.offers == (("operator", "before"), ("operator", "after"))
+
+
+FAILING = """
+    from edgebench import {kind}, hookimpl
+
+    @hookimpl
+    def edgebench_{hook}():
+        raise RuntimeError("no {hook}")
+        yield
+"""
+
+
+def failing(write, name, kind="Operator", hook="operators"):
+    return write(f"{name}.py", dedent(FAILING.format(kind=kind, hook=hook)))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_unknown_name_blames_the_plugin_that_is_called_so(write, order):
+    broken = failing(write, "aaa"), failing(write, "shrink"), failing(write, "zzz")
+    with pytest.raises(UnknownName, match=r"; the plugin shrink \("):
+        files(*broken[::order]).get(Operator, "shrink")
+
+
+def test_an_unknown_name_blames_no_plugin_that_fails_at_something_else(write):
+    plugins = files(failing(write, "aaa", "Tier", "tiers"), failing(write, "zzz"))
+    assert not plugins.all(Tier)
+    with pytest.raises(UnknownName, match=r"'shrink'; none is known; the plugin zzz \("):
+        plugins.get(Operator, "shrink")
+    with pytest.raises(UnknownName, match="none is known$"):
+        plugins.get(Model, "shrink")
+
+
+def test_whoever_watches_is_told_of_each_plugin_that_is_asked(write):
+    seen = []
+
+    @contextmanager
+    def watch(plugin, what):
+        seen.append((plugin.name, what))
+        yield
+
+    paths = [write("shrink.py", SHRINK), failing(write, "other")]
+    Plugins.load(Registry(), files=paths, entry_points=False, watch=watch).all(Operator)
+    assert seen == [
+        ("shrink", "to load"),
+        ("shrink", "for edgebench_operators"),
+        ("other", "to load"),
+        ("other", "for edgebench_operators"),
+    ]
 
 
 def test_an_unknown_name_is_said_with_the_plugin_that_may_have_had_it(write):
@@ -655,10 +755,12 @@ def test_two_plugins_cannot_share_a_name():
     both = "two plugins offer the operator 'prune': a (a) and b (b)"
     said = f"{both}; uninstall one, or pass --without b"
     with pytest.raises(NameClash) as caught:
-        plugins.all(Operator)
-    assert str(caught.value) == said
-    with pytest.raises(NameClash):
         plugins.get(Operator, "prune")
+    assert str(caught.value) == said
+    assert not plugins.all(Operator)
+    assert [str(fault) for fault in plugins.faults] == [
+        f"the plugin b (b) offers a name that is taken: {said}"
+    ]
     assert plugins.why_not(Operator, "prune") == said
     assert plugins.listed(Operator)[0].why_not == said
 

@@ -61,7 +61,7 @@ MISBEHAVING = """
         raise DataError("toy-points: no row is called so")
 
     def leave(context):
-        sys.exit(3)
+        os._exit(3)
 
     def count(context):
         import numpy as np
@@ -172,7 +172,9 @@ def test_a_worker_that_leaves_without_a_word(preparer):
 
 
 def test_an_operator_that_raises_fails_its_case_and_leaves_nothing(preparer):
-    with pytest.raises(CaseFailed, match="^FileNotFoundError: .*not-there") as caught:
+    with pytest.raises(
+        CaseFailed, match=r"^operator fail \(/.*FileNotFoundError: .*not-there"
+    ) as caught:
         preparer().prepare(toy_case("fail"))
     assert "so far, so good" in caught.value.log
     assert "Traceback" in caught.value.log
@@ -187,7 +189,7 @@ def test_data_that_is_refused_comes_with_what_was_printed(preparer):
 
 
 def test_an_operator_that_cuts_other_than_it_announced(preparer):
-    with pytest.raises(CaseFailed, match="liar announced 1 cuts and made 0"):
+    with pytest.raises(CaseFailed, match=r"^operator liar \(/.*\): announced 1 cuts and made 0"):
         preparer().prepare(toy_case("liar"))
 
 

@@ -378,7 +378,7 @@ def test_a_directory_where_nothing_may_be_written():
 
 
 def test_a_directory_in_the_place_of_the_file(tmp_path):
-    assert "cannot be opened; choose another place" in refusal(tmp_path)
+    assert "it is a directory; choose another place" in refusal(tmp_path)
 
 
 def test_reading_what_is_not_there(path):

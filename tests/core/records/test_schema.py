@@ -258,7 +258,7 @@ def test_a_conversion_that_fails_leaves_the_file_as_it_was(path, monkeypatch):
         plain.execute("UPDATE samples SET seconds = '[1e999]' WHERE block = 2 AND position = 0")
         plain.commit()
         before = list(plain.iterdump())
-    with pytest.raises(ValueError, match="JSON"), Database.open(path, write=True):
+    with pytest.raises(DatabaseError, match="JSON"), Database.open(path, write=True):
         pass
     with closing(sqlite3.connect(path)) as plain:
         assert list(plain.iterdump()) == before

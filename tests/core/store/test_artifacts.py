@@ -244,3 +244,39 @@ def test_a_pipeline_is_read_as_it_was_written(tmp_path):
 
     bare = [attrs.evolve(stage, directory=None) for stage in again.stages]
     assert again.replaced(bare) == pipeline()
+
+
+READ_ONLY = """
+import sys
+from pathlib import Path
+from edgebench.parts.errors import StoreError
+from edgebench.store.artifacts import Store
+
+store, key = Store(Path(sys.argv[1])), sys.argv[2]
+
+def never(directory):
+    raise AssertionError("it is there")
+
+found = store.find(key)
+print(found == store.make(key, "a thing", never), (found / "deep" / "weights").read_bytes())
+try:
+    store.make("cd" + key[2:], "another thing", never)
+except StoreError as error:
+    print(error)
+"""
+
+
+def test_a_store_that_may_only_be_read_serves_what_is_in_it(process, tmp_path):
+    store = tmp_path / "store"
+    Store(store).make(KEY, "a thing", fill)
+    mount = f"mount --bind {store} {store} && mount -o remount,ro,bind {store}"
+    if subprocess.run(["unshare", "-m", "sh", "-c", mount], check=False).returncode:  # noqa: S607
+        pytest.skip("nothing can be mounted here")
+    asked = ["unshare", "-m", "sh", "-c", f'{mount} && exec "$@"', "sh", sys.executable, "-c"]
+    said = subprocess.run(
+        [*asked, READ_ONLY, store, KEY], capture_output=True, text=True, check=True
+    )
+    served, refused = said.stdout.splitlines()
+    assert served == "True b'1234'"
+    assert "cannot write to the artifact store" in refused
+    assert "Read-only file system" in refused

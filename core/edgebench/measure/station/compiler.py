@@ -15,6 +15,7 @@ from edgebench.parts.places import Backend
 
 def main(argv: list[str]) -> None:
     """Compile what the order in the file named by the first argument names."""
+    from edgebench.catalogue.blame import blame
     from edgebench.catalogue.plugins import PluginSource
     from edgebench.measure.station.controller import Controller
     from edgebench.sessions.compiled import compile_stage
@@ -29,9 +30,10 @@ def main(argv: list[str]) -> None:
         plugins = PluginSource.from_json(order.work.source).load()
         pipeline = read_pipeline(order.work.artifact)
         backend = plugins.get(Backend, order.work.backend.name)
-        opening = Opening.of(backend, order.work.backend, order.work.threads)
-        for number in pipeline.pieces[order.work.piece]:
-            compile_stage(opening, pipeline, number, order.work.compiled)
+        with blame(plugins, Backend, backend.name):
+            opening = Opening.of(backend, order.work.backend, order.work.threads)
+            for number in pipeline.pieces[order.work.piece]:
+                compile_stage(opening, pipeline, number, order.work.compiled)
     controller.tell("compiled", {})
     controller.hear()
 

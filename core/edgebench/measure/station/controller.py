@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -51,6 +53,10 @@ class Controller:
         try:
             yield
         except EdgebenchError as error:
+            if error.__cause__:
+                traceback.print_exception(error.__cause__)
+            # What was printed would be lost: the controller ends this process when it is told.
+            sys.stdout.flush()
             self.tell("failed", {"reason": f"{where}{error}"})
             self.hear()
             raise

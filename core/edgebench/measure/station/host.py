@@ -160,9 +160,9 @@ class HostProcess:
             raise
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the host lives on
             traceback.print_exc()
-            self._fail(
-                message.request, arrival.peer, f"{one_line(error)} on {self.name} in {watch.step}"
-            )
+            where = f"on {self.name} in {watch.step}"
+            culprit = f"{piece.name_culprit(watch.step)}: " if piece.name_culprit else ""
+            self._fail(message.request, arrival.peer, f"{culprit}{one_line(error)} {where}")
 
     def _receive_backward(self, following: Port, ready: int) -> None:
         """Bring an answer back, put together with what was answered here.

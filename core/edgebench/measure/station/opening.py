@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
 
 import attrs
 
 from edgebench.measure.station.orders import Work
 from edgebench.measure.station.piece import OpenStage, Piece
 from edgebench.measure.transport.pace import now
+
+if TYPE_CHECKING:
+    from edgebench.parts.part import Part
 
 
 @attrs.frozen(kw_only=True)
@@ -30,6 +35,7 @@ def open_piece(work: Work) -> Iterator[OpenPiece]:
     Raises:
         EdgebenchError: Something that the order names is not there.
     """
+    from edgebench.catalogue.blame import blame, name_part
     from edgebench.catalogue.plugins import PluginSource
     from edgebench.parts.places import Backend
     from edgebench.parts.subjects import Model
@@ -41,12 +47,16 @@ def open_piece(work: Work) -> Iterator[OpenPiece]:
     plugins = PluginSource.from_json(work.source).load()
     backend = plugins.get(Backend, work.backend.name)
     model = plugins.get(Model, work.model)
+    blame_backend = partial(blame, plugins, Backend, backend.name)
     # Asking for versions imports the runtime, which is thereby timed apart from loading.
-    versions = backend.versions()
+    with blame_backend():
+        versions = backend.versions()
     imported = now()
     pipeline = read_pipeline(work.artifact)
-    model = model.bound(work.variant, pipeline.resources)
-    opening = Opening.of(backend, work.backend, work.threads)
+    with blame(plugins, Model, model.name):
+        model = model.bound(work.variant, pipeline.resources)
+    with blame_backend():
+        opening = Opening.of(backend, work.backend, work.threads)
     compile_s = 0.0
     stages = []
     with ExitStack() as stack:
@@ -55,7 +65,8 @@ def open_piece(work: Work) -> Iterator[OpenPiece]:
             if backend.compile is not None:
                 stage, seconds = find_compiled(opening, stage, work.compiled, versions)
                 compile_s += seconds
-            session = stack.enter_context(opening.session(stage))
+            with blame_backend():
+                session = stack.enter_context(opening.session(stage))
             stages.append(OpenStage.of(number, stage, session))
         piece = Piece(
             pipeline=pipeline,
@@ -64,8 +75,18 @@ def open_piece(work: Work) -> Iterator[OpenPiece]:
             model=model,
             variant=work.variant,
             slowdown=work.slowdown,
+            name_culprit=lambda step: name_part(plugins, *_find_culprit(work, step)),
         )
         cold = {"import": (imported - begin) / 1e9, "load": (now() - imported) / 1e9}
         if backend.compile is not None:
             cold["compile"] = compile_s
         yield OpenPiece(piece=piece, cold_s=cold, versions=versions, device=opening.device)
+
+
+def _find_culprit(work: Work, step: str) -> tuple[type[Part], str]:
+    """Return whose code a step of a request is: what opened the stages, or the model."""
+    from edgebench.parts.places import Backend
+    from edgebench.parts.subjects import Model
+
+    computed = step.startswith(("stage", "serialise"))
+    return (Backend, work.backend.name) if computed else (Model, work.model)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -97,6 +97,8 @@ class Piece:
     model: Model
     variant: str
     slowdown: float = 1.0
+    name_culprit: Callable[[str], str] | None = None
+    """From a step of a request to the part whose code it is, with its plugin."""
     last: bool = attrs.field(init=False)
     """Whether no piece comes after it."""
     arriving: tuple[TensorSpec, ...] = attrs.field(init=False)

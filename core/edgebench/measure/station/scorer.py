@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import attrs
@@ -26,7 +28,7 @@ from edgebench.measure.transport.port import Port
 from edgebench.measure.transport.wire import CODES, Kind, Message
 from edgebench.parts.documents import from_document
 from edgebench.parts.pipeline import join_batches, pick_sample
-from edgebench.parts.subjects import Metric, Model
+from edgebench.parts.subjects import Dataset, Metric, Model
 from edgebench.store.artifacts import read_pipeline
 from edgebench.store.splits import Payloads, open_split
 
@@ -56,6 +58,9 @@ class Scorer:
     metrics: Sequence[Metric] = ()
     report: Callable[[int, int], None] = lambda _, __: None
     """Told how many samples are counted, and of how many."""
+    blame_model: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Names the model's plugin in what its code raises; and so for whoever brings the metrics."""
+    blame_metrics: Callable[[], AbstractContextManager[None]] = nullcontext
     counts: dict[str, list[Any]] = attrs.field(factory=dict)
     """By metric, the counts of each sample so far."""
     kept: list[Mapping[str, NDArray[Any]]] = attrs.field(factory=list)
@@ -119,10 +124,12 @@ class Scorer:
             self.kept.append({name: output.copy() for name, output in outputs.items()})
         if not self.metrics:
             return
-        prediction = self.model.postprocess(outputs, self.variant)
+        with self.blame_model():
+            prediction = self.model.postprocess(outputs, self.variant)
         truth = self.payloads.answer(sample)
-        for metric in self.metrics:
-            self.counts.setdefault(metric.name, []).append(metric.count(prediction, truth))
+        with self.blame_metrics():
+            for metric in self.metrics:
+                self.counts.setdefault(metric.name, []).append(metric.count(prediction, truth))
 
     def arrays(self) -> Iterator[tuple[dict[str, Any], NDArray[Any]]]:
         """Yield what is to be kept: of each array what JSON says of it, and its values."""
@@ -137,12 +144,14 @@ def _describe(what: str, name: str, values: NDArray[Any]) -> tuple[dict[str, Any
 
 
 def _open_scorer(order: ScorerOrder, port: Port, controller: Controller) -> Scorer:
+    from edgebench.catalogue.blame import blame
     from edgebench.catalogue.plugins import PluginSource
 
     plugins = PluginSource.from_json(order.source).load()
     case = from_document(Case, order.case)
     payloads = open_split(order.split)
     model = plugins.get(Model, case.model)
+    judging = (Dataset, case.dataset) if case.dataset else (Model, case.model)
     return Scorer(
         port=port,
         payloads=payloads,
@@ -152,6 +161,8 @@ def _open_scorer(order: ScorerOrder, port: Port, controller: Controller) -> Scor
         samples=min(order.scored or len(payloads), len(payloads)),
         bound_s=order.bound_s,
         metrics=() if order.scored else find_metrics(case, plugins),
+        blame_model=partial(blame, plugins, Model, case.model),
+        blame_metrics=partial(blame, plugins, *judging),
         report=lambda done, of: controller.tell("progress", {"done": done, "samples": of}),
     )
 

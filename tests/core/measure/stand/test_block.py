@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -174,14 +175,17 @@ def test_an_error_in_a_session_fails_the_block_and_names_its_place(
     options = (("stage", str(stage)), ("at", "7"), ("how", "raise"))
     block = measure_block(deploy(placement, options=options), fabric)
     assert block.status == "failed"
-    assert block.reason == f"RuntimeError: the chip is on fire on {tier} in stage {stage}"
+    said = rf"backend tiny \(.*\): RuntimeError: the chip is on fire on {tier} in stage {stage}"
+    assert re.fullmatch(said, block.reason)
     assert "and smokes" in block.logs[f"host {tier}"]
     assert block.latency_s is None
 
 
 def test_an_error_while_loading(deploy, fabric):
     block = measure_block(deploy("mobile", options=(("stage", "0"), ("at", "0"))), fabric)
-    assert (block.status, block.reason) == ("failed", "host mobile: OSError: no such chip")
+    assert block.status == "failed"
+    said = r"host mobile: backend tiny \(.*\): OSError: no such chip"
+    assert re.fullmatch(said, block.reason)
 
 
 def test_a_mistake_of_the_users_is_told_without_a_traceback(deploy, fabric):
