@@ -39,6 +39,8 @@ REQUESTS = 100
 """Measured requests a block, unless its suite says otherwise."""
 BOUND_S = 5.0
 """Seconds after which no request of a block is begun, where nobody said how many there are."""
+ACCURACY_MARGIN = 1.0
+"""Points of accuracy whose loss counts as none, unless a suite says otherwise."""
 SCENARIO = "single-stream"
 """How a suite offers requests, unless it says otherwise."""
 
@@ -175,6 +177,10 @@ class Suite:
     blocks: int = BLOCKS
     requests: int = REQUESTS
     """Measured requests a block."""
+    accuracy_margin: float = attrs.field(
+        default=ACCURACY_MARGIN, validator=attrs.validators.le(100)
+    )
+    """Points of accuracy, 0 to 100: a loss of less counts as none."""
     links: tuple[Link, ...] = ()
     """Its own links, which come before the registry's."""
     products: tuple[Product, ...] = attrs.field(default=(), metadata={"key": "cases"})
