@@ -75,6 +75,11 @@ def _share(_: object, __: object, value: float) -> None:
         raise ValueError(f"must be a share, at most 1, not {value}")
 
 
+def _points(_: object, __: object, value: float) -> None:
+    if value > 100:
+        raise ValueError(f"must be points, at most 100, not {value}")
+
+
 @attrs.frozen(kw_only=True)
 class PluginRow:
     """A plugin that is known, whether or not what it stands on is installed."""
@@ -177,9 +182,7 @@ class Suite:
     blocks: int = BLOCKS
     requests: int = REQUESTS
     """Measured requests a block."""
-    accuracy_margin: float = attrs.field(
-        default=ACCURACY_MARGIN, validator=attrs.validators.le(100)
-    )
+    accuracy_margin: float = attrs.field(default=ACCURACY_MARGIN, validator=_points)
     """Points of accuracy, 0 to 100: a loss of less counts as none."""
     links: tuple[Link, ...] = ()
     """Its own links, which come before the registry's."""
