@@ -94,10 +94,9 @@ class Decision:
         if not self.decidable:
             return "no case was measured in two blocks or more, so none is decided."
         if self.fastest is not None:
-            what = "that is shown to keep its accuracy" if self.accuracy_known else _UNKNOWN
             why = "; ".join(self.fastest.doubts)
             doubted = f"; there is reason to doubt it: {why}" if why else ""
-            return f"the fastest {what} is {_describe_time(self.fastest)}{doubted}."
+            return f"{self._title_fastest()} is {_describe_time(self.fastest)}{doubted}."
         if self.undecided:
             blind = "" if self.accuracy_known else f" {_UNKNOWN}"
             return (
@@ -107,6 +106,12 @@ class Decision:
         if self.open:
             return "not decided: no strategy is shown to keep its accuracy."
         return "no strategy that was measured keeps its accuracy."
+
+    def _title_fastest(self) -> str:
+        if not self.accuracy_known:
+            return f"the fastest {_UNKNOWN}"
+        others = self.equal or self.slower or not (self.open or self.lost)
+        return f"the {'fastest' if others else 'only one'} that is shown to keep its accuracy"
 
     def _describe_need(self) -> str:
         if self.blocks_needed is None:

@@ -91,6 +91,14 @@ def test_an_open_one_that_may_be_faster_is_named_with_what_is_open():
     assert "slow" not in found.sentence
 
 
+def test_where_one_alone_is_shown_it_has_beaten_nothing():
+    whole, fast = result("whole", 2.0), open_result("fast", 1.0)
+    found = decide("toy:small", [whole, fast], 0.02)
+    assert found.fastest is whole
+    assert "the only one that is shown to keep its accuracy is whole on mobile" in found.sentence
+    assert "the fastest" not in found.sentence
+
+
 def test_when_all_are_open_nothing_is_decided():
     fast, slow = open_result("fast", 1.0), open_result("slow", 3.0)
     found = decide("toy:small", [slow, fast], 0.02)
