@@ -173,7 +173,7 @@ def figures(cases: Mapping[str, Found]) -> Found:
     return {
         "metric": metric,
         "accuracy": plain["accuracy"][metric],
-        "int8_loss": integers["accuracy_loss"][metric],
+        "int8_loss": integers["accuracy_loss"][metric]["points"] / 100,
         "inference_s": plain["phases_s"]["inference-0"],
         "int8_inference_s": integers["phases_s"]["inference-0"],
     }

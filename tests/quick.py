@@ -26,7 +26,7 @@ SLOW = ("process", "framework")
 def frameworks() -> frozenset[str]:
     """Return the top-level modules that only plugins need."""
     required = {name for row in Registry.read().plugins.values() for name in row.requires}
-    return frozenset(required | {"onnxscript", "scipy", "sympy", "tensorrt"}) - {"numpy"}
+    return frozenset(required | {"onnxscript", "sympy", "tensorrt"}) - {"numpy"}
 
 
 def imported(path: Path, *, early: bool = False) -> Iterator[str]:

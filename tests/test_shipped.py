@@ -18,7 +18,7 @@ from .quick import frameworks
 SHIPPED = shipped_registry().parent / "plugins" / "edgebench_plugins"
 ROWS = Registry.read().plugins
 HOOKS = {name: spec for name, spec in vars(Hooks).items() if name.startswith("edgebench_")}
-FRAMEWORKS = frameworks() | {"numpy"}
+FRAMEWORKS = frameworks() | {"numpy", "scipy"}
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ VARYING = (
     (r"\b\d{8}-\d{6}(-\d+)?\b", "RUN"),
     (r"(, run RUN, .* cases, on ).*", r"\1PROCESSOR"),
     (r"(mobile|edge|cloud)\*", r"\1"),
-    (r"[>=] (?=\d)", ""),
+    (r"[>=?] (?=\d)", ""),
     (r"[-+]?\d+(\.\d+)?", "N"),
 )
 

@@ -4,93 +4,116 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgebench.analysis.intervals import AT_ONCE, RESAMPLES
+import attrs
+
+from edgebench.analysis.losses import compare_counts, count_labels_needed, find_right
+from edgebench.analysis.proportions import find_share_interval
+from edgebench.analysis.resampling import find_middle, resample
+from edgebench.analysis.wrong import Wrong, count_more
 from edgebench.records.facts import Agreement, Figure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from numpy.random import Generator
     from numpy.typing import NDArray
 
     from edgebench.parts.subjects import Metric
     from edgebench.records.outcome import Score
 
-TOLERATED = 0.01
-"""The largest loss that is no loss as long as its interval includes 0: one point."""
-NEGLIGIBLE = 0.005
-"""A loss whose whole interval lies under this is none, however surely it is there: half a point."""
+Interval = tuple[float, float]
 
 
 def find_figures(
-    score: Score, metrics: Sequence[Metric], reference: Score | None, seed: int = 0
+    score: Score,
+    metrics: Sequence[Metric],
+    reference: Score | None,
+    *,
+    margin: float = 0.01,
+    seed: int = 0,
 ) -> tuple[Figure, ...]:
-    """Return the figures of merit of a score, each with its bootstrap interval.
+    """Return the figures of merit of a score, each with its interval.
 
     *reference* is the score of the untransformed pipeline on the same inputs in the same order
-    (itself, for the untransformed one): then what was lost is given too, in pairs.
+    (itself, for the untransformed one): then what was lost is given too, in pairs. A loss of less
+    than the *margin*, 0 to 1, counts as none.
+
+    Raises:
+        DataError: A metric says that it is a proportion, and counts otherwise.
     """
-    return tuple(_figure(score, metric, reference, seed) for metric in metrics)
+    return tuple(_figure(score, metric, reference, margin, seed) for metric in metrics)
 
 
-def _figure(score: Score, metric: Metric, reference: Score | None, seed: int) -> Figure:
+def _figure(
+    score: Score, metric: Metric, reference: Score | None, margin: float, seed: int
+) -> Figure:
     import numpy as np
 
     counts = np.asarray(score.counts[metric.name], dtype=float)
-    own = _values(counts, metric, seed)
-    value = float(metric.value(counts.sum(axis=0)))
-    loss = loss_ci95 = None
+    figure = Figure(
+        metric=metric.name,
+        value=float(metric.value(counts.sum(axis=0))),
+        ci95=_find_interval(counts, metric, seed),
+        samples=len(counts),
+        margin=margin,
+    )
     # A score of other samples, or by other metrics, cannot be compared in pairs.
     other = None if reference is None else reference.counts.get(metric.name)
-    if other is not None and len(other) == len(counts):
-        base = np.asarray(other, dtype=float)
-        loss = float(metric.value(base.sum(axis=0))) - value
-        # The same seed draws the same inputs for both: the loss is taken in pairs.
-        loss_ci95 = _middle(_values(base, metric, seed) - own)
-    return Figure(
-        metric=metric.name,
-        value=value,
-        ci95=_middle(own),
-        samples=len(counts),
-        loss=loss,
-        loss_ci95=loss_ci95,
+    if reference is None or other is None or len(other) != len(counts):
+        return figure
+    if reference.key == score.key:
+        # It is compared with itself: no other sample would show a difference.
+        return attrs.evolve(figure, loss=0.0, loss_ci95=(0.0, 0.0))
+    loss = compare_counts(np.asarray(other, dtype=float), counts, metric, seed)
+    return attrs.evolve(
+        figure,
+        loss=loss.value,
+        loss_ci95=loss.interval(),
+        labels_needed=count_labels_needed(loss, margin),
     )
 
 
-def _values(counts: NDArray[Any], metric: Metric, seed: int) -> NDArray[Any]:
-    """Return the figure of each resample of the inputs, shape (resamples,)."""
-    import numpy as np
+def _find_interval(counts: NDArray[Any], metric: Metric, seed: int) -> Interval:
+    """Return the 95 % interval of a figure: exact for a proportion, else a bootstrap.
 
-    sums = np.concatenate(list(_sums(counts, np.random.default_rng(seed))))
-    return np.array([float(metric.value(one)) for one in sums])
-
-
-def _sums(counts: NDArray[Any], rng: Generator) -> Iterator[NDArray[Any]]:
-    """Yield summed counts of resampled inputs, shape (some resamples, k)."""
-    step = max(1, AT_ONCE // max(1, counts.size))
-    for first in range(0, RESAMPLES, step):
-        size = (min(step, RESAMPLES - first), len(counts))
-        yield counts[rng.integers(0, len(counts), size)].sum(axis=1)
-
-
-def _middle(values: NDArray[Any]) -> tuple[float, float]:
-    import numpy as np
-
-    low, high = np.quantile(values, (0.025, 0.975))
-    return float(low), float(high)
-
-
-def keeps(figure: Figure) -> bool | None:
-    """Say whether a figure keeps its accuracy; None where the loss is not known.
-
-    It does if no loss is shown and none of size is likely (the paired 95 % interval includes 0
-    and the loss is at most a point), or if the whole interval lies under half a point. That the
-    interval includes 0 would not do alone: with few inputs it includes 0 and much more.
+    A bootstrap is never narrower than what the figure would lose if as many more answers were
+    wrong as Clopper-Pearson's limit allows. Where nothing says what one costs, and the samples are
+    all alike, nothing is known of it.
     """
-    if figure.loss is None or figure.loss_ci95 is None:
-        return None
-    low, high = figure.loss_ci95
-    return (low <= 0 and figure.loss <= TOLERATED) or high <= NEGLIGIBLE
+    if metric.proportion:
+        return find_share_interval(float(find_right(counts, metric).sum()), len(counts))
+    low, high = find_middle(resample(counts, metric, seed))
+    wrong = Wrong.of(counts, metric)
+    if not wrong.known:
+        return (0.0, 1.0) if low == high else (low, high)
+    value, already = wrong.value_after(0), float((wrong.costs == 0).sum())
+    more = count_more(already, len(counts))
+    fewer = count_more(len(counts) - already, len(counts))
+    # An answer that is made right gains what one costs that is made wrong.
+    rise = value - wrong.value_after(max(more, fewer))
+    return min(low, wrong.value_after(more)), max(high, min(1.0, value + rise))
+
+
+def judge_loss(figure: Figure) -> str:
+    """Say of a loss whether it is `shown` to be none, `lost`, or `open`; empty where none is known.
+
+    Shown: the upper end of its interval lies under the margin. Lost: the lower end lies over it.
+    """
+    if figure.loss is None:
+        return ""
+    low, high = figure.loss_ci95 or (-1.0, 1.0)
+    if high < figure.margin:
+        return "shown"
+    return "lost" if low > figure.margin else "open"
+
+
+def describe_open(figure: Figure) -> str:
+    """Say how much of a loss is open, with how many labels, and how many would settle it."""
+    labels = f"{figure.samples} labels"
+    if figure.loss_ci95 is None:
+        return f"what a wrong answer costs {figure.metric} is not known from {labels}"
+    more = f"about {figure.labels_needed} would settle it"
+    settled = more if figure.labels_needed else "no number of them is foreseen to settle it"
+    return f"{figure.loss_ci95[1] * 100:.1f} points open, {labels}; {settled}"
 
 
 def compare_outputs(score: Score, reference: Score, label: str) -> Agreement | None:

@@ -1,4 +1,4 @@
-"""Which strategy of a model is the fastest that keeps its accuracy, and which are equal to it."""
+"""Which strategy of a model is shown to be the fastest that keeps its accuracy; what is open."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from edgebench.analysis.accuracy import keeps
+from edgebench.analysis.accuracy import describe_open, judge_loss
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.intervals import compare_medians
+from edgebench.analysis.power import count_more_blocks
+from edgebench.parts.grouping import group_by
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from edgebench.analysis.intervals import Latency
     from edgebench.analysis.result import Result
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 PRACTICAL = 0.02
 """The least difference that matters: 2 %."""
+NAMED = 9
+"""As many strategies are named in one list of a sentence; of more, how many there are."""
 
 
 def find_margin(run: Run) -> float:
@@ -44,45 +48,88 @@ def compare_latencies(one: Latency, other: Latency, within: float) -> str:
 
 @attrs.frozen(kw_only=True)
 class Decision:
-    """The answer for one model under one set of conditions, and what it rests on."""
+    """The answer for one model under one set of conditions, and what it rests on.
+
+    Every strategy that was measured in two blocks or more stands in one of `fastest`, `equal`,
+    `undecided`, `slower`, `open` and `lost`. Either `fastest` is there or `undecided` holds two or
+    more, unless nothing is shown to keep its accuracy.
+    """
 
     title: str
     """Model and variant, and what sets the conditions apart from others of the run."""
     cases: tuple[str, ...]
     """The ids of the cases that were compared."""
     within: float
-    """The practical margin."""
-    fastest: Result | None
-    """None where nothing qualifies."""
-    equal: tuple[Result, ...] = ()
-    """Strategies that keep the accuracy too and differ by less than the margin."""
-    undecided: tuple[Result, ...] = ()
-    """Strategies that keep the accuracy too and that the data does not tell from the fastest."""
-    accuracy_known: bool = True
-    """Whether the loss of accuracy is known; if not, only latency was compared."""
-
+    """The practical margin of latency."""
     decidable: bool = True
     """Whether any case has all its blocks, and more than one."""
+    accuracy_known: bool = True
+    """Whether any loss of accuracy is known; if not, only latency was compared."""
+    fastest: Result | None = None
+    """The fastest of those that are shown to keep their accuracy; None where none is shown to be.
+    """
+    equal: tuple[Result, ...] = ()
+    """Strategies that are shown to keep their accuracy and to differ by less than the margin."""
+    undecided: tuple[Result, ...] = ()
+    """Where `fastest` is None, the strategies of which one is, that of the lowest median first: all
+    keep their accuracy, and the data does not tell them apart."""
+    blocks_needed: int | None = None
+    """About how many more blocks each would tell those apart; None if that is not foreseen."""
+    slower: tuple[Result, ...] = ()
+    """Strategies that keep their accuracy and are slower."""
+    open: tuple[Result, ...] = ()
+    """Strategies of which the data does not say whether they keep their accuracy."""
+    open_faster: tuple[Result, ...] = ()
+    """Those of them that are not shown to be as slow as the fastest, or slower: no answer is final
+    before they are settled."""
+    lost: tuple[Result, ...] = ()
+    """Strategies that lose accuracy, however fast they are."""
 
     @property
     def sentence(self) -> str:
         """The answer in words."""
+        return f"{self.title}: {' '.join([self._answer(), *self._beside()])}"
+
+    def _answer(self) -> str:
         if not self.decidable:
-            return f"{self.title}: no case was measured in two blocks or more, so none is decided."
-        if self.fastest is None or self.fastest.latency is None:
-            return f"{self.title}: no strategy that was measured keeps its accuracy."
-        low, high = self.fastest.latency.interval()
-        what = "without losing accuracy" if self.accuracy_known else "(accuracy is not known)"
-        median = self.fastest.latency.median
-        time = f"{median * 1e3:.3g} ms ({low * 1e3:.3g} to {high * 1e3:.3g})"
-        parts = [f"{self.title}: the fastest {what} is {describe_strategy(self.fastest)}, {time}."]
-        if self.equal:
-            parts.append(f"Equal to it within {self.within:.0%}: {_listed(self.equal)}.")
-        else:
-            parts.append(f"None is equal to it within {self.within:.0%}.")
+            return "no case was measured in two blocks or more, so none is decided."
+        if self.fastest is not None:
+            why = "; ".join(self.fastest.doubts)
+            doubted = f"; there is reason to doubt it: {why}" if why else ""
+            return f"{self._title_fastest()} is {_describe_time(self.fastest)}{doubted}."
         if self.undecided:
-            parts.append(f"Not told apart from it by this data: {_listed(self.undecided)}.")
-        return " ".join(parts)
+            blind = "" if self.accuracy_known else f" {_UNKNOWN}"
+            return (
+                f"not decided{blind}: these {len(self.undecided)} cannot be told apart: "
+                f"{_list(self.undecided, _describe_time)}; {self._describe_need()}."
+            )
+        if self.open:
+            return "not decided: no strategy is shown to keep its accuracy."
+        return "no strategy that was measured keeps its accuracy."
+
+    def _title_fastest(self) -> str:
+        if not self.accuracy_known:
+            return f"the fastest {_UNKNOWN}"
+        others = self.equal or self.slower or not (self.open or self.lost)
+        return f"the {'fastest' if others else 'only one'} that is shown to keep its accuracy"
+
+    def _describe_need(self) -> str:
+        if self.blocks_needed is None:
+            return "how many more blocks would is not foreseen"
+        return f"about {self.blocks_needed} more block{'s' * (self.blocks_needed != 1)} each would"
+
+    def _beside(self) -> Iterator[str]:
+        """Yield what else bears on the answer, a sentence each."""
+        if self.equal:
+            yield f"Equal to it within {self.within:.0%}: {_list(self.equal, describe_strategy)}."
+        if self.open_faster:
+            rivals = _list(self.open_faster, _describe_rival)
+            yield f"Not shown to keep accuracy, and perhaps faster: {rivals}."
+        if self.lost:
+            yield f"Out, as accuracy is lost: {_list(self.lost, _describe_lost)}."
+
+
+_UNKNOWN = "(accuracy is not known)"
 
 
 def describe_strategy(result: Result) -> str:
@@ -91,8 +138,28 @@ def describe_strategy(result: Result) -> str:
     return f"{case.chain} on {case.placement} with {case.backend}"
 
 
-def _listed(results: Sequence[Result]) -> str:
-    return "; ".join(describe_strategy(result) for result in results)
+def _describe_time(result: Result) -> str:
+    if result.latency is None:
+        return describe_strategy(result)
+    median, ends = result.latency.median, result.latency.interval()
+    low, high = (f"{end * 1e3:.3g}" for end in ends)
+    return f"{describe_strategy(result)}, {median * 1e3:.3g} ms ({low} to {high})"
+
+
+def _describe_rival(result: Result) -> str:
+    known = result.figure is not None and result.figure.loss is not None
+    why = describe_open(result.figure) if known and result.figure else "its loss is not known"
+    return f"{_describe_time(result)}: {why}"
+
+
+def _describe_lost(result: Result) -> str:
+    loss = (result.figure.loss if result.figure else None) or 0.0
+    return f"{describe_strategy(result)} (by {loss * 100:.1f} points)"
+
+
+def _list(results: Sequence[Result], describe: Callable[[Result], str]) -> str:
+    more = f"; and {len(results) - NAMED} more" if len(results) > NAMED else ""
+    return "; ".join(describe(result) for result in results[:NAMED]) + more
 
 
 def decide_all(run: Run, results: Sequence[Result]) -> tuple[Decision, ...]:
@@ -106,29 +173,54 @@ def decide(title: str, results: Sequence[Result], within: float) -> Decision:
     """Decide among the measured results of one group.
 
     Only a case with all its blocks can be the fastest: what one process measured says nothing of
-    the next, and looks all the more certain.
+    the next, and looks all the more certain. Nothing is the fastest that the data does not tell
+    from the others that keep their accuracy.
     """
     whole = [result for result in results if result.status == "ok" and len(result.measured) > 1]
-    kept = {result.case.id: keeps(result.figure) for result in whole if result.figure}
-    known = any(value is not None for value in kept.values())
+    ranked = sorted(whole, key=lambda result: result.median or 0.0)
+    judged = group_by(ranked, lambda one: judge_loss(one.figure) if one.figure else "")
     # Where no loss is known, latency alone decides, and the sentence says so.
-    fit = [result for result in whole if kept.get(result.case.id) or not known]
-    ranked = sorted(fit, key=lambda result: result.median or 0.0)
-    ids = tuple(result.case.id for result in results)
-    if not ranked:
-        return Decision(title=title, cases=ids, within=within, fastest=None, decidable=bool(whole))
-    fastest, *others = ranked
-    found: dict[str, list[Result]] = {}
-    for other in others:
-        if fastest.latency and other.latency:
-            said = compare_latencies(other.latency, fastest.latency, within)
-            found.setdefault(said, []).append(other)
-    return Decision(
+    known = set(judged) != {""}
+    fit, lost = judged.get("shown" if known else "", []), judged.get("lost", [])
+    unsettled = tuple(one for one in ranked if one not in fit and one not in lost)
+    decision = Decision(
         title=title,
-        cases=ids,
+        cases=tuple(result.case.id for result in results),
         within=within,
-        fastest=fastest,
-        equal=tuple(found.get("equal", ())),
-        undecided=tuple(found.get("undecided", ())),
+        decidable=bool(whole),
         accuracy_known=known,
+        open=unsettled,
+        open_faster=unsettled,
+        lost=tuple(lost),
     )
+    return _rank(decision, fit) if fit else decision
+
+
+def _rank(decision: Decision, fit: Sequence[Result]) -> Decision:
+    """Fill in how those that keep their accuracy, the lowest median first, stand to each other."""
+    quickest, *others = fit
+    within = decision.within
+    told = group_by(others, lambda other: _compare(other, quickest, within))
+    equal, unclear = told.get("equal", []), told.get("undecided", [])
+    rivals = [
+        one for one in decision.open if _compare(one, quickest, within) in ("faster", "undecided")
+    ]
+    ranked = attrs.evolve(decision, slower=tuple(told.get("slower", ())), open_faster=tuple(rivals))
+    if not unclear:
+        return attrs.evolve(ranked, fastest=quickest, equal=tuple(equal))
+    needed = [
+        count_more_blocks(other.latency, quickest.latency, within)
+        for other in unclear
+        if other.latency and quickest.latency
+    ]
+    return attrs.evolve(
+        ranked,
+        undecided=tuple(one for one in fit if one is quickest or one in equal or one in unclear),
+        blocks_needed=None if None in needed else max(filter(None, needed), default=None),
+    )
+
+
+def _compare(one: Result, other: Result, within: float) -> str:
+    if one.latency is None or other.latency is None:
+        return "undecided"
+    return compare_latencies(one.latency, other.latency, within)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench.analysis.accuracy import keeps
+from edgebench.analysis.accuracy import judge_loss
 from edgebench.analysis.doubts import find_doubts
 from edgebench.analysis.intervals import PERCENTILES, Latency, count_needed
 from edgebench.analysis.links import collect_tier_checks, summarise_links
@@ -18,6 +18,8 @@ from edgebench.records.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from edgebench.records.facts import Figure
 
 
 @attrs.frozen(kw_only=True)
@@ -97,15 +99,28 @@ def _figures(result: Result) -> dict[str, Any]:
     return {
         "accuracy": {one.metric: one.value for one in facts.figures},
         "accuracy_ci95": {one.metric: list(one.ci95) for one in facts.figures},
-        "accuracy_loss": {one.metric: one.loss for one in facts.figures},
-        "accuracy_loss_ci95": {
-            one.metric: list(one.loss_ci95) if one.loss_ci95 else None for one in facts.figures
-        },
+        "accuracy_loss": {one.metric: _loss(one) for one in facts.figures},
         "accuracy_samples": {one.metric: one.samples for one in facts.figures},
-        "accuracy_kept": keeps(result.figure) if result.figure else None,
         "inputs": facts.inputs,
         "no_accuracy": facts.no_accuracy,
         "agreement": attrs.asdict(facts.agreement) if facts.agreement else None,
+    }
+
+
+def _loss(figure: Figure) -> dict[str, Any] | None:
+    """Return what was lost of a figure, in points; None where there is nothing to compare."""
+    if figure.loss is None:
+        return None
+    verdict, ends = judge_loss(figure), figure.loss_ci95
+    points = [100 * end for end in ends] if ends else None
+    return {
+        "points": 100 * figure.loss,
+        "ci95": points,
+        "verdict": verdict,
+        "margin": 100 * figure.margin,
+        "open_points": points[1] if points and verdict == "open" else None,
+        "labels": figure.samples,
+        "labels_needed": figure.labels_needed,
     }
 
 

@@ -16,6 +16,9 @@ from edgebench.records.outcome import Run, RunOutcome, find_only
 if TYPE_CHECKING:
     from edgebench.analysis.decisions import Decision
 
+STANDINGS = ("equal", "undecided", "slower", "open", "open_faster", "lost")
+"""How a strategy may stand that is not the fastest: the fields of a decision, and their keys."""
+
 
 @attrs.frozen(kw_only=True)
 class RunResults:
@@ -33,8 +36,14 @@ class RunResults:
 
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:
-        """Which strategy of each model is the fastest that keeps its accuracy."""
+        """Which strategy of each model is shown to be the fastest that keeps its accuracy."""
         return decide_all(self.run, self.results)
+
+    @property
+    def _accuracy_margin(self) -> float | None:
+        """The points of accuracy whose loss counts as none; None where no case has any."""
+        figures = (result.figure for result in self.results)
+        return next((100 * one.margin for one in figures if one is not None), None)
 
     def find(self, case: str) -> Result:
         """Return the result of a case by its id, or the only beginning of one.
@@ -63,6 +72,7 @@ class RunResults:
             "environment": to_document(run.environment),
             "overheads_s": dict(run.overheads_s),
             "margin": find_margin(run),
+            "accuracy_margin": self._accuracy_margin,
             "cases": [result.to_json() for result in self.results],
             "decisions": [_decision(one) for one in self.decisions],
         }
@@ -73,7 +83,8 @@ def _decision(decision: Decision) -> dict[str, Any]:
         "title": decision.title,
         "cases": list(decision.cases),
         "fastest": decision.fastest.case.id if decision.fastest else None,
-        "equal": [result.case.id for result in decision.equal],
-        "undecided": [result.case.id for result in decision.undecided],
+        **{name: [one.case.id for one in getattr(decision, name)] for name in STANDINGS},
+        "blocks_needed": decision.blocks_needed,
+        "accuracy_known": decision.accuracy_known,
         "sentence": decision.sentence,
     }

@@ -39,6 +39,8 @@ REQUESTS = 100
 """Measured requests a block, unless its suite says otherwise."""
 BOUND_S = 5.0
 """Seconds after which no request of a block is begun, where nobody said how many there are."""
+ACCURACY_MARGIN = 1.0
+"""Points of accuracy whose loss counts as none, unless a suite says otherwise."""
 SCENARIO = "single-stream"
 """How a suite offers requests, unless it says otherwise."""
 
@@ -71,6 +73,11 @@ def _digits(_: object, __: object, sha256: str) -> None:
 def _share(_: object, __: object, value: float) -> None:
     if value > 1:
         raise ValueError(f"must be a share, at most 1, not {value}")
+
+
+def _points(_: object, __: object, value: float) -> None:
+    if value > 100:
+        raise ValueError(f"must be points, at most 100, not {value}")
 
 
 @attrs.frozen(kw_only=True)
@@ -184,6 +191,8 @@ class Suite:
     """Measured requests a block."""
     input_at: str = ""
     """The tier that holds the input; empty for the registry's default."""
+    accuracy_margin: float = attrs.field(default=ACCURACY_MARGIN, validator=_points)
+    """Points of accuracy, 0 to 100: a loss of less counts as none."""
     links: tuple[Link, ...] = ()
     """Its own links, which come before the registry's."""
     products: tuple[Product, ...] = attrs.field(default=(), metadata={"key": "cases"})

@@ -225,8 +225,9 @@ def _read_suites(common: Common) -> Known:
         named, sizes = _pick(suite, "name", "summary"), _pick(suite, "blocks", "requests")
         sizes |= {"input_at": suite.input_at or common.registry.defaults.input_at}
         products = [complete(product) for product in suite.products]
+        margin = _pick(suite, "accuracy_margin")
         cases = {"cases": products, "skip": suite.skips, "links": suite.links}
-        yield named | _standing() | sizes, named | sizes | to_plain(cases)
+        yield named | _standing() | sizes, named | sizes | margin | to_plain(cases)
 
 
 def _read_plugins(common: Common) -> Known:

@@ -38,6 +38,19 @@ def seconds(text: str) -> float:
     return number
 
 
+def margin(text: str) -> float:
+    """Return the points of `accuracy=POINTS`, more than 0 and at most 100."""
+    name, equals, points = text.partition("=")
+    if name != "accuracy" or not equals:
+        raise argparse.ArgumentTypeError(f"is written accuracy=POINTS, as accuracy=1, not {text!r}")
+    number = _number(points)
+    if not 0 < number <= 100:
+        raise argparse.ArgumentTypeError(
+            f"must be more than 0 points and at most 100, not {text!r}"
+        )
+    return number
+
+
 def _number(text: str) -> float:
     try:
         number = float(text)

@@ -8,7 +8,7 @@ from edgebench.analysis.results import RunResults
 from edgebench.cases.operations import Chains
 from edgebench.cases.plan import Plan
 from edgebench.cases.study import Study
-from edgebench.catalogue.rows import Suite
+from edgebench.catalogue.rows import ACCURACY_MARGIN, Suite
 from edgebench.cli.common import INTERRUPTED, Common
 from edgebench.cli.logs import write_log
 from edgebench.cli.numbers import seconds
@@ -69,9 +69,17 @@ def _plan_of_case(args: argparse.Namespace, common: Common) -> Plan:
     if args.batch != 1 or any(getattr(args, name) for name in given):
         raise EdgebenchError("--case measures a case as it was; leave out what else to run")
     with Database.open(args.db) as database:
-        _, case = database.find_case(args.case)
+        before, case = database.find_case(args.case)
+        figure = database.read_outcome(before.id, case.id, timed=False).figure
     blocks = 1 if args.debug else args.blocks or 1
-    suite = Suite(name="", summary="", blocks=blocks, requests=args.requests or 20)
+    margin = args.accuracy_margin or (100 * figure.margin if figure else ACCURACY_MARGIN)
+    suite = Suite(
+        name="",
+        summary="",
+        blocks=blocks,
+        requests=args.requests or 20,
+        accuracy_margin=margin,
+    )
     study = Study(suite=suite, bounded=not args.requests, seed=case.seed)
     chains = Chains(common.plugins)
     return Plan(study=study, cases=(case,), skipped=(), references={}, chains=chains)

@@ -12,7 +12,7 @@ import attrs
 from edgebench.cases.study import Study
 from edgebench.catalogue.rows import SCENARIO, Product, Suite
 from edgebench.cli.common import Common, add_database
-from edgebench.cli.numbers import count, natural
+from edgebench.cli.numbers import count, margin, natural
 from edgebench.parts.errors import EdgebenchError, UnknownName
 from edgebench.parts.places import Backend, Fabric, Link, Tier
 from edgebench.parts.units import parse_link
@@ -59,6 +59,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--blocks", type=count, metavar="N", help="blocks a case (the suite's, or 5)")
     how.add_argument("--requests", type=count, metavar="N",
                      help="measured requests a block (the suite's, or 100 within 5 s)")  # fmt: skip
+    how.add_argument("--margin", dest="accuracy_margin", type=margin, metavar="accuracy=POINTS",
+                     help="a loss of less counts as none (the suite's, or 1)")  # fmt: skip
     add_database(how)
 
 
@@ -66,6 +68,9 @@ HOW = ("link", "input_at", "weights", "data", "input_data", "threads", "seed")
 """Other options that say what is measured, all empty by default."""
 PRODUCT = ("model", "operator", "placement", "backend", "fabric", "scenario")
 """The options whose product is measured where no suite is named."""
+
+GIVEN = ("blocks", "requests", "accuracy_margin")
+"""The options that go before what a suite says."""
 
 
 def make_study(args: argparse.Namespace, common: Common) -> Study:
@@ -81,9 +86,9 @@ def make_study(args: argparse.Namespace, common: Common) -> Study:
     else:
         suites = ", ".join(common.registry.suites)
         raise EdgebenchError(f"say what to run: a suite ({suites}), or --model and other options")
-    counts = {name: getattr(args, name) for name in ("blocks", "requests") if getattr(args, name)}
+    given = {name: getattr(args, name) for name in GIVEN if getattr(args, name)}
     return Study(
-        suite=attrs.evolve(suite, **counts),
+        suite=attrs.evolve(suite, **given),
         sweep=tuple(_parse_link(text, common) for text in args.link),
         input_at=args.input_at,
         weights=args.weights,

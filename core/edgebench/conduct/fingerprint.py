@@ -14,7 +14,7 @@ from edgebench.prepare.keys import installed_version
 from edgebench.prepare.recipe import Recipes
 from edgebench.records.environment import describe
 
-CORE = ("attrs", "cattrs", "edgebench", "numpy", "pluggy", "rich", "zmq")
+CORE = ("attrs", "cattrs", "edgebench", "numpy", "pluggy", "rich", "scipy", "zmq")
 """Modules that the core itself stands on."""
 
 

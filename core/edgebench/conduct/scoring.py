@@ -68,12 +68,15 @@ class Scores:
         doubts += filter(None, self._doubts_of_inputs(deployment))
         plugins = self.deployments.plugins
         why, metrics = why_no_accuracy(case, plugins), find_metrics(case, plugins)
+        margin = self.deployments.plan.study.suite.accuracy_margin / 100
         return Facts(
             device=score.device,
             precision=self._precision(deployment),
             artifact=deployment.artifact.name,
             score_key=score.key,
-            figures=() if why else find_figures(score, metrics, against, case.seed),
+            figures=()
+            if why
+            else find_figures(score, metrics, against, margin=margin, seed=case.seed),
             inputs=describe_inputs(case, plugins),
             no_accuracy=why,
             agreement=agreed,

@@ -8,6 +8,8 @@ from edgebench.parts.errors import DataError
 from edgebench.parts.subjects import Metric
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 
@@ -33,7 +35,7 @@ def top(best: int) -> Metric:
         ahead = np.count_nonzero(~(values <= own)) + np.count_nonzero(values[: int(answer)] == own)
         return float(ahead < best), 1.0
 
-    return Metric(name=f"top{best}", count=count, value=_share)
+    return Metric(name=f"top{best}", count=count, value=_share, proportion=True)
 
 
 def accuracy() -> Metric:
@@ -47,7 +49,7 @@ def accuracy() -> Metric:
     def count(prediction: Any, answer: Any) -> tuple[float, float]:
         return float(_class_of(prediction) == int(answer)), 1.0
 
-    return Metric(name="accuracy", count=count, value=_share)
+    return Metric(name="accuracy", count=count, value=_share, proportion=True)
 
 
 def f1(positive: int = 1) -> Metric:
@@ -66,7 +68,12 @@ def f1(positive: int = 1) -> Metric:
         of = 2 * right + false + missed
         return 2 * right / of if of else 0.0
 
-    return Metric(name="f1", count=count, value=value)
+    def wrong(counts: Sequence[float]) -> tuple[float, float, float]:
+        # What was positive is missed; what was negative is said to be positive.
+        right, _, missed = counts
+        return 0.0, float(not right and not missed), max(right, missed)
+
+    return Metric(name="f1", count=count, value=value, wrong=wrong)
 
 
 def _share(sums: NDArray[Any]) -> float:

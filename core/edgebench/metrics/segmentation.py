@@ -8,6 +8,8 @@ from edgebench.parts.errors import DataError
 from edgebench.parts.subjects import Metric
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 
@@ -36,7 +38,11 @@ def mean_iou(classes: int, ignore: int = 255) -> Metric:
         there = either > 0
         return float((both[there] / either[there]).mean()) if there.any() else 0.0
 
-    return Metric(name="miou", count=count, value=value)
+    def wrong(counts: Sequence[float]) -> tuple[float, ...]:
+        # No pixel is right, as if all of them were said to be of no class.
+        return (*[0.0] * classes, *counts[classes:])
+
+    return Metric(name="miou", count=count, value=value, wrong=wrong)
 
 
 def _mask(given: Any) -> NDArray[Any]:

@@ -244,6 +244,13 @@ class Metric:
     """From one prediction and its answer to the counts, always equally many."""
     value: Callable[[NDArray[Any]], float] = attrs.field(validator=is_callable)
     """From the summed counts, shape (k,), to the figure, 0 to 1."""
+    proportion: bool = False
+    """Whether the counts of a sample are 1 and 1 if it is right and 0 and 1 if it is wrong, and the
+    figure the share of those that are right: intervals of such a figure are exact."""
+    wrong: Callable[[Sequence[float]], Sequence[float]] | None = None
+    """From the counts of a sample to those that it would have, had it been answered wrong: what an
+    answer that changes for the worse costs. Where neither this nor `proportion` is said, it is
+    sought among the counts at hand."""
 
 
 @attrs.frozen(kw_only=True)

@@ -22,7 +22,12 @@ class Figure:
     loss: float | None = None
     """The untransformed pipeline's figure less this one; None where there is nothing to compare."""
     loss_ci95: tuple[float, float] | None = None
-    """Its paired interval: the same inputs are drawn for both."""
+    """Its paired interval; None too where it is not known what a wrong answer costs."""
+    margin: float = 0.01
+    """The loss that the study takes for none, 0 to 1."""
+    labels_needed: int | None = None
+    """How many samples with labels would settle on which side of the margin the loss lies, were it
+    to stay as it is; None where it is settled, or where no number would."""
 
 
 @attrs.frozen(kw_only=True)

@@ -53,18 +53,25 @@ class Report:
         yield from _section("Reasons to doubt", _doubts(self.document["cases"]))
         yield from _section("Fastest", (one["sentence"] for one in decisions))
         if decisions:
-            yield Text(KEEPS, style="dim")
+            yield Text(_explain(self.document["accuracy_margin"]), style="dim")
         yield from _section("Weights and inputs", _subjects(self.document["cases"]))
         yield from _section("How tiers and links were made", _made(self.document["cases"]))
 
 
-KEEPS = (
-    "Below a figure is its 95 % interval; below a strategy, the time of a request in which it "
-    "computes, travels, and waits because its tier is emulated (*). A strategy keeps its "
-    "accuracy if the paired interval of its loss against the untransformed pipeline includes 0 "
-    "and the loss is at most 1 point, or if the whole interval lies under 0.5 points. > marks "
-    "the fastest of these, = its equals."
-)
+def _explain(margin: float | None) -> str:
+    """Say what the table shows, and which loss of accuracy counts as none."""
+    keeps = (
+        f"A strategy is shown to keep its accuracy if the whole 95 % interval of its loss against "
+        f"the untransformed pipeline lies under {margin:g} point{'s' * (margin != 1)}; if it lies "
+        "over that, accuracy is lost; else that is open. "
+        if margin
+        else ""
+    )
+    return (
+        "Below a figure is its 95 % interval; below a strategy, the time of a request in which it "
+        f"computes, travels, and waits because its tier is emulated (*). {keeps}> marks the "
+        "fastest of those that keep their accuracy, = its equals, ? those not told apart."
+    )
 
 
 def _title(document: Mapping[str, Any]) -> str:
@@ -96,7 +103,7 @@ def _table(cases: list[Case], decision: Mapping[str, Any], *, wide: bool) -> Tab
         table.add_column(name, justify="right", no_wrap=True)
     for case in sorted(cases, key=lambda one: float(one["latency_s"]["median"])):
         style = "bold" if case["id"] == decision.get("fastest") else ""
-        style = "dim" if case["accuracy_kept"] is False else style
+        style = "dim" if case["id"] in decision.get("lost", ()) else style
         table.add_row(*_row(case, _mark(case, decision), wide=wide), style=style)
     return table
 
@@ -104,7 +111,8 @@ def _table(cases: list[Case], decision: Mapping[str, Any], *, wide: bool) -> Tab
 def _mark(case: Case, decision: Mapping[str, Any]) -> str:
     if case["id"] == decision.get("fastest"):
         return "> "
-    return "= " if case["id"] in decision.get("equal", ()) else ""
+    marks = {"= ": "equal", "? ": "undecided"}
+    return next((mark for mark, name in marks.items() if case["id"] in decision.get(name, ())), "")
 
 
 def _row(case: Case, mark: str, *, wide: bool) -> list[Text]:
@@ -125,8 +133,8 @@ def _row(case: Case, mark: str, *, wide: bool) -> list[Text]:
     loss = case["accuracy_loss"].get(metric)
     size = _figure(case["model_bytes"], 1e-6)
     if wide:
-        bounds = case["accuracy_loss_ci95"].get(metric)
-        right += [_with_interval(loss, bounds, 100) if bounds else "-", size, *spent]
+        known = loss and loss["ci95"]
+        right += [_with_interval(loss["points"], known, 1) if known else "-", size, *spent]
     else:
         left = [
             f"{name}\n{group} {seconds}ms"
@@ -136,9 +144,9 @@ def _row(case: Case, mark: str, *, wide: bool) -> list[Text]:
     return [Text(cell) for cell in (*left, *right)]
 
 
-def _lost(loss: float | None) -> str:
+def _lost(loss: Mapping[str, Any] | None) -> str:
     """Write what was lost of the accuracy, in points."""
-    return "" if loss is None else f"{round(-loss * 100, 1) + 0:+.1f}pt"
+    return "" if loss is None else f"{round(-loss['points'], 1) + 0:+.1f}pt"
 
 
 def _figure(value: float | None, factor: float) -> str:

@@ -1,19 +1,17 @@
 from __future__ import annotations
 
+import attrs
 import numpy as np
 import pytest
 
 from edgebench import Metric
-from edgebench.analysis import accuracy
-from edgebench.analysis.accuracy import compare_outputs, find_figures, keeps
+from edgebench.analysis import resampling
+from edgebench.analysis.accuracy import compare_outputs, describe_open, find_figures, judge_loss
+from edgebench.metrics.classification import accuracy
 from edgebench.records.facts import Figure
 from edgebench.records.outcome import Score
 
-RIGHT = Metric(
-    name="accuracy",
-    count=lambda prediction, answer: (float(prediction == answer), 1.0),
-    value=lambda sums: float(sums[0] / sums[1]),
-)
+RIGHT = accuracy()
 # A figure that is no mean of samples: hits over hits and misses of one kind.
 OVERLAP = Metric(
     name="overlap",
@@ -22,46 +20,74 @@ OVERLAP = Metric(
 )
 
 
-def score(right, **fields):
+def score(right, key="own"):
     counts = np.column_stack([np.asarray(right, float), np.ones(len(right))])
-    return Score(key="k", counts={"accuracy": counts}, samples=len(right), **fields)
+    return Score(key=key, counts={"accuracy": counts}, samples=len(right))
 
 
 def right(good, of=500):
     return np.arange(of) < good
 
 
+def figure_of(own, base, margin=0.01):
+    (figure,) = find_figures(score(own), [RIGHT], score(base, "base"), margin=margin)
+    return figure
+
+
 def test_an_accuracy_and_its_interval():
     (figure,) = find_figures(score(right(490)), [RIGHT], None)
     assert (figure.value, figure.samples) == (0.98, 500)
-    # The normal approximation: 0.98 +- 1.96 sqrt(0.98 0.02 / 500) = 0.9677 to 0.9923.
-    assert figure.ci95 == pytest.approx((0.9677, 0.9923), abs=0.003)
+    # Clopper and Pearson's, by R: binom.test(490, 500).
+    assert figure.ci95 == pytest.approx((0.9635, 0.9904), abs=5e-5)
     assert (figure.loss, figure.loss_ci95) == (None, None)
+    assert judge_loss(figure) == ""
 
 
-def test_against_itself_nothing_is_lost():
-    whole = score(right(490))
+def test_21_of_21_are_not_100_to_100():
+    (figure,) = find_figures(score(right(21, of=21)), [RIGHT], None)
+    assert figure.ci95 == pytest.approx((0.839, 1.0), abs=5e-4)
+
+
+def test_the_untransformed_pipeline_loses_nothing_against_itself():
+    whole = score(right(20, of=21))
     (figure,) = find_figures(whole, [RIGHT], whole)
     assert (figure.loss, figure.loss_ci95) == (0.0, (0.0, 0.0))
-    assert keeps(figure) is True
+    assert judge_loss(figure) == "shown"
+
+
+def test_21_labels_without_a_difference_show_nothing():
+    figure = figure_of(right(21, of=21), right(21, of=21))
+    assert figure.loss == 0
+    assert figure.loss_ci95 == pytest.approx((-0.155, 0.155), abs=5e-4)
+    assert judge_loss(figure) == "open"
+    assert describe_open(figure) == "15.5 points open, 21 labels; about 381 would settle it"
+
+
+def test_569_labels_show_it_if_at_most_one_answer_is_lost():
+    """Two lost leave 1.3 points open: three points are shown, one is not."""
+    assert judge_loss(figure_of(right(560, 569), right(560, 569))) == "shown"
+    two = figure_of(right(558, 569), right(560, 569))
+    assert judge_loss(two) == "open"
+    assert describe_open(two).startswith("1.3 points open, 569 labels; about ")
+    assert judge_loss(figure_of(right(558, 569), right(560, 569), margin=0.03)) == "shown"
 
 
 def test_a_loss_is_taken_in_pairs():
-    """Both are wrong on the same ten inputs, and one on five more: unpaired, no loss would show."""
-    base, worse = score(right(490)), score(right(485))
-    (figure,) = find_figures(worse, [RIGHT], base)
-    assert figure.loss == pytest.approx(0.01)
+    """Both are wrong on the same ten inputs, and one on twelve more: unpaired, it were open."""
+    figure = figure_of(right(478), right(490))
+    assert figure.loss == pytest.approx(0.024)
     low, high = figure.loss_ci95
-    # The paired deviation is sqrt(0.01 0.99 / 500) = 0.0044; unpaired it would be 0.0099.
-    assert 0.001 < low < high < 0.021
-    assert keeps(figure) is False
+    # The paired deviation is sqrt(0.024 0.976 / 500) = 0.0068; unpaired it would be 0.0115.
+    assert 0.0135 < low < high < 0.0420
+    assert judge_loss(figure) == "lost"
+    assert figure.labels_needed is None
 
 
 def test_a_gain_is_a_loss_below_zero():
-    (figure,) = find_figures(score(right(495)), [RIGHT], score(right(480)))
+    figure = figure_of(right(495), right(480))
     assert figure.loss == pytest.approx(-0.03)
     assert figure.loss_ci95[1] < 0
-    assert keeps(figure) is True
+    assert judge_loss(figure) == "shown"
 
 
 def test_a_figure_that_is_no_mean():
@@ -72,37 +98,56 @@ def test_a_figure_that_is_no_mean():
     assert figure.ci95[0] < 0.4 < figure.ci95[1]
 
 
+def test_samples_that_are_all_alike_are_not_known_to_the_last_digit():
+    """A bootstrap of them has no width: what wrong answers would cost has."""
+    counts = np.tile([3.0, 1.0, 1.0], (21, 1))
+    (figure,) = find_figures(Score(key="k", counts={"overlap": counts}), [OVERLAP], None)
+    assert figure.value == 0.6
+    # 16.1 % of them at 0 of 2.
+    kept = 3 * (1 - 0.16110)
+    assert figure.ci95[0] == pytest.approx(kept / (kept + 2), abs=1e-4)
+
+
+def test_a_figure_of_which_nothing_is_known_is_anything():
+    perfect = np.tile([1.0, 0.0, 0.0], (21, 1))
+    (figure,) = find_figures(Score(key="k", counts={"overlap": perfect}), [OVERLAP], None)
+    assert figure.ci95 == (0.0, 1.0)
+    base = Score(key="base", counts={"overlap": perfect})
+    (figure,) = find_figures(attrs.evolve(base, key="own"), [OVERLAP], base)
+    assert (figure.loss, figure.loss_ci95, judge_loss(figure)) == (0.0, None, "open")
+    assert describe_open(figure) == "what a wrong answer costs overlap is not known from 21 labels"
+
+
 def test_a_reference_of_another_length_gives_no_loss():
-    (figure,) = find_figures(score(right(9, of=10)), [RIGHT], score(right(19, of=20)))
-    assert figure.loss is None
+    assert figure_of(right(9, of=10), right(19, of=20)).loss is None
 
 
 def test_many_inputs_are_resampled_in_parts(monkeypatch):
-    monkeypatch.setattr(accuracy, "AT_ONCE", 3_000)
-    (figure,) = find_figures(score(right(490)), [RIGHT], None)
-    assert figure.ci95 == pytest.approx((0.9677, 0.9923), abs=0.003)
+    counts = np.tile([[3.0, 1.0, 1.0], [1.0, 0.0, 4.0]], (50, 1))
+    whole = Score(key="k", counts={"overlap": counts}, samples=100)
+    (at_once,) = find_figures(whole, [OVERLAP], None)
+    monkeypatch.setattr(resampling, "AT_ONCE", 3_000)
+    (in_parts,) = find_figures(whole, [OVERLAP], None)
+    assert in_parts.ci95 == pytest.approx(at_once.ci95, abs=0.01)
 
 
 @pytest.mark.parametrize(
-    ("loss", "low", "high", "kept"),
+    ("low", "high", "verdict"),
     [
-        (0.002, -0.004, 0.008, True),  # no loss is shown
-        (0.010, -0.001, 0.021, True),  # nor here, and it is one point
-        (0.012, -0.001, 0.025, False),  # none is shown, but it is more than a point
-        (0.003, 0.001, 0.005, True),  # surely there, and surely under half a point
-        (0.004, 0.001, 0.007, False),  # surely there, and it may be more
-        (-0.02, -0.03, -0.01, True),  # better than before
+        (-0.004, 0.008, "shown"),
+        (0.001, 0.009, "shown"),  # surely there, and surely under a point
+        (-0.03, -0.01, "shown"),  # better than before
+        (-0.001, 0.010, "open"),
+        (0.001, 0.017, "open"),
+        (0.010, 0.020, "open"),
+        (0.011, 0.020, "lost"),
     ],
 )
-def test_what_keeps_its_accuracy(loss, low, high, kept):
+def test_what_is_said_of_a_loss(low, high, verdict):
     figure = Figure(
-        metric="m", value=0.9, ci95=(0.8, 1.0), samples=500, loss=loss, loss_ci95=(low, high)
+        metric="m", value=0.9, ci95=(0.8, 1.0), samples=500, loss=0.005, loss_ci95=(low, high)
     )
-    assert keeps(figure) is kept
-
-
-def test_an_unknown_loss_is_not_judged():
-    assert keeps(Figure(metric="m", value=0.9, ci95=(0.8, 1.0), samples=5)) is None
+    assert judge_loss(figure) == verdict
 
 
 def outputs(*arrays):

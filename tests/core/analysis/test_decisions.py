@@ -7,7 +7,7 @@ from edgebench.analysis.decisions import compare_latencies, decide, find_margin
 from edgebench.analysis.result import Result
 from edgebench.records.facts import Facts
 from edgebench.records.outcome import Run
-from edgebench.testing.results import case_of, result_of, run_of
+from edgebench.testing.results import block_of, case_of, result_of, run_of
 
 
 def result(chain, median_ms, *, loss=0.0, spread=0.001, seed=0, **fields):
@@ -47,24 +47,93 @@ def test_the_fastest_that_keeps_its_accuracy():
     careless = result("careless", 1.0, loss=0.03)
     best = result("best", 2.0, loss=0.001)
     equal = result("equal", 2.005, seed=1)
-    vague = result("vague", 2.04, spread=0.3, seed=2)
     slow = result("slow", 3.0, seed=3)
-    found = decide("toy:small", [slow, vague, equal, best, careless], 0.02)
-    assert found.fastest is best
-    assert found.equal == (equal,)
-    assert found.undecided == (vague,)
+    found = decide("toy:small", [slow, equal, best, careless], 0.02)
+    assert (found.fastest, found.equal, found.slower) == (best, (equal,), (slow,))
+    assert (found.undecided, found.lost, found.open) == ((), (careless,), ())
     assert found.sentence.startswith(
-        "toy:small: the fastest without losing accuracy is best on mobile with eager, 2 ms ("
+        "toy:small: the fastest that is shown to keep its accuracy is best on mobile with eager, "
+        "2 ms ("
     )
     assert "Equal to it within 2%: equal on mobile with eager." in found.sentence
-    assert "Not told apart from it by this data: vague on mobile with eager." in found.sentence
-    assert "careless" not in found.sentence
+    assert (
+        "Out, as accuracy is lost: careless on mobile with eager (by 3.0 points)." in found.sentence
+    )
+
+
+def test_what_cannot_be_told_apart_has_no_winner():
+    best, vague = result("best", 2.0), result("vague", 2.06, spread=0.3, seed=2)
+    equal, slow = result("equal", 2.005, seed=1), result("slow", 3.0, seed=3)
+    found = decide("toy:small", [slow, vague, equal, best], 0.02)
+    assert (found.fastest, found.equal) == (None, ())
+    assert found.undecided == (best, equal, vague)
+    assert found.slower == (slow,)
+    assert found.blocks_needed >= 1
+    assert found.sentence.startswith(
+        "toy:small: not decided: these 3 cannot be told apart: best on mobile with eager, 2 ms ("
+    )
+    assert f"; about {found.blocks_needed} more block" in found.sentence
+    assert "the fastest" not in found.sentence
+
+
+def test_an_open_one_that_may_be_faster_is_named_with_what_is_open():
+    """It is neither beaten nor chosen."""
+    best, slow = result("best", 2.0), open_result("slow", 3.0)
+    fast, vague = open_result("fast", 1.0), open_result("vague", 2.1, spread=0.5)
+    found = decide("toy:small", [slow, fast, best, vague], 0.02)
+    assert found.fastest is best
+    assert found.open == (fast, vague, slow)
+    assert found.open_faster == (fast, vague)
+    assert "Not shown to keep accuracy, and perhaps faster: fast on mobile with eager, 1 ms (" in (
+        found.sentence
+    )
+    assert "15.5 points open, 21 labels; about 381 would settle it" in found.sentence
+    assert "slow" not in found.sentence
+
+
+def test_where_one_alone_is_shown_it_has_beaten_nothing():
+    whole, fast = result("whole", 2.0), open_result("fast", 1.0)
+    found = decide("toy:small", [whole, fast], 0.02)
+    assert found.fastest is whole
+    assert "the only one that is shown to keep its accuracy is whole on mobile" in found.sentence
+    assert "the fastest" not in found.sentence
+
+
+def test_when_all_are_open_nothing_is_decided():
+    fast, slow = open_result("fast", 1.0), open_result("slow", 3.0)
+    found = decide("toy:small", [slow, fast], 0.02)
+    assert (found.fastest, found.open_faster) == (None, (fast, slow))
+    assert found.sentence.startswith(
+        "toy:small: not decided: no strategy is shown to keep its accuracy. "
+        "Not shown to keep accuracy, and perhaps faster: fast on mobile"
+    )
+
+
+def open_result(chain, median_ms, **fields):
+    made = result(chain, median_ms, **fields)
+    figure = attrs.evolve(made.figure, samples=21, loss_ci95=(-0.155, 0.155), labels_needed=381)
+    return attrs.evolve(made, facts=attrs.evolve(made.facts, figures=(figure,)))
+
+
+def test_reasons_to_doubt_the_fastest_stand_where_it_is_named():
+    case = case_of("best")
+    blocks = [block_of(case, n, spread=0.001, sound=False) for n in range(3)]
+    best = attrs.evolve(result("best", 2.0), blocks=tuple(blocks))
+    sentence = decide("toy:small", [best, result("slow", 9.0)], 0.02).sentence
+    named, _, _ = sentence.partition(". ")
+    assert "; there is reason to doubt it: cpu of mobile not enforced" in sentence
+    assert best.doubts
+    assert all(doubt in sentence for doubt in best.doubts)
+    assert named.startswith("toy:small: the fastest that is shown")
 
 
 def test_when_nothing_keeps_its_accuracy():
     found = decide("toy:small", [result("a", 1.0, loss=0.3)], 0.02)
     assert found.fastest is None
-    assert found.sentence == "toy:small: no strategy that was measured keeps its accuracy."
+    assert found.sentence == (
+        "toy:small: no strategy that was measured keeps its accuracy. "
+        "Out, as accuracy is lost: a on mobile with eager (by 30.0 points)."
+    )
 
 
 def test_without_accuracy_only_latency_is_compared_and_that_is_said():
@@ -74,13 +143,28 @@ def test_without_accuracy_only_latency_is_compared_and_that_is_said():
     ]
     found = decide("toy:small", blind, 0.02)
     assert found.fastest is blind[1]
-    assert "(accuracy is not known) is b on mobile" in found.sentence
-    assert "None is equal to it within 2%." in found.sentence
+    assert "the fastest (accuracy is not known) is b on mobile" in found.sentence
+    assert not found.accuracy_known
+    assert found.open == ()
 
 
 def test_a_case_of_unknown_loss_does_not_win_against_known_ones():
     unknown, known = result("unknown", 1.0, loss=None), result("known", 2.0)
-    assert decide("toy:small", [unknown, known], 0.02).fastest is known
+    found = decide("toy:small", [unknown, known], 0.02)
+    assert found.fastest is known
+    assert found.open_faster == (unknown,)
+    assert "unknown on mobile with eager, 1 ms (" in found.sentence
+    assert ": its loss is not known." in found.sentence
+
+
+def test_every_strategy_stands_somewhere_once():
+    results = [result("a", 1.0, loss=0.3), result("b", 2.0), open_result("c", 1.5)]
+    results += [result("d", 2.004, seed=1), result("e", 5.0), result("f", 2.0, loss=None)]
+    found = decide("toy:small", results, 0.02)
+    standing = [found.fastest, *found.equal, *found.undecided, *found.slower]
+    standing += [*found.open, *found.lost]
+    names = sorted(one.case.chain for one in standing if one)
+    assert names == ["a", "b", "c", "d", "e", "f"]
 
 
 def test_each_model_has_its_own_decision_and_unmeasured_ones_have_none():

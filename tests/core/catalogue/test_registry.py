@@ -190,6 +190,29 @@ def test_a_suite_has_defaults(file):
     )
 
 
+def test_a_suite_may_say_which_loss_of_accuracy_counts_as_none(file):
+    text = SUITE.replace('summary = "A look."', 'summary = "A look."\naccuracy_margin = 2.5')
+    assert Registry.of([file(SUITE)]).suites["look"].accuracy_margin == 1.0
+    assert Registry.of([file(text)]).suites["look"].accuracy_margin == 2.5
+
+
+@pytest.mark.parametrize(
+    ("margin", "why"),
+    [
+        ("-1", "must be a number greater than 0, not -1"),
+        ("0", "must be a number greater than 0, not 0"),
+        ("nan", "must be a number greater than 0, not nan"),
+        ("101", "must be points, at most 100, not 101"),
+        ('"1"', "must be a number, not a text: '1'"),
+    ],
+)
+def test_a_margin_of_accuracy_is_of_points(file, margin, why):
+    text = SUITE.replace('summary = "A look."', f'summary = "A look."\naccuracy_margin = {margin}')
+    with pytest.raises(RegistryError) as error:
+        Registry.of([file(text)])
+    assert str(error.value).partition("accuracy_margin: ")[2] == why
+
+
 def test_a_suite_may_say_everything(file):
     suite = SUITE.replace('summary = "A look."', 'summary = "A look."\nblocks = 3\nrequests = 32')
     text = suite + dedent("""

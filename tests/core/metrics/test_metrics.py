@@ -248,4 +248,30 @@ def test_a_bootstrap_interval_covers_the_figure_of_masks():
     (got,) = find_figures(Score(key="k", counts={"miou": rows}, samples=100), [mean_iou(3)], None)
     wanted = oracle.jaccard_score(true.ravel(), said.ravel(), average="macro")
     assert got.value == pytest.approx(wanted)
-    assert got.ci95[0] < wanted < got.ci95[1] < got.ci95[0] + 0.05
+    assert got.ci95[0] < wanted < got.ci95[1] < got.ci95[0] + 0.06
+
+
+# --- wrong answers -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("metric", [top(1), top(5), accuracy()])
+def test_a_share_says_that_it_is_one(metric):
+    assert metric.proportion
+
+
+@given(labels)
+def test_f1_counts_a_wrong_answer_as_it_says(pairs):
+    """Whatever was said, the opposite of what is true is counted so."""
+    metric = f1(0)
+    for said, true in pairs:
+        opposite = 1 if true == 0 else 0
+        assert metric.wrong(metric.count(said, true)) == metric.count(opposite, true)
+
+
+@given(masks())
+def test_mean_iou_counts_a_wrong_mask_as_it_says(pair):
+    """No pixel right, and none of them said to be of another class."""
+    said, true = pair
+    metric = mean_iou(4)
+    astray = np.where((said == true) & (true != 255), 99, said)
+    assert metric.wrong(metric.count(said, true)) == metric.count(astray, true)
