@@ -104,6 +104,7 @@ def _figures(result: Result) -> dict[str, Any]:
         "accuracy_samples": {one.metric: one.samples for one in facts.figures},
         "accuracy_kept": keeps(result.figure) if result.figure else None,
         "inputs": facts.inputs,
+        "request_bytes": facts.request_bytes,
         "no_accuracy": facts.no_accuracy,
         "agreement": attrs.asdict(facts.agreement) if facts.agreement else None,
     }

@@ -178,6 +178,9 @@ class Pipeline:
     resources: Mapping[str, bytes] = attrs.field(factory=dict, repr=False)
     """What handling a request needs beside the stages (a tokenizer), by the names of the files in
     which it is kept."""
+    classes: int | None = None
+    """The axis of the first output along which the largest value is the answer, the samples being
+    axis 0; 0 where there is none, None where that follows from its dimensions."""
     doubts: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
     """What was noticed while it was prepared that speaks against its figures, a clause each."""
 
