@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 
 import attrs
@@ -112,6 +113,43 @@ def test_weights_that_are_linked_are_taken_as_they_are(beside, link):
     with pytest.raises(onnx.checker.ValidationError):
         onnx.checker.check_model(beside)
     assert pipeline_of(beside).stages[0].files == ("apart.onnx", "weights/all.bin")
+
+
+@pytest.mark.parametrize("what", ["file", "directory", "chain"])
+def test_weights_that_a_link_fetches_from_elsewhere_are_not_read(beside, tmp_path_factory, what):
+    """What is cloned or unpacked may hold a link to whatever its reader may read."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    weights = beside.parent / "weights" / "all.bin"
+    secret = weights.rename(elsewhere / "all.bin")
+    if what == "directory":
+        weights.parent.rmdir()
+        weights.parent.symlink_to(elsewhere)
+    elif what == "chain":
+        (beside.parent / "link").symlink_to(secret)
+        weights.symlink_to("../link")
+    else:
+        weights.symlink_to(secret)
+    refused(beside, f"a link to {secret}, which is outside of its directory; put the file itself")
+    with pytest.raises(DataError, match="outside of its directory"):
+        MODEL.beside(beside)
+
+
+def test_a_model_that_is_a_link_has_its_weights_beside_the_link(beside, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    beside.rename(other / "blob")
+    beside.symlink_to(other / "blob")
+    assert pipeline_of(beside).stages[0].files == ("apart.onnx", "weights/all.bin")
+
+
+@pytest.mark.parametrize("made", ["fifo", "loop", "device"])
+def test_what_is_no_file_is_not_read(beside, made):
+    weights = beside.parent / "weights" / "all.bin"
+    weights.unlink()
+    if made == "fifo":
+        os.mkfifo(weights)
+    else:
+        weights.symlink_to("all.bin" if made == "loop" else "/dev/zero")
+    refused(beside, "no such file lies beside it")
 
 
 def test_a_file_with_weights_beside_it_is_checked_too(beside):
