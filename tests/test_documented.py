@@ -61,6 +61,7 @@ PUBLIC = [
     "Session",
     "Split",
     "Stage",
+    "State",
     "TensorSpec",
     "Tensors",
     "Tier",

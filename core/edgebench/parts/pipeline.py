@@ -87,6 +87,16 @@ class Exit:
 
 
 @attrs.frozen(kw_only=True)
+class State:
+    """What a stage is fed of what it wrote for the request before: zeros for the first."""
+
+    read: TensorSpec
+    """The tensor that it reads, in the stage's own file; a word in its shape is the batch."""
+    written: str
+    """What it wrote for the request before, by the name in that file."""
+
+
+@attrs.frozen(kw_only=True)
 class Edit:
     """One change an operator made to a stage that cannot be had by loading weights alone.
 
@@ -129,6 +139,8 @@ class Stage:
     live: Any = attrs.field(default=None, eq=False, repr=False)
     """The framework's object that the files hold; None until its format has loaded it."""
     exit: Exit | None = None
+    states: tuple[State, ...] = attrs.field(default=(), converter=as_tuple)
+    """What its session keeps from request to request; neither among its inputs nor outputs."""
     edits: tuple[Edit, ...] = attrs.field(default=(), converter=as_tuple)
     """What was done to it since its model was built, in order."""
     model: str = ""
