@@ -62,6 +62,7 @@ PUBLIC = [
     "Session",
     "Split",
     "Stage",
+    "State",
     "TensorSpec",
     "Tensors",
     "Tier",

@@ -30,6 +30,7 @@ from edgebench.parts.pipeline import (
     Exit as Exit,
     Pipeline as Pipeline,
     Stage as Stage,
+    State as State,
     Tensors as Tensors,
     TensorSpec as TensorSpec,
 )

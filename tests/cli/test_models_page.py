@@ -12,7 +12,8 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
-from edgebench import Dataset, Registry
+from edgebench import DataError, Dataset, Registry
+from edgebench.cases.inputs import open_directory
 from edgebench.catalogue.plugins import Plugins
 
 ROOT = Path(__file__).parents[2]
@@ -63,4 +64,22 @@ def test_every_option_of_an_onnx_file_is_on_the_page():
     from edgebench_plugins.models.onnx import OnnxOptions
 
     options = {field.name for field in OnnxOptions.__attrs_attrs__}
-    assert set(re.findall(r"^\| `(\w+)=", PAGE, re.MULTILINE)) == options
+    written = re.findall(r"^\| `([\w-]+)=", PAGE, re.MULTILINE)
+    assert {name.replace("-", "_") for name in written} == options
+
+
+def test_the_dataset_of_the_page_opens_a_directory(tmp_path):
+    (program,) = re.findall(r"^```python\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    names = {}
+    exec(program, names)  # noqa: S102 (what the page tells readers to write)
+    for number in range(200):
+        file = tmp_path / f"{number % 2}" / f"{number:03}.jpg"
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"%d" % number)
+    found = open_directory(names["PHOTOS"], tmp_path)
+    splits = {s: list(found.samples(s, 0)) for s in ("calibration", "validation", "test")}
+    assert [len(samples) for samples in splits.values()] == [20, 40, 140]
+    assert all({answer for _, answer in samples} == {0, 1} for samples in splits.values())
+    assert len(set().union(*splits.values())) == 200
+    with pytest.raises(DataError, match="no two folders"):
+        open_directory(names["PHOTOS"], tmp_path / "0")

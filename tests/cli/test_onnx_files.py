@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from .. import foreign
+from .. import foreign, odd_ends
 
 SHORT = ("--backend", "onnxruntime", "--blocks", "1", "--requests", "5")
 
@@ -98,3 +98,36 @@ def test_what_is_kept_of_a_users_file_does_not_change_with_it(cli, net):
     kept = [*Path(os.environ["EDGEBENCH_STORE"]).rglob(net.name)]
     assert kept
     assert not any(one.samefile(net) for one in kept)
+
+
+def test_an_output_that_has_its_steps_first_travels_whole(cli, tmp_path):
+    odd_ends.reader(tmp_path / "reader.onnx")
+    said = cli("run", "--json", "--model", "reader.onnx", "--placement", "mobile",
+               "--placement", "cloud", "--operator", "identity", "--operator", "sptq", *SHORT)  # fmt: skip
+    assert said.status == 0, said.err
+    for name, case in said.cases().items():
+        assert case["bytes_out"]["answer"] == 20 * 11 * 4 + 128
+        assert case["agreement"]["classes_axis"] == 2
+        assert case["agreement"]["same_answer"] > 0.9
+        assert case["inputs"] == "random-inputs (synthetic, raw tensors)"
+        assert 0 < case["request_bytes"] - 16 * 40 * 4 < 300
+        travels = [doubt for doubt in case["doubts"] if "travels as raw tensors" in doubt]
+        assert len(travels) == ("cloud" in name)
+        if "cloud" in name:
+            assert case["bytes_out"]["mobile"] == case["request_bytes"]
+
+
+def test_a_state_goes_from_request_to_request_on_its_host(cli, tmp_path):
+    odd_ends.listener(tmp_path / "listener.onnx")
+    written = 'listener.onnx(fix="sr=16000",state="state=stateN",classes-axis=none)'
+    said = cli("run", "--json", "--model", written, "--placement", "cloud", "--operator",
+               "identity", "--operator", "sptq", *SHORT)  # fmt: skip
+    assert said.status == 0, said.err
+    cases = said.cases()
+    whole = cases["identity cloud onnxruntime"]
+    assert whole["agreement"]["max_abs_difference"] == 0
+    # The sound goes, an answer of one number comes back; the state does neither.
+    assert whole["bytes_out"]["answer"] == 4 + 128
+    assert 0 < whole["bytes_out"]["mobile"] - 64 * 4 < 300
+    reason = cases["sptq cloud onnxruntime"]["reason"]
+    assert "keeps the state 'state' from request to request" in reason

@@ -116,30 +116,66 @@ def describe_open(figure: Figure) -> str:
     return f"{figure.loss_ci95[1] * 100:.1f} points open, {labels}; {settled}"
 
 
-def compare_outputs(score: Score, reference: Score, label: str) -> Agreement | None:
+def compare_outputs(
+    score: Score, reference: Score, label: str, classes: int | None = None
+) -> Agreement | None:
     """Compare raw outputs, (samples, ...) each, with the untransformed pipeline's, named *label*.
 
-    None where either kept no outputs, or theirs are of other shapes.
+    *classes* is the axis of the first output's classes as a pipeline states it. None where either
+    kept no outputs, or none of the same sample and shape.
     """
     import numpy as np
 
-    kept = min((len(one) for one in (*score.outputs, *reference.outputs)), default=0)
-    pairs = list(zip(score.outputs, reference.outputs, strict=False))
-    if not kept or not pairs or any(a.shape[1:] != b.shape[1:] for a, b in pairs):
+    pairs = _pair_samples(score, reference)
+    if not pairs or any(a.shape != b.shape or not len(a) for a, b in pairs):
         return None
-    differences = [np.abs(a[:kept].astype(float) - b[:kept].astype(float)) for a, b in pairs]
-    flat = np.concatenate([one.ravel() for one in differences])
+    differences = [np.abs(a.astype(float) - b.astype(float)).ravel() for a, b in pairs]
+    flat = np.concatenate(differences)
+    axis = find_classes_axis(pairs[0][0], classes)
     return Agreement(
-        max_abs_difference=float(flat.max()),
-        mean_abs_difference=float(flat.mean()),
-        same_answer=_same_answer(pairs[0][0][:kept], pairs[0][1][:kept]),
-        samples=kept,
+        max_abs_difference=float(flat.max(initial=0.0)),
+        mean_abs_difference=float(flat.mean()) if flat.size else 0.0,
+        same_answer=_same_answer(*pairs[0], axis),
+        classes_axis=axis,
+        samples=len(pairs[0][0]),
         reference=label,
     )
 
 
-def _same_answer(one: NDArray[Any], other: NDArray[Any]) -> float | None:
-    """Return the share of equal winners among the classes, the axis after the samples'."""
-    if one.ndim < 2 or one.shape[1] < 2:
+def _pair_samples(score: Score, reference: Score) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """Return each output of both for the samples that both kept.
+
+    Where outputs differ in size from sample to sample, not all are kept, nor by both the same.
+    """
+    import numpy as np
+
+    scores = (score, reference)
+    if not all(one.outputs for one in scores):
+        return []
+    places = [one.kept or range(min(map(len, one.outputs))) for one in scores]
+    both = sorted(set(places[0]).intersection(places[1]))
+    own, other = (np.searchsorted(kept, both) for kept in places)
+    return [(a[own], b[other]) for a, b in zip(score.outputs, reference.outputs, strict=False)]
+
+
+def find_classes_axis(outputs: NDArray[Any], stated: int | None) -> int | None:
+    """Return the axis along which the largest value is the answer; None if there is none.
+
+    Unless it is stated: the second of (samples, classes) and of (samples, classes, height, width),
+    the last of (samples, steps, classes). Whole numbers are answers themselves, and a single value
+    is no choice.
+    """
+    if stated is None:
+        if outputs.dtype.kind in "iub":
+            return None
+        stated = 2 if outputs.ndim == 3 else 1
+    return stated if 0 < stated < outputs.ndim and outputs.shape[stated] > 1 else None
+
+
+def _same_answer(one: NDArray[Any], other: NDArray[Any], axis: int | None) -> float | None:
+    """Return the share of equal answers: winners along an axis, or whole numbers themselves."""
+    if not one.size:
         return None
-    return float((one.argmax(axis=1) == other.argmax(axis=1)).mean())
+    if axis is not None:
+        return float((one.argmax(axis=axis) == other.argmax(axis=axis)).mean())
+    return float((one == other).mean()) if one.dtype.kind in "iub" else None

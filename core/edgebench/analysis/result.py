@@ -102,6 +102,7 @@ def _figures(result: Result) -> dict[str, Any]:
         "accuracy_loss": {one.metric: _loss(one) for one in facts.figures},
         "accuracy_samples": {one.metric: one.samples for one in facts.figures},
         "inputs": facts.inputs,
+        "request_bytes": facts.request_bytes,
         "no_accuracy": facts.no_accuracy,
         "agreement": attrs.asdict(facts.agreement) if facts.agreement else None,
     }

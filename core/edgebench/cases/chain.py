@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound=attrs.AttrsInstance)
 
 _NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)\s*")
-_KEY = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*")
+_KEY = re.compile(r"\s*([A-Za-z_][\w-]*)\s*=\s*")
 _VALUE = re.compile(r'"([^"]*)"\s*|([^,()"]*)')
 
 
@@ -84,7 +84,7 @@ class _Reader:
             return ()
         pairs: dict[str, str] = {}
         while True:
-            key = self.take(_KEY, "an option written key=value").group(1)
+            key = self.take(_KEY, "an option written key=value").group(1).replace("-", "_")
             if key in pairs:
                 raise ChainError(
                     f"the option {key!r} is given twice in the {self.what} {self.text!r}"

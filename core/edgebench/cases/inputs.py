@@ -167,6 +167,7 @@ def describe_inputs(case: Case, plugins: Plugins) -> str:
     if dataset is None:
         return "random inputs"
     notes = ["synthetic"] if dataset.synthetic else []
+    notes += [dataset.payloads] if dataset.payloads else []
     if own := _stood_in_for(case, plugins):
         notes.append(f"stands in for {own}")
     return dataset.name + (f" ({', '.join(notes)})" if notes else "")

@@ -12,7 +12,7 @@ import attrs
 
 from edgebench.analysis.accuracy import compare_outputs, find_figures
 from edgebench.cases.case import Case
-from edgebench.cases.inputs import describe_inputs, find_metrics, why_no_accuracy
+from edgebench.cases.inputs import describe_inputs, find_dataset, find_metrics, why_no_accuracy
 from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.shortened import describe_shortened
 from edgebench.measure.stand.deployment import Deployment
@@ -62,10 +62,11 @@ class Scores:
             try:
                 against = self._find_reference(other)
                 label = f"{case.model}:{case.variant} untransformed with {other.backend}"
-                agreed = compare_outputs(score, against, label)
+                agreed = compare_outputs(score, against, label, deployment.pipeline.classes)
             except EdgebenchError as error:
                 doubts.append(f"not compared with the untransformed model: {error}")
         doubts += filter(None, self._doubts_of_inputs(deployment))
+        doubts += filter(None, [self._doubt_travel(case)])
         plugins = self.deployments.plugins
         why, metrics = why_no_accuracy(case, plugins), find_metrics(case, plugins)
         margin = self.deployments.plan.study.suite.accuracy_margin / 100
@@ -78,6 +79,7 @@ class Scores:
             if why
             else find_figures(score, metrics, against, margin=margin, seed=case.seed),
             inputs=describe_inputs(case, plugins),
+            request_bytes=case.batch * open_split(deployment.split).mean_bytes,
             no_accuracy=why,
             agreement=agreed,
             stages=_stages(deployment),
@@ -110,6 +112,12 @@ class Scores:
             test = open_split(deployment.split)
             self._shortened[key] = describe_shortened(test, bound, case.variant)
         return describe_unreadable(directory), self._shortened[key]
+
+    def _doubt_travel(self, case: Case) -> str:
+        """Say what speaks against the time of requests on links, where they pass any."""
+        dataset = find_dataset(case, self.deployments.plugins)
+        travels = case.route[0] != case.placement.tiers[0]
+        return dataset.doubt if dataset and travels else ""
 
     def _precision(self, deployment: Deployment) -> str:
         """Name what each stage computes in: what it is kept in, or what its backend makes of it."""
@@ -155,6 +163,7 @@ class Scores:
         return digest(
             {
                 "score of": digest_content(artifact),
+                "keeps": _PLAIN,
                 "inputs": keys.inputs(case),
                 # Where there is no accuracy, a few samples do: they show how the outputs agree.
                 "bounded": bool(why_no_accuracy(case, self.deployments.plugins)),
@@ -183,7 +192,7 @@ def _stages(deployment: Deployment) -> tuple[StageFacts, ...]:
     )
 
 
-_PLAIN = ("key", "device", "samples", "exit_rates", "versions")
+_PLAIN = ("key", "device", "samples", "exit_rates", "versions", "kept")
 
 
 def store_score(score: Score, directory: Path) -> None:
@@ -203,7 +212,7 @@ def load_score(directory: Path) -> Score:
     kept = json.loads((directory / "score.json").read_text())
     with np.load(directory / "counts.npz") as counts, np.load(directory / "outputs.npz") as outputs:
         return Score(
-            **{name: kept[name] for name in _PLAIN},
+            **{name: kept[name] for name in _PLAIN if name in kept},
             counts=dict(counts),
             outputs=tuple(outputs.values()),
         )

@@ -87,6 +87,16 @@ class Exit:
 
 
 @attrs.frozen(kw_only=True)
+class State:
+    """What a stage is fed of what it wrote for the request before: zeros for the first."""
+
+    read: TensorSpec
+    """The tensor that it reads, in the stage's own file; a word in its shape is the batch."""
+    written: str
+    """What it wrote for the request before, by the name in that file."""
+
+
+@attrs.frozen(kw_only=True)
 class Edit:
     """One change an operator made to a stage that cannot be had by loading weights alone.
 
@@ -129,6 +139,8 @@ class Stage:
     live: Any = attrs.field(default=None, eq=False, repr=False)
     """The framework's object that the files hold; None until its format has loaded it."""
     exit: Exit | None = None
+    states: tuple[State, ...] = attrs.field(default=(), converter=as_tuple)
+    """What its session keeps from request to request; neither among its inputs nor outputs."""
     edits: tuple[Edit, ...] = attrs.field(default=(), converter=as_tuple)
     """What was done to it since its model was built, in order."""
     model: str = ""
@@ -178,6 +190,9 @@ class Pipeline:
     resources: Mapping[str, bytes] = attrs.field(factory=dict, repr=False)
     """What handling a request needs beside the stages (a tokenizer), by the names of the files in
     which it is kept."""
+    classes: int | None = None
+    """The axis of the first output along which the largest value is the answer, the samples being
+    axis 0; 0 where there is none, None where that follows from its dimensions."""
     doubts: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
     """What was noticed while it was prepared that speaks against its figures, a clause each."""
 

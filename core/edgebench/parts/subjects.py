@@ -286,6 +286,11 @@ class Dataset(Part):
     same: hosts that score take those of the record offered, and have no such directory."""
     synthetic: bool = False
     """Whether the inputs themselves are invented; said wherever the dataset is shown."""
+    payloads: str = ""
+    """What a payload is, where its name does not tell (`raw tensors`); said with the inputs."""
+    doubt: str = ""
+    """What speaks against taking the time that payloads travel for that of real requests; a doubt
+    of every case whose requests pass a link."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse a dataset of which nothing can be had."""

@@ -61,7 +61,8 @@ def count_bytes(tensors: Tensors) -> int:
 def draw_tensors(specs: tuple[TensorSpec, ...], batch: int, seed: int) -> Tensors:
     """Return random tensors that fit specifications, for a model without a dataset.
 
-    The first dimension is the batch.
+    The first dimension is the batch. Floats are standard normal, whole numbers of 8 bits all that
+    there are, others 0 or 1.
 
     Raises:
         DataError: Another dimension has no number.
@@ -77,5 +78,7 @@ def draw_tensors(specs: tuple[TensorSpec, ...], batch: int, seed: int) -> Tensor
         if np.issubdtype(np.dtype(spec.dtype), np.floating):
             tensors[spec.name] = rng.standard_normal(shape).astype(spec.dtype)
         else:
-            tensors[spec.name] = rng.integers(0, 2, shape).astype(spec.dtype)
+            eight = spec.dtype in ("int8", "uint8")
+            ends = (np.iinfo(spec.dtype).min, np.iinfo(spec.dtype).max + 1) if eight else (0, 2)
+            tensors[spec.name] = rng.integers(*ends, shape).astype(spec.dtype)
     return tensors

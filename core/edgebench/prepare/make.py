@@ -131,6 +131,7 @@ class Maker:
         if accepted is not True:
             raise CaseSkipped(f"{operator.name} cannot be applied to {step.case.model}: {accepted}")
         if operator.reads:
+            _refuse_states(pipeline, operator.name)
             pipeline = pipeline.replaced([self.stages.live(stage) for stage in pipeline.stages])
         with Runner.open(self.stages) as runner:
             context = OperatorContext(runner, self.recipes.keys, step)
@@ -145,6 +146,7 @@ class Maker:
             changed,
             resources={**pipeline.resources, **changed.resources},
             doubts=(*pipeline.doubts, *context.doubts),
+            classes=pipeline.classes,
         )
 
     def _convert(self, step: Convert) -> Pipeline:
@@ -152,6 +154,8 @@ class Maker:
         with Runner.open(self.stages) as runner:
             tensors = dict(self._examples(step.case, pipeline))
             for stage, way in zip(pipeline.stages, step.ways, strict=True):
+                for converter in way if stage.states else ():
+                    _refuse_states(pipeline, converter.name)
                 given = {spec.name: tensors[spec.name] for spec in stage.inputs}
                 stages.append(self.stages.convert(stage, way, given))
                 if len(stages) < len(pipeline.stages):
@@ -163,3 +167,17 @@ class Maker:
         if not len(split):
             split = self.stages.split(case, "test", pipeline)
         return take_batch(split, EXAMPLES, AT_ONCE)
+
+
+def _refuse_states(pipeline: Pipeline, name: str) -> None:
+    """Refuse to let what a stage keeps from request to request be lost.
+
+    Raises:
+        CaseSkipped: A stage keeps something: what reads stages knows their inputs and outputs only.
+    """
+    kept = [state.read.name for stage in pipeline.stages for state in stage.states]
+    if kept:
+        raise CaseSkipped(
+            f"{name} cannot be applied: the model keeps the state {kept[0]!r} from request to "
+            "request, and only sessions do so"
+        )

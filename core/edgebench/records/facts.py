@@ -37,7 +37,10 @@ class Agreement:
     max_abs_difference: float
     mean_abs_difference: float
     same_answer: float | None
-    """Share of samples with the largest value at the same place; None for one value a sample."""
+    """Share of answers that are the same: of the places of the largest value along the classes, or
+    of whole numbers; None where the first output has neither."""
+    classes_axis: int | None = None
+    """The axis of the classes, the samples being axis 0; None where there is none."""
     samples: int
     reference: str
     """The case that it was compared with, in words."""
@@ -73,6 +76,8 @@ class Facts:
     """The figures of merit, the one that decides first."""
     inputs: str = ""
     """What its requests were made of, in words: the dataset, and whether that is synthetic."""
+    request_bytes: float | None = None
+    """Mean bytes of the payloads of a request: what its input weighs where that travels."""
     no_accuracy: str = ""
     """Why there are no figures (`random weights`)."""
     agreement: Agreement | None = None

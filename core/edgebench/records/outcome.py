@@ -10,6 +10,7 @@ import attrs
 
 from edgebench.cases.case import Case
 from edgebench.parts.errors import UnknownName
+from edgebench.parts.pipeline import as_tuple
 from edgebench.records.facts import STATUSES, Facts, Figure
 from edgebench.records.freezing import freeze_array, freeze_arrays, freeze_mapping
 
@@ -182,6 +183,8 @@ class Score:
         default=(), converter=freeze_arrays, eq=False, repr=False
     )
     """The pipeline's outputs for the first samples (at most 256), for agreement."""
+    kept: tuple[int, ...] = attrs.field(default=(), converter=as_tuple)
+    """Which samples those are; empty for all from the first on."""
     exit_rates: Mapping[str, float] = attrs.field(factory=dict, converter=freeze_mapping)
     samples: int = 0
     versions: Mapping[str, str] = attrs.field(factory=dict, converter=freeze_mapping)

@@ -53,12 +53,21 @@ def find_compiled(
 
 
 def compile_stage(opening: Opening, pipeline: Pipeline, number: int, root: Path) -> None:
-    """Compile one stage of a pipeline, and keep it in the store at *root*, once for all runs."""
+    """Compile one stage of a pipeline, and keep it in the store at *root*, once for all runs.
+
+    Raises:
+        CaseFailed: The stage keeps a state.
+    """
     from edgebench.store.artifacts import Store, write_pipeline
 
     stage, backend = pipeline.stages[number], opening.backend
     if (compile_ := backend.compile) is None:
         return
+    if stage.states:
+        raise CaseFailed(
+            f"{backend.name} compiles stages, and this one keeps the state "
+            f"{stage.states[0].read.name!r} from request to request, which would be lost"
+        )
     key = identify_compiled(opening, stage, backend.versions())
 
     def fill(directory: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
@@ -10,6 +11,7 @@ import attrs
 from edgebench.cases.case import BackendChoice
 from edgebench.parts.pipeline import Stage
 from edgebench.parts.places import Backend, Session
+from edgebench.sessions.state import StatefulSession, expose_states
 
 
 @attrs.frozen(kw_only=True)
@@ -33,9 +35,16 @@ class Opening:
             options=_options(backend, choice),
         )
 
-    def session(self, stage: Stage) -> AbstractContextManager[Session]:
-        """Open a stage; the session is closed when the context ends."""
-        return self.backend.open(stage, self.device, self.threads, self.options)
+    @contextmanager
+    def session(self, stage: Stage) -> Iterator[Session]:
+        """Open a stage; the session, which keeps its states, is closed when the context ends."""
+        if not stage.states:
+            with self.backend.open(stage, self.device, self.threads, self.options) as session:
+                yield session
+            return
+        whole = expose_states(stage)
+        with self.backend.open(whole, self.device, self.threads, self.options) as session:
+            yield StatefulSession(session, stage.states)
 
 
 def _options(backend: Backend, choice: BackendChoice) -> Any:

@@ -23,7 +23,7 @@ import attrs
 
 from edgebench.parts.digest import digest
 from edgebench.parts.errors import StoreError
-from edgebench.parts.pipeline import Edit, Exit, Pipeline, Stage, TensorSpec
+from edgebench.parts.pipeline import Edit, Exit, Pipeline, Stage, State, TensorSpec
 from edgebench.store.digests import file_digest
 from edgebench.store.locks import hold_lock
 from edgebench.store.roots import cache_root
@@ -264,6 +264,10 @@ def _read_stage(values: dict[str, Any], directory: Path) -> Stage:
         outputs=[TensorSpec(**spec) for spec in values.pop("outputs")],
         edits=[Edit(**edit) for edit in values.pop("edits")],
         exit=Exit(**leaves) if leaves else None,
+        states=[
+            State(read=TensorSpec(**one["read"]), written=one["written"])
+            for one in values.pop("states", ())
+        ],
         directory=directory,
         **values,
     )

@@ -53,6 +53,11 @@ class Payloads:
     def __len__(self) -> int:
         return len(self._payloads.bounds) - 1
 
+    @property
+    def mean_bytes(self) -> float:
+        """The bytes of a payload, on average."""
+        return float(self._payloads.bounds[-1]) / max(1, len(self))
+
     def __getitem__(self, index: int) -> bytes:
         """Return the payload of a sample, in its wire form."""
         return self._payloads[index]

@@ -139,9 +139,11 @@ def facts_of(
             max_abs_difference=0.01,
             mean_abs_difference=0.001,
             same_answer=1.0,
+            classes_axis=1,
             samples=64,
             reference="toy:small untransformed",
         ),
+        request_bytes=1250.0,
         stages=tuple(
             StageFacts(tier=tier, format="blob", bytes=size) for tier in case.placement.tiers
         ),

@@ -1,4 +1,4 @@
-"""Samples for models that come as files: drawn at random, or taken from a user's own arrays.
+"""Samples for models that come as files, taken from a user's own arrays.
 
 The payload of a sample is one array for each input, under its name, in numpy's `.npz` form; the
 batch is not among their dimensions.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -22,43 +22,10 @@ from edgebench import DataError, Sample, TensorSpec, to_npz
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Range = tuple[float, float]
-"""The lowest value, and the one that all values lie below."""
-
-DRAWN = {"test": 256, "calibration": 64, "validation": 16}
-"""How many random samples each split has."""
 CALIBRATION, VALIDATION = 100, 32
 """How many of a user's samples these splits have at most; a third of all, and a sixth."""
 LABELS = "labels"
 """The array of the answers, among those of the inputs."""
-
-
-def draw_samples(
-    specs: Sequence[TensorSpec], ranges: Mapping[str, Range], split: str, seed: int
-) -> Iterator[Sample]:
-    """Yield the random samples of a split, each with the answer 0.
-
-    An input with a range has values evenly spread over it; without one, floats are standard
-    normal and whole numbers 0 or 1.
-    """
-    import numpy as np
-
-    if split in DRAWN:
-        stream = np.random.default_rng([seed, list(DRAWN).index(split)])
-        for _ in range(DRAWN[split]):
-            yield to_npz({spec.name: _draw_values(stream, spec, ranges) for spec in specs}), 0
-
-
-def _draw_values(stream: Any, spec: TensorSpec, ranges: Mapping[str, Range]) -> NDArray[Any]:
-    import numpy as np
-
-    shape = tuple(int(size) for size in spec.shape[1:])
-    low, high = ranges.get(spec.name, (0, 2))
-    if not np.issubdtype(np.dtype(spec.dtype), np.floating):
-        return np.asarray(stream.integers(int(low), int(high), shape, dtype=spec.dtype))
-    if spec.name in ranges:
-        return np.asarray(stream.uniform(low, high, shape)).astype(spec.dtype)
-    return np.asarray(stream.standard_normal(shape)).astype(spec.dtype)
 
 
 @attrs.frozen(slots=False, eq=False)

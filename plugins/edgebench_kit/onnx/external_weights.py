@@ -44,7 +44,8 @@ def find_external_files(path: Path) -> list[Path]:
     What is no ONNX file names none.
 
     Raises:
-        DataError: A file is not there, or would lie outside of the directory of the ONNX file.
+        DataError: A file is not there, or lies outside of the directory of the ONNX file, be it by
+            a link.
     """
     with path.open("rb") as file:
         if not os.fstat(file.fileno()).st_size:
@@ -64,6 +65,12 @@ def _find_below(path: Path, location: str) -> Path:
     found = path.parent / named
     if not os.path.isfile(found):  # noqa: PTH113  # which is false, and no error, for any text
         raise DataError(f"{path} keeps weights in {location!r}, and no such file lies beside it")
+    if not found.resolve().is_relative_to(path.parent.resolve()):
+        # A directory that is passed on may hold a link to whatever its reader may read.
+        raise DataError(
+            f"{path} keeps weights in {location!r}, a link to {found.resolve()}, which is outside "
+            "of its directory; put the file itself there"
+        )
     return found
 
 

@@ -117,10 +117,14 @@ def count_parameters(model: Any) -> int:
 def list_dimensions(info: Any) -> list[int | str]:
     """Return the dimensions of a tensor; one that is open without a name is called after it.
 
-    Some exporters write an open one as -1 or 0.
+    Some exporters write an open one as -1 or 0, or call each `?`, which is no name.
     """
     return [
-        dim.dim_value if dim.dim_value > 0 else dim.dim_param or f"{info.name}.{axis}"
+        dim.dim_value
+        if dim.dim_value > 0
+        else dim.dim_param
+        if any(map(str.isalnum, dim.dim_param))
+        else f"{info.name}.{axis}"
         for axis, dim in enumerate(info.type.tensor_type.shape.dim)
     ]
 
@@ -148,7 +152,7 @@ def infer_infos(model: Any) -> dict[str, Any]:
     if {name for node in model.graph.node for name in node.output if name} <= shaped:
         return known
     weights = {one.name for one in model.graph.initializer} - known.keys()
-    found = _read_infos(onnx.shape_inference.infer_shapes(_drop_weights(model)))
+    found = _read_infos(onnx.shape_inference.infer_shapes(drop_weights(model)))
     return {name: info for name, info in found.items() if name not in weights}
 
 
@@ -171,7 +175,7 @@ def check_graph(model: Any, *, shapes: bool = True) -> None:
     """
     import onnx
 
-    onnx.checker.check_model(_drop_weights(model), full_check=shapes)
+    onnx.checker.check_model(drop_weights(model), full_check=shapes)
 
 
 def raise_opset(model: Any, opset: int) -> Any:
@@ -187,7 +191,7 @@ def raise_opset(model: Any, opset: int) -> Any:
     if versions.get("", opset) >= opset:
         copy = copy_model(model, lambda tensor: tensor)
     else:
-        copy = onnx.version_converter.convert_version(_drop_weights(model), opset)
+        copy = onnx.version_converter.convert_version(drop_weights(model), opset)
     inputs = [one for one in copy.graph.input if one.name not in weights]
     kept = {one.name for one in copy.graph.initializer}
     copy.graph.initializer.extend(one for name, one in weights.items() if name not in kept)
@@ -202,7 +206,7 @@ def _read_infos(model: Any) -> dict[str, Any]:
     return {one.name: one for one in (*graph.value_info, *graph.output, *graph.input)}
 
 
-def _drop_weights(model: Any) -> Any:
+def drop_weights(model: Any) -> Any:
     """Return a graph that reads its weights as inputs; itself, if it has none that are heavy."""
     import onnx
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,55 +23,29 @@ from edgebench import (
 )
 from edgebench.metrics.classification import accuracy, f1, top
 from edgebench.metrics.segmentation import mean_iou
-from edgebench_kit.onnx import foreign_graphs, graph_files, graphs
-from edgebench_kit.onnx.array_samples import GivenSamples, Range, draw_samples
+from edgebench_kit.onnx import foreign_ends, foreign_graphs, graph_files, graphs
+from edgebench_kit.onnx.answers import encode, encode_class, of_first, postprocess
+from edgebench_kit.onnx.array_samples import GivenSamples
+from edgebench_kit.onnx.batch_axes import OutputAxis
+from edgebench_kit.onnx.drawn_samples import Drawing, find_ranges
 from edgebench_kit.onnx.external_weights import find_external_files
+from edgebench_kit.onnx.foreign_ends import Said
+from edgebench_kit.onnx.open_sizes import offer_names
+from edgebench_kit.onnx.pictures import doubt_pictures
+from edgebench_kit.onnx.written_options import (
+    Range,
+    batch_axes,
+    classes_axis,
+    fixed_values,
+    sizes,
+    states,
+    value_ranges,
+)
 
-LARGEST_SIZE = 2**31
-"""What no dimension comes near: a slip of the keyboard is told from a size."""
-
-
-def sizes(text: str) -> dict[str, int]:
-    """Parse sizes of dimensions by name: `seq=128 height=224`.
-
-    Raises:
-        ValueError: It is something else.
-    """
-    found = {}
-    for pair in _pairs(text):
-        name, _, size = pair.rpartition("=")
-        if not name or not size.isdecimal() or not 0 < int(size) < LARGEST_SIZE:
-            raise ValueError(f'dims are written "seq=128 height=224", not {pair!r}')
-        if name in found:
-            raise ValueError(f"dims gives {name!r} twice")
-        found[name] = int(size)
-    return found
-
-
-def value_ranges(text: str) -> dict[str, Range]:
-    """Parse ranges of values by input: `ids=0:30522 x=-1:1`, the upper end not among them.
-
-    Raises:
-        ValueError: It is something else.
-    """
-    found = {}
-    for pair in _pairs(text):
-        name, _, ends = pair.rpartition("=")
-        low, _, high = ends.partition(":")
-        if name in found:
-            raise ValueError(f"range gives {name!r} twice")
-        try:
-            found[name] = float(low), float(high)
-        except ValueError:
-            found[name] = 0.0, 0.0
-        low_end, high_end = found[name]
-        if not name or not low_end < high_end or not isfinite(high_end - low_end):
-            raise ValueError(f'ranges are written "ids=0:30522 x=-1:1", not {pair!r}')
-    return found
-
-
-def _pairs(text: str) -> list[str]:
-    return [pair for pair in re.split(r"[\s,]+", text) if pair]
+CLASSES = "classes"
+"""What a pipeline holds whose answers are classes, beside its stages."""
+OF_CLASSES = frozenset(("top1", "top5", "accuracy", "f1"))
+"""The metrics of answers that are classes."""
 
 
 def _parsed_by(parse: Callable[[str], Any]) -> Callable[[Any, Any, str], None]:
@@ -94,15 +66,36 @@ class OnnxOptions:
 
     dims: str = attrs.field(default="", validator=_parsed_by(sizes))
     """Sizes of its open dimensions but the batch, by name: `seq=128 height=224`. One without a name
-    goes by its input's and its number, `x.2`."""
+    goes by its input's and its number, `x.2`; so may one of several that share a name."""
+    fix: str = attrs.field(default="", validator=_parsed_by(fixed_values))
+    """Inputs that are the same in every request, and their values: `sr=16000 size=480:640`."""
+    state: str = attrs.field(default="", validator=_parsed_by(states))
+    """Inputs that are fed an output of the request before, zeros at first: `state=stateN`."""
+    batch_axis: str = attrs.field(default="", validator=_parsed_by(batch_axes))
+    """The axis of the batch of inputs and outputs, where it cannot be found: `logits=1 x=none`."""
+    classes_axis: str = attrs.field(default="", validator=_parsed_by(classes_axis))
+    """The axis of the first output whose largest value is the answer, as the file counts it, or
+    `none`. Else that of (N, classes) and (N, classes, height, width) is 1, that of (N, steps,
+    classes) the last."""
     range: str = attrs.field(default="", validator=_parsed_by(value_ranges))
     """Ranges of random values by input, the upper end not among them: `ids=0:30522 x=-1:1`. Else
-    floats are standard normal, whole numbers 0 or 1."""
+    floats are standard normal, numbers of rows all that their table has, 8-bit numbers all that
+    there are, and other whole numbers 0 or 1."""
     labels: Path | None = attrs.field(default=None, converter=attrs.converters.optional(_whole))
     """A `.npy` file of the answers to the inputs that were given, in their order; else they are the
     array `labels` that lies with the inputs."""
     metric: Literal["none", "top1", "top5", "accuracy", "f1", "miou"] = "none"
-    """The figure of merit of the first output, held against the labels."""
+    """The figure of merit of the first output, held against the labels. With one that is of classes
+    the answer that travels is the winning class and its score, else all of every output."""
+
+
+def _read_said(options: OnnxOptions) -> Said:
+    return Said(
+        sizes=sizes(options.dims),
+        fixed=fixed_values(options.fix),
+        states=states(options.state),
+        axes=batch_axes(options.batch_axis),
+    )
 
 
 def build(variant: str, weights: Weights) -> Pipeline:
@@ -115,33 +108,66 @@ def build(variant: str, weights: Weights) -> Pipeline:
 
 
 def from_file(path: Path, options: OnnxOptions) -> Pipeline:
-    """Make one stage of an ONNX file, which is used as it lies unless a dimension is to be set.
+    """Make one stage of an ONNX file, which is used as it lies unless what was said changes it.
 
     Raises:
         DataError: It is no ONNX file, is damaged, or cannot be measured as it is.
     """
     model, beside = foreign_graphs.check_file(path)
-    changed = foreign_graphs.set_sizes(model, path, sizes(options.dims))
+    said = _read_said(options)
+    settled = foreign_ends.settle_inputs(model, path, said)
+    whole = partial(_read_settled, path, said)
+    found = foreign_ends.settle_outputs(model, path, said, settled, whole)
+    one = foreign_ends.takes_one(model, said, settled, found)
+    changed = foreign_ends.turn_ends(model, said, settled, found)
     stage = Stage(
         format="onnx",
-        inputs=foreign_graphs.describe_inputs(model, path),
-        outputs=foreign_graphs.describe_outputs(model, path),
+        inputs=foreign_ends.describe_inputs(model, said, one=one),
+        outputs=foreign_ends.describe_outputs(model, said, one=one),
+        states=foreign_ends.describe_states(model, said),
         directory=path.parent,
         files=[path.name, *(str(one.relative_to(path.parent)) for one in beside)],
         precision=foreign_graphs.find_precision(model),
         parameters=graphs.count_parameters(model),
     )
-    if changed:
-        stage = stage.changed(_resized(path, options))
+    if changed or settled.changed:
+        copy = whole()
+        foreign_ends.turn_ends(copy, said, settled, found)
+        stage = stage.changed(copy)
     outputs = [spec.name for spec in stage.outputs]
-    return Pipeline(model="onnx", variant="default", stages=[stage], outputs=outputs)
+    return Pipeline(
+        model="onnx",
+        variant="default",
+        stages=[stage],
+        outputs=outputs,
+        classes=_place_classes(options, path, outputs[0], found[outputs[0]]),
+        resources={CLASSES: b"1"} if options.metric in OF_CLASSES else {},
+    )
 
 
-def _resized(path: Path, options: OnnxOptions) -> Any:
-    """Read a file with its weights, and set its open dimensions."""
+def _read_settled(path: Path, said: Said) -> Any:
+    """Read a file with its weights, its inputs settled."""
     model = graph_files.read_graph(path)
-    foreign_graphs.set_sizes(model, path, sizes(options.dims))
+    foreign_ends.settle_inputs(model, path, said)
     return model
+
+
+def _place_classes(options: OnnxOptions, path: Path, name: str, found: OutputAxis) -> int | None:
+    """Return where the classes of the first output are, once its batch is axis 0.
+
+    Raises:
+        DataError: It has no such axis.
+    """
+    said, rank = classes_axis(options.classes_axis), len(found.shape)
+    if said is None:
+        # What an output without a batch holds are rows of one sample: boxes, say, no steps.
+        return 0 if found.axis is None and rank > 1 else None
+    if said >= rank or said == found.axis:
+        why = "which is the batch" if said == found.axis else f"and {name!r} has {rank} dimensions"
+        raise DataError(f"classes-axis: {path}: {said} was said, {why}")
+    if said < 0:
+        return 0
+    return said + 1 if found.axis is None or said < found.axis else said
 
 
 def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
@@ -150,26 +176,29 @@ def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
     Raises:
         DataError: What was given does not fit the file or the options.
     """
-    model = foreign_graphs.read_header(path)
-    foreign_graphs.set_sizes(model, path, sizes(options.dims))
-    specs = tuple(foreign_graphs.describe_inputs(model, path))
+    model, said = foreign_graphs.read_header(path), _read_said(options)
+    settled = foreign_ends.settle_inputs(model, path, said)
+    foreign_ends.turn_ends(model, said, settled, {})
+    specs = foreign_ends.describe_inputs(model, said, one=True)
     if data is None:
-        return _make_random_dataset(specs, options, path)
+        return _make_random_dataset(model, specs, options, path)
     if options.range:
         raise DataError("range is of random values, and inputs were given; leave one out")
     given = GivenSamples(data, specs, options.labels, masks=options.metric == "miou")
     given.check()
-    measured = _metrics(options.metric, given, foreign_graphs.describe_outputs(model, path)[0])
+    measured = [of_first(one) for one in _metrics(options.metric, given, model)]
     return Dataset(
         name="given-inputs",
         summary=f"The user's own inputs in {data}.",
         samples=lambda split, _: given.read_split(split),
         metrics=lambda: measured,
+        payloads="raw tensors",
+        doubt=doubt_pictures(specs),
     )
 
 
 def _make_random_dataset(
-    specs: tuple[TensorSpec, ...], options: OnnxOptions, path: Path
+    model: Any, specs: tuple[TensorSpec, ...], options: OnnxOptions, path: Path
 ) -> Dataset:
     if options.labels or options.metric != "none":
         raise DataError("labels and a metric are for inputs of your own: --input-data FILE.npz")
@@ -177,14 +206,18 @@ def _make_random_dataset(
     known = {spec.name: spec for spec in specs}
     for name, ends in ranges.items():
         if name not in known:
-            offered = foreign_graphs.offer_names(name, known)
+            offered = offer_names(name, known)
             raise DataError(f"range: {path} has no input {name!r}{offered}")
         _check_range(known[name], ends)
+    drawing = Drawing(specs, {**find_ranges(model, specs), **ranges})
+    drawing.check(path)
     return Dataset(
         name="random-inputs",
         summary=f"Random inputs for {path}.",
-        samples=partial(draw_samples, specs, ranges),
+        samples=drawing.draw_split,
         synthetic=True,
+        payloads="raw tensors",
+        doubt=doubt_pictures(specs),
     )
 
 
@@ -203,7 +236,7 @@ def _check_range(spec: TensorSpec, ends: Range) -> None:
         )
 
 
-def _metrics(name: str, given: GivenSamples, output: TensorSpec) -> Sequence[Metric]:
+def _metrics(name: str, given: GivenSamples, model: Any) -> Sequence[Metric]:
     """Return the figures of merit, none where there are no answers."""
     if name == "none":
         if given.labelled:
@@ -217,27 +250,33 @@ def _metrics(name: str, given: GivenSamples, output: TensorSpec) -> Sequence[Met
             f"metric={name} needs labels: an array 'labels' in {given.path}, or labels=FILE.npy"
         )
     if name == "miou":
-        return [_of_scores(output)]
+        return [_of_scores(model.graph.output[0])]
     if name in {"top1", "top5"}:
         return [top(int(name.removeprefix("top")))]
     return [f1() if name == "f1" else accuracy()]
 
 
-def _of_scores(output: TensorSpec) -> Metric:
+def _of_scores(output: Any) -> Metric:
     """Return mIoU of predictions that are scores of shape (classes, height, width)."""
     import numpy as np
 
-    if len(output.shape) != 4 or not isinstance(output.shape[1], int):
+    shape = graphs.list_dimensions(output)
+    if len(shape) != 4 or not isinstance(shape[1], int):
         raise DataError(
             f"metric=miou takes scores of shape (classes, height, width), and {output.name!r} has "
-            f"the shape ({', '.join(map(str, output.shape[1:]))})"
+            f"the shape ({', '.join(map(str, shape[1:]))})"
         )
-    of_masks = mean_iou(output.shape[1])
+    of_masks = mean_iou(shape[1])
 
     def count(scores: Any, answer: Any) -> Sequence[float]:
         return of_masks.count(np.asarray(scores).argmax(axis=0), answer)
 
     return attrs.evolve(of_masks, count=count)
+
+
+def bind(model: Model, variant: str, resources: Mapping[str, bytes]) -> Model:
+    """Return the model whose answers are what its file's pipeline says: classes, or all."""
+    return attrs.evolve(model, encode=encode_class) if CLASSES in resources else model
 
 
 @hookimpl
@@ -252,6 +291,9 @@ def edgebench_models() -> Iterator[Model]:
         files=["*.onnx"],
         options=OnnxOptions,
         from_file=from_file,
+        postprocess=postprocess,
+        encode=encode,
+        bind=bind,
         inputs=inputs,
         beside=find_external_files,
     )

@@ -172,6 +172,47 @@ def test_agreement_of_pictures_is_by_pixel():
     assert compare_outputs(outputs(one), outputs(other), "").same_answer == pytest.approx(31 / 32)
 
 
+@pytest.mark.parametrize(
+    ("shape", "stated", "axis", "share"),
+    [
+        ((20, 3), None, 1, 0.95),
+        ((20, 7, 3), None, 2, 139 / 140),
+        ((20, 3, 7), 1, 1, 139 / 140),
+        ((20, 3, 4, 5), None, 1, 399 / 400),
+        ((20, 4, 5, 3), 3, 3, 399 / 400),
+        ((20, 7, 3), 0, None, None),
+        ((20, 1), None, None, None),
+        ((20,), None, None, None),
+    ],
+)
+def test_the_winner_is_that_of_the_classes_and_their_axis_is_stated(shape, stated, axis, share):
+    one = np.random.default_rng(0).standard_normal(shape)
+    other = one.copy()
+    if axis is not None:
+        # Another wins among the classes of one place of one sample.
+        first = np.moveaxis(other, axis, -1)[(0,) * (len(shape) - 1)]
+        first[...] = -first
+    found = compare_outputs(outputs(one), outputs(other), "", stated)
+    assert found.classes_axis == axis
+    assert found.same_answer == (None if share is None else pytest.approx(share))
+
+
+def test_whole_numbers_are_answers_themselves():
+    one, other = np.array([[1, 2], [3, 4]]), np.array([[1, 2], [3, 5]])
+    found = compare_outputs(Score(key="", outputs=[one]), Score(key="", outputs=[other]), "")
+    assert (found.same_answer, found.classes_axis) == (0.75, None)
+
+
+def test_samples_that_one_of_both_did_not_keep_move_no_other():
+    """Outputs that differ in size are kept where they are as large as the first."""
+    rows = np.arange(12.0).reshape(6, 2)
+    one = Score(key="", outputs=[rows[[0, 2, 5]]], kept=[0, 2, 5])
+    other = Score(key="", outputs=[rows[[0, 1, 5]]], kept=[0, 1, 5])
+    found = compare_outputs(one, other, "")
+    assert (found.samples, found.max_abs_difference) == (2, 0.0)
+    assert compare_outputs(one, Score(key="", outputs=[rows[[1]]], kept=[1]), "") is None
+
+
 def test_agreement_over_what_both_kept():
     found = compare_outputs(outputs(np.ones((5, 2))), outputs(np.ones((3, 2))), "")
     assert (found.samples, found.max_abs_difference) == (3, 0.0)

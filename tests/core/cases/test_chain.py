@@ -147,3 +147,10 @@ def test_list_options_are_plain_and_complete():
     assert list_options(Options(share=0.1)) == {
         "count": 3, "share": 0.1, "mode": "low", "fast": False, "at": "", "limit": None,
     }  # fmt: skip
+
+
+def test_a_key_may_be_written_with_hyphens():
+    (one,) = parse_chain("sptq(per-channel=no)", {})
+    assert one.options == (("per_channel", "no"),)
+    with pytest.raises(ChainError, match="'per_channel' is given twice"):
+        parse_chain("sptq(per-channel=no,per_channel=yes)", {})

@@ -30,6 +30,7 @@ def test_samples_are_read_as_they_were_given(tmp_path):
     test = open_split(tmp_path / "test")
     assert list(test) == [(b"test 0 5", 0), (b"test 1 5", 1)]
     assert (len(test), test[1], test.answer(1)) == (2, b"test 1 5", 1)
+    assert test.mean_bytes == 8
 
 
 def test_answers_may_be_texts_and_arrays(tmp_path):

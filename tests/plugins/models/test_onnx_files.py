@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 
 import attrs
@@ -112,6 +113,43 @@ def test_weights_that_are_linked_are_taken_as_they_are(beside, link):
     with pytest.raises(onnx.checker.ValidationError):
         onnx.checker.check_model(beside)
     assert pipeline_of(beside).stages[0].files == ("apart.onnx", "weights/all.bin")
+
+
+@pytest.mark.parametrize("what", ["file", "directory", "chain"])
+def test_weights_that_a_link_fetches_from_elsewhere_are_not_read(beside, tmp_path_factory, what):
+    """What is cloned or unpacked may hold a link to whatever its reader may read."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    weights = beside.parent / "weights" / "all.bin"
+    secret = weights.rename(elsewhere / "all.bin")
+    if what == "directory":
+        weights.parent.rmdir()
+        weights.parent.symlink_to(elsewhere)
+    elif what == "chain":
+        (beside.parent / "link").symlink_to(secret)
+        weights.symlink_to("../link")
+    else:
+        weights.symlink_to(secret)
+    refused(beside, f"a link to {secret}, which is outside of its directory; put the file itself")
+    with pytest.raises(DataError, match="outside of its directory"):
+        MODEL.beside(beside)
+
+
+def test_a_model_that_is_a_link_has_its_weights_beside_the_link(beside, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    beside.rename(other / "blob")
+    beside.symlink_to(other / "blob")
+    assert pipeline_of(beside).stages[0].files == ("apart.onnx", "weights/all.bin")
+
+
+@pytest.mark.parametrize("made", ["fifo", "loop", "device"])
+def test_what_is_no_file_is_not_read(beside, made):
+    weights = beside.parent / "weights" / "all.bin"
+    weights.unlink()
+    if made == "fifo":
+        os.mkfifo(weights)
+    else:
+        weights.symlink_to("all.bin" if made == "loop" else "/dev/zero")
+    refused(beside, "no such file lies beside it")
 
 
 def test_a_file_with_weights_beside_it_is_checked_too(beside):
@@ -386,7 +424,10 @@ def first_dimension(info, size):
             ),
             "output 'logits' holds bfloat16",
         ),
-        (lambda g: g.output[0].type.tensor_type.shape.ClearField("dim"), "no dimension for the batch"),
+        (
+            lambda g: g.output[0].type.tensor_type.shape.ClearField("dim"),
+            "notes 0 dimensions of its output 'logits', which has 2",
+        ),
     ],
     ids=["batch of four", "scalar", "texts", "sequence", "bfloat16", "scalar output"],
 )  # fmt: skip
@@ -501,7 +542,8 @@ def test_random_requests_are_the_same_again_and_no_two_alike(scaled):
 
 def test_whole_numbers_are_drawn_below_the_upper_end(text):
     plain = np.stack([one["ids"] for one, _ in requests(text, dims="seq=16")])
-    assert (plain.dtype, plain.min(), plain.max()) == (np.int64, 0, 1)
+    # All that the table has rows for.
+    assert (plain.dtype, plain.min(), plain.max()) == (np.int64, 0, 99)
     ranged = np.stack([one["ids"] for one, _ in requests(text, dims="seq=16", range="ids=5:9")])
     assert set(ranged.ravel()) == {5, 6, 7, 8}
 
@@ -947,16 +989,30 @@ def test_neither_planning_nor_a_host_imports_a_framework(beside, python):
     python(code, beside, timeout=60)
 
 
-def test_the_answer_is_what_the_first_output_says(conv):
+def answer(pipeline, outputs):
+    model = MODEL.bound("", pipeline.resources)
+    return model.encode(model.postprocess(outputs, ""))
+
+
+def test_the_answer_is_all_of_a_samples_output(conv):
     outputs = {"scores": np.array([[0.1, 0.7, 0.2]], "f4"), "other": np.zeros((1, 2))}
-    assert MODEL.encode(MODEL.postprocess(outputs, "")) == b'{"class": 1, "score": 0.7}'
-    mask = MODEL.encode(MODEL.postprocess({"mask": np.ones((1, 4, 4), "i8")}, ""))
+    answered = io.BytesIO(answer(pipeline_of(conv), outputs))
+    for array in outputs.values():
+        np.testing.assert_array_equal(np.load(answered), array[0])
+    mask = answer(pipeline_of(conv), {"mask": np.ones((1, 4, 4), "i8")})
     assert np.load(io.BytesIO(mask)).shape == (4, 4)
+
+
+def test_where_classes_are_measured_the_answer_is_one(conv):
+    pipeline = pipeline_of(conv, metric="top1")
+    scores = np.array([[0.1, 0.7, 0.2]], "f4")
+    assert answer(pipeline, {"scores": scores}) == b'{"class": 1, "score": 0.7}'
+    assert answer(pipeline, {"scores": scores, "more": scores}) == b'{"class": 1, "score": 0.7}'
 
 
 def test_its_record_says_what_it_is():
     assert (MODEL.files, MODEL.format, MODEL.dataset) == (("*.onnx",), "onnx", "")
     assert [variant.weights for variant in MODEL.variants] == [("file",)]
     assert {field.name for field in attrs.fields(OnnxOptions)} == {
-        "dims", "range", "labels", "metric",
+        "dims", "fix", "state", "batch_axis", "classes_axis", "range", "labels", "metric",
     }  # fmt: skip

@@ -58,6 +58,7 @@ def _score(deployment: Deployment, scored: Reply, said: Mapping[str, Mapping[str
         device=",".join(devices),
         counts={what["metric"]: values for what, values in arrays if "metric" in what},
         outputs=tuple(values for what, values in arrays if "output" in what),
+        kept=scored.values["kept"],
         exit_rates={
             str(number): exited.get(str(number), 0) / samples
             for number, stage in enumerate(deployment.pipeline.stages)

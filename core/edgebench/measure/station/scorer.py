@@ -65,6 +65,8 @@ class Scorer:
     """By metric, the counts of each sample so far."""
     kept: list[Mapping[str, NDArray[Any]]] = attrs.field(factory=list)
     """The outputs of the first samples."""
+    kept_of: list[int] = attrs.field(factory=list)
+    """Which samples those are: where outputs differ in size, only those as large as the first."""
     exited: dict[int, int] = attrs.field(factory=dict)
     """Samples that left, by stage."""
 
@@ -122,6 +124,7 @@ class Scorer:
         room = min(KEPT_SAMPLES, max(1, KEPT_BYTES // max(1, size)))
         if alike and len(self.kept) < room:
             self.kept.append({name: output.copy() for name, output in outputs.items()})
+            self.kept_of.append(sample)
         if not self.metrics:
             return
         with self.blame_model():
@@ -178,7 +181,8 @@ def main(argv: list[str]) -> None:
         controller.hear()
         samples = scorer.send_split()
         described, raw = zip(*scorer.arrays(), strict=True)
-        said = {"samples": samples, "arrays": described, "exited": scorer.exited}
+        kept = {"arrays": described, "kept": scorer.kept_of}
+        said = {"samples": samples, "exited": scorer.exited, **kept}
         controller.tell("score", said, *raw)
     controller.hear()
     controller.tell("report", {})

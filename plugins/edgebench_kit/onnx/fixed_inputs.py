@@ -1,0 +1,116 @@
+"""Inputs of a graph that are the same in every request, made constants of it."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from edgebench import DataError
+from edgebench_kit.onnx.batch_first import find_free_name, find_opset
+from edgebench_kit.onnx.graphs import list_dimensions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+
+def fix_inputs(model: Any, path: Path, values: Mapping[str, Sequence[float]]) -> bool:
+    """Make constants of inputs, each of one value or of as many as it has elements.
+
+    One whose first dimension is open has as many rows as the first other input whose is.
+
+    Raises:
+        DataError: An input has other dimensions that are open, another number of elements, or a
+            type that does not hold a value.
+    """
+    for name, numbers in values.items():
+        info = next(one for one in model.graph.input if one.name == name)
+        dims = list_dimensions(info)
+        if lacking := [axis for axis, size in enumerate(dims) if axis and isinstance(size, str)]:
+            raise DataError(
+                f"{path}: the dimension {dims[lacking[0]]!r} of input {name!r}, which is fixed, "
+                f'has no number; give one: dims="{name}.{lacking[0]}=1"'
+            )
+        row = [int(size) for size in dims if not isinstance(size, str)]
+        content = _fill(info, path, row, numbers)
+        model.graph.input.remove(info)
+        if len(row) == len(dims):
+            content.name = name
+            model.graph.initializer.append(content)
+        else:
+            _repeat(model, path, name, content)
+    return bool(values)
+
+
+def _fill(info: Any, path: Path, shape: Sequence[int], numbers: Sequence[float]) -> Any:
+    """Return a tensor that holds the values, of the type of its input."""
+    import numpy as np
+    import onnx
+
+    size, kind = prod(shape), info.type.tensor_type.elem_type
+    if len(numbers) not in (1, size):
+        raise DataError(
+            f"fix: input {info.name!r} of {path} has {size} elements, and {len(numbers)} values "
+            "are given; give one for all, or one for each"
+        )
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(kind)
+    if dtype.kind not in "fiub":
+        raise DataError(f"fix: input {info.name!r} of {path} is {dtype}, and takes no number")
+    if dtype.kind == "f":
+        array = np.array(numbers, dtype)
+    else:
+        array = np.array([int(one) for one in numbers], dtype=object)
+        low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        if any(one != int(one) or not low <= one <= high for one in numbers):
+            raise DataError(
+                f"fix: input {info.name!r} of {path} is {dtype} and takes whole numbers from {low} "
+                f"to {high}, not {':'.join(f'{one:g}' for one in numbers)}"
+            )
+    if len(numbers) == 1:
+        array = np.repeat(array, size)
+    return onnx.numpy_helper.from_array(array.astype(dtype).reshape(shape), info.name)
+
+
+def _repeat(model: Any, path: Path, name: str, row: Any) -> None:
+    """Give a tensor that is one row as many rows as a request has samples."""
+    import numpy as np
+    import onnx
+
+    graph = model.graph
+    weights = {one.name for one in graph.initializer}
+    counted = next(
+        (
+            one
+            for one in graph.input
+            if one.name not in weights and isinstance((list_dimensions(one) or [1])[0], str)
+        ),
+        None,
+    )
+    if counted is None:
+        raise DataError(
+            f"fix: input {name!r} of {path} has a row for each sample, and no other input tells "
+            "how many there are"
+        )
+    find_opset(model)
+    rank = len(row.dims) + 1
+    names = [
+        find_free_name(graph, f"{name}.{part}") for part in ("row", "shape", "samples", "rows")
+    ]
+    row.name = names[0]
+    row.dims.insert(0, 1)
+    constants = {
+        f"{names[2]}.first": np.array([0]),
+        f"{names[3]}.rest": np.array([int(size) for size in row.dims[1:]], "i8"),
+    }
+    graph.initializer.extend(
+        [row, *(onnx.numpy_helper.from_array(array, key) for key, array in constants.items())]
+    )
+    make = onnx.helper.make_node
+    nodes = [
+        make("Shape", [counted.name], [names[1]], name=names[1]),
+        make("Gather", [names[1], f"{names[2]}.first"], [names[2]], name=names[2], axis=0),
+        make("Concat", [names[2], f"{names[3]}.rest"][:rank], [names[3]], name=names[3], axis=0),
+        make("Expand", [row.name, names[3]], [name], name=f"{name}.repeated"),
+    ]
+    for node in reversed(nodes):
+        graph.node.insert(0, node)
