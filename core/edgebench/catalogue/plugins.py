@@ -85,10 +85,14 @@ class Plugins:
     ) -> Plugins:
         """Find the registry's plugins, the installed strangers and the *files*; import none yet.
 
+        Every process that may import a library loads plugins first, on whatever host it runs, so
+        here libraries are silenced, for this process and those that it starts.
+
         Raises:
             UnknownName: No plugin is called as one of *without*.
             PluginFault: One of *files* is not there, or is not Python.
         """
+        registry.silence_libraries()
         source = PluginSource(
             registry=registry.paths,
             files=files,
