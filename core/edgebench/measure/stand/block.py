@@ -45,7 +45,7 @@ def measure_block(deployment: Deployment, fabric: Fabric) -> Block:
         order=deployment.order,
         started=started,
         duration_s=time.monotonic() - began,
-        machine=compare_readings(before, take_reading()),
+        machine={**compare_readings(before, take_reading()), **found.pop("machine", {})},
         logs=logs,
         **found,
     )
@@ -74,8 +74,17 @@ def _measure_with(processes: Processes, lineup: Lineup) -> dict[str, Any]:
         "warmup": warm.values["said"],
         "links": tuple(links),
         "tiers": tiers,
-        **_read_reports(collect_reports(processes, names), lineup),
+        **_read_reports(said := collect_reports(processes, names), lineup),
+        "machine": {"foreign_messages": _count_foreign(said, processes)},
     }
+
+
+def _count_foreign(
+    said: Mapping[str, Mapping[str, Any]], processes: Processes
+) -> Mapping[str, int]:
+    """Count the messages of strangers, by who refused them; only those who did are named."""
+    counts = {name: report.get("foreign", 0) for name, report in said.items()}
+    return {name: n for name, n in {**counts, "controller": processes.foreign}.items() if n}
 
 
 def _check_tiers(processes: Processes, lineup: Lineup) -> list[TierCheck]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import secrets
 import signal
 import sys
 import tempfile
@@ -26,9 +26,12 @@ import zmq
 from edgebench.measure.stand.process import Process
 from edgebench.measure.station.orders import DRIVER, FILE, Order
 from edgebench.measure.transport.pace import now
+from edgebench.parts.lifeline import MARK, end_marked, identify_owner
 from edgebench.parts.places import Running
+from edgebench.store.scratch import PREFIX, find_short_place, open_scratch, remove_leftovers
 
-PRIVATE = "edgebench-control-"
+ENDING = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+"""The signals by which a user ends a run."""
 GRACE_MS = 200
 """How long what a process said at its end may still be on its way."""
 
@@ -76,10 +79,15 @@ class Processes:
     directory: Path
     """Where orders and logs are written."""
     socket: zmq.Socket[bytes]
-    endpoint: str
+    private: Path
+    """A directory of sockets, which no other user can enter."""
     deadline_s: float
     """How long all may take, counted anew from each report of progress."""
     progress: Progress = ignore_progress
+    foreign: int = attrs.field(default=0, init=False)
+    """How many messages came from strangers."""
+    secret: str = attrs.field(factory=lambda: secrets.token_hex(16), init=False, repr=False)
+    """What the processes know each other by: other processes of this user can enter too."""
     _since: float = attrs.field(factory=time.monotonic, init=False)
     _by_name: dict[str, Process] = attrs.field(factory=dict, init=False)
     _heard: dict[str, deque[tuple[str, Reply]]] = attrs.field(factory=dict, init=False)
@@ -90,41 +98,58 @@ class Processes:
     def open(
         cls, scratch: Path, deadline_s: float, progress: Progress = ignore_progress
     ) -> Iterator[Processes]:
-        """Open an empty set of processes; none of them is left when the context ends."""
-        _remove_leftovers()
-        # A path to a socket may not be longer than some 100 characters, so this one is not kept
-        # with the rest.
+        """Open an empty set of processes; none of them is left when the context ends.
+
+        Raises:
+            EdgebenchError: No directory that can be written has a path short enough for sockets.
+        """
+        place = find_short_place()
+        remove_leftovers(place, PREFIX)
         with (
-            tempfile.TemporaryDirectory(prefix=f"{PRIVATE}{os.getpid()}-") as private,
+            open_scratch(place) as private,
             tempfile.TemporaryDirectory(prefix="block-", dir=scratch) as directory,
             zmq.Context() as context,
             context.socket(zmq.ROUTER) as socket,
         ):
-            endpoint = f"ipc://{private}/control"
-            socket.setsockopt(zmq.LINGER, 0)
-            socket.bind(endpoint)
             processes = cls(
                 directory=Path(directory),
                 socket=socket,
-                endpoint=endpoint,
+                private=private,
                 deadline_s=deadline_s,
                 progress=progress,
             )
+            socket.setsockopt(zmq.LINGER, 0)
+            socket.bind(processes.endpoint)
             try:
                 yield processes
             finally:
                 processes.kill()
 
+    @property
+    def endpoint(self) -> str:
+        """Where the controller listens."""
+        return f"ipc://{self.private}/control"
+
+    @property
+    def _mark(self) -> str:
+        """What marks these processes, and all that they start."""
+        return f"{identify_owner()}/{self.secret}"
+
     def start(self, host: StartsProcesses, module: str, order: Order) -> None:
         """Start `python -m module ORDER.json` on a host, under the name that the order gives."""
         place = self.directory / order.name.replace(" ", "-")
         place.mkdir()
-        attrs.evolve(order, spawned=now()).write(place)
+        listen = f"ipc://{self.private}/{len(self._by_name)}"
+        told = attrs.evolve(order, spawned=now(), listen=listen, secret=self.secret)
+        told.write(place)
+        there = host.put(place)
         # Libraries that bring their own threads ask the environment how many.
         env = dict.fromkeys(
             ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(order.threads)
         )
-        argv = [sys.executable, "-P", "-m", module, str(host.put(place) / FILE)]
+        # What they leave behind there goes with the block.
+        env |= {"TMPDIR": str(there), MARK: self._mark}
+        argv = [sys.executable, "-P", "-m", module, str(there / FILE)]
         with _defer_interrupts():
             running = host.spawn(argv, env, place / "log")
             self._by_name[order.name] = Process(running, os.pidfd_open(running.pid))
@@ -132,7 +157,7 @@ class Processes:
 
     def tell(self, name: str, values: Mapping[str, Any]) -> None:
         """Send a process a command without waiting for what it says."""
-        self.socket.send_multipart([name.encode(), json.dumps(values).encode()])
+        self.socket.send_multipart([f"{self.secret}{name}".encode(), json.dumps(values).encode()])
 
     def ask(self, name: str, verb: str, **values: float) -> Reply:
         """Send a process a command and wait until it says that it is done.
@@ -181,15 +206,27 @@ class Processes:
         # What a process said before it ended counts, and comes through another thread.
         if self.socket not in ready and not self.socket.poll(GRACE_MS):
             raise ProcessFailed(self._explain_end(set(ready)))
-        name, document, *raw = self.socket.recv_multipart()
-        values = json.loads(document)
+        name, frames = self._take()
+        if not name:
+            return
+        values = json.loads(frames[0])
         if (verb := values.pop("verb")) == "failed":
             raise ProcessFailed(values["reason"])
         if verb == "progress":
             self._since = time.monotonic()
             self.progress(values["done"], values["samples"])
             return
-        self._heard[name.decode()].append((verb, Reply(values, raw)))
+        self._heard[name].append((verb, Reply(values, frames[1:])))
+
+    def _take(self) -> tuple[str, Sequence[bytes]]:
+        """Take the next message: who sent it, and its frames; empty for one of a stranger."""
+        peer, *frames = self.socket.recv_multipart()
+        name = peer.decode(errors="replace")
+        known = name.removeprefix(self.secret)
+        if name.startswith(self.secret) and known in self._by_name:
+            return known, frames
+        self.foreign += 1
+        return "", ()
 
     def _hanging(self) -> str:
         """Say which hosts do not even answer to their name; the driver cannot while it waits."""
@@ -198,7 +235,7 @@ class Processes:
         for name in hosts:
             self.tell(name, {"verb": "ping"})
         while silent and self.socket.poll(GRACE_MS):
-            silent.discard(self.socket.recv_multipart()[0].decode())
+            silent.discard(self._take()[0])
         return f", {' and '.join(sorted(silent))} hangs" if silent else ""
 
     def _explain_end(self, ready: set[Any]) -> str:
@@ -212,9 +249,12 @@ class Processes:
         return {name: process.read_log() for name, process in self._by_name.items()}
 
     def kill(self) -> None:
-        """Kill every process group, and wait for the processes."""
+        """Kill every process, with all that it has started, and wait for them."""
         for process in self._by_name.values():
             process.kill()
+        # Those in sessions of their own are in no group of ours.
+        if self._by_name:
+            end_marked(self._mark.__eq__)
         for process in self._by_name.values():
             process.reap()
         self._by_name.clear()
@@ -236,16 +276,8 @@ DOING: Mapping[str, str] = {
 @contextmanager
 def _defer_interrupts() -> Iterator[None]:
     """Let an interrupt wait: a process that was started and not noted would never be ended."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _remove_leftovers() -> None:
-    """Remove the directories of controllers that were killed before they could do it themselves."""
-    for left in Path(tempfile.gettempdir()).glob(f"{PRIVATE}*-*"):
-        if not Path("/proc", left.name.removeprefix(PRIVATE).partition("-")[0]).exists():
-            # Another controller may be removing it too.
-            shutil.rmtree(left, ignore_errors=True)
