@@ -57,18 +57,23 @@ def find_short_place() -> Path:
     )
 
 
-def remove_leftovers(where: Path, prefix: str = "") -> None:
-    """Remove the owned directories of processes that were killed before they did it themselves."""
+def remove_leftovers(where: Path, prefix: str = "", *, all_ours: bool = False) -> None:
+    """Remove the directories of processes that were killed before they did it themselves.
+
+    Those whose names begin with the prefix and go on with an owner; and what carries none, once it
+    is old, where all in the directory is known to be ours.
+    """
     pattern = re.compile(re.escape(prefix) + OWNER)
     for left in where.glob(f"{prefix}*"):
         named = pattern.match(left.name)
-        if named and (is_gone(named["owner"]) or _is_forgotten(left, named["owner"])):
+        owner = named["owner"] if named else ""
+        if (owner and is_gone(owner)) or ((owner or all_ours) and _is_forgotten(left, owner)):
             # Another run may be removing it too.
             shutil.rmtree(left, ignore_errors=True)
 
 
 def _is_forgotten(left: Path, owner: str) -> bool:
-    """Say whether what somebody elsewhere made has not been written to for long."""
+    """Say whether what nobody here made has not been written to for long."""
     if owner.partition("-")[0] == identify_owner().partition("-")[0]:
         return False
     try:
