@@ -7,16 +7,20 @@ controller. `python -m edgebench.cases.usable QUESTION` answers about one backen
 from __future__ import annotations
 
 import json
+import os
+import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Self
 
 import attrs
 
 from edgebench.catalogue.plugins import Plugins, PluginSource
 from edgebench.parts.documents import from_document, to_document
+from edgebench.parts.lifeline import MARK, die_with, end_marked, identify_owner
 from edgebench.parts.places import Backend, Fabric, HostFacts, Tier
 
 LIMIT_S = 60.0
@@ -32,6 +36,8 @@ class Question:
     devices: tuple[str, ...]
     """Empty for the backend's first device."""
     hosts: Mapping[str, HostFacts]
+    parent: int = attrs.field(factory=os.getpid)
+    """The process that asks, without which this one must not live on."""
 
 
 @attrs.frozen(kw_only=True)
@@ -58,32 +64,48 @@ def ask_in_processes(
         Question(source=plugins.source, backend=name, devices=tuple(wanted), hosts=hosts)
         for name, wanted in devices.items()
     ]
-    started = [(question, _start(question)) for question in questions]
-    return {question.backend: _hear(question, process) for question, process in started}
+    mark = f"{identify_owner()}/{secrets.token_hex(8)}"
+    try:
+        started = [(question, _start(question, mark)) for question in questions]
+        return {question.backend: _hear(question, process) for question, process in started}
+    finally:
+        # Whoever is interrupted leaves none of them, nor what they have started.
+        end_marked(mark.__eq__)
 
 
-def _start(question: Question) -> subprocess.Popen[str]:
+def _start(question: Question, mark: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "edgebench.cases.usable", json.dumps(to_document(question))],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, MARK: mark},
+        start_new_session=True,
     )
 
 
 def _hear(question: Question, process: subprocess.Popen[str]) -> Answer:
     try:
-        out, err = process.communicate(timeout=LIMIT_S)
+        with process:
+            out, err = _read(process)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
         return _refuse(question, f"it did not say within {LIMIT_S:g} s whether it is usable")
     for line in out.splitlines():
         if line.startswith(_MARK):
             return from_document(Answer, json.loads(line.removeprefix(_MARK)))
     last = (err.strip().splitlines() or [f"status {process.returncode}"])[-1]
     return _refuse(question, f"asking it failed: {last}")
+
+
+def _read(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Return what a process prints until its end; it is killed, with its group, if that is late."""
+    try:
+        return process.communicate(timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        raise
 
 
 def _refuse(question: Question, why: str) -> Answer:
@@ -137,6 +159,7 @@ class Usability:
 def main(argv: list[str]) -> int:
     """Answer the question that the first argument is."""
     question = from_document(Question, json.loads(argv[0]))
+    die_with(question.parent)
     backend = question.source.load().get(Backend, question.backend)
     why_not = {
         device: {tier: _why_not(backend, device, facts) for tier, facts in question.hosts.items()}

@@ -67,5 +67,6 @@ class Deployments:
         key = (content, case.backends, case.threads, case.placement, case.fabric)
         if key not in self._compiled:
             backends = [self.plugins.get(Backend, choice.name) for choice in case.backends]
-            compile_on_hosts(deployment, self.plugins.get(Fabric, case.fabric), backends)
+            fabric = self.plugins.get(Fabric, case.fabric)
+            compile_on_hosts(deployment, fabric, backends, self.preparer.stopping)
             self._compiled.add(key)

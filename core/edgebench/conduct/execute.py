@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 
 from edgebench.cases.plan import Plan
 from edgebench.catalogue.plugins import Plugins
@@ -21,6 +19,7 @@ from edgebench.prepare.recipe import Recipes
 from edgebench.records.database import Database
 from edgebench.records.outcome import Run
 from edgebench.store.artifacts import Store
+from edgebench.store.scratch import clear_up, open_scratch
 
 
 def execute(
@@ -31,6 +30,7 @@ def execute(
     store: Store | None = None,
     watcher: Watcher | None = None,
     limit_s: float = 300.0,
+    prepare_limit_s: float = 1800.0,
     resume: bool = False,
     tag: str = "",
     arguments: tuple[str, ...] = (),
@@ -44,6 +44,7 @@ def execute(
         store: Where artifacts are kept; the user's own if not given.
         watcher: Who is told how it goes, and may end the run between two blocks.
         limit_s: Seconds after which a block is ended, and scoring where nothing is answered.
+        prepare_limit_s: Seconds of silence after which the preparing of a case is ended.
         resume: Whether to go on with the latest unfinished run of such a plan, where there is one.
         tag: A text kept with the run.
         arguments: The command line, kept with the run.
@@ -51,16 +52,23 @@ def execute(
     Raises:
         DataError: What a user gave for a model or a dataset is not what it must be.
         StoreError, DatabaseError: The store or the database cannot be used.
+        Stopped: The watcher wanted an end before the run began.
     """
     watcher = watcher or Watcher()
     recipes = Recipes(plugins, store or Store(), plan.chains)
-    preparer = Preparer(recipes=recipes, progress=watcher.preparing)
+    preparer = Preparer(
+        recipes=recipes,
+        progress=watcher.preparing,
+        limit_s=prepare_limit_s,
+        stopping=watcher.stopping,
+    )
     planned = fingerprint(plan, recipes)
     run_id = database.find_unfinished(planned) if resume else None
     resumed = run_id is not None
     watcher.begun(run_id or "")
-    with tempfile.TemporaryDirectory(prefix="edgebench-") as directory:
-        scratch = Path(directory)
+    clear_up()
+    recipes.store.clear_up()
+    with open_scratch() as scratch:
         _check(plan, preparer)
         if run_id is None:
             record = Run(

@@ -143,6 +143,7 @@ class Scores:
             deployment,
             self.deployments.plugins.get(Fabric, case.fabric),
             lambda done, samples: self.deployments.preparer.progress(done, samples, what),
+            self.deployments.preparer.stopping,
         )
 
     def _key(self, case: Case, artifact: Path) -> str:

@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,12 +27,15 @@ import zmq
 from edgebench.measure.stand.process import Process
 from edgebench.measure.station.orders import DRIVER, FILE, Order
 from edgebench.measure.transport.pace import now
+from edgebench.parts.errors import Stopped
 from edgebench.parts.lifeline import MARK, end_marked, identify_owner
 from edgebench.parts.places import Running
 from edgebench.store.scratch import PREFIX, find_short_place, open_scratch, remove_leftovers
 
 ENDING = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 """The signals by which a user ends a run."""
+LOOK_S = 1.0
+"""How often it is looked, while nothing is measured, whether the user wants an end."""
 GRACE_MS = 200
 """How long what a process said at its end may still be on its way."""
 
@@ -88,6 +92,8 @@ class Processes:
     """How many messages came from strangers."""
     secret: str = attrs.field(factory=lambda: secrets.token_hex(16), init=False, repr=False)
     """What the processes know each other by: other processes of this user can enter too."""
+    stopping: Callable[[], bool] | None = None
+    """Asked now and then whether to end; None where what is measured must not be disturbed."""
     _since: float = attrs.field(factory=time.monotonic, init=False)
     _by_name: dict[str, Process] = attrs.field(factory=dict, init=False)
     _heard: dict[str, deque[tuple[str, Reply]]] = attrs.field(factory=dict, init=False)
@@ -96,7 +102,11 @@ class Processes:
     @classmethod
     @contextmanager
     def open(
-        cls, scratch: Path, deadline_s: float, progress: Progress = ignore_progress
+        cls,
+        scratch: Path,
+        deadline_s: float,
+        progress: Progress = ignore_progress,
+        stopping: Callable[[], bool] | None = None,
     ) -> Iterator[Processes]:
         """Open an empty set of processes; none of them is left when the context ends.
 
@@ -117,6 +127,7 @@ class Processes:
                 private=private,
                 deadline_s=deadline_s,
                 progress=progress,
+                stopping=stopping,
             )
             socket.setsockopt(zmq.LINGER, 0)
             socket.bind(processes.endpoint)
@@ -177,6 +188,7 @@ class Processes:
         Raises:
             ProcessFailed: One of them failed or ended, or said something else.
             TimedOut: The time for all of them is over.
+            Stopped: It was asked for.
         """
         heard: dict[str, Reply] = {}
         for name in names:
@@ -197,8 +209,7 @@ class Processes:
         poller.register(self.socket, zmq.POLLIN)
         for process in self._by_name.values():
             poller.register(process.pidfd, zmq.POLLIN)
-        left = self.deadline_s - (time.monotonic() - self._since)
-        ready = dict(poller.poll(max(0, round(left * 1000))))
+        ready = self._wait(poller)
         if not ready:
             raise TimedOut(
                 f"no answer within {self.deadline_s:g} s{self._hanging()}: waited for {awaited}"
@@ -217,6 +228,18 @@ class Processes:
             self.progress(values["done"], values["samples"])
             return
         self._heard[name].append((verb, Reply(values, frames[1:])))
+
+    def _wait(self, poller: zmq.Poller) -> dict[Any, int]:
+        """Return what is ready; nothing when the time is over."""
+        until = self._since + self.deadline_s
+        longest = inf if self.stopping is None else LOOK_S
+        while True:
+            if self.stopping is not None and self.stopping():
+                raise Stopped
+            left = max(0.0, until - time.monotonic())
+            ready = dict(poller.poll(round(1000 * min(left, longest))))
+            if ready or not left:
+                return ready
 
     def _take(self) -> tuple[str, Sequence[bytes]]:
         """Take the next message: who sent it, and its frames; empty for one of a stranger."""
