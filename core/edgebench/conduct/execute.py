@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
+
+import attrs
 
 from edgebench.cases.plan import Plan
 from edgebench.catalogue.plugins import Plugins
@@ -71,18 +74,10 @@ def execute(
     with open_scratch() as scratch:
         _check(plan, preparer)
         if run_id is None:
-            record = Run(
-                started=_now(),
-                suite=plan.study.suite.name,
-                seed=plan.study.seed,
-                tag=tag,
-                arguments=arguments,
-                registry_digest=recipes.plugins.registry.digest,
-                plan_digest=planned,
-                environment=describe_environment(recipes),
-                overheads_s=measure_overheads(scratch),
+            record = _describe_run(plan, recipes, scratch)
+            run_id = database.begin_run(
+                attrs.evolve(record, tag=tag, arguments=arguments, plan_digest=planned)
             )
-            run_id = database.begin_run(record)
         skipped = [(one.case, one.reason) for one in plan.skipped]
         database.add_cases(run_id, plan.cases, blocks=plan.study.suite.blocks, skipped=skipped)
         deployments = Deployments(plan=plan, preparer=preparer, limit_s=limit_s, scratch=scratch)
@@ -97,6 +92,18 @@ def execute(
     if not watcher.stopping():
         database.finish_run(run_id, _now())
     return run_id
+
+
+def _describe_run(plan: Plan, recipes: Recipes, scratch: Path) -> Run:
+    """Return the record of a run that begins now, on this machine."""
+    return Run(
+        started=_now(),
+        suite=plan.study.suite.name,
+        seed=plan.study.seed,
+        registry_digest=recipes.plugins.registry.digest,
+        environment=describe_environment(recipes),
+        overheads_s=measure_overheads(scratch),
+    )
 
 
 def _check(plan: Plan, preparer: Preparer) -> None:

@@ -84,7 +84,7 @@ def _count_foreign(
 ) -> Mapping[str, int]:
     """Count the messages of strangers, by who refused them; only those who did are named."""
     counts = {name: report.get("foreign", 0) for name, report in said.items()}
-    return {name: n for name, n in {**counts, "controller": processes.foreign}.items() if n}
+    return {name: n for name, n in {**counts, "controller": processes.control.foreign}.items() if n}
 
 
 def _check_tiers(processes: Processes, lineup: Lineup) -> list[TierCheck]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import signal
 import sys
 import tempfile
@@ -24,13 +23,13 @@ from typing import Any, Protocol
 import attrs
 import zmq
 
+from edgebench.measure.stand.control import Control
 from edgebench.measure.stand.process import Process
 from edgebench.measure.station.orders import DRIVER, FILE, Order
 from edgebench.measure.transport.pace import now
 from edgebench.parts.errors import Stopped
 from edgebench.parts.lifeline import MARK, end_marked, identify_owner
 from edgebench.parts.places import Running
-from edgebench.store.scratch import PREFIX, find_short_place, open_scratch, remove_leftovers
 
 ENDING = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 """The signals by which a user ends a run."""
@@ -82,16 +81,10 @@ class Processes:
 
     directory: Path
     """Where orders and logs are written."""
-    socket: zmq.Socket[bytes]
-    private: Path
-    """A directory of sockets, which no other user can enter."""
+    control: Control
     deadline_s: float
     """How long all may take, counted anew from each report of progress."""
     progress: Progress = ignore_progress
-    foreign: int = attrs.field(default=0, init=False)
-    """How many messages came from strangers."""
-    secret: str = attrs.field(factory=lambda: secrets.token_hex(16), init=False, repr=False)
-    """What the processes know each other by: other processes of this user can enter too."""
     stopping: Callable[[], bool] | None = None
     """Asked now and then whether to end; None where what is measured must not be disturbed."""
     _since: float = attrs.field(factory=time.monotonic, init=False)
@@ -113,24 +106,17 @@ class Processes:
         Raises:
             EdgebenchError: No directory that can be written has a path short enough for sockets.
         """
-        place = find_short_place()
-        remove_leftovers(place, PREFIX)
         with (
-            open_scratch(place) as private,
             tempfile.TemporaryDirectory(prefix="block-", dir=scratch) as directory,
-            zmq.Context() as context,
-            context.socket(zmq.ROUTER) as socket,
+            Control.open() as control,
         ):
             processes = cls(
                 directory=Path(directory),
-                socket=socket,
-                private=private,
+                control=control,
                 deadline_s=deadline_s,
                 progress=progress,
                 stopping=stopping,
             )
-            socket.setsockopt(zmq.LINGER, 0)
-            socket.bind(processes.endpoint)
             try:
                 yield processes
             finally:
@@ -139,19 +125,19 @@ class Processes:
     @property
     def endpoint(self) -> str:
         """Where the controller listens."""
-        return f"ipc://{self.private}/control"
+        return self.control.endpoint
 
     @property
     def _mark(self) -> str:
         """What marks these processes, and all that they start."""
-        return f"{identify_owner()}/{self.secret}"
+        return f"{identify_owner()}/{self.control.secret}"
 
     def start(self, host: StartsProcesses, module: str, order: Order) -> None:
         """Start `python -m module ORDER.json` on a host, under the name that the order gives."""
         place = self.directory / order.name.replace(" ", "-")
         place.mkdir()
-        listen = f"ipc://{self.private}/{len(self._by_name)}"
-        told = attrs.evolve(order, spawned=now(), listen=listen, secret=self.secret)
+        listen, secret = f"ipc://{self.control.private}/{len(self._by_name)}", self.control.secret
+        told = attrs.evolve(order, spawned=now(), listen=listen, secret=secret)
         told.write(place)
         there = host.put(place)
         # Libraries that bring their own threads ask the environment how many.
@@ -168,7 +154,7 @@ class Processes:
 
     def tell(self, name: str, values: Mapping[str, Any]) -> None:
         """Send a process a command without waiting for what it says."""
-        self.socket.send_multipart([f"{self.secret}{name}".encode(), json.dumps(values).encode()])
+        self.control.tell(name, values)
 
     def ask(self, name: str, verb: str, **values: float) -> Reply:
         """Send a process a command and wait until it says that it is done.
@@ -206,7 +192,7 @@ class Processes:
         Progress is passed on, and gives the processes their time anew.
         """
         poller = zmq.Poller()
-        poller.register(self.socket, zmq.POLLIN)
+        poller.register(self.control.socket, zmq.POLLIN)
         for process in self._by_name.values():
             poller.register(process.pidfd, zmq.POLLIN)
         ready = self._wait(poller)
@@ -215,9 +201,9 @@ class Processes:
                 f"no answer within {self.deadline_s:g} s{self._hanging()}: waited for {awaited}"
             )
         # What a process said before it ended counts, and comes through another thread.
-        if self.socket not in ready and not self.socket.poll(GRACE_MS):
+        if self.control.socket not in ready and not self.control.socket.poll(GRACE_MS):
             raise ProcessFailed(self._explain_end(set(ready)))
-        name, frames = self._take()
+        name, frames = self.control.take(self._by_name)
         if not name:
             return
         values = json.loads(frames[0])
@@ -241,24 +227,14 @@ class Processes:
             if ready or not left:
                 return ready
 
-    def _take(self) -> tuple[str, Sequence[bytes]]:
-        """Take the next message: who sent it, and its frames; empty for one of a stranger."""
-        peer, *frames = self.socket.recv_multipart()
-        name = peer.decode(errors="replace")
-        known = name.removeprefix(self.secret)
-        if name.startswith(self.secret) and known in self._by_name:
-            return known, frames
-        self.foreign += 1
-        return "", ()
-
     def _hanging(self) -> str:
         """Say which hosts do not even answer to their name; the driver cannot while it waits."""
         hosts = [name for name in self._by_name if name != DRIVER]
         silent = set(hosts)
         for name in hosts:
             self.tell(name, {"verb": "ping"})
-        while silent and self.socket.poll(GRACE_MS):
-            silent.discard(self._take()[0])
+        while silent and self.control.socket.poll(GRACE_MS):
+            silent.discard(self.control.take(self._by_name)[0])
         return f", {' and '.join(sorted(silent))} hangs" if silent else ""
 
     def _explain_end(self, ready: set[Any]) -> str:

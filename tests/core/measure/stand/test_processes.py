@@ -190,7 +190,7 @@ def test_strangers_cannot_talk_to_the_controller(processes, start_process):
         stranger.connect(processes.endpoint)
         for frames in ([b"garbage"], [b""], [b'{"verb": "failed", "reason": "no"}', b"\xff"]):
             stranger.send_multipart(frames)
-        while processes.foreign < 3:
+        while processes.control.foreign < 3:
             processes._receive("all that was said")
         assert processes.hear("hello", ["one"])
 

@@ -59,7 +59,7 @@ def running(deploy, fabric):
             if not order.last:
                 processes.tell(order.name, {"following": "tcp://127.0.0.1:9"})
             processes.hear("ready", [order.name])
-            port = connect(context, endpoint, ("local-hop", 0), secret=processes.secret)
+            port = connect(context, endpoint, ("local-hop", 0), secret=processes.control.secret)
             port.socket.setsockopt(zmq.RCVTIMEO, 20_000)
             with port.socket:
                 yield processes, port
@@ -256,7 +256,7 @@ def test_a_message_from_the_future_holds_nothing_up(deploy, fabric, payload):
         )
         processes.start(hosts["mobile"], HOST_MODULE, order)
         endpoint = processes.hear("hello", [NAME])[NAME].values["endpoint"]
-        port = connect(context, endpoint, ("downlink", 0), secret=processes.secret)
+        port = connect(context, endpoint, ("downlink", 0), secret=processes.control.secret)
         port.socket.setsockopt(zmq.RCVTIMEO, 20_000)
         with port.socket:
             future = frames_of(Message(kind=Kind.PROBE), sent=now() + 3600 * 10**9)
