@@ -85,7 +85,8 @@ def _plan_of_case(args: argparse.Namespace, common: Common) -> Plan:
         _, case = database.find_case(args.case)
     blocks = 1 if args.debug else args.blocks or 1
     suite = Suite(name="", summary="", blocks=blocks, requests=args.requests or 20)
-    study = Study(suite=suite, bounded=not args.requests, seed=case.seed)
+    bounded, limit = not args.requests, args.score_limit
+    study = Study(suite=suite, bounded=bounded, seed=case.seed, score_limit=limit)
     chains = Chains(common.plugins)
     return Plan(study=study, cases=(case,), skipped=(), references={}, chains=chains)
 

@@ -49,6 +49,7 @@ class Deployments:
             split=self.preparer.inputs(case) / "test",
             compiled=self.preparer.recipes.store.compiled.root,
             requests=self.plan.study.suite.requests,
+            score_limit=self.plan.study.score_limit,
             bound_s=BOUND_S if self.plan.study.bounded else 0.0,
             seed=self.plan.study.seed,
             deadline_s=self.limit_s,

@@ -68,6 +68,9 @@ class Scores:
         doubts += filter(None, self._doubts_of_inputs(deployment))
         plugins = self.deployments.plugins
         why, metrics = why_no_accuracy(case, plugins), find_metrics(case, plugins)
+        whole = len(open_split(deployment.split))
+        if not why and score.samples < whole:
+            doubts.append(f"accuracy is that of {score.samples} of {whole} samples (--score-limit)")
         return Facts(
             device=score.device,
             precision=self._precision(deployment),
@@ -160,6 +163,8 @@ class Scores:
                 "by": [keys.maker(Backend, choice.name) for choice in case.backends],
                 "model": keys.maker(Model, case.model),
                 "processor": self._processor,
+                # Scores of whole splits keep the keys that they have.
+                **({"limit": limit} if (limit := self.deployments.plan.study.score_limit) else {}),
             }
         )
 

@@ -153,4 +153,6 @@ class ScorerOrder(SenderOrder):
     artifact: Path = attrs.field(converter=Path)
     """The prepared pipeline, on the first tier's host."""
     scored: int | None = None
-    """So many samples will do; None for the whole split."""
+    """So many samples will do, where there is no accuracy; None for all."""
+    limit: int | None = None
+    """So many samples of the split are scored, drawn at random; None for all."""
