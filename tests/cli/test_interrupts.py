@@ -7,9 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
+
+from ..core.waiting import wait_for
 
 BLOCKS = 3
 TOYS = ("run", "--model", "toy", "--blocks", str(BLOCKS))
@@ -73,6 +76,54 @@ def test_once_ends_after_the_block_and_resume_repeats_none(start, cli, toy, conf
     assert said.err.count("edgebench: measure:") == BLOCKS - case["blocks"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_else_ends_programs_ends_a_run_as_an_interrupt_does(
+    start, tmp_path, monkeypatch, number
+):
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
+    process = start("--backend", "toy-numpy", "--requests", "5", "--verbose", "--json")
+    until(process, "edgebench: measure:")
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "go on with --resume" in err
+    assert json.loads(out)["cases"][0]["status"] == "partial"
+    assert psutil.wait_procs(workers, timeout=10)[1] == []
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+HANGING = """
+import pathlib, time
+from edgebench import Operator, hookimpl
+
+
+def apply(pipeline, context):
+    pathlib.Path(__file__).with_name("hanging").touch()
+    time.sleep(600)
+
+
+@hookimpl
+def edgebench_operators():
+    yield Operator(name="hang", summary="Hangs.", apply=apply, reads=["toy-matrix"])
+"""
+
+
+def test_once_ends_what_is_prepared_within_seconds(start, tmp_path):
+    (tmp_path / "hanging.py").write_text(HANGING)
+    process = start("--plugin", "hanging.py", "--backend", "toy-numpy", "--operator", "hang")
+    wait_for(tmp_path / "hanging", process)
+    press(process)
+    began = time.monotonic()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    # Half a minute is what a busy machine gets: it would wait half an hour for silence to end.
+    assert time.monotonic() - began < 30
+    assert "edgebench: ending what is being prepared (" in err
+    assert "go on with --resume" in err
+
+
 SIGNALLING = """
 import os
 from contextlib import contextmanager
@@ -122,7 +173,7 @@ def test_twice_ends_now_and_leaves_no_process(start, cli, tmp_path, monkeypatch)
     press(process)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert err == "edgebench: interrupted\n"
+    assert err == "edgebench: interrupted; go on with --resume (in edgebench.db)\n"
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert workers
     assert not alive

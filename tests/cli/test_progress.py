@@ -8,8 +8,9 @@ from argparse import Namespace
 import attrs
 import pytest
 
+from edgebench.cli import progress as progress_module
 from edgebench.cli.common import Common
-from edgebench.cli.progress import hear_interrupts, show_progress
+from edgebench.cli.progress import Interrupts, hear_interrupts, show_progress
 
 SAID = "edgebench: ending after the block under way; Ctrl-C again ends now\n"
 
@@ -35,7 +36,8 @@ def watch():
 
     def show(interrupts=None, *, resume=False, **options):
         args = Namespace(resume=resume, db="x.db")
-        return show_progress(None, interrupts, args, Common(**options))
+        heard = interrupts or Interrupts(Common())
+        return show_progress(None, heard, args, Common(**options))
 
     return show
 
@@ -48,6 +50,46 @@ def test_the_first_interrupt_is_noted_and_the_second_raised(capsys):
         assert capsys.readouterr().err == SAID
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_else_ends_programs_is_heard_as_an_interrupt(capsys, number):
+    with hear_interrupts(Common()) as interrupts:
+        signal.raise_signal(number)
+        assert interrupts.asked
+        assert capsys.readouterr().err == SAID
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+
+
+def test_a_hang_up_that_is_ignored_stays_so():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with hear_interrupts(Common()) as interrupts:
+            signal.raise_signal(signal.SIGHUP)
+            assert not interrupts.asked
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_an_interrupt_says_what_of_preparing_it_ends(watch, capsys):
+    with hear_interrupts(Common()) as interrupts, watch(interrupts) as progress:
+        progress.begins(Case())
+        progress.preparing(1, 2, "epochs")
+        signal.raise_signal(signal.SIGINT)
+    assert "ending what is being prepared (epochs), which --resume begins" in (
+        capsys.readouterr().err
+    )
+
+
+def test_long_steps_say_now_and_then_how_far_they_are(watch, capsys, monkeypatch):
+    monkeypatch.setattr(progress_module, "SAY_S", 0.0)
+    with watch() as progress:
+        progress.preparing(30, 200, "scoring a on b")
+    assert capsys.readouterr().err == "edgebench: scoring a on b: 30 of 200\n"
+    with watch(quiet=True) as progress:
+        progress.preparing(30, 200, "scoring a on b")
+    assert capsys.readouterr().err == ""
 
 
 def test_interrupts_are_heard_by_whoever_did_before_when_all_is_over():

@@ -6,6 +6,8 @@ from textwrap import dedent
 
 import pytest
 
+LIMITED = ("--score-limit", "20")
+
 
 @pytest.fixture
 def run(cli, toy, one):
@@ -35,6 +37,18 @@ def test_batch_threads_and_seed_are_measured_as_given(run):
     assert case["status"] == "ok"
     assert case["tiers"][0]["threads"] == 1
     assert case["no_accuracy"] == "random weights"
+
+
+def test_a_score_of_some_samples_is_another_score_and_says_so(run):
+    (whole,), (some,) = (run("--json", *words).json["cases"] for words in ((), LIMITED))
+    # The toy's test split holds 60.
+    assert whole["accuracy_samples"] == {"accuracy": 60}
+    assert some["accuracy_samples"] == {"accuracy": 20}
+    assert "accuracy is that of 20 of 60 samples (--score-limit)" in some["doubts"]
+    assert not [doubt for doubt in whole["doubts"] if "--score-limit" in doubt]
+    (more,) = run("--json", "--score-limit", "100").json["cases"]
+    assert more["accuracy"] == whole["accuracy"]
+    assert not [doubt for doubt in more["doubts"] if "--score-limit" in doubt]
 
 
 def test_a_seed_is_of_the_run_and_leaves_the_case_what_it_is(cli, toy):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -192,9 +193,22 @@ def _machine(blocks: Sequence[Block]) -> Iterator[str]:
             f"the processor's frequency differed by {change:.0%} between blocks "
             f"({min(speeds) / 1e9:.2f} to {max(speeds) / 1e9:.2f} GHz)"
         )
+    yield from _foreign_messages(blocks)
     own = max((b.controller_cpu or 0.0 for b in blocks), default=0.0)
     if own > CONTROLLER:
         yield f"the controller itself used up to {own:.1%} of a processor"
+
+
+def _foreign_messages(blocks: Sequence[Block]) -> Iterator[str]:
+    counts: Counter[str] = Counter()
+    for block in blocks:
+        counts.update(block.machine.get("foreign_messages") or {})
+    if counts:
+        whom = ", ".join(f"{name}: {count}" for name, count in counts.items())
+        yield (
+            f"{counts.total()} messages of other programs were refused ({whom}), which took time "
+            "from what was measured"
+        )
 
 
 def _most(blocks: Sequence[Block], key: str) -> float:

@@ -71,8 +71,8 @@ class Plan:
         """What a resumed run must have in common with the one it resumes."""
         ids = [case.id for case in self.cases]
         study, suite = self.study, self.study.suite
-        judged = suite.accuracy_margin
-        return digest([ids, suite.blocks, suite.requests, judged, study.bounded, study.seed])
+        how = [suite.accuracy_margin, study.bounded, study.seed, study.score_limit]
+        return digest([ids, suite.blocks, suite.requests, *how])
 
 
 def make_plan(study: Study, plugins: Plugins, *, ask: Ask = ask_in_processes) -> Plan:

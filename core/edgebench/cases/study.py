@@ -30,5 +30,7 @@ class Study:
     batch: int = 1
     threads: int | None = None
     seed: int = 0
+    score_limit: int | None = None
+    """How many samples of a test split are scored; None for all."""
     bounded: bool = False
     """Whether a block of slow requests may have fewer."""

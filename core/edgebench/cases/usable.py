@@ -7,11 +7,13 @@ controller. `python -m edgebench.cases.usable QUESTION` answers about one backen
 from __future__ import annotations
 
 import json
+import os
+import secrets
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Self
 
 import attrs
@@ -19,6 +21,7 @@ import attrs
 from edgebench.catalogue.blame import name_part
 from edgebench.catalogue.plugins import Plugins, PluginSource
 from edgebench.parts.documents import from_document, to_document
+from edgebench.parts.lifeline import MARK, die_with, end_marked, identify_owner
 from edgebench.parts.places import Backend, Fabric, HostFacts, Tier
 
 LIMIT_S = 60.0
@@ -34,6 +37,8 @@ class Question:
     devices: tuple[str, ...]
     """Empty for the backend's first device."""
     hosts: Mapping[str, HostFacts]
+    parent: int = attrs.field(factory=os.getpid)
+    """The process that asks, without which this one must not live on."""
 
 
 @attrs.frozen(kw_only=True)
@@ -60,27 +65,35 @@ def ask_in_processes(
         Question(source=plugins.source, backend=name, devices=tuple(wanted), hosts=hosts)
         for name, wanted in devices.items()
     ]
-    started = [(question, _start(question)) for question in questions]
-    return {question.backend: _hear(question, process, plugins) for question, process in started}
+    mark = f"{identify_owner()}/{secrets.token_hex(8)}"
+    try:
+        started = [(question, _start(question, mark)) for question in questions]
+        return {
+            question.backend: _hear(question, process, plugins) for question, process in started
+        }
+    finally:
+        # Whoever is interrupted leaves none of them, nor what they have started.
+        end_marked(mark.__eq__)
 
 
-def _start(question: Question) -> subprocess.Popen[str]:
+def _start(question: Question, mark: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "edgebench.cases.usable", json.dumps(to_document(question))],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, MARK: mark},
+        start_new_session=True,
     )
 
 
 def _hear(question: Question, process: subprocess.Popen[str], plugins: Plugins) -> Answer:
     who = name_part(plugins, Backend, question.backend)
     try:
-        out, err = process.communicate(timeout=LIMIT_S)
+        with process:
+            out, err = _read(process)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
         why = f"{who} did not say within {LIMIT_S:g} s whether it is usable"
         return _refuse(question, why)
     for line in out.splitlines():
@@ -90,6 +103,16 @@ def _hear(question: Question, process: subprocess.Popen[str], plugins: Plugins) 
     if process.returncode < 0:
         last = f"it was killed by {signal.Signals(-process.returncode).name}"
     return _refuse(question, f"asking {who} failed: {last}")
+
+
+def _read(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Return what a process prints until its end; it is killed, with its group, if that is late."""
+    try:
+        return process.communicate(timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        raise
 
 
 def _refuse(question: Question, why: str) -> Answer:
@@ -143,6 +166,7 @@ class Usability:
 def main(argv: list[str]) -> int:
     """Answer the question that the first argument is."""
     question = from_document(Question, json.loads(argv[0]))
+    die_with(question.parent)
     backend = question.source.load().get(Backend, question.backend)
     why_not = {
         device: {tier: _why_not(backend, device, facts) for tier, facts in question.hosts.items()}

@@ -87,12 +87,15 @@ class Plugins:
     ) -> Plugins:
         """Find the registry's plugins, the installed strangers and the *files*; import none yet.
 
-        Whoever *watches* is told of each plugin that is asked.
+        Whoever *watches* is told of each plugin that is asked. Every process that may import a
+        library loads plugins first, on whatever host it runs, so here libraries are silenced, for
+        this process and those that it starts.
 
         Raises:
             UnknownName: No plugin is called as one of *without*.
             PluginFault: One of *files* is not there, or is not Python.
         """
+        registry.silence_libraries()
         paths = registry.paths
         source = PluginSource(
             registry=paths, files=files, without=without, entry_points=entry_points

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -36,6 +37,15 @@ class Registry:
     """The files it was read from."""
     digest: str = hashlib.sha256().hexdigest()
     """SHA-256 of the contents of the files, in order: results keep it."""
+
+    def silence_libraries(self) -> None:
+        """Set what keeps libraries from calling home, except what the user has set otherwise.
+
+        All rows' variables are set, whatever is installed or blocked: one library may load another.
+        """
+        for row in self.plugins.values():
+            for name, value in row.silence.items():
+                os.environ.setdefault(name, value)
 
     @classmethod
     def read(cls, extra: Sequence[Path] = ()) -> Registry:

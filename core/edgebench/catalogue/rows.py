@@ -94,6 +94,8 @@ class PluginRow:
     """Packages that must be importable, by the names they are imported by."""
     install: str = ""
     """The command that brings them."""
+    silence: Mapping[str, str] = attrs.field(factory=dict, converter=MappingProxyType)
+    """Environment variables that keep its libraries from calling home."""
     file: Path
     """The registry file it stands in."""
 

@@ -246,6 +246,13 @@ def _pair(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _variables(value: Any) -> dict[str, str]:
+    for name, one in _exactly(dict)(value).items():
+        if not name or "=" in name or "\0" in name + text(one):
+            raise ValueError(f"must be a table of environment variables, but holds {name!r}")
+    return dict(value)
+
+
 text = _exactly(str)
 _READERS: Mapping[Any, Callable[[Any], Any]] = {
     bool: _exactly(bool),
@@ -256,6 +263,7 @@ _READERS: Mapping[Any, Callable[[Any], Any]] = {
     float | None: _real,
     tuple[str, ...]: texts,
     tuple[str, str]: _pair,
+    Mapping[str, str]: _variables,
 }
 """By the type of a field."""
 _WRITTEN: Mapping[str, Callable[[Any], Any]] = {

@@ -1,12 +1,14 @@
-"""Progress for people at a terminal, and the first and second Ctrl-C.
+"""Progress for people, and the first and second Ctrl-C.
 
 Bars are drawn only when something has happened, never by a thread that would take processor time
-from what is being measured; where there is no terminal nothing is drawn.
+from what is being measured; where there is no terminal a line now and then says how far long steps
+have come.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -24,32 +26,63 @@ from edgebench.conduct.watcher import Watcher
 from edgebench.records.outcome import Block
 
 REDRAW_S = 0.1
+SAY_S = 20.0
+"""Time between two lines about a long step, where there are no bars."""
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What is heard as Ctrl-C is: CI and ssh send the others."""
 
 
 @attrs.define
 class Interrupts:
-    """Hears Ctrl-C: the first asks to end after the block under way, the second ends now."""
+    """Hears Ctrl-C: the first asks to end after the block under way, the second ends now.
+
+    What is being prepared or scored is not waited for: it is begun anew when the run goes on.
+    """
 
     common: Common
     asked: bool = False
+    preparing: str = ""
+    """What is being prepared or scored; empty while a block is measured."""
+    _terminals: list[int] = attrs.field(init=False)
+    """Which of our outputs are a terminal."""
 
-    def hear(self, *_: object) -> None:
+    @_terminals.default
+    def _find_terminals(self) -> list[int]:
+        return [number for number in (1, 2) if os.isatty(number)]
+
+    def hear(self, number: int, _: object) -> None:
         """Take note of one; the handler of a signal."""
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        self.common.note("edgebench: ending after the block under way; Ctrl-C again ends now")
+        if number == signal.SIGHUP:
+            self._leave_terminal()
+        if self.preparing:
+            said = f"ending what is being prepared ({self.preparing}), which --resume begins anew"
+        else:
+            said = "ending after the block under way"
+        self.common.note(f"edgebench: {said}; Ctrl-C again ends now")
+
+    def _leave_terminal(self) -> None:
+        """Print nowhere in place of on a terminal that is gone, which takes no word more."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for number in self._terminals:
+            os.dup2(nowhere, number)
+        os.close(nowhere)
 
 
 @contextmanager
 def hear_interrupts(common: Common) -> Iterator[Interrupts]:
-    """Hear Ctrl-C while the block of code lasts."""
+    """Hear Ctrl-C, and what ends programs in its place, while the block of code lasts."""
     interrupts = Interrupts(common)
-    before = signal.signal(signal.SIGINT, interrupts.hear)
+    # Whoever started us with a signal ignored, as `nohup` does, wants it to stay so.
+    heard = [one for one in ENDING if signal.getsignal(one) != signal.SIG_IGN]
+    before = {one: signal.signal(one, interrupts.hear) for one in {signal.SIGINT, *heard}}
     try:
         yield interrupts
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @attrs.define
@@ -64,6 +97,8 @@ class Progress(Watcher):
     tasks: Mapping[str, Any] = attrs.field(factory=dict)
     """The bar of each step, and `detail`: how far a long step has come."""
     _drawn: float = attrs.field(default=0.0, init=False)
+    _said: float = attrs.field(factory=time.monotonic, init=False)
+    """When the last line was said where there are no bars, or a long step began."""
 
     def begun(self, resumed: str) -> None:
         """Say that a new run begins where one was to go on."""
@@ -74,14 +109,23 @@ class Progress(Watcher):
             )
 
     def preparing(self, done: int, total: int, what: str) -> None:
-        """Show how far one long step of preparing has come."""
+        """Show how far one long step of preparing or scoring has come."""
+        self.interrupts.preparing = what
+        if self.bars is None and time.monotonic() - self._said > SAY_S:
+            self._said = time.monotonic()
+            self.common.note(f"edgebench: {what}: {done} of {total}")
         if self.bars is not None:
             self._update("detail", completed=done, total=total or None, what=what, visible=True)
             if time.monotonic() - self._drawn > REDRAW_S:
                 self._draw()
 
+    def begins(self, case: Case) -> None:
+        """Take note of what Ctrl-C would end."""
+        self.interrupts.preparing = case.label
+
     def prepared(self, case: Case) -> None:
         """Show that one more case is prepared."""
+        self.interrupts.preparing = ""
         self._step("prepare", case.label)
 
     def measured(self, case: Case, block: Block) -> None:
@@ -93,6 +137,7 @@ class Progress(Watcher):
         return self.interrupts.asked
 
     def _step(self, name: str, what: str) -> None:
+        self._said = time.monotonic()
         if self.bars is not None:
             self._update("detail", visible=False)
             self._update(name, advance=1, what=what)

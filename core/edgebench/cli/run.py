@@ -18,6 +18,12 @@ from edgebench.cli.study import HOW, PRODUCT, declare, plan_study
 from edgebench.parts.errors import EdgebenchError
 from edgebench.records.database import Database
 
+LIMIT_S = 300.0
+"""Seconds that a block may take, and that scoring may be silent."""
+PREPARE_LIMIT_S, LEAST_PREPARE_LIMIT_S = 1800.0, 60.0
+"""Seconds that preparing may be silent; and at least as many, however short blocks are to be: so
+long may it take on a busy machine to import a framework and export a graph."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's own options."""
@@ -25,9 +31,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     more = parser.add_argument_group("this run")
     more.add_argument("--resume", action="store_true",
                       help="go on with the last unfinished run, or begin one")  # fmt: skip
-    more.add_argument("--time-limit", type=seconds, default=300.0, metavar="S",
+    more.add_argument("--time-limit", type=seconds, metavar="S",
                       help="end a block that takes longer, and scoring that is silent "
-                           "for as long, in seconds (300)")  # fmt: skip
+                           f"for as long, in seconds ({LIMIT_S:g})")  # fmt: skip
+    more.add_argument("--prepare-limit", type=seconds, metavar="S",
+                      help="end preparing that is silent for as long, in seconds "
+                           f"({PREPARE_LIMIT_S:g}; what --time-limit says where that is given, "
+                           f"and at least {LEAST_PREPARE_LIMIT_S:g})")  # fmt: skip
     more.add_argument("--tag", default="", metavar="TEXT", help="kept with the run")
     more.add_argument("--case", metavar="ID", help="measure one case of the last run again")
     more.add_argument("--debug", action="store_true",
@@ -42,7 +52,11 @@ def run(args: argparse.Namespace, common: Common) -> int:
     plan = _plan_of_case(args, common) if args.case else _plan_of_study(args, common)
     with hear_interrupts(common) as interrupts:
         with Database.open(args.db, write=True) as database:
-            name = _execute(plan, database, interrupts, args, common)
+            try:
+                name = _execute(plan, database, interrupts, args, common)
+            except KeyboardInterrupt:
+                common.note(f"edgebench: interrupted; go on with --resume (in {args.db})")
+                return INTERRUPTED
             results = RunResults.of(database.read_run(name))
             logs = database.read_logs(name, results.results[0].case.id) if args.debug else {}
         print_results(results, reporter, None, common)
@@ -80,9 +94,17 @@ def _plan_of_case(args: argparse.Namespace, common: Common) -> Plan:
         requests=args.requests or 20,
         accuracy_margin=margin,
     )
-    study = Study(suite=suite, bounded=not args.requests, seed=case.seed)
+    bounded, limit = not args.requests, args.score_limit
+    study = Study(suite=suite, bounded=bounded, seed=case.seed, score_limit=limit)
     chains = Chains(common.plugins)
     return Plan(study=study, cases=(case,), skipped=(), references={}, chains=chains)
+
+
+def _prepare_limit(args: argparse.Namespace) -> float:
+    """Return the seconds that preparing may be silent."""
+    if args.prepare_limit or not args.time_limit:
+        return float(args.prepare_limit or PREPARE_LIMIT_S)
+    return max(float(args.time_limit), LEAST_PREPARE_LIMIT_S)
 
 
 def _execute(
@@ -103,7 +125,8 @@ def _execute(
             common.plugins,
             store=common.store,
             watcher=progress,
-            limit_s=args.time_limit,
+            limit_s=args.time_limit or LIMIT_S,
+            prepare_limit_s=_prepare_limit(args),
             resume=args.resume,
             tag=args.tag,
             arguments=common.words,

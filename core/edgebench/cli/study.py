@@ -56,6 +56,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
                      help="threads of each host (as many as its tier is given)")  # fmt: skip
     how.add_argument("--seed", type=natural, default=0, metavar="N",
                      help="what training, orders and drawn inputs follow from (0)")  # fmt: skip
+    how.add_argument("--score-limit", type=count, metavar="N",
+                     help="samples of each test split that are scored (all)")  # fmt: skip
     how.add_argument("--blocks", type=count, metavar="N", help="blocks a case (the suite's, or 5)")
     how.add_argument("--requests", type=count, metavar="N",
                      help="measured requests a block (the suite's, or 100 within 5 s)")  # fmt: skip
@@ -97,6 +99,7 @@ def make_study(args: argparse.Namespace, common: Common) -> Study:
         batch=args.batch,
         threads=args.threads,
         seed=args.seed,
+        score_limit=args.score_limit,
         bounded=not args.suite and not args.requests,
     )
 

@@ -23,7 +23,7 @@ from edgebench.conduct.scoring import Scores
 from edgebench.conduct.watcher import Watcher
 from edgebench.measure.stand.block import measure_block
 from edgebench.measure.stand.deployment import Deployment
-from edgebench.parts.errors import CaseSkipped, ChainError, EdgebenchError, one_line
+from edgebench.parts.errors import CaseSkipped, ChainError, EdgebenchError, Stopped, one_line
 from edgebench.parts.grouping import group_by
 from edgebench.parts.places import Fabric
 from edgebench.records.database import Database
@@ -71,9 +71,13 @@ class Conductor:
         for case in cases:
             if self.watcher.stopping():
                 return
+            self.watcher.begins(case)
             try:
                 self.deployments.plugins.tell("edgebench_case_started", case=case)
                 deployment = self._deploy(case)
+            except Stopped:
+                # It is prepared anew when the run goes on.
+                return
             except (CaseSkipped, ChainError) as error:
                 self._close(case, "skipped", str(error), error.log)
             except EdgebenchError as error:

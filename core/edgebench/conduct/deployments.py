@@ -49,6 +49,7 @@ class Deployments:
             split=self.preparer.inputs(case) / "test",
             compiled=self.preparer.recipes.store.compiled.root,
             requests=self.plan.study.suite.requests,
+            score_limit=self.plan.study.score_limit,
             bound_s=BOUND_S if self.plan.study.bounded else 0.0,
             seed=self.plan.study.seed,
             deadline_s=self.limit_s,
@@ -67,5 +68,6 @@ class Deployments:
         key = (content, case.backends, case.threads, case.placement, case.fabric)
         if key not in self._compiled:
             backends = [self.plugins.get(Backend, choice.name) for choice in case.backends]
-            compile_on_hosts(deployment, self.plugins.get(Fabric, case.fabric), backends)
+            fabric = self.plugins.get(Fabric, case.fabric)
+            compile_on_hosts(deployment, fabric, backends, self.preparer.stopping)
             self._compiled.add(key)

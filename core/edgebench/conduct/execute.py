@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+
+import attrs
 
 from edgebench.cases.plan import Plan
 from edgebench.catalogue.plugins import Plugins
@@ -21,6 +22,7 @@ from edgebench.prepare.recipe import Recipes
 from edgebench.records.database import Database
 from edgebench.records.outcome import Run
 from edgebench.store.artifacts import Store
+from edgebench.store.scratch import clear_up, open_scratch
 
 
 def execute(
@@ -31,6 +33,7 @@ def execute(
     store: Store | None = None,
     watcher: Watcher | None = None,
     limit_s: float = 300.0,
+    prepare_limit_s: float = 1800.0,
     resume: bool = False,
     tag: str = "",
     arguments: tuple[str, ...] = (),
@@ -44,6 +47,7 @@ def execute(
         store: Where artifacts are kept; the user's own if not given.
         watcher: Who is told how it goes, and may end the run between two blocks.
         limit_s: Seconds after which a block is ended, and scoring where nothing is answered.
+        prepare_limit_s: Seconds of silence after which the preparing of a case is ended.
         resume: Whether to go on with the latest unfinished run of such a plan, where there is one.
         tag: A text kept with the run.
         arguments: The command line, kept with the run.
@@ -51,30 +55,29 @@ def execute(
     Raises:
         DataError: What a user gave for a model or a dataset is not what it must be.
         StoreError, DatabaseError: The store or the database cannot be used.
+        Stopped: The watcher wanted an end before the run began.
     """
     watcher = watcher or Watcher()
     recipes = Recipes(plugins, store or Store(), plan.chains)
-    preparer = Preparer(recipes=recipes, progress=watcher.preparing)
+    preparer = Preparer(
+        recipes=recipes,
+        progress=watcher.preparing,
+        limit_s=prepare_limit_s,
+        stopping=watcher.stopping,
+    )
     planned = fingerprint(plan, recipes)
     run_id = database.find_unfinished(planned) if resume else None
     resumed = run_id is not None
     watcher.begun(run_id or "")
-    with tempfile.TemporaryDirectory(prefix="edgebench-") as directory:
-        scratch = Path(directory)
+    clear_up()
+    recipes.store.clear_up()
+    with open_scratch() as scratch:
         _check(plan, preparer)
         if run_id is None:
-            record = Run(
-                started=_now(),
-                suite=plan.study.suite.name,
-                seed=plan.study.seed,
-                tag=tag,
-                arguments=arguments,
-                registry_digest=recipes.plugins.registry.digest,
-                plan_digest=planned,
-                environment=describe_environment(recipes),
-                overheads_s=measure_overheads(scratch),
+            record = _describe_run(plan, recipes, scratch)
+            run_id = database.begin_run(
+                attrs.evolve(record, tag=tag, arguments=arguments, plan_digest=planned)
             )
-            run_id = database.begin_run(record)
         skipped = [(one.case, one.reason) for one in plan.skipped]
         database.add_cases(run_id, plan.cases, blocks=plan.study.suite.blocks, skipped=skipped)
         deployments = Deployments(plan=plan, preparer=preparer, limit_s=limit_s, scratch=scratch)
@@ -89,6 +92,18 @@ def execute(
     if not watcher.stopping():
         database.finish_run(run_id, _now())
     return run_id
+
+
+def _describe_run(plan: Plan, recipes: Recipes, scratch: Path) -> Run:
+    """Return the record of a run that begins now, on this machine."""
+    return Run(
+        started=_now(),
+        suite=plan.study.suite.name,
+        seed=plan.study.seed,
+        registry_digest=recipes.plugins.registry.digest,
+        environment=describe_environment(recipes),
+        overheads_s=measure_overheads(scratch),
+    )
 
 
 def _check(plan: Plan, preparer: Preparer) -> None:

@@ -69,6 +69,9 @@ class Scores:
         doubts += filter(None, [self._doubt_travel(case)])
         plugins = self.deployments.plugins
         why, metrics = why_no_accuracy(case, plugins), find_metrics(case, plugins)
+        whole = len(open_split(deployment.split))
+        if not why and score.samples < whole:
+            doubts.append(f"accuracy is that of {score.samples} of {whole} samples (--score-limit)")
         margin = self.deployments.plan.study.suite.accuracy_margin / 100
         return Facts(
             device=score.device,
@@ -154,6 +157,7 @@ class Scores:
             deployment,
             self.deployments.plugins.get(Fabric, case.fabric),
             lambda done, samples: self.deployments.preparer.progress(done, samples, what),
+            self.deployments.preparer.stopping,
         )
 
     def _key(self, case: Case, artifact: Path) -> str:
@@ -171,6 +175,8 @@ class Scores:
                 "by": [keys.maker(Backend, choice.name) for choice in case.backends],
                 "model": keys.maker(Model, case.model),
                 "processor": self._processor,
+                # Scores of whole splits keep the keys that they have.
+                **({"limit": limit} if (limit := self.deployments.plan.study.score_limit) else {}),
             }
         )
 

@@ -15,6 +15,9 @@ class Watcher:
     def begun(self, resumed: str) -> None:
         """Take note that a run begins: a new one, or the one of the id *resumed* goes on."""
 
+    def begins(self, case: Case) -> None:
+        """Take note that a case is about to be prepared and scored."""
+
     def preparing(self, done: int, total: int, what: str) -> None:
         """Take note of how far one long step of preparing or scoring has come."""
 
@@ -25,5 +28,5 @@ class Watcher:
         """Take note that a block is in the database."""
 
     def stopping(self) -> bool:
-        """Say whether to end before the next block."""
+        """Say whether to end before the next block, and not to wait for what is being prepared."""
         return False

@@ -87,6 +87,10 @@ class CaseSkipped(CaseFailed):
     """One case turned out, while it was prepared, not to be possible; its row keeps the reason."""
 
 
+class Stopped(KeyboardInterrupt):
+    """The user asked for an end, and what was under way was ended for it; no mistake, no fault."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the end of a sentence that offers the nearest *known* name, or lists a few."""
     names = sorted(set(known))

@@ -130,7 +130,11 @@ class Backend(Part):
 
 
 class Running(Protocol):
-    """A process on a host."""
+    """A process on a host.
+
+    It may have a method `explain_kill() -> str`: asked when something killed it, it says what for,
+    as far as the fabric knows (`its tier's memory limit of 150 MiB was reached`).
+    """
 
     @property
     def pid(self) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import selectors
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import RawIOBase
 from pathlib import Path
 
@@ -19,10 +19,15 @@ import attrs
 
 from edgebench.cases.case import Case
 from edgebench.parts.documents import from_document, to_document
+from edgebench.parts.errors import Stopped
+from edgebench.parts.lifeline import MARK, end_marked, identify_owner
 from edgebench.parts.subjects import Model
 from edgebench.prepare.orders import ERRORS, Event, Order, Progress
 from edgebench.prepare.recipe import Recipes, Steps, follow
+from edgebench.store.scratch import open_scratch
 
+LOOK_S = 1.0
+"""How often it is looked, while nothing is measured, whether the user wants an end."""
 _LOG_TAIL = 64 * 1024
 # Threads that spin while they wait for each other take a busy machine's processors from the very
 # thread they wait for: a training step was seen to take ten times as long.
@@ -44,8 +49,10 @@ class Preparer:
 
     recipes: Recipes
     progress: Progress
-    limit_s: float = 3600.0
-    """A worker that takes longer is killed, with all it started."""
+    limit_s: float = 1800.0
+    """A worker that says nothing for as long is killed, with all it started."""
+    stopping: Callable[[], bool] = lambda: False
+    """Asked now and then whether to end what is being prepared."""
 
     def prepare(self, case: Case) -> Prepared:
         """Return the prepared pipeline of a case.
@@ -54,6 +61,7 @@ class Preparer:
             CaseSkipped: The case turned out not to be possible.
             CaseFailed: Preparing failed.
             DataError: What a user gave, or what is downloaded, is not what it must be.
+            Stopped: The user wants an end.
 
         The error's `log` holds what was printed meanwhile.
         """
@@ -83,8 +91,8 @@ class Preparer:
             self.inputs(case)
 
     def _make(self, what: str, case: Case) -> Prepared:
-        with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
-            file, log = Path(scratch) / "order.json", Path(scratch) / "log"
+        with open_scratch() as scratch:
+            file, log = scratch / "order.json", scratch / "log"
             order = Order(
                 source=self.recipes.plugins.source,
                 store=self.recipes.store.root,
@@ -102,13 +110,16 @@ class Preparer:
     def _run_worker(self, order: Path, log: Path) -> Event:
         """Run a worker to its end, and return how it ended."""
         reading, writing = os.pipe()
+        mark = f"{identify_owner()}/{secrets.token_hex(8)}"
+        # What parts and their libraries leave in their temporary directory goes with the order.
+        own = {**_PATIENT, MARK: mark, "TMPDIR": str(order.parent)}
         with log.open("wb") as printed:
             worker = subprocess.Popen(
                 [sys.executable, "-m", "edgebench.prepare.worker", str(order), str(writing)],
                 stdin=subprocess.DEVNULL,
                 stdout=printed,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **_PATIENT},
+                env={**os.environ, **own},
                 pass_fds=[writing],
                 start_new_session=True,
             )
@@ -117,14 +128,14 @@ class Preparer:
             with open(reading, "rb", buffering=0) as pipe:  # noqa: PTH123 (a descriptor)
                 return self._hear(worker, pipe)
         except TimeoutError:
-            why = f"preparing took longer than {self.limit_s:g} s and was ended"
+            why = f"preparing said nothing for {self.limit_s:g} s and was ended (--prepare-limit)"
             return Event(status="failed", reason=why)
         finally:
-            _end(worker)
+            _end(worker, mark)
 
     def _hear(self, worker: subprocess.Popen[bytes], pipe: RawIOBase) -> Event:
         """Pass a worker's progress on until it says how it went, and return that."""
-        for line in _read_lines(worker, pipe, time.monotonic() + self.limit_s):
+        for line in _read_lines(worker, pipe, self.limit_s, self.stopping):
             event = from_document(Event, json.loads(line))
             if event.progress is None:
                 return event
@@ -135,23 +146,34 @@ class Preparer:
         return Event(status="failed", reason=f"the preparing process {how}")
 
 
-def _read_lines(worker: subprocess.Popen[bytes], pipe: RawIOBase, until: float) -> Iterator[bytes]:
-    """Yield the lines that come through a pipe until its worker has ended, without polling.
+def _read_lines(
+    worker: subprocess.Popen[bytes],
+    pipe: RawIOBase,
+    limit_s: float,
+    stopping: Callable[[], bool],
+) -> Iterator[bytes]:
+    """Yield the lines that come through a pipe until its worker has ended.
 
     What the worker started may hold the pipe open when it is gone, so its end is waited for too.
 
     Raises:
-        TimeoutError: It is later than *until*, on the monotonic clock.
+        TimeoutError: Nothing came for so many seconds.
+        Stopped: It was asked for.
     """
-    rest = b""
+    rest, until = b"", time.monotonic() + limit_s
     ended = os.pidfd_open(worker.pid)
     with selectors.DefaultSelector() as selector, open(ended, "rb"):  # noqa: PTH123 (to close it)
         selector.register(pipe, selectors.EVENT_READ)
         selector.register(ended, selectors.EVENT_READ)
         while True:
-            ready = selector.select(max(0.0, until - time.monotonic()))
-            if not ready:
+            ready = selector.select(max(0.0, min(LOOK_S, until - time.monotonic())))
+            if stopping():
+                raise Stopped
+            if not ready and time.monotonic() >= until:
                 raise TimeoutError
+            if not ready:
+                continue
+            until = time.monotonic() + limit_s
             said = any(key.fileobj is pipe for key, _ in ready)
             chunk = pipe.read(65536) if said else b""
             if not chunk:
@@ -160,8 +182,9 @@ def _read_lines(worker: subprocess.Popen[bytes], pipe: RawIOBase, until: float) 
             yield from lines
 
 
-def _end(worker: subprocess.Popen[bytes]) -> None:
-    """Kill a worker and everything in its process group, and wait for it."""
+def _end(worker: subprocess.Popen[bytes], mark: str) -> None:
+    """Kill a worker and everything that it started, and wait for it."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(worker.pid, signal.SIGKILL)
+    end_marked(mark.__eq__)
     worker.wait()

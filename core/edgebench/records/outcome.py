@@ -160,7 +160,8 @@ class Block:
     controller_cpu: float | None = None
     """CPU seconds that the controller used for each second from the warm-up to the last check."""
     machine: Mapping[str, Any] = attrs.field(factory=dict, converter=freeze_mapping)
-    """What the machine did meanwhile: load, steal, swap, frequency; null where not readable."""
+    """What the machine did meanwhile: load, steal, swap, frequency, null where not readable; and
+    `foreign_messages`, how many messages of other programs each process refused, by its name."""
     logs: Mapping[str, str] = attrs.field(
         factory=dict, converter=freeze_mapping, eq=False, repr=False
     )

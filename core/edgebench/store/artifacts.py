@@ -12,7 +12,6 @@ import errno
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Container, Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,14 +24,17 @@ from edgebench.parts.digest import digest
 from edgebench.parts.errors import StoreError
 from edgebench.parts.pipeline import Edit, Exit, Pipeline, Stage, State, TensorSpec
 from edgebench.store.digests import file_digest
-from edgebench.store.locks import hold_lock
+from edgebench.store.locks import hold_lock, remove_unheld
 from edgebench.store.roots import cache_root
+from edgebench.store.scratch import make_owned, remove_leftovers
 
 MANIFEST = "manifest.json"
 PIPELINE = "pipeline.json"
 RESOURCES = "resources"
 COMPILED = "compiled"
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+TMP = "tmp"
+LOCKS = "locks"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -119,11 +121,21 @@ class Store:
             # What is compiled is locked where whoever compiles it locks it.
             with Store(entry.path.parents[1]).lock(entry.key):
                 shutil.rmtree(entry.path)
-        for left in (*self.root.glob("tmp/*"), *self.compiled.root.glob("tmp/*")):
-            # What is being written now must not be taken away from under its writer.
-            if left.stat().st_mtime < time.time() - 24 * 3600:
-                shutil.rmtree(left)
+        self.clear_up()
         return gone
+
+    def clear_up(self) -> None:
+        """Remove what is half made and whose maker was killed, and locks that nobody holds."""
+        with self._explain("write to"):
+            for root in (self.root, self.compiled.root):
+                # What is being written now must not be taken away from under its writer.
+                remove_leftovers(root / TMP, all_ours=True)
+                remove_unheld(root / LOCKS)
+
+    def measure_half_made(self) -> int:
+        """Return the bytes of what is being made, or was when its maker was killed."""
+        places = (self.root / TMP, self.compiled.root / TMP)
+        return sum(_size(path) for place in places for path in place.rglob("*"))
 
     def _keep_sound(self, key: str) -> Path | None:
         """Return where an entry lies; None where it is not there, or was damaged and is removed."""
@@ -149,8 +161,8 @@ class Store:
 
     def _fill(self, key: str, what: str, fill: Callable[[Path], None]) -> Path:
         with self._explain("write to"):
-            (self.root / "tmp").mkdir(parents=True, exist_ok=True)
-            workplace = Path(tempfile.mkdtemp(prefix=f"{key[:8]}-", dir=self.root / "tmp"))
+            (self.root / TMP).mkdir(parents=True, exist_ok=True)
+            workplace = make_owned(self.root / TMP)
         try:
             # Other errors of the system than a lack of room are those of whoever fills.
             with self._explain("write to", NO_ROOM):
@@ -168,7 +180,7 @@ class Store:
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
         """Hold the lock of an entry, so that no other process makes or removes it."""
-        locks = self.root / "locks"
+        locks = self.root / LOCKS
         with ExitStack() as held:
             with self._explain("write to"):
                 locks.mkdir(parents=True, exist_ok=True)
@@ -187,6 +199,14 @@ class Store:
                 f"cannot {doing} the artifact store {self.root}: {error.strerror or error}; "
                 "make room or set EDGEBENCH_STORE to a directory that can be written"
             ) from error
+
+
+def _size(path: Path) -> int:
+    """Return the bytes of a file; none of what is no file, or is gone meanwhile."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:
+        return 0
 
 
 def _describe_files(directory: Path) -> dict[str, dict[str, Any]]:

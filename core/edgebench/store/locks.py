@@ -37,6 +37,14 @@ def hold_lock(path: Path, *, wait: bool = True) -> Iterator[None]:
         os.close(descriptor)
 
 
+def remove_unheld(directory: Path) -> None:
+    """Remove the files of locks that nobody holds: kills leave them behind."""
+    for path in directory.glob("*"):
+        # What this user may not remove, as in a store that is only to be read, harms nobody.
+        with suppress(Held, OSError), hold_lock(path, wait=False):
+            pass
+
+
 def _lock(path: Path, how: int) -> int:
     """Return a descriptor of the lock's file with the lock held."""
     while True:

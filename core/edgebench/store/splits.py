@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,32 @@ class Payloads:
     def __iter__(self) -> Iterator[Sample]:
         for index in range(len(self)):
             yield self[index], self.answer(index)
+
+
+@attrs.frozen(eq=False)
+class Drawn:
+    """Some of the samples of a split, drawn at random, and always the same."""
+
+    _whole: Payloads
+    _places: Sequence[int]
+
+    @classmethod
+    def of(cls, whole: Payloads, count: int) -> Drawn:
+        """Draw so many samples; splits may be sorted by class, so the first will not do."""
+        # Reproducible is what it must be, and the same for all that are compared; not secret.
+        places = random.Random(count).sample(range(len(whole)), count)  # noqa: S311
+        return cls(whole, sorted(places))
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> bytes:
+        """Return the payload of a sample, in its wire form."""
+        return self._whole[self._places[index]]
+
+    def answer(self, index: int) -> Any:
+        """Return the answer of a sample: a number, a text, or an array."""
+        return self._whole.answer(self._places[index])
 
 
 def open_split(place: Path) -> Payloads:

@@ -24,14 +24,6 @@ PACED = "paced in user space (emulated)"
 DELAYED = "added in user space (emulated)"
 
 
-@attrs.frozen
-class Spawned:
-    """A process of this machine."""
-
-    pid: int
-    log: Path
-
-
 @attrs.frozen(kw_only=True)
 class MemoryGroup:
     """A control group that bounds the memory of the processes in it."""
@@ -44,6 +36,32 @@ class MemoryGroup:
         # One that has ended already needs none, and whoever waits for it will be told.
         with suppress(ProcessLookupError):
             (self.path / "cgroup.procs").write_text(str(pid))
+
+    def count_kills(self) -> int:
+        """Return how many of its processes the kernel has killed for the bound."""
+        # The first is that of version 2 of control groups, the other of version 1.
+        for name in ("memory.events", "memory.oom_control"):
+            with suppress(OSError):
+                for line in (self.path / name).read_text().splitlines():
+                    word, _, number = line.partition(" ")
+                    if word == "oom_kill":
+                        return int(number)
+        return 0
+
+
+@attrs.frozen
+class Spawned:
+    """A process of this machine."""
+
+    pid: int
+    log: Path
+    memory: MemoryGroup | None = None
+
+    def explain_kill(self) -> str:
+        """Say what it may have been killed for: its tier's memory, where the kernel counts that."""
+        if self.memory is None or not self.memory.count_kills():
+            return ""
+        return f"its tier's memory limit of {self.memory.limit / 2**20:.6g} MiB was reached"
 
 
 @attrs.frozen(kw_only=True)
@@ -97,7 +115,7 @@ class ProcessHost:
         )
         if self.memory is not None:
             self.memory.add(pid)
-        return Spawned(pid, log)
+        return Spawned(pid, log, self.memory)
 
 
 @contextmanager

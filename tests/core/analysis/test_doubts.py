@@ -241,6 +241,17 @@ def test_what_could_not_be_read_of_the_machine_is_not_held_against_it():
     assert of(changed(machine={})) == ()
 
 
+def test_messages_of_other_programs_are_counted_over_all_blocks():
+    counts = ({"host edge": 5}, {}, {"host edge": 2, "controller": 1})
+    blocks = [
+        attrs.evolve(block_of(case_of(), n), machine={"foreign_messages": count})
+        for n, count in enumerate(counts)
+    ]
+    [doubt] = of(blocks)
+    assert doubt.startswith("8 messages of other programs were refused")
+    assert "(host edge: 7, controller: 1)" in doubt
+
+
 def test_a_frequency_that_changes():
     case = case_of()
     speeds = (2.0e9, 2.6e9, 2.6e9)

@@ -1,5 +1,6 @@
 """Registry files become rows, or errors that point at what is wrong."""
 
+import os
 import tomllib
 from pathlib import Path
 from textwrap import dedent
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from edgebench import Link, Registry
+from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.registry import shipped_registry
 from edgebench.catalogue.rows import Defaults, Product, Skip, Suite
 from edgebench.catalogue.tables import Table
@@ -102,8 +104,19 @@ def test_a_plugin_row_says_what_it_offers_and_how_to_get_what_it_requires(file):
         "events": False,
         "requires": ("acme",),
         "install": "pip install acme",
+        "silence": {},
         "file": path,
     }
+
+
+def test_rows_silence_libraries_but_not_what_the_user_has_set(file, monkeypatch):
+    # Set and taken back, so that the end of the test removes what the registry sets.
+    monkeypatch.setenv("ACME_TELEMETRY", "")
+    monkeypatch.delenv("ACME_TELEMETRY")
+    monkeypatch.setenv("ACME_OFFLINE", "mine")
+    path = file(PLUGIN + 'silence = { ACME_TELEMETRY = "0", ACME_OFFLINE = "1" }\n')
+    Plugins.load(Registry.of([path]), entry_points=False)
+    assert (os.environ["ACME_TELEMETRY"], os.environ["ACME_OFFLINE"]) == ("0", "mine")
 
 
 def test_a_plugin_row_may_name_several_kinds(file):
@@ -454,6 +467,17 @@ def test_what_is_not_text_gives_the_line(tmp_path):
             PLUGIN + 'events = "yes"\n',
             "5: [plugins.shrink] events: must be true or false, not a text: 'yes'",
             id="events that are neither true nor false",
+        ),
+        pytest.param(
+            PLUGIN + "silence = { ACME = 1 }\n",
+            "5: [plugins.shrink] silence: must be a text, not a whole number: 1",
+            id="a variable that is no text",
+        ),
+        pytest.param(
+            PLUGIN + 'silence = { "A=B" = "1" }\n',
+            "5: [plugins.shrink] silence: must be a table of environment variables, "
+            "but holds 'A=B'",
+            id="no name of a variable",
         ),
         pytest.param(
             PLUGIN + 'requires = ["acme.core"]\n',

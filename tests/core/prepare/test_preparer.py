@@ -9,20 +9,22 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from textwrap import dedent
 
 import psutil
 import pytest
 
 from edgebench.parts.documents import to_document
-from edgebench.parts.errors import CaseFailed, CaseSkipped, DataError, StoreError
+from edgebench.parts.errors import CaseFailed, CaseSkipped, DataError, Stopped, StoreError
 from edgebench.prepare.preparer import Preparer
+from edgebench.store.scratch import clear_up
 
 from ..waiting import wait_for
 from .conftest import toy_case
 
 MISBEHAVING = """
-    import os, pathlib, signal, subprocess, sys, time
+    import os, pathlib, signal, subprocess, sys, tempfile, time
     from edgebench import DataError, Operator, hookimpl
 
     HERE = pathlib.Path(__file__).parent
@@ -43,6 +45,18 @@ MISBEHAVING = """
         (HERE / "child.tmp").write_text(str(child.pid))
         (HERE / "child.tmp").rename(HERE / "child")
         time.sleep(600)
+
+    def plod(context):
+        for done in range(8):
+            time.sleep(0.6)
+            context.progress(done, 8, "plodding")
+
+    def daemon(context):
+        child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+        (HERE / "child").write_text(str(child.pid))
+
+    def litter(context):
+        (HERE / "litter").write_text(tempfile.mkdtemp(prefix="library-"))
 
     def die(context):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -75,7 +89,7 @@ MISBEHAVING = """
 
     @hookimpl
     def edgebench_operators():
-        for does in (say, hang, die, die_with_child, fail, refuse, leave, count, log):
+        for does in (say, hang, plod, daemon, litter, die, die_with_child, fail, refuse, leave, count, log):
             yield operator(does.__name__.replace("_", "-"), does)
         yield operator("liar", count, cuts=lambda options: 1)
         yield Operator(name="choosy", summary="Refuses.", apply=print,
@@ -203,11 +217,36 @@ def test_a_placement_of_more_tiers_than_pieces_skips_the_case(preparer):
         preparer().prepare(toy_case("count", "mobile-edge"))
 
 
-def test_a_worker_that_takes_too_long_is_ended_with_all_it_started(preparer, tmp_path):
-    with pytest.raises(CaseFailed, match="preparing took longer than 3 s and was ended"):
+def test_a_worker_that_is_silent_for_too_long_is_ended_with_all_it_started(preparer, tmp_path):
+    with pytest.raises(CaseFailed, match="preparing said nothing for 3 s and was ended"):
         preparer(limit_s=3).prepare(toy_case("hang"))
     assert_gone(tmp_path)
     assert list((preparer().recipes.store.root / "tmp").glob("*/stage-0")) == []
+
+
+def test_a_worker_that_says_how_far_it_is_is_not_ended(preparer):
+    said = []
+    began = time.monotonic()
+    preparer(lambda *words: said.append(words), limit_s=3).prepare(toy_case("plod"))
+    assert time.monotonic() - began > 3.5
+    assert said[-1] == (7, 8, "plodding")
+
+
+def test_a_worker_that_hangs_ends_within_seconds_when_that_is_wanted(preparer, tmp_path):
+    wanted = (tmp_path / "child").exists
+    with pytest.raises(Stopped):
+        preparer(stopping=wanted).prepare(toy_case("hang"))
+    assert_gone(tmp_path)
+
+
+def test_what_leaves_the_session_of_its_worker_is_ended_too(preparer, tmp_path):
+    preparer().prepare(toy_case("daemon"))
+    assert_gone(tmp_path)
+
+
+def test_what_parts_leave_in_the_temporary_directory_is_removed(preparer, tmp_path):
+    preparer().prepare(toy_case("litter"))
+    assert not Path((tmp_path / "litter").read_text()).exists()
 
 
 def test_an_interrupt_ends_the_worker_and_all_it_started(preparer, tmp_path):
@@ -236,8 +275,9 @@ def test_a_controller_that_is_killed_takes_its_worker_along(tmp_path, toy):
     controller.kill()
     controller.wait()
     assert psutil.wait_procs([worker], timeout=10)[1] == []
-    # What an operator itself leaves running when it is killed, nobody is there to end.
-    psutil.Process(int((tmp_path / "child").read_text())).kill()
+    # What an operator left running nobody was there to end; whoever runs next is.
+    clear_up()
+    assert_gone(tmp_path)
 
 
 @pytest.mark.process

@@ -81,6 +81,11 @@ def test_a_kill_while_it_is_made_leaves_no_entry(tmp_path):
     ended = subprocess.run([sys.executable, "-c", script], check=False)
     assert ended.returncode == -9
     store = Store(tmp_path)
+    assert store.measure_half_made() == len("x")
+    store.clear_up()
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert list((tmp_path / "locks").iterdir()) == []
+    assert store.measure_half_made() == 0
     assert store.find(KEY) is None
     assert store.make(KEY, "a thing", fill) == store.find(KEY)
 
@@ -103,6 +108,29 @@ def test_two_processes_make_it_once(tmp_path):
     said = [process.communicate(timeout=60)[0] for process in both]
     assert said[0] == said[1]
     assert (tmp_path / "made").read_text() == "made\n"
+
+
+def test_what_is_being_made_is_not_cleared_up(tmp_path):
+    store = Store(tmp_path)
+
+    def clear_up(directory):
+        (directory / "half").write_text("half")
+        store.clear_up()
+        assert [lock.name for lock in (tmp_path / "locks").iterdir()] == [KEY]
+        assert store.measure_half_made() == 4
+
+    assert (store.make(KEY, "a thing", clear_up) / "half").read_text() == "half"
+
+
+def test_what_is_made_elsewhere_is_cleared_up_when_it_is_old(tmp_path):
+    elsewhere = tmp_path / "tmp" / "00000000-1-1-x"
+    elsewhere.mkdir(parents=True)
+    Store(tmp_path).clear_up()
+    assert elsewhere.exists()
+    long_ago = time.time() - 3 * 24 * 3600
+    os.utime(elsewhere, (long_ago, long_ago))
+    Store(tmp_path).clear_up()
+    assert not elsewhere.exists()
 
 
 def test_no_lock_is_left_behind(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from edgebench import Dataset, Unreadable
 from edgebench.parts.errors import DataError
-from edgebench.store.splits import SUMMARY, describe_unreadable, keep_splits, open_split
+from edgebench.store.splits import SUMMARY, Drawn, describe_unreadable, keep_splits, open_split
 
 
 def dataset(samples) -> Dataset:
@@ -119,3 +119,17 @@ def test_where_all_can_be_read_nothing_is_said(tmp_path):
 def test_from_one_in_a_hundred_on_it_is_no_accident(tmp_path):
     with pytest.raises(DataError, match=r"1 of 100 inputs cannot be read, as 0.jpg \(truncated\)"):
         kept(partly(1, 100), tmp_path)
+
+
+def test_what_is_drawn_of_a_split_is_spread_over_it_and_always_the_same(tmp_path):
+    # Every third is of one class, and so is every stretch: neither the first nor every third do.
+    kept(lambda split, _: [(f"{n}".encode(), n) for n in range(60 * (split == "test"))], tmp_path)
+    whole = open_split(tmp_path / "test")
+    drawn = Drawn.of(whole, 20)
+    answers = [drawn.answer(index) for index in range(len(drawn))]
+    assert answers == sorted(set(answers))
+    assert len({answer % 3 for answer in answers}) == 3
+    assert min(answers) < 20 < 40 < max(answers)
+    assert [int(drawn[index]) for index in range(len(drawn))] == answers
+    again = Drawn.of(whole, 20)
+    assert [again.answer(index) for index in range(len(again))] == answers

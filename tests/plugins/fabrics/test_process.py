@@ -193,6 +193,30 @@ def test_memory_is_limited_where_a_control_group_can_be_made(limited, tmp_path):
 
 
 @pytest.mark.process
+def test_what_was_killed_for_its_memory_says_so(limited, tmp_path):
+    modest = limited.spawn([sys.executable, "-c", "pass"], {}, tmp_path / "log")
+    end_of(modest.pid)
+    assert modest.explain_kill() == ""
+    greedy = limited.spawn([sys.executable, "-c", "bytearray(256 * 2**20)"], {}, tmp_path / "log")
+    assert end_of(greedy.pid) == -signal.SIGKILL
+    assert greedy.explain_kill() == "its tier's memory limit of 64 MiB was reached"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kills"),
+    [
+        ("memory.events", "low 0\nhigh 0\nmax 9\noom 2\noom_kill 2\noom_group_kill 0\n", 2),
+        ("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", 3),
+        ("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\n", 0),
+        ("memory.stat", "", 0),
+    ],
+)
+def test_kills_are_counted_in_both_versions_of_groups(tmp_path, name, text, kills):
+    (tmp_path / name).write_text(text)
+    assert process.MemoryGroup(path=tmp_path, limit=1).count_kills() == kills
+
+
+@pytest.mark.process
 def test_a_modest_process_is_not_hindered(limited, tmp_path):
     assert run(limited, "x = bytearray(8 * 2**20)", tmp_path / "log") == 0
 

@@ -45,7 +45,7 @@ def measure_block(deployment: Deployment, fabric: Fabric) -> Block:
         order=deployment.order,
         started=started,
         duration_s=time.monotonic() - began,
-        machine=compare_readings(before, take_reading()),
+        machine={**compare_readings(before, take_reading()), **found.pop("machine", {})},
         logs=logs,
         **found,
     )
@@ -77,7 +77,16 @@ def _measure_with(processes: Processes, lineup: Lineup) -> dict[str, Any]:
         "links": tuple(links),
         "tiers": tuple(_check_tiers(speeds, said, lineup)),
         **_read_reports(said, lineup),
+        "machine": {"foreign_messages": _count_foreign(said, processes)},
     }
+
+
+def _count_foreign(
+    said: Mapping[str, Mapping[str, Any]], processes: Processes
+) -> Mapping[str, int]:
+    """Count the messages of strangers, by who refused them; only those who did are named."""
+    counts = {name: report.get("foreign", 0) for name, report in said.items()}
+    return {name: n for name, n in {**counts, "controller": processes.control.foreign}.items() if n}
 
 
 def _check_tiers(

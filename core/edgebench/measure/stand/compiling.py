@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.measure.stand.launch import open_lineup
@@ -14,13 +14,19 @@ from edgebench.parts.places import Backend, Fabric
 COMPILER_MODULE = "edgebench.measure.station.compiler"
 
 
-def compile_on_hosts(deployment: Deployment, fabric: Fabric, backends: Iterable[Backend]) -> None:
+def compile_on_hosts(
+    deployment: Deployment,
+    fabric: Fabric,
+    backends: Iterable[Backend],
+    stopping: Callable[[], bool] | None = None,
+) -> None:
     """Compile, on their hosts, the stages that are not there yet, if any of the backends compiles.
 
     Args:
         deployment: Whose stages are compiled.
         fabric: What makes its hosts.
         backends: Those that the case names.
+        stopping: Asked now and then whether to end before.
 
     Raises:
         CaseFailed: A stage does not compile, or takes longer than the deadline.
@@ -33,7 +39,7 @@ def compile_on_hosts(deployment: Deployment, fabric: Fabric, backends: Iterable[
     deployment.compiled.mkdir(parents=True, exist_ok=True)
     logs: dict[str, str] = {}
     try:
-        with open_lineup(deployment, fabric, logs) as (processes, lineup):
+        with open_lineup(deployment, fabric, logs, stopping=stopping) as (processes, lineup):
             _compile(processes, lineup)
     except ProcessFailed as failure:
         raise CaseFailed(f"compiling: {failure}", "\n".join(logs.values())) from failure

@@ -37,7 +37,9 @@ class Deployment:
     bound_s: float = 0.0
     """No request of the block is begun later, once there are enough; 0 for no bound."""
     scored: int | None = None
-    """So many samples of the split are scored; None for all."""
+    """So many samples of the split are scored, for their outputs alone; None for all, counted."""
+    score_limit: int | None = None
+    """So many samples of the split are scored, drawn at random; None for all."""
     order: int = 0
     number: int = 0
     seed: int = 0

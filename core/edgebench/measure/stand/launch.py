@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
@@ -24,6 +24,7 @@ def open_lineup(
     *,
     shaped: bool = True,
     progress: Progress = ignore_progress,
+    stopping: Callable[[], bool] | None = None,
 ) -> Iterator[tuple[Processes, Lineup]]:
     """Open the hosts of a deployment, and a set of processes in which none is started yet.
 
@@ -31,7 +32,7 @@ def open_lineup(
     """
     with (
         fabric.open(deployment.tiers, deployment.case.links) as hosts,
-        Processes.open(deployment.scratch, deployment.deadline_s, progress) as processes,
+        Processes.open(deployment.scratch, deployment.deadline_s, progress, stopping) as processes,
     ):
         try:
             yield processes, Lineup(deployment, hosts, shaped)

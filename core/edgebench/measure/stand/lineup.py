@@ -77,6 +77,7 @@ class Lineup:
             case=to_document(deployment.case),
             artifact=self.hosts[deployment.case.route[0]].put(deployment.artifact),
             scored=deployment.scored,
+            limit=deployment.score_limit,
             # A whole split is sent however long that takes.
             bound_s=deployment.bound_s if deployment.scored else 0.0,
         )

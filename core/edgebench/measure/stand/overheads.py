@@ -127,7 +127,7 @@ def time_request(scratch: Path) -> float:
         processes.start(_Here(), NULL_HOST_MODULE, order)
         endpoint = processes.hear("hello", ["host"])["host"].values["endpoint"]
         processes.hear("ready", ["host"])
-        port = connect(context, endpoint, ("local-hop", 0))
+        port = connect(context, endpoint, ("local-hop", 0), secret=processes.control.secret)
         with port.socket:
             driver = Driver(port=port)
             took = [driver.send_request(number, [PAYLOAD]).latency for number in range(REQUESTS)]

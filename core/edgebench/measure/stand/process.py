@@ -36,10 +36,16 @@ class Process:
         except ChildProcessError:
             end = None
         if end is not None and end.si_code != os.CLD_EXITED:
-            return f" was killed by {signal.Signals(end.si_status).name}"
+            return f" was killed by {signal.Signals(end.si_status).name}{self._explain_kill(end)}"
         if why := find_reason(self.read_log()):
             return f": {why}"
         return f" ended with status {end.si_status} and said nothing" if end else " ended"
+
+    def _explain_kill(self, end: os.waitid_result) -> str:
+        """Say what its fabric knows of why it was killed."""
+        explain = getattr(self.running, "explain_kill", None)
+        why = explain() if explain is not None and end.si_status == signal.SIGKILL else ""
+        return f": {why}" if why else ""
 
     def kill(self) -> None:
         """Kill it and all it started."""

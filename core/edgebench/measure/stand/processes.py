@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -17,18 +16,25 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any, Protocol
 
 import attrs
 import zmq
 
+from edgebench.measure.stand.control import Control
 from edgebench.measure.stand.process import Process
 from edgebench.measure.station.orders import DRIVER, FILE, Order
 from edgebench.measure.transport.pace import now
+from edgebench.parts.errors import Stopped
+from edgebench.parts.lifeline import MARK, end_marked, identify_owner
 from edgebench.parts.places import Running
 
-PRIVATE = "edgebench-control-"
+ENDING = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+"""The signals by which a user ends a run."""
+LOOK_S = 1.0
+"""How often it is looked, while nothing is measured, whether the user wants an end."""
 GRACE_MS = 200
 """How long what a process said at its end may still be on its way."""
 
@@ -75,11 +81,12 @@ class Processes:
 
     directory: Path
     """Where orders and logs are written."""
-    socket: zmq.Socket[bytes]
-    endpoint: str
+    control: Control
     deadline_s: float
     """How long all may take, counted anew from each report of progress."""
     progress: Progress = ignore_progress
+    stopping: Callable[[], bool] | None = None
+    """Asked now and then whether to end; None where what is measured must not be disturbed."""
     _since: float = attrs.field(factory=time.monotonic, init=False)
     _by_name: dict[str, Process] = attrs.field(factory=dict, init=False)
     _heard: dict[str, deque[tuple[str, Reply]]] = attrs.field(factory=dict, init=False)
@@ -88,43 +95,58 @@ class Processes:
     @classmethod
     @contextmanager
     def open(
-        cls, scratch: Path, deadline_s: float, progress: Progress = ignore_progress
+        cls,
+        scratch: Path,
+        deadline_s: float,
+        progress: Progress = ignore_progress,
+        stopping: Callable[[], bool] | None = None,
     ) -> Iterator[Processes]:
-        """Open an empty set of processes; none of them is left when the context ends."""
-        _remove_leftovers()
-        # A path to a socket may not be longer than some 100 characters, so this one is not kept
-        # with the rest.
+        """Open an empty set of processes; none of them is left when the context ends.
+
+        Raises:
+            EdgebenchError: No directory that can be written has a path short enough for sockets.
+        """
         with (
-            tempfile.TemporaryDirectory(prefix=f"{PRIVATE}{os.getpid()}-") as private,
             tempfile.TemporaryDirectory(prefix="block-", dir=scratch) as directory,
-            zmq.Context() as context,
-            context.socket(zmq.ROUTER) as socket,
+            Control.open() as control,
         ):
-            endpoint = f"ipc://{private}/control"
-            socket.setsockopt(zmq.LINGER, 0)
-            socket.bind(endpoint)
             processes = cls(
                 directory=Path(directory),
-                socket=socket,
-                endpoint=endpoint,
+                control=control,
                 deadline_s=deadline_s,
                 progress=progress,
+                stopping=stopping,
             )
             try:
                 yield processes
             finally:
                 processes.kill()
 
+    @property
+    def endpoint(self) -> str:
+        """Where the controller listens."""
+        return self.control.endpoint
+
+    @property
+    def _mark(self) -> str:
+        """What marks these processes, and all that they start."""
+        return f"{identify_owner()}/{self.control.secret}"
+
     def start(self, host: StartsProcesses, module: str, order: Order) -> None:
         """Start `python -m module ORDER.json` on a host, under the name that the order gives."""
         place = self.directory / order.name.replace(" ", "-")
         place.mkdir()
-        attrs.evolve(order, spawned=now()).write(place)
+        listen, secret = f"ipc://{self.control.private}/{len(self._by_name)}", self.control.secret
+        told = attrs.evolve(order, spawned=now(), listen=listen, secret=secret)
+        told.write(place)
+        there = host.put(place)
         # Libraries that bring their own threads ask the environment how many.
         env = dict.fromkeys(
             ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(order.threads)
         )
-        argv = [sys.executable, "-P", "-m", module, str(host.put(place) / FILE)]
+        # What they leave behind there goes with the block.
+        env |= {"TMPDIR": str(there), MARK: self._mark}
+        argv = [sys.executable, "-P", "-m", module, str(there / FILE)]
         with _defer_interrupts():
             running = host.spawn(argv, env, place / "log")
             self._by_name[order.name] = Process(running, os.pidfd_open(running.pid))
@@ -132,7 +154,7 @@ class Processes:
 
     def tell(self, name: str, values: Mapping[str, Any]) -> None:
         """Send a process a command without waiting for what it says."""
-        self.socket.send_multipart([name.encode(), json.dumps(values).encode()])
+        self.control.tell(name, values)
 
     def ask(self, name: str, verb: str, **values: float) -> Reply:
         """Send a process a command and wait until it says that it is done.
@@ -152,6 +174,7 @@ class Processes:
         Raises:
             ProcessFailed: One of them failed or ended, or said something else.
             TimedOut: The time for all of them is over.
+            Stopped: It was asked for.
         """
         heard: dict[str, Reply] = {}
         for name in names:
@@ -169,27 +192,40 @@ class Processes:
         Progress is passed on, and gives the processes their time anew.
         """
         poller = zmq.Poller()
-        poller.register(self.socket, zmq.POLLIN)
+        poller.register(self.control.socket, zmq.POLLIN)
         for process in self._by_name.values():
             poller.register(process.pidfd, zmq.POLLIN)
-        left = self.deadline_s - (time.monotonic() - self._since)
-        ready = dict(poller.poll(max(0, round(left * 1000))))
+        ready = self._wait(poller)
         if not ready:
             raise TimedOut(
                 f"no answer within {self.deadline_s:g} s{self._hanging()}: waited for {awaited}"
             )
         # What a process said before it ended counts, and comes through another thread.
-        if self.socket not in ready and not self.socket.poll(GRACE_MS):
+        if self.control.socket not in ready and not self.control.socket.poll(GRACE_MS):
             raise ProcessFailed(self._explain_end(set(ready)))
-        name, document, *raw = self.socket.recv_multipart()
-        values = json.loads(document)
+        name, frames = self.control.take(self._by_name)
+        if not name:
+            return
+        values = json.loads(frames[0])
         if (verb := values.pop("verb")) == "failed":
             raise ProcessFailed(values["reason"])
         if verb == "progress":
             self._since = time.monotonic()
             self.progress(values["done"], values["samples"])
             return
-        self._heard[name.decode()].append((verb, Reply(values, raw)))
+        self._heard[name].append((verb, Reply(values, frames[1:])))
+
+    def _wait(self, poller: zmq.Poller) -> dict[Any, int]:
+        """Return what is ready; nothing when the time is over."""
+        until = self._since + self.deadline_s
+        longest = inf if self.stopping is None else LOOK_S
+        while True:
+            if self.stopping is not None and self.stopping():
+                raise Stopped
+            left = max(0.0, until - time.monotonic())
+            ready = dict(poller.poll(round(1000 * min(left, longest))))
+            if ready or not left:
+                return ready
 
     def _hanging(self) -> str:
         """Say which hosts do not even answer to their name; the driver cannot while it waits."""
@@ -197,8 +233,8 @@ class Processes:
         silent = set(hosts)
         for name in hosts:
             self.tell(name, {"verb": "ping"})
-        while silent and self.socket.poll(GRACE_MS):
-            silent.discard(self.socket.recv_multipart()[0].decode())
+        while silent and self.control.socket.poll(GRACE_MS):
+            silent.discard(self.control.take(self._by_name)[0])
         return f", {' and '.join(sorted(silent))} hangs" if silent else ""
 
     def _explain_end(self, ready: set[Any]) -> str:
@@ -212,9 +248,12 @@ class Processes:
         return {name: process.read_log() for name, process in self._by_name.items()}
 
     def kill(self) -> None:
-        """Kill every process group, and wait for the processes."""
+        """Kill every process, with all that it has started, and wait for them."""
         for process in self._by_name.values():
             process.kill()
+        # Those in sessions of their own are in no group of ours.
+        if self._by_name:
+            end_marked(self._mark.__eq__)
         for process in self._by_name.values():
             process.reap()
         self._by_name.clear()
@@ -236,16 +275,8 @@ DOING: Mapping[str, str] = {
 @contextmanager
 def _defer_interrupts() -> Iterator[None]:
     """Let an interrupt wait: a process that was started and not noted would never be ended."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _remove_leftovers() -> None:
-    """Remove the directories of controllers that were killed before they could do it themselves."""
-    for left in Path(tempfile.gettempdir()).glob(f"{PRIVATE}*-*"):
-        if not Path("/proc", left.name.removeprefix(PRIVATE).partition("-")[0]).exists():
-            # Another controller may be removing it too.
-            shutil.rmtree(left, ignore_errors=True)

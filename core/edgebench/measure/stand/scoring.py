@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from edgebench.measure.stand.deployment import Deployment
@@ -15,14 +15,17 @@ from edgebench.records.outcome import Score
 
 
 def score_deployment(
-    deployment: Deployment, fabric: Fabric, progress: Progress = ignore_progress
+    deployment: Deployment,
+    fabric: Fabric,
+    progress: Progress = ignore_progress,
+    stopping: Callable[[], bool] | None = None,
 ) -> Score:
     """Send the test split once through the hosts, and count what the answers are worth.
 
     All of it, or the first samples where the deployment says that so many will do; without metrics
     only outputs are kept, for agreement. The score has no key: that is for whoever keeps it. A
     split may take hours, so the deadline is one of silence: it begins anew with each report of
-    progress, which *progress* is called with.
+    progress, which *progress* is called with. Whether to end before is asked by *stopping*.
 
     Raises:
         CaseFailed: A host failed, or no sample was answered within the deadline; with what the
@@ -30,8 +33,9 @@ def score_deployment(
     """
     logs: dict[str, str] = {}
     try:
-        with open_lineup(deployment, fabric, logs, shaped=False, progress=progress) as opened:
-            processes, lineup = opened
+        with open_lineup(
+            deployment, fabric, logs, shaped=False, progress=progress, stopping=stopping
+        ) as (processes, lineup):
             names = start_processes(processes, lineup, lineup.scorer_order(processes.endpoint))
             scored = processes.ask(DRIVER, "score")
             said = collect_reports(processes, names)

@@ -34,14 +34,19 @@ class Controller:
     def connect(cls, context: zmq.Context[Any], order: Order) -> Controller:
         """Connect to the controller under the name that it gave."""
         opened = socket(context, zmq.DEALER)
-        opened.setsockopt(zmq.IDENTITY, order.name.encode())
+        opened.setsockopt(zmq.ROUTING_ID, f"{order.secret}{order.name}".encode())
         opened.connect(order.controller)
         return cls(opened)
 
     def connect_following(self, order: Order) -> Port:
         """Connect to the next host on the route when the controller says where it listens."""
-        endpoint = self.hear()["following"]
-        return connect(self.socket.context, endpoint, order.backward_phase, order.backward_link)
+        return connect(
+            self.socket.context,
+            self.hear()["following"],
+            order.backward_phase,
+            order.backward_link,
+            order.secret,
+        )
 
     def tell(self, verb: str, values: Mapping[str, Any], *raw: Any) -> None:
         """Tell the controller something: what it is about, values as JSON, and raw bytes."""

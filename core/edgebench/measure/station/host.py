@@ -22,7 +22,7 @@ from edgebench.measure.station.controller import Controller
 from edgebench.measure.station.orders import HostOrder, Work
 from edgebench.measure.station.own_process import first_cpu, last_cpus, read_peak_memory
 from edgebench.measure.transport.pace import Pace, now
-from edgebench.measure.transport.port import Arrival, Port, Refused, socket
+from edgebench.measure.transport.port import Arrival, Foreign, Port, Refused, socket
 from edgebench.measure.transport.probing import probe
 from edgebench.measure.transport.wire import CODES, Kind, Mark, Message, WireError
 from edgebench.parts.errors import one_line
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from edgebench.measure.station.opening import OpenPiece
     from edgebench.measure.station.piece import Batch, Piece
 
-LOOPBACK = "tcp://127.0.0.1"
 QUEUE = CODES["queue"]
 
 
@@ -61,6 +60,8 @@ class HostProcess:
     """Bytes that came back, by request."""
     inference: array[int] = attrs.field(factory=lambda: array("q"), init=False)
     """Nanoseconds of inference, by request."""
+    foreign: array[int] = attrs.field(factory=lambda: array("q", [0]), init=False)
+    """How many messages came from strangers: one number."""
     _pending: dict[int, Pending] = attrs.field(factory=dict, init=False)
 
     def serve(self) -> None:
@@ -102,6 +103,10 @@ class HostProcess:
         """Take a message that travels forward; what is malformed is refused and forgotten."""
         try:
             arrival = self.previous.receive(ready)
+        except Foreign:
+            # Whoever does not know the secret gets no answer, and takes no more time than this.
+            self.foreign[0] += 1
+            return
         except Refused as refused:
             self._refuse(0, refused.peer, refused)
             return
@@ -137,9 +142,9 @@ class HostProcess:
         """Send a message to the next host; its last mark lasts from *since* until it is sent."""
         if self.following is None:
             raise WireError("nobody comes after this host")
+        self.following.send(message, since=since)
         self._pending[message.request] = pending
         self.forward.append(message.size)
-        self.following.send(message, since=since)
 
     def _compute(self, piece: Piece, arrival: Arrival) -> None:
         message = arrival.message
@@ -173,6 +178,8 @@ class HostProcess:
         arrival = following.receive(ready)
         message = arrival.message
         pending = self._pending.pop(message.request, None)
+        if pending is None and message.kind is Kind.ERROR:
+            raise WireError(str(message.body[0], "utf-8"))
         if pending is None:
             raise WireError(f"an answer to the request {message.request}, which nobody waits for")
         self.backward.append(message.size)
@@ -188,16 +195,24 @@ class HostProcess:
 
     def report(self) -> dict[str, Any]:
         """Say what this host has seen."""
-        return {"forward": list(self.forward), "peak": read_peak_memory()}
+        return {
+            "forward": list(self.forward),
+            "peak": read_peak_memory(),
+            "foreign": self.foreign[0],
+        }
 
 
 def _connect_along_route(order: HostOrder, controller: Controller) -> tuple[Port, Port | None]:
     """Bind towards the driver, say where, and connect to the next host when told where it is."""
     previous = socket(controller.socket.context, zmq.ROUTER)
-    at = previous.bind_to_random_port(LOOPBACK)
-    controller.tell("hello", {"endpoint": f"{LOOPBACK}:{at}"})
-    pace = Pace.of(order.forward_link)
-    towards_driver = Port(socket=previous, phase=order.forward_phase, pace=pace)
+    previous.bind(order.listen)
+    controller.tell("hello", {"endpoint": previous.getsockopt_string(zmq.LAST_ENDPOINT)})
+    towards_driver = Port(
+        socket=previous,
+        phase=order.forward_phase,
+        pace=Pace.of(order.forward_link),
+        neighbour=order.secret.encode(),
+    )
     return towards_driver, None if order.last else controller.connect_following(order)
 
 

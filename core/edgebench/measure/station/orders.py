@@ -46,6 +46,10 @@ class Order:
     """Where the controller listens."""
     parent: int
     """The controller's process, without which this one must not live on."""
+    listen: str = "tcp://127.0.0.1:*"
+    """Where a host listens for its previous neighbour; a `*` stands for any port."""
+    secret: str = attrs.field(default="", repr=False)
+    """What the processes of a block know each other by; empty where anyone is to be believed."""
     spawned: int = 0
     """When it was started, in nanoseconds on the monotonic clock."""
     backward_phase: tuple[str, int] = attrs.field(default=("downlink", 0), converter=as_tuple)
@@ -149,4 +153,6 @@ class ScorerOrder(SenderOrder):
     artifact: Path = attrs.field(converter=Path)
     """The prepared pipeline, on the first tier's host."""
     scored: int | None = None
-    """So many samples will do; None for the whole split."""
+    """So many samples will do, where there is no accuracy; None for all."""
+    limit: int | None = None
+    """So many samples of the split are scored, drawn at random; None for all."""

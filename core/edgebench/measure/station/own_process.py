@@ -18,7 +18,7 @@ def bind_process(order: Order, cpus: Sequence[int]) -> None:
         ProcessLookupError: The controller is gone already.
     """
     # The controller lets interrupts wait while it starts a process, which takes that over.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     die_with(order.parent)
     # Before any thread is started, because threads take this over from the one that starts them.
     os.sched_setaffinity(0, cpus)

@@ -30,7 +30,7 @@ from edgebench.parts.documents import from_document
 from edgebench.parts.pipeline import join_batches, pick_sample
 from edgebench.parts.subjects import Dataset, Metric, Model
 from edgebench.store.artifacts import read_pipeline
-from edgebench.store.splits import Payloads, open_split
+from edgebench.store.splits import Drawn, Payloads, open_split
 
 WINDOW = 4
 """Requests under way: enough that no host waits for the driver."""
@@ -47,7 +47,7 @@ class Scorer:
     """Sends a split through the hosts, and counts."""
 
     port: Port
-    payloads: Payloads
+    payloads: Payloads | Drawn
     batch: int
     model: Model
     variant: str
@@ -152,7 +152,9 @@ def _open_scorer(order: ScorerOrder, port: Port, controller: Controller) -> Scor
 
     plugins = PluginSource.from_json(order.source).load()
     case = from_document(Case, order.case)
-    payloads = open_split(order.split)
+    whole = open_split(order.split)
+    limit = order.limit or len(whole)
+    payloads = Drawn.of(whole, limit) if limit < len(whole) else whole
     model = plugins.get(Model, case.model)
     judging = (Dataset, case.dataset) if case.dataset else (Model, case.model)
     return Scorer(

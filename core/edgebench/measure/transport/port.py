@@ -44,6 +44,10 @@ class Refused(WireError):
         self.peer = peer
 
 
+class Foreign(Refused):
+    """A message of somebody who is none of the neighbours."""
+
+
 @attrs.frozen(kw_only=True)
 class Port:
     """A socket that bears messages, and the link that what comes in has passed."""
@@ -53,6 +57,8 @@ class Port:
     """The phase, and its index, that the way of what comes in is counted as."""
     pace: Pace | None = None
     """None where the link is real, or there is none."""
+    neighbour: bytes = b""
+    """Where many may be connected, the only one whose messages are taken; empty for anyone."""
     routed: bool = attrs.field(init=False)
     """Whether many peers may be connected, so that messages bear who sent them."""
 
@@ -67,10 +73,13 @@ class Port:
         the caller began to wait: a message that was due before has waited in its queue since.
 
         Raises:
+            Foreign: It is of somebody else than the neighbour.
             Refused: It is malformed; the next may be received all the same.
         """
         frames = self.socket.recv_multipart(copy=False)
         peer = frames.pop(0).bytes if self.routed else b""
+        if self.neighbour and peer != self.neighbour:
+            raise Foreign(WireError("a message of a stranger"), peer)
         try:
             message = unpack([frame.buffer for frame in frames])
         except WireError as error:
@@ -115,9 +124,18 @@ def socket(context: zmq.Context[Any], kind: int) -> zmq.Socket[bytes]:
 
 
 def connect(
-    context: zmq.Context[Any], endpoint: str, phase: tuple[str, int], link: Link | None = None
+    context: zmq.Context[Any],
+    endpoint: str,
+    phase: tuple[str, int],
+    link: Link | None = None,
+    secret: str = "",
 ) -> Port:
-    """Connect to a host; what comes back is counted as *phase*, and paced as *link* if given."""
+    """Connect to a host, as its neighbour by a secret that both were told.
+
+    What comes back is counted as *phase*, and paced as *link* if given.
+    """
     opened = socket(context, zmq.DEALER)
+    if secret:
+        opened.setsockopt(zmq.ROUTING_ID, secret.encode())
     opened.connect(endpoint)
     return Port(socket=opened, phase=phase, pace=Pace.of(link))

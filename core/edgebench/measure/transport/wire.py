@@ -144,7 +144,13 @@ class Message:
 
 
 def pack(message: Message) -> list[Any]:
-    """Return the frames of a message; its `sent` is set by `stamp`, at the last moment."""
+    """Return the frames of a message; its `sent` is set by `stamp`, at the last moment.
+
+    Raises:
+        WireError: It has more marks than `unpack` takes.
+    """
+    if len(message.marks) > MAX_MARKS:
+        raise WireError(f"a message with {len(message.marks)} marks; at most {MAX_MARKS}")
     header = bytearray(HEADER.size + MARK.size * len(message.marks))
     HEADER.pack_into(
         header, 0, MAGIC, VERSION, message.kind, message.raw, message.request, message.sent,
@@ -201,6 +207,8 @@ def unpack(frames: Sequence[Any]) -> Message:
     if wanted > MAX_FRAME:
         raise WireError(f"a probe that wants {wanted} bytes; at most {MAX_FRAME}")
     body = views[2:] if kind == Kind.TENSORS else views[1:]
+    if sent < 0:
+        raise WireError(f"a message that was sent at {sent}, before the clock began")
     _check_body(body, count, size)
     return Message(
         kind=Kind(kind),

@@ -5,10 +5,12 @@ import traceback
 from pathlib import Path
 
 import pytest
+import zmq
 
 from edgebench.measure.stand.process import find_reason
 from edgebench.measure.stand.processes import Processes, ProcessFailed, TimedOut
 from edgebench.measure.station.orders import Order
+from edgebench.parts.lifeline import identify_owner
 
 
 @pytest.fixture
@@ -43,7 +45,8 @@ from edgebench.measure.station.orders import Order
 from edgebench.measure.station.controller import Controller
 document = json.load(open(sys.argv[1]))
 controller = Controller.connect(zmq.Context(), Order(name=document["name"], tier="", parent=0,
-                                               controller=document["controller"]))
+                                               controller=document["controller"],
+                                               secret=document["secret"]))
 """
 
 
@@ -158,6 +161,48 @@ def test_grandchildren_are_ended_too(tmp_path, start_process):
     assert ends(child)
 
 
+def test_what_leaves_its_session_is_ended_too(tmp_path, start_process):
+    # As a server does that is to live on: another session, another parent, another working place.
+    daemon = "import os, time; os.fork() and os._exit(0); os.setsid(); os.fork() and os._exit(0); "
+    text = (
+        "import subprocess, sys, pathlib\n"
+        f"say = {daemon!r} + \"open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(3600)\"\n"
+        f"file = pathlib.Path({str(tmp_path / 'pid')!r})\n"
+        "subprocess.run([sys.executable, '-c', 'import sys;' + say, file], check=True)\n"
+        "while not (file.exists() and file.read_text()): pass\n"
+    )
+    with Processes.open(tmp_path, 20) as processes:
+        start_process(
+            processes,
+            "one",
+            text + TALK + "controller.tell('hello', {'child': int(file.read_text())}); "
+            "controller.hear()",
+        )
+        child = processes.hear("hello", ["one"])["one"].values["child"]
+        assert os.getsid(child) != os.getsid(os.getpid())
+    assert ends(child)
+
+
+def test_strangers_cannot_talk_to_the_controller(processes, start_process):
+    start_process(processes, "one", TALK + "controller.tell('hello', {}); controller.hear()")
+    with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
+        stranger.setsockopt(zmq.ROUTING_ID, b"one")
+        stranger.connect(processes.endpoint)
+        for frames in ([b"garbage"], [b""], [b'{"verb": "failed", "reason": "no"}', b"\xff"]):
+            stranger.send_multipart(frames)
+        while processes.control.foreign < 3:
+            processes._receive("all that was said")
+        assert processes.hear("hello", ["one"])
+
+
+def test_a_directory_with_a_long_path_is_no_place_for_sockets(tmp_path, monkeypatch):
+    long = tmp_path.joinpath(*["a" * 40] * 3)
+    long.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with Processes.open(tmp_path, 1) as processes:
+        assert not processes.endpoint.startswith(f"ipc://{long}")
+
+
 def test_the_log_keeps_the_end_of_what_was_printed(processes, start_process):
     start_process(
         processes,
@@ -174,8 +219,9 @@ def test_the_log_keeps_the_end_of_what_was_printed(processes, start_process):
 def test_directories_of_controllers_that_are_gone_are_removed(tmp_path, monkeypatch):
     with tempfile.TemporaryDirectory() as private:
         monkeypatch.setattr(tempfile, "tempdir", private)
-        # No process has a number beyond the greatest.
-        gone = Path(private, "edgebench-control-99999999-x")
+        # This process is not the one that had its number so long ago.
+        place, pid, _ = identify_owner().split("-")
+        gone = Path(private, f"edgebench-{place}-{pid}-1-x")
         gone.mkdir()
         (gone / "control").touch()
         others = Path(private, "edgebench-something-else")

@@ -1,8 +1,9 @@
-"""A real host on loopback: what it refuses, what it lives through, what it imports."""
+"""A real host: what it refuses, what it lives through, what it imports."""
 
 import os
-import socket as tcp
+import socket as plain
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,7 +22,17 @@ from edgebench.measure.station.host import HostProcess
 from edgebench.measure.station.orders import HostOrder
 from edgebench.measure.transport.pace import Pace, now
 from edgebench.measure.transport.port import Port, connect, socket
-from edgebench.measure.transport.wire import MAGIC, MAX_FRAME, Kind, Message, Shaped
+from edgebench.measure.transport.wire import (
+    INSTANT,
+    MAGIC,
+    MAX_FRAME,
+    MAX_MARKS,
+    SENT_AT,
+    Kind,
+    Mark,
+    Message,
+    Shaped,
+)
 
 from ..conftest import frames_of
 
@@ -48,7 +59,7 @@ def running(deploy, fabric):
             if not order.last:
                 processes.tell(order.name, {"following": "tcp://127.0.0.1:9"})
             processes.hear("ready", [order.name])
-            port = connect(context, endpoint, ("local-hop", 0))
+            port = connect(context, endpoint, ("local-hop", 0), secret=processes.control.secret)
             port.socket.setsockopt(zmq.RCVTIMEO, 20_000)
             with port.socket:
                 yield processes, port
@@ -145,6 +156,10 @@ GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + byt
 READY = b"\x05READY\x0bSocket-Type" + (6).to_bytes(4, "big") + b"DEALER"
 
 
+def path_of(port):
+    return port.socket.getsockopt_string(zmq.LAST_ENDPOINT).removeprefix("ipc://")
+
+
 def read_until(raw, text):
     """Read from a connection until something came; an empty text stands for its end."""
     got = b""
@@ -156,18 +171,73 @@ def read_until(raw, text):
 
 
 def test_a_frame_beyond_the_limit_closes_the_connection_it_came_over_alone(running, payload):
-    with running() as (_, port):
-        endpoint = port.socket.getsockopt(zmq.LAST_ENDPOINT).decode()
-        host, number = endpoint.removeprefix("tcp://").split(":")
-        with tcp.create_connection((host, int(number)), timeout=20) as raw:
+    with running() as (processes, port):
+        with plain.socket(plain.AF_UNIX) as raw:
+            raw.settimeout(20)
+            raw.connect(path_of(port))
             raw.sendall(GREETING + b"\x04" + bytes([len(READY)]) + READY)
             read_until(raw, b"READY")
-            # A frame of one byte is read, and refused by what it says.
+            # A frame of one byte is read, and refused: it is a stranger's.
             raw.sendall(b"\x00\x01x")
-            read_until(raw, b"without a header")
             raw.sendall(b"\x02" + (MAX_FRAME + 1).to_bytes(8, "big") + b"x")
             read_until(raw, b"")
         assert Driver(port=port).send_request(1, [payload]).latency > 0
+        assert processes.ask(NAME, "report").values["foreign"] == 1
+
+
+def test_no_other_user_can_reach_a_host(running):
+    with running() as (_, port):
+        place = Path(path_of(port)).parent
+        assert place.stat().st_mode & 0o777 == 0o700
+
+
+STRANGER = """
+import random, struct, sys, zmq
+from edgebench.measure.transport.wire import HEADER, MARK, Kind, Message, pack
+endpoint, count = sys.argv[1], int(sys.argv[2])
+chance = random.Random(7)
+socket = zmq.Context().socket(zmq.DEALER)
+# Too early an end would take with it what is still to be sent.
+socket.setsockopt(zmq.LINGER, 20_000)
+socket.connect(endpoint)
+[header] = pack(Message(kind=Kind.REQUEST))
+early = header[:12] + struct.pack("<q", -2**63) + header[20:]
+marks = bytearray(header + bytes(MARK.size * 1024))
+HEADER.pack_into(marks, 0, b"EDGB", 1, 1, False, 7, 0, 0, 0, 1024, 0, 0)
+for number in range(count):
+    garbage = [chance.randbytes(chance.randrange(60)) for _ in range(chance.randrange(1, 4))]
+    headed = bytearray(header)
+    headed[chance.randrange(len(header))] = chance.randrange(256)
+    socket.send_multipart(chance.choice([garbage, [headed], [early], [marks], [header]]))
+socket.close()
+"""
+
+
+@pytest.mark.parametrize(("placement", "tier"), [("mobile", "mobile"), ("mobile-cloud", "edge")])
+def test_strangers_are_refused_and_counted(running, python, payload, placement, tier):
+    with running(placement, tier) as (processes, port):
+        python(STRANGER, port.socket.getsockopt_string(zmq.LAST_ENDPOINT), 300)
+        if tier == "mobile":
+            assert Driver(port=port).send_request(1, [payload]).latency > 0
+        else:
+            # Nobody comes after this relay here: a probe is answered by itself.
+            port.send(Message(kind=Kind.PROBE, wanted=3))
+            assert port.receive(now()).message.size == 3
+        assert processes.ask(f"host {tier}", "report").values["foreign"] == 300
+
+
+def test_a_relay_refuses_what_it_could_not_pass_on(running, payload):
+    with running("mobile-cloud", "edge") as (_, port):
+        [header, body] = frames_of(Message(kind=Kind.REQUEST, samples=1, body=[payload]))
+        early = header[:SENT_AT] + INSTANT.pack(-(2**63)) + header[SENT_AT + INSTANT.size :]
+        assert "before the clock began" in refusal(port, early, body)
+        # One of the last marks that are let in: the relay's own would be one too many.
+        full = Message(
+            kind=Kind.REQUEST, samples=1, body=[payload], marks=[Mark(0, 0, 1)] * MAX_MARKS
+        )
+        assert "1025 marks" in refusal(port, *frames_of(full))
+        port.send(Message(kind=Kind.PROBE, wanted=3))
+        assert port.receive(now()).message.size == 3
 
 
 def test_a_message_from_the_future_holds_nothing_up(deploy, fabric, payload):
@@ -186,7 +256,7 @@ def test_a_message_from_the_future_holds_nothing_up(deploy, fabric, payload):
         )
         processes.start(hosts["mobile"], HOST_MODULE, order)
         endpoint = processes.hear("hello", [NAME])[NAME].values["endpoint"]
-        port = connect(context, endpoint, ("downlink", 0))
+        port = connect(context, endpoint, ("downlink", 0), secret=processes.control.secret)
         port.socket.setsockopt(zmq.RCVTIMEO, 20_000)
         with port.socket:
             future = frames_of(Message(kind=Kind.PROBE), sent=now() + 3600 * 10**9)

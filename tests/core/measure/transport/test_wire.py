@@ -11,6 +11,7 @@ from edgebench.measure.transport.wire import (
     MAGIC,
     MAX_FRAME,
     MAX_FRAMES,
+    MAX_MARKS,
     PHASES,
     SENT_AT,
     Kind,
@@ -80,7 +81,7 @@ def with_header(frames, at, code, value):
     return [bytes(header), *frames[1:]]
 
 
-@given(messages, NANOSECONDS)
+@given(messages, st.integers(0, 2**63 - 1))
 def test_what_is_packed_is_unpacked(message, sent):
     got = unpack(frames_of(message, sent))
     assert got.sent == sent
@@ -210,6 +211,19 @@ def test_arrays_travel_without_a_copy():
 
 def test_the_item_sizes_are_those_of_the_types():
     assert {name: np.dtype(name).itemsize for name in ITEM_BYTES} == dict(ITEM_BYTES)
+
+
+@given(st.integers(-(2**63), -1))
+def test_no_message_was_sent_before_the_clock_began(sent):
+    with pytest.raises(WireError, match="before the clock began"):
+        unpack(frames_of(plain(), sent))
+
+
+def test_what_nobody_would_take_is_not_packed():
+    full = plain(marks=[Mark(0, 0, 1)] * MAX_MARKS)
+    assert len(unpack(frames_of(full)).marks) == MAX_MARKS
+    with pytest.raises(WireError, match=f"{MAX_MARKS + 1} marks"):
+        pack(full.with_mark(Mark(0, 0, 1)))
 
 
 def test_a_message_has_one_more_mark_when_it_is_passed_on():
