@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from edgebench.analysis.agreement import measure_differences
 from edgebench.analysis.intervals import AT_ONCE, RESAMPLES
 from edgebench.records.facts import Agreement, Figure
 
@@ -93,22 +94,19 @@ def keeps(figure: Figure) -> bool | None:
     return (low <= 0 and figure.loss <= TOLERATED) or high <= NEGLIGIBLE
 
 
-def compare_outputs(score: Score, reference: Score, label: str) -> Agreement | None:
+def compare_outputs(
+    score: Score, reference: Score, label: str, names: Sequence[str] = ()
+) -> Agreement | None:
     """Compare raw outputs, (samples, ...) each, with the untransformed pipeline's, named *label*.
 
-    None where either kept no outputs, or theirs are of other shapes.
+    None where either kept no outputs, or theirs are of other shapes. *names* are the outputs'.
     """
-    import numpy as np
-
     kept = min((len(one) for one in (*score.outputs, *reference.outputs)), default=0)
     pairs = list(zip(score.outputs, reference.outputs, strict=False))
     if not kept or not pairs or any(a.shape[1:] != b.shape[1:] for a, b in pairs):
         return None
-    differences = [np.abs(a[:kept].astype(float) - b[:kept].astype(float)) for a, b in pairs]
-    flat = np.concatenate([one.ravel() for one in differences])
     return Agreement(
-        max_abs_difference=float(flat.max()),
-        mean_abs_difference=float(flat.mean()),
+        **measure_differences([(a[:kept], b[:kept]) for a, b in pairs], names),
         same_answer=_same_answer(pairs[0][0][:kept], pairs[0][1][:kept]),
         samples=kept,
         reference=label,

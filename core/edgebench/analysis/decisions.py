@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.analysis.accuracy import keeps
+from edgebench.analysis.agreement import is_refuted
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.intervals import compare_medians
 
@@ -63,12 +64,16 @@ class Decision:
 
     decidable: bool = True
     """Whether any case has all its blocks, and more than one."""
+    refuted: bool = False
+    """Whether all that could be the fastest disagree with another runtime."""
 
     @property
     def sentence(self) -> str:
         """The answer in words."""
         if not self.decidable:
             return f"{self.title}: no case was measured in two blocks or more, so none is decided."
+        if self.refuted:
+            return f"{self.title}: no strategy that was measured agrees with another runtime."
         if self.fastest is None or self.fastest.latency is None:
             return f"{self.title}: no strategy that was measured keeps its accuracy."
         low, high = self.fastest.latency.interval()
@@ -106,17 +111,25 @@ def decide(title: str, results: Sequence[Result], within: float) -> Decision:
     """Decide among the measured results of one group.
 
     Only a case with all its blocks can be the fastest: what one process measured says nothing of
-    the next, and looks all the more certain.
+    the next, and looks all the more certain. Nor can one whose outputs are not the model's.
     """
     whole = [result for result in results if result.status == "ok" and len(result.measured) > 1]
     kept = {result.case.id: keeps(result.figure) for result in whole if result.figure}
     known = any(value is not None for value in kept.values())
     # Where no loss is known, latency alone decides, and the sentence says so.
     fit = [result for result in whole if kept.get(result.case.id) or not known]
-    ranked = sorted(fit, key=lambda result: result.median or 0.0)
+    sound = [result for result in fit if not is_refuted(result.facts)]
+    ranked = sorted(sound, key=lambda result: result.median or 0.0)
     ids = tuple(result.case.id for result in results)
     if not ranked:
-        return Decision(title=title, cases=ids, within=within, fastest=None, decidable=bool(whole))
+        return Decision(
+            title=title,
+            cases=ids,
+            within=within,
+            fastest=None,
+            decidable=bool(whole),
+            refuted=bool(fit),
+        )
     fastest, *others = ranked
     found: dict[str, list[Result]] = {}
     for other in others:

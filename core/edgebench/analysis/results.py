@@ -49,7 +49,7 @@ class RunResults:
         """Return the whole document that `run --json` and `report --json` print."""
         run = self.run
         return {
-            "schema": 1,
+            "schema": 2,
             "run": run.id,
             "db": str(self.path),
             "started": run.started,

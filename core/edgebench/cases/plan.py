@@ -60,6 +60,8 @@ class Plan:
     """By the id of each case, its model untransformed on the nearest backend, to compare with."""
     chains: Chains = attrs.field(eq=False, repr=False)
     """What read the chains of the cases, so that a run need not read them again."""
+    peers: Mapping[str, Sequence[Case]] = attrs.field(factory=dict)
+    """By the id of each reference, the same on other backends that read the model as it is."""
 
     @property
     def digest(self) -> str:
@@ -95,12 +97,15 @@ def make_plan(study: Study, plugins: Plugins, *, ask: Ask = ask_in_processes) ->
         skipped = {case.id: Skipped(case=case, reason=why) for case, why in found if why}
         every = [*cases.values(), *(one.case for one in skipped.values())]
         check_used(study.data, study.input_data, every, plugins)
-        references = {key: reasons.find_reference(case) for key, case in cases.items()}
+        sought = {key: reasons.find_reference(case) for key, case in cases.items()}
+        references = {key: found for key, found in sought.items() if found}
+        peers = {one.id: reasons.find_peers(one) for one in references.values()}
     return Plan(
         study=study,
         cases=tuple(cases.values()),
         skipped=tuple(skipped.values()),
-        references={key: found for key, found in references.items() if found},
+        references=references,
+        peers=peers,
         chains=chains,
     )
 

@@ -6,14 +6,18 @@ What is known of a case beside its blocks, its facts, follows from its score.
 from __future__ import annotations
 
 import json
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import attrs
 
 from edgebench.analysis.accuracy import compare_outputs, find_figures
+from edgebench.analysis.agreement import count_not_finite
 from edgebench.cases.case import Case
 from edgebench.cases.inputs import describe_inputs, find_metrics, why_no_accuracy
 from edgebench.conduct.deployments import Deployments
+from edgebench.conduct.runtimes import NOT_CHECKED, RuntimeChecks, Untransformed
 from edgebench.conduct.shortened import describe_shortened
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.measure.stand.scoring import score_deployment
@@ -25,7 +29,7 @@ from edgebench.parts.places import Backend, Fabric
 from edgebench.parts.subjects import Model
 from edgebench.prepare.recipe import Recipes
 from edgebench.records.environment import find_processor
-from edgebench.records.facts import Facts, StageFacts
+from edgebench.records.facts import Facts, Figure, StageFacts
 from edgebench.records.outcome import Score
 from edgebench.store.artifacts import digest_content
 from edgebench.store.splits import describe_unreadable, open_split
@@ -44,6 +48,17 @@ class Scores:
     _shortened: dict[object, str] = attrs.field(factory=dict, init=False)
     _processor: str | None = attrs.field(factory=find_processor, init=False)
 
+    _checks: RuntimeChecks = attrs.field(init=False)
+
+    @_checks.default
+    def _open_checks(self) -> RuntimeChecks:
+        plugins = self.deployments.plugins
+        return RuntimeChecks(
+            plan=self.deployments.plan,
+            score=self._score_untransformed,
+            is_listed=lambda name: plugins.owner(Backend, name).row is not None,
+        )
+
     @property
     def _recipes(self) -> Recipes:
         return self.deployments.preparer.recipes
@@ -53,33 +68,85 @@ class Scores:
     def find_facts(self, deployment: Deployment) -> Facts:
         """Return what is known of a case by its score, made if need be, and by its inputs.
 
-        It is compared with the score of its model untransformed; what prevents that is a doubt.
+        It is compared with the score of its model untransformed, and each of its backends with
+        another runtime; what prevents that is a doubt.
         """
-        case, against, agreed = deployment.case, None, None
-        doubts = list(deployment.pipeline.doubts)
+        case, plugins = deployment.case, self.deployments.plugins
         score = self._find_or_make(case, deployment.artifact)
+        against, doubts = None, list(deployment.pipeline.doubts)
         if other := self.deployments.plan.references.get(case.id):
             try:
                 against = self._find_reference(other)
-                label = f"{case.model}:{case.variant} untransformed with {other.backend}"
-                agreed = compare_outputs(score, against, label)
             except EdgebenchError as error:
                 doubts.append(f"not compared with the untransformed model: {error}")
-        doubts += filter(None, self._doubts_of_inputs(deployment))
-        plugins = self.deployments.plugins
-        why, metrics = why_no_accuracy(case, plugins), find_metrics(case, plugins)
+        figures, why = self._find_figures(case, score, against)
+        doubts += filter(None, (*self._doubts_of_inputs(deployment), _doubt_values(score)))
         return Facts(
             device=score.device,
             precision=self._precision(deployment),
             artifact=deployment.artifact.name,
             score_key=score.key,
-            figures=() if why else find_figures(score, metrics, against, case.seed),
+            figures=figures,
             inputs=describe_inputs(case, plugins),
             no_accuracy=why,
-            agreement=agreed,
             stages=_stages(deployment),
             versions=score.versions,
             doubts=tuple(doubts),
+            **self._find_agreement(deployment, score, against),
+        )
+
+    def _find_figures(
+        self, case: Case, score: Score, against: Score | None
+    ) -> tuple[tuple[Figure, ...], str]:
+        """Return the figures of merit that are numbers, or why there are none."""
+        plugins = self.deployments.plugins
+        if why := why_no_accuracy(case, plugins):
+            return (), why
+        figures = find_figures(score, find_metrics(case, plugins), against, case.seed)
+        for number, figure in enumerate(figures):
+            if not _is_finite(figure) and number == 0:
+                # The first decides, and no other may take its place.
+                return (), f"{figure.metric} is no number over {figure.samples} samples"
+        return tuple(filter(_is_finite, figures)), ""
+
+    def _find_agreement(
+        self, deployment: Deployment, score: Score, against: Score | None
+    ) -> dict[str, Any]:
+        """Return how the outputs agree, those of a case and those of its backends, as facts."""
+        case = deployment.case
+        found = self._checks.check(case)
+        checks = tuple(check for check, _ in found)
+        # The comparison of a model to which nothing was done is the check of its backend.
+        if len(found) == 1 and found[0][1] == score.key:
+            return {
+                "checks": checks,
+                "agreement": checks[0].agreement,
+                "no_agreement": checks[0].why_not,
+            }
+        if against is None:
+            return {"checks": checks, "no_agreement": NOT_CHECKED}
+        other = self.deployments.plan.references[case.id]
+        label = f"{case.model}:{case.variant} untransformed with {other.backend}"
+        agreed = compare_outputs(score, against, label, deployment.pipeline.outputs)
+        why = "" if agreed else "its outputs have other shapes than the untransformed model's"
+        return {"checks": checks, "agreement": agreed, "no_agreement": why}
+
+    def _score_untransformed(self, case: Case) -> Untransformed:
+        """Prepare a model untransformed and score it: its first samples, if not all are known.
+
+        Raises:
+            EdgebenchError: It cannot be prepared or scored.
+        """
+        artifact = self.deployments.preparer.prepare(case).path
+        deployment = self.deployments.deploy(case, artifact)
+        key = self._key(case, artifact)
+        few = self._recipes.store.find(key) is None
+        return Untransformed(
+            case=case,
+            key=key,
+            score=self._find_or_make(case, artifact, few=few),
+            precision=self._precision(deployment),
+            outputs=deployment.pipeline.outputs,
         )
 
     def _find_reference(self, case: Case) -> Score:
@@ -120,23 +187,24 @@ class Scores:
 
     # --- scores ----------------------------------------------------------------------------------
 
-    def _find_or_make(self, case: Case, artifact: Path) -> Score:
-        """Return the score of a case, prepared in *artifact*.
+    def _find_or_make(self, case: Case, artifact: Path, *, few: bool = False) -> Score:
+        """Return the score of a case, prepared in *artifact*, of a *few* samples or of all.
 
         It is measured if it was not before on such a machine.
         """
-        key = self._key(case, artifact)
+        few = few or bool(why_no_accuracy(case, self.deployments.plugins))
+        key = self._key(case, artifact, few=few)
         what = f"score of {case.model}:{case.variant} {case.chain} with {case.backend}"
 
         def fill(directory: Path) -> None:
-            store_score(attrs.evolve(self._measure(case, artifact), key=key), directory)
+            store_score(attrs.evolve(self._measure(case, artifact, few=few), key=key), directory)
 
         return load_score(self._recipes.store.make(key, what, fill))
 
-    def _measure(self, case: Case, artifact: Path) -> Score:
-        """Send the whole test split, or a few samples without an accuracy, through its hosts."""
+    def _measure(self, case: Case, artifact: Path, *, few: bool) -> Score:
+        """Send the whole test split, or a few samples for agreement alone, through its hosts."""
         deployment = self.deployments.deploy(case, artifact)
-        if why_no_accuracy(case, self.deployments.plugins):
+        if few:
             deployment = attrs.evolve(deployment, scored=ENOUGH, bound_s=ENOUGH_S)
         what = f"scoring {case.label}"
         return score_deployment(
@@ -145,22 +213,34 @@ class Scores:
             lambda done, samples: self.deployments.preparer.progress(done, samples, what),
         )
 
-    def _key(self, case: Case, artifact: Path) -> str:
+    def _key(self, case: Case, artifact: Path, *, few: bool = False) -> str:
         """Return the key of a case's score: its placement and links have no part in it."""
+        # Where there is no accuracy, a few samples do: they show how the outputs agree.
+        few = few or bool(why_no_accuracy(case, self.deployments.plugins))
         keys = self._recipes.keys
         options = [[choice.name, choice.device, choice.options] for choice in case.backends]
         return digest(
             {
                 "score of": digest_content(artifact),
                 "inputs": keys.inputs(case),
-                # Where there is no accuracy, a few samples do: they show how the outputs agree.
-                "bounded": bool(why_no_accuracy(case, self.deployments.plugins)),
+                "bounded": few,
                 "backends": options,
                 "by": [keys.maker(Backend, choice.name) for choice in case.backends],
                 "model": keys.maker(Model, case.model),
                 "processor": self._processor,
             }
         )
+
+
+def _is_finite(figure: Figure) -> bool:
+    numbers = (figure.value, *figure.ci95, figure.loss, *(figure.loss_ci95 or ()))
+    return all(number is None or isfinite(number) for number in numbers)
+
+
+def _doubt_values(score: Score) -> str:
+    """Say how many of the values that were kept of the outputs are no numbers; empty if none."""
+    lost, of = count_not_finite(score.outputs)
+    return f"{lost} of {of} values of its outputs are NaN or infinite" if lost else ""
 
 
 def _stages(deployment: Deployment) -> tuple[StageFacts, ...]:
