@@ -13,7 +13,7 @@ ALL_KINDS = ("models", "variants", "datasets", "operators", "hybrids", "tiers", 
              "backends", "suites", "plugins")  # fmt: skip
 
 
-VERSIONS = {"plugins.json": 2, "show.json": 2}
+VERSIONS = {"plugins.json": 2, "run.json": 2, "show.json": 2}
 """Of the documents that have changed since version 1."""
 
 
