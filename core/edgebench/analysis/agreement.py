@@ -138,13 +138,13 @@ def describe_check(check: RuntimeCheck) -> str:
     """Return what a check of a backend found, in words."""
     if check.agreement is None:
         return f"{check.backend}: {check.why_not}"
-    found, said = check.agreement, f"{check.backend} untransformed"
+    found = check.agreement
     if differs(found, check.tolerance):
         how = describe_difference(found, check.tolerance)
-        return f"{said} does not agree with {found.reference}: {how}"
+        return f"{check.backend} does not agree with {found.reference}: {how}"
     return (
-        f"{said} agrees with {found.reference}: {found.relative_difference or 0.0:.2g} of the "
-        f"largest value at most, {check.tolerance:g} is rounding ({found.samples} samples)"
+        f"{check.backend} agrees with {found.reference}: {found.relative_difference or 0.0:.2g} of "
+        f"the largest value at most, {check.tolerance:g} is rounding ({found.samples} samples)"
     )
 
 
@@ -171,7 +171,7 @@ def find_disagreements(facts: Facts) -> Iterator[str]:
     """Yield what the outputs of a case, and of its backends, say against it, a sentence each."""
     for check in facts.checks:
         if judge(check) == "differs":
-            yield f"the model on {describe_check(check)}"
+            yield f"with the model itself {describe_check(check)}"
     found = facts.agreement
     if found is None:
         return
