@@ -163,3 +163,46 @@ def test_with_one_runtime_it_is_said_that_nothing_was_checked(cli, toy):
     assert case["agreement"] is None
     assert case["no_agreement"] == "not checked against another runtime"
     assert "not checked against another runtime" in cli("report", "--plugin", toy).out
+
+
+UNKEPT = """
+    import sys
+    from contextlib import contextmanager
+    from edgebench import Backend, Fabric, hookimpl
+
+    class Half(RuntimeError):
+        def __str__(self):
+            return "half a character: \\ud800"
+
+    @contextmanager
+    def fail(stage, device, threads, options):
+        raise Half
+        yield
+
+    def seldom(scores, seen=[]):
+        return scores
+
+    @hookimpl
+    def edgebench_backends():
+        toy = sys.modules["edgebench_file_toy"]
+        yield Backend(name="a-half", summary="Fails.", open=fail, formats=["toy-matrix"])
+        yield Backend(name="b-text", summary="Of no number.", open=toy.open_session,
+                      formats=["toy-matrix"], versions=lambda: {"toy": float("inf")})
+"""
+
+
+def test_what_no_database_holds_costs_one_case(cli, toy, tmp_path):
+    file = tmp_path / "unkept.py"
+    file.write_text(dedent(UNKEPT))
+    words = ("run", "--plugin", toy, "--plugin", file, "--model", "toy", "--weights", "random",
+             *backends("a-half", "b-text", "toy-numpy"), *QUICK)  # fmt: skip
+    said = cli(*words, "--json", EDGEBENCH_STORE=str(tmp_path / "store"))
+    assert said.status == 1, said.err
+    cases = {case["backend"]: case for case in said.json["cases"]}
+    assert cases["a-half"]["status"] == "failed"
+    assert "half a character" in cases["a-half"]["reason"]
+    assert cases["b-text"]["status"] == "failed"
+    assert cases["toy-numpy"]["status"] == "ok"
+    shown = cli("report", "--plugin", toy, EDGEBENCH_STORE=str(tmp_path / "store"))
+    assert shown.status == 0, shown.err
+    assert "half a character" in shown.out
