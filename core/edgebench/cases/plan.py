@@ -99,7 +99,8 @@ def make_plan(study: Study, plugins: Plugins, *, ask: Ask = ask_in_processes) ->
         check_used(study.data, study.input_data, every, plugins)
         sought = {key: reasons.find_reference(case) for key, case in cases.items()}
         references = {key: found for key, found in sought.items() if found}
-        peers = {one.id: reasons.find_peers(one) for one in references.values()}
+        distinct = {one.id: one for one in references.values()}
+        peers = {key: tuple(reasons.find_peers(one)) for key, one in distinct.items()}
     return Plan(
         study=study,
         cases=tuple(cases.values()),

@@ -91,11 +91,8 @@ class Reasons:
         # All cases of a model share one, whatever is done to it and wherever it runs.
         return self._once(plain, lambda: self._find_usable(plain))
 
-    def find_peers(self, reference: Case) -> Sequence[Case]:
-        """Return the case of a reference on each other usable backend that reads it as it is."""
-        return self._once(("peers", reference), lambda: list(self._find_peers(reference)))
-
-    def _find_peers(self, reference: Case) -> Iterator[Case]:
+    def find_peers(self, reference: Case) -> Iterator[Case]:
+        """Yield the case of a reference on each other usable backend that reads it as it is."""
         for name in self._list_readers(reference.model):
             peer = attrs.evolve(reference, backends=[BackendChoice(name)])
             if name != reference.backends[0].name and self.why_not(peer) is None:
@@ -103,6 +100,9 @@ class Reasons:
 
     def _list_readers(self, model: str) -> Sequence[str]:
         """Return the first backends that read a model's own format; of none, if it has none."""
+        return self._once(("readers", model), lambda: self._find_readers(model))
+
+    def _find_readers(self, model: str) -> Sequence[str]:
         form, backends = self.plugins.get(Model, model).format, self.plugins.all(Backend)
         ranked = self._rank_backends(model) if form else ()
         return [name for name in ranked if form in backends[name].formats][:READERS]

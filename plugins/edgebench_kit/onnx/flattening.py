@@ -79,7 +79,8 @@ def write_out_flattening(model: Any) -> bool:
 
     Flatten, Softmax along the last axis, and a Reshape back: what every operator set and every
     runtime reads alike. Nodes of bodies and functions are among them; those that work along the
-    last axis as it is stay.
+    last axis as it is stay. The operator set stays too: to raise it changes every other node, and
+    is refused where one of them cannot be.
     """
     names = _unused_names(model)
     owners = [(model.graph, model.opset_import), *((f, f.opset_import) for f in model.functions)]
