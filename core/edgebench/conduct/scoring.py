@@ -25,13 +25,14 @@ from edgebench.parts.digest import digest
 from edgebench.parts.documents import to_document
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.npz import to_npz
+from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.places import Backend, Fabric
 from edgebench.parts.subjects import Model
 from edgebench.prepare.recipe import Recipes
 from edgebench.records.environment import find_processor
 from edgebench.records.facts import Facts, Figure, StageFacts
 from edgebench.records.outcome import Score
-from edgebench.store.artifacts import digest_content
+from edgebench.store.artifacts import digest_content, read_pipeline
 from edgebench.store.splits import describe_unreadable, open_split
 
 ENOUGH, ENOUGH_S = 16, 4.0
@@ -83,7 +84,7 @@ class Scores:
         doubts += filter(None, (*self._doubts_of_inputs(deployment), _doubt_values(score)))
         return Facts(
             device=score.device,
-            precision=self._precision(deployment),
+            precision=self._precision(case, deployment.pipeline),
             artifact=deployment.artifact.name,
             score_key=score.key,
             figures=figures,
@@ -138,15 +139,18 @@ class Scores:
             EdgebenchError: It cannot be prepared or scored.
         """
         artifact = self.deployments.preparer.prepare(case).path
-        deployment = self.deployments.deploy(case, artifact)
-        key = self._key(case, artifact)
-        few = self._recipes.store.find(key) is None
+        # Not deployed: where the score is known already, nothing need be compiled for it.
+        pipeline, key = read_pipeline(artifact), self._key(case, artifact)
+        score = self._references.get(case.id)
+        if score is None:
+            few = self._recipes.store.find(key) is None
+            score = self._find_or_make(case, artifact, few=few)
         return Untransformed(
             case=case,
             key=key,
-            score=self._find_or_make(case, artifact, few=few),
-            precision=self._precision(deployment),
-            outputs=deployment.pipeline.outputs,
+            score=score,
+            precision=self._precision(case, pipeline),
+            outputs=pipeline.outputs,
         )
 
     def _find_reference(self, case: Case) -> Score:
@@ -175,10 +179,10 @@ class Scores:
             self._shortened[key] = describe_shortened(test, bound, case.variant)
         return describe_unreadable(directory), self._shortened[key]
 
-    def _precision(self, deployment: Deployment) -> str:
+    def _precision(self, case: Case, pipeline: Pipeline) -> str:
         """Name what each stage computes in: what it is kept in, or what its backend makes of it."""
-        pipeline, named = deployment.pipeline, []
-        for piece, choice in zip(pipeline.pieces, deployment.case.backends, strict=True):
+        named = []
+        for piece, choice in zip(pipeline.pieces, case.backends, strict=True):
             computing = self._recipes.find_precision(choice)
             for number in piece:
                 kept = pipeline.stages[number].precision
