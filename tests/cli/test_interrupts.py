@@ -76,6 +76,7 @@ def test_once_ends_after_the_block_and_resume_repeats_none(start, cli, toy, conf
     assert said.err.count("edgebench: measure:") == BLOCKS - case["blocks"]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_what_else_ends_programs_ends_a_run_as_an_interrupt_does(
     start, tmp_path, monkeypatch, number
@@ -110,6 +111,7 @@ def edgebench_operators():
 """
 
 
+@pytest.mark.process
 def test_once_ends_what_is_prepared_within_seconds(start, tmp_path):
     (tmp_path / "hanging.py").write_text(HANGING)
     process = start("--plugin", "hanging.py", "--backend", "toy-numpy", "--operator", "hang")

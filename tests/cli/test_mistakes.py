@@ -38,7 +38,6 @@ PLAN = ("plan", "--model", "toy", "--backend", "toy-numpy")
         ((*PLAN, "--fabric", "proces"), "no fabric is called 'proces'; did you mean 'process'?"),
         ((*PLAN, "--scenario", "single"), "no scenario is called 'single'; did you mean 'single-stream'?"),
         ((*PLAN, "--link", "mobile-egde=1mbit"), "no tier is called 'egde'; did you mean 'edge'?"),
-        ((*PLAN, "--link", "edge-cloud=1mbit"), "no case uses --link edge-cloud=1mbit; leave it out"),
         ((*PLAN, "--input-at", "egde"), "no tier is called 'egde'; did you mean 'edge'?"),
         ((*PLAN, "--model", "x*"), "no model matches 'x*:*'"),
         (("list", "--without", "identiy"), "no plugin is called 'identiy'; did you mean 'identity'?"),
@@ -46,6 +45,12 @@ PLAN = ("plan", "--model", "toy", "--backend", "toy-numpy")
 )  # fmt: skip
 def test_unknown_names_get_the_nearest(refused, words, line):
     assert refused(*words).startswith(f"edgebench: {line}")
+
+
+@pytest.mark.process
+def test_a_link_that_no_case_uses_is_refused(refused):
+    said = refused(*PLAN, "--link", "edge-cloud=1mbit")
+    assert said.startswith("edgebench: no case uses --link edge-cloud=1mbit; leave it out")
 
 
 @pytest.mark.parametrize(

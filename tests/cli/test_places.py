@@ -9,6 +9,7 @@ def columns_of(said):
     return next(line.split() for line in said.out.splitlines() if line.startswith(" case "))
 
 
+@pytest.mark.process
 def test_plan_shows_where_the_input_is_and_what_lies_between(here, toy):
     words = ("plan", "--plugin", toy, "--model", "toy", "--backend", "toy-numpy")
     near = here(*words)
@@ -22,6 +23,7 @@ def test_plan_shows_where_the_input_is_and_what_lies_between(here, toy):
     assert case["route"] == ["mobile", "edge", "cloud"]
 
 
+@pytest.mark.process
 def test_plan_tells_cases_of_different_links_apart(here, toy, monkeypatch):
     monkeypatch.setenv("COLUMNS", "150")
     words = ("plan", "--plugin", toy, "--model", "toy", "--backend", "toy-numpy")
@@ -72,6 +74,7 @@ def test_a_tier_of_ones_own_comes_from_ones_own_file(here, watch, monkeypatch):
     assert (shown["registry"], shown["speed"], shown["threads"]) == (str(watch), 0.05, 1)
 
 
+@pytest.mark.process
 def test_a_tier_that_is_linked_to_the_device_does_not_become_it(here, toy, watch):
     words = ("plan", "--json", "--plugin", toy, "--model", "toy", "--backend", "toy-numpy")
     (plain,), (with_watch,) = (

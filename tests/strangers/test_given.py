@@ -129,7 +129,8 @@ def field(tmp_path):
 
 def test_inputs_that_stand_in_give_no_accuracy(run, tmp_path):
     np.savetxt(tmp_path / "w.txt", np.ones((8, 3)))
-    case = one(run("--model", "scaled", "--weights", f"file:{tmp_path / 'w.txt'}"))
+    words = ("--weights", f"file:{tmp_path / 'w.txt'}", "--operator", "toy-round")
+    case = one(run("--model", "scaled", *words))
     assert case["dataset"] == "toy-points"
     assert case["accuracy"] == {}
     assert case["no_accuracy"] == (
@@ -140,7 +141,8 @@ def test_inputs_that_stand_in_give_no_accuracy(run, tmp_path):
 
 
 def test_random_weights_are_compared_on_a_few_samples(run, field):
-    case = one(run("--model", "scaled", "--data", f"field-points={field()}"))
+    cut = ("--operator", "toy-cut", "--placement", "mobile-edge")
+    case = one(run("--model", "scaled", "--data", f"field-points={field()}", *cut))
     assert (case["no_accuracy"], case["agreement"]["samples"]) == ("random weights", 16)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench.analysis.agreement import measure_differences
 from edgebench.analysis.losses import compare_counts, count_labels_needed, find_right
 from edgebench.analysis.proportions import find_share_interval
 from edgebench.analysis.resampling import find_middle, resample
@@ -117,24 +118,24 @@ def describe_open(figure: Figure) -> str:
 
 
 def compare_outputs(
-    score: Score, reference: Score, label: str, classes: int | None = None
+    score: Score,
+    reference: Score,
+    label: str,
+    *,
+    names: Sequence[str] = (),
+    classes: int | None = None,
 ) -> Agreement | None:
     """Compare raw outputs, (samples, ...) each, with the untransformed pipeline's, named *label*.
 
-    *classes* is the axis of the first output's classes as a pipeline states it. None where either
-    kept no outputs, or none of the same sample and shape.
+    *names* are the outputs', in order, and *classes* is the axis of the first one's classes, as a
+    pipeline states them. None where either kept no outputs, or none of the same sample and shape.
     """
-    import numpy as np
-
     pairs = _pair_samples(score, reference)
     if not pairs or any(a.shape != b.shape or not len(a) for a, b in pairs):
         return None
-    differences = [np.abs(a.astype(float) - b.astype(float)).ravel() for a, b in pairs]
-    flat = np.concatenate(differences)
     axis = find_classes_axis(pairs[0][0], classes)
     return Agreement(
-        max_abs_difference=float(flat.max(initial=0.0)),
-        mean_abs_difference=float(flat.mean()) if flat.size else 0.0,
+        **measure_differences(pairs, names),
         same_answer=_same_answer(*pairs[0], axis),
         classes_axis=axis,
         samples=len(pairs[0][0]),

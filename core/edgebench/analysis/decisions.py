@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.analysis.accuracy import describe_open, judge_loss
+from edgebench.analysis.agreement import is_refuted
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.intervals import compare_medians
 from edgebench.analysis.power import count_more_blocks
@@ -84,6 +85,8 @@ class Decision:
     before they are settled."""
     lost: tuple[Result, ...] = ()
     """Strategies that lose accuracy, however fast they are."""
+    refuted: tuple[Result, ...] = ()
+    """Strategies whose outputs, or whose backend's, are another model's, however fast they are."""
 
     @property
     def sentence(self) -> str:
@@ -105,6 +108,8 @@ class Decision:
             )
         if self.open:
             return "not decided: no strategy is shown to keep its accuracy."
+        if self.refuted and not self.lost:
+            return "no strategy that was measured agrees with another runtime."
         return "no strategy that was measured keeps its accuracy."
 
     def _title_fastest(self) -> str:
@@ -127,6 +132,9 @@ class Decision:
             yield f"Not shown to keep accuracy, and perhaps faster: {rivals}."
         if self.lost:
             yield f"Out, as accuracy is lost: {_list(self.lost, _describe_lost)}."
+        if self.refuted:
+            refuted = _list(self.refuted, describe_strategy)
+            yield f"Out, as another runtime computes something else: {refuted}."
 
 
 _UNKNOWN = "(accuracy is not known)"
@@ -173,11 +181,12 @@ def decide(title: str, results: Sequence[Result], within: float) -> Decision:
     """Decide among the measured results of one group.
 
     Only a case with all its blocks can be the fastest: what one process measured says nothing of
-    the next, and looks all the more certain. Nothing is the fastest that the data does not tell
-    from the others that keep their accuracy.
+    the next, and looks all the more certain. Nor can one whose outputs are not the model's.
+    Nothing is the fastest that the data does not tell from the others that keep their accuracy.
     """
     whole = [result for result in results if result.status == "ok" and len(result.measured) > 1]
-    ranked = sorted(whole, key=lambda result: result.median or 0.0)
+    sound = [result for result in whole if not is_refuted(result.facts)]
+    ranked = sorted(sound, key=lambda result: result.median or 0.0)
     judged = group_by(ranked, lambda one: judge_loss(one.figure) if one.figure else "")
     # Where no loss is known, latency alone decides, and the sentence says so.
     known = set(judged) != {""}
@@ -192,6 +201,7 @@ def decide(title: str, results: Sequence[Result], within: float) -> Decision:
         open=unsettled,
         open_faster=unsettled,
         lost=tuple(lost),
+        refuted=tuple(one for one in whole if one not in sound),
     )
     return _rank(decision, fit) if fit else decision
 

@@ -6,6 +6,7 @@ from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING
 
+from edgebench.analysis.agreement import find_disagreements
 from edgebench.analysis.intervals import count_needed
 from edgebench.analysis.links import collect_tier_checks, predict_travel_s, summarise_links
 
@@ -40,7 +41,7 @@ def find_doubts(
         latency: The statistics of its latency; None without a measured request.
         groups: The median seconds that a request spends on each kind of phase.
     """
-    found = [*outcome.facts.doubts, *_lost_blocks(outcome)]
+    found = [*outcome.facts.doubts, *find_disagreements(outcome.facts), *_lost_blocks(outcome)]
     if latency is not None:
         found += _size(outcome, latency)
         found += _steadiness(latency)

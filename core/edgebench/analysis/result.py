@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench.analysis.accuracy import judge_loss
+from edgebench.analysis.agreement import describe_check, is_refuted, judge
 from edgebench.analysis.doubts import find_doubts
 from edgebench.analysis.intervals import PERCENTILES, Latency, count_needed
 from edgebench.analysis.links import collect_tier_checks, summarise_links
@@ -105,6 +106,12 @@ def _figures(result: Result) -> dict[str, Any]:
         "request_bytes": facts.request_bytes,
         "no_accuracy": facts.no_accuracy,
         "agreement": attrs.asdict(facts.agreement) if facts.agreement else None,
+        "no_agreement": facts.no_agreement,
+        "runtimes": [
+            {**attrs.asdict(check), "verdict": judge(check), "words": describe_check(check)}
+            for check in facts.checks
+        ],
+        "refuted": is_refuted(facts),
     }
 
 

@@ -16,7 +16,7 @@ from edgebench.records.outcome import Run, RunOutcome, find_only
 if TYPE_CHECKING:
     from edgebench.analysis.decisions import Decision
 
-STANDINGS = ("equal", "undecided", "slower", "open", "open_faster", "lost")
+STANDINGS = ("equal", "undecided", "slower", "open", "open_faster", "lost", "refuted")
 """How a strategy may stand that is not the fastest: the fields of a decision, and their keys."""
 
 

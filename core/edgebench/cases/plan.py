@@ -65,6 +65,8 @@ class Plan:
     """By the id of each case, its model untransformed on the nearest backend, to compare with."""
     chains: Chains = attrs.field(eq=False, repr=False)
     """What read the chains of the cases, so that a run need not read them again."""
+    peers: Mapping[str, Sequence[Case]] = attrs.field(factory=dict)
+    """By the id of each reference, the same on other backends that read the model as it is."""
 
     @property
     def digest(self) -> str:
@@ -102,12 +104,16 @@ def make_plan(study: Study, plugins: Plugins, *, ask: Ask = ask_in_processes) ->
         every = [*cases.values(), *(one.case for one in skipped.values())]
         check_used(study.data, study.input_data, every, plugins)
         check_links_used(study.sweep, every)
-        references = {key: reasons.find_reference(case) for key, case in cases.items()}
+        sought = {key: reasons.find_reference(case) for key, case in cases.items()}
+        references = {key: found for key, found in sought.items() if found}
+        distinct = {one.id: one for one in references.values()}
+        peers = {key: tuple(reasons.find_peers(one)) for key, one in distinct.items()}
     return Plan(
         study=study,
         cases=tuple(cases.values()),
         skipped=tuple(skipped.values()),
-        references={key: found for key, found in references.items() if found},
+        references=references,
+        peers=peers,
         chains=chains,
     )
 

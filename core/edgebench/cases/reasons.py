@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,6 +22,8 @@ from edgebench.parts.subjects import Model
 
 T = TypeVar("T")
 
+READERS = 3
+"""Backends that a model may be compared on without being measured there."""
 _DATA_NEEDS = ("calibration", "training", "validation")
 
 
@@ -71,6 +73,7 @@ class Reasons:
             asked += [(choice.name, choice.device) for choice in case.backends]
             # The reference asks the others one by one, but only where the nearest cannot be used.
             asked += [(name, "") for name in self._rank_backends(case.model)[:1]]
+            asked += [(name, "") for name in self._list_readers(case.model)]
         for fabric, wanted in choices.items():
             self.usability(fabric).ask(wanted)
 
@@ -93,6 +96,22 @@ class Reasons:
         # All cases of a model share one, whatever is done to it and wherever it runs.
         return self._once(plain, lambda: self._find_usable(plain))
 
+    def find_peers(self, reference: Case) -> Iterator[Case]:
+        """Yield the case of a reference on each other usable backend that reads it as it is."""
+        for name in self._list_readers(reference.model):
+            peer = attrs.evolve(reference, backends=[BackendChoice(name)])
+            if name != reference.backends[0].name and self.why_not(peer) is None:
+                yield peer
+
+    def _list_readers(self, model: str) -> Sequence[str]:
+        """Return the first backends that read a model's own format; of none, if it has none."""
+        return self._once(("readers", model), lambda: self._find_readers(model))
+
+    def _find_readers(self, model: str) -> Sequence[str]:
+        form, backends = self.plugins.get(Model, model).format, self.plugins.all(Backend)
+        ranked = self._rank_backends(model) if form else ()
+        return [name for name in ranked if form in backends[name].formats][:READERS]
+
     def _find_usable(self, plain: Case) -> Case | None:
         names = self._rank_backends(plain.model)
         candidates = (attrs.evolve(plain, backends=[BackendChoice(name)]) for name in names)
@@ -101,22 +120,25 @@ class Reasons:
     def _rank_backends(self, model: str) -> Sequence[str]:
         """Return the backends that a model's format leads to, the nearest first.
 
-        A way of exact converters comes before all others, as what it leads to computes as the
-        model itself does; then a shorter way; then the name, so that machines agree.
+        Those that the registry lists come before a stranger's, which would else be what they are
+        held against. A way of exact converters comes before all others, as what it leads to
+        computes as the model itself does; then a shorter way; then the name, so that machines
+        agree.
         """
         return self._once(("nearest", model), lambda: self._measure_ways(model))
 
     def _measure_ways(self, model: str) -> Sequence[str]:
         form = self.plugins.get(Model, model).format
-        found: list[tuple[bool, int, str]] = []
+        found: list[tuple[bool, bool, int, str]] = []
         for name, backend in self.plugins.all(Backend).items():
             # Of a model of no declared format no backend is nearer: their names decide.
             way = self._way(form, backend.formats) if form else ()
             if way is not None:
                 exact = all(converter.exact for converter in way)
-                # Sorted, False comes first: so does what is exact.
-                found.append((not exact, len(way), name))
-        return [name for _, _, name in sorted(found)]
+                stranger = self.plugins.owner(Backend, name).row is None
+                # Sorted, False comes first: so does what is listed, then what is exact.
+                found.append((stranger, not exact, len(way), name))
+        return [name for *_, name in sorted(found)]
 
     def _check_installed(self, case: Case) -> str | None:
         for part in self.chains.list_parts(case):

@@ -1,7 +1,6 @@
 """Find plugins, block them, collect what they offer, explain what is wrong.
 
-A name is looked up with as little importing as possible: the row that offers it, and the strangers
-that are installed, because they may offer the same name.
+To look up a name imports the row that offers it, and strangers, who may offer the same name.
 """
 
 from __future__ import annotations
@@ -87,18 +86,16 @@ class Plugins:
     ) -> Plugins:
         """Find the registry's plugins, the installed strangers and the *files*; import none yet.
 
-        Whoever *watches* is told of each plugin that is asked. Every process that may import a
-        library loads plugins first, on whatever host it runs, so here libraries are silenced, for
-        this process and those that it starts.
+        Whoever *watches* is told of each plugin that is asked. A process that imports a library
+        loads plugins before: here libraries are silenced, for it and for those that it starts.
 
         Raises:
             UnknownName: No plugin is called as one of *without*.
             PluginFault: One of *files* is not there, or is not Python.
         """
         registry.silence_libraries()
-        paths = registry.paths
         source = PluginSource(
-            registry=paths, files=files, without=without, entry_points=entry_points
+            registry=registry.paths, files=files, without=without, entry_points=entry_points
         )
         strangers = [*(from_entry_points() if entry_points else ()), *from_files(source.files)]
         found = [*from_rows(registry), *strangers]

@@ -31,6 +31,9 @@ from edgebench.records.facts import Facts
 
 GIVE_UP_AFTER = 2
 """Blocks of one case that may fail in a row before the rest of them is given up."""
+UNWRITABLE = (ValueError, TypeError, OverflowError)
+"""What is raised where a record holds what JSON or a column cannot: NaN, half a character, bytes.
+That a disk is full, or a database is gone, concerns all cases and is another error."""
 
 
 @attrs.frozen(kw_only=True)
@@ -94,8 +97,7 @@ class Conductor:
         if prepared.log:
             self.database.save_log(self.run_id, case.id, "preparing", prepared.log)
         deployment = self.deployments.deploy(case, prepared.path)
-        self._facts[case.id] = self.scores.find_facts(deployment)
-        self.database.finish_case(self.run_id, case.id, self._facts[case.id])
+        self._keep(case, self.scores.find_facts(deployment))
         return deployment
 
     # --- measuring -------------------------------------------------------------------------------
@@ -128,7 +130,14 @@ class Conductor:
         """Measure one block and keep it, whatever became of it."""
         case = deployment.case
         block = measure_block(deployment, self.deployments.plugins.get(Fabric, case.fabric))
-        self.database.save_block(self.run_id, case.id, block)
+        try:
+            self.database.save_block(self.run_id, case.id, block)
+        except UNWRITABLE as error:
+            # A plugin gave it something that no database holds: the other cases did not.
+            self._failures[case.id] = GIVE_UP_AFTER
+            reason = f"block {block.number} cannot be kept: {one_line(error)}"
+            self._note(case, status="failed", reason=reason)
+            return
         failed = block.status != "ok"
         self._failures[case.id] = self._failures.get(case.id, 0) + 1 if failed else 0
         self.watcher.measured(case, block)
@@ -144,8 +153,15 @@ class Conductor:
     def _note(self, case: Case, **changes: Any) -> None:
         """Keep what has become known of a case."""
         known = self._facts.get(case.id, Facts())
-        self._facts[case.id] = attrs.evolve(known, **changes)
-        self.database.finish_case(self.run_id, case.id, self._facts[case.id])
+        self._keep(case, attrs.evolve(known, **changes))
+
+    def _keep(self, case: Case, facts: Facts) -> None:
+        """Keep the facts of a case, in the database first.
+
+        What cannot be kept there is not known here either: it would be kept again with the reason.
+        """
+        self.database.finish_case(self.run_id, case.id, facts)
+        self._facts[case.id] = facts
 
     def _close(self, case: Case, status: str, reason: str, log: str) -> None:
         """Keep why a case ended before its blocks were measured, and what was printed."""

@@ -5,29 +5,32 @@ What is known of a case beside its blocks, its facts, follows from its score.
 
 from __future__ import annotations
 
-import json
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import attrs
 
 from edgebench.analysis.accuracy import compare_outputs, find_figures
+from edgebench.analysis.agreement import count_not_finite
 from edgebench.cases.case import Case
 from edgebench.cases.inputs import describe_inputs, find_dataset, find_metrics, why_no_accuracy
 from edgebench.conduct.deployments import Deployments
+from edgebench.conduct.runtimes import NOT_CHECKED, RuntimeChecks, Untransformed
+from edgebench.conduct.score_files import PLAIN, load_score, store_score
 from edgebench.conduct.shortened import describe_shortened
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.measure.stand.scoring import score_deployment
 from edgebench.parts.digest import digest
-from edgebench.parts.documents import to_document
 from edgebench.parts.errors import EdgebenchError
-from edgebench.parts.npz import to_npz
+from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.places import Backend, Fabric
 from edgebench.parts.subjects import Model
 from edgebench.prepare.recipe import Recipes
 from edgebench.records.environment import find_processor
-from edgebench.records.facts import Facts, StageFacts
+from edgebench.records.facts import Facts, Figure, StageFacts
 from edgebench.records.outcome import Score
-from edgebench.store.artifacts import digest_content
+from edgebench.store.artifacts import digest_content, read_pipeline
 from edgebench.store.splits import describe_unreadable, open_split
 
 ENOUGH, ENOUGH_S = 16, 4.0
@@ -44,6 +47,17 @@ class Scores:
     _shortened: dict[object, str] = attrs.field(factory=dict, init=False)
     _processor: str | None = attrs.field(factory=find_processor, init=False)
 
+    _checks: RuntimeChecks = attrs.field(init=False)
+
+    @_checks.default
+    def _open_checks(self) -> RuntimeChecks:
+        plugins = self.deployments.plugins
+        return RuntimeChecks(
+            plan=self.deployments.plan,
+            score=self._score_untransformed,
+            is_listed=lambda name: plugins.owner(Backend, name).row is not None,
+        )
+
     @property
     def _recipes(self) -> Recipes:
         return self.deployments.preparer.recipes
@@ -53,41 +67,101 @@ class Scores:
     def find_facts(self, deployment: Deployment) -> Facts:
         """Return what is known of a case by its score, made if need be, and by its inputs.
 
-        It is compared with the score of its model untransformed; what prevents that is a doubt.
+        It is compared with the score of its model untransformed, and each of its backends with
+        another runtime; what prevents that is a doubt.
         """
-        case, against, agreed = deployment.case, None, None
-        doubts = list(deployment.pipeline.doubts)
+        case, plugins = deployment.case, self.deployments.plugins
         score = self._find_or_make(case, deployment.artifact)
+        against, doubts = None, list(deployment.pipeline.doubts)
         if other := self.deployments.plan.references.get(case.id):
             try:
                 against = self._find_reference(other)
-                label = f"{case.model}:{case.variant} untransformed with {other.backend}"
-                agreed = compare_outputs(score, against, label, deployment.pipeline.classes)
             except EdgebenchError as error:
                 doubts.append(f"not compared with the untransformed model: {error}")
-        doubts += filter(None, self._doubts_of_inputs(deployment))
-        doubts += filter(None, [self._doubt_travel(case)])
-        plugins = self.deployments.plugins
-        why, metrics = why_no_accuracy(case, plugins), find_metrics(case, plugins)
-        whole = len(open_split(deployment.split))
-        if not why and score.samples < whole:
-            doubts.append(f"accuracy is that of {score.samples} of {whole} samples (--score-limit)")
-        margin = self.deployments.plan.study.suite.accuracy_margin / 100
+        figures, why = self._find_figures(case, score, against)
+        spoken = (
+            *self._doubts_of_inputs(deployment),
+            self._doubt_travel(case),
+            "" if why else _doubt_share(score, deployment),
+            _doubt_values(score),
+        )
+        doubts += filter(None, spoken)
         return Facts(
             device=score.device,
-            precision=self._precision(deployment),
+            precision=self._precision(case, deployment.pipeline),
             artifact=deployment.artifact.name,
             score_key=score.key,
-            figures=()
-            if why
-            else find_figures(score, metrics, against, margin=margin, seed=case.seed),
+            figures=figures,
             inputs=describe_inputs(case, plugins),
             request_bytes=case.batch * open_split(deployment.split).mean_bytes,
             no_accuracy=why,
-            agreement=agreed,
             stages=_stages(deployment),
             versions=score.versions,
             doubts=tuple(doubts),
+            **self._find_agreement(deployment, score, against),
+        )
+
+    def _find_figures(
+        self, case: Case, score: Score, against: Score | None
+    ) -> tuple[tuple[Figure, ...], str]:
+        """Return the figures of merit that are numbers, or why there are none."""
+        plugins = self.deployments.plugins
+        if why := why_no_accuracy(case, plugins):
+            return (), why
+        margin = self.deployments.plan.study.suite.accuracy_margin / 100
+        metrics = find_metrics(case, plugins)
+        figures = find_figures(score, metrics, against, margin=margin, seed=case.seed)
+        for number, figure in enumerate(figures):
+            if not _is_finite(figure) and number == 0:
+                # The first decides, and no other may take its place.
+                return (), f"{figure.metric} is no number over {figure.samples} samples"
+        return tuple(filter(_is_finite, figures)), ""
+
+    def _find_agreement(
+        self, deployment: Deployment, score: Score, against: Score | None
+    ) -> dict[str, Any]:
+        """Return how the outputs agree, those of a case and those of its backends, as facts."""
+        case = deployment.case
+        found = self._checks.check(case)
+        checks = tuple(check for check, _ in found)
+        # The comparison of a model to which nothing was done is the check of its backend.
+        if len(found) == 1 and found[0][1] == score.key:
+            return {
+                "checks": checks,
+                "agreement": checks[0].agreement,
+                "no_agreement": checks[0].why_not,
+            }
+        if against is None:
+            return {"checks": checks, "no_agreement": NOT_CHECKED}
+        other = self.deployments.plan.references[case.id]
+        label = f"{case.model}:{case.variant} untransformed with {other.backend}"
+        pipeline = deployment.pipeline
+        agreed = compare_outputs(
+            score, against, label, names=pipeline.outputs, classes=pipeline.classes
+        )
+        why = "" if agreed else "its outputs have other shapes than the untransformed model's"
+        return {"checks": checks, "agreement": agreed, "no_agreement": why}
+
+    def _score_untransformed(self, case: Case) -> Untransformed:
+        """Prepare a model untransformed and score it: its first samples, if not all are known.
+
+        Raises:
+            EdgebenchError: It cannot be prepared or scored.
+        """
+        artifact = self.deployments.preparer.prepare(case).path
+        # Not deployed: where the score is known already, nothing need be compiled for it.
+        pipeline, key = read_pipeline(artifact), self._key(case, artifact)
+        score = self._references.get(case.id)
+        if score is None:
+            few = self._recipes.store.find(key) is None
+            score = self._find_or_make(case, artifact, few=few)
+        return Untransformed(
+            case=case,
+            key=key,
+            score=score,
+            precision=self._precision(case, pipeline),
+            outputs=pipeline.outputs,
+            classes=pipeline.classes,
         )
 
     def _find_reference(self, case: Case) -> Score:
@@ -122,10 +196,10 @@ class Scores:
         travels = case.route[0] != case.placement.tiers[0]
         return dataset.doubt if dataset and travels else ""
 
-    def _precision(self, deployment: Deployment) -> str:
+    def _precision(self, case: Case, pipeline: Pipeline) -> str:
         """Name what each stage computes in: what it is kept in, or what its backend makes of it."""
-        pipeline, named = deployment.pipeline, []
-        for piece, choice in zip(pipeline.pieces, deployment.case.backends, strict=True):
+        named = []
+        for piece, choice in zip(pipeline.pieces, case.backends, strict=True):
             computing = self._recipes.find_precision(choice)
             for number in piece:
                 kept = pipeline.stages[number].precision
@@ -134,23 +208,24 @@ class Scores:
 
     # --- scores ----------------------------------------------------------------------------------
 
-    def _find_or_make(self, case: Case, artifact: Path) -> Score:
-        """Return the score of a case, prepared in *artifact*.
+    def _find_or_make(self, case: Case, artifact: Path, *, few: bool = False) -> Score:
+        """Return the score of a case, prepared in *artifact*, of a *few* samples or of all.
 
         It is measured if it was not before on such a machine.
         """
-        key = self._key(case, artifact)
+        few = few or bool(why_no_accuracy(case, self.deployments.plugins))
+        key = self._key(case, artifact, few=few)
         what = f"score of {case.model}:{case.variant} {case.chain} with {case.backend}"
 
         def fill(directory: Path) -> None:
-            store_score(attrs.evolve(self._measure(case, artifact), key=key), directory)
+            store_score(attrs.evolve(self._measure(case, artifact, few=few), key=key), directory)
 
         return load_score(self._recipes.store.make(key, what, fill))
 
-    def _measure(self, case: Case, artifact: Path) -> Score:
-        """Send the whole test split, or a few samples without an accuracy, through its hosts."""
+    def _measure(self, case: Case, artifact: Path, *, few: bool) -> Score:
+        """Send the whole test split, or a few samples for agreement alone, through its hosts."""
         deployment = self.deployments.deploy(case, artifact)
-        if why_no_accuracy(case, self.deployments.plugins):
+        if few:
             deployment = attrs.evolve(deployment, scored=ENOUGH, bound_s=ENOUGH_S)
         what = f"scoring {case.label}"
         return score_deployment(
@@ -160,17 +235,18 @@ class Scores:
             self.deployments.preparer.stopping,
         )
 
-    def _key(self, case: Case, artifact: Path) -> str:
+    def _key(self, case: Case, artifact: Path, *, few: bool = False) -> str:
         """Return the key of a case's score: its placement and links have no part in it."""
+        # Where there is no accuracy, a few samples do: they show how the outputs agree.
+        few = few or bool(why_no_accuracy(case, self.deployments.plugins))
         keys = self._recipes.keys
         options = [[choice.name, choice.device, choice.options] for choice in case.backends]
         return digest(
             {
                 "score of": digest_content(artifact),
-                "keeps": _PLAIN,
+                "keeps": PLAIN,
                 "inputs": keys.inputs(case),
-                # Where there is no accuracy, a few samples do: they show how the outputs agree.
-                "bounded": bool(why_no_accuracy(case, self.deployments.plugins)),
+                "bounded": few,
                 "backends": options,
                 "by": [keys.maker(Backend, choice.name) for choice in case.backends],
                 "model": keys.maker(Model, case.model),
@@ -179,6 +255,24 @@ class Scores:
                 **({"limit": limit} if (limit := self.deployments.plan.study.score_limit) else {}),
             }
         )
+
+
+def _is_finite(figure: Figure) -> bool:
+    numbers = (figure.value, *figure.ci95, figure.loss, *(figure.loss_ci95 or ()))
+    return all(number is None or isfinite(number) for number in numbers)
+
+
+def _doubt_values(score: Score) -> str:
+    """Say how many of the values that were kept of the outputs are no numbers; empty if none."""
+    lost, of = count_not_finite(score.outputs)
+    return f"{lost} of {of} values of its outputs are NaN or infinite" if lost else ""
+
+
+def _doubt_share(score: Score, deployment: Deployment) -> str:
+    whole = len(open_split(deployment.split))
+    if score.samples == whole:
+        return ""
+    return f"accuracy is that of {score.samples} of {whole} samples (--score-limit)"
 
 
 def _stages(deployment: Deployment) -> tuple[StageFacts, ...]:
@@ -196,29 +290,3 @@ def _stages(deployment: Deployment) -> tuple[StageFacts, ...]:
         for tier, piece in placed
         for stage in (pipeline.stages[number] for number in piece)
     )
-
-
-_PLAIN = ("key", "device", "samples", "exit_rates", "versions", "kept")
-
-
-def store_score(score: Score, directory: Path) -> None:
-    """Write a score into an empty directory."""
-    import numpy as np
-
-    (directory / "counts.npz").write_bytes(to_npz(score.counts))
-    np.savez(directory / "outputs.npz", *score.outputs)
-    plain = {name: to_document(getattr(score, name)) for name in _PLAIN}
-    (directory / "score.json").write_text(json.dumps(plain, indent=1))
-
-
-def load_score(directory: Path) -> Score:
-    """Read what `store_score` wrote; an archive gives its arrays in the order they were written."""
-    import numpy as np
-
-    kept = json.loads((directory / "score.json").read_text())
-    with np.load(directory / "counts.npz") as counts, np.load(directory / "outputs.npz") as outputs:
-        return Score(
-            **{name: kept[name] for name in _PLAIN if name in kept},
-            counts=dict(counts),
-            outputs=tuple(outputs.values()),
-        )

@@ -124,8 +124,10 @@ class Database:
 
     def save_log(self, run: str, case_id: str, role: str, text: str) -> None:
         """Keep what a process printed that prepared a case, before its first block."""
+        # Half a character, which a plugin's error may hold, is written as its number.
+        whole = text.encode(errors="backslashreplace").decode()
         with self._transaction() as db:
-            db.execute("INSERT INTO logs VALUES (?, ?, NULL, ?, ?)", (run, case_id, role, text))
+            db.execute("INSERT INTO logs VALUES (?, ?, NULL, ?, ?)", (run, case_id, role, whole))
 
     def finish_case(self, run: str, case_id: str, facts: Facts) -> None:
         """Keep what is known of a case beside its blocks, in place of what was kept before."""

@@ -34,8 +34,9 @@ class Figure:
 class Agreement:
     """How near the outputs are to the untransformed pipeline's, on the same inputs."""
 
-    max_abs_difference: float
-    mean_abs_difference: float
+    max_abs_difference: float | None
+    """None where no value is finite in both, or the shapes differ; so the next."""
+    mean_abs_difference: float | None
     same_answer: float | None
     """Share of answers that are the same: of the places of the largest value along the classes, or
     of whole numbers; None where the first output has neither."""
@@ -44,6 +45,35 @@ class Agreement:
     samples: int
     reference: str
     """The case that it was compared with, in words."""
+    relative_difference: float | None = None
+    """The largest difference over the largest value of the reference's output; of whole numbers,
+    the share that differs. Of the output where it is largest."""
+    output: str = ""
+    """The name of that output."""
+    values: int = 0
+    """How many values were compared."""
+    not_finite: int = 0
+    """How many of them are NaN or infinite."""
+    unlike: int = 0
+    """How many are NaN or infinite in one alone, or otherwise in both."""
+    other_shape: str = ""
+    """Which output has another shape, in words; then nothing could be compared."""
+
+
+@attrs.frozen(kw_only=True)
+class RuntimeCheck:
+    """How a backend computes the model untransformed, held against another runtime."""
+
+    backend: str
+    """As it is written."""
+    agreement: Agreement | None = None
+    """None where there was nothing to compare with."""
+    why_not: str = ""
+    """Why there was not, in words."""
+    tolerance: float = 0.0
+    """The relative difference that is rounding, by the coarser precision of the two."""
+    trusted: bool = False
+    """Whether it is the reference runtime: that another differs from it does not rule it out."""
 
 
 @attrs.frozen(kw_only=True)
@@ -81,6 +111,12 @@ class Facts:
     no_accuracy: str = ""
     """Why there are no figures (`random weights`)."""
     agreement: Agreement | None = None
+    """With the untransformed model on the reference runtime; of the reference itself, with another
+    runtime, as nothing is checked by itself."""
+    no_agreement: str = ""
+    """Why there is none (`not checked against another runtime`)."""
+    checks: tuple[RuntimeCheck, ...] = ()
+    """How each of its backends computes the model untransformed."""
     stages: tuple[StageFacts, ...] = ()
     versions: Mapping[str, str] = attrs.field(factory=dict, converter=freeze_mapping)
     doubts: tuple[str, ...] = ()

@@ -51,6 +51,8 @@ class Report:
             yield _table(compared, decision, wide=options.max_width >= WIDE)
         yield from _section("Not measured, or not to the end", _grouped(self.document["cases"]))
         yield from _section("Reasons to doubt", _doubts(self.document["cases"]))
+        agreed = _agreements(self.document["cases"])
+        yield from _section("Agreement with another runtime", agreed)
         yield from _section("Fastest", (one["sentence"] for one in decisions))
         if decisions:
             yield Text(_explain(self.document["accuracy_margin"]), style="dim")
@@ -101,9 +103,11 @@ def _table(cases: list[Case], decision: Mapping[str, Any], *, wide: bool) -> Tab
     right += ["loss points\n(95 %)", "MB", *(f"{one} ms" for one in GROUPS)] if wide else ["MB"]
     for name in right:
         table.add_column(name, justify="right", no_wrap=True)
-    for case in sorted(cases, key=lambda one: float(one["latency_s"]["median"])):
+    # What computes another model is no strategy for this one, however fast it is.
+    for case in sorted(cases, key=lambda one: (one["refuted"], one["latency_s"]["median"])):
         style = "bold" if case["id"] == decision.get("fastest") else ""
-        style = "dim" if case["id"] in decision.get("lost", ()) else style
+        lost = case["id"] in decision.get("lost", ()) or case["refuted"]
+        style = "dim" if lost else style
         table.add_row(*_row(case, _mark(case, decision), wide=wide), style=style)
     return table
 
@@ -128,7 +132,7 @@ def _row(case: Case, mark: str, *, wide: bool) -> list[Text]:
         _with_interval(*p95, 1e3) if p95[1] else latency["unsupported"]["p95"],
         _with_interval(case["accuracy"][metric], case["accuracy_ci95"][metric], 100)
         if metric
-        else f"n/a:\n{case['no_accuracy'] or 'not scored'}",
+        else f"n/a:\n{case['no_accuracy'] or 'not scored'}\n{_agreed(case)}",
     ]
     loss = case["accuracy_loss"].get(metric)
     size = _figure(case["model_bytes"], 1e-6)
@@ -142,6 +146,18 @@ def _row(case: Case, mark: str, *, wide: bool) -> list[Text]:
         ]
         right += [f"{size}\n{_lost(loss)}"]
     return [Text(cell) for cell in (*left, *right)]
+
+
+def _agreed(case: Case) -> str:
+    """Write, where there is no accuracy, how the outputs agree with the untransformed model's."""
+    found = case["agreement"]
+    if case["refuted"]:
+        return "disagrees"
+    if found is None:
+        return "not checked"
+    if found["same_answer"] is not None:
+        return f"same {found['same_answer']:.1%}"
+    return f"within {found['relative_difference'] or 0.0:.1g}"
 
 
 def _lost(loss: Mapping[str, Any] | None) -> str:
@@ -189,6 +205,16 @@ def _doubts(cases: Iterable[Case]) -> Iterator[str]:
     for doubt, names in found.items():
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         yield f"{names[0]}{more}: {doubt}"
+
+
+def _agreements(cases: Iterable[Case]) -> Iterator[str]:
+    """Yield one line for each model and backend where there is no accuracy, or no agreement."""
+    yield from dict.fromkeys(
+        f"{case['subject']}: {check['words']}"
+        for case in cases
+        for check in case["runtimes"]
+        if not case["accuracy"] or check["verdict"] == "differs"
+    )
 
 
 def _subjects(cases: Iterable[Case]) -> Iterator[str]:

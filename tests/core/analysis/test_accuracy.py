@@ -192,7 +192,7 @@ def test_the_winner_is_that_of_the_classes_and_their_axis_is_stated(shape, state
         # Another wins among the classes of one place of one sample.
         first = np.moveaxis(other, axis, -1)[(0,) * (len(shape) - 1)]
         first[...] = -first
-    found = compare_outputs(outputs(one), outputs(other), "", stated)
+    found = compare_outputs(outputs(one), outputs(other), "", classes=stated)
     assert found.classes_axis == axis
     assert found.same_answer == (None if share is None else pytest.approx(share))
 

@@ -164,12 +164,14 @@ def test_the_inputs_of_a_model_are_looked_at_once(measure, tmp_path):
 
 def test_the_score_to_compare_with_is_read_once(measure):
     _, store = measure(operators=["toy-round"])
-    # Both ask for their own, the first for that of its model untransformed, on any backend.
-    own, other = (
+    # Both ask for their own, the first for that of its model untransformed, on any backend, and
+    # for a few samples of it on its own backend, which is held against that.
+    own, other, checked = (
         "score of long:small toy-round with toy-numpy",
         "score of long:small  with compiling",
+        "score of long:small  with toy-numpy",
     )
-    assert store.asked == [own, other, own]
+    assert store.asked == [own, other, checked, own]
 
 
 def test_samples_are_read_for_those_that_listen_alone(measure):

@@ -61,13 +61,13 @@ def open_piece(work: Work) -> Iterator[OpenPiece]:
     stages = []
     with ExitStack() as stack:
         for number in pipeline.pieces[work.piece]:
-            stage = pipeline.stages[number]
+            announced = stage = pipeline.stages[number]
             if backend.compile is not None:
                 stage, seconds = find_compiled(opening, stage, work.compiled, versions)
                 compile_s += seconds
             with blame_backend():
                 session = stack.enter_context(opening.session(stage))
-            stages.append(OpenStage.of(number, stage, session))
+            stages.append(OpenStage.of(number, stage, session, str(work.backend), announced))
         piece = Piece(
             pipeline=pipeline,
             number=work.piece,

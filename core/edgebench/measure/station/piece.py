@@ -26,6 +26,7 @@ from edgebench.parts.pipeline import (
     join_batches,
     pick_sample,
 )
+from edgebench.sessions.outputs import check_outputs, find_sizes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,17 +67,48 @@ class OpenStage:
     gives: tuple[tuple[str, str], ...]
     """What it writes, the same way round."""
     exit: Exit | None
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    """What it announces, by the names of the file that was opened."""
+    backend: str
 
     @classmethod
-    def of(cls, number: int, stage: Stage, session: Session) -> OpenStage:
-        """Note once what every request needs."""
+    def of(
+        cls,
+        number: int,
+        stage: Stage,
+        session: Session,
+        backend: str = "",
+        announced: Stage | None = None,
+    ) -> OpenStage:
+        """Note once what every request needs.
+
+        *stage* is what was opened, and *announced* what the pipeline holds of it, if a backend has
+        compiled it since.
+        """
+        promised = {spec.name: spec for spec in (announced or stage).outputs}
         return cls(
+            inputs=stage.inputs,
+            outputs=tuple(
+                attrs.evolve(promised.get(spec.name, spec), port=spec.inside)
+                for spec in stage.outputs
+            ),
+            backend=backend,
             number=number,
             session=session,
             feeds=tuple((spec.name, spec.inside) for spec in stage.inputs),
             gives=tuple((spec.name, spec.inside) for spec in stage.outputs),
             exit=stage.exit,
         )
+
+    def check(self, feeds: Tensors, given: Any) -> None:
+        """Hold what the session gave against what its stage announces.
+
+        Raises:
+            WrongOutput: It is something else.
+        """
+        by = f"the backend {self.backend}, asked for stage {self.number},"
+        check_outputs(self.outputs, given, find_sizes(self.inputs, feeds), by)
 
 
 def _find_specs(pipeline: Pipeline, names: Iterable[str]) -> tuple[TensorSpec, ...]:
@@ -99,6 +131,8 @@ class Piece:
     slowdown: float = 1.0
     name_culprit: Callable[[str], str] | None = None
     """From a step of a request to the part whose code it is, with its plugin."""
+    _checked: set[int] = attrs.field(factory=set, init=False)
+    """The stages whose outputs were held against what they announce."""
     last: bool = attrs.field(init=False)
     """Whether no piece comes after it."""
     arriving: tuple[TensorSpec, ...] = attrs.field(init=False)
@@ -179,6 +213,10 @@ class Piece:
         outputs = opened.session.run(feeds)
         watch.note_and_wait(INFERENCE, opened.number, begin)
         watch.inference += watch.marks[-1].value
+        # Once in a block, which the warm-up begins; always where nothing is timed.
+        if batch.raw or opened.number not in self._checked:
+            opened.check(feeds, outputs)
+            self._checked.add(opened.number)
         for name, inside in opened.gives:
             tensors[name] = outputs[inside]
 

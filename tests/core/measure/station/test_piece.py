@@ -9,6 +9,7 @@ from edgebench.measure.station.piece import OpenStage, Piece
 from edgebench.measure.station.watch import Watch
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.wire import CODES, Kind, Message, WireError, unpack
+from edgebench.sessions.outputs import WrongOutput
 
 from ..conftest import frames_of
 
@@ -188,8 +189,17 @@ def test_a_phase_lasts_from_its_begin_until_now():
     assert watch.marks[0].value == end - begin >= 1000
 
 
-def test_a_tensor_of_another_type_than_announced_is_not_sent(two):
+def test_a_tensor_of_another_type_than_announced_is_refused_at_once(two):
     piece = opened(two, 0, preprocess=lambda row, _: {"input": row[None].astype(np.float64)})
+    with pytest.raises(WrongOutput, match="'h' as float64 of shape .1, 4., not as float32"):
+        compute(piece, request(*samples_of(0.1)))
+
+
+def test_outputs_are_checked_once_where_requests_are_timed(two):
+    wide = {"of": np.float32}
+    piece = opened(two, 0, preprocess=lambda row, _: {"input": row[None].astype(wide["of"])})
+    compute(piece, request(*samples_of(0.1)))
+    wide["of"] = np.float64
     batch, watch = compute(piece, request(*samples_of(0.1)))
     with pytest.raises(TypeError, match="'h' came out as float64, not float32"):
         piece.forward_message(batch, 0, watch)

@@ -7,7 +7,7 @@ import json
 import attrs
 import numpy as np
 
-from edgebench.conduct.scoring import load_score, store_score
+from edgebench.conduct.score_files import load_score, store_score
 from edgebench.records.outcome import Score
 
 SCORE = Score(

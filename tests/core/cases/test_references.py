@@ -1,0 +1,63 @@
+"""What a model is held against: the reference, and other runtimes that read it as it is."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+
+from edgebench.cases.plan import make_plan
+from edgebench.cases.study import Study
+from edgebench.catalogue.plugins import Plugins
+from edgebench.catalogue.rows import Product, Suite
+
+STRANGER = """
+    from edgebench import Backend, Model, hookimpl
+
+    @hookimpl
+    def edgebench_models():
+        yield Model(name="near", summary="A model.", build=print, format="onnx")
+
+    @hookimpl
+    def edgebench_backends():
+        yield Backend(name="a-first", summary="One.", open=print, formats=["onnx"])
+        yield Backend(name="b-other", summary="One.", open=print, formats=["other"])
+"""
+
+
+@pytest.fixture
+def planned(registry, tmp_path):
+    file = tmp_path / "stranger.py"
+    file.write_text(dedent(STRANGER))
+    plugins = Plugins.load(registry, [file], entry_points=False)
+
+    def plan(ask, backends=("a-first",)):
+        row = Product(
+            models=("near",), operators=("identity",), placements=("mobile",), backends=backends
+        )
+        suite = Suite(name="", summary="", products=(row,))
+        return make_plan(Study(suite=suite), plugins, ask=ask)
+
+    return plan
+
+
+def test_a_stranger_is_not_what_listed_backends_are_held_against(planned, answering):
+    """It comes first by name, and may be new and wrong."""
+    (reference,) = planned(answering({})).references.values()
+    assert reference.backend == "onnxruntime"
+
+
+def test_peers_are_those_that_read_the_model_as_it_is_and_say_that_they_run(planned, answering):
+    made = planned(answering({}))
+    ((reference, peers),) = made.peers.items()
+    assert {reference} == {one.id for one in made.references.values()}
+    assert [peer.backend for peer in peers] == ["openvino", "a-first"]
+    refusing = answering({("openvino", "mobile"): "out of order"})
+    ((_, peers),) = planned(refusing).peers.items()
+    assert [peer.backend for peer in peers] == ["a-first"]
+
+
+def test_all_are_asked_at_once(planned, answering):
+    asked = []
+    planned(answering({}, asked))
+    assert [sorted(names) for names in asked if names] == [["a-first", "onnxruntime", "openvino"]]
