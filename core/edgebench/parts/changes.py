@@ -143,7 +143,8 @@ class Operator(Part):
     """A change made to a pipeline in order to deploy it."""
 
     apply: Callable[[Pipeline, Context], Pipeline] = attrs.field(validator=is_callable)
-    """Return the changed pipeline; the one given stays as it was."""
+    """Return the changed pipeline; the one given stays as it was, and so do the live objects of its
+    stages: a changed one is a copy, given to `Stage.changed`."""
     options: type = attrs.field(default=NoOptions, validator=options_class)
     """An attrs class whose fields are the options, each with a default."""
     needs: Needs = attrs.field(default=frozenset(), converter=_read_needs)
@@ -165,6 +166,8 @@ class Operator(Part):
         default=lambda _: True, validator=is_callable
     )
     """Whether it can be applied to a pipeline, or one clause that says why not."""
+    may_keep: bool = False
+    """Whether it may give back what it was given, which is an error of any other operator."""
     replay: Callable[[Any, Mapping[str, Any]], Any] | None = None
     """Make one of its recorded edits again: from a live object and the edit's arguments to the
     changed live object."""

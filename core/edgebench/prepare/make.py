@@ -15,13 +15,14 @@ from edgebench.parts.errors import CaseFailed, CaseSkipped
 from edgebench.parts.npz import to_npz
 from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.subjects import Dataset, Model
+from edgebench.prepare.change import check_change, is_same
 from edgebench.prepare.context import OperatorContext
 from edgebench.prepare.data import draw_tensors, take_batch
 from edgebench.prepare.keys import SPLIT_SEED
 from edgebench.prepare.orders import Progress
 from edgebench.prepare.recipe import Base, Convert, Operate, Recipes, Step, follow
 from edgebench.prepare.stages import Runner, Stages
-from edgebench.store.artifacts import read_pipeline
+from edgebench.store.artifacts import read_pipeline, write_pipeline
 from edgebench.store.assets import fetch
 from edgebench.store.splits import keep_splits
 
@@ -83,7 +84,16 @@ class Maker:
     def _obtain(self, step: Step) -> Path:
         def fill(directory: Path) -> None:
             self.progress(0, 1, step.what)
-            self.stages.save(self._do(step), directory)
+            pipeline = self._do(step)
+            self.stages.save(pipeline, directory)
+            if isinstance(step, Operate) and _did_nothing(step, directory):
+                doubt = (
+                    f"{step.operation.operator.name}: what it made is to the byte what it was given"
+                )
+                write_pipeline(
+                    attrs.evolve(read_pipeline(directory), doubts=(*pipeline.doubts, doubt)),
+                    directory,
+                )
 
         return self.recipes.store.make(step.key, step.what, fill)
 
@@ -128,6 +138,7 @@ class Maker:
         with Runner.open(self.stages) as runner:
             context = OperatorContext(runner, self.recipes.keys, step)
             changed = operator.apply(pipeline, context)
+        doubts = [*context.doubts, *check_change(operator, pipeline, changed, self.stages)]
         announced = step.operation.cuts
         added = len(changed.cuts) - len(pipeline.cuts)
         if added != announced:
@@ -137,7 +148,7 @@ class Maker:
         return attrs.evolve(
             changed,
             resources={**pipeline.resources, **changed.resources},
-            doubts=(*pipeline.doubts, *context.doubts),
+            doubts=(*pipeline.doubts, *doubts),
         )
 
     def _convert(self, step: Convert) -> Pipeline:
@@ -156,3 +167,8 @@ class Maker:
         if not len(split):
             split = self.stages.split(case, "test", pipeline)
         return take_batch(split, EXAMPLES, AT_ONCE)
+
+
+def _did_nothing(step: Operate, directory: Path) -> bool:
+    """Say whether an operator that must change something has written what it was given."""
+    return not step.operation.operator.may_keep and is_same(step.before, directory)

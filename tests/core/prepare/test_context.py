@@ -83,11 +83,14 @@ ASKING = """
     @hookimpl
     def edgebench_operators():
         for name in ASKS:
-            yield Operator(name=f"rash-{name}", summary="Declares nothing.", apply=asking(name))
+            yield Operator(name=f"rash-{name}", summary="Declares nothing.", apply=asking(name),
+                           may_keep=True)
             if name not in ("test", "run", "exits", "seed", "prepared"):
                 yield Operator(name=name, summary="Declares.", apply=asking(name),
+                               may_keep=True,
                                needs=[NEED.get(name, name)])
         yield Operator(name="prepared", summary="Announces.", apply=asking("prepared"),
+                       may_keep=True,
                        companions=lambda options, model, variant: [("toy:small", "")])
 """
 
@@ -383,7 +386,7 @@ TILES = """
     @hookimpl
     def edgebench_operators():
         yield Operator(name="look", summary="Scores.", apply=apply, needs=["validation"],
-                       reads=["tiles"])
+                       may_keep=True, reads=["tiles"])
 """
 
 
