@@ -21,7 +21,8 @@ from edgebench.prepare.data import draw_tensors, take_batch
 from edgebench.prepare.keys import SPLIT_SEED
 from edgebench.prepare.orders import Progress
 from edgebench.prepare.recipe import Base, Convert, Operate, Recipes, Step, follow
-from edgebench.prepare.stages import Runner, Stages
+from edgebench.prepare.runner import Runner
+from edgebench.prepare.stages import Stages
 from edgebench.store.artifacts import read_pipeline, write_pipeline
 from edgebench.store.assets import fetch
 from edgebench.store.splits import keep_splits
@@ -135,7 +136,7 @@ class Maker:
             raise CaseSkipped(f"{operator.name} cannot be applied to {step.case.model}: {accepted}")
         if operator.reads:
             pipeline = pipeline.replaced([self.stages.live(stage) for stage in pipeline.stages])
-        with Runner.open(self.stages) as runner:
+        with Runner.open(self.stages, step.case) as runner:
             context = OperatorContext(runner, self.recipes.keys, step)
             changed = operator.apply(pipeline, context)
         doubts = [*context.doubts, *check_change(operator, pipeline, changed, self.stages)]
@@ -153,13 +154,16 @@ class Maker:
 
     def _convert(self, step: Convert) -> Pipeline:
         pipeline, stages = read_pipeline(step.before), []
-        with Runner.open(self.stages) as runner:
+        with Runner.open(self.stages, step.case) as runner:
+            deployed = runner.list_deployed(pipeline)
             tensors = dict(self._examples(step.case, pipeline))
-            for stage, way in zip(pipeline.stages, step.ways, strict=True):
+            for stage, way, own in zip(pipeline.stages, step.ways, deployed, strict=True):
                 given = {spec.name: tensors[spec.name] for spec in stage.inputs}
-                stages.append(self.stages.convert(stage, way, given))
+                made = self.stages.convert(stage, way, given)
+                stages.append(made)
                 if len(stages) < len(pipeline.stages):
-                    tensors.update(runner.stage(stages[-1], given))
+                    backend = runner.references.choose(made.format, own)
+                    tensors.update(runner.stage(made, given, backend))
         return pipeline.replaced(stages)
 
     def _examples(self, case: Case, pipeline: Pipeline) -> Any:

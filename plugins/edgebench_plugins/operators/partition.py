@@ -291,6 +291,7 @@ def edgebench_operators() -> Iterator[Operator]:
         summary="Cut a graph in two, so that two tiers can share it.",
         apply=apply,
         options=PartitionOptions,
+        needs=["run"],
         reads=["onnx"],
         writes="onnx",
         cuts=added_cuts,
