@@ -202,7 +202,7 @@ def edgebench_operators():
     yield Operator(name="toy-cut", summary="Cut in two.", apply=cut, reads=["toy-matrix"],
                    cuts=lambda options: 1)  # fmt: skip
     yield Operator(name="toy-seal", summary="Leave only what is sealed.", apply=lambda p, c: p,
-                   reads=["toy-sealed"], writes="toy-sealed")  # fmt: skip
+                   may_keep=True, reads=["toy-sealed"], writes="toy-sealed")  # fmt: skip
 
 
 @hookimpl

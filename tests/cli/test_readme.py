@@ -101,7 +101,10 @@ def test_the_plugin_of_the_readme_works(registry, tmp_path):
     (tmp_path / "sparsify.py").write_text(plugin_file(README.read_text()))
     plugins = Plugins.load(registry, [tmp_path / "sparsify.py"], entry_points=False)
     pipeline = plugins.get(Model, "vgg").build("small", Weights(kind="random", seed=0))
+    before = [weights.clone() for weights in pipeline.stages[0].live.parameters()]
     (stage,) = plugins.get(Operator, "sparsify").apply(pipeline, None).stages
+    after = pipeline.stages[0].live.parameters()
+    assert all((one == other).all() for one, other in zip(before, after, strict=True))
     matrices = [weights for weights in stage.live.parameters() if weights.ndim > 1]
     assert len(matrices) > 5
     assert all(0.45 < float((one == 0).float().mean()) < 0.51 for one in matrices)

@@ -116,7 +116,7 @@ def test_what_an_operator_doubts_stands_with_every_case_made_from_it(run, tmp_pa
         "def apply(pipeline, context):\n"
         "    context.doubt('3 of 4 checks held')\n    return pipeline\n\n\n"
         "@hookimpl\ndef edgebench_operators():\n"
-        "    yield Operator(name='wary', summary='Doubt.', apply=apply)\n"
+        "    yield Operator(name='wary', summary='Doubt.', apply=apply, may_keep=True)\n"
     )
     chains = ("--operator", "wary", "--operator", "wary+toy-round", "--operator", "toy-round")
     cases = run("--json", "--plugin", wary, *chains).cases()

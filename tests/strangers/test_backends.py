@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 VENDOR = """
     from contextlib import contextmanager
@@ -183,4 +184,99 @@ def test_a_file_that_is_not_there_is_one_clear_line(cli, toy, tmp_path):
     assert (
         said.err
         == "edgebench: no file is called 'nowhere.csv'; give the path of one that is there\n"
+    )
+
+
+CHIPS = """
+    from contextlib import contextmanager
+    import attrs
+    from edgebench import Backend, hookimpl
+
+    class Session:
+        def __init__(self, runtime, names):
+            self.runtime, self.names = runtime, names
+
+        def run(self, inputs):
+            return dict(zip(self.names, self.runtime.run(self.names, dict(inputs))))
+
+    def sealed(vendor):
+        def compile_stage(stage, device, threads, options, directory):
+            (directory / "sealed").write_bytes(vendor.encode() + stage.file.read_bytes())
+            return attrs.evolve(stage, files=["sealed"], directory=directory)
+        return compile_stage
+
+    def opening(vendor):
+        @contextmanager
+        def open_session(stage, device, threads, options):
+            import onnxruntime
+            if device != "npu":
+                raise RuntimeError(f"{vendor} has no {device}")
+            blob = stage.file.read_bytes()
+            if not blob.startswith(vendor.encode()):
+                raise RuntimeError(f"{vendor} opens only what it compiled")
+            graph = blob.removeprefix(vendor.encode())
+            runtime = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+            yield Session(runtime, [spec.inside for spec in stage.outputs])
+        return open_session
+
+    @contextmanager
+    def refuse(stage, device, threads, options):
+        raise RuntimeError("opened, though it is in no case")
+
+    @hookimpl
+    def edgebench_backends():
+        common = dict(summary="A stranger's.", formats=["onnx"])
+        yield Backend(name="aaa", open=refuse, **common)
+        yield Backend(name="aab", open=refuse, usable=lambda facts, device: "no chip", **common)
+        for vendor in ("chip-a", "chip-b"):
+            yield Backend(name=vendor, open=opening(vendor), compile=sealed(vendor),
+                          devices=lambda: ["npu"], **common)
+"""
+
+
+@pytest.fixture
+def graph_file(tmp_path):
+    """Write a graph of two layers that can be cut between them."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    weight = np.random.default_rng(0).standard_normal((8, 8)).astype("f4")
+    names = ["x", "a", "b", "y"]
+    nodes = [helper.make_node("MatMul", [names[at], "w"], [names[at + 1]]) for at in range(3)]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 8]) for name in "xy"]
+    graph = helper.make_graph(
+        nodes, "layers", ends[:1], ends[1:], [numpy_helper.from_array(weight, "w")]
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(made, tmp_path / "layers.onnx")
+    return tmp_path / "layers.onnx"
+
+
+def test_a_graph_is_cut_for_two_vendors_who_open_only_what_they_compiled(measured, graph_file):
+    cases = measured(
+        CHIPS, "--model", graph_file, "--operator", "partition", "--placement", "mobile-edge",
+        "--backend", "mobile=chip-a,edge=chip-b", "--backend", "chip-a",
+        "--backend", "mobile=onnxruntime,edge=chip-b",
+    )  # fmt: skip
+    assert len(cases) == 3
+    for case in cases.values():
+        assert case["status"] == "ok", case["reason"]
+        assert not [doubt for doubt in case["doubts"] if "partition" in doubt]
+        assert len(case["stages"]) == 2
+
+
+def test_a_vendor_who_cannot_open_the_whole_is_doubted_and_measured(measured, graph_file):
+    # A chip for the end of a graph only: it reads what crosses, and never the input.
+    plugin = CHIPS.replace(
+        "graph = blob", 'assert vendor == "chip-a" or stage.inputs[0].name != "x"; graph = blob'
+    )
+    (case,) = measured(
+        plugin, "--model", graph_file, "--operator", "partition", "--placement", "mobile-edge",
+        "--backend", "mobile=chip-a,edge=chip-b",
+    ).values()  # fmt: skip
+    assert case["status"] == "ok", case["reason"]
+    (doubt,) = [doubt for doubt in case["doubts"] if "partition" in doubt]
+    assert doubt.startswith(
+        "partition: the parts were not compared with the whole but on chip-a: the whole does not "
+        "run on made-up inputs: chip-b: "
     )

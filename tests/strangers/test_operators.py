@@ -131,6 +131,7 @@ OPTIONAL = """
     @hookimpl
     def edgebench_operators():
         yield Operator(name="maybe", summary="Needs what its options need.", apply=maybe, options=Options,
+                       may_keep=True,
                        needs=lambda options: ["calibration"] if options.calibrated else [])
 """
 
@@ -164,7 +165,7 @@ SCORES_EXITS = """
     @hookimpl
     def edgebench_operators():
         yield Operator(name="wrong-exit", summary="Score with exits.", apply=wrong_exit,
-                       needs=["validation"], reads=["toy-matrix"])
+                       may_keep=True, needs=["validation"], reads=["toy-matrix"])
 """
 
 

@@ -12,7 +12,7 @@ from edgebench.cases.case import BackendChoice, Case
 from edgebench.cases.inputs import why_no_inputs
 from edgebench.cases.operations import Chains
 from edgebench.cases.usable import Usability
-from edgebench.cases.ways import find_way, say_no_way
+from edgebench.cases.ways import find_way, rank_readers, say_no_way
 from edgebench.catalogue.blame import blame
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Converter, Trainer
@@ -118,27 +118,10 @@ class Reasons:
         return next((each for each in candidates if self.why_not(each) is None), None)
 
     def _rank_backends(self, model: str) -> Sequence[str]:
-        """Return the backends that a model's format leads to, the nearest first.
-
-        Those that the registry lists come before a stranger's, which would else be what they are
-        held against. A way of exact converters comes before all others, as what it leads to
-        computes as the model itself does; then a shorter way; then the name, so that machines
-        agree.
-        """
-        return self._once(("nearest", model), lambda: self._measure_ways(model))
-
-    def _measure_ways(self, model: str) -> Sequence[str]:
+        """Return the backends that a model's format leads to, the nearest first."""
         form = self.plugins.get(Model, model).format
-        found: list[tuple[bool, bool, int, str]] = []
-        for name, backend in self.plugins.all(Backend).items():
-            # Of a model of no declared format no backend is nearer: their names decide.
-            way = self._way(form, backend.formats) if form else ()
-            if way is not None:
-                exact = all(converter.exact for converter in way)
-                stranger = self.plugins.owner(Backend, name).row is None
-                # Sorted, False comes first: so does what is listed, then what is exact.
-                found.append((stranger, not exact, len(way), name))
-        return [name for *_, name in sorted(found)]
+        readers = self._once(("nearest", form), lambda: rank_readers(form, self.plugins))
+        return [reader.backend.name for reader in readers]
 
     def _check_installed(self, case: Case) -> str | None:
         for part in self.chains.list_parts(case):

@@ -6,7 +6,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from edgebench.parts.changes import Converter
+import attrs
+
+from edgebench.catalogue.plugins import Plugins
+from edgebench.parts.changes import Converter, Format
+from edgebench.parts.part import Part
+from edgebench.parts.places import Backend
 
 S = TypeVar("S")
 
@@ -48,6 +53,46 @@ def find_way(
     # Of equally short ways `min` returns the first, which leads to the target named first.
     found = [ways[target] for target in targets if target in ways]
     return min(found, key=len) if found else None
+
+
+@attrs.frozen
+class Reader:
+    """A backend that can open what is kept in a format, once that has gone a way of converters."""
+
+    backend: Backend
+    way: tuple[Converter, ...]
+    at_home: bool
+    """Whether it comes with the format: then whoever offers the one answers for the other."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether what it opens computes as the format's own framework does."""
+        return all(converter.exact for converter in self.way)
+
+
+def rank_readers(form: str, plugins: Plugins) -> list[Reader]:
+    """Return the backends that a format leads to, the nearest first.
+
+    A way of exact converters comes before all others, then a backend that comes with the format,
+    whatever strangers are installed; then a shorter way; then the name, so that machines agree. Of
+    a format that is not known none is nearer than another: their names decide.
+    """
+    converters = plugins.all(Converter).values()
+    home = _find_home(plugins, Format, form) if form in plugins.all(Format) else ""
+    readers = []
+    for name, backend in plugins.all(Backend).items():
+        way = find_way(converters, form, backend.formats) if form else ()
+        if way is not None:
+            readers.append(Reader(backend, way, _find_home(plugins, Backend, name) == home))
+    return sorted(
+        readers,
+        key=lambda one: (not one.exact, not one.at_home, len(one.way), one.backend.name),
+    )
+
+
+def _find_home(plugins: Plugins, kind: type[Part], name: str) -> str:
+    owner = plugins.owner(kind, name)
+    return owner.distribution or owner.origin
 
 
 def say_no_way(source: str, targets: tuple[str, ...], whom: str) -> str:

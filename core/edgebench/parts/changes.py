@@ -22,7 +22,7 @@ from edgebench.parts.places import Link, Placement, Quantization
 from edgebench.parts.subjects import Budget
 
 NEEDS = frozenset(
-    ["calibration", "training", "validation", "placement", "links", "profile", "target"]
+    ["calibration", "training", "validation", "placement", "links", "profile", "target", "run"]
 )
 Needs = frozenset[str] | Callable[[Any], Iterable[str]]
 
@@ -110,15 +110,34 @@ class Context(Protocol):
         """
         ...
 
-    def run(self, pipeline: Pipeline, inputs: Tensors) -> Tensors:
-        """Run a pipeline here, on any backend that reads its formats, and return its outputs.
+    @property
+    def backends(self) -> Mapping[str, str]:
+        """The backends of the case, each once, in the order of its tiers; needs `run`.
 
-        A sample that leaves at an exit has the answer of that exit.
+        By how each is written, the precision in which it computes what a stage keeps as `f32`.
+        """
+        ...
+
+    def run(self, pipeline: Pipeline, inputs: Tensors, *, on: str = "") -> Tensors:
+        """Run a pipeline here as it will be deployed, and return its outputs; needs `run`.
+
+        Each piece is opened on the backend of its tier, converted and compiled as for measuring;
+        all of it on the one that *on* names, if any, which is one of `backends`. What an operator
+        makes of that holds for these backends alone, so it is made once for each: what is to be the
+        same for all of them is found with `score`. A sample that leaves at an exit has the answer
+        of that exit. What a backend raises comes through.
         """
         ...
 
     def score(self, pipeline: Pipeline, split: str) -> Mapping[str, float]:
-        """Return the dataset's figures of merit for a pipeline on a split that was declared."""
+        """Return the dataset's figures of merit for a pipeline on a split that was declared.
+
+        Needs the split, and no `run`: it runs on the reference backend, the same whatever the case
+        is measured with, so that nothing is trained or tuned once a backend. That is the nearest of
+        the backends that come with the format of a stage and open it, or are led to by converters
+        that say `exact`. Where there is none, or none is usable here, it is the backend of the
+        stage's tier.
+        """
         ...
 
     def prepared(self, model: str, chain: str) -> Pipeline:
@@ -143,12 +162,13 @@ class Operator(Part):
     """A change made to a pipeline in order to deploy it."""
 
     apply: Callable[[Pipeline, Context], Pipeline] = attrs.field(validator=is_callable)
-    """Return the changed pipeline; the one given stays as it was."""
+    """Return the changed pipeline; the one given stays as it was, and so do the live objects of its
+    stages: a changed one is a copy, given to `Stage.changed`."""
     options: type = attrs.field(default=NoOptions, validator=options_class)
     """An attrs class whose fields are the options, each with a default."""
     needs: Needs = attrs.field(default=frozenset(), converter=_read_needs)
-    """Which of calibration, training, validation, placement, links, profile, target it uses; or
-    from its options to these, where they decide. `needed` tells for given options."""
+    """Which of calibration, training, validation, placement, links, profile, target, run it uses;
+    or from its options to these, where they decide. `needed` tells for given options."""
     reads: tuple[str, ...] = attrs.field(default=(), converter=texts)
     """The formats it can change, the preferred first; empty for any. Stages in other formats are
     converted before."""
@@ -165,6 +185,8 @@ class Operator(Part):
         default=lambda _: True, validator=is_callable
     )
     """Whether it can be applied to a pipeline, or one clause that says why not."""
+    may_keep: bool = False
+    """Whether it may give back what it was given, which is an error of any other operator."""
     replay: Callable[[Any, Mapping[str, Any]], Any] | None = None
     """Make one of its recorded edits again: from a live object and the edit's arguments to the
     changed live object."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 
+from edgebench.cases.case import BackendChoice
 from edgebench.cases.inputs import find_metrics
 from edgebench.parts.errors import ChainError
 from edgebench.parts.pipeline import Pipeline, Stage, Tensors, join_batches, pick_sample
@@ -15,7 +16,8 @@ from edgebench.parts.subjects import Budget, Model
 from edgebench.prepare.data import Preprocessed, count_bytes, list_shapes
 from edgebench.prepare.keys import Keys
 from edgebench.prepare.recipe import Operate
-from edgebench.prepare.stages import Runner, Stages
+from edgebench.prepare.runner import Runner
+from edgebench.prepare.stages import Stages
 from edgebench.store.artifacts import read_pipeline
 
 BATCH = 64
@@ -99,9 +101,28 @@ class OperatorContext:
             teacher=self.live(teacher) if teacher else None,
         )
 
-    def run(self, pipeline: Pipeline, inputs: Tensors) -> Tensors:
-        """Run a pipeline here and return its outputs, those of exits where samples leave."""
-        return self.runner.outputs(pipeline, inputs)
+    @property
+    def backends(self) -> Mapping[str, str]:
+        """The backends of the case, each with the precision that it computes in."""
+        self._check_declared("run")
+        return self.runner.precisions
+
+    def run(self, pipeline: Pipeline, inputs: Tensors, *, on: str = "") -> Tensors:
+        """Run a pipeline here as it will be deployed; all of it on one backend, if one is named."""
+        self._check_declared("run")
+        choices = self.runner.list_deployed(pipeline)
+        if on:
+            choices = [self._choose_backend(on)] * len(pipeline.stages)
+        return self.runner.outputs(pipeline, inputs, choices)
+
+    def _choose_backend(self, written: str) -> BackendChoice:
+        backends = {str(choice): choice for choice in self.step.case.backends}
+        if written not in backends:
+            raise ChainError(
+                f"{self._name} runs on {written!r}, which is none of the case's backends: "
+                f"{', '.join(backends)}"
+            )
+        return backends[written]
 
     def score(self, pipeline: Pipeline, split: str) -> Mapping[str, float]:
         """Return the figures of merit of a pipeline on a split."""
@@ -110,16 +131,27 @@ class OperatorContext:
         chosen = self.inputs(split)
         sizes = [spec.shape[0] for spec in pipeline.stages[0].inputs]
         most = min((size if isinstance(size, int) else BATCH for size in sizes), default=BATCH)
+        backends = self._choose_references(pipeline)
         metrics = find_metrics(self.step.case, self.stages.plugins)
         totals: dict[str, Any] = {metric.name: 0.0 for metric in metrics}
         for batch in _make_batches(chosen, most):
-            outputs = self.run(pipeline, join_batches([tensors for tensors, _ in batch]))
+            inputs = join_batches([tensors for tensors, _ in batch])
+            outputs = self.runner.outputs(pipeline, inputs, backends)
             for place, (_, answer) in enumerate(batch):
                 one = pick_sample(outputs, place)
                 prediction = chosen.model.postprocess(one, self.step.case.variant)
                 for metric in metrics:
                     totals[metric.name] += np.asarray(metric.count(prediction, answer), dtype=float)
         return {metric.name: float(metric.value(totals[metric.name])) for metric in metrics}
+
+    def _choose_references(self, pipeline: Pipeline) -> Sequence[BackendChoice]:
+        """Choose the reference backends, and note which of them are not usable here."""
+        chosen = self.runner.list_references(pipeline)
+        names = ", ".join(dict.fromkeys(map(str, chosen)))
+        for name, why in self.runner.references.refused.items():
+            if why:
+                self.doubt(f"scored on {names}: {name} is not usable here ({why})")
+        return chosen
 
     def prepared(self, model: str, chain: str) -> Pipeline:
         """Return a second prepared pipeline that the operator's `companions` announced."""
@@ -135,7 +167,8 @@ class OperatorContext:
 
     def doubt(self, reason: str) -> None:
         """Note what speaks against the figures of the result."""
-        self.doubts.append(f"{self._name}: {reason}")
+        if (said := f"{self._name}: {reason}") not in self.doubts:
+            self.doubts.append(said)
 
     @property
     def _before(self) -> Pipeline:

@@ -15,9 +15,10 @@ from typing import Any
 
 import attrs
 
-from edgebench.cases.case import Case
+from edgebench.cases.case import BackendChoice, Case
 from edgebench.cases.inputs import read_model_options
 from edgebench.cases.operations import Operation
+from edgebench.cases.ways import find_way
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import Asset
 from edgebench.parts.changes import Converter, Format, Operator, Trainer
@@ -27,6 +28,7 @@ from edgebench.parts.part import Part
 from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.places import Backend, Quantization
 from edgebench.parts.subjects import Dataset, Model
+from edgebench.prepare.reference import list_references
 from edgebench.store.digests import content_digest, listing_digest
 
 # Splits are part of what a dataset is; a run's own seed must not move samples between them.
@@ -145,6 +147,8 @@ class Keys:
             after=after,
             operator=[operator.name, self.maker(Operator, operator.name)],
             options=_describe_options(operation.options),
+            # Where it may not, that it changed something was seen to when it was made.
+            may_keep=operator.may_keep,
             seed=seed,
             needs=self._find_needs(case, operation.needs, formats),
             around=self._around(case, pipelines),
@@ -178,9 +182,7 @@ class Keys:
             raise ChainError(f"the backends {case.backend} prefer differently quantized graphs")
         return wishes.pop()
 
-    def _find_needs(
-        self, case: Case, needs: frozenset[str], formats: Iterable[str]
-    ) -> dict[str, Any]:
+    def _find_needs(self, case: Case, needs: frozenset[str], formats: set[str]) -> dict[str, Any]:
         """Return what an operator declared a need for."""
         # An operator is refused what it did not declare, so nothing else can have come into it.
         needed: dict[str, Any] = {}
@@ -194,7 +196,30 @@ class Keys:
             needed["target"] = attrs.asdict(self.target(case))
         if "training" in needs:
             needed["trainers"] = self._trainers(formats)
+        if "validation" in needs:
+            needed["scored by"] = {form: self._scorers(case, form) for form in sorted(formats)}
+        if "run" in needs:
+            needed["run by"] = {form: self._runners(case, form) for form in sorted(formats)}
         return needed
+
+    def _scorers(self, case: Case, form: str) -> list[Any]:
+        """Return what runs stages of a format where they are scored."""
+        if references := list_references(form, self.plugins):
+            # The first alone, whichever of them are usable: what else runs is noted as a doubt.
+            return self._opening(BackendChoice(references[0].backend.name), form)
+        return self._runners(case, form)
+
+    def _runners(self, case: Case, form: str) -> list[Any]:
+        """Return what runs stages of a format as they will be deployed."""
+        backends = case.backends[:1] if len(set(case.backends)) == 1 else case.backends
+        return [self._opening(choice, form) for choice in backends]
+
+    def _opening(self, choice: BackendChoice, form: str) -> list[Any]:
+        """Return a backend, and what converts a format to one that it reads."""
+        backend, converters = self.plugins.get(Backend, choice.name), self.plugins.all(Converter)
+        way = find_way(converters.values(), form, backend.formats) or ()
+        made = {each.name: self.maker(Converter, each.name) for each in way}
+        return [str(choice), self.maker(Backend, choice.name), made]
 
     def _around(self, case: Case, pipelines: Iterable[Pipeline]) -> dict[str, Any]:
         """Return what else may run in a step: its models, and the operators of edits made again."""

@@ -17,13 +17,15 @@ from edgebench.parts.errors import CaseFailed, CaseSkipped
 from edgebench.parts.npz import to_npz
 from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.subjects import Dataset, Model
+from edgebench.prepare.change import check_change, is_same
 from edgebench.prepare.context import OperatorContext
 from edgebench.prepare.data import draw_tensors, take_batch
 from edgebench.prepare.keys import SPLIT_SEED
 from edgebench.prepare.orders import Progress
 from edgebench.prepare.recipe import Base, Convert, Operate, Recipes, Step, follow
-from edgebench.prepare.stages import Runner, Stages
-from edgebench.store.artifacts import read_pipeline
+from edgebench.prepare.runner import Runner
+from edgebench.prepare.stages import Stages
+from edgebench.store.artifacts import read_pipeline, write_pipeline
 from edgebench.store.assets import fetch
 from edgebench.store.splits import keep_splits
 
@@ -88,7 +90,16 @@ class Maker:
     def _obtain(self, step: Step) -> Path:
         def fill(directory: Path) -> None:
             self.progress(0, 1, step.what)
-            self.stages.save(self._do(step), directory)
+            pipeline = self._do(step)
+            self.stages.save(pipeline, directory)
+            if isinstance(step, Operate) and _did_nothing(step, directory):
+                doubt = (
+                    f"{step.operation.operator.name}: what it made is to the byte what it was given"
+                )
+                write_pipeline(
+                    attrs.evolve(read_pipeline(directory), doubts=(*pipeline.doubts, doubt)),
+                    directory,
+                )
 
         return self.recipes.store.make(step.key, step.what, fill)
 
@@ -133,9 +144,10 @@ class Maker:
         if operator.reads:
             _refuse_states(pipeline, operator.name)
             pipeline = pipeline.replaced([self.stages.live(stage) for stage in pipeline.stages])
-        with Runner.open(self.stages) as runner:
+        with Runner.open(self.stages, step.case) as runner:
             context = OperatorContext(runner, self.recipes.keys, step)
             changed = operator.apply(pipeline, context)
+        doubts = [*context.doubts, *check_change(operator, pipeline, changed, self.stages)]
         announced = step.operation.cuts
         added = len(changed.cuts) - len(pipeline.cuts)
         if added != announced:
@@ -145,21 +157,24 @@ class Maker:
         return attrs.evolve(
             changed,
             resources={**pipeline.resources, **changed.resources},
-            doubts=(*pipeline.doubts, *context.doubts),
+            doubts=(*pipeline.doubts, *doubts),
             classes=pipeline.classes,
         )
 
     def _convert(self, step: Convert) -> Pipeline:
         pipeline, stages = read_pipeline(step.before), []
-        with Runner.open(self.stages) as runner:
+        with Runner.open(self.stages, step.case) as runner:
+            deployed = runner.list_deployed(pipeline)
             tensors = dict(self._examples(step.case, pipeline))
-            for stage, way in zip(pipeline.stages, step.ways, strict=True):
+            for stage, way, own in zip(pipeline.stages, step.ways, deployed, strict=True):
                 for converter in way if stage.states else ():
                     _refuse_states(pipeline, converter.name)
                 given = {spec.name: tensors[spec.name] for spec in stage.inputs}
-                stages.append(self.stages.convert(stage, way, given))
+                made = self.stages.convert(stage, way, given)
+                stages.append(made)
                 if len(stages) < len(pipeline.stages):
-                    tensors.update(runner.stage(stages[-1], given))
+                    backend = runner.references.choose(made.format, own)
+                    tensors.update(runner.stage(made, given, backend))
         return pipeline.replaced(stages)
 
     def _examples(self, case: Case, pipeline: Pipeline) -> Any:
@@ -181,3 +196,8 @@ def _refuse_states(pipeline: Pipeline, name: str) -> None:
             f"{name} cannot be applied: the model keeps the state {kept[0]!r} from request to "
             "request, and only sessions do so"
         )
+
+
+def _did_nothing(step: Operate, directory: Path) -> bool:
+    """Say whether an operator that must change something has written what it was given."""
+    return not step.operation.operator.may_keep and is_same(step.before, directory)

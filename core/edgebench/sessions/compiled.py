@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
@@ -12,6 +13,7 @@ import attrs
 from edgebench.parts.digest import digest
 from edgebench.parts.errors import CaseFailed
 from edgebench.parts.pipeline import Pipeline, Stage
+from edgebench.parts.places import Session
 from edgebench.sessions.opening import Opening
 
 SECONDS = "seconds.json"
@@ -88,3 +90,23 @@ def compile_stage(opening: Opening, pipeline: Pipeline, number: int, root: Path)
 
     what = f"{pipeline.model}:{pipeline.variant} stage {number} compiled by {backend.name}"
     Store(root).make(key, what, fill)
+
+
+@contextmanager
+def open_here(opening: Opening, stage: Stage, root: Path) -> Iterator[Session]:
+    """Open a stage as its host will: compiled before, where its backend compiles.
+
+    *root* is a store of its own: what is compiled outside of its host, in another time than it
+    takes there, must not be found by what measures that.
+    """
+    if opening.backend.compile is not None:
+        alone = Pipeline(
+            model=stage.model,
+            variant=stage.variant,
+            stages=[attrs.evolve(stage, exit=None)],
+            outputs=[spec.name for spec in stage.outputs],
+        )
+        compile_stage(opening, alone, 0, root)
+        stage, _ = find_compiled(opening, stage, root, opening.backend.versions())
+    with opening.session(stage) as session:
+        yield session

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from edgebench.cases.case import BackendChoice
+from edgebench.parts.errors import CaseFailed
 from edgebench.parts.pipeline import Stage
 from edgebench.parts.places import Backend, Session
 from edgebench.sessions.state import StatefulSession, expose_states
@@ -27,10 +28,14 @@ class Opening:
 
     @classmethod
     def of(cls, backend: Backend, choice: BackendChoice, threads: int) -> Opening:
-        """Fill in what a choice leaves to its backend: the device, and options not written."""
+        """Fill in what a choice leaves to its backend: the device, and options not written.
+
+        Raises:
+            CaseFailed: No device is chosen, and the backend has none here.
+        """
         return cls(
             backend=backend,
-            device=choice.device or backend.devices()[0],
+            device=choice.device or _first_device(backend),
             threads=threads,
             options=_options(backend, choice),
         )
@@ -45,6 +50,13 @@ class Opening:
         whole = expose_states(stage)
         with self.backend.open(whole, self.device, self.threads, self.options) as session:
             yield StatefulSession(session, stage.states)
+
+
+def _first_device(backend: Backend) -> str:
+    devices = backend.devices()
+    if not devices:
+        raise CaseFailed(f"{backend.name} has no device here")
+    return devices[0]
 
 
 def _options(backend: Backend, choice: BackendChoice) -> Any:

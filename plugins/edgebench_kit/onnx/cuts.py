@@ -26,7 +26,7 @@ from edgebench_kit.onnx.graphs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 @attrs.frozen(kw_only=True)
@@ -124,18 +124,12 @@ class Graph:
 
     def find_cuts(self) -> list[Cut]:
         """Return every cut at which one tensor, a row for each sample, crosses, in graph order."""
-        nodes = self.model.graph.node
-        # What depends on no input is left out: either part computes it again for itself.
-        active = [
-            n
-            for n in self.find_needed(self.outputs)
-            if not self.varying.isdisjoint(nodes[n].output)
-        ]
+        nodes, active = self.model.graph.node, self._find_active()
         balance = self._balance_weights(active)
         specs, (batch, others) = self.describe_tensors(), self._name_batch()
         found = []
-        for position, name in self._find_separators(active):
-            spec = specs.get(name)
+        for position, alive in self._sweep(active):
+            spec = specs.get(next(iter(alive))) if len(alive) == 1 else None
             if spec is not None and _may_have_rows(spec, batch, others):
                 by = nodes[active[position - 1]].op_type
                 found.append(
@@ -147,6 +141,28 @@ class Graph:
                 )
         return found
 
+    def find_separators(self) -> list[str]:
+        """Return each tensor that alone crosses where it is written, able to be sent or not."""
+        # All later nodes depend on it alone: the text of the module says why.
+        swept = self._sweep(self._find_active())
+        return [name for _, alive in swept if len(alive) == 1 for name in alive]
+
+    def find_narrowest(self) -> list[str]:
+        """Return the fewest tensors that cross between two nodes; none where there are not two."""
+        swept = (sorted(alive) for _, alive in self._sweep(self._find_active()))
+        return min(swept, key=len, default=[])
+
+    def _find_active(self) -> list[int]:
+        """Return the numbers of the nodes that outputs depend on, and that depend on an input.
+
+        What depends on no input is left out: either part computes it again for itself.
+        """
+        return [
+            number
+            for number in self.find_needed(self.outputs)
+            if not self.varying.isdisjoint(self.model.graph.node[number].output)
+        ]
+
     def _name_batch(self) -> tuple[frozenset[int | str], frozenset[int | str]]:
         """Return what the inputs call their first dimension, and what they call the others."""
         inputs = [
@@ -156,22 +172,21 @@ class Graph:
         first = frozenset(shape[0] for shape in shapes)
         return first, frozenset(size for shape in shapes for size in shape[1:]) - first
 
-    def _find_separators(self, active: list[int]) -> list[tuple[int, str]]:
-        """Return each tensor that alone is alive, and the number of active nodes before it."""
+    def _sweep(self, active: list[int]) -> Iterator[tuple[int, set[str]]]:
+        """Yield the tensors that are alive after each active node but the last, and its number.
+
+        A set is good until the next.
+        """
         reads = [self.reads[number] & self.varying for number in active]
         uses = Counter(name for names in reads for name in names)
         # An output is read once more than nodes read it, after the last, and so stays alive.
         uses.update(self.outputs)
         alive = {one.name for one in self.model.graph.input if one.name in uses} & self.varying
-        found = []
         for position, number in enumerate(active[:-1]):
             uses.subtract(reads[position])
             alive.update(name for name in self.model.graph.node[number].output if uses[name])
             alive.difference_update(name for name in reads[position] if not uses[name])
-            # All later nodes depend on it alone: the text of the module says why.
-            if len(alive) == 1:
-                found.append((position + 1, *alive))
-        return found
+            yield position + 1, alive
 
     def _balance_weights(self, active: list[int]) -> list[tuple[int, int]]:
         """Return the bytes of weights before and after each position among the active nodes."""
@@ -234,13 +249,14 @@ def split_graph(graph: Graph, crossing: tuple[str, ...]) -> tuple[Any, Any]:
 
 
 def _make_part(
-    graph: Graph, numbers: list[int], given: Iterable[str], wanted: Iterable[str]
+    graph: Graph, numbers: list[int], given: Sequence[str], wanted: Sequence[str]
 ) -> Any:
     import onnx
 
     source = graph.model.graph
     nodes = [source.node[number] for number in numbers]
-    read = frozenset().union(*(graph.reads[number] for number in numbers))
+    # A constant may be an output itself, read by no node.
+    read = frozenset(wanted).union(*(graph.reads[number] for number in numbers))
     inputs = [one.name for one in source.input if one.name in read and one.name in graph.varying]
     # What is an end of the part is noted there, and not again among its inner tensors.
     ends = {*inputs, *given, *wanted, *graph.outputs}
@@ -277,6 +293,7 @@ def _find_reads(node: Any) -> frozenset[str]:
 def _find_captured(body: Any) -> set[str]:
     """Return what a body reads of the graph round it; its own outputs may be such names too."""
     own = {one.name for one in (*body.input, *body.initializer)}
+    own.update(one.values.name for one in body.sparse_initializer)
     own.update(name for node in body.node for name in node.output)
     read = {one.name for one in body.output}.union(*(_find_reads(node) for node in body.node))
     return read - own

@@ -18,4 +18,4 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
 @hookimpl
 def edgebench_operators() -> Iterator[Operator]:
     """Offer to leave things as they are."""
-    yield Operator(name="identity", summary="Change nothing.", apply=apply)
+    yield Operator(name="identity", summary="Change nothing.", apply=apply, may_keep=True)

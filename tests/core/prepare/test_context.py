@@ -13,7 +13,7 @@ from edgebench.store.artifacts import read_pipeline
 
 from .conftest import toy_case
 
-NEEDS = ("calibration", "training", "validation", "placement", "links", "target")
+NEEDS = ("calibration", "training", "validation", "placement", "links", "target", "run")
 
 # Each operator does one thing, and writes down what came of it; one of the pair declares the need.
 ASKING = """
@@ -47,7 +47,7 @@ ASKING = """
         seed=lambda p, c: c.seed,
         prepared=lambda p, c: c.prepared("toy:small", "").model,
     )
-    NEED = {"fit": "training", "score": "validation", "scoretest": "validation"}
+    NEED = {"fit": "training", "score": "validation", "scoretest": "validation", "exits": "run"}
 
     def run(pipeline, context):
         import numpy as np
@@ -83,11 +83,14 @@ ASKING = """
     @hookimpl
     def edgebench_operators():
         for name in ASKS:
-            yield Operator(name=f"rash-{name}", summary="Declares nothing.", apply=asking(name))
-            if name not in ("test", "run", "exits", "seed", "prepared"):
+            yield Operator(name=f"rash-{name}", summary="Declares nothing.", apply=asking(name),
+                           may_keep=True)
+            if name not in ("test", "seed", "prepared"):
                 yield Operator(name=name, summary="Declares.", apply=asking(name),
+                               may_keep=True,
                                needs=[NEED.get(name, name)])
         yield Operator(name="prepared", summary="Announces.", apply=asking("prepared"),
+                       may_keep=True,
                        companions=lambda options, model, variant: [("toy:small", "")])
 """
 
@@ -131,9 +134,8 @@ CHIP = """
 
 
 def test_what_is_run_here_is_run_on_the_first_device_of_its_backend(world, tmp_path):
-    # The first backend by name that reads the format is the chip, which has no processor.
     recipes = world(ASKING, CHIP)
-    Maker(recipes, lambda *_: None).prepare(toy_case("rash-run", backend="a-chip"))
+    Maker(recipes, lambda *_: None).prepare(toy_case("run", backend="a-chip"))
     assert json.loads((tmp_path / "said.json").read_text())[0] == ["scores"]
 
 
@@ -163,11 +165,11 @@ def test_what_was_declared_is_given(ask):
 
 def test_a_pipeline_is_scored_and_run_where_it_is_prepared(ask):
     assert 0.8 < ask("score")["accuracy"] <= 1.0
-    assert ask("rash-run") == [["scores"], [5, 3], True]
+    assert ask("run") == [["scores"], [5, 3], True]
 
 
 def test_a_sample_that_leaves_has_the_answer_of_its_exit_while_preparing_too(ask):
-    assert ask("rash-exits") == [["scores"], [[2.0] * 3, [1.0] * 3]]
+    assert ask("exits") == [["scores"], [[2.0] * 3, [1.0] * 3]]
 
 
 def test_a_stage_is_trained_again_with_a_teacher_and_a_budget(ask):
@@ -383,7 +385,7 @@ TILES = """
     @hookimpl
     def edgebench_operators():
         yield Operator(name="look", summary="Scores.", apply=apply, needs=["validation"],
-                       reads=["tiles"])
+                       may_keep=True, reads=["tiles"])
 """
 
 

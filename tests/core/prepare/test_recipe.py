@@ -30,8 +30,9 @@ STRANGERS = """
 
     @hookimpl
     def edgebench_operators():
-        yield Operator(name="nothing", summary="Nothing.", apply=same)
-        yield Operator(name="doing-nothing", summary="Nothing.", apply=same, reads=["toy-matrix"])
+        yield Operator(name="nothing", summary="Nothing.", apply=same, may_keep=True)
+        yield Operator(name="doing-nothing", summary="Nothing.", apply=same,
+                       may_keep=True, reads=["toy-matrix"])
         for need in ("placement", "links", "target"):
             yield Operator(name=f"by-{need}", summary="Follows.", apply=recording(need),
                            needs=[need], reads=["toy-matrix"])

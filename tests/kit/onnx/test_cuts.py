@@ -298,3 +298,68 @@ def test_bits_are_kept_whatever_the_runtime_optimises(tmp_path, level):
     assert len(cuts) == 5
     for cut in cuts:
         np.testing.assert_array_equal(in_two(graph, cut.names, feeds_for(5))["y"], whole["y"])
+
+
+ANCHORS = np.arange(40, dtype="f4").reshape(10, 4)
+GIVEN = {
+    "initializer": ([], {"anchors": ANCHORS}),
+    "constant": (
+        [helper.make_node("Constant", [], ["anchors"], value=numpy_helper.from_array(ANCHORS))],
+        {},
+    ),
+    "computed": ([helper.make_node("Neg", ["minus"], ["anchors"])], {"minus": -ANCHORS}),
+}
+
+
+@pytest.mark.parametrize(("nodes", "constants"), GIVEN.values(), ids=GIVEN)
+def test_an_output_that_depends_on_no_input_hinders_no_cut(nodes, constants):
+    layers = [
+        helper.make_node("MatMul", ["x", "w"], ["a"]),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("MatMul", ["b", "w"], ["y"]),
+    ]
+    weight = np.random.default_rng(0).standard_normal((SIDE, SIDE)).astype("f4")
+    for order in ([*layers, *nodes], [*nodes, *layers]):
+        made = model(order, {"w": weight, **constants})
+        made.graph.output.append(
+            helper.make_tensor_value_info("anchors", TensorProto.FLOAT, ANCHORS.shape)
+        )
+        graph = Graph.of(made)
+        assert [cut.names for cut in graph.find_cuts()] == [("a",), ("b",)]
+        for cut in graph.find_cuts():
+            parted = in_two(graph, cut.names, feeds_for(0))
+            np.testing.assert_array_equal(parted["anchors"], ANCHORS)
+            np.testing.assert_array_equal(parted["y"], run(made, feeds_for(0))["y"])
+
+
+def test_bodies_take_what_they_capture_to_their_part():
+    """A conditional whose branches read what crosses, a weight outside, and one of their own."""
+
+    def branch(name, *nodes):
+        out = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
+        own = numpy_helper.from_array(np.full(1, 3, "f4"), "own")
+        return helper.make_graph(list(nodes), name, [], [out], [own])
+
+    inner = branch("inner", helper.make_node("Mul", ["b", "w"], ["out"]))
+    nested = helper.make_node("If", ["yes"], ["out"], then_branch=inner, else_branch=inner)
+    other = branch("other", helper.make_node("Add", ["b", "own"], ["out"]))
+    nodes = [
+        helper.make_node("Relu", ["x"], ["a"]),
+        helper.make_node("Mul", ["a", "w"], ["b"]),
+        helper.make_node("ReduceSum", ["b"], ["sum"], keepdims=0),
+        helper.make_node("Greater", ["sum", "zero"], ["yes"]),
+        helper.make_node(
+            "If", ["yes"], ["y"], then_branch=branch("deep", nested), else_branch=other
+        ),
+    ]
+    made = model(nodes, {"w": np.full(1, 2, "f4"), "zero": np.array(0, "f4")})
+    graph = Graph.of(made)
+    assert [cut.names for cut in graph.find_cuts()] == [("a",), ("b",)]
+    for cut in graph.find_cuts():
+        front, tail = split_graph(graph, cut.names)
+        assert [one.name for one in tail.graph.initializer] == ["w", "zero"]
+        assert len(front.graph.initializer) == (cut.names == ("b",))
+        for sign in (1, -1):
+            feeds = {"x": sign * np.abs(feeds_for(0)["x"])}
+            parted = in_two(graph, cut.names, feeds)
+            np.testing.assert_array_equal(parted["y"], run(made, feeds)["y"])

@@ -1,0 +1,146 @@
+"""Running stages in the process that prepares, for training, calibration and checks: never timed.
+
+A pipeline is run either as it will be deployed, each piece on the backend of its tier, or on the
+reference backend, where what comes of it must be the same for all backends.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from edgebench.cases.case import BackendChoice, Case
+from edgebench.cases.usable import Usability
+from edgebench.cases.ways import find_way, say_no_way
+from edgebench.catalogue.blame import blame
+from edgebench.parts.changes import Converter
+from edgebench.parts.errors import CaseFailed
+from edgebench.parts.pipeline import Pipeline, Stage, Tensors, TensorSpec
+from edgebench.parts.places import Backend, Session
+from edgebench.prepare.reference import References
+from edgebench.prepare.stages import Stages
+from edgebench.sessions.compiled import open_here
+from edgebench.sessions.opening import Opening
+
+
+@attrs.frozen(eq=False)
+class Runner:
+    """Opens each stage of a case once on each backend that it is run on, and keeps it open."""
+
+    stages: Stages
+    case: Case
+    references: References
+    scratch: Path
+    _stack: ExitStack
+    # Keyed by identity: a live object has no digest, and the stage lives on beside its session.
+    _open: dict[tuple[int, BackendChoice], tuple[Stage, Session]] = attrs.field(
+        factory=dict, init=False
+    )
+
+    @classmethod
+    @contextmanager
+    def open(cls, stages: Stages, case: Case) -> Iterator[Runner]:
+        """Give a runner; its sessions are closed and its files gone when the context ends."""
+        with (
+            tempfile.TemporaryDirectory(prefix="edgebench-") as scratch,
+            ExitStack() as stack,
+        ):
+
+            def open_usability() -> Usability:
+                return stack.enter_context(Usability.open(stages.plugins, case.fabric))
+
+            references = References(stages.plugins, case, open_usability)
+            yield cls(stages, case, references, Path(scratch), stack)
+
+    @property
+    def precisions(self) -> Mapping[str, str]:
+        """By how each backend of the case is written, in what it computes what is kept as `f32`."""
+        openings = {str(choice): self._opening(choice) for choice in self.case.backends}
+        return {name: one.backend.precision(one.options) for name, one in openings.items()}
+
+    def list_deployed(self, pipeline: Pipeline) -> Sequence[BackendChoice]:
+        """Return, for each stage, the backend of the tier that its piece will be on."""
+        # An operator may run what has other pieces than the case has tiers: a part of a pipeline,
+        # or one that is still to be cut.
+        last = len(self.case.backends) - 1
+        return [
+            self.case.backends[min(number, last)]
+            for number, piece in enumerate(pipeline.pieces)
+            for _ in piece
+        ]
+
+    def list_references(self, pipeline: Pipeline) -> Sequence[BackendChoice]:
+        """Return, for each stage, the reference backend of its format."""
+        own = self.list_deployed(pipeline)
+        return [
+            self.references.choose(stage.format, choice)
+            for stage, choice in zip(pipeline.stages, own, strict=True)
+        ]
+
+    def outputs(
+        self, pipeline: Pipeline, inputs: Tensors, choices: Sequence[BackendChoice]
+    ) -> dict[str, Any]:
+        """Run each stage on its backend; return the outputs, those of exits where samples leave.
+
+        Every stage is run for every sample, which costs time that nobody measures here.
+        """
+        import numpy as np
+
+        tensors = dict(inputs)
+        for stage, choice in zip(pipeline.stages, choices, strict=True):
+            tensors.update(self.stage(stage, tensors, choice))
+        outputs = {name: tensors[name] for name in pipeline.outputs}
+        # From the last exit to the first: a sample leaves at the first that lets it.
+        for leaves in (stage.exit for stage in reversed(pipeline.stages) if stage.exit):
+            gone = np.asarray(tensors[leaves.condition]).reshape(-1) >= leaves.threshold
+            for name, answer in zip(pipeline.outputs, leaves.answer, strict=True):
+                shape = (-1,) + (1,) * (outputs[name].ndim - 1)
+                outputs[name] = np.where(gone.reshape(shape), tensors[answer], outputs[name])
+        return outputs
+
+    def stage(self, stage: Stage, tensors: Tensors, choice: BackendChoice) -> dict[str, Any]:
+        """Run one stage on the tensors that it reads, and return those that it writes."""
+        key = (id(stage), choice)
+        if key not in self._open:
+            self._open[key] = (stage, self._session(stage, tensors, choice))
+        _, session = self._open[key]
+        given = {spec.inside: tensors[spec.name] for spec in stage.inputs}
+        with blame(self.stages.plugins, Backend, choice.name):
+            written = session.run(given)
+            return {spec.name: written[spec.inside] for spec in stage.outputs}
+
+    def _session(self, stage: Stage, tensors: Tensors, choice: BackendChoice) -> Session:
+        opening = self._opening(choice)
+        converters = self.stages.plugins.all(Converter).values()
+        way = find_way(converters, stage.format, opening.backend.formats)
+        if way is None:
+            raise CaseFailed(say_no_way(stage.format, opening.backend.formats, choice.name))
+        given = {spec.name: _double(tensors[spec.name], spec) for spec in stage.inputs}
+        written = self._write(self.stages.convert(stage, way, given))
+        with blame(self.stages.plugins, Backend, choice.name):
+            return self._stack.enter_context(open_here(opening, written, self.scratch / "compiled"))
+
+    def _opening(self, choice: BackendChoice) -> Opening:
+        backend = self.stages.plugins.get(Backend, choice.name)
+        return Opening.of(backend, choice, self.case.threads or 1)
+
+    def _write(self, stage: Stage) -> Stage:
+        if stage.directory is not None:
+            return stage
+        place = self.scratch / f"stage-{len(self._open)}"
+        place.mkdir()
+        files = self.stages.write(stage, place)
+        return attrs.evolve(stage, directory=place, files=files)
+
+
+def _double(array: Any, spec: TensorSpec) -> Any:
+    """Double an open batch of one: a converter would take its size for fixed."""
+    import numpy as np
+
+    lone = len(array) == 1 and isinstance(spec.shape[0], str)
+    return np.concatenate([array, array]) if lone else array
