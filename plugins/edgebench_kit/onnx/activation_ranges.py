@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench_kit.onnx.sessions import make_options
+
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
@@ -217,8 +219,7 @@ def _run(watched: _Watched, feeds: Iterable[Tensors]) -> Iterator[dict[str, NDAr
     """Run a watched graph on each sample; what is yielded is gone before the next."""
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what fails is raised
+    options = make_options()
     # Fused away, a tensor could not be watched.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(

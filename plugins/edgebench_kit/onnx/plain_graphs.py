@@ -9,7 +9,7 @@ import attrs
 from edgebench import CaseFailed, Tensors
 from edgebench_kit.onnx import graph_files, graphs, half_floats, quantizable, scopes
 from edgebench_kit.onnx.scopes import Labels
-from edgebench_kit.onnx.sessions import shorten_reason
+from edgebench_kit.onnx.sessions import make_options, shorten_reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,10 @@ class PlainGraph:
     """A graph in 32-bit floats, written as the quantizer can take it, its names labels."""
 
     original: Path
-    """The graph as it was given, its weights beside it."""
+    """The graph as it was given, but for its names, its weights beside it."""
+    names: Labels
+    """What the names in it are labels of: runtimes make up names too, and open no graph in which
+    they meet such a one."""
     path: Path
     """The graph that computes the same, to be quantized."""
     labels: Labels
@@ -41,25 +44,26 @@ class PlainGraph:
         import onnx
 
         light = graph_files.move_weights(model, directory / graph_files.WEIGHTS)
-        original, folded = directory / graph_files.FILE, directory / "folded.onnx"
+        names = Labels.replace_names(light.graph)
+        original, ready = directory / graph_files.FILE, directory / "ready.onnx"
         original.write_bytes(light.SerializeToString())
-        halves = half_floats.find_half_ends(model)
-        _fold(_write_modern(model, light, directory), folded)
-        ready = directory / "ready.onnx"
+        folded = _fold(_write_modern(light, directory))
         onnx.shape_inference.infer_shapes_path(folded, ready)
-        labels = _prepare(ready)
-        return cls(original=original, path=ready, labels=labels, halves=halves)
+        return cls(
+            original=original,
+            names=names,
+            path=ready,
+            labels=_prepare(ready, names),
+            halves=half_floats.find_half_ends(model),
+        )
 
     def read_inputs(self, inputs: Tensors) -> Tensors:
         """Return inputs of the original as the plain graph takes them."""
-        import onnx
-
-        graph = onnx.load_model(self.path, load_external_data=False).graph
-        names = {self.labels.meanings[one.name]: one.name for one in graph.input}
+        labels = self.labels.ends
         return {
-            names[name]: array.astype("float32") if name in self.halves else array
+            labels[name]: array.astype("float32") if name in self.halves else array
             for name, array in inputs.items()
-            if name in names
+            if name in labels
         }
 
     def restore(self, model: Any) -> Any:
@@ -83,22 +87,22 @@ class PlainGraph:
         return model
 
 
-def _write_modern(model: Any, light: Any, directory: Path) -> Path:
-    """Write the graph without functions and 16-bit floats, in an operator set for int8.
+def _write_modern(light: Any, directory: Path) -> Path:
+    """Write a graph without functions and 16-bit floats, in an operator set for int8.
 
-    *light* is the graph as it refers to the weights that lie in the directory already.
+    Its weights, which lie in the directory, are loaded where they change.
     """
-    modern = model
-    if model.functions:
-        import onnx
+    if light.functions:
+        from onnx.inliner import inline_local_functions
 
-        modern = graph_files.load_weights(onnx.inliner.inline_local_functions(light), directory)
-    if half_floats.holds_halves(modern):
-        modern = half_floats.widen_halves(modern)
-    if _is_old(modern):
-        modern = _raise_opset(modern)
-    if modern is not model:
-        light = graph_files.move_weights(modern, directory / "modern.data")
+        light = inline_local_functions(light)
+    if half_floats.holds_halves(light) or _is_old(light):
+        whole = graph_files.load_weights(light, directory)
+        if half_floats.holds_halves(whole):
+            whole = half_floats.widen_halves(whole)
+        if _is_old(whole):
+            whole = _raise_opset(whole)
+        light = graph_files.move_weights(whole, directory / "modern.data")
     path = directory / "modern.onnx"
     path.write_bytes(light.SerializeToString())
     return path
@@ -127,15 +131,15 @@ def _raise_opset(model: Any) -> Any:
         ) from error
 
 
-def _fold(plain: Path, folded: Path) -> None:
+def _fold(plain: Path) -> Path:
     """Let the runtime write what it makes of a graph on any machine, the weights beside it.
 
     The quantizer's own preparation does the same, and loads all weights twice meanwhile.
     """
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
+    folded = plain.with_name("folded.onnx")
+    options = make_options()
     options.optimized_model_filepath = str(folded)
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.add_session_config_entry(
@@ -149,12 +153,14 @@ def _fold(plain: Path, folded: Path) -> None:
         raise CaseFailed(
             f"onnxruntime, which quantizes, does not open the graph: {shorten_reason(error)}"
         ) from error
+    return folded
 
 
-def _prepare(ready: Path) -> Labels:
+def _prepare(ready: Path, names: Labels) -> Labels:
     import onnx
 
     model = onnx.load_model(ready, load_external_data=False)
+    names.restore_names(model.graph)
     labels = Labels.replace_names(model.graph)
     quantizable.prepare_graph(model, labels, ready.parent)
     graphs.note_infos(model)  # those of what was added

@@ -123,6 +123,8 @@ class Labels:
     """
 
     meanings: dict[str, str] = attrs.field(factory=dict)
+    ends: dict[str, str] = attrs.field(factory=dict)
+    """The labels of the inputs and outputs, by name."""
 
     @classmethod
     def replace_names(cls, graph: Any) -> Labels:
@@ -130,6 +132,9 @@ class Labels:
         labels = cls()
         labels._name_nodes(graph)
         rename_tensors(graph, labels.give)
+        labels.ends.update(
+            (labels.meanings[one.name], one.name) for one in (*graph.input, *graph.output)
+        )
         return labels
 
     def _name_nodes(self, graph: Any) -> None:

@@ -28,7 +28,7 @@ from edgebench_kit.onnx.sessions import open_session
 from edgebench_kit.onnx.static_quantizer import Quantizer, find_int8_share
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 COMPARED = 32
 """How many inputs the quantized graphs are compared with those in floats on, one at a time.
@@ -68,8 +68,9 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
     for number, stage in enumerate(pipeline.stages):
         context.progress(number, len(pipeline.stages), "quantizing")
         with TemporaryDirectory(prefix="edgebench-") as scratch:
-            stages.append(_quantize(stage, samples, context, Path(scratch)))
-            floats = _compare(stage, stages[-1], floats, samples, agreements, Path(scratch))
+            plain = PlainGraph.make(stage.live, Path(scratch))
+            stages.append(_quantize(stage, plain, samples, context))
+            floats = _compare(plain, stages[-1], floats, samples, agreements)
         if number + 1 < len(pipeline.stages):
             samples = _run_on(pipeline, number, stages[-1], samples, context)
     _check_quantized(pipeline, stages)
@@ -110,12 +111,13 @@ def _list_answers(pipeline: Pipeline) -> dict[str, Agreement]:
     }
 
 
-def _quantize(stage: Stage, samples: Sequence[Tensors], context: Context, scratch: Path) -> Stage:
+def _quantize(
+    stage: Stage, plain: PlainGraph, samples: Sequence[Tensors], context: Context
+) -> Stage:
     """Return one stage with Q/DQ pairs, its weights kept as integers; masked scores stay floats.
 
     It is the same stage where nothing in it can be quantized.
     """
-    plain = PlainGraph.make(stage.live, scratch)
     feeds = [
         plain.read_inputs({spec.inside: sample[spec.name] for spec in stage.inputs})
         for sample in samples
@@ -146,38 +148,38 @@ def _name_precision(share: float) -> str:
 
 
 def _compare(
+    plain: PlainGraph,
     stage: Stage,
-    quantized: Stage,
     floats: Sequence[Tensors],
     samples: Sequence[Tensors],
     agreements: dict[str, Agreement],
-    scratch: Path,
 ) -> list[Tensors]:
-    """Add what a stage and the quantized one give to the agreements of the answers.
+    """Add what a graph in floats and the quantized one give to the agreements of the answers.
 
     *floats* are the inputs of the one, *samples* those of the other. Returned is what is known
-    after the stage in floats.
+    after the one in floats.
     """
-    last = scratch / "last"
-    last.mkdir()
-    after = last / graph_files.write_graph(quantized.live, last)[0]
-    sessions = open_session(scratch / graph_files.FILE), open_session(after)
+    directory = plain.path.parent / "quantized"
+    directory.mkdir()
+    quantized = open_session(directory / graph_files.write_graph(stage.live, directory)[0])
+    original = open_session(plain.original)
     known: list[Tensors] = []
-    for given in zip(floats, samples, strict=False):
-        right, other = (
-            _run_stage(stage, session, tensors)
-            for session, tensors in zip(sessions, given, strict=True)
-        )
+    for before, given in zip(floats, samples, strict=False):
+        right = _run_stage(stage, original, before, plain.names.ends)
+        other = _run_stage(stage, quantized, given, {})
         for name in right.keys() & agreements.keys():
             agreements[name] = agreements[name].add(right[name], other[name])
-        known.append({**given[0], **right})
+        known.append({**before, **right})
     return known
 
 
-def _run_stage(stage: Stage, session: Any, tensors: Tensors) -> dict[str, Any]:
-    names = {one.name for one in session.get_inputs()}
-    given = {spec.inside: tensors[spec.name] for spec in stage.inputs if spec.inside in names}
-    written = session.run([spec.inside for spec in stage.outputs], given)
+def _run_stage(
+    stage: Stage, session: Any, tensors: Tensors, labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """Run a stage's graph, whose ends go by labels, and return its outputs by their names."""
+    given = {labels.get(spec.inside, spec.inside): tensors[spec.name] for spec in stage.inputs}
+    wanted = [labels.get(spec.inside, spec.inside) for spec in stage.outputs]
+    written = session.run(wanted, given)
     return {spec.name: array for spec, array in zip(stage.outputs, written, strict=True)}
 
 
