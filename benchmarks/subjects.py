@@ -37,6 +37,7 @@ from edgebench.catalogue.rows import Product, Suite
 from edgebench.prepare.make import Maker
 from edgebench.prepare.preparer import Preparer
 from edgebench.prepare.recipe import Recipes
+from edgebench.sessions.asking import ask_in_processes
 from edgebench.store.artifacts import Store, read_pipeline
 
 SIZES = ("small", "tiny")
@@ -98,7 +99,7 @@ class Workshop:
             backends=tuple(backends),
         )
         study = Study(suite=Suite(name="", summary="", products=(product,)))
-        plan = make_plan(study, self.recipes.plugins)
+        plan = make_plan(study, self.recipes.plugins, ask_in_processes)
         if plan.skipped:
             raise EdgebenchError(f"{subject}: {plan.skipped[0].reason}")
         return plan.cases

@@ -31,7 +31,7 @@ from edgebench.cases.routes import (
     parse_placement,
 )
 from edgebench.cases.study import Study
-from edgebench.cases.usable import Ask, Usability, ask_in_processes
+from edgebench.cases.usable import Ask, Usability
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import Product, Skip
 from edgebench.parts.digest import digest
@@ -77,7 +77,7 @@ class Plan:
         return digest([ids, suite.blocks, suite.requests, *how])
 
 
-def make_plan(study: Study, plugins: Plugins, *, ask: Ask = ask_in_processes) -> Plan:
+def make_plan(study: Study, plugins: Plugins, ask: Ask) -> Plan:
     """Expand a study into cases, and find which of them cannot be.
 
     Args:

@@ -15,6 +15,7 @@ from edgebench.cases.usable import Usability
 from edgebench.cli.common import Common
 from edgebench.parts.places import Backend, Fabric
 from edgebench.records.environment import describe
+from edgebench.sessions.asking import ask_in_processes
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -82,7 +83,7 @@ def _examine_fabric(line: Listed) -> Item:
 
 def _examine_backends(common: Common, fabric: str) -> Iterator[Item]:
     """Ask every backend on every tier's host whether it works there."""
-    with Usability.open(common.plugins, fabric) as usability:
+    with Usability.open(common.plugins, fabric, ask_in_processes) as usability:
         usability.ask([(name, "") for name in common.plugins.all(Backend)])
     for line in common.plugins.listed(Backend):
         yield {"name": line.name, "fabric": fabric, **_examine_backend(line, usability)}

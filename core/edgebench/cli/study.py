@@ -112,9 +112,10 @@ def plan_study(args: argparse.Namespace, common: Common) -> Plan:
             plugin is broken.
     """
     from edgebench.cases.plan import make_plan
+    from edgebench.sessions.asking import ask_in_processes
 
     common.refuse_faults()
-    plan = make_plan(make_study(args, common), common.plugins)
+    plan = make_plan(make_study(args, common), common.plugins, ask_in_processes)
     if not plan.cases and not plan.skipped:
         # Where none is named every backend is taken.
         lacks = [line.why_not for line in common.plugins.listed(Backend) if line.why_not]

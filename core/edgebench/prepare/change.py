@@ -30,14 +30,14 @@ def check_change(
         CaseFailed: It is not, or there was none and the operator does not declare that it may.
     """
     if not isinstance(after, Pipeline):
-        raise CaseFailed(f"{operator.name} gave back {type(after).__name__}, not a Pipeline")
+        raise CaseFailed(f"it gave back {type(after).__name__}, not a Pipeline")
     for number, stage in enumerate(after.stages):
         lost = _is_lost(stage, stages)
         if lost:
             raise CaseFailed(
-                f"{operator.name} changed the live object of stage {number} and gave the stage "
-                "back with the files that it had, which are what is measured: change a copy, and "
-                "give it to `stage.changed(...)`"
+                f"it changed the live object of stage {number} and gave the stage back with the "
+                "files that it had, which are what is measured: change a copy, and give it to "
+                "`stage.changed(...)`"
             )
         if lost is None:
             yield (
@@ -46,8 +46,8 @@ def check_change(
             )
     if not operator.may_keep and attrs.evolve(after, doubts=before.doubts) == before:
         raise CaseFailed(
-            f"{operator.name} changed nothing: it gave back the pipeline that it was given; an "
-            "operator that may do so declares it with `may_keep=True`"
+            "it changed nothing: it gave back the pipeline that it was given; an operator that may "
+            "do so declares it with `may_keep=True`"
         )
 
 

@@ -20,10 +20,10 @@ import attrs
 from edgebench.cases.case import Case
 from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.errors import Stopped
-from edgebench.parts.lifeline import MARK, end_marked, identify_owner
 from edgebench.parts.subjects import Model
 from edgebench.prepare.orders import ERRORS, Event, Order, Progress
 from edgebench.prepare.recipe import Recipes, Steps, follow
+from edgebench.store.owners import MARK, end_marked, identify_owner
 from edgebench.store.scratch import open_scratch
 
 LOOK_S = 1.0

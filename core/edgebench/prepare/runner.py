@@ -24,6 +24,7 @@ from edgebench.parts.pipeline import Pipeline, Stage, Tensors, TensorSpec
 from edgebench.parts.places import Backend, Session
 from edgebench.prepare.reference import References
 from edgebench.prepare.stages import Stages
+from edgebench.sessions.asking import ask_in_processes
 from edgebench.sessions.compiled import open_here
 from edgebench.sessions.opening import Opening
 
@@ -52,7 +53,9 @@ class Runner:
         ):
 
             def open_usability() -> Usability:
-                return stack.enter_context(Usability.open(stages.plugins, case.fabric))
+                return stack.enter_context(
+                    Usability.open(stages.plugins, case.fabric, ask_in_processes)
+                )
 
             references = References(stages.plugins, case, open_usability)
             yield cls(stages, case, references, Path(scratch), stack)

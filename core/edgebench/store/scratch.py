@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edgebench.parts.errors import EdgebenchError
-from edgebench.parts.lifeline import end_marked, identify_owner, is_gone
+from edgebench.store.owners import end_marked, identify_owner, is_gone
 
 PREFIX = "edgebench-"
 """How the names of scratch directories begin."""

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench_kit.onnx.sessions import make_options
+
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -67,23 +69,37 @@ def _centre(low: NDArray[Any], high: NDArray[Any]) -> tuple[NDArray[Any], NDArra
     return -largest, largest
 
 
-def find_extremes(path: Path, feeds: Iterable[Tensors]) -> Extremes:
+def find_extremes(path: Path, feeds: Sequence[Tensors]) -> Extremes:
     """Return the ends of the values of each float tensor of a graph, taken inside the graph.
 
-    *feeds* are batches by the graph's own names, gone through once. The graph's shapes must be
-    inferred.
+    *feeds* are batches by the graph's own names. The graph's shapes must be inferred. A tensor that
+    was empty in all of them has no ends.
     """
+    watched = _watch(path, reduced=True)
+    try:
+        return _merge(watched.read_ends(values) for values in _run(watched, feeds))
+    except Exception:  # noqa: BLE001 (whatever the runtime raises where a tensor is empty)
+        whole = _watch(path, reduced=False)
+        return _merge(_measure_ends(values) for values in _run(whole, feeds))
+
+
+def _merge(found: Iterable[Extremes]) -> Extremes:
     import numpy as np
 
-    found: Extremes = {}
-    watched = _watch(path, reduced=True)
-    for values in _run(watched, feeds):
-        for name in watched.tensors:
-            low, high = (values[end].reshape(1) for end in _name_ends(name))
-            if name in found:
-                low, high = np.fmin(found[name][0], low), np.fmax(found[name][1], high)
-            found[name] = low, high
-    return found
+    merged: Extremes = {}
+    for sample in found:
+        for name, (low, high) in sample.items():
+            before = merged.get(name, (low, high))
+            merged[name] = np.fmin(before[0], low), np.fmax(before[1], high)
+    return merged
+
+
+def _measure_ends(values: Mapping[str, NDArray[Any]]) -> Extremes:
+    return {
+        name: (array.min().reshape(1), array.max().reshape(1))
+        for name, array in values.items()
+        if array.size
+    }
 
 
 def _count(
@@ -137,6 +153,14 @@ class _Watched:
     path: Path
     tensors: tuple[str, ...]
     outputs: tuple[str, ...]
+
+    def read_ends(self, values: Mapping[str, NDArray[Any]]) -> Extremes:
+        """Return the ends of each tensor among what the graph gave."""
+        return {
+            name: (values[low].reshape(1), values[high].reshape(1))
+            for name in self.tensors
+            for low, high in [_name_ends(name)]
+        }
 
 
 def _name_ends(name: str) -> tuple[str, str]:
@@ -195,11 +219,11 @@ def _run(watched: _Watched, feeds: Iterable[Tensors]) -> Iterator[dict[str, NDAr
     """Run a watched graph on each sample; what is yielded is gone before the next."""
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
+    options = make_options()
     # Fused away, a tensor could not be watched.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(
         watched.path, options, providers=["CPUExecutionProvider"]
     )
-    for feed in feeds:
+    for feed in feeds if watched.outputs else ():
         yield dict(zip(watched.outputs, session.run(watched.outputs, feed), strict=True))

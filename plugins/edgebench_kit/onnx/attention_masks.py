@@ -12,7 +12,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from edgebench_kit.onnx.activation_ranges import Extremes
@@ -55,14 +55,6 @@ def find_marked(path: Path, found: Extremes) -> frozenset[str]:
     reach = _find_reaches(graph, found, constants)
     huge = {name for name, far in reach.items() if not far < HUGE}
     return frozenset((huge | _find_scores(graph, reach)) - constants.keys())
-
-
-def find_nodes(path: Path, tensors: Iterable[str]) -> list[str]:
-    """Return the names of the nodes that read or write one of the tensors."""
-    import onnx
-
-    graph, wanted = onnx.load_model(path, load_external_data=False).graph, set(tensors)
-    return [node.name for node in graph.node if wanted.intersection((*node.input, *node.output))]
 
 
 def _find_constants(graph: Any, directory: Path) -> dict[str, float]:

@@ -26,11 +26,17 @@ def read_graph(path: Path) -> Any:
     """
     import onnx
 
-    model = onnx.load_model(path, load_external_data=False)
+    return load_weights(onnx.load_model(path, load_external_data=False), path.parent)
+
+
+def load_weights(model: Any, directory: Path) -> Any:
+    """Load the weights that lie in files of a directory into the graph that refers to them."""
+    import onnx
+
     for tensor in walk_tensors(model):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             said = {entry.key: entry.value for entry in tensor.external_data}
-            with (path.parent / said["location"]).open("rb") as weights:
+            with (directory / said["location"]).open("rb") as weights:
                 weights.seek(int(said.get("offset", 0)))
                 tensor.raw_data = weights.read(int(said.get("length", -1)))
             tensor.ClearField("data_location")
@@ -43,21 +49,29 @@ def write_graph(model: Any, directory: Path) -> Sequence[str]:
 
     Return the names of the files, the graph's first.
     """
-    import onnx
-
     if count_weight_bytes(model) <= LARGEST:
-        onnx.save_model(model, directory / FILE)
+        (directory / FILE).write_bytes(model.SerializeToString())
         return (FILE,)
-    with (directory / WEIGHTS).open("wb") as weights:
+    light = move_weights(model, directory / WEIGHTS)
+    (directory / FILE).write_bytes(light.SerializeToString())
+    return (FILE, WEIGHTS)
 
-        def move_beside(tensor: Any) -> Any:
+
+def move_weights(model: Any, path: Path) -> Any:
+    """Write the weights of a graph into a file; return the graph, which refers to that file.
+
+    It has to be written beside the file. onnx's own way looks for a file of that name in the
+    working directory, and refuses if there is one.
+    """
+    with path.open("wb") as weights:
+
+        def move(tensor: Any) -> Any:
             weights.write(bytes(-weights.tell() % ALIGNED))
             start = weights.tell()
             weights.write(tensor.raw_data or _convert_raw(tensor))
-            return _refer_to(tensor, WEIGHTS, start, weights.tell() - start)
+            return _refer_to(tensor, path.name, start, weights.tell() - start)
 
-        onnx.save_model(copy_model(model, move_beside), directory / FILE)
-    return (FILE, WEIGHTS)
+        return copy_model(model, move)
 
 
 def _convert_raw(tensor: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,23 +11,33 @@ import attrs
 
 from edgebench import (
     CaseFailed,
+    ChainError,
     Context,
     Operator,
     Pipeline,
-    Quantization,
     Stage,
     Tensors,
     Usable,
     hookimpl,
 )
 from edgebench_kit.onnx import attention_masks, graph_files, graphs
-from edgebench_kit.onnx.activation_ranges import Extremes, find_extremes, find_ranges
+from edgebench_kit.onnx.activation_ranges import find_extremes, find_ranges
+from edgebench_kit.onnx.agreement import Agreement, guess_class_axis
+from edgebench_kit.onnx.plain_graphs import PlainGraph
+from edgebench_kit.onnx.sessions import open_session
+from edgebench_kit.onnx.static_quantizer import Quantizer, find_int8_share
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-OPSET = 13
-"""The first operator set in which weights may have a step for each channel."""
+COMPARED = 32
+"""How many inputs the quantized graphs are compared with those in floats on, one at a time.
+
+Calibrating runs the graph in floats on 100 unless told otherwise; these take less than that again,
+and no more memory than the two graphs and one sample."""
+
+NEARLY_ALL = 0.95
+"""The part of the constants from which on a graph is said to be int8, and no part of it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -44,20 +54,29 @@ class SptqOptions:
 def apply(pipeline: Pipeline, context: Context) -> Pipeline:
     """Quantize every stage, each calibrated with what the quantized ones before it give.
 
+    What comes out is compared with the pipeline in floats; where they are far apart, that is a
+    doubt.
+
     Raises:
         CaseFailed: There is nothing to calibrate with, or it is not finite.
+        ChainError: Nothing of the pipeline can be quantized.
     """
     samples = _samples(context)
+    floats = samples[:COMPARED]
     stages: list[Stage] = []
+    agreements = _list_answers(pipeline)
     for number, stage in enumerate(pipeline.stages):
         context.progress(number, len(pipeline.stages), "quantizing")
-        stages.append(_quantized(stage, samples, context.options, context.target))
+        with TemporaryDirectory(prefix="edgebench-") as scratch:
+            plain = PlainGraph.make(stage.live, Path(scratch))
+            stages.append(_quantize(stage, plain, samples, context))
+            floats = _compare(plain, stages[-1], floats, samples, agreements)
         if number + 1 < len(pipeline.stages):
-            needed = pipeline.crossing(number + 1)
-            samples = [
-                {name: array for name, array in after.items() if name in needed}
-                for after in _run(stages[-1], samples)
-            ]
+            samples = _run_on(pipeline, number, stages[-1], samples)
+    _check_quantized(pipeline, stages)
+    for agreement in agreements.values():
+        for fault in agreement.list_faults():
+            context.doubt(f"against floats, on {len(floats)} calibration inputs, {fault}")
     context.progress(len(pipeline.stages), len(pipeline.stages), "quantizing")
     return pipeline.replaced(stages)
 
@@ -77,157 +96,123 @@ def _samples(context: Context) -> list[Tensors]:
     return samples
 
 
-def _quantized(
-    stage: Stage, samples: Sequence[Tensors], options: SptqOptions, target: Quantization
+def _list_answers(pipeline: Pipeline) -> dict[str, Agreement]:
+    """Return, with nothing compared yet, what a pipeline and its exits answer; the first decides.
+
+    Whether the largest value of another output means anything is not known.
+    """
+    ranks = {spec.name: len(spec.shape) for stage in pipeline.stages for spec in stage.outputs}
+    exits = [name for stage in pipeline.stages if stage.exit for name in stage.exit.answer]
+    first = pipeline.outputs[0]
+    return {
+        name: Agreement(name=name, axis=guess_class_axis(ranks[name]) if name == first else None)
+        for name in dict.fromkeys((*pipeline.outputs, *exits))
+        if name in ranks
+    }
+
+
+def _quantize(
+    stage: Stage, plain: PlainGraph, samples: Sequence[Tensors], context: Context
 ) -> Stage:
-    """Return one stage with Q/DQ pairs, its weights kept as integers; masked scores stay floats."""
-    import onnx
-    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+    """Return one stage with Q/DQ pairs, its weights kept as integers; masked scores stay floats.
 
-    kinds = {"uint8": QuantType.QUInt8, "int8": QuantType.QInt8}
-    feeds = [{spec.inside: sample[spec.name] for spec in stage.inputs} for sample in samples]
-    with TemporaryDirectory(prefix="edgebench-") as scratch:
-        directory = Path(scratch)
-        before, after = _preprocessed(stage, directory), directory / "after.onnx"
-        found = find_extremes(before, feeds)
-        masked = attention_masks.find_marked(before, found)
-        kept = {name: ends for name, ends in found.items() if name not in masked}
-        quantize_static(
-            before,
-            after,
-            quant_format=QuantFormat.QDQ,
-            per_channel=target.per_channel,
-            activation_type=kinds[target.activation],
-            weight_type=kinds[target.weight],
-            calibrate_method=_method(options),
-            nodes_to_exclude=attention_masks.find_nodes(before, masked),
-            calibration_cache_path=_calibrated(before, feeds, kept, options, target),
-            use_external_data_format=True,
-            extra_options={"ActivationSymmetric": target.symmetric_activation},
-        )
-        return stage.changed(_tidy(onnx.load_model(after)), precision="int8")
+    It is the same stage where nothing in it can be quantized.
+    """
+    feeds = [
+        plain.read_inputs({spec.inside: sample[spec.name] for spec in stage.inputs})
+        for sample in samples
+    ]
+    found = find_extremes(plain.path, feeds)
+    masked = attention_masks.find_marked(plain.path, found)
+    kept = {name: ends for name, ends in found.items() if name not in masked}
+    method, symmetric = context.options.calibration, context.target.symmetric_activation
+    quantizer = Quantizer(
+        path=plain.path,
+        labels=plain.labels,
+        ranges=find_ranges(plain.path, feeds, kept, method, symmetric=symmetric),
+        target=context.target,
+        feed=feeds[0],
+    )
+    model, left = quantizer.quantize()
+    if left:
+        context.doubt(f"left in floats, since no runtime opens the graph otherwise: {left}")
+    if not graphs.is_quantized(model):
+        return stage
+    model = plain.restore(model)
+    return stage.changed(model, precision=_name_precision(find_int8_share(model)))
 
 
-def _run(stage: Stage, samples: Sequence[Tensors]) -> Iterator[Tensors]:
-    """Yield what there is of each sample after a stage.
+def _name_precision(share: float) -> str:
+    """Name what a graph is kept in, with the part of its constants if that is not nearly all."""
+    return "int8" if share >= NEARLY_ALL else f"int8 ({share:.0%})"
+
+
+def _compare(
+    plain: PlainGraph,
+    stage: Stage,
+    floats: Sequence[Tensors],
+    samples: Sequence[Tensors],
+    agreements: dict[str, Agreement],
+) -> list[Tensors]:
+    """Add what a graph in floats and the quantized one give to the agreements of the answers.
+
+    *floats* are the inputs of the one, *samples* those of the other. Returned is what is known
+    after the one in floats.
+    """
+    directory = plain.path.parent / "quantized"
+    directory.mkdir()
+    quantized = open_session(directory / graph_files.write_graph(stage.live, directory)[0])
+    original = open_session(plain.original)
+    known: list[Tensors] = []
+    for before, given in zip(floats, samples, strict=False):
+        right = _run_stage(stage, original, before, plain.names.ends)
+        other = _run_stage(stage, quantized, given, {})
+        for name in right.keys() & agreements.keys():
+            agreements[name] = agreements[name].add(right[name], other[name])
+        known.append({**before, **right})
+    return known
+
+
+def _run_stage(
+    stage: Stage, session: Any, tensors: Tensors, labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """Run a stage's graph, whose ends go by labels, and return its outputs by their names."""
+    given = {labels.get(spec.inside, spec.inside): tensors[spec.name] for spec in stage.inputs}
+    wanted = [labels.get(spec.inside, spec.inside) for spec in stage.outputs]
+    written = session.run(wanted, given)
+    return {spec.name: array for spec, array in zip(stage.outputs, written, strict=True)}
+
+
+def _run_on(
+    pipeline: Pipeline, number: int, stage: Stage, samples: Sequence[Tensors]
+) -> list[Tensors]:
+    """Return what the stages after one that is quantized are calibrated with.
 
     By the quantizer's own runtime, as its ranges are found: so the same int8 graph comes out
     whichever backend it is for, and is made once.
     """
-    import onnxruntime
-
+    needed = pipeline.crossing(number + 1)
     with TemporaryDirectory(prefix="edgebench-") as scratch:
-        path = Path(scratch) / graph_files.write_graph(stage.live, Path(scratch))[0]
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        read = {one.name for one in session.get_inputs()}
-        for sample in samples:
-            given = {spec.inside: sample[spec.name] for spec in stage.inputs if spec.inside in read}
-            written = session.run([spec.inside for spec in stage.outputs], given)
-            named = zip(stage.outputs, written, strict=True)
-            yield {**sample, **{spec.name: array for spec, array in named}}
+        session = open_session(Path(scratch, graph_files.write_graph(stage.live, Path(scratch))[0]))
+        return [
+            {name: array for name, array in after.items() if name in needed}
+            for sample in samples
+            for after in [{**sample, **_run_stage(stage, session, sample, {})}]
+        ]
 
 
-def _preprocessed(stage: Stage, directory: Path) -> Path:
-    """Write the graph with shapes inferred and batch norms folded, as quantizing needs."""
-    import onnx
+def _check_quantized(pipeline: Pipeline, stages: Sequence[Stage]) -> None:
+    """Refuse a pipeline of which nothing became int8.
 
-    plain = _modern(stage, directory)
-    folded, ready = directory / "folded.onnx", directory / "ready.onnx"
-    _fold(plain, folded)
-    onnx.shape_inference.infer_shapes_path(folded, ready)
-    model = onnx.load_model(ready, load_external_data=False)
-    model.metadata_props.add(key="onnx.quant.pre_process", value="onnxruntime.quant")
-    _name(model.graph)
-    ready.write_bytes(model.SerializeToString())
-    return ready
-
-
-def _name(graph: Any) -> None:
-    """Name each node that has no name: by names the quantizer is told which to leave out."""
-    taken = {node.name for node in graph.node}
-    for number, node in enumerate(graph.node):
-        if not node.name:
-            free = (f"{node.op_type}.{other}" for other in count(number))
-            node.name = next(name for name in free if name not in taken)
-            taken.add(node.name)
-
-
-def _modern(stage: Stage, directory: Path) -> Path:
-    """Return the stage's file, or that of its graph brought to what the quantizer needs."""
-    import onnx
-
-    model = stage.live
-    versions = {one.domain: one.version for one in model.opset_import}
-    if versions.get("", OPSET) >= OPSET and model.ir_version >= graphs.SEPARATE_WEIGHTS:
-        return (
-            stage.file
-            if stage.directory
-            else directory / graph_files.write_graph(model, directory)[0]
-        )
-    try:
-        model = graphs.raise_opset(model, OPSET)
-    except (RuntimeError, onnx.version_converter.ConvertError) as error:
-        raise CaseFailed(
-            f"the graph's operator set {versions['']} cannot be brought to {OPSET}, which int8 "
-            f"needs: {str(error).strip().splitlines()[0]}"
-        ) from error
-    return directory / graph_files.write_graph(model, directory)[0]
-
-
-def _fold(plain: Path, folded: Path) -> None:
-    """Let the runtime write what it makes of a graph on any machine, the weights beside it.
-
-    The quantizer's own preparation does the same, and loads all weights twice meanwhile.
+    Raises:
+        ChainError: No stage changed.
     """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.optimized_model_filepath = str(folded)
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.add_session_config_entry(
-        "session.optimized_model_external_initializers_file_name", "folded.data"
-    )
-    # It runs nothing, so its kernels need no copies of the weights laid out for them.
-    options.add_session_config_entry("session.disable_prepacking", "1")
-    onnxruntime.InferenceSession(plain, options, providers=["CPUExecutionProvider"])
-
-
-def _calibrated(
-    path: Path,
-    feeds: Sequence[Tensors],
-    found: Extremes,
-    options: SptqOptions,
-    target: Quantization,
-) -> Path:
-    """Write down the range of each tensor whose ends were found on the samples."""
-    from onnxruntime.quantization.calibrate import save_tensors_data
-
-    symmetric = target.symmetric_activation
-    chosen = find_ranges(path, feeds, found, options.calibration, symmetric=symmetric)
-    written = path.with_suffix(".json")
-    save_tensors_data(chosen, written)
-    return written
-
-
-def _method(options: SptqOptions) -> Any:
-    from onnxruntime.quantization import CalibrationMethod
-
-    return {
-        "minmax": CalibrationMethod.MinMax,
-        "entropy": CalibrationMethod.Entropy,
-        "percentile": CalibrationMethod.Percentile,
-    }[options.calibration]
-
-
-def _tidy(model: Any) -> Any:
-    """Take out the operator sets that no node uses, and the quantizer's notes; infer shapes."""
-    used = {node.domain for node in model.graph.node} | {""}
-    kept = [entry for entry in model.opset_import if entry.domain in used]
-    del model.opset_import[:]
-    model.opset_import.extend(kept)
-    model.ClearField("metadata_props")
-    graphs.note_infos(model)
-    return model
+    if all(one is other for one, other in zip(pipeline.stages, stages, strict=True)):
+        kinds = {node.op_type for stage in stages for node in stage.live.graph.node}
+        raise ChainError(
+            "nothing in it can be quantized: the quantizer knows none of its nodes "
+            f"({', '.join(sorted(kinds))}) on 32-bit floats"
+        )
 
 
 def accepts(pipeline: Pipeline) -> Usable:
@@ -242,7 +227,7 @@ def _holds_quantized(stage: Stage) -> bool:
     import onnx
 
     if stage.live is None and stage.directory is None:
-        return stage.precision == "int8"
+        return stage.precision.startswith("int8")
     model = stage.live or onnx.load_model(stage.file, load_external_data=False)
     return graphs.is_quantized(model)
 

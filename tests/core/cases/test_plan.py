@@ -12,6 +12,7 @@ from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import Product, Skip, Suite
 from edgebench.parts.errors import ChainError, NameClash, OptionError, UnknownName
+from edgebench.sessions.asking import ask_in_processes
 
 
 def study(**changes) -> Study:
@@ -103,7 +104,7 @@ def test_a_backend_is_asked_whether_it_is_usable_on_each_tier(plan):
 @pytest.mark.process
 def test_a_backend_is_asked_in_a_process_of_its_own(toy_plugins):
     wanted = study(placements=("edge", "cloud"), backends=("toy-chip", "toy-chip:9"))
-    made = make_plan(wanted, toy_plugins)
+    made = make_plan(wanted, toy_plugins, ask_in_processes)
     assert labels(made.cases) == ["identity edge toy-chip"]
     assert reasons(made) == {
         "identity cloud toy-chip": "toy-chip: not on cloud",

@@ -19,6 +19,7 @@ from edgebench.catalogue.rows import Product, Suite
 from edgebench.conduct.execute import execute
 from edgebench.conduct.watcher import Watcher
 from edgebench.records.database import Database
+from edgebench.sessions.asking import ask_in_processes
 from edgebench.store.artifacts import Store
 
 from .worlds import COMPILING
@@ -39,7 +40,7 @@ PROGRAM = """
     cases = Product(models=["toy"], operators=["identity"], placements=["mobile"],
                     backends=["toy-numpy"])
     suite = Suite(name="", summary="", blocks=2, requests=3, products=[cases])
-    plan = make_plan(Study(suite=suite), plugins)
+    plan = make_plan(Study(suite=suite), plugins, ask_in_processes)
     with Database.open("edgebench.db", write=True) as database:
         run = execute(plan, database, plugins, tag="by a program")
         print(json.dumps(RunResults.of(database.read_run(run)).to_json()))
@@ -131,7 +132,7 @@ def measure(registry, toy, tmp_path, process):
         words = {"operators": ["identity"], "placements": ["edge"], "backends": ["toy-numpy"]}
         cases = Product(**{"models": ["long"], **words, **product})
         suite = Suite(name="", summary="", blocks=1, requests=2, products=[cases])
-        plan = make_plan(Study(suite=suite, sweep=(FAST, SLOW)), plugins)
+        plan = make_plan(Study(suite=suite, sweep=(FAST, SLOW)), plugins, ask_in_processes)
         store = NotingStore(root=tmp_path / "store")
         with Noting.open(tmp_path / "edgebench.db", write=True) as database:
             run = execute(plan, database, plugins, store=store, watcher=watcher, resume=resume)

@@ -68,8 +68,8 @@ LOSING = """
         eye = attrs.evolve(stage.changed(np.eye(8, dtype=np.float32)), outputs=[middle])
         return pipeline.replaced([eye, attrs.evolve(stage, inputs=[middle])])
 """
-LOST = r"^{} changed the live object of stage {} and gave .* give it to `stage.changed\(...\)`$"
-NOTHING = "^{} changed nothing: it gave back the pipeline that it was given; .* `may_keep=True`$"
+LOST = r"^operator {} \(.*\): it changed the live object of stage {} and gave .* give it to `stage.changed\(...\)`$"
+NOTHING = r"^operator {} \(.*\): it changed nothing: it gave back the pipeline that it was given; .* `may_keep=True`$"
 
 
 @pytest.fixture
@@ -113,7 +113,9 @@ def test_what_is_changed_in_place_and_given_as_changed_is_kept(prepare):
 
 @pytest.mark.parametrize(("chain", "kind"), [("none", "NoneType"), ("stages", "tuple")])
 def test_what_is_no_pipeline_is_an_error(prepare, chain, kind):
-    with pytest.raises(CaseFailed, match=f"^{chain} gave back {kind}, not a Pipeline$"):
+    with pytest.raises(
+        CaseFailed, match=rf"^operator {chain} \(.*\): it gave back {kind}, not a Pipeline$"
+    ):
         prepare(chain)
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from edgebench.parts.errors import EdgebenchError
-from edgebench.parts.lifeline import identify_owner, is_gone
 from edgebench.store import scratch
+from edgebench.store.owners import identify_owner, is_gone
 from edgebench.store.scratch import find_short_place, open_scratch, remove_leftovers
 
 KILLED = """

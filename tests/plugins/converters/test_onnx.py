@@ -196,3 +196,16 @@ def test_without_the_fast_evaluator_the_reference_checks(net, examples, monkeypa
     monkeypatch.setattr("onnx.reference.ReferenceEvaluator", Noted)
     RECORD.convert(staged(net), examples)
     assert len(used) == 2
+
+
+def test_what_lies_in_the_working_directory_does_not_matter(net, examples, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "model.onnx").touch()
+    wide = nn.Sequential(net, nn.Linear(4, 400), nn.Linear(400, 4))  # beyond what is kept inside
+    done = RECORD.convert(staged(wide), examples)
+    (got,) = answer(done.live, examples)
+    with torch.no_grad():
+        wanted = wide.eval()(torch.from_numpy(examples["input"])).numpy()
+    np.testing.assert_allclose(got, wanted, atol=1e-5)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["model.onnx", "weights"]

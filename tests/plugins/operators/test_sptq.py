@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import attrs
 import numpy as np
@@ -176,3 +177,27 @@ def test_it_leaves_no_files_and_no_chatter(residual, context, draw, tmp_path, mo
     OPERATOR.apply(residual, context(SptqOptions(calibration="entropy"), calibration=draw(3)))
     assert list(scratch.iterdir()) == []
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_lies_in_the_working_directory_does_not_matter(
+    residual, context, draw, tmp_path, monkeypatch
+):
+    """Every name that was ever written, as a directory, where files of weights are looked for."""
+    seen, calibration = [], draw(3)
+    opened = Path.open
+
+    def note(path, *rest, **named):
+        seen.append(path.name)
+        return opened(path, *rest, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", note)
+        here = context(SptqOptions(), calibration=calibration)
+        wanted = OPERATOR.apply(residual, here)
+    directory = tmp_path / "here"
+    for name in {*seen, "weights", "folded.data", "after.onnx", "after.onnx.data"}:
+        (directory / name).mkdir(parents=True)
+    monkeypatch.chdir(directory)
+    done = OPERATOR.apply(residual, context(SptqOptions(), calibration=calibration))
+    assert done.stages[0].live == wanted.stages[0].live
+    assert not [one for one in directory.rglob("*") if one.is_file()]

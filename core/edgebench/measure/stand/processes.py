@@ -28,8 +28,8 @@ from edgebench.measure.stand.process import Process
 from edgebench.measure.station.orders import DRIVER, FILE, Order
 from edgebench.measure.transport.pace import now
 from edgebench.parts.errors import Stopped
-from edgebench.parts.lifeline import MARK, end_marked, identify_owner
 from edgebench.parts.places import Running
+from edgebench.store.owners import MARK, end_marked, identify_owner
 
 ENDING = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 """The signals by which a user ends a run."""

@@ -10,7 +10,7 @@ import zmq
 from edgebench.measure.stand.process import find_reason
 from edgebench.measure.stand.processes import Processes, ProcessFailed, TimedOut
 from edgebench.measure.station.orders import Order
-from edgebench.parts.lifeline import identify_owner
+from edgebench.store.owners import identify_owner
 
 
 @pytest.fixture

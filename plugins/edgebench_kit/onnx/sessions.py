@@ -1,0 +1,32 @@
+"""Graphs opened by ONNX Runtime while they are worked on, where it is the judge of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def make_options() -> Any:
+    """Return options for sessions that are not timed: threads sleep, and errors are not printed."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def open_session(path: Path) -> Any:
+    """Open a graph as it is opened to be measured; what goes wrong is raised, not printed."""
+    import onnxruntime
+
+    options = make_options()
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def shorten_reason(error: Exception) -> str:
+    """Return what an exception of a runtime says, in one line, without its codes."""
+    said = str(error).strip() or type(error).__name__
+    return said.splitlines()[0].split(" : ", 3)[-1]

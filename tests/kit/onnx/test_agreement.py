@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgebench_kit.onnx.agreement import Agreement, guess_class_axis
+
+
+def compared(right, other, axis=None):
+    return Agreement(name="y", axis=axis).add(np.asarray(right), np.asarray(other))
+
+
+def test_the_error_is_that_of_all_samples_together():
+    one = compared([[3.0, 0.0]], [[3.0, 0.0]]).add(np.array([[0.0, 4.0]]), np.array([[0.0, 4.5]]))
+    assert one.relative_error == pytest.approx(0.5 / 5)
+    assert one.same_answer is None
+    assert list(one.list_faults()) == []
+
+
+def test_what_should_be_nothing_and_is_something_is_all_error():
+    (fault,) = compared([0.0], [1e-9]).list_faults()
+    assert fault == "the error of 'y' is inf of its signal, over 0.1"
+    assert list(compared([0.0], [0.0]).list_faults()) == []
+
+
+def test_the_answer_is_the_largest_along_the_axis_of_the_classes():
+    right = np.zeros((1, 3, 4), "f4")
+    right[..., 1] = 1
+    other = right.copy()
+    other[0, 0, 2] = 1.01
+    assert compared(right, other, axis=2).same_answer == pytest.approx(2 / 3)
+    assert compared(right, other, axis=1).same_answer == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("rank", "axis"), [(1, None), (2, 1), (3, 2), (4, 1), (5, 1)])
+def test_classes_are_usually_along(rank, axis):
+    assert guess_class_axis(rank) == axis
+
+
+def test_whole_numbers_are_answers():
+    one = compared([1, 2, 3, 4], [1, 2, 3, 5])
+    assert one.same_answer == 0.75
+    assert list(one.list_faults()) == [
+        "'y' gives the same answer in 0.75 of 4 places, under 0.9",
+    ]
+
+
+def test_numbers_that_are_lost_and_other_shapes_are_told():
+    (lost,) = compared([1.0, np.nan, 2.0], [1.0, 1.0, np.inf]).list_faults()
+    assert lost == "1 numbers of 'y' are infinite or none"
+    (shape,) = compared([[1.0]], [[1.0, 1.0]]).list_faults()
+    assert shape == "'y' has another shape for 1 of them"
