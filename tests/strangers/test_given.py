@@ -234,7 +234,7 @@ def test_a_model_that_fails_to_be_built_of_a_file_costs_no_other_its_run(run, cl
     cases = {case["model"]: case for case in said.json["cases"]}
     assert (cases["scaled"]["status"], cases["scaled"]["samples"]) == ("ok", 5)
     assert (cases["faulty"]["status"], cases["faulty"]["reason"]) == (
-        "failed", "RuntimeError: no way",
+        "failed", f"model faulty ({tmp_path / 'faulty.py'}): RuntimeError: no way",
     )  # fmt: skip
     assert "looking for a way" in cli("logs", cases["faulty"]["id"]).out
 

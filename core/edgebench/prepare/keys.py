@@ -34,7 +34,7 @@ from edgebench.store.digests import content_digest, listing_digest
 # Splits are part of what a dataset is; a run's own seed must not move samples between them.
 SPLIT_SEED = 0
 # To be raised when the core itself comes to make something else of the same parts.
-MAKING = 1
+MAKING = 2
 # A release of the core's own that makes something else of the same parts raises `MAKING`; where the
 # core lies in a checkout its version says nothing.
 _OWN = {"edgebench"}

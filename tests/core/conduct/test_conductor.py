@@ -242,7 +242,19 @@ def test_scores_are_shared_by_placements_and_by_runs(run, tmp_path):
 
 BROKEN_REFERENCE = """
     from contextlib import contextmanager
-    from edgebench import Backend, hookimpl
+    import attrs
+    import numpy as np
+    from edgebench import Backend, Converter, Format, Model, Pipeline, Stage, TensorSpec, hookimpl
+
+    def build(variant, weights):
+        specs = [TensorSpec(name=name, dtype="float32", shape=("batch", 3)) for name in "xy"]
+        stage = Stage(format="own", inputs=specs[:1], outputs=specs[1:],
+                      live=np.eye(3, dtype="float32"))
+        return Pipeline(model="own", variant="one", stages=[stage], outputs=["y"])
+
+    def save(stage, directory):
+        np.save(directory / "own.npy", stage.live)
+        return ["own.npy"]
 
     @contextmanager
     def refuse(stage, device, threads, options):
@@ -250,13 +262,27 @@ BROKEN_REFERENCE = """
         yield
 
     @hookimpl
+    def edgebench_models():
+        yield Model(name="own", summary="Gives back its input.", build=build, format="own")
+
+    @hookimpl
+    def edgebench_formats():
+        yield Format(name="own", summary="An array.", save=save,
+                     load=lambda stage, rebuild: np.load(stage.file))
+
+    @hookimpl
+    def edgebench_converters():
+        yield Converter(name="own-toy", summary="Renames.", source="own", target="toy-matrix",
+                        convert=lambda stage, _: stage.changed(stage.live, format="toy-matrix"))
+
+    @hookimpl
     def edgebench_backends():
-        yield Backend(name="a-broken", summary="Sorts first.", open=refuse, formats=["toy-matrix"])
+        yield Backend(name="broken", summary="Comes with it.", open=refuse, formats=["own"])
 """
 
 
 def test_a_reference_that_fails_is_a_doubt(run):
-    said = run(BROKEN_REFERENCE, "--model", "toy", *operators("toy-round"), "--backend",
+    said = run(BROKEN_REFERENCE, "--model", "own", *operators("identity"), "--backend",
                "toy-numpy", "--blocks", "1", "--requests", "3")  # fmt: skip
     assert said.status == 0, said.out
     (case,) = said.json["cases"]

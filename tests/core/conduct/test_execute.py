@@ -35,6 +35,7 @@ PROGRAM = """
     from edgebench.catalogue.rows import Product, Suite
     from edgebench.conduct.execute import execute
     from edgebench.records.database import Database
+    from edgebench.sessions.asking import ask_in_processes
 
     plugins = Plugins.load(Registry.read(), [Path(sys.argv[1])], entry_points=False)
     cases = Product(models=["toy"], operators=["identity"], placements=["mobile"],
@@ -165,14 +166,14 @@ def test_the_inputs_of_a_model_are_looked_at_once(measure, tmp_path):
 
 def test_the_score_to_compare_with_is_read_once(measure):
     _, store = measure(operators=["toy-round"])
-    # Both ask for their own, the first for that of its model untransformed, on any backend, and
-    # for a few samples of it on its own backend, which is held against that.
-    own, other, checked = (
+    # Both ask for their own; the first for that of its model untransformed, on the backend that
+    # comes with its format, and for a few samples of that on another, which it is held against.
+    own, plain, other = (
         "score of long:small toy-round with toy-numpy",
-        "score of long:small  with compiling",
         "score of long:small  with toy-numpy",
+        "score of long:small  with compiling",
     )
-    assert store.asked == [own, other, checked, own]
+    assert store.asked == [own, plain, other, own]
 
 
 def test_samples_are_read_for_those_that_listen_alone(measure):

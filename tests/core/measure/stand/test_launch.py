@@ -86,7 +86,7 @@ def test_every_host_may_be_asked_for_its_speed(started):
 
 
 def test_a_host_that_does_not_load_is_a_failure(started):
-    with pytest.raises(ProcessFailed, match="host mobile: OSError: no such chip"):
+    with pytest.raises(ProcessFailed, match="host mobile: backend tiny .*: OSError: no such chip"):
         started("mobile", options=(("stage", "0"), ("at", "0")))
 
 
