@@ -15,9 +15,33 @@ from typing import Any
 from edgebench.cases.case import Case
 from edgebench.cases.chain import structure
 from edgebench.cases.expand import find_model
+from edgebench.catalogue.blame import blame
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.errors import ChainError, DataError, Missing, UnknownName
-from edgebench.parts.subjects import Dataset, Metric, Model
+from edgebench.parts.subjects import Dataset, Look, Metric, Model
+
+
+def look_at(case: Case, plugins: Plugins) -> Look:
+    """Return what shows of a case's model and inputs at once, where they are a user's own.
+
+    Raises:
+        DataError: Something that was given is not what it must be.
+        CaseFailed: A part failed to look.
+    """
+    model, file = plugins.get(Model, case.model), case.weights.path
+    with blame(plugins, Model, model.name):
+        if model.inputs is not None:
+            find_dataset(case, plugins)
+        if model.look is None or file is None:
+            return Look()
+        return model.look(case.variant, file, read_model_options(case, plugins))
+
+
+def why_too_many(case: Case, most: int | None) -> str | None:
+    """Return why a request cannot hold as many samples as a case asks for, or None."""
+    if most is None or case.batch <= most:
+        return None
+    return f"{case.subject} takes {most} sample{'s' * (most != 1)} a request, not {case.batch}"
 
 
 def read_model_options(case: Case, plugins: Plugins) -> Any:
