@@ -12,8 +12,9 @@ import attrs
 
 from edgebench.analysis.accuracy import compare_outputs, find_figures
 from edgebench.cases.case import Case
-from edgebench.cases.inputs import describe_inputs, find_dataset, find_metrics, why_no_accuracy
+from edgebench.cases.inputs import find_dataset, find_metrics
 from edgebench.conduct.deployments import Deployments
+from edgebench.conduct.inputs import describe_inputs, why_no_accuracy
 from edgebench.conduct.shortened import describe_shortened
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.measure.stand.scoring import score_deployment
