@@ -45,6 +45,7 @@ PUBLIC = [
     "Host",
     "HostFacts",
     "Link",
+    "Look",
     "Metric",
     "Model",
     "NoOptions",

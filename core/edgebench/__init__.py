@@ -51,6 +51,7 @@ from edgebench.parts.subjects import (
     Budget as Budget,
     Dataset as Dataset,
     ExitPoint as ExitPoint,
+    Look as Look,
     Metric as Metric,
     Model as Model,
     Sample as Sample,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
+import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -277,6 +281,33 @@ def test_plan_takes_its_estimate_from_what_was_measured(here, toy, measured):
     assert (
         here(*words, "--db", measured.db).json["estimate_from"] == "as 1 of 1 were measured before"
     )
+
+
+@pytest.mark.process
+def test_plan_says_what_preparing_and_scoring_took_and_that_what_is_kept_takes_nothing(
+    here, toy, one, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("EDGEBENCH_STORE", str(tmp_path / "store"))
+    words = ("--plugin", toy, *one, "--db", "own.db")
+    unknown = "preparing and scoring come on top, not known before the first run"
+    assert unknown in " ".join(here("plan", *words).out.split())
+    first = here("plan", "--json", *words).json
+    assert (first["preparing_s"], first["scoring_s"], first["ready_cases"]) == (None, None, 0)
+    for _ in range(2):
+        assert here("run", *words).status == 0
+    kept = here("plan", "--json", *words).json
+    assert (kept["preparing_s"], kept["scoring_s"], kept["ready_cases"]) == (0, 0, 1)
+    shutil.rmtree(tmp_path / "store")
+    again = here("plan", "--json", *words).json
+    assert 0 < again["scoring_s"] < 60
+    assert 0 < again["preparing_s"] < 60
+    # The second run found both, so that the first tells.
+    with closing(sqlite3.connect("own.db")) as db:
+        took = [json.loads(facts) for (facts,) in db.execute("SELECT facts FROM cases")]
+    assert again["preparing_s"] == max(facts["preparing_s"] for facts in took)
+    assert again["scoring_s"] == max(facts["scoring_s"] for facts in took)
+    said = " ".join(here("plan", *words).out.split())
+    assert f"scoring about {again['scoring_s']:.0f} s come on top (as 1 of the cases" in said
 
 
 def test_reports_are_found_by_the_beginning_of_a_run_and_written_to_files(here, measured, tmp_path):

@@ -121,6 +121,45 @@ def test_a_registry_that_is_wrong_is_named_with_line_and_key(here, mistaken, tmp
     assert mistaken(here("list", "--registry", "mine.toml")).startswith(f"edgebench: {line}")
 
 
+@pytest.mark.parametrize(
+    ("key", "text", "line"),
+    [
+        ("models", '["toi"]', "[suites.mine.cases] no model is called 'toi'; did you mean 'toy'?"),
+        ("operators", '["identity(x=1)"]', "[suites.mine.cases] identity has no option 'x'"),
+        ("operators", '["identity+"]', "[suites.mine.cases] at character 10 of the chain"),
+        ("placements", '["edgy"]', "[suites.mine.cases] no tier is called 'edgy'"),
+        ("backends", '["toy-nump"]', "[suites.mine.cases] no backend is called 'toy-nump'"),
+        ("fabric", '"proces"', "[suites.mine.cases] no fabric is called 'proces'"),
+        ("scenario", '"closed"', "[suites.mine.cases] no scenario is called 'closed'"),
+    ],
+)
+def test_what_a_suite_misspells_is_placed(here, mistaken, tmp_path, toy, key, text, line):
+    right = {"models": '["toy"]', "operators": '["identity"]', "placements": '["mobile"]',
+             "backends": '["toy-numpy"]'}  # fmt: skip
+    first, second = (
+        "".join(f"{k} = {v}\n" for k, v in said.items()) for said in (right, right | {key: text})
+    )
+    (tmp_path / "mine.toml").write_text(
+        f'[suites.mine]\nsummary = "Mine."\n[[suites.mine.cases]]\n{first}'
+        f"[[suites.mine.cases]]\n{second}"
+    )
+    (tmp_path / "other.toml").write_text('[hybrids]\nboth = "identity"\n')
+    words = ("mine", "--plugin", toy, "--registry", "mine.toml", "--registry", "other.toml")
+    for command in ("plan", "run"):
+        mistaken(here(command, *words), f"edgebench: mine.toml, line 8: {line}")
+
+
+def test_the_tier_that_a_suite_says_holds_the_input_is_placed(here, mistaken, tmp_path, toy):
+    (tmp_path / "mine.toml").write_text(
+        '[suites.mine]\nsummary = "Mine."\ninput_at = "watch"\n[[suites.mine.cases]]\n'
+        'models = ["toy"]\noperators = ["identity"]\nplacements = ["mobile"]\nbackends = ["toy-numpy"]\n'
+    )
+    words = ("plan", "mine", "--plugin", toy, "--registry", "mine.toml")
+    mistaken(here(*words), "mine.toml, line 3: [suites.mine] input_at: no tier is called 'watch'")
+    said = mistaken(here(*words, "--input-at", "phone"), "no tier is called 'phone'")
+    assert "mine.toml" not in said
+
+
 def test_files_that_are_not_there(here, mistaken, tmp_path):
     mistaken(here("list", "--registry", "no.toml"), "no.toml cannot be read: No such file")
     mistaken(here("list", "--plugin", "no.py"), f"the plugin {tmp_path / 'no.py'} does not exist")

@@ -1,7 +1,7 @@
 """Which dataset the requests of a case come from: its own, what stands in for it, or a user's.
 
 And what follows from that: whether what the user gave (`--data`, `--input-data`) fits what is to be
-measured, the metrics of a case, and why one has no accuracy. What a split of that dataset holds is
+measured, and the metrics of a case. What a split of that dataset holds is
 kept by `store.splits`, and made into tensors of a model by `prepare.data`.
 """
 
@@ -15,9 +15,33 @@ from typing import Any
 from edgebench.cases.case import Case
 from edgebench.cases.chain import structure
 from edgebench.cases.expand import find_model
+from edgebench.catalogue.blame import blame
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.errors import ChainError, DataError, Missing, UnknownName
-from edgebench.parts.subjects import Dataset, Metric, Model
+from edgebench.parts.subjects import Dataset, Look, Metric, Model
+
+
+def look_at(case: Case, plugins: Plugins) -> Look:
+    """Return what shows of a case's model and inputs at once, where they are a user's own.
+
+    Raises:
+        DataError: Something that was given is not what it must be.
+        CaseFailed: A part failed to look.
+    """
+    model, file = plugins.get(Model, case.model), case.weights.path
+    with blame(plugins, Model, model.name):
+        if model.inputs is not None:
+            find_dataset(case, plugins)
+        if model.look is None or file is None:
+            return Look()
+        return model.look(case.variant, file, read_model_options(case, plugins))
+
+
+def why_too_many(case: Case, most: int | None) -> str | None:
+    """Return why a request cannot hold as many samples as a case asks for, or None."""
+    if most is None or case.batch <= most:
+        return None
+    return f"{case.subject} takes {most} sample{'s' * (most != 1)} a request, not {case.batch}"
 
 
 def read_model_options(case: Case, plugins: Plugins) -> Any:
@@ -137,40 +161,6 @@ def why_no_inputs(case: Case, plugins: Plugins) -> str | None:
 def _say_not_given(dataset: Dataset) -> str:
     name = dataset.name
     return f"{name} has to be given: --data {name}=DIR, with {dataset.layout or 'its files'}"
-
-
-def why_no_accuracy(case: Case, plugins: Plugins) -> str:
-    """Return why a case has no accuracy; empty if it has one."""
-    if case.weights.kind == "random":
-        return "random weights"
-    dataset = find_dataset(case, plugins)
-    if dataset is None:
-        return "no labelled inputs"
-    if own := _stood_in_for(case, plugins):
-        return f"inputs of {case.dataset} stand in for {own}; give --data {own}=DIR"
-    if not dataset.metrics():
-        return f"{case.dataset} has no metric" if case.dataset else "no labelled inputs"
-    return ""
-
-
-def _stood_in_for(case: Case, plugins: Plugins) -> str:
-    """Return the dataset whose place a case's takes; empty if that is one of its model's."""
-    model = plugins.get(Model, case.model)
-    if not case.dataset or case.dataset in model.datasets_of(case.variant):
-        return ""
-    return model.dataset_of(case.variant)
-
-
-def describe_inputs(case: Case, plugins: Plugins) -> str:
-    """Say in words what a case's requests are made of."""
-    dataset = find_dataset(case, plugins)
-    if dataset is None:
-        return "random inputs"
-    notes = ["synthetic"] if dataset.synthetic else []
-    notes += [dataset.payloads] if dataset.payloads else []
-    if own := _stood_in_for(case, plugins):
-        notes.append(f"stands in for {own}")
-    return dataset.name + (f" ({', '.join(notes)})" if notes else "")
 
 
 def find_metrics(case: Case, plugins: Plugins) -> Sequence[Metric]:

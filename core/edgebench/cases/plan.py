@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from itertools import product
 
@@ -35,7 +35,7 @@ from edgebench.cases.usable import Ask, Usability
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import Product, Skip
 from edgebench.parts.digest import digest
-from edgebench.parts.errors import ChainError, UnknownName
+from edgebench.parts.errors import ChainError, OptionError, UnknownName
 from edgebench.parts.grouping import group_by
 from edgebench.parts.places import Backend, Fabric, Link, Placement, Tier
 
@@ -142,10 +142,28 @@ class _Expansion:
 
     def cases(self) -> Iterator[tuple[Case, str]]:
         """Yield every case, and why no route leads to it, if none does."""
+        with self._place(None, unless=self.study.input_at):
+            _ = self._input_tiers
         for links in self._link_settings():
-            for row in self.study.suite.products:
+            for number, row in enumerate(self.study.suite.products):
                 complete = self.plugins.registry.defaults.complete(row)
-                yield from self._of_product(complete, links)
+                with self._place(number, unless=self.study.weights):
+                    yield from self._of_product(complete, links)
+
+    @contextmanager
+    def _place(self, number: int | None, unless: str) -> Iterator[None]:
+        """Say of what is wrong with a named suite where that stands.
+
+        Args:
+            number: Of its product that is read; None for where its input is.
+            unless: What the command line says, which may be what is wrong.
+        """
+        try:
+            yield
+        except (UnknownName, OptionError, ChainError) as error:
+            if unless or not self.study.suite.name:
+                raise
+            raise self.plugins.registry.place(error, self.study.suite.name, number) from error
 
     @functools.cached_property
     def _input_tiers(self) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import attrs
 
 from edgebench.cases.case import BackendChoice, Case
-from edgebench.cases.inputs import why_no_inputs
+from edgebench.cases.inputs import look_at, why_no_inputs, why_too_many
 from edgebench.cases.operations import Chains
 from edgebench.cases.usable import Usability
 from edgebench.cases.ways import find_way, rank_readers, say_no_way
@@ -53,6 +53,7 @@ class Reasons:
                 or self._check_needs(case)
                 or self._check_formats(case)
                 or self._check_fabric(case)
+                or self._check_own(case)
             )
         except CaseFailed as error:
             return str(error)
@@ -175,6 +176,17 @@ class Reasons:
         with blame(self.plugins, Fabric, case.fabric):
             said = self._once(("usable", case.fabric), fabric.usable)
         return None if said is True else f"{case.fabric}: {said or 'not usable here'}"
+
+    def _check_own(self, case: Case) -> str | None:
+        """Look at what the user gave, and whether an operator would do again what is done."""
+        own = (case.model, case.variant, case.weights, case.options, case.dataset, case.data)
+        look = self._once(own, lambda: look_at(case, self.plugins))
+        done = set(look.already)
+        for operator in (operation.operator for operation in self.chains.of(case.chain)):
+            if operator.once in done:
+                return f"{operator.name} cannot be applied to {case.model}: it is {operator.once}"
+            done |= {operator.once} - {""}
+        return why_too_many(case, look.most)
 
     def _way(self, form: str, formats: tuple[str, ...]) -> tuple[Converter, ...] | None:
         return find_way(self.plugins.all(Converter).values(), form, formats)

@@ -47,6 +47,15 @@ class Registry:
             for name, value in row.silence.items():
                 os.environ.setdefault(name, value)
 
+    def place(self, error: Exception, suite: str, product: int | None) -> RegistryError:
+        """Return what is wrong with a product of a suite, or with where its input is, placed."""
+        # Read again: what is wrong with a name shows only when the plugins are asked.
+        files = (Table.parse(path).table("suites") for path in reversed(self.paths))
+        table = next(one for one in files if suite in one.values).table(suite)
+        if product is None:
+            return table.error(str(error), "input_at")
+        return table.tables("cases")[product].error(str(error))
+
     @classmethod
     def read(cls, extra: Sequence[Path] = ()) -> Registry:
         """Read the shipped file, then the *extra* ones, whose rows replace those of equal name.

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from edgebench.catalogue.rows import BOUND_S
 from edgebench.cli.common import Common
 from edgebench.parts.grouping import group_by
@@ -15,13 +17,12 @@ from edgebench.parts.units import write_link
 if TYPE_CHECKING:
     from edgebench.cases.case import Case
     from edgebench.cases.plan import Plan, Skipped
+    from edgebench.cli.estimates import Estimate
 
 SCHEMA = 2
 """The version of the document that this command prints."""
 MANY = 4
 """Skipped cases of one reason from which on they are one line, unless more is to be said."""
-ASSUMED_BLOCK_S = 2.0
-"""What a block is taken to last where the database holds none of its case."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,10 +34,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, common: Common) -> int:
     """Print the plan."""
+    from edgebench.cli.estimates import estimate_run
     from edgebench.cli.study import plan_study
 
     plan = plan_study(args, common)
-    estimate, known = estimate_s(plan, args)
+    estimate = estimate_run(plan, args.db, common.store)
     if common.json:
         common.emit(
             {
@@ -46,16 +48,15 @@ def run(args: argparse.Namespace, common: Common) -> int:
                 "blocks": plan.study.suite.blocks,
                 "requests": plan.study.suite.requests,
                 "bound_s": BOUND_S if plan.study.bounded else None,
-                "estimate_s": estimate,
-                "estimate_from": known,
+                **attrs.asdict(estimate),
             }
         )
     else:
-        _show(plan, estimate, known, common)
+        _show(plan, estimate, common)
     return 0
 
 
-def _show(plan: Plan, estimate: float, known: str, common: Common) -> None:
+def _show(plan: Plan, estimate: Estimate, common: Common) -> None:
     from edgebench.cli.tables import table
 
     columns = _choose_columns([*plan.cases, *(one.case for one in plan.skipped)])
@@ -73,7 +74,8 @@ def _show(plan: Plan, estimate: float, known: str, common: Common) -> None:
         f"{_count(len(plan.skipped), 'case')} skipped; "
         f"{_count(suite.blocks, 'block')} a case, "
         f"{_count(suite.requests, 'request')} a block{within}; "
-        f"measuring takes about {estimate:.0f} s ({known})"
+        f"measuring takes about {estimate.estimate_s:.0f} s ({estimate.estimate_from}); "
+        f"{estimate.before}"
     )
 
 
@@ -149,20 +151,3 @@ def _describe(case: Case) -> dict[str, Any]:
         "route": list(case.route),
         "links": case.describe_links(),
     }
-
-
-def estimate_s(plan: Plan, args: argparse.Namespace) -> tuple[float, str]:
-    """Return about how long measuring takes in seconds, and what that is taken from."""
-    from edgebench.records.database import Database
-
-    seen: Mapping[str, float] = {}
-    if args.db.is_file():
-        with Database.open(args.db) as database:
-            seen = database.read_block_durations_s()
-    blocks = [seen.get(case.id, ASSUMED_BLOCK_S) for case in plan.cases]
-    known = sum(case.id in seen for case in plan.cases)
-    source = f"{ASSUMED_BLOCK_S:g} s a block are assumed"
-    if known:
-        others = f"; of the others {source}" if known < len(plan.cases) else ""
-        source = f"as {known} of {len(plan.cases)} were measured before{others}"
-    return sum(blocks) * plan.study.suite.blocks, source

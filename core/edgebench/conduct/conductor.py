@@ -8,6 +8,7 @@ seed, which are recorded; a resumed run takes the same order and leaves out what
 from __future__ import annotations
 
 import random
+import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
@@ -93,11 +94,15 @@ class Conductor:
 
     def _deploy(self, case: Case) -> Deployment:
         """Prepare a case, have its stages compiled where they must be, and score it."""
+        begin = time.monotonic()
         prepared = self.deployments.preparer.prepare(case)
         if prepared.log:
             self.database.save_log(self.run_id, case.id, "preparing", prepared.log)
         deployment = self.deployments.deploy(case, prepared.path)
-        self._keep(case, self.scores.find_facts(deployment))
+        ready = time.monotonic()
+        facts = self.scores.find_facts(deployment)
+        facts = attrs.evolve(facts, preparing_s=ready - begin, scoring_s=time.monotonic() - ready)
+        self._keep(case, facts)
         return deployment
 
     # --- measuring -------------------------------------------------------------------------------

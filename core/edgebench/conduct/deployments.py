@@ -7,11 +7,13 @@ from pathlib import Path
 import attrs
 
 from edgebench.cases.case import Case
+from edgebench.cases.inputs import why_too_many
 from edgebench.cases.plan import Plan
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import BOUND_S
 from edgebench.measure.stand.compiling import compile_on_hosts
 from edgebench.measure.stand.deployment import Deployment
+from edgebench.parts.errors import CaseSkipped
 from edgebench.parts.places import Backend, Fabric, Tier
 from edgebench.prepare.preparer import Preparer
 from edgebench.store.artifacts import digest_content, read_pipeline
@@ -39,13 +41,21 @@ class Deployments:
         """Return how a case, prepared in *artifact*, is measured and scored.
 
         Its stages are compiled when that is first asked.
+
+        Raises:
+            CaseSkipped: Its requests would hold more samples than the pipeline takes.
         """
         if case.id in self._made:
             return self._made[case.id]
+        pipeline = read_pipeline(artifact)
+        sizes = (spec.shape[0] for spec in pipeline.inputs if spec.shape)
+        most = min((size for size in sizes if isinstance(size, int)), default=None)
+        if why := why_too_many(case, most):
+            raise CaseSkipped(why)
         deployment = Deployment(
             case=case,
             artifact=artifact,
-            pipeline=read_pipeline(artifact),
+            pipeline=pipeline,
             split=self.preparer.inputs(case) / "test",
             compiled=self.preparer.recipes.store.compiled.root,
             requests=self.plan.study.suite.requests,

@@ -14,8 +14,9 @@ import attrs
 from edgebench.analysis.accuracy import compare_outputs, find_figures
 from edgebench.analysis.agreement import count_not_finite
 from edgebench.cases.case import Case
-from edgebench.cases.inputs import describe_inputs, find_dataset, find_metrics, why_no_accuracy
+from edgebench.cases.inputs import find_dataset, find_metrics
 from edgebench.conduct.deployments import Deployments
+from edgebench.conduct.inputs import describe_inputs, why_no_accuracy
 from edgebench.conduct.runtimes import NOT_CHECKED, RuntimeChecks, Untransformed
 from edgebench.conduct.score_files import PLAIN, load_score, store_score
 from edgebench.conduct.shortened import describe_shortened

@@ -187,6 +187,10 @@ class Operator(Part):
     """Whether it can be applied to a pipeline, or one clause that says why not."""
     may_keep: bool = False
     """Whether it may give back what it was given, which is an error of any other operator."""
+    once: str = ""
+    """What a pipeline is from then on that none can be made twice (`quantized already`): planning
+    refuses a second operator of a chain that would make it so. `accepts` says `it is ` and the
+    same."""
     replay: Callable[[Any, Mapping[str, Any]], Any] | None = None
     """Make one of its recorded edits again: from a live object and the edit's arguments to the
     changed live object."""

@@ -18,6 +18,7 @@ from edgebench.parts.part import (
     texts,
 )
 from edgebench.parts.pipeline import Pipeline, Tensors, as_tuple
+from edgebench.parts.plain import encode_plainly, pick_first_output, read_arrays, take_arrays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,6 +50,16 @@ class Weights:
     def label(self) -> str:
         """How results name it: the kind, and the file where there is one."""
         return f"{self.kind}:{self.path}" if self.kind == "file" and self.path else self.kind
+
+
+@attrs.frozen(kw_only=True)
+class Look:
+    """What a look at a user's own file or directory shows of a model before it is built."""
+
+    most: int | None = None
+    """Samples that a request may hold; None for any number, or where the look does not tell."""
+    already: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    """What it is that an operator would make of it, in the words of that operator's `once`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -107,41 +118,6 @@ class Budget:
     """Epochs without a better validation loss after which training stops, once it is half way."""
 
 
-def _plainly_encoded(prediction: Any) -> bytes:
-    """Encode scores of shape (classes,) as the winning class and its score, others as `.npy`."""
-    import io
-    import json
-
-    import numpy as np
-
-    scores = np.asarray(prediction)
-    if scores.ndim != 1 or scores.size < 2:
-        buffer = io.BytesIO()
-        np.save(buffer, scores, allow_pickle=False)
-        return buffer.getvalue()
-    best = int(scores.argmax())
-    return json.dumps({"class": best, "score": round(float(scores[best]), 6)}).encode()
-
-
-def _arrays_from_numpy(payload: bytes, variant: str) -> Any:
-    """Read a payload in numpy's `.npy` form (one array) or `.npz` form (arrays by name)."""
-    import io
-
-    import numpy as np
-
-    loaded = np.load(io.BytesIO(payload), allow_pickle=False)
-    return loaded if isinstance(loaded, np.ndarray) else dict(loaded)
-
-
-def _arrays_as_inputs(decoded: Any, variant: str) -> Tensors:
-    arrays = decoded if isinstance(decoded, dict) else {"input": decoded}
-    return {name: array[None] for name, array in arrays.items()}
-
-
-def _first_output(outputs: Tensors, variant: str) -> Any:
-    return next(iter(outputs.values()))[0]
-
-
 @attrs.frozen(kw_only=True)
 class Model(Part):
     """A subject under study: how it is built, and how its requests and answers travel.
@@ -163,12 +139,10 @@ class Model(Part):
     """The dataset it is measured on."""
     format: str = ""
     """The format of the stage that `build` makes; planning checks chains against it."""
-    decode: Callable[[bytes, str], Any] = attrs.field(
-        default=_arrays_from_numpy, validator=is_callable
-    )
+    decode: Callable[[bytes, str], Any] = attrs.field(default=read_arrays, validator=is_callable)
     """From the wire form of a request to a picture, a text, ...; timed as `decode`."""
     preprocess: Callable[[Any, str], Tensors] = attrs.field(
-        default=_arrays_as_inputs, validator=is_callable
+        default=take_arrays, validator=is_callable
     )
     """From what `decode` gave to the tensors of a batch of one; timed as `preprocess`."""
     shortens: Callable[[Any, str], bool] | None = None
@@ -176,11 +150,11 @@ class Model(Part):
     of some requests before they are measured, and results say of how many. None where nothing is.
     """
     postprocess: Callable[[Tensors, str], Any] = attrs.field(
-        default=_first_output, validator=is_callable
+        default=pick_first_output, validator=is_callable
     )
     """From the outputs for one sample (batch axis kept, of size 1) to its prediction, in the form
     that the dataset's metrics take; timed as `postprocess`."""
-    encode: Callable[[Any], bytes] = attrs.field(default=_plainly_encoded, validator=is_callable)
+    encode: Callable[[Any], bytes] = attrs.field(default=encode_plainly, validator=is_callable)
     """From a prediction to the wire form of the answer; timed with `postprocess`."""
     loss: Callable[[Any, Any], Any] | None = None
     """For training: from the outputs by name and the answers, both the trainer's own kind of
@@ -201,6 +175,11 @@ class Model(Part):
     `--input-data`, if anything. Without it they are drawn by the specifications of its inputs."""
     beside: Callable[[Path], Sequence[Path]] | None = None
     """The other files that belong to such a file; must import no framework."""
+    look: Callable[[str, Path, Any], Look] | None = None
+    """From a variant, the file or directory that a user gave as its weights, and the options of a
+    model that is a file: see whether it can be built, as far as that shows at once and without the
+    framework it is built in, when cases are planned. It raises the `DataError` that building it
+    would."""
 
     def variant(self, name: str) -> Variant:
         """Return the variant called *name*; the first for an empty name.

@@ -186,6 +186,12 @@ class Database:
         query = "SELECT case_id, avg(duration_s) AS mean FROM blocks WHERE status = 'ok' GROUP BY 1"
         return {row["case_id"]: row["mean"] for row in self._select(query)}
 
+    def list_preparations(self) -> list[sqlite3.Row]:
+        """Return, of each case of each run, what was made for it and the seconds that took."""
+        keys = ("artifact", "score_key", "preparing_s", "scoring_s")
+        wanted = ", ".join(f"json_extract(facts, '$.{key}') AS {key}" for key in keys)
+        return self._select(f"SELECT id, {wanted} FROM cases WHERE scoring_s >= 0 ORDER BY rowid")  # noqa: S608 - ours
+
     def read_outcome(self, run: str, case_id: str, *, timed: bool = True) -> Outcome:
         """Return what one case of a run has given so far.
 

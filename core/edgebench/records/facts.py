@@ -121,5 +121,9 @@ class Facts:
     versions: Mapping[str, str] = attrs.field(factory=dict, converter=freeze_mapping)
     doubts: tuple[str, ...] = ()
     """Reasons to doubt the result that its blocks cannot tell, a sentence each."""
+    preparing_s: float | None = None
+    """Seconds in which its pipeline was prepared and compiled; few where that was in the store."""
+    scoring_s: float | None = None
+    """Seconds in which it was scored, its reference too where no case before had that scored."""
     stopped: str = ""
     """Which bound ended the measuring, in words."""

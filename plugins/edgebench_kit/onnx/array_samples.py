@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CALIBRATION, VALIDATION = 100, 32
 """How many of a user's samples these splits have at most; a third of all, and a sixth."""
+LOOKED_AT = 64
+"""How many files of a directory are looked at before they are read."""
 LABELS = "labels"
 """The array of the answers, among those of the inputs."""
 
@@ -53,6 +55,25 @@ class GivenSamples:
         if not self.files:
             raise DataError(f"{self.path} holds no .npz or .npy file; give one for each request")
         _ = self._beside_inputs
+
+    def check_arrays(self) -> None:
+        """See that the arrays are what inputs and answers take, by what their heads say.
+
+        Of a directory the first files are looked at; no array is read.
+
+        Raises:
+            DataError: One is not.
+        """
+        if self.path.is_dir():
+            samples = len(self.files)
+            for file in self.files[:LOOKED_AT]:
+                self._check_sample(file, _read_heads(file, self.specs))
+        else:
+            heads = _read_heads(self.path, self.specs)
+            self._check_whole(heads)
+            samples = len(heads[self.specs[0].name])
+        if self.labels is not None:
+            self._check_labels(self.labels, _read_head(self.labels), samples)
 
     def read_split(self, split: str) -> Iterator[Sample]:
         """Yield the samples of a split with their answers, 0 where there are none.
@@ -94,6 +115,11 @@ class GivenSamples:
     def _whole(self) -> dict[str, NDArray[Any]]:
         """The arrays of a file that holds all samples, the answers among them, of one length."""
         arrays = _load_arrays(self.path, self.specs)
+        self._check_whole(arrays)
+        return arrays
+
+    def _check_whole(self, arrays: dict[str, NDArray[Any]]) -> None:
+        self._beside(self.path, arrays)
         for spec in self.specs:
             _check(self.path, spec, arrays[spec.name], many=True)
         if LABELS in self._beside_inputs:
@@ -102,7 +128,6 @@ class GivenSamples:
         if len(set(lengths.values())) > 1:
             told = ", ".join(f"{length} of {name}" for name, length in lengths.items())
             raise DataError(f"{self.path} must hold as many samples of each array, not {told}")
-        return arrays
 
     @cached_property
     def _answers(self) -> NDArray[Any] | None:
@@ -110,13 +135,16 @@ class GivenSamples:
         if self.labels is None:
             return None
         answers = _read_array(self.labels)
-        if answers.ndim == 0 or len(answers) != len(self):
-            raise DataError(
-                f"{self.labels} holds {len(answers) if answers.ndim else 1} labels for the "
-                f"{len(self)} requests of {self.path}"
-            )
-        self._check_answers(self.labels, answers, many=True)
+        self._check_labels(self.labels, answers, len(self))
         return answers
+
+    def _check_labels(self, path: Path, answers: NDArray[Any], samples: int) -> None:
+        if answers.ndim == 0 or len(answers) != samples:
+            raise DataError(
+                f"{path} holds {len(answers) if answers.ndim else 1} labels for the "
+                f"{samples} requests of {self.path}"
+            )
+        self._check_answers(path, answers, many=True)
 
     def _check_answers(self, path: Path, answers: NDArray[Any], *, many: bool) -> None:
         """See that answers are classes: of a sample, or of each of its pixels."""
@@ -137,16 +165,19 @@ class GivenSamples:
         if self.path.is_dir():
             file = self.files[number]
             arrays = _load_arrays(file, self.specs)
-            if self._beside(file, arrays) != self._beside_inputs:
-                raise DataError(f"{file} and {self.files[0]} must both hold labels, or neither")
-            for spec in self.specs:
-                _check(file, spec, arrays[spec.name], many=False)
-            if LABELS in arrays and LABELS in self._beside_inputs:
-                self._check_answers(file, arrays[LABELS], many=False)
+            self._check_sample(file, arrays)
         else:
             arrays = {name: array[number] for name, array in self._whole.items()}
         answer = arrays.pop(LABELS, 0) if LABELS in self._beside_inputs else 0
         return arrays, answer if self._answers is None else self._answers[number]
+
+    def _check_sample(self, file: Path, arrays: dict[str, NDArray[Any]]) -> None:
+        if self._beside(file, arrays) != self._beside_inputs:
+            raise DataError(f"{file} and {self.files[0]} must both hold labels, or neither")
+        for spec in self.specs:
+            _check(file, spec, arrays[spec.name], many=False)
+        if LABELS in arrays:
+            self._check_answers(file, arrays[LABELS], many=False)
 
     @cached_property
     def _splits(self) -> dict[str, list[int]]:
@@ -190,6 +221,40 @@ def _load_arrays(path: Path, specs: Sequence[TensorSpec]) -> dict[str, NDArray[A
         with _open_archive(path) as archive:
             return {name: archive[name] for name in archive.files}
     return dict.fromkeys(_read_names(path, specs), _read_array(path))
+
+
+def _read_heads(path: Path, specs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
+    """Return arrays as a file's arrays are, whose values are not read and take no memory."""
+    if path.suffix == ".npz":
+        with _open_archive(path) as archive:
+            return {name: _stand_in(archive.zip, name) for name in archive.files}
+    return dict.fromkeys(_read_names(path, specs), _read_head(path))
+
+
+def _stand_in(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    # numpy leaves the ending of a member's name out.
+    inside = f"{name}.npy" if f"{name}.npy" in archive.namelist() else name
+    with archive.open(inside) as file:
+        return _read_head_of(file)
+
+
+def _read_head(path: Path) -> NDArray[Any]:
+    with _explain(path), path.open("rb") as file:
+        return _read_head_of(file)
+
+
+def _read_head_of(file: Any) -> NDArray[Any]:
+    """Return an array of the type and shape that the head of a `.npy` file says."""
+    import numpy as np
+
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    else:
+        shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+    if dtype.hasobject:
+        raise ValueError("it holds objects, and only numbers are read")
+    return np.broadcast_to(np.zeros((), dtype), shape)
 
 
 def _read_array(path: Path) -> NDArray[Any]:

@@ -193,3 +193,22 @@ def _limit(spec: TensorSpec) -> float:
 
     kind = np.dtype(spec.dtype)
     return 2.0 if kind.kind == "b" else float(np.iinfo(kind).max) + 1 if kind.kind != "f" else 0.0
+
+
+def check_range(spec: TensorSpec, ends: Range) -> None:
+    """See that an input's type holds the values of a range.
+
+    Raises:
+        DataError: It does not.
+    """
+    import numpy as np
+
+    kind = np.dtype(spec.dtype)
+    if np.issubdtype(kind, np.floating):
+        return
+    low, high = (0, 2) if kind == np.bool_ else (np.iinfo(kind).min, np.iinfo(kind).max + 1)
+    if any(end != int(end) for end in ends) or not low <= ends[0] < ends[1] <= high:
+        raise DataError(
+            f"range: input {spec.name!r} is {spec.dtype} and takes whole numbers from {low} to "
+            f"below {high}, not {ends[0]:g}:{ends[1]:g}"
+        )

@@ -12,27 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgebench import DataError
-from edgebench_kit.text.vocabularies import Kind, open_tokenizer
+from edgebench_kit.text.vocabularies import open_tokenizer
 from edgebench_kit.torch.weight_files import load_weights
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-FITTING = (
-    "num_hidden_layers",
-    "hidden_size",
-    "num_attention_heads",
-    "intermediate_size",
-    "vocab_size",
-    "max_position_embeddings",
-    "type_vocab_size",
-    "hidden_act",
-    "layer_norm_eps",
-    "pad_token_id",
-    "is_decoder",
-    "num_labels",
-)
-"""In what a configuration must equal the network's, as transformers calls it."""
+    from edgebench_kit.text.encoders import Network, Size
+
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 AGAINST = {
     "label1": "label0",
@@ -46,27 +33,41 @@ AGAINST = {
 """Names of a class 1, each with that of its class 0, which is not made of it with a `not`."""
 
 
-def load_checkpoint(module: Any, directory: Path, *, kind: Kind, title: str) -> Tokenizer:
+def load_checkpoint(module: Any, size: Size, directory: Path, *, title: str) -> Tokenizer:
     """Give a network of transformers the weights in *directory*; return the tokenizer beside them.
 
-    *title* is how messages call the network, `bert:base`.
+    *module* was made by *size*; *title* is how messages call it, `bert:base`.
 
     Raises:
         DataError: The checkpoint is damaged, or is of another network or tokenizer.
     """
-    configuration = _read_configuration(directory)
-    _check_class(configuration, module, directory)
-    _check_shape(configuration, module.config, directory, title)
-    _check_labels(configuration, directory)
-    weights = next((directory / name for name in WEIGHTS if (directory / name).is_file()), None)
-    if weights is None:
-        raise DataError(f"{directory} has no weights of {title}: neither {' nor '.join(WEIGHTS)}")
-    tokenizer = open_tokenizer(kind, directory)
-    _check_tokenizer(tokenizer, module.config, kind, directory)
+    weights, tokenizer = check_checkpoint(size, directory, title=title)
+    _check_shape(_complete_configuration(module.config, size, directory), size, directory, title)
     # Checkpoints of old keep the numbers of the positions among the weights.
     positions = f"{module.base_model_prefix}.embeddings.position_ids"
     load_weights(module, weights, title=title, ignore=(positions,))
     return tokenizer
+
+
+def check_checkpoint(size: Size, directory: Path, *, title: str) -> tuple[Path, Tokenizer]:
+    """See whether a checkpoint is one of a size, as far as its files say; no weights are read.
+
+    What its configuration leaves to transformers' defaults is not looked at. Returned are the file
+    of the weights, and the tokenizer.
+
+    Raises:
+        DataError: The checkpoint is of another network or tokenizer, or a file is missing.
+    """
+    configuration = _read_configuration(directory)
+    _check_class(configuration, size.network, directory)
+    _check_shape(_count_labels(configuration), size, directory, title)
+    _check_labels(configuration, directory)
+    weights = next((directory / name for name in WEIGHTS if (directory / name).is_file()), None)
+    if weights is None:
+        raise DataError(f"{directory} has no weights of {title}: neither {' nor '.join(WEIGHTS)}")
+    tokenizer = open_tokenizer(size.network.kind, directory)
+    _check_tokenizer(tokenizer, size, directory)
+    return weights, tokenizer
 
 
 def _read_configuration(directory: Path) -> dict[str, Any]:
@@ -82,12 +83,12 @@ def _read_configuration(directory: Path) -> dict[str, Any]:
     return found
 
 
-def _check_class(found: dict[str, Any], module: Any, directory: Path) -> None:
+def _check_class(found: dict[str, Any], network: Network, directory: Path) -> None:
     """Raise unless the checkpoint is of the network's family, with a classifier."""
-    wanted, kind = type(module).__name__, found.get("model_type")
-    if kind != module.config.model_type:
+    wanted, kind = network.classifier, found.get("model_type")
+    if kind != network.name:
         raise DataError(
-            f"{directory} holds a checkpoint of the type {kind!r}, not {module.config.model_type!r}"
+            f"{directory} holds a checkpoint of the type {kind!r}, not {network.name!r}"
         )
     if (classes := found.get("architectures")) and wanted not in classes:
         raise DataError(
@@ -96,16 +97,27 @@ def _check_class(found: dict[str, Any], module: Any, directory: Path) -> None:
         )
 
 
-def _check_shape(found: dict[str, Any], wanted: Any, directory: Path, title: str) -> None:
-    """Raise unless the checkpoint's network is as large as ours, and computes the same."""
+def _complete_configuration(ours: Any, size: Size, directory: Path) -> dict[str, Any]:
+    """Return what a checkpoint's configuration says, or transformers' defaults, of our figures."""
+    found = _read_configuration(directory)
     try:
-        given = type(wanted).from_dict(found)
+        whole = type(ours).from_dict(found)
     except Exception as error:  # transformers' own checks raise many kinds
         reason = str(error).splitlines()[0]
         raise DataError(f"{directory / 'config.json'} is no configuration: {reason}") from error
-    pairs = [(name, getattr(given, name), getattr(wanted, name)) for name in FITTING]
-    positions = found.get("position_embedding_type", "absolute")
-    for name, has, needs in (*pairs, ("position_embedding_type", positions, "absolute")):
+    return {**found, **{name: getattr(whole, name) for name in size.figures}}
+
+
+def _count_labels(found: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration that says how many classes there are, which go by their names."""
+    names = found.get("id2label")
+    return {**found, "num_labels": len(names)} if isinstance(names, dict) else found
+
+
+def _check_shape(found: dict[str, Any], size: Size, directory: Path, title: str) -> None:
+    """Raise unless the checkpoint's network is as large as ours, and computes the same."""
+    for name, needs in {**size.figures, "position_embedding_type": "absolute"}.items():
+        has = found.get(name, needs)
         if has != needs:
             raise DataError(
                 f"the checkpoint in {directory} is not of {title}: {name} is {has}, not {needs}; "
@@ -132,16 +144,17 @@ def _simplify(label: str) -> str:
     return "".join(word for word in words if word not in ("is", "a", "are"))
 
 
-def _check_tokenizer(tokenizer: Tokenizer, wanted: Any, kind: Kind, directory: Path) -> None:
+def _check_tokenizer(tokenizer: Tokenizer, size: Size, directory: Path) -> None:
     """Raise if a tokenizer gives numbers that the network has no row for, or fills up wrong."""
+    kind, needed = size.network.kind, size.figures["pad_token_id"]
     entries, padding = tokenizer.get_vocab_size(), tokenizer.token_to_id(kind.padding)
-    if entries > wanted.vocab_size:
+    if entries > size.rows:
         raise DataError(
             f"the tokenizer in {directory} has {entries} entries, "
-            f"and the weights beside it {wanted.vocab_size} rows"
+            f"and the weights beside it {size.rows} rows"
         )
-    if padding != wanted.pad_token_id:
+    if padding != needed:
         raise DataError(
             f"the tokenizer in {directory} fills up with {kind.padding}, {padding}, "
-            f"and the configuration beside it says {wanted.pad_token_id}"
+            f"and the configuration beside it says {needed}"
         )

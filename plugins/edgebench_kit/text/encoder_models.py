@@ -8,14 +8,25 @@ from typing import Any
 
 import attrs
 
-from edgebench import Budget, DataError, Model, Pipeline, Stage, TensorSpec, Variant, Weights
+from edgebench import (
+    Budget,
+    DataError,
+    Look,
+    Model,
+    NoOptions,
+    Pipeline,
+    Stage,
+    TensorSpec,
+    Variant,
+    Weights,
+)
 from edgebench_kit.text import tokenizing
-from edgebench_kit.text.checkpoints import load_checkpoint
+from edgebench_kit.text.checkpoints import check_checkpoint, load_checkpoint
 from edgebench_kit.text.encoders import CLASSES, Network, Size
 from edgebench_kit.text.vocabularies import ENTRIES, Kind, train_tokenizer, write_tokenizer
 from edgebench_kit.torch.classification import compute_class_scores, cross_entropy
 from edgebench_kit.torch.modules import count_parameters
-from edgebench_kit.torch.weight_files import load_weights
+from edgebench_kit.torch.weight_files import check_file, load_weights
 
 SHORT = 32
 """Tokens of a sample of the small sizes; no made sentence has more."""
@@ -57,6 +68,7 @@ class Family:
             postprocess=compute_class_scores,
             loss=cross_entropy,
             budget=budget,
+            look=self.look,
         )
 
     def bind(self, model: Model, variant: str, resources: Mapping[str, bytes]) -> Model:
@@ -102,6 +114,20 @@ class Family:
             resources={tokenizing.RESOURCE: resource},
         )
 
+    def look(self, variant: str, path: Path, _: NoOptions) -> Look:
+        """See whether a checkpoint, or a file of weights, is one of a size.
+
+        Raises:
+            DataError: It is not, as far as that shows without its weights.
+        """
+        size, title = self.find_size(variant), f"{self.name}:{variant}"
+        if path.is_dir():
+            check_checkpoint(size, path, title=title)
+        else:
+            _check_vocabulary(path, size, title)
+            check_file(path, title)
+        return Look()
+
     def _load(self, module: Any, path: Path | None, size: Size) -> bytes:
         """Give a module the weights in *path*, and return the tokenizer that goes with them.
 
@@ -110,21 +136,24 @@ class Family:
         """
         title = f"{self.name}:{size.variant.name}"
         if path is not None and path.is_dir():
-            kind = size.network.kind
-            return write_tokenizer(
-                load_checkpoint(module, path, kind=kind, title=title), kind, size.length
-            )
-        if size.rows != ENTRIES:
-            raise DataError(
-                f"{path} is without a tokenizer, and {title} has not the vocabulary made here; "
-                "give the directory of the checkpoint"
-            )
+            tokenizer = load_checkpoint(module, size, path, title=title)
+            return write_tokenizer(tokenizer, size.network.kind, size.length)
+        _check_vocabulary(path, size, title)
         load_weights(module, path, title=title)
         return self._make_tokenizer(size)
 
     def _make_tokenizer(self, size: Size) -> bytes:
         """Return the tokenizer that is made here; each size has a row for all that it gives."""
         return write_tokenizer(train_tokenizer(self.kind), self.kind, size.length)
+
+
+def _check_vocabulary(path: Path | None, size: Size, title: str) -> None:
+    """Raise if weights alone, without a tokenizer, are given for what has one of its own."""
+    if size.rows != ENTRIES:
+        raise DataError(
+            f"{path} is without a tokenizer, and {title} has not the vocabulary made here; "
+            "give the directory of the checkpoint"
+        )
 
 
 def describe_small_size(variant: Variant, network: Network) -> Size:

@@ -41,6 +41,11 @@ class Network:
     """The number of the first token's position."""
 
     @property
+    def classifier(self) -> str:
+        """The name of its class in transformers."""
+        return f"{self.prefix}ForSequenceClassification"
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         """The tensors that it reads, in the order of its arguments."""
         return ("input_ids", "attention_mask", *(["token_type_ids"] if self.types > 1 else []))
@@ -107,23 +112,33 @@ class Size:
             for number, path in enumerate(layers[:-1], 1)
         ]
 
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What decides its shape and what it computes, as transformers' configurations call it."""
+        return {
+            "num_hidden_layers": self.layers,
+            "hidden_size": self.width,
+            "num_attention_heads": self.heads,
+            "intermediate_size": self.inner,
+            "vocab_size": self.rows,
+            "max_position_embeddings": self.positions + self.network.first_position,
+            "type_vocab_size": self.network.types,
+            "hidden_act": "gelu",
+            "layer_norm_eps": self.network.epsilon,
+            "pad_token_id": self.network.kind.special.index(self.network.kind.padding),
+            "is_decoder": False,
+            "num_labels": CLASSES,
+        }
+
     def make_configuration(self) -> Any:
         """Make transformers' configuration of it."""
         import transformers
 
         return getattr(transformers, f"{self.network.prefix}Config")(
-            num_hidden_layers=self.layers,
-            hidden_size=self.width,
-            num_attention_heads=self.heads,
-            intermediate_size=self.inner,
-            vocab_size=self.rows,
-            max_position_embeddings=self.positions + self.network.first_position,
-            type_vocab_size=self.network.types,
-            layer_norm_eps=self.network.epsilon,
+            **self.figures,
             hidden_dropout_prob=self.dropout,
             attention_probs_dropout_prob=self.dropout,
             initializer_range=self.spread,
-            num_labels=CLASSES,
             # The module gives a tuple, and is made of plain products: the least graph to export.
             return_dict=False,
             attn_implementation="eager",
@@ -134,7 +149,7 @@ class Size:
         import torch
         import transformers
 
-        classifier = getattr(transformers, f"{self.network.prefix}ForSequenceClassification")
+        classifier = getattr(transformers, self.network.classifier)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return classifier(self.make_configuration()).eval()

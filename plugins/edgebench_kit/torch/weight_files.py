@@ -50,18 +50,27 @@ def _read(path: Path | None, title: str) -> dict[str, torch.Tensor]:
     """Read the tensors of a file by name."""
     if path is None:
         raise DataError(f"{title} is to be loaded from a file, but none is given: file:PATH")
-    if not path.is_file():
-        what = "is a directory" if path.is_dir() else "is not there"
-        raise DataError(f"the weights of {title} are looked for in {path}, which {what}")
-    if path.suffix not in (*PICKLED, ".safetensors"):
-        known = ", ".join((*PICKLED, ".safetensors"))
-        raise DataError(f"{path} is no weight file by its name: it must end in one of {known}")
+    check_file(path, title)
     try:
         found = _open(path)
     except Exception as error:
         # A damaged file makes the readers raise anything, by where it is damaged.
         raise _explain(path, error) from error
     return _unwrap_tensors(found, path)
+
+
+def check_file(path: Path, title: str) -> None:
+    """See that *path* is a file of weights by its name; nothing of it is read.
+
+    Raises:
+        DataError: It is not there, is a directory, or ends in something else.
+    """
+    if not path.is_file():
+        what = "is a directory" if path.is_dir() else "is not there"
+        raise DataError(f"the weights of {title} are looked for in {path}, which {what}")
+    if path.suffix not in (*PICKLED, ".safetensors"):
+        known = ", ".join((*PICKLED, ".safetensors"))
+        raise DataError(f"{path} is no weight file by its name: it must end in one of {known}")
 
 
 def _open(path: Path) -> Any:

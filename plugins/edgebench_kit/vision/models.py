@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench import Budget, Model, Pipeline, Stage, Tensors, TensorSpec, Variant, Weights
+from edgebench import (
+    Budget,
+    Look,
+    Model,
+    NoOptions,
+    Pipeline,
+    Stage,
+    Tensors,
+    TensorSpec,
+    Variant,
+    Weights,
+)
 from edgebench_kit.torch.modules import count_parameters
-from edgebench_kit.torch.weight_files import load_weights
+from edgebench_kit.torch.weight_files import check_file, load_weights
 from edgebench_kit.vision.decoding import decode_picture
 
 if TYPE_CHECKING:
@@ -65,7 +78,13 @@ def make_model(
         budget=budget,
         postprocess=postprocess,
         loss=loss,
+        look=partial(_look, name),
     )
+
+
+def _look(model: str, variant: str, path: Path, options: NoOptions) -> Look:
+    check_file(path, f"{model}:{variant}")
+    return Look()
 
 
 def _build(model: str, size: Size, weights: Weights) -> Pipeline:

@@ -12,6 +12,7 @@ import attrs
 from edgebench import (
     DataError,
     Dataset,
+    Look,
     Metric,
     Model,
     Pipeline,
@@ -27,13 +28,12 @@ from edgebench_kit.onnx import foreign_ends, foreign_graphs, graph_files, graphs
 from edgebench_kit.onnx.answers import encode, encode_class, of_first, postprocess
 from edgebench_kit.onnx.array_samples import GivenSamples
 from edgebench_kit.onnx.batch_axes import OutputAxis
-from edgebench_kit.onnx.drawn_samples import Drawing, find_ranges
+from edgebench_kit.onnx.drawn_samples import Drawing, check_range, find_ranges
 from edgebench_kit.onnx.external_weights import find_external_files
 from edgebench_kit.onnx.foreign_ends import Said
 from edgebench_kit.onnx.open_sizes import offer_names
 from edgebench_kit.onnx.pictures import doubt_pictures
 from edgebench_kit.onnx.written_options import (
-    Range,
     batch_axes,
     classes_axis,
     fixed_values,
@@ -187,6 +187,7 @@ def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
     given = GivenSamples(data, specs, options.labels, masks=options.metric == "miou")
     given.check()
     measured = [of_first(one) for one in _metrics(options.metric, given, model)]
+    given.check_arrays()
     return Dataset(
         name="given-inputs",
         summary=f"The user's own inputs in {data}.",
@@ -195,6 +196,18 @@ def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
         payloads="raw tensors",
         doubt=doubt_pictures(specs),
     )
+
+
+def look(variant: str, path: Path, options: OnnxOptions) -> Look:
+    """See what a file's graph shows without its weights.
+
+    Raises:
+        DataError: It is no ONNX file, or what was said does not fit its inputs.
+    """
+    model, said = foreign_graphs.read_header(path), _read_said(options)
+    one = foreign_ends.takes_one(model, said, foreign_ends.settle_inputs(model, path, said), {})
+    quantized = [graphs.QUANTIZED] if graphs.is_quantized(model) else []
+    return Look(most=1 if one else None, already=quantized)
 
 
 def _make_random_dataset(
@@ -208,7 +221,7 @@ def _make_random_dataset(
         if name not in known:
             offered = offer_names(name, known)
             raise DataError(f"range: {path} has no input {name!r}{offered}")
-        _check_range(known[name], ends)
+        check_range(known[name], ends)
     drawing = Drawing(specs, {**find_ranges(model, specs), **ranges})
     drawing.check(path)
     return Dataset(
@@ -219,21 +232,6 @@ def _make_random_dataset(
         payloads="raw tensors",
         doubt=doubt_pictures(specs),
     )
-
-
-def _check_range(spec: TensorSpec, ends: Range) -> None:
-    """See that an input's type holds the values of a range."""
-    import numpy as np
-
-    kind = np.dtype(spec.dtype)
-    if np.issubdtype(kind, np.floating):
-        return
-    low, high = (0, 2) if kind == np.bool_ else (np.iinfo(kind).min, np.iinfo(kind).max + 1)
-    if any(end != int(end) for end in ends) or not low <= ends[0] < ends[1] <= high:
-        raise DataError(
-            f"range: input {spec.name!r} is {spec.dtype} and takes whole numbers from {low} to "
-            f"below {high}, not {ends[0]:g}:{ends[1]:g}"
-        )
 
 
 def _metrics(name: str, given: GivenSamples, model: Any) -> Sequence[Metric]:
@@ -296,4 +294,5 @@ def edgebench_models() -> Iterator[Model]:
         bind=bind,
         inputs=inputs,
         beside=find_external_files,
+        look=look,
     )

@@ -28,6 +28,9 @@ from edgebench_kit.onnx.parts_and_whole import draw_inputs, find_difference, fin
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+CUT = "cut already"
+"""What a pipeline is from then on."""
+
 
 @attrs.frozen(kw_only=True)
 class PartitionOptions:
@@ -211,7 +214,7 @@ def _check_rows(stage: Stage, written: Tensors, samples: int) -> None:
 def accepts(pipeline: Pipeline) -> Usable:
     """Refuse what is cut already."""
     if pipeline.cuts:
-        return f"it is cut already, before stage {pipeline.cuts[0]}"
+        return f"it is {CUT}"
     return True
 
 
@@ -233,4 +236,5 @@ def edgebench_operators() -> Iterator[Operator]:
         writes="onnx",
         cuts=added_cuts,
         accepts=accepts,
+        once=CUT,
     )

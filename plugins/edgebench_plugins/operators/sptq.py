@@ -217,10 +217,8 @@ def _check_quantized(pipeline: Pipeline, stages: Sequence[Stage]) -> None:
 
 def accepts(pipeline: Pipeline) -> Usable:
     """Refuse what is quantized already."""
-    for number, stage in enumerate(pipeline.stages):
-        if stage.format == "onnx" and _holds_quantized(stage):
-            return f"stage {number} is quantized already"
-    return True
+    quantized = (stage.format == "onnx" and _holds_quantized(stage) for stage in pipeline.stages)
+    return f"it is {graphs.QUANTIZED}" if any(quantized) else True
 
 
 def _holds_quantized(stage: Stage) -> bool:
@@ -244,4 +242,5 @@ def edgebench_operators() -> Iterator[Operator]:
         reads=["onnx"],
         writes="onnx",
         accepts=accepts,
+        once=graphs.QUANTIZED,
     )

@@ -102,7 +102,7 @@ def test_large_examples_are_two():
 
 
 def test_a_dataset_says_what_it_is(toy_plugins):
-    from edgebench.cases.inputs import describe_inputs, why_no_accuracy
+    from edgebench.conduct.inputs import describe_inputs, why_no_accuracy
 
     case = Case(model="toy", variant="small", dataset="toy-points", placement=Placement(["mobile"]),
                 backends=[BackendChoice("toy-numpy")], route=["mobile"])  # fmt: skip
@@ -113,8 +113,8 @@ def test_a_dataset_says_what_it_is(toy_plugins):
 
 
 def test_a_synthetic_dataset_is_called_so(registry, tmp_path):
-    from edgebench.cases.inputs import describe_inputs
     from edgebench.catalogue.plugins import Plugins
+    from edgebench.conduct.inputs import describe_inputs
 
     file = tmp_path / "made.py"
     file.write_text(

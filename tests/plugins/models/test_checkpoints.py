@@ -11,7 +11,7 @@ import torch
 import transformers
 from tokenizers.models import BPE, WordPiece
 
-from edgebench import DataError, Weights
+from edgebench import DataError, Look, NoOptions, Weights
 from edgebench_kit.text import vocabularies
 from edgebench_kit.text.encoder_models import Family
 from edgebench_plugins.models import bert, roberta
@@ -161,13 +161,32 @@ def test_another_size_is_refused_by_the_first_thing_that_differs(written):
         ({"id2label": {"0": "a", "1": "b", "2": "c"}}, "num_labels is 3, not 2"),
         ({"position_embedding_type": "relative_key"}, "is relative_key, not absolute"),
         ({"model_type": "gpt2"}, "holds a checkpoint of the type 'gpt2'"),
-        ({"hidden_size": "wide"}, "is no configuration: "),
+        ({"hidden_size": "wide"}, "hidden_size is wide, not 256"),
+        ({"initializer_range": "wide"}, "is no configuration: "),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_what_differs_in_its_configuration_is_said(written, copy, changes, message):
     change(copy, **changes)
     assert message in refused(written[0], copy)
+
+
+def test_what_is_looked_at_is_what_the_network_is_made_of(written):
+    for size in written[0].sizes:
+        made = size.make_configuration()
+        assert {name: getattr(made, name) for name in size.figures} == size.figures
+        assert made.model_type == size.network.name
+
+
+def test_what_a_configuration_leaves_to_its_defaults_is_held_too(written, copy):
+    """The defaults are those of the large size; a look leaves them to who loads the weights."""
+    path = copy / "config.json"
+    said = json.loads(path.read_text())
+    del said["hidden_size"]
+    path.write_text(json.dumps(said))
+    family = written[0]
+    assert family.look("small", copy, NoOptions()) == Look()
+    assert "hidden_size is 768, not 256" in refused(family, copy)
 
 
 def test_a_model_of_masked_words_is_refused(written, copy):

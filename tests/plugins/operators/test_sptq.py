@@ -165,7 +165,7 @@ def test_less_than_one_sample_is_refused():
 
 def test_what_is_quantized_is_not_quantized_again(residual, quantized, context):
     assert OPERATOR.accepts(residual) is True
-    assert OPERATOR.accepts(quantized) == "stage 0 is quantized already"
+    assert OPERATOR.accepts(quantized) == f"it is {OPERATOR.once}" == "it is quantized already"
     written = attrs.evolve(context().saved(quantized.stages[0]), live=None)
     assert "quantized already" in OPERATOR.accepts(quantized.replaced([written]))
 
