@@ -35,7 +35,7 @@ CAUSES = (
     "blocks",
     "links",
     "tiers",
-    "preparing",
+    "pipeline",
     "steadiness",
     "phases",
     "machine",
@@ -43,7 +43,8 @@ CAUSES = (
 )
 """What reasons to doubt are about, that first which casts the most doubt: outputs of another model,
 blocks that were lost or are too few, links and tiers that are not what they claim, what was noted
-while preparing and scoring, medians that move, time in no phase, the machine, the warm-up."""
+of the pipeline and its inputs while it was prepared and scored, medians that move, time in no
+phase, the machine, the warm-up."""
 
 
 @attrs.frozen
@@ -70,7 +71,7 @@ def find_doubts(
     """
     found = [Doubt("model", text) for text in find_disagreements(outcome.facts)]
     found += _lost_blocks(outcome)
-    found += [Doubt("preparing", text) for text in outcome.facts.doubts]
+    found += [Doubt("pipeline", text) for text in outcome.facts.doubts]
     if latency is not None:
         found += _size(latency)
         found += _steadiness(latency)

@@ -44,7 +44,7 @@ def test_each_doubt_of_a_result_has_a_cause_and_each_cause_its_place(sound):
     result = Result(case=case, status="ok", planned=2, blocks=tuple(blocks), facts=facts)
     causes = list(dict.fromkeys(doubt.cause for doubt in result.reasons))
     links = [] if sound else ["links", "tiers"]
-    assert causes == ["blocks", *links, "preparing", "machine", "warm-up"]
+    assert causes == ["blocks", *links, "pipeline", "machine", "warm-up"]
     assert causes == sorted(causes, key=CAUSES.index)
     assert [doubt.text for doubt in result.reasons] == list(result.doubts)
     found = run_of([result]).to_json()["doubts_by_cause"]

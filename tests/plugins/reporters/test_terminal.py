@@ -3,12 +3,14 @@ from __future__ import annotations
 import io
 import itertools
 import re
+from pathlib import Path
 
 import attrs
 import numpy as np
 import pytest
 from rich.console import Console
 
+from edgebench import Weights
 from edgebench.analysis.result import Result
 from edgebench.records.facts import Facts, RuntimeCheck
 from edgebench.testing.results import block_of, case_of, facts_of, result_of, run_of
@@ -45,7 +47,11 @@ def rows(text, *, table=0):
     _, *tables = re.split(r"^ *#.*\n", text, flags=re.MULTILINE)
     lines = tables[table].split("\n\n")[0].splitlines()
     pairs = itertools.pairwise([*lines, ""])
-    return {line.split()[1]: (line, below) for line, below in pairs if re.match(r" *\d+ ", line)}
+    return {
+        line.split()[1]: (line.rstrip(), below)
+        for line, below in pairs
+        if re.match(r" *\d+ ", line)
+    }
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -171,6 +177,27 @@ def test_wide_terminals_show_memory_bytes_and_the_cold_start():
     ]
 
 
+def test_a_file_is_named_as_it_was_given():
+    weights = Weights(kind="file", path=Path("/there/mein modell, v1:2 (grün).onnx"))
+    case = attrs.evolve(case_of(), weights=weights)
+    text = shown(run_of([result_of(case)]))
+    assert "toy:small\nmein modell, v1:2 (grün).onnx; 500 labels; " in text
+
+
+def test_of_several_models_a_doubt_names_the_one():
+    case = attrs.evolve(case_of(), model="top")
+    other = attrs.evolve(result_of(case), facts=Facts(doubts=("odd",)))
+    text = flowing(shown(run_of([result_of(case_of()), other])))
+    assert "pipeline: 1 of 2 cases: odd (top:small plain on mobile with eager)" in text
+
+
+def test_a_small_model_is_not_written_as_nothing():
+    case = case_of("tiny")
+    facts = facts_of(case, size=3210)
+    text = shown(run_of([attrs.evolve(result_of(case), facts=facts)]))
+    assert rows(text)["tiny"][0].endswith(" 0.003")
+
+
 def test_the_title_names_the_run_its_tag_and_the_statuses():
     failed = Result(case=case_of("f"), status="failed", reason="no")
     text = flowing(shown(run_of([result_of(case_of()), failed], tag="after the mend")))
@@ -269,9 +296,9 @@ def test_doubts_are_grouped_by_cause_with_the_worst_of_each():
     text = flowing(shown(run_of(results)))
     assert (
         "Reasons to doubt machine: 3 of 4 cases: other programs took up to 90% of the processor "
-        "time (worst of them: toy:small b on mobile with eager) "
+        "time (worst of them: b on mobile with eager) "
         "warm-up: 1 of 4 cases: warm-up was not stable after 50 requests in 3 of 3 blocks "
-        "(toy:small d on mobile with eager) "
+        "(d on mobile with eager) "
         "Each of each case: edgebench report 20260102-030405 --verbose"
     ) in text
     assert "20%" not in text
@@ -293,7 +320,7 @@ def test_of_many_kinds_of_doubts_the_worst_are_printed():
     notes = tuple(f"{name} is odd" for name in ("one", "two", "three", "four", "five"))
     odd = attrs.evolve(result_of(case_of()), facts=Facts(doubts=notes))
     text = flowing(shown(run_of([odd])))
-    assert "preparing: 1 of 1 case: one is odd" in text
+    assert "pipeline: 1 of 1 case: one is odd" in text
     assert "also 1: three is odd" in text
     assert "and 2 more kinds" in text
     assert "four" not in text

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from edgebench_plugins.reporters.layout.tables import is_emulated
+from edgebench_plugins.reporters.layout.columns import is_emulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from edgebench_plugins.reporters.layout.tables import Case
+    from edgebench_plugins.reporters.layout.columns import Case
 
 KINDS = 3
 """As many kinds of doubts of one cause are printed."""
 TOO_SHORT = "its messages are too short to tell the rate"
 
 
-def _strategy(case: Case) -> str:
-    return f"{case['subject']} {case['chain']} on {case['placement']} with {case['backend']}"
+def _strategy(case: Case, *, whole: bool = True) -> str:
+    subject = f"{case['subject']} " if whole else ""
+    return f"{subject}{case['chain']} on {case['placement']} with {case['backend']}"
 
 
 def group_unmeasured(cases: Iterable[Case]) -> Iterator[str]:
@@ -35,23 +36,26 @@ def group_unmeasured(cases: Iterable[Case]) -> Iterator[str]:
 def describe_doubts(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield for each cause how many cases it is doubted in, and the worst of what was found."""
     cases = {case["id"]: case for case in document["cases"]}
+    # Where all are of one model, its name would be most of each line.
+    several = len({case["subject"] for case in cases.values()}) > 1
+    names = {one: _strategy(case, whole=several) for one, case in cases.items()}
     # Nobody asks what to doubt in cases that never ran.
     count = sum(case["status"] != "skipped" for case in cases.values())
     for cause in document["doubts_by_cause"]:
         first, *others = cause["kinds"]
         head = f"{cause['name']}: {len(cause['cases'])} of {count} case{'s' * (count != 1)}: "
-        yield head + _describe_worst(first, cases)
+        yield head + _describe_worst(first, names)
         for kind in others[: KINDS - 1]:
-            yield f"  also {len(kind['cases'])}: {_describe_worst(kind, cases)}"
+            yield f"  also {len(kind['cases'])}: {_describe_worst(kind, names)}"
         if left := len(others[KINDS - 1 :]):
             yield f"  and {left} more kind{'s' * (left != 1)}"
     if document["doubts_by_cause"]:
         yield f"Each of each case: edgebench report {document['run']} --verbose"
 
 
-def _describe_worst(kind: Mapping[str, Any], cases: Mapping[str, Case]) -> str:
+def _describe_worst(kind: Mapping[str, Any], names: Mapping[str, str]) -> str:
     among = "worst of them: " * (len(kind["cases"]) > 1)
-    return f"{kind['text']} ({among}{_strategy(cases[kind['worst']])})"
+    return f"{kind['text']} ({among}{names[kind['worst']]})"
 
 
 def list_doubts(cases: Iterable[Case]) -> Iterator[str]:
