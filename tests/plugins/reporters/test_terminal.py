@@ -91,7 +91,7 @@ def test_the_fastest_that_keeps_its_accuracy_is_marked(run):
     assert [chain for chain, (line, _) in rows(text).items() if "> " in line] == ["shrink"]
     text = flowing(text)
     assert "the fastest that is shown to keep its accuracy is shrink on mobile with eager, " in text
-    assert "lies under 1 point, so accuracy is kept; lost: it lies over that; open: neither" in text
+    assert "lies under 1 point; lost: it lies over that; open: neither" in text
 
 
 def test_those_that_are_not_told_apart_are_marked_so_and_nothing_as_the_fastest():

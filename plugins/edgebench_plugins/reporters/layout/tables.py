@@ -63,8 +63,8 @@ def explain_tables(document: Mapping[str, Any], width: int) -> str:
 def _explain_accuracy(document: Mapping[str, Any]) -> Iterator[str]:
     if margin := document["accuracy_margin"]:
         yield (
-            f"lost points: of accuracy, against the untransformed pipeline; shown: the whole "
-            f"interval lies under {margin:g} point{'s' * (margin != 1)}, so accuracy is kept; "
+            "lost points: of accuracy, against the untransformed pipeline. Accuracy is shown to be "
+            f"kept where the whole interval lies under {margin:g} point{'s' * (margin != 1)}; "
             "lost: it lies over that; open: neither."
         )
     if any(not case["accuracy"] for case in document["cases"] if case["latency_s"]):
@@ -77,10 +77,10 @@ _OUTPUTS = (
     "the largest difference from its outputs, over their largest value."
 )
 _PARTS = (
-    "Parts of a request: inference; pre/post, what prepares inputs, messages and answers; harness, "
-    "edgebench's own way between two processes of a tier; network; wait*, what an emulated tier "
-    "(*) waits; unaccounted, what no part explains. Medians of parts need not add up to the median "
-    "of the whole."
+    "Parts of a request: inference; pre/post, what decodes and packs inputs, tensors and answers; "
+    "harness, edgebench's own way between two processes of a tier; network; wait*, what an "
+    "emulated tier (*) waits; unaccounted, what no part explains. Medians of parts need not add up "
+    "to the median of the whole."
 )
 _WIDE = {
     PEAK: "peak MB: memory of the largest process.",
