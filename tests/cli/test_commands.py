@@ -322,6 +322,17 @@ def test_reports_are_found_by_the_beginning_of_a_run_and_written_to_files(here, 
     assert f'"run": "{run}"' in (tmp_path / "report.json").read_text()
 
 
+def test_a_report_groups_its_doubts_and_verbose_lists_them(here, measured):
+    doubt = "1 block: at least 3 are needed to see what differs between processes"
+    doubted = [case for case in measured.document["cases"] if doubt in case["doubts"]]
+    brief = " ".join(here("report", "--db", measured.db).out.split())
+    assert f"blocks: {len(doubted)} of " in brief
+    assert brief.count(doubt) == 1
+    assert brief.endswith(measured.document["decisions"][-1]["sentence"])
+    whole = here("report", "--verbose", "--db", measured.db).out
+    assert whole.count(f"\n  {doubt}\n") == len(doubted) > 1
+
+
 def test_plugins_list_ends_with_1_if_one_is_faulty(cli, tmp_path):
     broken = tmp_path / "broken.py"
     broken.write_text("raise RuntimeError('no luck today')\n")

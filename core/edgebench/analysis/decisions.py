@@ -97,14 +97,15 @@ class Decision:
         if not self.decidable:
             return "no case was measured in two blocks or more, so none is decided."
         if self.fastest is not None:
-            why = "; ".join(self.fastest.doubts)
-            doubted = f"; there is reason to doubt it: {why}" if why else ""
+            causes = dict.fromkeys(doubt.cause for doubt in self.fastest.reasons)
+            doubted = f"; there is reason to doubt it ({', '.join(causes)})" if causes else ""
             return f"{self._title_fastest()} is {_describe_time(self.fastest)}{doubted}."
         if self.undecided:
             blind = "" if self.accuracy_known else f" {_UNKNOWN}"
             return (
                 f"not decided{blind}: these {len(self.undecided)} cannot be told apart: "
-                f"{_list(self.undecided, _describe_time)}; {self._describe_need()}."
+                f"{_list(self.undecided, describe_strategy)} (medians of "
+                f"{_span_medians(self.undecided)}); {self._describe_need()}."
             )
         if self.open:
             return "not decided: no strategy is shown to keep its accuracy."
@@ -127,6 +128,8 @@ class Decision:
         """Yield what else bears on the answer, a sentence each."""
         if self.equal:
             yield f"Equal to it within {self.within:.0%}: {_list(self.equal, describe_strategy)}."
+        if self.undecided and (count := len(self.slower)):
+            yield f"{count} other{'s are' if count > 1 else ' is'} slower."
         if self.open_faster:
             rivals = _list(self.open_faster, _describe_rival)
             yield f"Not shown to keep accuracy, and perhaps faster: {rivals}."
@@ -152,6 +155,11 @@ def _describe_time(result: Result) -> str:
     median, ends = result.latency.median, result.latency.interval()
     low, high = (f"{end * 1e3:.3g}" for end in ends)
     return f"{describe_strategy(result)}, {median * 1e3:.3g} ms ({low} to {high})"
+
+
+def _span_medians(results: Sequence[Result]) -> str:
+    medians = [1e3 * (result.median or 0.0) for result in results]
+    return f"{min(medians):.3g} to {max(medians):.3g} ms"
 
 
 def _describe_rival(result: Result) -> str:

@@ -6,8 +6,9 @@ from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING
 
+import attrs
+
 from edgebench.analysis.agreement import find_disagreements
-from edgebench.analysis.intervals import count_needed
 from edgebench.analysis.links import collect_tier_checks, predict_travel_s, summarise_links
 
 if TYPE_CHECKING:
@@ -29,28 +30,57 @@ FREQUENCY = 0.05
 CONTROLLER = 0.01
 CPU = "cpu"
 """What backends call the processor among their devices."""
+CAUSES = (
+    "model",
+    "blocks",
+    "links",
+    "tiers",
+    "pipeline",
+    "steadiness",
+    "phases",
+    "machine",
+    "warm-up",
+)
+"""What reasons to doubt are about, that first which casts the most doubt: outputs of another model,
+blocks that were lost or are too few, links and tiers that are not what they claim, what was noted
+of the pipeline and its inputs while it was prepared and scored, medians that move, time in no
+phase, the machine, the warm-up."""
+
+
+@attrs.frozen
+class Doubt:
+    """One reason to doubt a result."""
+
+    cause: str
+    """Which of `CAUSES` it is about."""
+    text: str
+    """The reason in one sentence, with numbers and units."""
+    excess: float | None = None
+    """How many times what is allowed was found; None where that is no number."""
 
 
 def find_doubts(
     outcome: Outcome, latency: Latency | None, groups: Mapping[str, float]
-) -> tuple[str, ...]:
-    """Return the reasons to doubt an outcome, a sentence each.
+) -> tuple[Doubt, ...]:
+    """Return the reasons to doubt an outcome, in the order of `CAUSES`.
 
     Args:
         outcome: What a case gave.
         latency: The statistics of its latency; None without a measured request.
         groups: The median seconds that a request spends on each kind of phase.
     """
-    found = [*outcome.facts.doubts, *find_disagreements(outcome.facts), *_lost_blocks(outcome)]
+    found = [Doubt("model", text) for text in find_disagreements(outcome.facts)]
+    found += _lost_blocks(outcome)
+    found += [Doubt("pipeline", text) for text in outcome.facts.doubts]
     if latency is not None:
-        found += _size(outcome, latency)
+        found += _size(latency)
         found += _steadiness(latency)
         found += _warm_up(outcome)
         found += _phases(outcome, latency.median, groups)
         found += _links(outcome)
         found += _tiers(outcome)
         found += _machine(outcome.measured)
-    return tuple(found)
+    return tuple(sorted(found, key=lambda one: CAUSES.index(one.cause)))
 
 
 def _share(bound: tuple[float, float], whole: float) -> float:
@@ -58,30 +88,28 @@ def _share(bound: tuple[float, float], whole: float) -> float:
     return max(bound[0] * whole, bound[1])
 
 
-def _lost_blocks(outcome: Outcome) -> Iterator[str]:
+def _lost_blocks(outcome: Outcome) -> Iterator[Doubt]:
     for block in outcome.blocks:
         if block.status != "ok":
-            yield f"block {block.number}: {block.status}: {block.reason}"
+            yield Doubt("blocks", f"block {block.number}: {block.status}: {block.reason}")
 
 
-def _size(outcome: Outcome, latency: Latency) -> Iterator[str]:
+def _size(latency: Latency) -> Iterator[Doubt]:
     if (count := len(latency.blocks)) < FEWEST_BLOCKS:
-        yield (
+        text = (
             f"{count} block{'s' * (count != 1)}: at least {FEWEST_BLOCKS} are needed "
             "to see what differs between processes"
         )
-    if outcome.samples < count_needed(0.90):
-        yield f"{outcome.samples} requests: p90 needs {count_needed(0.90)}"
+        yield Doubt("blocks", text, FEWEST_BLOCKS / count)
 
 
-def _steadiness(latency: Latency) -> Iterator[str]:
+def _steadiness(latency: Latency) -> Iterator[Doubt]:
     medians = latency.block_medians
     low, high = min(medians), max(medians)
     if (spread := (high - low) / median(medians)) > SPREAD:
-        yield (
-            f"the medians of its blocks spread over {spread:.0%} "
-            f"({low * 1e3:.3g} to {high * 1e3:.3g} ms)"
-        )
+        ends = f"({low * 1e3:.3g} to {high * 1e3:.3g} ms)"
+        text = f"the medians of its blocks spread over {spread:.0%} {ends}"
+        yield Doubt("steadiness", text, spread / SPREAD)
     # The halves of a shorter block differ by chance alone.
     halves = [
         median(block[len(block) // 2 :]) / median(block[: len(block) // 2])
@@ -90,41 +118,46 @@ def _steadiness(latency: Latency) -> Iterator[str]:
     ]
     if halves and abs(change := median(halves) - 1) > SPREAD:
         how = "slower" if change > 0 else "faster"
-        yield f"the second half of a block is {abs(change):.0%} {how} than the first"
+        text = f"the second half of a block is {abs(change):.0%} {how} than the first"
+        yield Doubt("steadiness", text, abs(change) / SPREAD)
 
 
-def _warm_up(outcome: Outcome) -> Iterator[str]:
+def _warm_up(outcome: Outcome) -> Iterator[Doubt]:
     restless = [b for b in outcome.measured if b.warmup.startswith("not stable")]
     if restless:
-        yield (
-            f"warm-up was {restless[0].warmup} requests in {len(restless)} of "
-            f"{len(outcome.measured)} blocks"
-        )
+        count, of = len(restless), len(outcome.measured)
+        text = f"warm-up was {restless[0].warmup} requests in {count} of {of} blocks"
+        yield Doubt("warm-up", text, 1 + count / of)
 
 
-def _phases(outcome: Outcome, whole: float, groups: Mapping[str, float]) -> Iterator[str]:
+def _phases(outcome: Outcome, whole: float, groups: Mapping[str, float]) -> Iterator[Doubt]:
     if not groups:
         return
-    if abs(lost := groups["unaccounted"]) > _share(UNACCOUNTED, whole):
-        yield f"{lost * 1e3:.3g} ms ({lost / whole:.1%}) of a request is in no phase"
+    lost, bound = groups["unaccounted"], _share(UNACCOUNTED, whole)
+    if abs(lost) > bound:
+        text = f"{lost * 1e3:.3g} ms ({lost / whole:.1%}) of a request is in no phase"
+        yield Doubt("phases", text, abs(lost) / bound)
     theory = predict_travel_s(outcome)
     if theory is None:
         return
-    if abs(groups["network"] - theory) > _share(NETWORK, theory):
-        yield (
+    off, bound = abs(groups["network"] - theory), _share(NETWORK, theory)
+    if off > bound:
+        text = (
             f"a request travels {groups['network'] * 1e3:.3g} ms, and the verified links "
             f"predict {theory * 1e3:.3g} ms"
         )
+        yield Doubt("links", text, off / bound)
 
 
-def _links(outcome: Outcome) -> Iterator[str]:
+def _links(outcome: Outcome) -> Iterator[Doubt]:
     idle: set[frozenset[str]] = set()
     for link in summarise_links(outcome.measured):
         ends = frozenset((link.source, link.target))
         for figure in link.figures:
             # A round trip is one figure of both ways.
             if figure.failed and not (figure.figure == "round trip" and ends in idle):
-                yield _say_deviation(link, figure)
+                excess = abs(figure.worst_s - figure.claimed_s) / figure.allowed_s
+                yield Doubt("links", _say_deviation(link, figure), excess)
         idle.add(ends)
 
 
@@ -143,73 +176,92 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1e3:.4g} ms"
 
 
-def _tiers(outcome: Outcome) -> Iterator[str]:
+def _tiers(outcome: Outcome) -> Iterator[Doubt]:
     for name, checks in collect_tier_checks(outcome).items():
         yield from _speeds(name, checks)
         yield from _means(name, checks[0])
 
 
-def _speeds(name: str, checks: Sequence[TierCheck]) -> Iterator[str]:
+def _speeds(name: str, checks: Sequence[TierCheck]) -> Iterator[Doubt]:
     first = checks[0]
     if first.stated is not None and first.stated > 1:
-        yield (
+        text = (
             f"speed of {name} not enforced: {first.stated:.3g} of this machine's is stated, and "
             "no tier runs faster than this machine"
         )
+        yield Doubt("tiers", text, first.stated)
     elif failed := [check for check in checks if not check.ok]:
         speed = median(check.measured for check in failed)
-        yield (
+        text = (
             f"cpu of {name} not enforced at this time scale in {len(failed)} of "
             f"{len(checks)} checks: {speed:.2f} of this machine's speed, "
             f"{first.claimed:.2f} claimed (work of {first.work_s * 1e3:.3g} ms)"
         )
+        yield Doubt("tiers", text, _compare_speeds(speed, first.claimed))
 
 
-def _means(name: str, check: TierCheck) -> Iterator[str]:
+def _compare_speeds(one: float, other: float) -> float | None:
+    """Return how many times as fast as the slower the faster is."""
+    return max(one, other) / min(one, other) if min(one, other) > 0 else None
+
+
+def _means(name: str, check: TierCheck) -> Iterator[Doubt]:
     """Say what a tier lacked of what stands in its row, or of what it was given."""
     # Checks that were kept without the processors were kept without these facts altogether.
     if check.processors is None:
         return
     if check.stated is None:
-        yield f"speed of {name} not stated: it ran as fast as this machine"
+        yield Doubt("tiers", f"speed of {name} not stated: it ran as fast as this machine")
     if check.threads > check.processors:
-        yield (
+        text = (
             f"{check.threads} thread{'s' * (check.threads > 1)} on {name}, which had "
             f"{check.processors:g} processor{'s' * (check.processors != 1)} here"
         )
+        yield Doubt("tiers", text, check.threads / check.processors)
     if check.accelerator and check.device.partition(":")[0] == CPU:
-        yield f"{name}: its accelerator {check.accelerator} was not used: ran on {check.device}"
+        text = f"{name}: its accelerator {check.accelerator} was not used: ran on {check.device}"
+        yield Doubt("tiers", text)
 
 
-def _machine(blocks: Sequence[Block]) -> Iterator[str]:
+def _machine(blocks: Sequence[Block]) -> Iterator[Doubt]:
     if (steal := _most(blocks, "steal")) > STEAL:
-        yield f"other virtual machines took up to {steal:.1%} of the processor time (steal)"
+        text = f"other virtual machines took up to {steal:.1%} of the processor time (steal)"
+        yield Doubt("machine", text, steal / STEAL)
     if (busy := _most(blocks, "busy")) > BUSY:
-        yield f"other programs took up to {busy:.0%} of the processor time"
+        text = f"other programs took up to {busy:.0%} of the processor time"
+        yield Doubt("machine", text, busy / BUSY)
     if (swapped := _most(blocks, "swapped_bytes")) > 0:
-        yield f"{swapped / 2**20:.3g} MiB were swapped while it was measured"
-    speeds = [speed for b in blocks if (speed := b.machine.get("frequency_hz"))]
-    if speeds and (change := max(speeds) / min(speeds) - 1) > FREQUENCY:
-        yield (
-            f"the processor's frequency differed by {change:.0%} between blocks "
-            f"({min(speeds) / 1e9:.2f} to {max(speeds) / 1e9:.2f} GHz)"
-        )
+        text = f"{swapped / 2**20:.3g} MiB were swapped while it was measured"
+        yield Doubt("machine", text)
+    yield from _frequency(blocks)
     yield from _foreign_messages(blocks)
     own = max((b.controller_cpu or 0.0 for b in blocks), default=0.0)
     if own > CONTROLLER:
-        yield f"the controller itself used up to {own:.1%} of a processor"
+        text = f"the controller itself used up to {own:.1%} of a processor"
+        yield Doubt("machine", text, own / CONTROLLER)
 
 
-def _foreign_messages(blocks: Sequence[Block]) -> Iterator[str]:
+def _frequency(blocks: Sequence[Block]) -> Iterator[Doubt]:
+    speeds = [speed for b in blocks if (speed := b.machine.get("frequency_hz"))]
+    if speeds and (change := max(speeds) / min(speeds) - 1) > FREQUENCY:
+        text = (
+            f"the processor's frequency differed by {change:.0%} between blocks "
+            f"({min(speeds) / 1e9:.2f} to {max(speeds) / 1e9:.2f} GHz)"
+        )
+        yield Doubt("machine", text, change / FREQUENCY)
+
+
+def _foreign_messages(blocks: Sequence[Block]) -> Iterator[Doubt]:
     counts: Counter[str] = Counter()
     for block in blocks:
         counts.update(block.machine.get("foreign_messages") or {})
     if counts:
         whom = ", ".join(f"{name}: {count}" for name, count in counts.items())
-        yield (
+        text = (
             f"{counts.total()} messages of other programs were refused ({whom}), which took time "
             "from what was measured"
         )
+        yield Doubt("machine", text)
 
 
 def _most(blocks: Sequence[Block], key: str) -> float:

@@ -1,8 +1,9 @@
-"""What a request spent its time on: phases, and the three kinds they are of."""
+"""What a request spent its time on: phases, and the kinds they are of."""
 
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,10 +13,23 @@ if TYPE_CHECKING:
 
     from edgebench.records.outcome import Block
 
-NETWORK = frozenset(["uplink", "transfer", "downlink", "network"])
-EMULATED = frozenset(["emulated", "emulated-wait"])
-GROUPS = ("compute", "network", "emulated", "unaccounted")
-"""The kinds of phases: computing, travelling, waiting because a tier is emulated, unexplained."""
+KINDS = MappingProxyType(
+    {
+        "inference": "inference",
+        "local-hop": "harness",
+        "uplink": "network",
+        "transfer": "network",
+        "downlink": "network",
+        "network": "network",
+        "emulated": "emulated",
+        "emulated-wait": "emulated",
+    }
+)
+"""The group of each phase that is not `processing`."""
+GROUPS = ("inference", "processing", "harness", "network", "emulated", "unaccounted")
+"""The kinds of phases: the runtime at work; what prepares its inputs, its messages and its answers;
+the harness's own way between two processes of one tier, which no deployment has; travelling;
+waiting because a tier is emulated; and what no phase explains."""
 
 
 def find_family(phase: str) -> str:
@@ -25,10 +39,7 @@ def find_family(phase: str) -> str:
 
 def find_group(phase: str) -> str:
     """Return which of `GROUPS` a phase belongs to."""
-    kind = find_family(phase)
-    if kind in NETWORK:
-        return "network"
-    return "emulated" if kind in EMULATED else "compute"
+    return KINDS.get(find_family(phase), "processing")
 
 
 def find_medians(blocks: Sequence[Block]) -> Mapping[str, float]:
@@ -64,6 +75,5 @@ def _of_block(block: Block) -> dict[str, NDArray[Any]]:
     sums = {name: np.zeros(len(latency)) for name in GROUPS}
     for phase, seconds in block.phases_s.items():
         sums[find_group(phase)] += np.where(np.isnan(seconds), 0.0, seconds)
-    explained = sums["compute"] + sums["network"] + sums["emulated"]
-    sums["unaccounted"] = latency - explained
+    sums["unaccounted"] = latency - sum(sums.values())
     return sums

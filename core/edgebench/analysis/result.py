@@ -20,6 +20,7 @@ from edgebench.records.outcome import Outcome
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from edgebench.analysis.doubts import Doubt
     from edgebench.records.facts import Figure
 
 
@@ -50,13 +51,18 @@ class Result(Outcome):
 
     @cached_property
     def groups(self) -> Mapping[str, float]:
-        """The median seconds a request computes, travels, waits by emulation, and unaccounted."""
+        """The median seconds that a request spends on each kind of phase."""
         return Frozen(add_up_groups(self.measured))
 
     @cached_property
+    def reasons(self) -> tuple[Doubt, ...]:
+        """Reasons to doubt it, each with its cause, the worst cause first."""
+        return find_doubts(self, self.latency, self.groups)
+
+    @property
     def doubts(self) -> tuple[str, ...]:
         """Reasons to doubt it, a sentence each."""
-        return find_doubts(self, self.latency, self.groups)
+        return tuple(doubt.text for doubt in self.reasons)
 
     def to_json(self) -> dict[str, Any]:
         """Return the case as `run --json` shows it: seconds, bytes and shares, never ms."""

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench.analysis.causes import group_doubts
 from edgebench.analysis.decisions import decide_all, find_margin
 from edgebench.analysis.result import Result
 from edgebench.parts.documents import to_document
 from edgebench.records.outcome import Run, RunOutcome, find_only
 
 if TYPE_CHECKING:
+    from edgebench.analysis.causes import Cause
     from edgebench.analysis.decisions import Decision
 
 STANDINGS = ("equal", "undecided", "slower", "open", "open_faster", "lost", "refuted")
@@ -28,6 +30,8 @@ class RunResults:
     results: tuple[Result, ...]
     path: Path
     """The database they came from."""
+    in_full: bool = False
+    """Whether whoever reads them wants every detail, as with `--verbose`."""
 
     @classmethod
     def of(cls, kept: RunOutcome) -> RunResults:
@@ -38,6 +42,11 @@ class RunResults:
     def decisions(self) -> tuple[Decision, ...]:
         """Which strategy of each model is shown to be the fastest that keeps its accuracy."""
         return decide_all(self.run, self.results)
+
+    @cached_property
+    def doubts_by_cause(self) -> tuple[Cause, ...]:
+        """All reasons to doubt its results by what they are about, the worst cause first."""
+        return group_doubts({one.case.id: one.reasons for one in self.results})
 
     @property
     def _accuracy_margin(self) -> float | None:
@@ -74,6 +83,9 @@ class RunResults:
             "margin": find_margin(run),
             "accuracy_margin": self._accuracy_margin,
             "cases": [result.to_json() for result in self.results],
+            "doubts_by_cause": [
+                {**attrs.asdict(one), "cases": list(one.cases)} for one in self.doubts_by_cause
+            ],
             "decisions": [_decision(one) for one in self.decisions],
         }
 

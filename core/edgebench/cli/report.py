@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from edgebench.analysis.results import RunResults
 from edgebench.catalogue.blame import blame
 from edgebench.cli.common import Common, add_database
@@ -39,7 +41,7 @@ def print_results(
 ) -> None:
     """Lay results out with a reporter, and print them or write them to a file."""
     with blame(common.plugins, Reporter, reporter.name):
-        laid = reporter.render(results)
+        laid = reporter.render(attrs.evolve(results, in_full=common.verbose))
     if output is not None:
         _write(laid, output)
     elif isinstance(laid, str):

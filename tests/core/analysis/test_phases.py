@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edgebench.analysis.links import predict_travel_s, summarise_links
-from edgebench.analysis.phases import add_up_groups, find_family, find_group, find_medians
+from edgebench.analysis.phases import GROUPS, add_up_groups, find_family, find_group, find_medians
 from edgebench.analysis.result import Result
 from edgebench.testing.results import DELAY, RATE, ROUND_TRIP, block_of, case_of, result_of
 
@@ -18,12 +18,14 @@ def block(latency, **phases):
 @pytest.mark.parametrize(
     ("phase", "kind", "where"),
     [
-        ("inference-0", "inference", "compute"),
+        ("inference-0", "inference", "inference"),
         ("transfer-12", "transfer", "network"),
         ("uplink", "uplink", "network"),
         ("network", "network", "network"),
         ("emulated-wait", "emulated-wait", "emulated"),
-        ("decode", "decode", "compute"),
+        ("decode", "decode", "processing"),
+        ("local-hop", "local-hop", "harness"),
+        ("serialise-1", "serialise", "processing"),
     ],
 )
 def test_phases_have_kinds(phase, kind, where):
@@ -46,13 +48,21 @@ def test_groups_add_up_within_a_request():
         inference_0=[1.0, 10.0, 1.0, 10.0],
         inference_1=[10.0, 1.0, 10.0, 1.0],
         uplink=[0.5] * 4,
+        decode=[0.1] * 4,
+        local_hop=[0.15] * 4,
         emulated_wait=[np.nan, 0.2, 0.2, 0.2],
     )
     found = add_up_groups([turns])
-    assert found["compute"] == 11.0
+    assert found["inference"] == 11.0
+    assert found["processing"] == pytest.approx(0.1)
+    assert found["harness"] == pytest.approx(0.15)
     assert found["network"] == 0.5
     assert found["emulated"] == 0.2
-    assert found["unaccounted"] == pytest.approx(0.3)
+    assert found["unaccounted"] == pytest.approx(0.05)
+
+
+def test_groups_name_every_kind_in_order():
+    assert tuple(add_up_groups(result_of(case_of()).blocks)) == GROUPS
 
 
 def test_without_phases_there_are_no_groups():

@@ -3,14 +3,17 @@ from __future__ import annotations
 import io
 import itertools
 import re
+from pathlib import Path
 
 import attrs
+import numpy as np
 import pytest
 from rich.console import Console
 
+from edgebench import Weights
 from edgebench.analysis.result import Result
-from edgebench.records.facts import Facts
-from edgebench.testing.results import block_of, case_of, result_of, run_of
+from edgebench.records.facts import Facts, RuntimeCheck
+from edgebench.testing.results import block_of, case_of, facts_of, result_of, run_of
 from edgebench_plugins.reporters.terminal import edgebench_reporters
 
 
@@ -36,20 +39,59 @@ def run():
     return run_of(results)
 
 
-@pytest.mark.parametrize("width", [80, 130])
+WIDTHS = [60, 80, 100, 120, 160, 200]
+
+
+def rows(text, *, table=0):
+    """Return the lines of a table by the chain of its rows, each with the line below it."""
+    _, *tables = re.split(r"^ *#.*\n", text, flags=re.MULTILINE)
+    lines = tables[table].split("\n\n")[0].splitlines()
+    pairs = itertools.pairwise([*lines, ""])
+    return {
+        line.split()[1]: (line.rstrip(), below)
+        for line, below in pairs
+        if re.match(r" *\d+ ", line)
+    }
+
+
+@pytest.mark.parametrize("width", WIDTHS)
 def test_it_fits(run, width):
-    lines = shown(run, width).splitlines()
-    assert max(map(len, lines)) <= width
-    assert any("shrink+cut" in line and "mobile-edge" in line for line in lines)
+    text = shown(run, width)
+    assert max(map(len, text.splitlines())) <= width
+    line, below = rows(text)["shrink+cut"]
+    # No name and no figure is broken, however little room there is.
+    assert re.search(r"\d\.\d\d ", line)
+    assert re.match(r" +mobile-edge\* eager +\d\.\d\d\.\.\d\.\d\d ", below)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_loss_has_one_sign_and_one_verdict_at_every_width(width):
+    """Positive is lost: 4 points are, 0.8 were gained, and of 2 to 4 nothing is shown."""
+    results = [
+        result_of(case_of(chain), loss=loss, seed=number)
+        for number, (chain, loss) in enumerate([("bad", 0.04), ("good", -0.008), ("vague", 0.01)])
+    ]
+    found = rows(shown(run_of(results), width))
+    assert "lost +4.00" in found["bad"][0]
+    assert "3.60..4.40" in found["bad"][1]
+    assert "shown -0.80" in found["good"][0]
+    assert "-1.20..-0.40" in found["good"][1]
+    assert "open +1.00" in found["vague"][0]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_answer_stands_last(run, width):
+    text = flowing(shown(run, width))
+    (decision,) = run.decisions
+    assert text.endswith(f"Answer {decision.sentence}")
 
 
 def test_the_fastest_that_keeps_its_accuracy_is_marked(run):
-    lines = shown(run).splitlines()
-    (marked,) = [line for line in lines if "> " in line and "marks" not in line]
-    assert marked.startswith("shrink ")
-    text = flowing(shown(run))
+    text = shown(run)
+    assert [chain for chain, (line, _) in rows(text).items() if "> " in line] == ["shrink"]
+    text = flowing(text)
     assert "the fastest that is shown to keep its accuracy is shrink on mobile with eager, " in text
-    assert "lies under 1 point; if it lies over that, accuracy is lost; else that is open." in text
+    assert "lies under 1 point; lost: it lies over that; open: neither" in text
 
 
 def test_those_that_are_not_told_apart_are_marked_so_and_nothing_as_the_fastest():
@@ -58,38 +100,110 @@ def test_those_that_are_not_told_apart_are_marked_so_and_nothing_as_the_fastest(
         for number, (chain, ms) in enumerate([("plain", 2.0), ("shrink", 2.1)])
     ]
     text = shown(run_of(results))
-    rows = [line for line in text.splitlines() if line.startswith(("plain ", "shrink "))]
-    assert [row.count("? ") for row in rows] == [1, 1]
-    assert "> " not in text.partition("Fastest")[0]
+    assert [line.count("? ") for line, _ in rows(text).values()] == [1, 1]
+    assert not any("> " in line for line, _ in rows(text).values())
     assert "toy:small: not decided: these 2 cannot be told apart: plain" in flowing(text)
 
 
-def test_a_loss_of_accuracy_is_shown_with_its_interval(run):
-    lines = shown(run, 130).splitlines()
-    (number,) = [number for number, line in enumerate(lines) if line.startswith("careless")]
-    assert " 4.00 " in lines[number]
-    assert "3.60..4.40" in lines[number + 1]
-
-
 def test_strategies_stand_in_order_of_their_latency(run):
-    lines = shown(run, 130).splitlines()
-    rows = [line.split()[0] for line in lines[: lines.index("Fastest")] if "eager " in line]
-    assert rows == ["careless", "shrink", "shrink+cut", "plain"]
+    for table in (0, 1):
+        found = list(rows(shown(run), table=table))
+        assert found == ["careless", "shrink", "shrink+cut", "plain"]
+
+
+def test_what_computes_another_model_is_marked_and_stands_last():
+    check = RuntimeCheck(
+        backend="eager",
+        agreement=attrs.evolve(facts_of(case_of()).agreement, relative_difference=0.5),
+        tolerance=1e-3,
+    )
+    wrong = result_of(case_of("wrong"), median_s=1e-3)
+    wrong = attrs.evolve(wrong, facts=attrs.evolve(wrong.facts, checks=(check,)))
+    blind = attrs.evolve(wrong, facts=Facts(no_accuracy="random weights", checks=(check,)))
+    right = result_of(case_of("right"), median_s=2e-3)
+    for one in (wrong, blind):
+        found = rows(shown(run_of([one, right])))
+        assert list(found) == ["right", "wrong"]
+        assert "disagrees" in "".join(found["wrong"])
+        assert "disagrees" not in "".join(found["right"])
 
 
 def test_every_figure_has_its_unit_in_the_header_and_its_interval_below(run):
-    text = shown(run, 130)
+    text = shown(run, 200)
     lines = text.splitlines()
-    below = next(number for number, line in enumerate(lines) if line.startswith("chain"))
-    for unit in ("median ms", "p95 ms", "accuracy %", "loss points"):
-        assert unit in lines[below - 1]
-    assert lines[below].count("(95 %)") == 4
-    for unit in ("MB", "compute ms", "network ms", "emulated ms"):
-        assert unit in lines[below]
+    below = next(number for number, line in enumerate(lines) if line.startswith("# strategy"))
+    heads = ["median ms", "p95 ms", "accuracy %", "lost points", "model", "peak", "sent", "cold"]
+    heads += ["inference", "pre/post", "harness", "network", "wait*", "unaccounted"]
+    assert re.findall(r"\S+(?: ms| %| points)?", lines[below - 1]) == heads
+    units = ["#", "strategy", *["(95 %)"] * 4, "MB", "MB", "kB", "s", *["ms"] * 6]
+    assert re.findall(r"\(95 %\)|\S+", lines[below]) == units
     document = run.to_json()["cases"][0]
     low, high = (f"{end * 1e3:.2f}" for end in document["latency_s"]["ci95"])
     assert f"{low}..{high}" in text
     assert "97.0..99.0" in text
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_parts_of_a_request_stand_apart(width):
+    case = case_of("plain", "edge")
+    parts = {"inference-0": 2.0, "inference-1": 0.5, "decode": 0.75, "queue": 0.125}
+    parts |= {"local-hop": 3.0, "uplink": 4.0, "downlink": 0.5, "emulated-wait": 7.5}
+    arrays = {phase: np.full(100, ms / 1e3) for phase, ms in parts.items()}
+    latency = np.full(100, 18.5e-3)
+    blocks = [attrs.evolve(block_of(case), phases_s=arrays, latency_s=latency)]
+    text = shown(run_of([Result(case=case, status="ok", blocks=blocks)]), width)
+    line, _ = rows(text, table=0 if width >= 160 else 1)["plain"]
+    assert line.split()[-6:] == ["2.50", "0.88", "3.00", "4.50", "7.50", "0.12"]
+    assert "Medians of parts need not add up to the median of the whole" in flowing(text)
+
+
+def test_what_the_figures_rest_on_stands_above_the_table(run):
+    assert "toy:small\n500 labels; requests of 1.25 kB\n" in shown(run)
+    case = attrs.evolve(case_of(), batch=4, threads=2)
+    few = facts_of(case)
+    few = attrs.evolve(few, figures=(attrs.evolve(few.figures[0], samples=21),))
+    other = attrs.evolve(result_of(attrs.evolve(case, chain="other")), facts=few)
+    text = shown(run_of([result_of(case), other]))
+    assert "\n21 to 500 labels; requests of 1.25 kB; batch 4; threads 2\n" in text
+
+
+def test_wide_terminals_show_memory_bytes_and_the_cold_start():
+    cut = result_of(case_of("cut", "mobile", "edge"))
+    assert rows(shown(run_of([cut]), 120))["cut"][0].split()[-4:] == [
+        "0.60",
+        "50.0",
+        "10.0",
+        "0.06",
+    ]
+
+
+def test_a_file_is_named_as_it_was_given():
+    weights = Weights(kind="file", path=Path("/there/mein modell, v1:2 (grün).onnx"))
+    case = attrs.evolve(case_of(), weights=weights)
+    text = shown(run_of([result_of(case)]))
+    assert "toy:small\nmein modell, v1:2 (grün).onnx; 500 labels; " in text
+
+
+def test_of_several_models_a_doubt_names_the_one():
+    case = attrs.evolve(case_of(), model="top")
+    other = attrs.evolve(result_of(case), facts=Facts(doubts=("odd",)))
+    text = flowing(shown(run_of([result_of(case_of()), other])))
+    assert "pipeline: 1 of 2 cases: odd (top:small plain on mobile with eager)" in text
+
+
+def test_a_small_model_is_not_written_as_nothing():
+    case = case_of("tiny")
+    facts = facts_of(case, size=3210)
+    text = shown(run_of([attrs.evolve(result_of(case), facts=facts)]))
+    assert rows(text)["tiny"][0].endswith(" 0.003")
+
+
+def test_the_title_names_the_run_its_tag_and_the_statuses():
+    failed = Result(case=case_of("f"), status="failed", reason="no")
+    text = flowing(shown(run_of([result_of(case_of()), failed], tag="after the mend")))
+    assert text.startswith(
+        "toys, run 20260102-030405, tag after the mend, 2 cases (1 ok, 1 failed), on A Processor"
+    )
 
 
 def test_emulated_tiers_are_labelled_and_explained_once(run):
@@ -140,6 +254,13 @@ def test_a_speed_that_nobody_states_is_not_claimed():
     assert "0.50 of this machine's speed claimed" in flowing(shown(run_of([older])))
 
 
+def test_an_accelerator_that_was_not_used_is_said():
+    idle = with_tiers(result_of(case_of()), accelerator="A100", device="cpu")
+    assert "memory not enforced; its A100 was not used" in flowing(shown(run_of([idle])))
+    used = with_tiers(result_of(case_of()), accelerator="A100", device="cuda:0")
+    assert "was not used" not in shown(run_of([used]))
+
+
 def test_cases_that_were_not_measured_are_grouped_by_reason():
     why = "no converter from graph to blob [at all]"
     skipped = [
@@ -154,22 +275,65 @@ def test_cases_that_were_not_measured_are_grouped_by_reason():
     assert "1 failed: the model does not load (toy:small f on mobile with eager)" in text
 
 
-def test_doubts_are_grouped_too():
-    case = case_of("plain", "edge")
-    blocks = tuple(block_of(case, n, median_s=9e-3) for n in range(2))
-    results = [
-        Result(case=attrs.evolve(case, model=model), status="partial", planned=3, blocks=blocks)
-        for model in ("toy", "top")
+def doubted(chain, *, busy, warm=True):
+    case = case_of(chain)
+    blocks = [
+        attrs.evolve(
+            block_of(case, n),
+            machine={"busy": busy},
+            warmup="stable after 5" if warm else "not stable after 50",
+        )
+        for n in range(3)
     ]
+    return Result(case=case, status="ok", planned=3, blocks=tuple(blocks))
+
+
+def test_doubts_are_grouped_by_cause_with_the_worst_of_each():
+    shares = zip("abc", (0.2, 0.9, 0.3), strict=True)
+    results = [doubted(chain, busy=busy) for chain, busy in shares]
+    results.append(doubted("d", busy=0.0, warm=False))
+    results.append(Result(case=case_of("e"), status="skipped", reason="no way"))
     text = flowing(shown(run_of(results)))
-    doubt = "2 blocks: at least 3 are needed to see what differs between processes"
-    assert f"toy:small plain on edge with eager and 1 more: {doubt}" in text
+    assert (
+        "Reasons to doubt machine: 3 of 4 cases: other programs took up to 90% of the processor "
+        "time (worst of them: b on mobile with eager) "
+        "warm-up: 1 of 4 cases: warm-up was not stable after 50 requests in 3 of 3 blocks "
+        "(d on mobile with eager) "
+        "Each of each case: edgebench report 20260102-030405 --verbose"
+    ) in text
+    assert "20%" not in text
+
+
+def test_in_full_each_doubt_of_each_case_is_printed():
+    run = run_of([doubted("a", busy=0.2, warm=False), doubted("b", busy=0.9)])
+    text = flowing(shown(attrs.evolve(run, in_full=True)))
+    assert (
+        "Reasons to doubt toy:small a on mobile with eager "
+        "other programs took up to 20% of the processor time "
+        "warm-up was not stable after 50 requests in 3 of 3 blocks "
+        "toy:small b on mobile with eager other programs took up to 90% of the processor time"
+    ) in text
+    assert "--verbose" not in text
+
+
+def test_of_many_kinds_of_doubts_the_worst_are_printed():
+    notes = tuple(f"{name} is odd" for name in ("one", "two", "three", "four", "five"))
+    odd = attrs.evolve(result_of(case_of()), facts=Facts(doubts=notes))
+    text = flowing(shown(run_of([odd])))
+    assert "pipeline: 1 of 1 case: one is odd" in text
+    assert "also 1: three is odd" in text
+    assert "and 2 more kinds" in text
+    assert "four" not in text
 
 
 def test_a_percentile_without_support_says_what_it_needs():
     case = case_of()
     blocks = tuple(block_of(case, n, requests=20) for n in range(3))
-    assert "needs 93" in shown(run_of([Result(case=case, status="ok", blocks=blocks)]))
+    text = shown(run_of([Result(case=case, status="ok", blocks=blocks)]))
+    line, below = rows(text)["plain"]
+    assert "needs 93 " in line
+    assert " requests " in below
+    assert "p90" not in text
 
 
 def test_a_model_without_accuracy_says_why():
@@ -195,15 +359,6 @@ def test_names_are_never_read_as_markup():
 def test_without_colour_it_is_plain_text(run):
     assert "\x1b" not in shown(run)
     assert shown(run).isascii()
-
-
-def test_where_there_is_no_room_the_times_say_what_they_are_and_in_which_unit(run):
-    (under,) = [
-        below
-        for line, below in itertools.pairwise(shown(run, 80).splitlines())
-        if line.startswith("shrink+cut")
-    ]
-    assert re.match(r"compute \d\.\d\dms +net \d\.\d\dms +wait\* \d\.\d\dms ", under)
 
 
 def test_what_was_said_of_a_file_tells_its_cases_apart():

@@ -1,0 +1,1 @@
+"""What the terminal reporter lays out: tables, and what stands beside them."""
