@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import Reporter, hookimpl
-from edgebench_plugins.reporters.layout.notes import (
+from edgebench_kit.terminal.notes import (
     describe_agreements,
     describe_doubts,
     describe_places,
@@ -19,7 +19,7 @@ from edgebench_plugins.reporters.layout.notes import (
     group_unmeasured,
     list_doubts,
 )
-from edgebench_plugins.reporters.layout.tables import explain_tables, lay_out
+from edgebench_kit.terminal.tables import explain_tables, lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from edgebench_plugins.reporters.layout.columns import is_emulated
+from edgebench_kit.terminal.columns import is_emulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from edgebench_plugins.reporters.layout.columns import Case
+    from edgebench_kit.terminal.columns import Case
 
 KINDS = 3
 """As many kinds of doubts of one cause are printed."""
