@@ -156,12 +156,11 @@ class Preparer:
 
     def _name_work(self, case: Case, doing: Sequence[str]) -> str:
         """Name the operator that was at work in the end, or what was done where it was none."""
-        operations = self.recipes.chains.of(case.chain)
-        for what in reversed(doing):
-            for operation in operations:
-                if what == f"{case.model}:{case.variant} {operation.written}":
-                    part = name_part(self.recipes.plugins, Operator, operation.operator.name)
-                    return f" while it ran {part}"
+        for operation in self.recipes.chains.of(case.chain):
+            # What is said at its begin; the same process may also build, convert, and keep data.
+            if doing[-1:] == [f"{case.model}:{case.variant} {operation.written}"]:
+                part = name_part(self.recipes.plugins, Operator, operation.operator.name)
+                return f" while it ran {part}"
         return f" at {doing[-1]}" if doing else ""
 
 

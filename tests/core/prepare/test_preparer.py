@@ -51,6 +51,10 @@ MISBEHAVING = """
             time.sleep(0.6)
             context.progress(done, 8, "plodding")
 
+    def plod_and_hang(context):
+        context.progress(0, 8, "plodding")
+        time.sleep(600)
+
     def daemon(context):
         child = subprocess.Popen(["sleep", "600"], start_new_session=True)
         (HERE / "child").write_text(str(child.pid))
@@ -89,7 +93,8 @@ MISBEHAVING = """
 
     @hookimpl
     def edgebench_operators():
-        for does in (say, hang, plod, daemon, litter, die, die_with_child, fail, refuse, leave, count, log):
+        for does in (say, hang, plod, plod_and_hang, daemon, litter, die, die_with_child, fail, refuse,
+                     leave, count, log):
             yield operator(does.__name__.replace("_", "-"), does)
         yield operator("liar", count, cuts=lambda options: 1)
         yield Operator(name="choosy", summary="Refuses.", apply=print,
@@ -232,6 +237,11 @@ def test_a_worker_that_is_silent_for_too_long_is_ended_with_all_it_started(prepa
         preparer(limit_s=3).prepare(toy_case("hang"))
     assert_gone(tmp_path)
     assert list((preparer().recipes.store.root / "tmp").glob("*/stage-0")) == []
+
+
+def test_an_operator_is_not_blamed_for_what_is_done_beside_it(preparer):
+    with pytest.raises(CaseFailed, match="was ended .--prepare-limit. at plodding$"):
+        preparer(limit_s=3).prepare(toy_case("plod-and-hang"))
 
 
 def test_a_worker_that_says_how_far_it_is_is_not_ended(preparer):
