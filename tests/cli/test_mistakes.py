@@ -74,6 +74,8 @@ def test_a_link_that_no_case_uses_is_refused(refused):
         ((*PLAN, "--margin", "accuracy=101"), "argument --margin: must be more than 0 points and at most 100, not 'accuracy=101'"),
         ((*PLAN, "--batch", "0"), "argument --batch: must be a whole number from 1, not '0'"),
         ((*PLAN, "--threads", "two"), "argument --threads: must be a whole number from 1, not 'two'"),
+        ((*PLAN, "--seed", str(2**63)), f"argument --seed: must be at most {2**63 - 1}, not"),
+        ((*PLAN, "--requests", "9" * 5000), f"argument --requests: must be at most {2**63 - 1},"),
         ((*PLAN, "--seed", "-1"), "argument --seed: must be a whole number from 0, not '-1'"),
         ((*PLAN, "--bogus"), "unrecognized arguments: --bogus; see edgebench plan --help"),
         (("run", "--modle", "toy"), "unrecognized arguments: --modle; did you mean --model?; see edgebench run --help"),

@@ -21,8 +21,8 @@ import edgebench.cli
 from edgebench.cli.printing import escape_controls, make_console
 from edgebench.records.database import Database
 
-RAW = re.compile(r"(?!\n|\t|\r\n)[\x00-\x1f\x7f-\x9f]")
-HOSTILE = "a\x1b[31mb\x1b]0;c\x07d\x9be\x00f\rg\x7fh"
+RAW = re.compile(r"(?!\n|\t|\r\n)[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+HOSTILE = "a\x1b[31mb\x1b]0;c\x07d\x9be\x00f\rg\x7fh\u202ei\u2066j"
 
 
 @given(st.text())
@@ -31,7 +31,7 @@ def test_a_text_is_printable_and_loses_nothing(text):
     assert not RAW.search(shown)
     shown.encode()
     assert escape_controls(shown) == shown
-    printable = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", "", text)
+    printable = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", "", text)
     assert [one for one in printable if one not in shown] == []
 
 

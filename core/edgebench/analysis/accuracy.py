@@ -11,6 +11,7 @@ from edgebench.analysis.losses import compare_counts, count_labels_needed, find_
 from edgebench.analysis.proportions import find_share_interval
 from edgebench.analysis.resampling import find_middle, resample
 from edgebench.analysis.wrong import Wrong, count_more
+from edgebench.parts.errors import DataError
 from edgebench.records.facts import Agreement, Figure
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from edgebench.records.outcome import Score
 
 Interval = tuple[float, float]
+ROUNDING = 1e-9
+"""How far sums of counts may be off."""
 
 
 def find_figures(
@@ -39,7 +42,8 @@ def find_figures(
     than the *margin*, 0 to 1, counts as none.
 
     Raises:
-        DataError: A metric says that it is a proportion, and counts otherwise.
+        DataError: A metric gives no figure from 0 to 1, or says that it is a proportion and counts
+            otherwise.
     """
     return tuple(_figure(score, metric, reference, margin, seed) for metric in metrics)
 
@@ -52,7 +56,7 @@ def _figure(
     counts = np.asarray(score.counts[metric.name], dtype=float)
     figure = Figure(
         metric=metric.name,
-        value=float(metric.value(counts.sum(axis=0))),
+        value=_find_value(counts, metric),
         ci95=_find_interval(counts, metric, seed),
         samples=len(counts),
         margin=margin,
@@ -71,6 +75,20 @@ def _figure(
         loss_ci95=loss.interval(),
         labels_needed=count_labels_needed(loss, margin),
     )
+
+
+def _find_value(counts: NDArray[Any], metric: Metric) -> float:
+    """Return the figure of all samples, if it is one; a proportion is the share that is right."""
+    value = float(metric.value(counts.sum(axis=0)))
+    if not -ROUNDING <= value <= 1 + ROUNDING:
+        raise DataError(f"the metric {metric.name!r} gives {value:g}; a figure is 0 to 1")
+    share = float(find_right(counts, metric).mean()) if metric.proportion else value
+    if abs(value - share) > ROUNDING:
+        raise DataError(
+            f"the metric {metric.name!r} says that it is a proportion, and gives {value:g} where "
+            f"the share that is right is {share:g}; leave out `proportion`"
+        )
+    return min(1.0, max(0.0, value))
 
 
 def _find_interval(counts: NDArray[Any], metric: Metric, seed: int) -> Interval:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,16 +11,19 @@ from edgebench.catalogue.rows import WORDS
 from edgebench.parts.errors import CaseFailed, EdgebenchError, one_line
 from edgebench.parts.part import Part
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 @contextmanager
 def blame(plugins: Plugins, kind: type[Part], name: str) -> Iterator[None]:
     """Name a part in whatever its code raises meanwhile, or what it gave makes others raise.
 
     What already says what is wrong for another reason passes: a case that is not possible, a
-    user's file that is not what it must be, a store that is full.
+    user's file that is not what it must be, a disk that is full.
 
     Raises:
         CaseFailed: Something else was raised; the exception behind it is its cause.
+        OSError: There is no room left to write.
     """
     try:
         yield
@@ -29,6 +33,8 @@ def blame(plugins: Plugins, kind: type[Part], name: str) -> Iterator[None]:
         cause = error.__cause__ or error
         raise CaseFailed(f"{name_part(plugins, kind, name)}: {error}", error.log) from cause
     except (Exception, SystemExit) as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
         raise CaseFailed(f"{name_part(plugins, kind, name)}: {one_line(error)}") from error
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import math
 
+MOST = 2**63 - 1
+"""The largest whole number that the results database keeps."""
+
 
 def natural(text: str) -> int:
     """Return a whole number of at least 0."""
@@ -17,9 +20,18 @@ def count(text: str) -> int:
 
 
 def _whole(text: str, least: int) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) < least:
+    if not (text.isascii() and text.isdigit()) or _read(text) < least:
         raise argparse.ArgumentTypeError(f"must be a whole number from {least}, not {text!r}")
+    if _read(text) > MOST:
+        raise argparse.ArgumentTypeError(f"must be at most {MOST}, not {text!r}")
     return int(text)
+
+
+def _read(text: str) -> int:
+    """Return the number of some digits, or one beyond all bounds where it has more than those."""
+    # Python itself refuses to read thousands of digits.
+    digits = text.lstrip("0") or "0"
+    return int(digits) if len(digits) <= len(str(MOST)) else MOST + 1
 
 
 def days(text: str) -> float:

@@ -20,8 +20,8 @@ from edgebench.parts.errors import EdgebenchError
 if TYPE_CHECKING:
     from rich.console import Console
 
-_CONTROLS = re.compile(r"(?!\n|\t|\r\n)[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""C0 and C1 but line ends and tabs, what else breaks lines, and what no encoding has."""
+_CONTROLS = re.compile(r"(?!\n|\t|\r\n)[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""C0 and C1 but line ends and tabs, what else breaks or turns lines, and what no encoding has."""
 
 
 def escape_controls(text: str) -> str:

@@ -9,12 +9,14 @@ import attrs
 from edgebench.cases.case import Case
 from edgebench.cases.inputs import why_too_many
 from edgebench.cases.plan import Plan
+from edgebench.catalogue.blame import name_part
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import BOUND_S
 from edgebench.measure.stand.compiling import compile_on_hosts
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.parts.errors import CaseSkipped
 from edgebench.parts.places import Backend, Fabric, Tier
+from edgebench.parts.subjects import Model
 from edgebench.prepare.preparer import Preparer
 from edgebench.store.artifacts import digest_content, read_pipeline
 
@@ -66,9 +68,18 @@ class Deployments:
             source=self.plugins.source,
             tiers=tuple(self.plugins.get(Tier, name) for name in case.route),
             scratch=self.scratch,
+            code=self._name_code(case),
         )
         self._compile(deployment)
         return self._made.setdefault(case.id, deployment)
+
+    def _name_code(self, case: Case) -> dict[str, tuple[str, ...]]:
+        """Name, for each tier that computes, the parts whose code its host runs."""
+        model = name_part(self.plugins, Model, case.model)
+        return {
+            tier: (name_part(self.plugins, Backend, choice.name), model)
+            for tier, choice in zip(case.placement.tiers, case.backends, strict=True)
+        }
 
     def _compile(self, deployment: Deployment) -> None:
         """Have the stages compiled, unless another case of the run had the same compiled."""

@@ -11,13 +11,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from io import RawIOBase
 from pathlib import Path
 
 import attrs
 
 from edgebench.cases.case import Case
+from edgebench.catalogue.blame import name_part
+from edgebench.parts.changes import Operator
 from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.errors import Stopped
 from edgebench.parts.subjects import Model
@@ -101,13 +103,13 @@ class Preparer:
                 parent=os.getpid(),
             )
             file.write_text(json.dumps(to_document(order)))
-            outcome = self._run_worker(file, log)
+            outcome = self._run_worker(file, log, case)
             printed = log.read_bytes()[-_LOG_TAIL:].decode(errors="replace")
         if outcome.path is None:
             raise ERRORS[outcome.status](outcome.reason, log=printed)
         return Prepared(path=outcome.path, log=printed)
 
-    def _run_worker(self, order: Path, log: Path) -> Event:
+    def _run_worker(self, order: Path, log: Path, case: Case) -> Event:
         """Run a worker to its end, and return how it ended."""
         reading, writing = os.pipe()
         mark = f"{identify_owner()}/{secrets.token_hex(8)}"
@@ -124,26 +126,49 @@ class Preparer:
                 start_new_session=True,
             )
         os.close(writing)
+        doing: list[str] = []
         try:
             with open(reading, "rb", buffering=0) as pipe:  # noqa: PTH123 (a descriptor)
-                return self._hear(worker, pipe)
+                if event := self._hear(worker, pipe, doing):
+                    return event
+            how = _describe_end(worker.wait())
+            return Event(status="failed", reason=how + self._name_work(case, doing))
         except TimeoutError:
             why = f"preparing said nothing for {self.limit_s:g} s and was ended (--prepare-limit)"
-            return Event(status="failed", reason=why)
+            return Event(status="failed", reason=why + self._name_work(case, doing))
         finally:
             _end(worker, mark)
 
-    def _hear(self, worker: subprocess.Popen[bytes], pipe: RawIOBase) -> Event:
-        """Pass a worker's progress on until it says how it went, and return that."""
+    def _hear(
+        self, worker: subprocess.Popen[bytes], pipe: RawIOBase, doing: list[str]
+    ) -> Event | None:
+        """Pass a worker's progress on until it says how it went, and return that.
+
+        What it is *doing* is noted; None is returned where it ended without a word.
+        """
         for line in _read_lines(worker, pipe, self.limit_s, self.stopping):
             event = from_document(Event, json.loads(line))
             if event.progress is None:
                 return event
+            doing.append(event.progress[-1])
             self.progress(*event.progress)
-        how = f"ended with status {worker.wait()} and said nothing"
-        if worker.returncode < 0:
-            how = f"was killed by {signal.Signals(-worker.returncode).name}"
-        return Event(status="failed", reason=f"the preparing process {how}")
+        return None
+
+    def _name_work(self, case: Case, doing: Sequence[str]) -> str:
+        """Name the operator that was at work in the end, or what was done where it was none."""
+        for operation in self.recipes.chains.of(case.chain):
+            # What is said at its begin; the same process may also build, convert, and keep data.
+            if doing[-1:] == [f"{case.model}:{case.variant} {operation.written}"]:
+                part = name_part(self.recipes.plugins, Operator, operation.operator.name)
+                return f" while it ran {part}"
+        return f" at {doing[-1]}" if doing else ""
+
+
+def _describe_end(status: int) -> str:
+    """Say how a worker ended that did not say so itself."""
+    if status < 0:
+        return f"the preparing process was killed by {signal.Signals(-status).name}"
+    return f"the preparing process ended with status {status} and said nothing"
 
 
 def _read_lines(

@@ -4,7 +4,7 @@ import attrs
 import numpy as np
 import pytest
 
-from edgebench import Metric
+from edgebench import DataError, Metric
 from edgebench.analysis import resampling
 from edgebench.analysis.accuracy import compare_outputs, describe_open, find_figures, judge_loss
 from edgebench.metrics.classification import accuracy
@@ -41,6 +41,22 @@ def test_an_accuracy_and_its_interval():
     assert figure.ci95 == pytest.approx((0.9635, 0.9904), abs=5e-5)
     assert (figure.loss, figure.loss_ci95) == (None, None)
     assert judge_loss(figure) == ""
+
+
+@pytest.mark.parametrize("value", [7.0, -0.1, float("nan"), float("inf")])
+def test_a_figure_that_is_none_is_refused(value):
+    for proportion in (True, False):
+        metric = attrs.evolve(accuracy(), value=lambda counts: value, proportion=proportion)
+        with pytest.raises(
+            DataError, match=r"^the metric 'accuracy' gives .*; a figure is 0 to 1$"
+        ):
+            find_figures(score(right(490)), [metric], None)
+
+
+def test_a_proportion_is_the_share_that_is_right():
+    metric = attrs.evolve(accuracy(), value=lambda counts: 0.99)
+    with pytest.raises(DataError, match=r"gives 0.99 where the share that is right is 0.98; leave"):
+        find_figures(score(right(490)), [metric], None)
 
 
 def test_21_of_21_are_not_100_to_100():

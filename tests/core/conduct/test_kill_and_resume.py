@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from textwrap import dedent
 
@@ -59,7 +60,11 @@ def test_a_killed_host_costs_one_block(held, tmp_path):
         case["reason"] for case in cases
     ]
     (partial,) = [case for case in cases if case["status"] == "partial"]
-    assert partial["reason"] == ("2 of 3 blocks were measured: host mobile was killed by SIGKILL")
+    assert re.fullmatch(
+        r"2 of 3 blocks were measured: host mobile was killed by SIGKILL while it ran "
+        r"backend \S+ \(.+\) and model \S+ \(.+\)",
+        partial["reason"],
+    )
     kept = blocks(tmp_path / "edgebench.db")
     assert [status for _, _, _, status, _, _ in kept] == ["ok", "ok", "failed", "ok", "ok", "ok"]
     assert [process for process in below if process.is_running()] == []

@@ -51,6 +51,10 @@ MISBEHAVING = """
             time.sleep(0.6)
             context.progress(done, 8, "plodding")
 
+    def plod_and_hang(context):
+        context.progress(0, 8, "plodding")
+        time.sleep(600)
+
     def daemon(context):
         child = subprocess.Popen(["sleep", "600"], start_new_session=True)
         (HERE / "child").write_text(str(child.pid))
@@ -89,7 +93,8 @@ MISBEHAVING = """
 
     @hookimpl
     def edgebench_operators():
-        for does in (say, hang, plod, daemon, litter, die, die_with_child, fail, refuse, leave, count, log):
+        for does in (say, hang, plod, plod_and_hang, daemon, litter, die, die_with_child, fail, refuse,
+                     leave, count, log):
             yield operator(does.__name__.replace("_", "-"), does)
         yield operator("liar", count, cuts=lambda options: 1)
         yield Operator(name="choosy", summary="Refuses.", apply=print,
@@ -172,16 +177,24 @@ def test_what_parts_print_is_in_the_log_and_nowhere_else(preparer, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+NAMED = r"^the preparing process {} \(/.+\)$"
+
+
 @pytest.mark.parametrize("chain", ["die", "die-with-child"])
 def test_a_worker_that_is_killed_says_by_what(preparer, chain):
     began = time.monotonic()
-    with pytest.raises(CaseFailed, match="^the preparing process was killed by SIGKILL$"):
+    with pytest.raises(
+        CaseFailed, match=NAMED.format(f"was killed by SIGKILL while it ran operator {chain}")
+    ):
         preparer(limit_s=60).prepare(toy_case(chain))
     assert time.monotonic() - began < 30
 
 
 def test_a_worker_that_leaves_without_a_word(preparer):
-    with pytest.raises(CaseFailed, match="process ended with status 3 and said nothing"):
+    with pytest.raises(
+        CaseFailed,
+        match=NAMED.format("ended with status 3 and said nothing while it ran operator leave"),
+    ):
         preparer().prepare(toy_case("leave"))
 
 
@@ -218,10 +231,17 @@ def test_a_placement_of_more_tiers_than_pieces_skips_the_case(preparer):
 
 
 def test_a_worker_that_is_silent_for_too_long_is_ended_with_all_it_started(preparer, tmp_path):
-    with pytest.raises(CaseFailed, match="preparing said nothing for 3 s and was ended"):
+    with pytest.raises(
+        CaseFailed, match=r"said nothing for 3 s and was ended .+ while it ran operator hang \(/"
+    ):
         preparer(limit_s=3).prepare(toy_case("hang"))
     assert_gone(tmp_path)
     assert list((preparer().recipes.store.root / "tmp").glob("*/stage-0")) == []
+
+
+def test_an_operator_is_not_blamed_for_what_is_done_beside_it(preparer):
+    with pytest.raises(CaseFailed, match="was ended .--prepare-limit. at plodding$"):
+        preparer(limit_s=3).prepare(toy_case("plod-and-hang"))
 
 
 def test_a_worker_that_says_how_far_it_is_is_not_ended(preparer):

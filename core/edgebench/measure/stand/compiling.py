@@ -49,5 +49,10 @@ def _compile(processes: Processes, lineup: Lineup) -> None:
     """Compile on one host after the other: compilers take all processors that they find."""
     for node, order in lineup.host_orders(processes.endpoint):
         if order.work is not None:
-            processes.start(lineup.hosts[node.tier], COMPILER_MODULE, order)
+            processes.start(
+                lineup.hosts[node.tier],
+                COMPILER_MODULE,
+                order,
+                lineup.deployment.code.get(node.tier, ()),
+            )
             processes.hear("compiled", [node.name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,8 @@ class Deployment:
     order: int = 0
     number: int = 0
     seed: int = 0
+    code: Mapping[str, Sequence[str]] = {}
+    """By tier, whose code its host runs, in words: named where it ends without saying why."""
     compiled: Path | None = None
     """Where stages that were compiled on a host are kept."""
 

@@ -52,7 +52,9 @@ def start_processes(processes: Processes, lineup: Lineup, first: SenderOrder) ->
     names = [first.name]
     processes.start(lineup.hosts[first.tier], first.MODULE, first)
     for node, order in lineup.host_orders(processes.endpoint):
-        processes.start(lineup.hosts[node.tier], HOST_MODULE, order)
+        processes.start(
+            lineup.hosts[node.tier], HOST_MODULE, order, lineup.deployment.code.get(node.tier, ())
+        )
         names.append(node.name)
     hello = processes.hear("hello", names)
     # Each takes a port that is free and says which: one that was agreed on could be taken by then.

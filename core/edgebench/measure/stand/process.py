@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 
 import attrs
 import zmq
@@ -19,6 +20,8 @@ class Process:
 
     running: Running
     pidfd: int
+    code: Sequence[str] = ()
+    """Whose code it runs, in words."""
 
     def read_log(self) -> str:
         """Return the end of what it has printed; whatever is not text in it is shown as such."""
@@ -29,8 +32,18 @@ class Process:
             file.seek(max(0, log.stat().st_size - LOG_BYTES))
             return file.read().decode(errors="backslashreplace")
 
+    def name_code(self, said: str = "") -> str:
+        """Name whose code it runs, unless one of them is named in what was *said*."""
+        if not self.code or any(one in said for one in self.code):
+            return ""
+        return f" while it ran {' and '.join(self.code)}"
+
     def explain_end(self) -> str:
-        """Say how it ended, without forgetting its number."""
+        """Say how it ended, and whose code it ran, without forgetting its number."""
+        how = self._describe_end()
+        return how + self.name_code(how)
+
+    def _describe_end(self) -> str:
         try:
             end = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
         except ChildProcessError:

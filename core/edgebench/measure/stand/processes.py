@@ -132,8 +132,13 @@ class Processes:
         """What marks these processes, and all that they start."""
         return f"{identify_owner()}/{self.control.secret}"
 
-    def start(self, host: StartsProcesses, module: str, order: Order) -> None:
-        """Start `python -m module ORDER.json` on a host, under the name that the order gives."""
+    def start(
+        self, host: StartsProcesses, module: str, order: Order, code: Sequence[str] = ()
+    ) -> None:
+        """Start `python -m module ORDER.json` on a host, under the name that the order gives.
+
+        Whose *code* it runs is said of one that ends, or hangs, without a word of its own on that.
+        """
         place = self.directory / order.name.replace(" ", "-")
         place.mkdir()
         listen, secret = f"ipc://{self.control.private}/{len(self._by_name)}", self.control.secret
@@ -149,7 +154,7 @@ class Processes:
         argv = [sys.executable, "-P", "-m", module, str(there / FILE)]
         with _defer_interrupts():
             running = host.spawn(argv, env, place / "log")
-            self._by_name[order.name] = Process(running, os.pidfd_open(running.pid))
+            self._by_name[order.name] = Process(running, os.pidfd_open(running.pid), code)
         self._heard[order.name] = deque()
 
     def tell(self, name: str, values: Mapping[str, Any]) -> None:
@@ -235,7 +240,8 @@ class Processes:
             self.tell(name, {"verb": "ping"})
         while silent and self.control.socket.poll(GRACE_MS):
             silent.discard(self.control.take(self._by_name)[0])
-        return f", {' and '.join(sorted(silent))} hangs" if silent else ""
+        hanging = (f"{name} hangs{self._by_name[name].name_code()}" for name in sorted(silent))
+        return "".join(f", {one}" for one in hanging)
 
     def _explain_end(self, ready: set[Any]) -> str:
         for name, process in self._by_name.items():

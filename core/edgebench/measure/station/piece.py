@@ -112,11 +112,11 @@ class OpenStage:
 
 
 def _find_specs(pipeline: Pipeline, names: Iterable[str]) -> tuple[TensorSpec, ...]:
-    """Return what each tensor of a pipeline is."""
+    """Return what each tensor of a pipeline is, by its name there."""
     known = {spec.name: spec for spec in pipeline.inputs}
     for stage in pipeline.stages:
         known.update((spec.name, spec) for spec in stage.outputs)
-    return tuple(known[name] for name in names)
+    return tuple(attrs.evolve(known[name], port="") for name in names)
 
 
 @attrs.frozen(kw_only=True)
@@ -191,6 +191,8 @@ class Piece:
             if spec.name not in tensors:
                 raise KeyError(f"no {spec.name!r} among what it gave: {', '.join(tensors)}")
         watch.note_and_wait(PREPROCESS, 0, begin)
+        if message.raw or not self._checked:  # as rarely as what sessions give
+            check_outputs(self.arriving, tensors, {}, "preprocessing")
         return Batch(message.raw, tensors, list(range(len(ready))))
 
     def _accept(self, message: Message) -> Batch:

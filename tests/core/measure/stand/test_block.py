@@ -202,6 +202,17 @@ def test_a_host_that_is_killed_while_it_measures(deploy, fabric):
     assert (block.status, block.reason) == ("failed", "host edge was killed by SIGKILL")
 
 
+def test_whose_code_a_host_ran_is_said_where_it_cannot_say_so(deploy, fabric):
+    code = {"edge": ("backend tiny (there)", "model rows (here)")}
+    ran = "host edge {} while it ran backend tiny (there) and model rows (here)"
+    options = (("stage", "1"), ("at", "8"), ("how", "kill"))
+    block = measure_block(deploy("mobile-edge", options=options, code=code), fabric)
+    assert block.reason == ran.format("was killed by SIGKILL")
+    options = (("stage", "1"), ("at", "8"), ("how", "hang"))
+    block = measure_block(deploy("mobile-edge", options=options, deadline_s=4, code=code), fabric)
+    assert f"no answer within 4 s, {ran.format('hangs')}: waited for" in block.reason
+
+
 def test_a_host_that_hangs_costs_no_more_than_the_deadline(deploy, fabric):
     options = (("stage", "1"), ("at", "8"), ("how", "hang"))
     began = time.monotonic()

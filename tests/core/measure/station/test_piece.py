@@ -190,7 +190,13 @@ def test_a_phase_lasts_from_its_begin_until_now():
 
 
 def test_a_tensor_of_another_type_than_announced_is_refused_at_once(two):
-    piece = opened(two, 0, preprocess=lambda row, _: {"input": row[None].astype(np.float64)})
+    class Wide(Doubling):
+        def run(self, inputs):
+            return {name: out.astype(np.float64) for name, out in super().run(inputs).items()}
+
+    piece = opened(two, 0)
+    stages = [attrs.evolve(one, session=Wide(one.session.names)) for one in piece.stages]
+    piece = attrs.evolve(piece, stages=stages)
     with pytest.raises(WrongOutput, match="'h' as float64 of shape .1, 4., not as float32"):
         compute(piece, request(*samples_of(0.1)))
 
@@ -208,6 +214,21 @@ def test_outputs_are_checked_once_where_requests_are_timed(two):
 def test_preprocessing_must_give_what_the_pipeline_reads(two):
     piece = opened(two, 0, preprocess=lambda row, _: {"image": row[None]})
     with pytest.raises(KeyError, match="no 'input' among what it gave: image"):
+        compute(piece, request(*samples_of(0.1)))
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda row: row[None].astype(np.float64), "'input' as float64 of shape"),
+        (lambda row: row[None, None], r"'input' as float32 of shape \(1, 1, 4\), not as float32"),
+        (lambda row: row[None, :-1], "'input' as float32 of shape"),
+        (lambda row: row[None].tolist(), "'input' as a list"),
+    ],
+)
+def test_what_preprocessing_gives_wrong_is_not_blamed_on_a_backend(two, made, said):
+    piece = opened(two, 0, preprocess=lambda row, _: {"input": made(row)})
+    with pytest.raises(WrongOutput, match=f"^preprocessing gave {said}"):
         compute(piece, request(*samples_of(0.1)))
 
 
