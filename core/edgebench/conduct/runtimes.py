@@ -55,7 +55,7 @@ class RuntimeChecks:
     def check(self, case: Case) -> tuple[tuple[RuntimeCheck, str], ...]:
         """Return how each backend of a case computes its model, and the key of the whole score.
 
-        None where no backend computes the model untransformed.
+        Empty where no backend computes the model untransformed.
         """
         if (reference := self.plan.references.get(case.id)) is None:
             return ()
