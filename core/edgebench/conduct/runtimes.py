@@ -13,7 +13,7 @@ from itertools import islice
 import attrs
 
 from edgebench.analysis.accuracy import compare_outputs
-from edgebench.analysis.agreement import judge, tolerate
+from edgebench.analysis.agreement import NOT_CHECKED, judge, tolerate
 from edgebench.cases.case import BackendChoice, Case
 from edgebench.cases.plan import Plan
 from edgebench.parts.errors import EdgebenchError
@@ -21,7 +21,6 @@ from edgebench.parts.places import Placement
 from edgebench.records.facts import Agreement, RuntimeCheck
 from edgebench.records.outcome import Score
 
-NOT_CHECKED = "not checked against another runtime"
 MOST = 2
 """Runtimes that one is held against at most, until it agrees with one."""
 

@@ -12,11 +12,11 @@ from typing import Any
 import attrs
 
 from edgebench.analysis.accuracy import compare_outputs, find_figures
-from edgebench.analysis.agreement import count_not_finite
+from edgebench.analysis.agreement import NOT_CHECKED, count_not_finite
 from edgebench.cases.case import Case
 from edgebench.cases.inputs import describe_inputs, find_dataset, find_metrics, why_no_accuracy
 from edgebench.conduct.deployments import Deployments
-from edgebench.conduct.runtimes import NOT_CHECKED, RuntimeChecks, Untransformed
+from edgebench.conduct.runtimes import RuntimeChecks, Untransformed
 from edgebench.conduct.score_files import PLAIN, load_score, store_score
 from edgebench.conduct.shortened import describe_shortened
 from edgebench.measure.stand.deployment import Deployment
