@@ -97,7 +97,7 @@ class RuntimeChecks:
         return RuntimeCheck(
             backend=backend,
             agreement=agreed,
-            why_not="" if agreed else f"{NOT_CHECKED}: no outputs were kept",
+            why_not="" if agreed else f"{NOT_CHECKED}: no values were kept of its outputs",
             tolerance=tolerate(made.precision, against.precision),
         )
 

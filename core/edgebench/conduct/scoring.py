@@ -139,7 +139,11 @@ class Scores:
         agreed = compare_outputs(
             score, against, label, names=pipeline.outputs, classes=pipeline.classes
         )
-        why = "" if agreed else "its outputs have other shapes than the untransformed model's"
+        why = (
+            ""
+            if agreed
+            else "its outputs have other shapes than the untransformed model's, or no values"
+        )
         return {"checks": checks, "agreement": agreed, "no_agreement": why}
 
     def _score_untransformed(self, case: Case) -> Untransformed:

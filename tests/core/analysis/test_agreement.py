@@ -88,6 +88,11 @@ def test_the_coarsest_precision_decides_what_is_rounding(precisions, allowed):
     assert tolerate(*precisions) == allowed
 
 
+def test_whole_numbers_that_no_float_holds_are_told_apart():
+    found = measured(([[2**53, 1]], [[2**53 + 1, 1]]))
+    assert found["relative_difference"] == 0.5
+
+
 def test_what_is_counted_in_any_type():
     assert count_not_finite([np.array([1, 2]), np.array([NAN, 1.0, INF])]) == (2, 5)
     assert count_not_finite([np.array([True])]) == (0, 1)
