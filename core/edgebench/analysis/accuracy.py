@@ -146,10 +146,11 @@ def compare_outputs(
     """Compare raw outputs, (samples, ...) each, with the untransformed pipeline's, named *label*.
 
     *names* are the outputs', in order, and *classes* is the axis of the first one's classes, as a
-    pipeline states them. None where either kept no outputs, or none of the same sample and shape.
+    pipeline states them. None where either kept no outputs, or none of the same sample and shape,
+    or where all are empty: what detects nothing in any sample agrees with whatever does so too.
     """
     pairs = _pair_samples(score, reference)
-    if not pairs or any(a.shape != b.shape or not len(a) for a, b in pairs):
+    if any(a.shape != b.shape for a, b in pairs) or not any(a.size for a, _ in pairs):
         return None
     axis = find_classes_axis(pairs[0][0], classes)
     return Agreement(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from edgebench.records.facts import Agreement, Facts, RuntimeCheck
 
+NOT_CHECKED = "not checked against another runtime"
+"""Why there is no comparison; with the reason behind it where one was tried."""
 TOLERANCES = {"f64": 1e-3, "f32": 1e-3, "f16": 2e-2, "bf16": 2e-2}
 """By precision, the largest difference that is rounding, over the largest value of the output. Of
 whole numbers, which are names as often as amounts, it is the share that may differ."""
@@ -82,7 +84,8 @@ def _compare(own: NDArray[Any], reference: NDArray[Any]) -> _Difference:
     floats = np.issubdtype(reference.dtype, np.floating)
     one, other = own.astype(float), reference.astype(float)
     finite = np.isfinite(one) & np.isfinite(other)
-    same = (one == other) | (np.isnan(one) & np.isnan(other))
+    # As they are: a float holds no whole number beyond 2^53.
+    same = (own == reference) | (np.isnan(one) & np.isnan(other))
     with np.errstate(over="ignore"):
         differences = np.nan_to_num(np.abs(one[finite] - other[finite]))
         total = float(np.nan_to_num(differences.sum()))
@@ -172,6 +175,9 @@ def find_disagreements(facts: Facts) -> Iterator[str]:
     for check in facts.checks:
         if judge(check) == "differs":
             yield f"with the model itself {describe_check(check)}"
+        elif check.agreement is None and check.why_not not in ("", NOT_CHECKED):
+            # Where no other runtime is at hand, all cases are alike; here one was, and failed.
+            yield describe_check(check)
     found = facts.agreement
     if found is None:
         return

@@ -13,7 +13,7 @@ from itertools import islice
 import attrs
 
 from edgebench.analysis.accuracy import compare_outputs
-from edgebench.analysis.agreement import judge, tolerate
+from edgebench.analysis.agreement import NOT_CHECKED, judge, tolerate
 from edgebench.cases.case import BackendChoice, Case
 from edgebench.cases.plan import Plan
 from edgebench.parts.errors import EdgebenchError
@@ -21,7 +21,6 @@ from edgebench.parts.places import Placement
 from edgebench.records.facts import Agreement, RuntimeCheck
 from edgebench.records.outcome import Score
 
-NOT_CHECKED = "not checked against another runtime"
 MOST = 2
 """Runtimes that one is held against at most, until it agrees with one."""
 
@@ -55,7 +54,7 @@ class RuntimeChecks:
     def check(self, case: Case) -> tuple[tuple[RuntimeCheck, str], ...]:
         """Return how each backend of a case computes its model, and the key of the whole score.
 
-        None where no backend computes the model untransformed.
+        Empty where no backend computes the model untransformed.
         """
         if (reference := self.plan.references.get(case.id)) is None:
             return ()
@@ -98,7 +97,7 @@ class RuntimeChecks:
         return RuntimeCheck(
             backend=backend,
             agreement=agreed,
-            why_not="" if agreed else f"{NOT_CHECKED}: no outputs were kept",
+            why_not="" if agreed else f"{NOT_CHECKED}: no values were kept of its outputs",
             tolerance=tolerate(made.precision, against.precision),
         )
 

@@ -12,12 +12,12 @@ from typing import Any
 import attrs
 
 from edgebench.analysis.accuracy import compare_outputs, find_figures
-from edgebench.analysis.agreement import count_not_finite
+from edgebench.analysis.agreement import NOT_CHECKED, count_not_finite
 from edgebench.cases.case import Case
 from edgebench.cases.inputs import find_dataset, find_metrics
 from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.inputs import describe_inputs, why_no_accuracy
-from edgebench.conduct.runtimes import NOT_CHECKED, RuntimeChecks, Untransformed
+from edgebench.conduct.runtimes import RuntimeChecks, Untransformed
 from edgebench.conduct.score_files import PLAIN, load_score, store_score
 from edgebench.conduct.shortened import describe_shortened
 from edgebench.measure.stand.deployment import Deployment
@@ -140,7 +140,11 @@ class Scores:
         agreed = compare_outputs(
             score, against, label, names=pipeline.outputs, classes=pipeline.classes
         )
-        why = "" if agreed else "its outputs have other shapes than the untransformed model's"
+        why = (
+            ""
+            if agreed
+            else "its outputs have other shapes than the untransformed model's, or no values"
+        )
         return {"checks": checks, "agreement": agreed, "no_agreement": why}
 
     def _score_untransformed(self, case: Case) -> Untransformed:

@@ -156,10 +156,12 @@ class Keys:
         )
 
     def convert(
-        self, case: Case, ways: Iterable[tuple[Converter, ...]], after: str, pipeline: Pipeline
+        self, case: Case, ways: Sequence[tuple[Converter, ...]], after: str, pipeline: Pipeline
     ) -> str:
         """Return the key of a pipeline whose stages go along their ways."""
         converters = [converter for way in ways for converter in way]
+        pairs = zip(pipeline.stages, ways, strict=True)
+        made = [way[-1].target if way else stage.format for stage, way in pairs]
         return _write_key(
             "convert",
             after=after,
@@ -167,6 +169,8 @@ class Keys:
             by={each.name: self.maker(Converter, each.name) for each in converters},
             # Converters are given real inputs, and may keep something of them.
             examples=self.inputs(case),
+            # Those of later stages are what the stages before them give.
+            run={form: self._scorers(case, form) for form in sorted(set(made[:-1]))},
             around=self._around(case, [pipeline]),
             formats=self._formats({each.target for each in converters} | _list_formats([pipeline])),
         )

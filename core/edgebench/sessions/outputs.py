@@ -20,7 +20,6 @@ def check_outputs(
     announced: Sequence[TensorSpec],
     given: Any,
     sizes: Mapping[str, int],
-    by: str,
 ) -> None:
     """Hold what a session returned against the tensors that its stage announces.
 
@@ -31,7 +30,6 @@ def check_outputs(
         announced: The stage's outputs; `inside` is what the session calls them.
         given: What the session returned.
         sizes: The sizes of open dimensions that the inputs had, by word.
-        by: Who gave it, in words.
 
     Raises:
         WrongOutput: It is something else; says what was announced and what came.
@@ -39,20 +37,20 @@ def check_outputs(
     import numpy as np
 
     if not isinstance(given, Mapping):
-        raise WrongOutput(f"{by} gave a {type(given).__name__}, not tensors by their names")
+        raise WrongOutput(f"it gave a {type(given).__name__}, not tensors by their names")
     known = dict(sizes)
     for spec in announced:
         if spec.inside not in given:
             had = ", ".join(map(repr, given)) or "nothing"
-            raise WrongOutput(f"{by} gave {had} and no {spec.inside!r}, which is announced")
+            raise WrongOutput(f"it gave {had} and no {spec.inside!r}, which is announced")
         array = given[spec.inside]
         if not isinstance(array, np.ndarray):
             kind = type(array).__name__
-            raise WrongOutput(f"{by} gave {spec.inside!r} as a {kind}, not as an array")
+            raise WrongOutput(f"it gave {spec.inside!r} as a {kind}, not as an array")
         wrong = array.dtype.name != spec.dtype or not _fits(spec.shape, array.shape, known)
         if wrong:
             raise WrongOutput(
-                f"{by} gave {spec.inside!r} as {array.dtype.name} of shape "
+                f"it gave {spec.inside!r} as {array.dtype.name} of shape "
                 f"{_write_shape(array.shape)}, not as {spec.dtype} of shape "
                 f"{_write_shape(spec.shape, known)}, which is announced"
             )

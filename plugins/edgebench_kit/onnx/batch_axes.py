@@ -17,6 +17,7 @@ import attrs
 from edgebench import DataError
 from edgebench_kit.onnx import graph_files
 from edgebench_kit.onnx.graphs import drop_weights, list_dimensions
+from edgebench_kit.onnx.sessions import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -218,11 +219,7 @@ def _open(model: Any, scratch: Path) -> Callable[[Mapping[str, NDArray[Any]]], S
     """Return what runs a graph and gives the shapes of its outputs."""
     names = [info.name for info in model.graph.output]
     if find_spec("onnxruntime"):
-        import onnxruntime
-
-        file = scratch / graph_files.write_graph(model, scratch)[0]
-        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-        call = session.run
+        call = open_session(scratch / graph_files.write_graph(model, scratch)[0]).run
     else:
         from onnx.reference import ReferenceEvaluator
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgebench_kit.onnx.graphs import walk_bodies
+from edgebench_kit.onnx.graphs import find_free_name, walk_bodies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,18 +89,6 @@ def _replace(names: Any, name: str, other: str) -> None:
     for place, one in enumerate(names):
         if one == name:
             names[place] = other
-
-
-def find_free_name(graph: Any, wanted: str) -> str:
-    """Return a name that no tensor of a graph or its bodies has, as near to *wanted* as can be."""
-    taken = {info.name for info in (*graph.input, *graph.output)}
-    for body in walk_bodies(graph):
-        taken.update(name for node in body.node for name in (*node.input, *node.output))
-        taken.update(one.name for one in (*body.initializer, *body.input, *body.output))
-    name, number = wanted, 2
-    while name in taken:
-        name, number = f"{wanted}.{number}", number + 1
-    return name
 
 
 def _turn_shape(info: Any, axis: int | None) -> None:

@@ -6,8 +6,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from edgebench import DataError
-from edgebench_kit.onnx.batch_first import find_free_name, find_opset
-from edgebench_kit.onnx.graphs import list_dimensions
+from edgebench_kit.onnx.batch_first import find_opset
+from edgebench_kit.onnx.graphs import find_free_name, list_dimensions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

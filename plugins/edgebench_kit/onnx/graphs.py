@@ -115,6 +115,18 @@ def count_parameters(model: Any) -> int:
     )
 
 
+def find_free_name(graph: Any, wanted: str) -> str:
+    """Return a name that no tensor of a graph or its bodies has, as near to *wanted* as can be."""
+    taken = {info.name for info in (*graph.input, *graph.output)}
+    for body in walk_bodies(graph):
+        taken.update(name for node in body.node for name in (*node.input, *node.output))
+        taken.update(one.name for one in (*body.initializer, *body.input, *body.output))
+    name, number = wanted, 2
+    while name in taken:
+        name, number = f"{wanted}.{number}", number + 1
+    return name
+
+
 def list_dimensions(info: Any) -> list[int | str]:
     """Return the dimensions of a tensor; one that is open without a name is called after it.
 

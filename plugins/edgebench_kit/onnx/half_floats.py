@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgebench_kit.onnx.graphs import copy_model, walk_bodies
+from edgebench_kit.onnx.graphs import copy_model, find_free_name, walk_bodies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,8 +89,7 @@ def narrow_ends(model: Any, ends: Mapping[str, int]) -> None:
     import onnx
 
     graph = model.graph
-    taken = {name for node in graph.node for name in (*node.input, *node.output)}
-    wide = {name: _find_other(name, taken) for name in ends}
+    wide = {name: find_free_name(graph, f"{name}_wide") for name in ends}
     for node in graph.node:
         node.input[:] = [wide.get(name, name) for name in node.input]
         node.output[:] = [wide.get(name, name) for name in node.output]
@@ -103,10 +102,3 @@ def narrow_ends(model: Any, ends: Mapping[str, int]) -> None:
     )
     for one in (*graph.input, *graph.output):
         one.type.tensor_type.elem_type = ends.get(one.name, one.type.tensor_type.elem_type)
-
-
-def _find_other(name: str, taken: set[str]) -> str:
-    other = f"{name}_wide"
-    while other in taken:
-        other += "_"
-    return other

@@ -67,7 +67,7 @@ class OpenvinoSession:
         try:
             self.request.infer(share_outputs=True)
         except RuntimeError as error:
-            raise CaseFailed(f"openvino: {find_reason(error)}") from error
+            raise CaseFailed(find_reason(error)) from error
         return {name: self.request.get_tensor(port).data.copy() for name, port in self.outputs}
 
 
@@ -91,7 +91,7 @@ def open_session(
                 file, device.upper(), _properties(device, threads, options)
             )
         except RuntimeError as error:
-            raise CaseFailed(f"openvino: {find_reason(error)}") from error
+            raise CaseFailed(find_reason(error)) from error
     used = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
     if used != options.precision:
         raise CaseFailed(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgebench import CaseFailed, Converter, Stage, Tensors, hookimpl
 from edgebench_kit.onnx import graph_files
+from edgebench_kit.onnx.sessions import open_session
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -176,9 +177,7 @@ def _compare(wanted: Tensors, got: Tensors) -> None:
 def _evaluate(path: Path, inputs: Tensors) -> Tensors:
     """Run a graph on the evaluator that is installed: the fast one, or the reference."""
     if find_spec("onnxruntime"):
-        import onnxruntime
-
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        session = open_session(path)
         names = [output.name for output in session.get_outputs()]
     else:
         from onnx.reference import ReferenceEvaluator

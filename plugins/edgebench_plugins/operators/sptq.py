@@ -105,10 +105,17 @@ def _list_answers(pipeline: Pipeline) -> dict[str, Agreement]:
     exits = [name for stage in pipeline.stages if stage.exit for name in stage.exit.answer]
     first = pipeline.outputs[0]
     return {
-        name: Agreement(name=name, axis=guess_class_axis(ranks[name]) if name == first else None)
+        name: Agreement(
+            name=name, axis=_find_class_axis(pipeline, ranks[name]) if name == first else None
+        )
         for name in dict.fromkeys((*pipeline.outputs, *exits))
         if name in ranks
     }
+
+
+def _find_class_axis(pipeline: Pipeline, rank: int) -> int | None:
+    """Return the axis of the classes of the first output, as it is stated, or as it is usual."""
+    return guess_class_axis(rank) if pipeline.classes is None else pipeline.classes or None
 
 
 def _quantize(

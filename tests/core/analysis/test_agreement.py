@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edgebench.analysis.agreement import (
+    NOT_CHECKED,
     count_not_finite,
     differs,
     find_disagreements,
@@ -87,6 +88,11 @@ def test_the_coarsest_precision_decides_what_is_rounding(precisions, allowed):
     assert tolerate(*precisions) == allowed
 
 
+def test_whole_numbers_that_no_float_holds_are_told_apart():
+    found = measured(([[2**53, 1]], [[2**53 + 1, 1]]))
+    assert found["relative_difference"] == 0.5
+
+
 def test_what_is_counted_in_any_type():
     assert count_not_finite([np.array([1, 2]), np.array([NAN, 1.0, INF])]) == (2, 5)
     assert count_not_finite([np.array([True])]) == (0, 1)
@@ -109,6 +115,14 @@ def test_a_reference_that_another_differs_from_is_doubted_alone():
     facts = Facts(checks=(checked(([[1.002]], [[1.0]]), trusted=True),))
     assert not is_refuted(facts)
     assert len(list(find_disagreements(facts))) == 1
+
+
+def test_a_check_that_failed_is_doubted_and_one_that_nothing_could_make_is_not():
+    alone = RuntimeCheck(backend="b", why_not=NOT_CHECKED)
+    assert not list(find_disagreements(Facts(checks=(alone,))))
+    failed = attrs.evolve(alone, why_not=f"{NOT_CHECKED}: other: out of order")
+    (said,) = find_disagreements(Facts(checks=(failed,)))
+    assert said == "b: not checked against another runtime: other: out of order"
 
 
 def test_what_transforming_changes_is_no_disagreement_but_lost_numbers_are():

@@ -20,7 +20,8 @@ from edgebench.testing.results import case_of
 RIGHT = np.array([[1.0, 2.0], [3.0, 4.0]], "f4")
 GIVES = {
     "ref": RIGHT, "good": RIGHT * np.float32(1.00001), "wrong": RIGHT + 1, "zero": RIGHT * 0,
-    "half": RIGHT * np.float32(1.01), "nan": RIGHT * np.float32("nan"), "wide": np.ones((2, 3)),
+    "half": RIGHT * np.float32(1.01), "nan": RIGHT * np.float32("nan"), "wide": np.ones((2, 3)), "void": RIGHT[:, :0],
+    "bare": RIGHT[:, :0],
 }  # fmt: skip
 
 
@@ -111,6 +112,14 @@ def test_one_that_gives_no_numbers_says_nothing_of_another(world):
         "not checked against another runtime: nan gave values that are NaN or infinite"
     )
     assert judge(world.checks("nan")["nan"]) == "differs"
+
+
+def test_outputs_without_a_value_are_no_check(world):
+    check = world.checks("bare", reference="void")["bare"]
+    assert check.agreement is None
+    assert check.why_not == (
+        "not checked against another runtime: no values were kept of its outputs"
+    )
 
 
 def test_one_that_fails_is_said(world):

@@ -175,6 +175,39 @@ MODEL = """
 """
 
 
+def test_what_gives_later_stages_their_examples_is_part_of_the_key_of_converting(make, world):
+    form = """
+        from edgebench import Format, hookimpl
+
+        @hookimpl
+        def edgebench_formats():
+            yield Format(name="far", summary="Far.", save=print, load=print)
+    """
+    readers = """
+        from edgebench import Backend, hookimpl
+
+        @hookimpl
+        def edgebench_backends():
+            for name in ("one", "two"):
+                yield Backend(name=name, summary="Reads.", open=print, formats=["far"])
+    """
+    keys = world(form, readers).keys
+    two = read_pipeline(make(toy_case("toy-cut", "mobile-edge"))[0])
+    far = two.replaced([attrs.evolve(stage, format="far") for stage in two.stages])
+    alone = attrs.evolve(
+        far, stages=far.stages[:1], cuts=(), outputs=[far.stages[0].outputs[0].name]
+    )
+
+    def convert(backend, pipeline):
+        case = toy_case("toy-cut", "mobile-edge", backend)
+        return keys.convert(case, [()] * len(pipeline.stages), "", pipeline)
+
+    assert convert("one", far) != convert("two", far)
+    assert convert("one", alone) == convert("two", alone)
+    # The reference of a format is the same for all.
+    assert convert("one", two) == convert("two", two)
+
+
 def test_a_stranger_who_has_no_part_in_it_changes_no_key(make, world):
     path, _ = make(toy_case("toy-round"), world())
     assert make(toy_case("toy-round"), world(STRANGERS, OTHERS)) == (path, [])

@@ -125,6 +125,12 @@ def test_answers_and_signals_that_are_lost_are_doubted_with_figures(context):
     assert signal.endswith(" of its signal, over 0.1")
 
 
+def test_answers_are_those_along_the_axis_of_classes_that_is_stated(context):
+    here = context(SptqOptions(), calibration=far_apart().draw(40))
+    sptq.apply(attrs.evolve(far_apart().pipeline(), classes=0), here)
+    assert [doubt for doubt in here.doubts if "the same answer" in doubt] == []
+
+
 def chosen():
     """A class by its number, and a count whose shape depends on what is rounded."""
     nodes = [

@@ -25,7 +25,7 @@ from edgebench.measure.transport.pace import Pace, now
 from edgebench.measure.transport.port import Arrival, Foreign, Port, Refused, socket
 from edgebench.measure.transport.probing import probe
 from edgebench.measure.transport.wire import CODES, Kind, Mark, Message, WireError
-from edgebench.parts.errors import one_line
+from edgebench.parts.errors import EdgebenchError, one_line
 
 if TYPE_CHECKING:
     from edgebench.measure.station.opening import OpenPiece
@@ -166,8 +166,10 @@ class HostProcess:
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the host lives on
             traceback.print_exc()
             where = f"on {self.name} in {watch.step}"
+            # What is said in a sentence of ours needs no name of its type.
+            said = str(error) if isinstance(error, EdgebenchError) else one_line(error)
             culprit = f"{piece.name_culprit(watch.step)}: " if piece.name_culprit else ""
-            self._fail(message.request, arrival.peer, f"{culprit}{one_line(error)} {where}")
+            self._fail(message.request, arrival.peer, f"{culprit}{said} {where}")
 
     def _receive_backward(self, following: Port, ready: int) -> None:
         """Bring an answer back, put together with what was answered here.

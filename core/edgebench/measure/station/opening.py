@@ -67,7 +67,7 @@ def open_piece(work: Work) -> Iterator[OpenPiece]:
                 compile_s += seconds
             with blame_backend():
                 session = stack.enter_context(opening.session(stage))
-            stages.append(OpenStage.of(number, stage, session, str(work.backend), announced))
+            stages.append(OpenStage.of(number, stage, session, announced))
         piece = Piece(
             pipeline=pipeline,
             number=work.piece,

@@ -70,7 +70,6 @@ class OpenStage:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     """What it announces, by the names of the file that was opened."""
-    backend: str
 
     @classmethod
     def of(
@@ -78,7 +77,6 @@ class OpenStage:
         number: int,
         stage: Stage,
         session: Session,
-        backend: str = "",
         announced: Stage | None = None,
     ) -> OpenStage:
         """Note once what every request needs.
@@ -93,7 +91,6 @@ class OpenStage:
                 attrs.evolve(promised.get(spec.name, spec), port=spec.inside)
                 for spec in stage.outputs
             ),
-            backend=backend,
             number=number,
             session=session,
             feeds=tuple((spec.name, spec.inside) for spec in stage.inputs),
@@ -107,8 +104,7 @@ class OpenStage:
         Raises:
             WrongOutput: It is something else.
         """
-        by = f"the backend {self.backend}, asked for stage {self.number},"
-        check_outputs(self.outputs, given, find_sizes(self.inputs, feeds), by)
+        check_outputs(self.outputs, given, find_sizes(self.inputs, feeds))
 
 
 def _find_specs(pipeline: Pipeline, names: Iterable[str]) -> tuple[TensorSpec, ...]:

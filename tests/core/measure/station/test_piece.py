@@ -169,13 +169,15 @@ def test_what_only_passes_through_is_carried_along(prepared, spec):
 
 
 def test_a_slower_tier_waits_after_all_that_it_computes(two):
-    slow = opened(two, 0, slowdown=3.0)
-    batch, watch = compute(slow, request(*samples_of(0.1)))
-    assert batch.samples == [0]
-    *phases, wait = watch.all_marks()
-    assert wait.name == "emulated-wait"
-    computed = sum(mark.value for mark in phases)
-    assert 2 * computed <= wait.value <= 2 * computed + 2_000_000
+    slow, late = opened(two, 0, slowdown=3.0), []
+    for _ in range(10):
+        batch, watch = compute(slow, request(*samples_of(0.1)))
+        assert batch.samples == [0]
+        *phases, wait = watch.all_marks()
+        assert wait.name == "emulated-wait"
+        late.append(wait.value - 2 * sum(mark.value for mark in phases))
+    # A busy machine may wake it late, but never early, nor late each time.
+    assert 0 <= min(late) <= 2_000_000
 
 
 def test_no_wait_is_noted_where_none_is_emulated(two):
