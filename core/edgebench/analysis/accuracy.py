@@ -140,7 +140,29 @@ def compare_outputs(
         classes_axis=axis,
         samples=len(pairs[0][0]),
         reference=label,
+        other_shape=_describe_other_sizes(score, reference),
     )
+
+
+def _describe_other_sizes(score: Score, reference: Score) -> str:
+    """Say in how many samples outputs differ in size; empty if in none.
+
+    Both keep the samples whose outputs are as large as those of the first, up to a number that is
+    the same for both.
+    """
+    places = [one.kept for one in (score, reference)]
+    if not all(places):
+        return ""
+    most = max(map(len, places))
+    # One that kept fewer had room for more, and so has seen them all.
+    ends = [
+        max(one.samples if len(one.kept) < most else 0, max(one.kept) + 1)
+        for one in (score, reference)
+    ]
+    seen = min(ends)
+    own, other = ({place for place in kept if place < seen} for kept in places)
+    count = len(own ^ other)
+    return f"the outputs of {count} of {seen} samples have another shape" if count else ""
 
 
 def _pair_samples(score: Score, reference: Score) -> list[tuple[NDArray[Any], NDArray[Any]]]:

@@ -180,7 +180,7 @@ def find_disagreements(facts: Facts) -> Iterator[str]:
     found = facts.agreement
     if found is None or any(check.agreement == found for check in facts.checks):
         return
-    if found.unlike:
+    if found.unlike or found.other_shape:
         how = describe_difference(found, 0.0)
         yield f"its outputs are not those of {found.reference}: {how}"
     elif not facts.figures and (how := _describe_loss(found)):

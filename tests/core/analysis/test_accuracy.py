@@ -7,8 +7,9 @@ import pytest
 from edgebench import Metric
 from edgebench.analysis import resampling
 from edgebench.analysis.accuracy import compare_outputs, describe_open, find_figures, judge_loss
+from edgebench.analysis.agreement import differs, find_disagreements
 from edgebench.metrics.classification import accuracy
-from edgebench.records.facts import Figure
+from edgebench.records.facts import Facts, Figure
 from edgebench.records.outcome import Score
 
 RIGHT = accuracy()
@@ -211,6 +212,25 @@ def test_samples_that_one_of_both_did_not_keep_move_no_other():
     found = compare_outputs(one, other, "")
     assert (found.samples, found.max_abs_difference) == (2, 0.0)
     assert compare_outputs(one, Score(key="", outputs=[rows[[1]]], kept=[1]), "") is None
+
+
+def test_samples_whose_outputs_differ_in_size_are_counted():
+    """A detector that finds another number of boxes has not the same answer."""
+    rows = np.arange(12.0).reshape(6, 2)
+    one = Score(key="", outputs=[rows[[0, 2, 5]]], kept=[0, 2, 5])
+    other = Score(key="", outputs=[rows[[0, 1, 5]]], kept=[0, 1, 5])
+    found = compare_outputs(one, other, "it")
+    assert found.other_shape == "the outputs of 2 of 6 samples have another shape"
+    assert differs(found, 1e-3)
+    assert compare_outputs(one, one, "it").other_shape == ""
+    # How far the other went on is no difference.
+    longer = Score(key="", outputs=[rows[[0, 2, 5, 5]]], kept=[0, 2, 5, 9])
+    assert compare_outputs(one, longer, "it").other_shape == ""
+    fewer = Score(key="", outputs=[rows[[0]]], kept=[0], samples=6)
+    assert "of 2 of 6 samples" in compare_outputs(one, fewer, "it").other_shape
+    (said,) = find_disagreements(Facts(agreement=found))
+    how = "the outputs of 2 of 6 samples have another shape"
+    assert said == f"its outputs are not those of it: {how}"
 
 
 def test_agreement_over_what_both_kept():
