@@ -196,9 +196,22 @@ def find_classes_axis(outputs: NDArray[Any], stated: int | None) -> int | None:
 
 
 def _same_answer(one: NDArray[Any], other: NDArray[Any], axis: int | None) -> float | None:
-    """Return the share of equal answers: winners along an axis, or whole numbers themselves."""
+    """Return the share of equal answers: winners along an axis, or whole numbers themselves.
+
+    Where one score is no number there is no winner: in both that is nothing to compare, in one
+    alone it is another answer.
+    """
     if not one.size:
         return None
     if axis is not None:
-        return float((one.argmax(axis=axis) == other.argmax(axis=axis)).mean())
+        return _same_winner(one, other, axis)
     return float((one == other).mean()) if one.dtype.kind in "iub" else None
+
+
+def _same_winner(one: NDArray[Any], other: NDArray[Any], axis: int) -> float | None:
+    import numpy as np
+
+    lost, also = (np.isnan(scores).any(axis=axis) for scores in (one, other))
+    same = (one.argmax(axis=axis) == other.argmax(axis=axis)) & ~lost & ~also
+    compared = ~(lost & also)
+    return float(same[compared].mean()) if compared.any() else None

@@ -147,6 +147,9 @@ def describe_check(check: RuntimeCheck) -> str:
     if differs(found, check.tolerance):
         how = describe_difference(found, check.tolerance)
         return f"{check.backend} does not agree with {found.reference}: {how}"
+    if found.not_finite and found.max_abs_difference is None:
+        alike = f"in that no value is a number ({found.samples} samples)"
+        return f"{check.backend} agrees with {found.reference} {alike}"
     return (
         f"{check.backend} agrees with {found.reference}: {found.relative_difference or 0.0:.2g} of "
         f"the largest value at most, {check.tolerance:g} is rounding ({found.samples} samples)"

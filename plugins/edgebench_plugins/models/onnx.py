@@ -22,9 +22,8 @@ from edgebench import (
     hookimpl,
 )
 from edgebench.metrics.classification import accuracy, f1, top
-from edgebench.metrics.segmentation import mean_iou
 from edgebench_kit.onnx import foreign_ends, foreign_graphs, graph_files, graphs
-from edgebench_kit.onnx.answers import encode, encode_class, of_first, postprocess
+from edgebench_kit.onnx.answers import encode, encode_class, of_first, of_masks, postprocess
 from edgebench_kit.onnx.array_samples import GivenSamples
 from edgebench_kit.onnx.batch_axes import OutputAxis
 from edgebench_kit.onnx.drawn_samples import Drawing, find_ranges
@@ -178,11 +177,11 @@ def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
     """
     model, said = foreign_graphs.read_header(path), _read_said(options)
     settled = foreign_ends.settle_inputs(model, path, said)
-    of_masks = None
+    masks = None
     if data is not None and options.metric == "miou":
         whole = partial(_read_settled, path, said)
         found = foreign_ends.settle_outputs(model, path, said, settled, whole)
-        of_masks = _find_scores(options, path, found)
+        masks = _find_scores(options, path, found)
     foreign_ends.turn_ends(model, said, settled, {})
     specs = foreign_ends.describe_inputs(model, said, one=True)
     if data is None:
@@ -191,7 +190,7 @@ def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
         raise DataError("range is of random values, and inputs were given; leave one out")
     given = GivenSamples(data, specs, options.labels, masks=options.metric == "miou")
     given.check()
-    measured = [of_first(one) for one in _metrics(options.metric, given, of_masks)]
+    measured = [of_first(one) for one in _metrics(options.metric, given, masks)]
     return Dataset(
         name="given-inputs",
         summary=f"The user's own inputs in {data}.",
@@ -241,7 +240,7 @@ def _check_range(spec: TensorSpec, ends: Range) -> None:
         )
 
 
-def _metrics(name: str, given: GivenSamples, of_masks: Metric | None) -> Sequence[Metric]:
+def _metrics(name: str, given: GivenSamples, masks: Metric | None) -> Sequence[Metric]:
     """Return the figures of merit, none where there are no answers."""
     if name == "none":
         if given.labelled:
@@ -254,58 +253,18 @@ def _metrics(name: str, given: GivenSamples, of_masks: Metric | None) -> Sequenc
         raise DataError(
             f"metric={name} needs labels: an array 'labels' in {given.path}, or labels=FILE.npy"
         )
-    if of_masks is not None:
-        return [of_masks]
+    if masks is not None:
+        return [masks]
     if name in {"top1", "top5"}:
         return [top(int(name.removeprefix("top")))]
     return [f1() if name == "f1" else accuracy()]
 
 
 def _find_scores(options: OnnxOptions, path: Path, ends: Mapping[str, OutputAxis]) -> Metric:
-    """Return mIoU of the first output, which is scores of masks.
-
-    Raises:
-        DataError: It is none, or where its classes are is not known.
-    """
+    """Return mIoU of the first output, which is scores of masks."""
     name, found = next(iter(ends.items()))
     placed = _place_classes(options, path, name, found)
-    shape = [size for axis, size in enumerate(found.shape) if axis != found.axis]
-    axis = 0 if placed is None else placed - 1
-    if len(shape) != 3 or axis < 0 or shape[axis] is None:
-        written = ", ".join("?" if size is None else str(size) for size in shape)
-        raise DataError(
-            f"metric=miou takes scores of shape (classes, height, width), and {name!r} has the "
-            f"shape ({written}); classes-axis=N says where else the classes are"
-        )
-    last = max(one for one in range(len(found.shape)) if one != found.axis)
-    return _of_scores(int(shape[axis] or 0), axis, f"classes-axis={last}" if placed is None else "")
-
-
-def _of_scores(classes: int, axis: int, other: str) -> Metric:
-    """Return mIoU of scores whose classes lie along an axis.
-
-    *other* is what says that they lie along the last; empty where it was said where they lie.
-    """
-    import numpy as np
-
-    of_masks = mean_iou(classes)
-
-    def count(scores: Any, answer: Any) -> Sequence[float]:
-        found = np.asarray(scores)
-        if other and _ends_in_classes(found.shape, np.shape(answer)):
-            raise DataError(
-                f"miou: scores of shape {found.shape} and a mask of shape {np.shape(answer)} fit "
-                f"if the classes come last; say {other}, or classes-axis=1 if they do not"
-            )
-        return of_masks.count(found.argmax(axis=axis), answer)
-
-    return attrs.evolve(of_masks, count=count)
-
-
-def _ends_in_classes(scores: Sequence[int], mask: Sequence[int]) -> bool:
-    """Say whether scores are as wide for their height as a mask only if their classes are last."""
-    (first, second, third), (height, width) = scores, mask
-    return first * width == second * height and second * width != third * height
+    return of_masks(name, found, None if placed is None else placed - 1)
 
 
 def bind(model: Model, variant: str, resources: Mapping[str, bytes]) -> Model:

@@ -238,6 +238,17 @@ def test_agreement_over_what_both_kept():
     assert (found.samples, found.max_abs_difference) == (3, 0.0)
 
 
+def test_what_is_no_number_has_no_winner():
+    """In both it is nothing to compare; in one alone it is another answer."""
+    nan = float("nan")
+    reference = outputs(np.array([[0.0, 1.0], [nan, nan], [nan, 1.0]]))
+    assert compare_outputs(reference, reference, "").same_answer == 1
+    numbers = outputs(np.array([[0.0, 1.0], [1.0, 0.0], [nan, 2.0]]))
+    assert compare_outputs(numbers, reference, "").same_answer == 0.5
+    none = outputs(np.full((2, 3), nan))
+    assert compare_outputs(none, none, "").same_answer is None
+
+
 def test_one_value_a_sample_has_no_winner():
     assert (
         compare_outputs(outputs(np.ones((5, 1))), outputs(np.ones((5, 1))), "").same_answer is None

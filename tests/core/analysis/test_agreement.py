@@ -10,6 +10,7 @@ import pytest
 
 from edgebench.analysis.agreement import (
     count_not_finite,
+    describe_check,
     differs,
     find_disagreements,
     is_refuted,
@@ -119,6 +120,11 @@ def test_what_transforming_changes_is_no_disagreement_but_lost_numbers_are():
     assert "1 of 2 values are NaN or infinite in one alone" in said
     # What the model itself cannot compute is nothing that was lost.
     assert not is_refuted(Facts(agreement=agreed(([[0.0, 1.0]], [[NAN, 0.0]]))))
+
+
+def test_nothing_is_said_to_agree_where_nothing_is_a_number():
+    said = describe_check(checked(([[NAN, INF]], [[NAN, INF]])))
+    assert said == "b agrees with it in that no value is a number (1 samples)"
 
 
 def test_answers_that_are_lost_are_doubted_where_no_accuracy_judges_them():
