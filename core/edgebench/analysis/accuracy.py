@@ -159,7 +159,29 @@ def compare_outputs(
         classes_axis=axis,
         samples=len(pairs[0][0]),
         reference=label,
+        other_shape=_describe_other_sizes(score, reference),
     )
+
+
+def _describe_other_sizes(score: Score, reference: Score) -> str:
+    """Say in how many samples outputs differ in size; empty if in none.
+
+    Both keep the samples whose outputs are as large as those of the first, up to a number that is
+    the same for both.
+    """
+    places = [one.kept for one in (score, reference)]
+    if not all(places):
+        return ""
+    most = max(map(len, places))
+    # One that kept fewer had room for more, and so has seen them all.
+    ends = [
+        max(one.samples if len(one.kept) < most else 0, max(one.kept) + 1)
+        for one in (score, reference)
+    ]
+    seen = min(ends)
+    own, other = ({place for place in kept if place < seen} for kept in places)
+    count = len(own ^ other)
+    return f"the outputs of {count} of {seen} samples have another shape" if count else ""
 
 
 def _pair_samples(score: Score, reference: Score) -> list[tuple[NDArray[Any], NDArray[Any]]]:
@@ -193,9 +215,22 @@ def find_classes_axis(outputs: NDArray[Any], stated: int | None) -> int | None:
 
 
 def _same_answer(one: NDArray[Any], other: NDArray[Any], axis: int | None) -> float | None:
-    """Return the share of equal answers: winners along an axis, or whole numbers themselves."""
+    """Return the share of equal answers: winners along an axis, or whole numbers themselves.
+
+    Where one score is no number there is no winner: in both that is nothing to compare, in one
+    alone it is another answer.
+    """
     if not one.size:
         return None
     if axis is not None:
-        return float((one.argmax(axis=axis) == other.argmax(axis=axis)).mean())
+        return _same_winner(one, other, axis)
     return float((one == other).mean()) if one.dtype.kind in "iub" else None
+
+
+def _same_winner(one: NDArray[Any], other: NDArray[Any], axis: int) -> float | None:
+    import numpy as np
+
+    lost, also = (np.isnan(scores).any(axis=axis) for scores in (one, other))
+    same = (one.argmax(axis=axis) == other.argmax(axis=axis)) & ~lost & ~also
+    compared = ~(lost & also)
+    return float(same[compared].mean()) if compared.any() else None

@@ -29,6 +29,11 @@ COARSE = 5e-2
 NOTHING = 1e-3
 """What an output of zeros alone is taken to be the size of: there 1e-6 is rounding, in f32."""
 
+FEWEST_SAME = 0.9
+"""The share of answers that a transformation may be expected to leave as they are."""
+FARTHEST = 0.5
+"""The relative difference beyond which outputs are hardly those of the same model."""
+
 
 def tolerate(*precisions: str) -> float:
     """Return which relative difference the coarsest of some precisions (`f32`, `f32+int8`) allows.
@@ -145,6 +150,9 @@ def describe_check(check: RuntimeCheck) -> str:
     if differs(found, check.tolerance):
         how = describe_difference(found, check.tolerance)
         return f"{check.backend} does not agree with {found.reference}: {how}"
+    if found.not_finite and found.max_abs_difference is None:
+        alike = f"in that no value is a number ({found.samples} samples)"
+        return f"{check.backend} agrees with {found.reference} {alike}"
     return (
         f"{check.backend} agrees with {found.reference}: {found.relative_difference or 0.0:.2g} of "
         f"the largest value at most, {check.tolerance:g} is rounding ({found.samples} samples)"
@@ -179,8 +187,24 @@ def find_disagreements(facts: Facts) -> Iterator[str]:
             # Where no other runtime is at hand, all cases are alike; here one was, and failed.
             yield describe_check(check)
     found = facts.agreement
-    if found is None:
+    if found is None or any(check.agreement == found for check in facts.checks):
         return
-    if found.unlike and not any(check.agreement == found for check in facts.checks):
+    if found.unlike or found.other_shape:
         how = describe_difference(found, 0.0)
         yield f"its outputs are not those of {found.reference}: {how}"
+    elif not facts.figures and (how := _describe_loss(found)):
+        yield f"its outputs are far from those of {found.reference}: {how}"
+
+
+def _describe_loss(found: Agreement) -> str:
+    """Return what of the untransformed outputs is lost, where no accuracy judges it; else nothing.
+
+    What was compared when a model was transformed does not tell it: that was another runtime.
+    """
+    if found.same_answer is not None and found.same_answer < FEWEST_SAME:
+        how = f"the same answer in {found.same_answer:.2f} of the places, under {FEWEST_SAME:g}"
+    elif (relative := found.relative_difference or 0.0) > FARTHEST:
+        how = f"{found.output!r} differs by up to {relative:.2g} of its largest value"
+    else:
+        return ""
+    return f"{how} ({found.samples} samples)"

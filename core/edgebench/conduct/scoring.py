@@ -208,7 +208,8 @@ class Scores:
             computing = self._recipes.find_precision(choice)
             for number in piece:
                 kept = pipeline.stages[number].precision
-                named.append(computing if kept == "f32" else kept)
+                coarser = kept == "f64" and computing != "f32"
+                named.append(computing if kept == "f32" or coarser else kept)
         return "+".join(dict.fromkeys(named))
 
     # --- scores ----------------------------------------------------------------------------------

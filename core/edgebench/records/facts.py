@@ -57,7 +57,7 @@ class Agreement:
     unlike: int = 0
     """How many are NaN or infinite in one alone, or otherwise in both."""
     other_shape: str = ""
-    """Which output has another shape, in words; then nothing could be compared."""
+    """Which output has another shape, or in how many samples, in words; these are not compared."""
 
 
 @attrs.frozen(kw_only=True)

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench import DataError
+from edgebench.metrics.segmentation import mean_iou
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edgebench import Metric, Tensors
+    from edgebench_kit.onnx.batch_axes import OutputAxis
 
 
 def of_first(metric: Metric) -> Metric:
@@ -20,6 +24,42 @@ def of_first(metric: Metric) -> Metric:
         return metric.count(first, answer)
 
     return attrs.evolve(metric, count=count)
+
+
+def of_masks(name: str, output: OutputAxis, axis: int | None) -> Metric:
+    """Return mIoU of an output that is scores of classes for each pixel.
+
+    *axis* is that of the classes in a sample's scores, None where nobody said: the first.
+
+    Raises:
+        DataError: It has not three dimensions a sample, or no number of classes.
+    """
+    shape = [size for place, size in enumerate(output.shape) if place != output.axis]
+    place = axis or 0
+    if len(shape) != 3 or place < 0 or not (classes := shape[place]):
+        written = ", ".join("?" if size is None else str(size) for size in shape)
+        raise DataError(
+            f"metric=miou takes scores of shape (classes, height, width), and {name!r} has the "
+            f"shape ({written}); classes-axis says where else the classes are"
+        )
+    last = max(place for place in range(len(output.shape)) if place != output.axis)
+    metric = mean_iou(classes)
+
+    def count(scores: Any, answer: Any) -> Sequence[float]:
+        if axis is None and _ends_in_classes(scores.shape, answer.shape):
+            raise DataError(
+                f"miou: scores of shape {scores.shape} and a mask of shape {answer.shape} fit if "
+                f"the classes come last; say classes-axis={last}, or 1 if they do not"
+            )
+        return metric.count(scores.argmax(axis=place), answer)
+
+    return attrs.evolve(metric, count=count)
+
+
+def _ends_in_classes(scores: Sequence[int], mask: Sequence[int]) -> bool:
+    """Say whether scores are as wide for their height as a mask only if their classes are last."""
+    (first, second, third), (height, width) = scores, mask
+    return first * width == second * height and second * width != third * height
 
 
 def postprocess(outputs: Tensors, variant: str) -> Any:

@@ -13,7 +13,11 @@ from edgebench_kit.onnx import graphs
 from edgebench_kit.onnx.external_weights import find_external_files
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+FLOATS = {11: "f64", 1: "f32", 16: "bf16", 10: "f16"}
+"""The names of the element types of floats, the widest first."""
 
 
 def read_header(path: Path) -> Any:
@@ -85,11 +89,23 @@ def _find_place(tensor: Any, path: Path) -> tuple[str, int]:
 
 
 def find_precision(model: Any) -> str:
-    """Return what a graph computes in: int8 where it is quantized, f16 where most weights are."""
+    """Return what a graph computes in: int8 where it is quantized, else what most weights are.
+
+    Of a graph without weights it is what most of its inputs and outputs are.
+    """
     if graphs.is_quantized(model):
         return "int8"
-    floats = {1: 0, 10: 0, 11: 0}  # float, float16, double
-    for one in model.graph.initializer:
-        if one.data_type in floats:
-            floats[one.data_type] += prod(one.dims)
-    return "f16" if floats[10] > floats[1] + floats[11] else "f32"
+    ends = (info.type.tensor_type.elem_type for info in (*model.graph.input, *model.graph.output))
+    sizes = [(one.data_type, prod(one.dims)) for one in graphs.walk_tensors(model)]
+    found = _choose_floats(sizes) or _choose_floats([(kind, 1) for kind in ends])
+    return found or FLOATS[1]
+
+
+def _choose_floats(sizes: Iterable[tuple[int, int]]) -> str:
+    """Return the type of floats of which there are most, the widest of equals; none if none is."""
+    counts = dict.fromkeys(FLOATS, 0)
+    for kind, size in sizes:
+        if kind in counts:
+            counts[kind] += size
+    most = max(counts, key=lambda kind: counts[kind])
+    return FLOATS[most] if counts[most] else ""

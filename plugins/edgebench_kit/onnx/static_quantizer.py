@@ -160,12 +160,14 @@ def find_int8_share(model: Any) -> float:
     Steps are no such constants. A graph without constants has its activations alone in int8, and
     all of it then.
     """
+    # A body reads the constants of the graphs around it too.
+    nodes = [node for graph in graphs.walk_bodies(model.graph) for node in graph.node]
+    pairs = [node.input for node in nodes if node.op_type in PAIRED]
+    steps = {name for read in pairs for name in read[1:]}
+    weights = {read[0] for read in pairs}
+    others = {name for node in nodes for name in node.input} - steps - weights
     kept = total = 0
     for graph in graphs.walk_bodies(model.graph):
-        pairs = [node.input for node in graph.node if node.op_type in PAIRED]
-        steps = {name for read in pairs for name in read[1:]}
-        weights = {read[0] for read in pairs}
-        others = {name for node in graph.node for name in node.input} - steps - weights
         for one in graph.initializer:
             size = prod(one.dims)
             kept += size if one.name in weights else 0

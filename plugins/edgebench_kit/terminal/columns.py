@@ -124,6 +124,8 @@ def _write_agreement(case: Case) -> str:
         return "not checked"
     if found["same_answer"] is not None:
         return f"same {found['same_answer']:.1%}"
+    if found["not_finite"] and found["max_abs_difference"] is None:
+        return "no numbers"
     return f"within {found['relative_difference'] or 0.0:.1g}"
 
 

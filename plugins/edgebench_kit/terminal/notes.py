@@ -73,7 +73,7 @@ def describe_agreements(cases: Iterable[Case]) -> Iterator[str]:
         f"{case['subject']}: {check['words']}"
         for case in cases
         for check in case["runtimes"]
-        if not case["accuracy"] or check["verdict"] == "differs"
+        if not case["accuracy"] or check["verdict"] != "agrees"
     )
 
 

@@ -23,9 +23,8 @@ from edgebench import (
     hookimpl,
 )
 from edgebench.metrics.classification import accuracy, f1, top
-from edgebench.metrics.segmentation import mean_iou
 from edgebench_kit.onnx import foreign_ends, foreign_graphs, graph_files, graphs
-from edgebench_kit.onnx.answers import encode, encode_class, of_first, postprocess
+from edgebench_kit.onnx.answers import encode, encode_class, of_first, of_masks, postprocess
 from edgebench_kit.onnx.array_samples import GivenSamples
 from edgebench_kit.onnx.batch_axes import OutputAxis
 from edgebench_kit.onnx.drawn_samples import Drawing, check_range, find_ranges
@@ -178,6 +177,11 @@ def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
     """
     model, said = foreign_graphs.read_header(path), _read_said(options)
     settled = foreign_ends.settle_inputs(model, path, said)
+    masks = None
+    if data is not None and options.metric == "miou":
+        whole = partial(_read_settled, path, said)
+        found = foreign_ends.settle_outputs(model, path, said, settled, whole)
+        masks = _find_scores(options, path, found)
     foreign_ends.turn_ends(model, said, settled, {})
     specs = foreign_ends.describe_inputs(model, said, one=True)
     if data is None:
@@ -186,7 +190,7 @@ def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
         raise DataError("range is of random values, and inputs were given; leave one out")
     given = GivenSamples(data, specs, options.labels, masks=options.metric == "miou")
     given.check()
-    measured = [of_first(one) for one in _metrics(options.metric, given, model)]
+    measured = [of_first(one) for one in _metrics(options.metric, given, masks)]
     given.check_arrays()
     return Dataset(
         name="given-inputs",
@@ -234,7 +238,7 @@ def _make_random_dataset(
     )
 
 
-def _metrics(name: str, given: GivenSamples, model: Any) -> Sequence[Metric]:
+def _metrics(name: str, given: GivenSamples, masks: Metric | None) -> Sequence[Metric]:
     """Return the figures of merit, none where there are no answers."""
     if name == "none":
         if given.labelled:
@@ -247,29 +251,18 @@ def _metrics(name: str, given: GivenSamples, model: Any) -> Sequence[Metric]:
         raise DataError(
             f"metric={name} needs labels: an array 'labels' in {given.path}, or labels=FILE.npy"
         )
-    if name == "miou":
-        return [_of_scores(model.graph.output[0])]
+    if masks is not None:
+        return [masks]
     if name in {"top1", "top5"}:
         return [top(int(name.removeprefix("top")))]
     return [f1() if name == "f1" else accuracy()]
 
 
-def _of_scores(output: Any) -> Metric:
-    """Return mIoU of predictions that are scores of shape (classes, height, width)."""
-    import numpy as np
-
-    shape = graphs.list_dimensions(output)
-    if len(shape) != 4 or not isinstance(shape[1], int):
-        raise DataError(
-            f"metric=miou takes scores of shape (classes, height, width), and {output.name!r} has "
-            f"the shape ({', '.join(map(str, shape[1:]))})"
-        )
-    of_masks = mean_iou(shape[1])
-
-    def count(scores: Any, answer: Any) -> Sequence[float]:
-        return of_masks.count(np.asarray(scores).argmax(axis=0), answer)
-
-    return attrs.evolve(of_masks, count=count)
+def _find_scores(options: OnnxOptions, path: Path, ends: Mapping[str, OutputAxis]) -> Metric:
+    """Return mIoU of the first output, which is scores of masks."""
+    name, found = next(iter(ends.items()))
+    placed = _place_classes(options, path, name, found)
+    return of_masks(name, found, None if placed is None else placed - 1)
 
 
 def bind(model: Model, variant: str, resources: Mapping[str, bytes]) -> Model:

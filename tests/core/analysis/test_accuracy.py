@@ -7,8 +7,9 @@ import pytest
 from edgebench import DataError, Metric
 from edgebench.analysis import resampling
 from edgebench.analysis.accuracy import compare_outputs, describe_open, find_figures, judge_loss
+from edgebench.analysis.agreement import differs, find_disagreements
 from edgebench.metrics.classification import accuracy
-from edgebench.records.facts import Figure
+from edgebench.records.facts import Facts, Figure
 from edgebench.records.outcome import Score
 
 RIGHT = accuracy()
@@ -229,9 +230,39 @@ def test_samples_that_one_of_both_did_not_keep_move_no_other():
     assert compare_outputs(one, Score(key="", outputs=[rows[[1]]], kept=[1]), "") is None
 
 
+def test_samples_whose_outputs_differ_in_size_are_counted():
+    """A detector that finds another number of boxes has not the same answer."""
+    rows = np.arange(12.0).reshape(6, 2)
+    one = Score(key="", outputs=[rows[[0, 2, 5]]], kept=[0, 2, 5])
+    other = Score(key="", outputs=[rows[[0, 1, 5]]], kept=[0, 1, 5])
+    found = compare_outputs(one, other, "it")
+    assert found.other_shape == "the outputs of 2 of 6 samples have another shape"
+    assert differs(found, 1e-3)
+    assert compare_outputs(one, one, "it").other_shape == ""
+    # How far the other went on is no difference.
+    longer = Score(key="", outputs=[rows[[0, 2, 5, 5]]], kept=[0, 2, 5, 9])
+    assert compare_outputs(one, longer, "it").other_shape == ""
+    fewer = Score(key="", outputs=[rows[[0]]], kept=[0], samples=6)
+    assert "of 2 of 6 samples" in compare_outputs(one, fewer, "it").other_shape
+    (said,) = find_disagreements(Facts(agreement=found))
+    how = "the outputs of 2 of 6 samples have another shape"
+    assert said == f"its outputs are not those of it: {how}"
+
+
 def test_agreement_over_what_both_kept():
     found = compare_outputs(outputs(np.ones((5, 2))), outputs(np.ones((3, 2))), "")
     assert (found.samples, found.max_abs_difference) == (3, 0.0)
+
+
+def test_what_is_no_number_has_no_winner():
+    """In both it is nothing to compare; in one alone it is another answer."""
+    nan = float("nan")
+    reference = outputs(np.array([[0.0, 1.0], [nan, nan], [nan, 1.0]]))
+    assert compare_outputs(reference, reference, "").same_answer == 1
+    numbers = outputs(np.array([[0.0, 1.0], [1.0, 0.0], [nan, 2.0]]))
+    assert compare_outputs(numbers, reference, "").same_answer == 0.5
+    none = outputs(np.full((2, 3), nan))
+    assert compare_outputs(none, none, "").same_answer is None
 
 
 def test_one_value_a_sample_has_no_winner():

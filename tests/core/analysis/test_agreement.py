@@ -11,6 +11,7 @@ import pytest
 from edgebench.analysis.agreement import (
     NOT_CHECKED,
     count_not_finite,
+    describe_check,
     differs,
     find_disagreements,
     is_refuted,
@@ -19,7 +20,7 @@ from edgebench.analysis.agreement import (
     tolerate,
 )
 from edgebench.analysis.decisions import decide
-from edgebench.records.facts import Agreement, Facts, RuntimeCheck
+from edgebench.records.facts import Agreement, Facts, Figure, RuntimeCheck
 from edgebench.testing.results import case_of, result_of
 
 NAN, INF = float("nan"), float("inf")
@@ -133,6 +134,30 @@ def test_what_transforming_changes_is_no_disagreement_but_lost_numbers_are():
     assert "1 of 2 values are NaN or infinite in one alone" in said
     # What the model itself cannot compute is nothing that was lost.
     assert not is_refuted(Facts(agreement=agreed(([[0.0, 1.0]], [[NAN, 0.0]]))))
+
+
+def test_nothing_is_said_to_agree_where_nothing_is_a_number():
+    said = describe_check(checked(([[NAN, INF]], [[NAN, INF]])))
+    assert said == "b agrees with it in that no value is a number (1 samples)"
+
+
+def test_answers_that_are_lost_are_doubted_where_no_accuracy_judges_them():
+    """A runtime may compute what was transformed otherwise than the one it was checked with."""
+    near = attrs.evolve(agreed(([[1.0, 0.3]], [[1.0, 0.0]])), same_answer=0.95)
+    far = attrs.evolve(near, same_answer=0.525)
+    assert not list(find_disagreements(Facts(agreement=near)))
+    (said,) = find_disagreements(Facts(agreement=far))
+    assert said == (
+        "its outputs are far from those of it: the same answer in 0.53 of the places, under 0.9 "
+        "(1 samples)"
+    )
+    (said,) = find_disagreements(Facts(agreement=agreed(([[1.0, 0.7]], [[1.0, 0.0]]))))
+    assert "'output 0' differs by up to 0.7 of its largest value" in said
+    figure = Figure(metric="top1", value=0.9, ci95=(0.8, 1.0), samples=9)
+    assert not list(find_disagreements(Facts(agreement=far, figures=(figure,))))
+    # What the untransformed model is held against has said it.
+    same = RuntimeCheck(backend="b", agreement=far, tolerance=1.0)
+    assert not list(find_disagreements(Facts(agreement=far, checks=(same,))))
 
 
 def test_one_that_is_refuted_is_never_the_fastest_nor_equal_to_it():

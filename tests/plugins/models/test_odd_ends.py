@@ -86,7 +86,7 @@ BOTH = pytest.mark.parametrize("backend", [ORT, OPENVINO], ids=lambda one: one.n
         (OPENVINO, {"batch": 1}),
         (ORT, {"opaque": True}),  # the other takes no shape whose rank it cannot infer
     ],
-    ids=str,
+    ids=lambda one: getattr(one, "name", str(one)),
 )
 def test_an_output_that_has_its_steps_first_is_answered_whole(tmp_path, backend, options):
     path = odd_ends.reader(tmp_path / "reader.onnx", **options)

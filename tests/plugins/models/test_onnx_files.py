@@ -271,13 +271,38 @@ def reckoning(path):
     onnx.save_model(model, path)
 
 
+def double(path):
+    """A net as it is exported of doubles, as those of scikit-learn are."""
+    nodes = [helper.make_node("MatMul", ["x", "w0"], ["a"]), helper.make_node("Exp", ["a"], ["y"])]
+    ends = ([("x", ["N", 27])], [("y", ["N", 6])])
+    foreign._saved(path, nodes, foreign._drawn({"w0": (27, 6), "w1": (6, 5)}), *ends)
+    model = onnx.load_model(path)
+    for end in (*model.graph.input, *model.graph.output):
+        end.type.tensor_type.elem_type = TensorProto.DOUBLE
+    for one in model.graph.initializer:
+        wide = numpy_helper.to_array(one).astype("f8")
+        one.CopyFrom(numpy_helper.from_array(wide, one.name))
+    onnx.save_model(model, path)
+
+
 @pytest.mark.parametrize(
-    ("make", "precision"), [(half, "f16"), (quantizing, "int8"), (reckoning, "int8")]
+    ("make", "precision"),
+    [(half, "f16"), (quantizing, "int8"), (reckoning, "int8"), (double, "f64")],
 )
 def test_its_precision_is_that_of_its_numbers(tmp_path, make, precision):
     make(tmp_path / "some.onnx")
     (stage,) = pipeline_of(tmp_path / "some.onnx").stages
     assert (stage.precision, stage.parameters) == (precision, 6 * 27 + 30)
+
+
+@pytest.mark.parametrize(("kind", "precision"), [(TensorProto.DOUBLE, "f64"), (10, "f16")])
+def test_without_weights_its_precision_is_that_of_its_ends(tmp_path, kind, precision):
+    ends = [helper.make_tensor_value_info(name, kind, ["N", 8]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Exp", ["x"], ["y"])], "g", ends[:1], ends[1:])
+    opsets = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    onnx.save_model(model, tmp_path / "some.onnx")
+    assert pipeline_of(tmp_path / "some.onnx").stages[0].precision == precision
 
 
 # --- mistakes in the file -------------------------------------------------------------------------
@@ -746,6 +771,32 @@ def test_masks_are_measured_by_the_class_that_scores_best(tmp_path):
     assert metric.value(np.asarray(counts)) == 1
     worse = metric.count(MODEL.postprocess({"scores": -scores["scores"]}, ""), answer)
     assert metric.value(np.asarray(worse)) < 0.5
+
+
+def masks_with_classes_last(path, size):
+    """The same, as exporters of channels-last models write it: as many classes as rows, or not."""
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["planes", "w0"], ["turned"]),
+        helper.make_node("Transpose", ["turned"], ["scores"], perm=[0, 2, 3, 1]),
+    ]
+    weights = foreign._drawn({"w0": (4, 3, 1, 1)})
+    ends = [("x", ["N", size, size, 3])], [("scores", ["N", size, size, 4])]
+    return foreign._saved(path, nodes, weights, *ends)
+
+
+@pytest.mark.parametrize("size", [4, 8])
+def test_masks_are_measured_along_the_axis_that_is_said(tmp_path, size):
+    path = masks_with_classes_last(tmp_path / "masks.onnx", size)
+    labels = np.random.default_rng(0).integers(0, 4, (12, size, size))
+    data = saved(tmp_path / "own.npz", {"x": np.zeros((12, size, size, 3), "f4"), "labels": labels})
+    scores = MODEL.postprocess({"scores": np.eye(4, dtype="f4")[labels[:1]]}, "")
+    (metric,) = MODEL.inputs(path, OnnxOptions(metric="miou", classes_axis="3"), data).metrics()
+    assert metric.value(np.asarray(metric.count(scores, labels[0]))) == 1
+    (metric,) = MODEL.inputs(path, OnnxOptions(metric="miou"), data).metrics()
+    if size != 4:  # else the classes may as well be first
+        with pytest.raises(DataError, match="say classes-axis=3"):
+            metric.count(scores, labels[0])
 
 
 def unasked(own):

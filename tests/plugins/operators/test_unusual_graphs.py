@@ -88,6 +88,9 @@ def test_the_part_that_is_int8_is_told(context):
     assert done.stages[0].precision == "int8 (7%)"
     done, _ = applied(KINDS["tied embeddings"](), context)
     assert done.stages[0].precision == "int8"
+    # Its body reads a copy of the outer weight, 64 of 160 numbers.
+    done, _ = applied(KINDS["a loop"](), context)
+    assert done.stages[0].precision == "int8 (60%)"
 
 
 def test_names_stay_and_copies_are_named_after_what_they_copy(context):

@@ -230,7 +230,7 @@ def test_preprocessing_must_give_what_the_pipeline_reads(two):
 )
 def test_what_preprocessing_gives_wrong_is_not_blamed_on_a_backend(two, made, said):
     piece = opened(two, 0, preprocess=lambda row, _: {"input": made(row)})
-    with pytest.raises(WrongOutput, match=f"^preprocessing gave {said}"):
+    with pytest.raises(WrongOutput, match=f"^it gave {said}"):
         compute(piece, request(*samples_of(0.1)))
 
 
