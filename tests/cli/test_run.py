@@ -137,6 +137,14 @@ def test_one_case_again_with_what_its_processes_print(run, cli, toy, tmp_path):
     assert cli("run", "--case", other, "--plugin", toy).status == 0
 
 
+def test_one_case_again_is_compared_as_it_was(run, cli, toy):
+    (first,) = run("--operator", "toy-round", "--json").json["cases"]
+    (again,) = cli("run", "--case", first["id"], "--plugin", toy, "--json").json["cases"]
+    compared = ("accuracy_loss", "agreement", "no_agreement", "runtimes")
+    assert all(again[name] for name in ("accuracy_loss", "agreement", "runtimes")), again
+    assert {name: again[name] for name in compared} == {name: first[name] for name in compared}
+
+
 def test_resume_with_nothing_to_resume_begins_a_run_and_says_so(run, cli):
     said = run("--resume", "--json")
     assert said.status == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from itertools import product
 
@@ -31,7 +31,7 @@ from edgebench.cases.routes import (
     parse_placement,
 )
 from edgebench.cases.study import Study
-from edgebench.cases.usable import Ask, Usability
+from edgebench.cases.usable import Ask
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import Product, Skip
 from edgebench.parts.digest import digest
@@ -90,13 +90,7 @@ def make_plan(study: Study, plugins: Plugins, ask: Ask) -> Plan:
     """
     check_data(study.data, plugins)
     chains = Chains(plugins)
-    with ExitStack() as stack:
-        # Opened only if a case comes as far as to ask, and once, as it may start machines.
-        @functools.cache
-        def usability(fabric: str) -> Usability:
-            return stack.enter_context(Usability.open(plugins, fabric, ask))
-
-        reasons = Reasons(plugins, chains, usability)
+    with Reasons.open(plugins, chains, ask) as reasons:
         found = list(_explain(_Expansion(study, plugins, chains).cases(), study, reasons))
         # By id: what two products or two patterns name alike is measured once.
         cases = {case.id: case for case, why in found if not why}
@@ -104,17 +98,27 @@ def make_plan(study: Study, plugins: Plugins, ask: Ask) -> Plan:
         every = [*cases.values(), *(one.case for one in skipped.values())]
         check_used(study.data, study.input_data, every, plugins)
         check_links_used(study.sweep, every)
-        sought = {key: reasons.find_reference(case) for key, case in cases.items()}
-        references = {key: found for key, found in sought.items() if found}
-        distinct = {one.id: one for one in references.values()}
-        peers = {key: tuple(reasons.find_peers(one)) for key, one in distinct.items()}
+        return _compose(study, cases.values(), skipped.values(), reasons)
+
+
+def plan_again(study: Study, case: Case, plugins: Plugins, ask: Ask) -> Plan:
+    """Plan one case as it was, with what it is compared with; *study* says how it is measured."""
+    with Reasons.open(plugins, Chains(plugins), ask) as reasons:
+        reasons.ask_backends([case])
+        return _compose(study, [case], [], reasons)
+
+
+def _compose(
+    study: Study, cases: Iterable[Case], skipped: Iterable[Skipped], reasons: Reasons
+) -> Plan:
+    references, peers = reasons.find_compared(cases)
     return Plan(
         study=study,
-        cases=tuple(cases.values()),
-        skipped=tuple(skipped.values()),
+        cases=tuple(cases),
+        skipped=tuple(skipped),
         references=references,
         peers=peers,
-        chains=chains,
+        chains=reasons.chains,
     )
 
 

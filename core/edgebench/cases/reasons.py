@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache, partial
+from typing import Any, Self, TypeVar
 
 import attrs
 
 from edgebench.cases.case import BackendChoice, Case
 from edgebench.cases.inputs import look_at, why_no_inputs, why_too_many
 from edgebench.cases.operations import Chains
-from edgebench.cases.usable import Usability
+from edgebench.cases.usable import Ask, Usability
 from edgebench.cases.ways import find_way, rank_readers, say_no_way
 from edgebench.catalogue.blame import blame
 from edgebench.catalogue.plugins import Plugins
@@ -37,6 +38,18 @@ class Reasons:
     """From the name of a fabric to what its hosts answer."""
     _known: dict[Hashable, Any] = attrs.field(factory=dict, init=False, repr=False)
     """What was found before: many cases share a part, a fabric, a model, a reference."""
+
+    @classmethod
+    @contextmanager
+    def open(cls, plugins: Plugins, chains: Chains, ask: Ask) -> Iterator[Self]:
+        """Give what opens a fabric only if a case comes as far as to ask, and once."""
+        with ExitStack() as stack:
+
+            @cache
+            def usability(fabric: str) -> Usability:
+                return stack.enter_context(Usability.open(plugins, fabric, ask))
+
+            yield cls(plugins, chains, usability)
 
     def why_not(self, case: Case) -> str | None:
         """Return the reason in one sentence, or None if nothing speaks against the case."""
@@ -77,6 +90,15 @@ class Reasons:
             asked += [(name, "") for name in self._list_readers(case.model)]
         for fabric, wanted in choices.items():
             self.usability(fabric).ask(wanted)
+
+    def find_compared(
+        self, cases: Iterable[Case]
+    ) -> tuple[Mapping[str, Case], Mapping[str, Sequence[Case]]]:
+        """Return by id the reference of each case that has one, and the peers of each of those."""
+        sought = {case.id: self.find_reference(case) for case in cases}
+        references = {key: found for key, found in sought.items() if found}
+        distinct = {one.id: one for one in references.values()}
+        return references, {key: tuple(self.find_peers(one)) for key, one in distinct.items()}
 
     def find_reference(self, case: Case) -> Case | None:
         """Return the case of the model untransformed, on the usable backend nearest its format.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from edgebench.analysis.results import RunResults
-from edgebench.cases.operations import Chains
-from edgebench.cases.plan import Plan
 from edgebench.cases.study import Study
 from edgebench.catalogue.rows import ACCURACY_MARGIN, Suite
 from edgebench.cli.common import INTERRUPTED, Common
@@ -17,6 +16,9 @@ from edgebench.cli.report import print_results
 from edgebench.cli.study import HOW, PRODUCT, declare, plan_study
 from edgebench.parts.errors import EdgebenchError
 from edgebench.records.database import Database
+
+if TYPE_CHECKING:
+    from edgebench.cases.plan import Plan
 
 LIMIT_S = 300.0
 """Seconds that a block may take, and that scoring may be silent."""
@@ -79,6 +81,10 @@ def _plan_of_study(args: argparse.Namespace, common: Common) -> Plan:
 
 def _plan_of_case(args: argparse.Namespace, common: Common) -> Plan:
     """Return a plan of one case of the last run that holds it, as it was."""
+    # Imported here because `--help` need not load what plans.
+    from edgebench.cases.plan import plan_again
+    from edgebench.sessions.asking import ask_in_processes
+
     given = ("suite", *PRODUCT, *HOW, "resume")
     if args.batch != 1 or any(getattr(args, name) for name in given):
         raise EdgebenchError("--case measures a case as it was; leave out what else to run")
@@ -96,8 +102,7 @@ def _plan_of_case(args: argparse.Namespace, common: Common) -> Plan:
     )
     bounded, limit = not args.requests, args.score_limit
     study = Study(suite=suite, bounded=bounded, seed=case.seed, score_limit=limit)
-    chains = Chains(common.plugins)
-    return Plan(study=study, cases=(case,), skipped=(), references={}, chains=chains)
+    return plan_again(study, case, common.plugins, ask_in_processes)
 
 
 def _prepare_limit(args: argparse.Namespace) -> float:
