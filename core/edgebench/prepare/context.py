@@ -149,8 +149,7 @@ class OperatorContext:
         chosen = self.runner.list_references(pipeline)
         names = ", ".join(dict.fromkeys(map(str, chosen)))
         for name, why in self.runner.references.refused.items():
-            if why:
-                self.doubt(f"scored on {names}: {name} is not usable here ({why})")
+            self.doubt(f"scored on {names}: {name} is not usable here ({why})")
         return chosen
 
     def prepared(self, model: str, chain: str) -> Pipeline:

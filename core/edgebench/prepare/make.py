@@ -23,6 +23,7 @@ from edgebench.prepare.data import draw_tensors, take_batch
 from edgebench.prepare.keys import SPLIT_SEED
 from edgebench.prepare.orders import Progress
 from edgebench.prepare.recipe import Base, Convert, Operate, Recipes, Step, follow
+from edgebench.prepare.reference import Answers
 from edgebench.prepare.runner import Runner
 from edgebench.prepare.stages import Stages
 from edgebench.store.artifacts import read_pipeline, write_pipeline
@@ -48,6 +49,11 @@ class Maker:
     def stages(self) -> Stages:
         """What loads, writes, converts and trains stages."""
         return Stages(self.recipes.plugins, self.recipes.store.root, self.inputs, self.progress)
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What backends that are none of a case's say of this machine."""
+        return Answers(self.recipes.plugins)
 
     def prepare(self, case: Case) -> Path:
         """Return the directory of a case's pipeline, ready for its backends."""
@@ -144,7 +150,7 @@ class Maker:
         if operator.reads:
             _refuse_states(pipeline, operator.name)
             pipeline = pipeline.replaced([self.stages.live(stage) for stage in pipeline.stages])
-        with Runner.open(self.stages, step.case) as runner:
+        with Runner.open(self.stages, step.case, self.answers) as runner:
             context = OperatorContext(runner, self.recipes.keys, step)
             changed = operator.apply(pipeline, context)
         doubts = [*context.doubts, *check_change(operator, pipeline, changed, self.stages)]
@@ -163,7 +169,7 @@ class Maker:
 
     def _convert(self, step: Convert) -> Pipeline:
         pipeline, stages = read_pipeline(step.before), []
-        with Runner.open(self.stages, step.case) as runner:
+        with Runner.open(self.stages, step.case, self.answers) as runner:
             deployed = runner.list_deployed(pipeline)
             tensors = dict(self._examples(step.case, pipeline))
             for stage, way, own in zip(pipeline.stages, step.ways, deployed, strict=True):

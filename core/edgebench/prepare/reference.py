@@ -6,7 +6,7 @@ usable here; where it is not, who asked is told what runs instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import attrs
 
@@ -14,6 +14,7 @@ from edgebench.cases.case import BackendChoice, Case
 from edgebench.cases.usable import Usability
 from edgebench.cases.ways import Reader, rank_readers
 from edgebench.catalogue.plugins import Plugins
+from edgebench.sessions.asking import ask_in_processes
 
 
 def list_references(form: str, plugins: Plugins) -> Sequence[Reader]:
@@ -27,16 +28,32 @@ def list_references(form: str, plugins: Plugins) -> Sequence[Reader]:
 
 
 @attrs.frozen(eq=False)
+class Answers:
+    """What the backends that were met while preparing say of this machine, asked once each.
+
+    A process that loads its framework answers for a backend, so all steps share what it said.
+    """
+
+    plugins: Plugins
+    _said: dict[tuple[str, str, str], str] = attrs.field(factory=dict, init=False)
+
+    def why_not(self, backend: str, case: Case) -> str:
+        """Return why a backend cannot run where a case's input is; empty if it can."""
+        asked = backend, case.fabric, case.route[0]
+        if asked not in self._said:
+            with Usability.open(self.plugins, case.fabric, ask_in_processes) as usability:
+                self._said[asked] = usability.why_not(backend, "", case.route[0]) or ""
+        return self._said[asked]
+
+
+@attrs.frozen(eq=False)
 class References:
     """Finds the reference backend of stages of a case, among those that are usable here."""
 
-    plugins: Plugins
+    answers: Answers
     case: Case
-    open_usability: Callable[[], Usability]
-    """Opens the hosts that are asked; called once a backend that is none of the case's is met."""
     refused: dict[str, str] = attrs.field(factory=dict, init=False)
     """By the name of a backend, why it cannot be used here."""
-    _asked: list[Usability] = attrs.field(factory=list, init=False)
 
     def choose(self, form: str, own: BackendChoice) -> BackendChoice:
         """Return what runs a stage of a format, which *own* will run when it is measured.
@@ -44,8 +61,8 @@ class References:
         The reference; without one the case's own backend; where that cannot read the format, which
         another operator may still change, the nearest that can.
         """
-        references = list_references(form, self.plugins)
-        readers = rank_readers(form, self.plugins)
+        references = list_references(form, self.answers.plugins)
+        readers = rank_readers(form, self.answers.plugins)
         if found := self._first_usable(references):
             return found
         if any(reader.backend.name == own.name for reader in readers):
@@ -60,9 +77,6 @@ class References:
         # The planner has asked those of the case.
         if choice in self.case.backends:
             return True
-        if choice.name not in self.refused:
-            if not self._asked:
-                self._asked.append(self.open_usability())
-            why = self._asked[0].why_not(choice.name, choice.device, self.case.route[0])
-            self.refused[choice.name] = why or ""
-        return not self.refused[choice.name]
+        if why := self.answers.why_not(choice.name, self.case):
+            self.refused[choice.name] = why
+        return not why

@@ -15,50 +15,54 @@ from typing import Any
 import attrs
 
 from edgebench.cases.case import BackendChoice, Case
-from edgebench.cases.usable import Usability
 from edgebench.cases.ways import find_way, say_no_way
 from edgebench.catalogue.blame import blame
 from edgebench.parts.changes import Converter
 from edgebench.parts.errors import CaseFailed
 from edgebench.parts.pipeline import Pipeline, Stage, Tensors, TensorSpec
 from edgebench.parts.places import Backend, Session
-from edgebench.prepare.reference import References
+from edgebench.prepare.reference import Answers, References
 from edgebench.prepare.stages import Stages
-from edgebench.sessions.asking import ask_in_processes
 from edgebench.sessions.compiled import open_here
 from edgebench.sessions.opening import Opening
+
+MOST_OPEN = 8
+"""Sessions that are kept for the next run: those of a few pipelines that are held against each
+other. An operator that tries many variants of a model would have them all in memory."""
+
+
+@attrs.frozen(kw_only=True)
+class _Opened:
+    """A stage with its session, and what closes that and takes its files away."""
+
+    # The session is found by the stage's identity, as a live object has no digest: so no other may
+    # come to lie where this one does.
+    stage: Stage
+    session: Session
+    closing: ExitStack
 
 
 @attrs.frozen(eq=False)
 class Runner:
-    """Opens each stage of a case once on each backend that it is run on, and keeps it open."""
+    """Opens the stages of a case on the backends that they are run on, and keeps the last ones."""
 
     stages: Stages
     case: Case
     references: References
     scratch: Path
-    _stack: ExitStack
-    # Keyed by identity: a live object has no digest, and the stage lives on beside its session.
-    _open: dict[tuple[int, BackendChoice], tuple[Stage, Session]] = attrs.field(
-        factory=dict, init=False
-    )
+    _open: dict[tuple[int, BackendChoice], _Opened] = attrs.field(factory=dict, init=False)
+    """By stage and backend, those used last at the end."""
 
     @classmethod
     @contextmanager
-    def open(cls, stages: Stages, case: Case) -> Iterator[Runner]:
+    def open(cls, stages: Stages, case: Case, answers: Answers) -> Iterator[Runner]:
         """Give a runner; its sessions are closed and its files gone when the context ends."""
-        with (
-            tempfile.TemporaryDirectory(prefix="edgebench-") as scratch,
-            ExitStack() as stack,
-        ):
-
-            def open_usability() -> Usability:
-                return stack.enter_context(
-                    Usability.open(stages.plugins, case.fabric, ask_in_processes)
-                )
-
-            references = References(stages.plugins, case, open_usability)
-            yield cls(stages, case, references, Path(scratch), stack)
+        with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
+            runner = cls(stages, case, References(answers, case), Path(scratch))
+            try:
+                yield runner
+            finally:
+                runner._close_oldest(0)
 
     @property
     def precisions(self) -> Mapping[str, str]:
@@ -97,6 +101,8 @@ class Runner:
         tensors = dict(inputs)
         for stage, choice in zip(pipeline.stages, choices, strict=True):
             tensors.update(self.stage(stage, tensors, choice))
+        # Two pipelines that are run in turn, as to compare them, are not opened again and again.
+        self._close_oldest(max(MOST_OPEN, 2 * len(pipeline.stages)))
         outputs = {name: tensors[name] for name in pipeline.outputs}
         # From the last exit to the first: a sample leaves at the first that lets it.
         for leaves in (stage.exit for stage in reversed(pipeline.stages) if stage.exit):
@@ -109,34 +115,44 @@ class Runner:
     def stage(self, stage: Stage, tensors: Tensors, choice: BackendChoice) -> dict[str, Any]:
         """Run one stage on the tensors that it reads, and return those that it writes."""
         key = (id(stage), choice)
-        if key not in self._open:
-            self._open[key] = (stage, self._session(stage, tensors, choice))
-        _, session = self._open[key]
+        opened = self._open.pop(key, None) or self._open_stage(stage, tensors, choice)
+        self._open[key] = opened
         given = {spec.inside: tensors[spec.name] for spec in stage.inputs}
         with blame(self.stages.plugins, Backend, choice.name):
-            written = session.run(given)
+            written = opened.session.run(given)
             return {spec.name: written[spec.inside] for spec in stage.outputs}
 
-    def _session(self, stage: Stage, tensors: Tensors, choice: BackendChoice) -> Session:
+    def _close_oldest(self, most: int) -> None:
+        """Close the sessions that were not used for the longest, but for so many."""
+        with ExitStack() as closing:
+            while len(self._open) > most:
+                closing.callback(self._open.pop(next(iter(self._open))).closing.close)
+
+    def _open_stage(self, stage: Stage, tensors: Tensors, choice: BackendChoice) -> _Opened:
         opening = self._opening(choice)
         converters = self.stages.plugins.all(Converter).values()
         way = find_way(converters, stage.format, opening.backend.formats)
         if way is None:
             raise CaseFailed(say_no_way(stage.format, opening.backend.formats, choice.name))
         given = {spec.name: _double(tensors[spec.name], spec) for spec in stage.inputs}
-        written = self._write(self.stages.convert(stage, way, given))
-        with blame(self.stages.plugins, Backend, choice.name):
-            return self._stack.enter_context(open_here(opening, written, self.scratch / "compiled"))
+        converted = self.stages.convert(stage, way, given)
+        with ExitStack() as stack:
+            written = self._write(converted, stack)
+            with blame(self.stages.plugins, Backend, choice.name):
+                session = stack.enter_context(
+                    open_here(opening, written, self.scratch / "compiled")
+                )
+            return _Opened(stage=stage, session=session, closing=stack.pop_all())
 
     def _opening(self, choice: BackendChoice) -> Opening:
         backend = self.stages.plugins.get(Backend, choice.name)
         return Opening.of(backend, choice, self.case.threads or 1)
 
-    def _write(self, stage: Stage) -> Stage:
+    def _write(self, stage: Stage, stack: ExitStack) -> Stage:
+        """Return a stage with files, which go with what is opened of them."""
         if stage.directory is not None:
             return stage
-        place = self.scratch / f"stage-{len(self._open)}"
-        place.mkdir()
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=self.scratch)))
         files = self.stages.write(stage, place)
         return attrs.evolve(stage, directory=place, files=files)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import attrs
 import pytest
@@ -181,6 +182,24 @@ def test_a_reference_that_is_not_usable_is_not_opened_and_what_was_instead_is_sa
 
 
 @pytest.mark.process
+def test_a_backend_is_asked_once_however_many_steps_score(opened, tmp_path):
+    home = HOME.format(name="b-home", form="home").replace(
+        'lambda facts, device: "it is not', 'lambda facts, device: note("asked") or "it is not'
+    )
+    home += """
+    def note(word):
+        from pathlib import Path
+
+        with Path(__file__).with_name("opened").open("a") as file:
+            file.write(f'["{word}"]\\n')
+    """
+    pipeline, seen = opened("score-home+score-home", "mobile", "b-home", more=[home])
+    hosts = 3  # the tiers, each of which is asked about
+    assert seen == [("asked",)] * hosts
+    assert pipeline.doubts
+
+
+@pytest.mark.process
 def test_without_any_reference_a_backend_of_the_case_is_taken(opened):
     stranger = HOME.format(name="unread", form="toy-sealed")
     guest = """
@@ -261,3 +280,49 @@ def test_only_a_step_that_declares_it_is_made_once_a_backend(world, make):
         [],
         ["toy:small run"],
     ]  # fmt: skip
+
+
+VARIANTS = """
+    import sys
+    from contextlib import contextmanager
+    from edgebench import Backend, Operator, hookimpl
+
+    toy = sys.modules["edgebench_file_toy"]
+    now, most = [], [0]
+
+    @contextmanager
+    def open_session(stage, device, threads, options):
+        now.append(stage)
+        most[0] = max(most[0], len(now))
+        with toy.open_session(stage, device, threads, options) as session:
+            yield session
+        now.remove(stage)
+
+    def variants(pipeline, context):
+        import numpy as np
+        ones = {"input": np.ones((2, 8), np.float32)}
+        (stage,) = pipeline.stages
+        plain = context.run(pipeline, ones)["scores"]
+        for number in range(50):
+            # No variant outlives its turn, so that many lie where others lay.
+            made = pipeline.replaced([stage.changed(stage.live * number)])
+            for _ in range(2):
+                got = context.run(made, ones)["scores"]
+                assert np.allclose(got, number * plain, atol=1e-3), number
+        assert most[0] < 12, most
+        return pipeline.replaced([stage.changed(stage.live * 2)])
+
+    @hookimpl
+    def edgebench_backends():
+        yield Backend(name="many", summary="Counts.", open=open_session, formats=["toy-matrix"])
+
+    @hookimpl
+    def edgebench_operators():
+        yield Operator(name="variants", summary="Tries.", apply=variants, needs=["run"],
+                       reads=["toy-matrix"])
+"""
+
+
+def test_an_operator_that_tries_many_variants_keeps_few_of_them_open(opened):
+    opened("variants", "mobile", "many", more=[VARIANTS])
+    assert sys.modules["edgebench_file_stranger_1"].now == []
