@@ -33,6 +33,8 @@ PLAN = ("plan", "--model", "toy", "--backend", "toy-numpy")
         (("plan", "--model", "tooy"), "no model is called 'tooy'; did you mean 'toy'?"),
         (("plan", "--model", "toy:big"), "no variant of toy is called 'big'; known are: small"),
         ((*PLAN, "--operator", "toy-ruond"), "no operator is called 'toy-ruond'; did you mean 'toy-round'?"),
+        ((*PLAN, "--placement", "mobile-"), "the placement 'mobile-' is to be tiers joined by `-`, and"),
+        (("plan", "--model", ""), "the name of a model is missing; known are: "),
         ((*PLAN, "--placement", "mobil"), "no tier is called 'mobil'; did you mean 'mobile'?"),
         ((*PLAN, "--backend", "toy-nunpy"), "no backend is called 'toy-nunpy'; did you mean 'toy-numpy'?"),
         ((*PLAN, "--fabric", "proces"), "no fabric is called 'proces'; did you mean 'process'?"),

@@ -17,10 +17,12 @@ def parse_placement(text: str, tiers: Iterable[str]) -> Placement:
 
     Raises:
         UnknownName: A tier that nobody offers.
-        ChainError: A tier stands twice.
+        ChainError: A tier stands twice, or none where one is expected.
     """
     known = set(tiers)
     names = text.split("-")
+    if "" in names:
+        raise ChainError(f"the placement {text!r} is to be tiers joined by `-`, and one is missing")
     for name in names:
         if name not in known:
             raise UnknownName.among("tier", name, known)

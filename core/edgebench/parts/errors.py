@@ -40,7 +40,8 @@ class UnknownName(EdgebenchError):
     @classmethod
     def among(cls, kind: str, name: str, known: Iterable[str]) -> UnknownName:
         """Say that no *kind* is called *name*, and which of the *known* names comes nearest."""
-        return cls(f"no {kind} is called {name!r}{nearest(name, known)}")
+        said = f"no {kind} is called {name!r}" if name else f"the name of a {kind} is missing"
+        return cls(f"{said}{nearest(name, known)}")
 
 
 class NameClash(EdgebenchError):
