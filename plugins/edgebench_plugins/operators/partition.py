@@ -186,7 +186,9 @@ def _run_whole(
         except ChainError:
             raise
         except Exception as error:  # noqa: BLE001 (whatever a runtime says to made-up inputs)
-            failed.append(f"{backend}: {str(error).strip().partition(chr(10))[0]}")
+            said = str(error).strip().partition("\n")[0]
+            named = said.startswith(f"backend {backend} ")
+            failed.append(said if named else f"{backend}: {said}")
     return wholes, "; ".join(failed)
 
 
