@@ -22,7 +22,14 @@ from edgebench.catalogue.blame import blame
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Converter, Operator
 from edgebench.parts.digest import digest
-from edgebench.parts.errors import CaseSkipped, ChainError
+from edgebench.parts.errors import (
+    CaseFailed,
+    CaseSkipped,
+    ChainError,
+    Missing,
+    OptionError,
+    UnknownName,
+)
 from edgebench.parts.places import Backend
 from edgebench.parts.subjects import Model, Variant, Weights
 from edgebench.prepare.keys import Keys
@@ -111,11 +118,9 @@ class Recipes:
             operator = operation.operator
             path = yield from self._convert(case, path, repeat(operator.reads), operator.name)
             companions: dict[tuple[str, str], Path] = {}
-            with blame(self.plugins, Operator, operator.name):
-                pairs = list(operator.companions(operation.options, case.model, case.variant))
-            for pair in pairs:
+            for pair, second in self._list_companions(case, operation):
                 companions[pair] = yield from self.steps(
-                    self._second(case, *pair), for_backends=False, within=(*within, case)
+                    second, for_backends=False, within=(*within, case)
                 )
             path = yield self._operate(case, operation, path, companions)
         if for_backends:
@@ -182,6 +187,26 @@ class Recipes:
             )
         for piece, choice in zip(pieces, case.backends, strict=True):
             yield from repeat(self.plugins.get(Backend, choice.name).formats, len(piece))
+
+    def _list_companions(
+        self, case: Case, operation: Operation
+    ) -> list[tuple[tuple[str, str], Case]]:
+        """Return the second models that an operator announces, each with its case.
+
+        Raises:
+            CaseFailed: One of them is unknown, or its chain is.
+        """
+        operator, found = operation.operator, []
+        with blame(self.plugins, Operator, operator.name):
+            for pair in operator.companions(operation.options, case.model, case.variant):
+                try:
+                    model, chain = pair
+                    second = self._second(case, model, chain)
+                    self.chains.of(chain)
+                except (UnknownName, Missing, OptionError, ChainError) as error:
+                    raise CaseFailed(f"its companions name {model!r} {chain!r}: {error}") from error
+                found.append(((model, chain), second))
+        return found
 
     def _second(self, case: Case, model: str, chain: str) -> Case:
         """Return the case of a second model, its weights of the same kind where it has them."""

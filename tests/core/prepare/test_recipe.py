@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from edgebench.cases.case import BackendChoice
-from edgebench.parts.errors import ChainError
+from edgebench.parts.errors import CaseFailed, ChainError
 from edgebench.parts.places import Link
 from edgebench.prepare.make import Maker
 from edgebench.store.artifacts import Store, digest_content, read_pipeline
@@ -262,6 +262,21 @@ def test_second_models_in_a_circle_are_refused(world):
     recipes = world(CASCADE.format(chain="ask"))
     with pytest.raises(ChainError, match="toy ask needs itself prepared first"):
         Maker(recipes, lambda *_: None).prepare(toy_case("twice"))
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        ('"tony:small", ""', "its companions name 'tony:small' '': no model is called 'tony'"),
+        ('"toy:huge", ""', "its companions name 'toy:huge' '': no .* is called 'huge'"),
+        ('"toy", "toy-rond"', "its companions name 'toy' 'toy-rond': no operator is called"),
+        ('"toy"', "ValueError: not enough values"),
+    ],
+)
+def test_an_operator_whose_companions_name_nothing_is_named(world, pair, said):
+    text = CASCADE.replace('"toy:small", "{chain}"', pair + ",")
+    with pytest.raises(CaseFailed, match=f"^operator ask .*: {said}"):
+        Maker(world(text), lambda *_: None).prepare(toy_case("ask"))
 
 
 def test_a_second_model_has_weights_of_its_own_kind(world):
