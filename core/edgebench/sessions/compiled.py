@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -58,7 +59,7 @@ def compile_stage(opening: Opening, pipeline: Pipeline, number: int, root: Path)
     """Compile one stage of a pipeline, and keep it in the store at *root*, once for all runs.
 
     Raises:
-        CaseFailed: The stage keeps a state.
+        CaseFailed: The stage keeps a state, or what its backend gave back is not a compiled one.
     """
     from edgebench.store.artifacts import Store, write_pipeline
 
@@ -79,6 +80,7 @@ def compile_stage(opening: Opening, pipeline: Pipeline, number: int, root: Path)
             stage, opening.device, opening.threads, opening.options, directory / "stage-0"
         )
         (directory / SECONDS).write_text(json.dumps(time.perf_counter() - begin))
+        _check_compiled(made, directory / "stage-0")
         alone = Pipeline(
             model=pipeline.model,
             variant=pipeline.variant,
@@ -90,6 +92,25 @@ def compile_stage(opening: Opening, pipeline: Pipeline, number: int, root: Path)
 
     what = f"{pipeline.model}:{pipeline.variant} stage {number} compiled by {backend.name}"
     Store(root).make(key, what, fill)
+
+
+def _check_compiled(made: Any, place: Path) -> None:
+    """See that a backend has compiled a stage into the directory that it was given.
+
+    Raises:
+        CaseFailed: It has not.
+    """
+    if not isinstance(made, Stage):
+        raise CaseFailed(f"compile gave back {type(made).__name__}, not the compiled Stage")
+    if made.directory is None or Path(made.directory).resolve() != place.resolve():
+        raise CaseFailed(
+            "compile gave back a stage whose files are not in the directory that it was given: "
+            "write them there, and return attrs.evolve(stage, directory=directory, files=[...])"
+        )
+    lacking = [name for name in made.files if not (place / name).is_file()]
+    if lacking or not made.files:
+        named = f"names {lacking[0]!r}, which it did not write" if lacking else "names no files"
+        raise CaseFailed(f"compile gave back a stage that {named}")
 
 
 @contextmanager

@@ -114,6 +114,28 @@ def test_a_compiler_that_raises_leaves_nothing(pipeline, compiles, tmp_path):
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("compiled", "said"),
+    [
+        (lambda stage, *_: None, "compile gave back NoneType, not the compiled Stage"),
+        (lambda stage, *_: stage, "whose files are not in the directory that it was given: write"),
+        (
+            lambda stage, *rest: attrs.evolve(stage, directory=rest[-1], files=["engine"]),
+            "compile gave back a stage that names 'engine', which it did not write",
+        ),
+        (
+            lambda stage, *rest: attrs.evolve(stage, directory=rest[-1], files=[]),
+            "compile gave back a stage that names no files",
+        ),
+    ],
+)
+def test_what_is_no_compiled_stage_is_said(pipeline, compiles, tmp_path, compiled, said):
+    opening = attrs.evolve(compiles[0], backend=Backend(**COMMON, compile=compiled))
+    with pytest.raises(CaseFailed, match=said):
+        compile_stage(opening, pipeline, 0, tmp_path)
+    assert list(Store(tmp_path).entries()) == []
+
+
 def test_a_backend_that_does_not_compile_keeps_nothing(pipeline, compiles, tmp_path):
     opening = attrs.evolve(compiles[0], backend=Backend(**COMMON))
     compile_stage(opening, pipeline, 0, tmp_path / "kept")
