@@ -11,7 +11,7 @@ import attrs
 
 from edgebench.cases.case import Case
 from edgebench.cases.inputs import find_dataset, read_model_options
-from edgebench.catalogue.blame import blame
+from edgebench.catalogue.blame import blame, name_part
 from edgebench.parts.changes import Operator
 from edgebench.parts.errors import CaseFailed, CaseSkipped
 from edgebench.parts.npz import to_npz
@@ -97,7 +97,7 @@ class Maker:
         def fill(directory: Path) -> None:
             self.progress(0, 1, step.what)
             pipeline = self._do(step)
-            self.stages.save(pipeline, directory)
+            self._save(step, pipeline, directory)
             if isinstance(step, Operate) and _did_nothing(step, directory):
                 doubt = (
                     f"{step.operation.operator.name}: what it made is to the byte what it was given"
@@ -108,6 +108,17 @@ class Maker:
                 )
 
         return self.recipes.store.make(step.key, step.what, fill)
+
+    def _save(self, step: Step, pipeline: Pipeline, directory: Path) -> None:
+        """Write what a step made; what a format cannot write may be what an operator says of it."""
+        try:
+            self.stages.save(pipeline, directory)
+        except CaseFailed as error:
+            if not isinstance(step, Operate):
+                raise
+            operator = name_part(self.recipes.plugins, Operator, step.operation.operator.name)
+            why = f"{error}, as it wrote what {operator} made"
+            raise CaseFailed(why, error.log) from error.__cause__
 
     def _do(self, step: Step) -> Pipeline:
         if isinstance(step, Base):

@@ -20,6 +20,7 @@ def check_outputs(
     announced: Sequence[TensorSpec],
     given: Any,
     sizes: Mapping[str, int],
+    by: str = "",
 ) -> None:
     """Hold what a session returned against the tensors that its stage announces.
 
@@ -30,6 +31,7 @@ def check_outputs(
         announced: The stage's outputs; `inside` is what the session calls them.
         given: What the session returned.
         sizes: The sizes of open dimensions that the inputs had, by word.
+        by: Who announces it, in words, where it is known.
 
     Raises:
         WrongOutput: It is something else; says what was announced and what came.
@@ -38,11 +40,11 @@ def check_outputs(
 
     if not isinstance(given, Mapping):
         raise WrongOutput(f"it gave a {type(given).__name__}, not tensors by their names")
-    known = dict(sizes)
+    known, said = dict(sizes), f"which is announced{by and f' (by {by})'}"
     for spec in announced:
         if spec.inside not in given:
             had = ", ".join(map(repr, given)) or "nothing"
-            raise WrongOutput(f"it gave {had} and no {spec.inside!r}, which is announced")
+            raise WrongOutput(f"it gave {had} and no {spec.inside!r}, {said}")
         array = given[spec.inside]
         if not isinstance(array, np.ndarray):
             kind = type(array).__name__
@@ -52,7 +54,7 @@ def check_outputs(
             raise WrongOutput(
                 f"it gave {spec.inside!r} as {array.dtype.name} of shape "
                 f"{_write_shape(array.shape)}, not as {spec.dtype} of shape "
-                f"{_write_shape(spec.shape, known)}, which is announced"
+                f"{_write_shape(spec.shape, known)}, {said}"
             )
 
 

@@ -149,6 +149,7 @@ class Lineup:
             variant=case.variant,
             backend=case.backends[piece],
             threads=self.threads(tier),
+            chain=case.chain,
             slowdown=host.slowdown if self.shaped else 1.0,
         )
 

@@ -75,6 +75,7 @@ def open_piece(work: Work) -> Iterator[OpenPiece]:
             model=model,
             variant=work.variant,
             slowdown=work.slowdown,
+            announced_by=f"{work.model}:{work.variant} after {work.chain}" if work.chain else "",
             name_culprit=lambda step: name_part(plugins, *_find_culprit(work, step)),
         )
         cold = {"import": (imported - begin) / 1e9, "load": (now() - imported) / 1e9}

@@ -94,6 +94,8 @@ class Work:
     variant: str
     backend: BackendChoice = attrs.field(converter=_read_backend)
     threads: int
+    chain: str = ""
+    """What was done to the model."""
     slowdown: float = 1.0
     """How many times slower than this machine it pretends to be."""
 

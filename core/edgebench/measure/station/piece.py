@@ -98,13 +98,13 @@ class OpenStage:
             exit=stage.exit,
         )
 
-    def check(self, feeds: Tensors, given: Any) -> None:
-        """Hold what the session gave against what its stage announces.
+    def check(self, feeds: Tensors, given: Any, by: str = "") -> None:
+        """Hold what the session gave against what its stage announces, made *by* whom.
 
         Raises:
             WrongOutput: It is something else.
         """
-        check_outputs(self.outputs, given, find_sizes(self.inputs, feeds))
+        check_outputs(self.outputs, given, find_sizes(self.inputs, feeds), by)
 
 
 def _find_specs(pipeline: Pipeline, names: Iterable[str]) -> tuple[TensorSpec, ...]:
@@ -127,6 +127,8 @@ class Piece:
     slowdown: float = 1.0
     name_culprit: Callable[[str], str] | None = None
     """From a step of a request to the part whose code it is, with its plugin."""
+    announced_by: str = ""
+    """What made the pipeline, where that is more than its model; empty where it is not."""
     _checked: set[int] = attrs.field(factory=set, init=False)
     """The stages whose outputs were held against what they announce."""
     last: bool = attrs.field(init=False)
@@ -189,7 +191,7 @@ class Piece:
         watch.note_and_wait(PREPROCESS, 0, begin)
         if message.raw or not self._checked:  # as rarely as what sessions give
             plain = [attrs.evolve(spec, port="") for spec in self.arriving]
-            check_outputs(plain, tensors, {})
+            check_outputs(plain, tensors, {}, self.announced_by)
         return Batch(message.raw, tensors, list(range(len(ready))))
 
     def _accept(self, message: Message) -> Batch:
@@ -214,7 +216,7 @@ class Piece:
         watch.inference += watch.marks[-1].value
         # Once in a block, which the warm-up begins; always where nothing is timed.
         if batch.raw or opened.number not in self._checked:
-            opened.check(feeds, outputs)
+            opened.check(feeds, outputs, self.announced_by)
             self._checked.add(opened.number)
         for name, inside in opened.gives:
             tensors[name] = outputs[inside]

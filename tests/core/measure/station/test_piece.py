@@ -199,7 +199,11 @@ def test_a_tensor_of_another_type_than_announced_is_refused_at_once(two):
     piece = opened(two, 0)
     stages = [attrs.evolve(one, session=Wide(one.session.names)) for one in piece.stages]
     piece = attrs.evolve(piece, stages=stages)
-    with pytest.raises(WrongOutput, match="'h' as float64 of shape .1, 4., not as float32"):
+    said = r"'h' as float64 of shape .1, 4., not as float32 of shape .*, which is announced"
+    with pytest.raises(WrongOutput, match=f"{said}$"):
+        compute(piece, request(*samples_of(0.1)))
+    piece = attrs.evolve(piece, announced_by="tiny:small after shrink")
+    with pytest.raises(WrongOutput, match=rf"{said} \(by tiny:small after shrink\)$"):
         compute(piece, request(*samples_of(0.1)))
 
 
