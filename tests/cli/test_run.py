@@ -6,6 +6,8 @@ from textwrap import dedent
 
 import pytest
 
+from edgebench.store.artifacts import Store
+
 LIMITED = ("--score-limit", "20")
 
 
@@ -39,16 +41,20 @@ def test_batch_threads_and_seed_are_measured_as_given(run):
     assert case["no_accuracy"] == "random weights"
 
 
-def test_a_score_of_some_samples_is_another_score_and_says_so(run):
+def test_a_score_of_some_samples_is_another_score_and_says_so(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("EDGEBENCH_STORE", str(tmp_path / "store"))
     (whole,), (some,) = (run("--json", *words).json["cases"] for words in ((), LIMITED))
     # The toy's test split holds 60.
     assert whole["accuracy_samples"] == {"accuracy": 60}
     assert some["accuracy_samples"] == {"accuracy": 20}
     assert "accuracy is that of 20 of 60 samples (--score-limit)" in some["doubts"]
     assert not [doubt for doubt in whole["doubts"] if "--score-limit" in doubt]
+    kept = {entry.key for entry in Store().entries()}
     (more,) = run("--json", "--score-limit", "100").json["cases"]
     assert more["accuracy"] == whole["accuracy"]
     assert not [doubt for doubt in more["doubts"] if "--score-limit" in doubt]
+    # What draws all there are is the score of the whole, and is not made again.
+    assert {entry.key for entry in Store().entries()} == kept
 
 
 def test_a_seed_is_of_the_run_and_leaves_the_case_what_it_is(cli, toy):

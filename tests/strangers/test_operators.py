@@ -179,3 +179,86 @@ def test_a_score_honours_exits(measured, cli, tmp_path, monkeypatch):
     case = cases["wrong-exit mobile toy-numpy"]["id"]
     # All scores of the front are 0, so all who leave there are told the first class of three.
     assert "exits 0.3\nwhole 0.9" in cli("logs", case).out
+
+
+LIES = """
+    import sys
+    import attrs
+    from edgebench import Format, Operator, hookimpl
+
+    toy = sys.modules["edgebench_file_toy"]
+
+    def relabel(pipeline, changes):
+        return pipeline.replaced([
+            attrs.evolve(stage, outputs=[attrs.evolve(spec, **changes) for spec in stage.outputs])
+            for stage in pipeline.stages
+        ])
+
+    def strict(stage, directory):
+        if len(stage.outputs[0].shape) > 2:
+            raise ValueError("too many dimensions")
+        return toy.save(stage, directory)
+
+    def reform(pipeline, context):
+        (stage,) = pipeline.stages
+        wide = attrs.evolve(stage.outputs[0], shape=("batch", 3, 1))
+        made = attrs.evolve(stage.changed(stage.live), format="strict", outputs=[wide])
+        return pipeline.replaced([made])
+
+    @hookimpl
+    def edgebench_formats():
+        yield Format(name="strict", summary="Strict.", save=strict, load=toy.load)
+
+    @hookimpl
+    def edgebench_operators():
+        for name, changes in (("retype", {"dtype": "int64"}), ("widen", {"shape": ("batch", 7)})):
+            yield Operator(name=name, summary="Lie.",
+                           apply=lambda pipeline, context, said=changes: relabel(pipeline, said))
+        yield Operator(name="reform", summary="Lie.", apply=reform, reads=["toy-matrix"])
+"""
+
+
+def test_an_operator_that_is_wrong_in_what_it_announces_is_named(measured, tmp_path):
+    chains = ("retype", "toy-round+widen", "reform")
+    words = [word for chain in chains for word in ("--operator", chain)]
+    cases = measured(LIES, "--model", "toy", "--backend", "toy-numpy", *words, status=1)
+    said = {case["chain"]: case["reason"] for case in cases.values()}
+    gave = "it gave 'scores' as float32 of shape (1, 3), not as"
+    announced = "which is announced (by toy:small after"
+    assert f"{gave} int64 of shape (batch=1, 3), {announced} retype)" in said["retype"]
+    assert (
+        f"{gave} float32 of shape (batch=1, 7), {announced} toy-round+widen)"
+        in (said["toy-round+widen"])
+    )
+    file = tmp_path / "stranger.py"
+    assert said["reform"] == (
+        f"format strict ({file}): ValueError: too many dimensions, as it wrote what operator reform "
+        f"({file}) made"
+    )
+
+
+NAN = """
+    import sys
+    import attrs
+    from edgebench import Model, hookimpl
+
+    toy = sys.modules["edgebench_file_toy"]
+    (plain,) = [part for part in toy.edgebench_models() if part.name == "toy"]
+
+    def postprocess(outputs, variant):
+        scores = plain.postprocess(outputs, variant)
+        return scores * float("nan") if scores.argmax() == 0 else scores
+
+    @hookimpl
+    def edgebench_models():
+        yield attrs.evolve(plain, name="lost", postprocess=postprocess)
+"""
+
+
+def test_predictions_that_are_no_numbers_are_a_doubt_with_how_many(measured):
+    cases = measured(NAN, "--model", "lost", "--weights", "trained", "--backend", "toy-numpy")
+    (case,) = cases.values()
+    (doubt,) = [said for said in case["doubts"] if "predictions" in said]
+    lost, rest = doubt.split(" of ", 1)
+    assert rest == "60 predictions that were scored hold NaN or infinite values"
+    assert 10 < int(lost) < 30  # a third of the labels are of the first class

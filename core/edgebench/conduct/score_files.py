@@ -9,7 +9,7 @@ from edgebench.parts.documents import to_document
 from edgebench.parts.npz import to_npz
 from edgebench.records.outcome import Score
 
-PLAIN = ("key", "device", "samples", "exit_rates", "versions", "kept")
+PLAIN = ("key", "device", "samples", "exit_rates", "versions", "kept", "not_finite")
 """The fields of a score that are written as they are."""
 
 

@@ -12,12 +12,13 @@ from typing import Any
 import attrs
 
 from edgebench.analysis.accuracy import compare_outputs, find_figures
-from edgebench.analysis.agreement import NOT_CHECKED, count_not_finite
+from edgebench.analysis.agreement import NOT_CHECKED
 from edgebench.cases.case import Case
 from edgebench.cases.inputs import find_dataset, find_metrics
 from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.inputs import describe_inputs, why_no_accuracy
 from edgebench.conduct.runtimes import RuntimeChecks, Untransformed
+from edgebench.conduct.score_doubts import doubt_predictions, doubt_share, doubt_values
 from edgebench.conduct.score_files import PLAIN, load_score, store_score
 from edgebench.conduct.shortened import describe_shortened
 from edgebench.measure.stand.deployment import Deployment
@@ -83,8 +84,9 @@ class Scores:
         spoken = (
             *self._doubts_of_inputs(deployment),
             self._doubt_travel(case),
-            "" if why else _doubt_share(score, deployment),
-            _doubt_values(score),
+            "" if why else doubt_share(score, deployment.split),
+            doubt_values(score),
+            doubt_predictions(score),
         )
         doubts += filter(None, spoken)
         return Facts(
@@ -258,27 +260,21 @@ class Scores:
                 "model": keys.maker(Model, case.model),
                 "processor": self._processor,
                 # Scores of whole splits keep the keys that they have.
-                **({"limit": limit} if (limit := self.deployments.plan.study.score_limit) else {}),
+                **({"limit": limit} if (limit := self._find_limit(case)) else {}),
             }
         )
+
+    def _find_limit(self, case: Case) -> int | None:
+        """Return how many samples are drawn to be scored; None where the split holds no more."""
+        if (limit := self.deployments.plan.study.score_limit) is None:
+            return None
+        split = open_split(self.deployments.preparer.inputs(case) / "test")
+        return limit if limit < len(split) else None
 
 
 def _is_finite(figure: Figure) -> bool:
     numbers = (figure.value, *figure.ci95, figure.loss, *(figure.loss_ci95 or ()))
     return all(number is None or isfinite(number) for number in numbers)
-
-
-def _doubt_values(score: Score) -> str:
-    """Say how many of the values that were kept of the outputs are no numbers; empty if none."""
-    lost, of = count_not_finite(score.outputs)
-    return f"{lost} of {of} values of its outputs are NaN or infinite" if lost else ""
-
-
-def _doubt_share(score: Score, deployment: Deployment) -> str:
-    whole = len(open_split(deployment.split))
-    if score.samples == whole:
-        return ""
-    return f"accuracy is that of {score.samples} of {whole} samples (--score-limit)"
 
 
 def _stages(deployment: Deployment) -> tuple[StageFacts, ...]:

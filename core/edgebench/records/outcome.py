@@ -188,6 +188,8 @@ class Score:
     """Which samples those are; empty for all from the first on."""
     exit_rates: Mapping[str, float] = attrs.field(factory=dict, converter=freeze_mapping)
     samples: int = 0
+    not_finite: int = 0
+    """How many of them have a prediction that holds NaN or infinite values."""
     versions: Mapping[str, str] = attrs.field(factory=dict, converter=freeze_mapping)
 
 

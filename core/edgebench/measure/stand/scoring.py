@@ -69,5 +69,6 @@ def _score(deployment: Deployment, scored: Reply, said: Mapping[str, Mapping[str
             if stage.exit is not None
         },
         samples=samples,
+        not_finite=scored.values["not_finite"],
         versions=versions,
     )

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from math import isfinite
 from typing import Any
 
 import attrs
@@ -27,6 +28,7 @@ from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import Port
 from edgebench.measure.transport.wire import CODES, Kind, Message
 from edgebench.parts.documents import from_document
+from edgebench.parts.errors import CaseFailed
 from edgebench.parts.pipeline import join_batches, pick_sample
 from edgebench.parts.subjects import Dataset, Metric, Model
 from edgebench.store.artifacts import read_pipeline
@@ -61,12 +63,14 @@ class Scorer:
     blame_model: Callable[[], AbstractContextManager[None]] = nullcontext
     """Names the model's plugin in what its code raises; and so for whoever brings the metrics."""
     blame_metrics: Callable[[], AbstractContextManager[None]] = nullcontext
-    counts: dict[str, list[Any]] = attrs.field(factory=dict)
+    counts: dict[str, list[NDArray[Any]]] = attrs.field(factory=dict)
     """By metric, the counts of each sample so far."""
     kept: list[Mapping[str, NDArray[Any]]] = attrs.field(factory=list)
     """The outputs of the first samples."""
     kept_of: list[int] = attrs.field(factory=list)
     """Which samples those are: where outputs differ in size, only those as large as the first."""
+    not_finite: list[int] = attrs.field(factory=list)
+    """The samples whose predictions hold NaN or infinite values."""
     exited: dict[int, int] = attrs.field(factory=dict)
     """Samples that left, by stage."""
 
@@ -129,17 +133,37 @@ class Scorer:
             return
         with self.blame_model():
             prediction = self.model.postprocess(outputs, self.variant)
+            if not _is_finite(prediction):
+                self.not_finite.append(sample)
         truth = self.payloads.answer(sample)
         with self.blame_metrics():
             for metric in self.metrics:
-                self.counts.setdefault(metric.name, []).append(metric.count(prediction, truth))
+                counts = np.asarray(metric.count(prediction, truth), dtype=np.float64)
+                others = self.counts.setdefault(metric.name, [])
+                if others and counts.shape != others[0].shape:
+                    raise CaseFailed(
+                        f"the metric {metric.name} counts {counts.size} numbers for sample {sample}"
+                        f", and {others[0].size} for the first: it must be as many for each"
+                    )
+                others.append(counts)
 
     def arrays(self) -> Iterator[tuple[dict[str, Any], NDArray[Any]]]:
         """Yield what is to be kept: of each array what JSON says of it, and its values."""
         for name, counts in self.counts.items():
-            yield _describe("metric", name, np.asarray(counts, dtype=np.float64))
+            yield _describe("metric", name, np.asarray(counts))
         for name, joined in join_batches(self.kept).items():
             yield _describe("output", name, joined)
+
+
+def _is_finite(prediction: Any) -> bool:
+    """Say whether the numbers in a prediction are; one that holds none, as a text, is so too."""
+    if isinstance(prediction, Mapping):
+        return all(map(_is_finite, prediction.values()))
+    if isinstance(prediction, list | tuple):
+        return all(map(_is_finite, prediction))
+    if isinstance(prediction, np.ndarray | np.inexact):
+        return prediction.dtype.kind not in "fc" or bool(np.isfinite(prediction).all())
+    return not isinstance(prediction, float) or isfinite(prediction)
 
 
 def _describe(what: str, name: str, values: NDArray[Any]) -> tuple[dict[str, Any], NDArray[Any]]:
@@ -184,7 +208,12 @@ def main(argv: list[str]) -> None:
         samples = scorer.send_split()
         described, raw = zip(*scorer.arrays(), strict=True)
         kept = {"arrays": described, "kept": scorer.kept_of}
-        said = {"samples": samples, "exited": scorer.exited, **kept}
+        said = {
+            "samples": samples,
+            "exited": scorer.exited,
+            "not_finite": len(scorer.not_finite),
+            **kept,
+        }
         controller.tell("score", said, *raw)
     controller.hear()
     controller.tell("report", {})

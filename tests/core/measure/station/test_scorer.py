@@ -2,6 +2,7 @@
 
 import threading
 
+import attrs
 import numpy as np
 import pytest
 import zmq
@@ -13,6 +14,7 @@ from edgebench.measure.station.scorer import WINDOW, Scorer
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import Port, connect, socket
 from edgebench.measure.transport.wire import CODES, Kind, Mark, Message, Shaped
+from edgebench.parts.errors import CaseFailed
 
 MODEL = Model(
     name="m", summary="A model.", build=print, postprocess=lambda outputs, _: outputs["y"][0, 0]
@@ -132,6 +134,33 @@ def test_no_more_than_a_few_requests_are_under_way(host, monkeypatch):
 def test_a_host_that_cannot_answer_ends_the_scoring(host):
     with pytest.raises(RequestFailed, match="too hot on x in stage 0"):
         scoring(host(4, fails=2), 4).send_split()
+
+
+def test_a_metric_whose_counts_vary_in_length_is_named(host):
+    vary = attrs.evolve(NEAR, count=lambda prediction, answer: [1.0] * (1 + int(answer > 10)))
+    with pytest.raises(CaseFailed, match="metric near counts 2 numbers for sample 2, and 1 for"):
+        scoring(host(4), 4, metrics=[vary]).send_split()
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda y: y,
+        lambda y: np.asarray([[1, y]]),
+        lambda y: {"boxes": [(1, float(y))]},
+        float,
+    ],
+)
+def test_predictions_that_are_no_numbers_are_counted(host, made):
+    def postprocess(outputs, variant):
+        value = outputs["y"][0, 0]
+        return made({20: np.nan, 30: np.inf}.get(int(value), value))
+
+    scorer = scoring(host(5), 5, metrics=[attrs.evolve(NEAR, count=lambda *_: [0.0, 1.0])])
+    model = attrs.evolve(MODEL, postprocess=postprocess)
+    scorer = attrs.evolve(scorer, model=model)
+    scorer.send_split()
+    assert scorer.not_finite == [2, 3]
 
 
 def test_outputs_are_kept_for_the_first_samples_only(host, monkeypatch):
