@@ -278,5 +278,5 @@ def test_a_vendor_who_cannot_open_the_whole_is_doubted_and_measured(measured, gr
     (doubt,) = [doubt for doubt in case["doubts"] if "partition" in doubt]
     assert doubt.startswith(
         "partition: the parts were not compared with the whole but on chip-a: the whole does not "
-        "run on made-up inputs: chip-b: "
+        "run on made-up inputs: backend chip-b ("
     )

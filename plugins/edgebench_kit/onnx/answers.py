@@ -81,12 +81,17 @@ def encode(prediction: Any) -> bytes:
 
 
 def encode_class(prediction: Any) -> bytes:
-    """Write the winning class and its score, of the first output if that is scores of classes."""
+    """Write the winning class and its score, of the first output, or the class that it names.
+
+    All outputs where the first is neither scores of classes nor one class.
+    """
     import json
 
     import numpy as np
 
     scores = np.asarray(prediction[0] if isinstance(prediction, tuple) else prediction)
+    if scores.size == 1 and scores.dtype.kind in "biu":
+        return json.dumps({"class": int(scores.item())}).encode()
     if scores.ndim != 1 or scores.size < 2:
         return encode(prediction)
     best = int(scores.argmax())

@@ -85,7 +85,8 @@ class OnnxOptions:
     array `labels` that lies with the inputs."""
     metric: Literal["none", "top1", "top5", "accuracy", "f1", "miou"] = "none"
     """The figure of merit of the first output, held against the labels. With one that is of classes
-    the answer that travels is the winning class and its score, else all of every output."""
+    the answer that travels is the winning class and its score, or the class alone where the output
+    is one, else all of every output."""
 
 
 def _read_said(options: OnnxOptions) -> Said:
