@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -78,8 +79,15 @@ def _figure(
 
 
 def _find_value(counts: NDArray[Any], metric: Metric) -> float:
-    """Return the figure of all samples, if it is one; a proportion is the share that is right."""
+    """Return the figure of all samples, if it is one; a proportion is the share that is right.
+
+    Raises:
+        DataError: It is a number, and no such figure.
+    """
     value = float(metric.value(counts.sum(axis=0)))
+    if not math.isfinite(value):
+        # Of samples that show nothing, which is no mistake of the metric: it is left out.
+        return value
     if not -ROUNDING <= value <= 1 + ROUNDING:
         raise DataError(f"the metric {metric.name!r} gives {value:g}; a figure is 0 to 1")
     share = float(find_right(counts, metric).mean()) if metric.proportion else value
