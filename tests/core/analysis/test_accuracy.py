@@ -44,7 +44,7 @@ def test_an_accuracy_and_its_interval():
     assert judge_loss(figure) == ""
 
 
-@pytest.mark.parametrize("value", [7.0, -0.1, float("nan"), float("inf")])
+@pytest.mark.parametrize("value", [7.0, -0.1, 1.01])
 def test_a_figure_that_is_none_is_refused(value):
     for proportion in (True, False):
         metric = attrs.evolve(accuracy(), value=lambda counts: value, proportion=proportion)
