@@ -43,6 +43,7 @@ class _Separation:
 
     @classmethod
     def of(cls, graph: Any) -> _Separation:
+        """Find what of a graph depends on no input."""
         given = {one.name for one in graph.input}
         makers = {one.name: one for one in graph.initializer if one.name not in given}
         for node in graph.node:
@@ -52,6 +53,7 @@ class _Separation:
         return cls(graph=graph, makers=makers, taken=list_names(graph))
 
     def apply(self) -> bool:
+        """Let nodes read copies where they have to; return whether any do."""
         nodes: list[Any] = []
         for node in self.graph.node:
             if node.op_type not in LOOKS and not self.makers.keys() & set(node.output):
