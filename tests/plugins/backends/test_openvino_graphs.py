@@ -240,3 +240,24 @@ Exception from src/plugins/intel_cpu/src/node.cpp:794:
 )  # fmt: skip
 def test_where_it_arose_in_its_own_code_is_left_out(said, reason):
     assert plugin.find_reason(RuntimeError(said)) == reason
+
+
+@pytest.mark.parametrize("rows", [1, 3, 8, 16])
+@pytest.mark.parametrize("size", [8, 12])
+def test_products_of_integers_are_right_however_few_rows_are_fixed(staged, rows, size):
+    """One thread has all rows here. Between the products a number may be rounded to the next."""
+    random = np.random.default_rng(5)
+    weights = random.integers(-127, 127, (size, size)).astype("i1")
+    nodes = []
+    for read, written in (("x", "m"), ("m", "y")):
+        nodes += [
+            helper.make_node("QuantizeLinear", [read, "c0", "c1"], [f"{read}q"]),
+            helper.make_node("DequantizeLinear", [f"{read}q", "c0", "c1"], [f"{read}d"]),
+            helper.make_node("DequantizeLinear", ["c2", "c3"], [f"{read}w"]),
+            helper.make_node("MatMul", [f"{read}d", f"{read}w"], [written]),
+        ]
+    steps = (np.float32(0.03), np.uint8(120), weights, np.float32(0.01))
+    stage = staged(nodes, *steps, opset=17, shape=(rows, size))
+    x = random.normal(size=(rows, size)).astype("f4")
+    wanted = run_elsewhere(stage, x)
+    np.testing.assert_allclose(run(stage, x), wanted, atol=0.02 * np.abs(wanted).max())
