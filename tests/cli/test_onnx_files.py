@@ -125,7 +125,8 @@ def test_a_state_goes_from_request_to_request_on_its_host(cli, tmp_path):
     assert said.status == 0, said.err
     cases = said.cases()
     whole = cases["identity cloud onnxruntime"]
-    assert whole["agreement"]["max_abs_difference"] == 0
+    # The state is that of the same request before: what is left is rounding.
+    assert whole["agreement"]["relative_difference"] < 1e-5
     # The sound goes, an answer of one number comes back; the state does neither.
     assert whole["bytes_out"]["answer"] == 4 + 128
     assert 0 < whole["bytes_out"]["mobile"] - 64 * 4 < 300

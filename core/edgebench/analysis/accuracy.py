@@ -12,6 +12,7 @@ from edgebench.analysis.losses import compare_counts, count_labels_needed, find_
 from edgebench.analysis.proportions import find_share_interval
 from edgebench.analysis.resampling import find_middle, resample
 from edgebench.analysis.wrong import Wrong, count_more
+from edgebench.metrics.classes import guess_classes_axis
 from edgebench.parts.errors import DataError
 from edgebench.records.facts import Agreement, Figure
 
@@ -211,14 +212,13 @@ def _pair_samples(score: Score, reference: Score) -> list[tuple[NDArray[Any], ND
 def find_classes_axis(outputs: NDArray[Any], stated: int | None) -> int | None:
     """Return the axis along which the largest value is the answer; None if there is none.
 
-    Unless it is stated: the second of (samples, classes) and of (samples, classes, height, width),
-    the last of (samples, steps, classes). Whole numbers are answers themselves, and a single value
-    is no choice.
+    Unless it is stated it is the one that is usual. Whole numbers are answers themselves, and a
+    single value is no choice.
     """
     if stated is None:
         if outputs.dtype.kind in "iub":
             return None
-        stated = 2 if outputs.ndim == 3 else 1
+        stated = guess_classes_axis(outputs.ndim) or 0
     return stated if 0 < stated < outputs.ndim and outputs.shape[stated] > 1 else None
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgebench_kit.onnx.graphs import find_free_name, walk_bodies
+from edgebench_kit.onnx.graphs import read_opset, walk_bodies
+from edgebench_kit.onnx.scopes import find_free_name, list_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +42,7 @@ def put_batch_first(model: Any, axes: Mapping[str, int | None]) -> bool:
 
 
 def _turn_input(model: Any, info: Any, axis: int | None) -> None:
-    inner = find_free_name(model.graph, f"{info.name}.as_read")
+    inner = find_free_name(f"{info.name}.as_read", list_names(model.graph))
     for graph in walk_bodies(model.graph):
         for node in graph.node:
             _replace(node.input, info.name, inner)
@@ -56,7 +57,7 @@ def _turn_input(model: Any, info: Any, axis: int | None) -> None:
 
 
 def _turn_output(model: Any, info: Any, axis: int | None) -> None:
-    inner = find_free_name(model.graph, f"{info.name}.as_written")
+    inner = find_free_name(f"{info.name}.as_written", list_names(model.graph))
     rename_tensor(model, info.name, inner)
     _turn_shape(info, axis)
     if axis is None:
@@ -113,20 +114,19 @@ def _reshape(model: Any, kind: str, read: str, written: str) -> Any:
     """Make a node that takes away, or puts, an axis of one before all others."""
     import onnx
 
-    if find_opset(model) < AXES_ARE_INPUTS:
+    if ensure_opset(model) < AXES_ARE_INPUTS:
         return onnx.helper.make_node(kind, [read], [written], name=written, axes=[0])
-    axes = find_free_name(model.graph, f"{written}.axes")
+    axes = find_free_name(f"{written}.axes", list_names(model.graph))
     model.graph.initializer.append(onnx.helper.make_tensor(axes, onnx.TensorProto.INT64, [1], [0]))
     return onnx.helper.make_node(kind, [read, axes], [written], name=written)
 
 
-def find_opset(model: Any) -> int:
+def ensure_opset(model: Any) -> int:
     """Return the version of the operator set that a graph's own nodes are of.
 
     One that has none yet is given the first that reads axes as inputs.
     """
-    for one in model.opset_import:
-        if one.domain in ("", "ai.onnx"):
-            return int(one.version)
+    if version := read_opset(model.opset_import, 0):
+        return version
     model.opset_import.add(domain="", version=AXES_ARE_INPUTS)
     return AXES_ARE_INPUTS

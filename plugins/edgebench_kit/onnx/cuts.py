@@ -24,6 +24,7 @@ from edgebench_kit.onnx.graphs import (
     infer_infos,
     is_quantized,
 )
+from edgebench_kit.onnx.scopes import find_captured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -64,7 +65,7 @@ class Graph:
     model: Any
     infos: Mapping[str, Any]
     """What is noted of each tensor or could be inferred, by name."""
-    reads: tuple[frozenset[str], ...]
+    reads: tuple[set[str], ...]
     """By node, the names it reads, those that the bodies of a conditional or loop capture too."""
     constants: Mapping[str, int]
     """Bytes of each initialiser and each tensor of a Constant node, by name."""
@@ -79,7 +80,9 @@ class Graph:
         """
         constants = {one.name: count_tensor_bytes(one) for one in model.graph.initializer}
         varying = {one.name for one in model.graph.input} - constants.keys()
-        reads = tuple(_find_reads(node) for node in model.graph.node)
+        reads = tuple(
+            find_captured(node).union(filter(None, node.input)) for node in model.graph.node
+        )
         for node, names in zip(model.graph.node, reads, strict=True):
             if not names.isdisjoint(varying) and (sizes_vary or node.op_type != "Shape"):
                 varying.update(filter(None, node.output))
@@ -280,20 +283,3 @@ def _make_part(
     )
     check_graph(part)
     return part
-
-
-def _find_reads(node: Any) -> frozenset[str]:
-    names = set(filter(None, node.input))
-    for attribute in node.attribute:
-        for body in (attribute.g, *attribute.graphs):
-            names |= _find_captured(body)
-    return frozenset(names)
-
-
-def _find_captured(body: Any) -> set[str]:
-    """Return what a body reads of the graph round it; its own outputs may be such names too."""
-    own = {one.name for one in (*body.input, *body.initializer)}
-    own.update(one.values.name for one in body.sparse_initializer)
-    own.update(name for node in body.node for name in node.output)
-    read = {one.name for one in body.output}.union(*(_find_reads(node) for node in body.node))
-    return read - own

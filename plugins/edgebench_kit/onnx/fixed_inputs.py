@@ -6,11 +6,12 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from edgebench import DataError
-from edgebench_kit.onnx.batch_first import find_opset
-from edgebench_kit.onnx.graphs import find_free_name, list_dimensions
+from edgebench_kit.onnx.batch_first import ensure_opset
+from edgebench_kit.onnx.graphs import list_dimensions
+from edgebench_kit.onnx.scopes import find_free_name, list_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -91,26 +92,29 @@ def _repeat(model: Any, path: Path, name: str, row: Any) -> None:
             f"fix: input {name!r} of {path} has a row for each sample, and no other input tells "
             "how many there are"
         )
-    find_opset(model)
-    rank = len(row.dims) + 1
-    names = [
-        find_free_name(graph, f"{name}.{part}") for part in ("row", "shape", "samples", "rows")
-    ]
-    row.name = names[0]
+    ensure_opset(model)
+    taken = list_names(graph)
+    parts = ("row", "shape", "samples", "rows", "first", "rest", "repeated")
+    names = {part: find_free_name(f"{name}.{part}", taken) for part in parts}
+    row.name = names["row"]
     row.dims.insert(0, 1)
     constants = {
-        f"{names[2]}.first": np.array([0]),
-        f"{names[3]}.rest": np.array([int(size) for size in row.dims[1:]], "i8"),
+        names["first"]: np.array([0]),
+        names["rest"]: np.array([int(size) for size in row.dims[1:]], "i8"),
     }
     graph.initializer.extend(
         [row, *(onnx.numpy_helper.from_array(array, key) for key, array in constants.items())]
     )
-    make = onnx.helper.make_node
-    nodes = [
-        make("Shape", [counted.name], [names[1]], name=names[1]),
-        make("Gather", [names[1], f"{names[2]}.first"], [names[2]], name=names[2], axis=0),
-        make("Concat", [names[2], f"{names[3]}.rest"][:rank], [names[3]], name=names[3], axis=0),
-        make("Expand", [row.name, names[3]], [name], name=f"{name}.repeated"),
-    ]
-    for node in reversed(nodes):
+    for node in reversed(list(_make_repeating(counted.name, name, names, len(row.dims)))):
         graph.node.insert(0, node)
+
+
+def _make_repeating(counted: str, name: str, names: Mapping[str, str], rank: int) -> Iterator[Any]:
+    """Make the nodes that write a row as often as another input has rows."""
+    from onnx.helper import make_node
+
+    shape, samples, rows = names["shape"], names["samples"], names["rows"]
+    yield make_node("Shape", [counted], [shape], name=shape)
+    yield make_node("Gather", [shape, names["first"]], [samples], name=samples, axis=0)
+    yield make_node("Concat", [samples, names["rest"]][:rank], [rows], name=rows, axis=0)
+    yield make_node("Expand", [names["row"], rows], [name], name=names["repeated"])

@@ -8,10 +8,10 @@ last, if none is given). A runtime that reads an old graph by the new rule compu
 from __future__ import annotations
 
 import mmap
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from edgebench_kit.onnx.graphs import walk_bodies
+from edgebench_kit.onnx.graphs import read_opset, walk_bodies
+from edgebench_kit.onnx.scopes import find_free_name, list_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,32 +82,20 @@ def write_out_flattening(model: Any) -> bool:
     last axis as it is stay. The operator set stays too: to raise it changes every other node, and
     is refused where one of them cannot be.
     """
-    names = _unused_names(model)
+    taken = set().union(*(list_names(one) for one in (model.graph, *model.functions)))
     owners = [(model.graph, model.opset_import), *((f, f.opset_import) for f in model.functions)]
     written = [
-        _write_out(graph, names)
+        _write_out(graph, taken)
         for owner, imports in owners
-        if _find_version(imports) < WORKS_ALONG_AXIS
+        if read_opset(imports, WORKS_ALONG_AXIS) < WORKS_ALONG_AXIS
         for graph in list(walk_bodies(owner))
     ]
     return any(written)
 
 
-def _find_version(imports: Any) -> int:
-    versions = [one.version for one in imports if one.domain in {"", "ai.onnx"}]
-    return max(versions, default=WORKS_ALONG_AXIS)
-
-
-def _unused_names(model: Any) -> Iterator[str]:
-    owners = (model.graph, *model.functions)
-    nodes = [node for owner in owners for graph in walk_bodies(owner) for node in graph.node]
-    taken = {name for node in nodes for name in (node.name, *node.input, *node.output)}
-    return (name for number in count() if (name := f"flattened_{number}") not in taken)
-
-
-def _write_out(graph: Any, names: Iterator[str]) -> bool:
+def _write_out(graph: Any, taken: set[str]) -> bool:
     """Replace the nodes of one body that flatten."""
-    nodes = [list(_replace(node, names)) for node in graph.node]
+    nodes = [list(_replace(node, taken)) for node in graph.node]
     if all(len(made) == 1 for made in nodes):
         return False
     kept = [type(node).FromString(node.SerializeToString()) for made in nodes for node in made]
@@ -116,7 +104,7 @@ def _write_out(graph: Any, names: Iterator[str]) -> bool:
     return True
 
 
-def _replace(node: Any, names: Iterator[str]) -> Iterator[Any]:
+def _replace(node: Any, taken: set[str]) -> Iterator[Any]:
     from onnx.helper import make_node
 
     axis = next((one.i for one in node.attribute if one.name == "axis"), 1)
@@ -124,7 +112,9 @@ def _replace(node: Any, names: Iterator[str]) -> Iterator[Any]:
         yield node
         return
     (given,), (wanted,) = node.input, node.output
-    flat, soft, shape = next(names), next(names), next(names)
+    parts = [find_free_name(f"{wanted}.{part}", taken) for part in ("flat", "soft", "shape")]
+    taken.update(parts)
+    flat, soft, shape = parts
     yield make_node("Flatten", [given], [flat], axis=axis)
     yield make_node("Softmax", [flat], [soft], name=node.name, axis=1)
     yield make_node("Shape", [given], [shape])

@@ -115,16 +115,10 @@ def count_parameters(model: Any) -> int:
     )
 
 
-def find_free_name(graph: Any, wanted: str) -> str:
-    """Return a name that no tensor of a graph or its bodies has, as near to *wanted* as can be."""
-    taken = {info.name for info in (*graph.input, *graph.output)}
-    for body in walk_bodies(graph):
-        taken.update(name for node in body.node for name in (*node.input, *node.output))
-        taken.update(one.name for one in (*body.initializer, *body.input, *body.output))
-    name, number = wanted, 2
-    while name in taken:
-        name, number = f"{wanted}.{number}", number + 1
-    return name
+def read_opset(imports: Iterable[Any], default: int) -> int:
+    """Return the version of ONNX's own operators among those that a model or a function imports."""
+    own = (int(one.version) for one in imports if one.domain in {"", "ai.onnx"})
+    return max(own, default=default)
 
 
 def list_dimensions(info: Any) -> list[int | str]:
@@ -199,9 +193,8 @@ def raise_opset(model: Any, opset: int) -> Any:
     """
     import onnx
 
-    versions = {one.domain: one.version for one in model.opset_import}
     weights = {one.name: one for one in model.graph.initializer}
-    if versions.get("", opset) >= opset:
+    if read_opset(model.opset_import, opset) >= opset:
         copy = copy_model(model, lambda tensor: tensor)
     else:
         copy = onnx.version_converter.convert_version(drop_weights(model), opset)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgebench_kit.onnx.graphs import copy_model, find_free_name, walk_bodies
+from edgebench_kit.onnx.graphs import copy_model, walk_bodies
+from edgebench_kit.onnx.scopes import find_free_name, list_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +90,8 @@ def narrow_ends(model: Any, ends: Mapping[str, int]) -> None:
     import onnx
 
     graph = model.graph
-    wide = {name: find_free_name(graph, f"{name}_wide") for name in ends}
+    taken = list_names(graph)
+    wide = {name: find_free_name(f"{name}_wide", taken) for name in ends}
     for node in graph.node:
         node.input[:] = [wide.get(name, name) for name in node.input]
         node.output[:] = [wide.get(name, name) for name in node.output]

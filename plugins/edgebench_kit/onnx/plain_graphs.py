@@ -109,10 +109,9 @@ def _write_modern(light: Any, directory: Path) -> Path:
 
 
 def _is_old(model: Any) -> bool:
-    versions = {one.domain: one.version for one in model.opset_import}
     weights = {one.name for one in model.graph.initializer}
     return (
-        versions.get("", OPSET) < OPSET
+        graphs.read_opset(model.opset_import, OPSET) < OPSET
         or model.ir_version < graphs.SEPARATE_WEIGHTS
         or any(one.name in weights for one in model.graph.input)
     )
@@ -124,7 +123,7 @@ def _raise_opset(model: Any) -> Any:
     try:
         return graphs.raise_opset(model, OPSET)
     except (RuntimeError, onnx.version_converter.ConvertError) as error:
-        version = next(one.version for one in model.opset_import if not one.domain)
+        version = graphs.read_opset(model.opset_import, OPSET)
         raise CaseFailed(
             f"the graph's operator set {version} cannot be brought to {OPSET}, which int8 "
             f"needs: {str(error).strip().splitlines()[0]}"

@@ -9,12 +9,15 @@ from __future__ import annotations
 import heapq
 import re
 from collections import Counter, defaultdict
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench_kit.onnx.graphs import walk_bodies
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping
 
 GRAPHS = frozenset([5, 10])
 """The kinds of attributes that hold bodies: one, or several."""
@@ -36,6 +39,24 @@ def list_owned(graph: Any) -> list[str]:
         *(name for node in graph.node for name in node.output if name),
     ]
     return list(dict.fromkeys(names))
+
+
+def list_names(owner: Any) -> set[str]:
+    """Return the names of all tensors of a graph, or of a function, and the bodies within it."""
+    names: set[str] = set()
+    for body in walk_bodies(owner):
+        names.update(name for node in body.node for name in (*node.input, *node.output))
+        if hasattr(body, "initializer"):
+            names.update(list_owned(body), (one.name for one in body.output))
+        else:  # the ends of a function are names alone
+            names.update(body.input, body.output)
+    return names
+
+
+def find_free_name(wanted: str, taken: Container[str]) -> str:
+    """Return the name, or one with the first number behind it, from 1 on, that is not taken."""
+    names = (f"{wanted}.{number}" for number in count(1))
+    return next(name for name in chain([wanted], names) if name not in taken)
 
 
 def find_captured(node: Any) -> set[str]:
@@ -125,6 +146,8 @@ class Labels:
     meanings: dict[str, str] = attrs.field(factory=dict)
     ends: dict[str, str] = attrs.field(factory=dict)
     """The labels of the inputs and outputs, by name."""
+    _taken: set[str] = attrs.field(factory=set, eq=False)
+    """The names among the meanings."""
 
     @classmethod
     def replace_names(cls, graph: Any) -> Labels:
@@ -147,11 +170,12 @@ class Labels:
         """Return a new label for a name."""
         label = f"t{len(self.meanings):07}t"
         self.meanings[label] = name
+        self._taken.add(name)
         return label
 
     def add(self, label: str) -> str:
         """Return a label for something new, named after something that has one."""
-        return self.give(_find_free_name(self.meanings[label], set(self.meanings.values())))
+        return self.give(find_free_name(self.meanings[label], self._taken))
 
     def explain(self, text: str) -> str:
         """Return a text with names for the labels in it."""
@@ -162,12 +186,12 @@ class Labels:
 
         What was made gives way where a name is taken.
         """
-        taken = set(self.meanings.values())
+        taken = set(self._taken)
 
         def rename(name: str) -> str:
             if name in self.meanings:
                 return self.meanings[name]
-            made = _find_free_name(self.explain(name), taken)
+            made = find_free_name(self.explain(name), taken)
             taken.add(made)
             return made
 
@@ -177,16 +201,7 @@ class Labels:
     def _restore_nodes(self, graph: Any) -> None:
         taken: set[str] = set()
         for node in graph.node:
-            node.name = _find_free_name(self.explain(node.name), taken)
+            node.name = find_free_name(self.explain(node.name), taken)
             taken.add(node.name)
             for body in walk_node_bodies(node):
                 self._restore_nodes(body)
-
-
-def _find_free_name(name: str, taken: set[str]) -> str:
-    """Return the name, or one with the first number behind it that is not taken."""
-    number, free = 0, name
-    while free in taken:
-        number += 1
-        free = f"{name}.{number}"
-    return free

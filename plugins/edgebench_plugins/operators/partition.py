@@ -24,6 +24,7 @@ from edgebench_kit.onnx.cuts import Cut, Graph, split_graph
 from edgebench_kit.onnx.graphs import count_parameters
 from edgebench_kit.onnx.hindrances import explain_obstacle, explain_uncut
 from edgebench_kit.onnx.parts_and_whole import draw_inputs, find_difference, find_tolerance
+from edgebench_kit.onnx.scopes import find_free_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -140,9 +141,7 @@ def _renamed(pipeline: Pipeline, spec: TensorSpec) -> TensorSpec:
     """Give a tensor a plain name that no other tensor of the pipeline has."""
     taken = {one.name for stage in pipeline.stages for one in (*stage.inputs, *stage.outputs)}
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", spec.name).strip("_") or "cut"
-    name, number = plain, 2
-    while name in taken:
-        name, number = f"{plain}-{number}", number + 1
+    name = find_free_name(plain, taken)
     return attrs.evolve(spec, name=name, port=spec.name if name != spec.name else "")
 
 

@@ -20,9 +20,10 @@ from edgebench import (
     Usable,
     hookimpl,
 )
+from edgebench.metrics.classes import guess_classes_axis
 from edgebench_kit.onnx import attention_masks, graph_files, graphs
 from edgebench_kit.onnx.activation_ranges import find_extremes, find_ranges
-from edgebench_kit.onnx.agreement import Agreement, guess_class_axis
+from edgebench_kit.onnx.closeness import Closeness
 from edgebench_kit.onnx.plain_graphs import PlainGraph
 from edgebench_kit.onnx.sessions import open_session
 from edgebench_kit.onnx.static_quantizer import Quantizer, find_int8_share
@@ -64,18 +65,18 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
     samples = _samples(context)
     floats = samples[:COMPARED]
     stages: list[Stage] = []
-    agreements = _list_answers(pipeline)
+    closenesses = _list_answers(pipeline)
     for number, stage in enumerate(pipeline.stages):
         context.progress(number, len(pipeline.stages), "quantizing")
         with TemporaryDirectory(prefix="edgebench-") as scratch:
             plain = PlainGraph.make(stage.live, Path(scratch))
             stages.append(_quantize(stage, plain, samples, context))
-            floats = _compare(plain, stages[-1], floats, samples, agreements)
+            floats = _compare(plain, stages[-1], floats, samples, closenesses)
         if number + 1 < len(pipeline.stages):
             samples = _run_on(pipeline, number, stages[-1], samples)
     _check_quantized(pipeline, stages)
-    for agreement in agreements.values():
-        for fault in agreement.list_faults():
+    for closeness in closenesses.values():
+        for fault in closeness.list_faults():
             context.doubt(f"against floats, on {len(floats)} calibration inputs, {fault}")
     context.progress(len(pipeline.stages), len(pipeline.stages), "quantizing")
     return pipeline.replaced(stages)
@@ -96,7 +97,7 @@ def _samples(context: Context) -> list[Tensors]:
     return samples
 
 
-def _list_answers(pipeline: Pipeline) -> dict[str, Agreement]:
+def _list_answers(pipeline: Pipeline) -> dict[str, Closeness]:
     """Return, with nothing compared yet, what a pipeline and its exits answer; the first decides.
 
     Whether the largest value of another output means anything is not known.
@@ -105,17 +106,17 @@ def _list_answers(pipeline: Pipeline) -> dict[str, Agreement]:
     exits = [name for stage in pipeline.stages if stage.exit for name in stage.exit.answer]
     first = pipeline.outputs[0]
     return {
-        name: Agreement(
-            name=name, axis=_find_class_axis(pipeline, ranks[name]) if name == first else None
+        name: Closeness(
+            name=name, axis=_find_classes_axis(pipeline, ranks[name]) if name == first else None
         )
         for name in dict.fromkeys((*pipeline.outputs, *exits))
         if name in ranks
     }
 
 
-def _find_class_axis(pipeline: Pipeline, rank: int) -> int | None:
-    """Return the axis of the classes of the first output, as it is stated, or as it is usual."""
-    return guess_class_axis(rank) if pipeline.classes is None else pipeline.classes or None
+def _find_classes_axis(pipeline: Pipeline, rank: int) -> int | None:
+    """Return the classes axis of the first output, as it is stated, or as it is usual."""
+    return guess_classes_axis(rank) if pipeline.classes is None else pipeline.classes or None
 
 
 def _quantize(
@@ -159,9 +160,9 @@ def _compare(
     stage: Stage,
     floats: Sequence[Tensors],
     samples: Sequence[Tensors],
-    agreements: dict[str, Agreement],
+    closenesses: dict[str, Closeness],
 ) -> list[Tensors]:
-    """Add what a graph in floats and the quantized one give to the agreements of the answers.
+    """Add what a graph in floats and the quantized one give to the closeness of the answers.
 
     *floats* are the inputs of the one, *samples* those of the other. Returned is what is known
     after the one in floats.
@@ -174,8 +175,8 @@ def _compare(
     for before, given in zip(floats, samples, strict=False):
         right = _run_stage(stage, original, before, plain.names.ends)
         other = _run_stage(stage, quantized, given, {})
-        for name in right.keys() & agreements.keys():
-            agreements[name] = agreements[name].add(right[name], other[name])
+        for name in right.keys() & closenesses.keys():
+            closenesses[name] = closenesses[name].add(right[name], other[name])
         known.append({**before, **right})
     return known
 

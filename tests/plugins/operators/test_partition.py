@@ -229,7 +229,7 @@ def test_a_name_that_is_taken_gets_a_number(context):
         outputs=("answer",),
     )
     (spec,) = cut_at(pipeline, context, "answer").stages[0].outputs
-    assert (spec.name, spec.port) == ("answer-2", "answer")
+    assert (spec.name, spec.port) == ("answer.1", "answer")
 
 
 def test_of_several_stages_the_one_is_cut_that_halves_them_all(context):

@@ -18,7 +18,7 @@ MOST_ERROR = 0.1
 
 
 @attrs.frozen(kw_only=True)
-class Agreement:
+class Closeness:
     """What one output of two graphs has in common, added up sample by sample.
 
     *error* and *signal* are sums of squares, of the difference and of the output that is right.
@@ -36,20 +36,20 @@ class Agreement:
     reshaped: int = 0
     """How many inputs gave an output of another shape."""
 
-    def add(self, right: NDArray[Any], other: NDArray[Any]) -> Agreement:
-        """Return the agreement with what the two graphs gave for one more input."""
+    def add(self, right: NDArray[Any], other: NDArray[Any]) -> Closeness:
+        """Return the closeness with what the two graphs gave for one more input."""
         if right.dtype.kind not in "fiub":
             return self
         if right.shape != other.shape:
             return attrs.evolve(self, reshaped=self.reshaped + 1)
         if right.dtype.kind != "f":
             return self._count_same(right, other)
-        agreement = self._add_error(right, other)
+        closeness = self._add_error(right, other)
         if self.axis is None or right.ndim <= self.axis or right.shape[self.axis] < 2:
-            return agreement
-        return agreement.add(right.argmax(axis=self.axis), other.argmax(axis=self.axis))
+            return closeness
+        return closeness.add(right.argmax(axis=self.axis), other.argmax(axis=self.axis))
 
-    def _add_error(self, right: NDArray[Any], other: NDArray[Any]) -> Agreement:
+    def _add_error(self, right: NDArray[Any], other: NDArray[Any]) -> Closeness:
         import numpy as np
 
         sound = np.isfinite(right)
@@ -62,7 +62,7 @@ class Agreement:
             lost=self.lost + int((sound & ~both).sum()),
         )
 
-    def _count_same(self, right: NDArray[Any], other: NDArray[Any]) -> Agreement:
+    def _count_same(self, right: NDArray[Any], other: NDArray[Any]) -> Closeness:
         same = self.same + int((right == other).sum())
         return attrs.evolve(self, same=same, answers=self.answers + right.size)
 
@@ -94,11 +94,3 @@ class Agreement:
                 f"the error of {self.name!r} is {self.relative_error:.2f} of its signal, "
                 f"over {MOST_ERROR}"
             )
-
-
-def guess_class_axis(rank: int) -> int | None:
-    """Return the axis of an output that classes are usually along, of its dimensions' number.
-
-    (batch, classes), (batch, steps, classes), (batch, classes, height, width), ...
-    """
-    return None if rank < 2 else 2 if rank == 3 else 1

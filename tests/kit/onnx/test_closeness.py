@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgebench_kit.onnx.agreement import Agreement, guess_class_axis
+from edgebench_kit.onnx.closeness import Closeness
 
 
 def compared(right, other, axis=None):
-    return Agreement(name="y", axis=axis).add(np.asarray(right), np.asarray(other))
+    return Closeness(name="y", axis=axis).add(np.asarray(right), np.asarray(other))
 
 
 def test_the_error_is_that_of_all_samples_together():
@@ -30,11 +30,6 @@ def test_the_answer_is_the_largest_along_the_axis_of_the_classes():
     other[0, 0, 2] = 1.01
     assert compared(right, other, axis=2).same_answer == pytest.approx(2 / 3)
     assert compared(right, other, axis=1).same_answer == pytest.approx(1)
-
-
-@pytest.mark.parametrize(("rank", "axis"), [(1, None), (2, 1), (3, 2), (4, 1), (5, 1)])
-def test_classes_are_usually_along(rank, axis):
-    assert guess_class_axis(rank) == axis
 
 
 def test_whole_numbers_are_answers():

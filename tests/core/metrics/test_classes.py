@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+import pytest
+
+from edgebench.metrics.classes import guess_classes_axis
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "axis"), [(0, None), (1, None), (2, 1), (3, 2), (4, 1), (5, 1)]
+)
+def test_classes_are_usually_along(dimensions, axis):
+    assert guess_classes_axis(dimensions) == axis
