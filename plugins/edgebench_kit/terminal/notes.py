@@ -50,7 +50,7 @@ def describe_doubts(document: Mapping[str, Any]) -> Iterator[str]:
         if left := len(others[KINDS - 1 :]):
             yield f"  and {left} more kind{'s' * (left != 1)}"
     if document["doubts_by_cause"]:
-        yield f"Each of each case: edgebench report {document['run']} --verbose"
+        yield f"All of them: edgebench report {document['run']} --verbose"
 
 
 def _describe_worst(kind: Mapping[str, Any], names: Mapping[str, str]) -> str:

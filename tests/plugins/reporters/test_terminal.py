@@ -299,7 +299,7 @@ def test_doubts_are_grouped_by_cause_with_the_worst_of_each():
         "time (worst of them: b on mobile with eager) "
         "warm-up: 1 of 4 cases: warm-up was not stable after 50 requests in 3 of 3 blocks "
         "(d on mobile with eager) "
-        "Each of each case: edgebench report 20260102-030405 --verbose"
+        "All of them: edgebench report 20260102-030405 --verbose"
     ) in text
     assert "20%" not in text
 
