@@ -15,7 +15,8 @@ from edgebench.records.database import Database
 
 CASES = 34
 LEAST_ACCURACY = 0.97
-MOST_LOSS = 0.01
+MOST_LOSS = 1.0
+"""Points of accuracy."""
 F32_DIFFERENCE = 1e-4
 REFERENCE = "untransformed with torch"
 # Promised are 0.2 ms or 2 %, on a machine that does nothing else; this one may.
@@ -29,14 +30,16 @@ def problems(case: dict[str, Any]) -> list[str]:
     if case["status"] != "ok":
         return [f"{case['status']}: {case['reason']}"]
     found = []
-    accuracy, loss = case["accuracy"]["top1"], case["accuracy_loss"]["top1"]
+    accuracy, loss = case["accuracy"]["top1"], case["accuracy_loss"]["top1"]["points"]
     if accuracy < LEAST_ACCURACY:
         found.append(f"accuracy {accuracy:.3f}")
     if loss > MOST_LOSS:
-        found.append(f"loses {100 * loss:.2f} points")
+        found.append(f"loses {loss:.2f} points")
     difference = case["agreement"]["max_abs_difference"]
     if case["precision"] == "f32" and difference > F32_DIFFERENCE:
         found.append(f"differs by {difference:.2g} in f32")
+    if case["accuracy_loss"]["top1"]["verdict"] != "shown":
+        found.append("is not shown to keep its accuracy")
     if case["refuted"]:
         found.append("its outputs are another model's")
     unaccounted = case["groups_s"]["unaccounted"]
