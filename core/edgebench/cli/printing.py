@@ -97,7 +97,9 @@ def make_console(file: IO[str] | None = None, width: int | None = None, **option
                 # Here, while it is not yet folded into lines.
                 renderable = Text(escape_controls(renderable.plain), style=renderable.style)
             for one in super().render(renderable, options):
-                yield one if one.control else Segment(escape_controls(one.text), one.style)
+                # Nested parts pass here once a level: nearly all as they are.
+                safe = one.control or not _CONTROLS.search(one.text)
+                yield one if safe else Segment(escape_controls(one.text), one.style)
 
         def on_broken_pipe(self) -> None:
             """Leave it to whoever prints: rich would end the program."""

@@ -136,9 +136,13 @@ def _place(reference: Case, choice: BackendChoice, tier: str) -> Case:
     return attrs.evolve(reference, backends=[choice], placement=Placement((tier,)), route=(tier,))
 
 
+def name_untransformed(case: Case) -> str:
+    """Name the case of a model to which nothing was done, as what others are held against."""
+    return f"{case.model}:{case.variant} untransformed with {case.backend}"
+
+
 def _compare_alike(made: Untransformed, against: Untransformed) -> Agreement | None:
-    case = against.case
-    label = f"{case.model}:{case.variant} untransformed with {case.backend}"
+    label = name_untransformed(against.case)
     agreed = compare_outputs(
         made.score, against.score, label, names=made.outputs, classes=made.classes
     )

@@ -17,7 +17,7 @@ from edgebench.cases.case import Case
 from edgebench.cases.inputs import find_dataset, find_metrics
 from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.inputs import describe_inputs, why_no_accuracy
-from edgebench.conduct.runtimes import RuntimeChecks, Untransformed
+from edgebench.conduct.runtimes import RuntimeChecks, Untransformed, name_untransformed
 from edgebench.conduct.score_doubts import doubt_predictions, doubt_share, doubt_values
 from edgebench.conduct.score_files import PLAIN, load_score, store_score
 from edgebench.conduct.shortened import describe_shortened
@@ -136,8 +136,7 @@ class Scores:
             }
         if against is None:
             return {"checks": checks, "no_agreement": NOT_CHECKED}
-        other = self.deployments.plan.references[case.id]
-        label = f"{case.model}:{case.variant} untransformed with {other.backend}"
+        label = name_untransformed(self.deployments.plan.references[case.id])
         pipeline = deployment.pipeline
         agreed = compare_outputs(
             score, against, label, names=pipeline.outputs, classes=pipeline.classes

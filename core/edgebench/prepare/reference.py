@@ -23,8 +23,11 @@ def list_references(form: str, plugins: Plugins) -> Sequence[Reader]:
     They come with the format, which no stranger's does, and read it or what an exact converter
     makes of it.
     """
-    readers = rank_readers(form, plugins)
-    return [one for one in readers if one.exact and one.at_home and one.backend.formats]
+    return [reader for reader in rank_readers(form, plugins) if _is_reference(reader)]
+
+
+def _is_reference(reader: Reader) -> bool:
+    return reader.exact and reader.at_home and bool(reader.backend.formats)
 
 
 @attrs.frozen(eq=False)
@@ -61,9 +64,8 @@ class References:
         The reference; without one the case's own backend; where that cannot read the format, which
         another operator may still change, the nearest that can.
         """
-        references = list_references(form, self.answers.plugins)
         readers = rank_readers(form, self.answers.plugins)
-        if found := self._first_usable(references):
+        if found := self._first_usable(list(filter(_is_reference, readers))):
             return found
         if any(reader.backend.name == own.name for reader in readers):
             return own

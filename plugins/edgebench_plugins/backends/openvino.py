@@ -22,7 +22,6 @@ from edgebench import (
     Usable,
     hookimpl,
 )
-from edgebench_kit.onnx import graph_files, openvino_readings, shared_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -128,6 +127,9 @@ def _read_rightly(core: Any, file: Path) -> Iterator[Any]:
     Raises:
         CaseFailed: It would compute another model.
     """
+    # Imported here because whoever lists backends opens no graph.
+    from edgebench_kit.onnx import graph_files, openvino_readings, shared_weights
+
     rewritten = openvino_readings.rewrite(file)
     model = core.read_model(file) if rewritten is None else None
     if model is not None and not _find_mixed(model):
