@@ -29,6 +29,7 @@ from edgebench.parts.pipeline import (
     Edit as Edit,
     Exit as Exit,
     Pipeline as Pipeline,
+    Profile as Profile,
     Stage as Stage,
     State as State,
     Tensors as Tensors,

@@ -17,9 +17,9 @@ from edgebench.parts.part import (
     options_class,
     texts,
 )
-from edgebench.parts.pipeline import Pipeline, Stage, Tensors
+from edgebench.parts.pipeline import Pipeline, Profile, Stage, Tensors
 from edgebench.parts.places import Link, Placement, Quantization
-from edgebench.parts.subjects import Budget
+from edgebench.parts.subjects import Budget, Model
 
 NEEDS = frozenset(
     ["calibration", "training", "validation", "placement", "links", "profile", "target", "run"]
@@ -72,6 +72,14 @@ class Context(Protocol):
         """A number derived from the run's seed and the operator's name."""
         ...
 
+    def model(self, stage: Stage) -> Model:
+        """Return the record of the model that a stage was built from.
+
+        With `stage.variant` it tells the operator the model's facts: exit points, what to keep, its
+        loss and the budget of its training.
+        """
+        ...
+
     @property
     def placement(self) -> Placement:
         """The placement of the case; needs `placement`."""
@@ -80,6 +88,14 @@ class Context(Protocol):
     @property
     def links(self) -> tuple[Link, ...]:
         """The links between the tiers of the placement, in order; needs `links`."""
+        ...
+
+    @property
+    def profiles(self) -> Mapping[str, Profile]:
+        """How long each tier of the placement takes over the pipeline; needs `profile`.
+
+        It is measured on the tiers' hosts, each with its own backend, before the operator runs.
+        """
         ...
 
     @property

@@ -250,3 +250,17 @@ class Pipeline:
     def replaced(self, stages: Sequence[Stage], cuts: Sequence[int] | None = None) -> Pipeline:
         """Return this pipeline with other stages, and other cuts where given."""
         return attrs.evolve(self, stages=tuple(stages), cuts=self.cuts if cuts is None else cuts)
+
+
+@attrs.frozen(kw_only=True)
+class Profile:
+    """How long one host takes over each stage of a pipeline, for one sample, in seconds.
+
+    As slow as the host is or claims to be: what is emulated is part of it.
+    """
+
+    stages: tuple[float, ...] = attrs.field(converter=as_tuple)
+    """The median time of each stage's inference."""
+    nodes: tuple[Mapping[str, float], ...] = attrs.field(converter=as_tuple)
+    """For each stage the time by node, by the names in its file; together at most the stage's time.
+    Of nodes that a runtime runs as one, one is named; those that take no time are left out."""

@@ -51,6 +51,10 @@ class OperatorContext:
         """Derived from the run's seed and the operator's name."""
         return self.step.seed
 
+    def model(self, stage: Stage) -> Model:
+        """Return the record of the model that a stage was built from."""
+        return self.stages.plugins.get(Model, stage.model or self.step.case.model)
+
     @property
     def placement(self) -> Placement:
         """The placement of the case."""
@@ -90,7 +94,7 @@ class OperatorContext:
     ) -> Stage:
         """Train a stage with the trainer of its format."""
         self._check_declared("training")
-        model = self.stages.plugins.get(Model, stage.model or self.step.case.model)
+        model = self.model(stage)
         return self.stages.fit(
             self.step.case,
             self._before,

@@ -16,11 +16,11 @@ from typing import TextIO
 
 from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.errors import CaseSkipped, ChainError, DataError, EdgebenchError, one_line
-from edgebench.parts.lifeline import die_with
 from edgebench.prepare.make import Maker
 from edgebench.prepare.orders import Event, Order
 from edgebench.prepare.recipe import Recipes
 from edgebench.store.artifacts import Store
+from edgebench.store.lifeline import die_with
 
 
 def main(argv: list[str]) -> int:

@@ -21,8 +21,8 @@ from edgebench.cases.usable import Answer, Devices
 from edgebench.catalogue.blame import name_part
 from edgebench.catalogue.plugins import Plugins, PluginSource
 from edgebench.parts.documents import from_document, to_document
-from edgebench.parts.lifeline import die_with
 from edgebench.parts.places import Backend, HostFacts
+from edgebench.store.lifeline import die_with
 from edgebench.store.owners import MARK, end_marked, identify_owner
 
 LIMIT_S = 60.0

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgebench.measure.station.orders import Order
-from edgebench.parts.lifeline import die_with
+from edgebench.store.lifeline import die_with
 
 
 def bind_process(order: Order, cpus: Sequence[int]) -> None:
