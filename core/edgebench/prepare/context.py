@@ -10,7 +10,7 @@ import attrs
 from edgebench.cases.case import BackendChoice
 from edgebench.cases.inputs import find_metrics
 from edgebench.parts.errors import ChainError
-from edgebench.parts.pipeline import Pipeline, Stage, Tensors, join_batches, pick_sample
+from edgebench.parts.pipeline import Pipeline, Profile, Stage, Tensors, join_batches, pick_sample
 from edgebench.parts.places import Link, Placement, Quantization
 from edgebench.parts.subjects import Budget, Model
 from edgebench.prepare.data import Preprocessed, count_bytes, list_shapes
@@ -66,6 +66,12 @@ class OperatorContext:
         """The links between the tiers of the placement, in order."""
         self._check_declared("links")
         return self.step.case.links
+
+    @property
+    def profiles(self) -> Mapping[str, Profile]:
+        """How long each tier of the placement takes over the pipeline."""
+        self._check_declared("profile")
+        return self.step.profiles
 
     @property
     def target(self) -> Quantization:

@@ -30,6 +30,7 @@ from edgebench.parts.errors import (
     OptionError,
     UnknownName,
 )
+from edgebench.parts.pipeline import Profile
 from edgebench.parts.places import Backend
 from edgebench.parts.subjects import Model, Variant, Weights
 from edgebench.prepare.keys import Keys
@@ -63,6 +64,8 @@ class Operate(_Step):
     seed: int
     companions: Mapping[tuple[str, str], Path]
     """The second models that the operator announced, prepared, by model and chain."""
+    profiles: Mapping[str, Profile] = attrs.field(factory=dict)
+    """By tier, how long its host takes over what is at *before*, if the operator needs that."""
 
 
 @attrs.frozen(kw_only=True)
