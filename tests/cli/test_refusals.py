@@ -194,3 +194,11 @@ def test_what_is_the_users_own_is_looked_at_once(here, scaled, monkeypatch):
     said = here("plan", "--json", "--model", scaled, *words, *PRODUCT).json
     assert len(said["skipped"]) == len(chains) > MANY
     assert len(read) == 2  # for its inputs, and for the model
+
+
+def test_nothing_is_trained_on_inputs_that_only_stand_in(here):
+    """Their answers mean nothing to the classes of a model of a thousand."""
+    said = here("plan", "--json", "--model", "resnet:wide50", "--operator", "distill", *PRODUCT)
+    assert [one["reason"] for one in said.json["skipped"]] == [
+        "distill trains, and imagenet has to be given for that: --data imagenet=DIR"
+    ]

@@ -16,8 +16,8 @@ from edgebench.cases.usable import Ask, Usability
 from edgebench.cases.ways import find_way, rank_readers, say_no_way
 from edgebench.catalogue.blame import blame
 from edgebench.catalogue.plugins import Plugins
-from edgebench.parts.changes import Converter, Trainer
-from edgebench.parts.errors import CaseFailed
+from edgebench.parts.changes import Converter, Operator, Trainer
+from edgebench.parts.errors import CaseFailed, ChainError, Missing, UnknownName
 from edgebench.parts.places import Backend, Fabric, Placement
 from edgebench.parts.subjects import Model
 
@@ -64,11 +64,12 @@ class Reasons:
                 or why_no_inputs(case, self.plugins)
                 or self._check_pieces(case)
                 or self._check_needs(case)
+                or self._check_companions(case)
                 or self._check_formats(case)
                 or self._check_fabric(case)
                 or self._check_own(case)
             )
-        except CaseFailed as error:
+        except (CaseFailed, ChainError) as error:
             return str(error)
 
     def why_unusable(self, case: Case) -> str | None:
@@ -170,6 +171,23 @@ class Reasons:
                 return f"{name} needs a profile of its stages, and this version measures none"
             if "training" in needs and model.loss is None:
                 return f"{name} trains, and {case.model} gives no loss to be trained with"
+            own = model.dataset_of(case.variant)
+            if "training" in needs and own and case.dataset not in model.datasets_of(case.variant):
+                return f"{name} trains, and {own} has to be given for that: --data {own}=DIR"
+        return None
+
+    def _check_companions(self, case: Case) -> str | None:
+        """Look whether the second models that operators ask for are known."""
+        own = self.plugins.get(Model, case.model)
+        variant = own.variant(case.variant)
+        for operator, options in ((op.operator, op.options) for op in self.chains.of(case.chain)):
+            with blame(self.plugins, Operator, operator.name):
+                for name, _ in operator.companions(options, own, variant):
+                    try:
+                        model, _, wanted = name.partition(":")
+                        self.plugins.get(Model, model).variant(wanted)
+                    except (UnknownName, Missing) as error:
+                        return f"{operator.name}: {error}"
         return None
 
     def _check_formats(self, case: Case) -> str | None:

@@ -19,7 +19,7 @@ from edgebench.parts.part import (
 )
 from edgebench.parts.pipeline import Pipeline, Profile, Stage, Tensors
 from edgebench.parts.places import Link, Placement, Quantization
-from edgebench.parts.subjects import Budget, Model
+from edgebench.parts.subjects import Budget, Model, Variant
 
 NEEDS = frozenset(
     ["calibration", "training", "validation", "placement", "links", "profile", "target", "run"]
@@ -192,11 +192,12 @@ class Operator(Part):
     """The format of the stages it gives; empty for the one it was given."""
     cuts: Callable[[Any], int] = attrs.field(default=lambda _: 0, validator=is_callable)
     """From its options to the number of cuts it adds."""
-    companions: Callable[[Any, str, str], Sequence[tuple[str, str]]] = attrs.field(
+    companions: Callable[[Any, Model, Variant], Sequence[tuple[str, str]]] = attrs.field(
         default=lambda *_: (), validator=is_callable
     )
     """From its options, a model and a variant to the (model:variant, chain) pairs that it will ask
-    the context for; they are prepared first and join the key."""
+    the context for; they are prepared first and join the key. It is asked when cases are planned,
+    and may raise a `ChainError` that says what the model lacks."""
     accepts: Callable[[Pipeline], Usable] = attrs.field(
         default=lambda _: True, validator=is_callable
     )

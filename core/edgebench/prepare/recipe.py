@@ -201,7 +201,8 @@ class Recipes:
         """
         operator, found = operation.operator, []
         with blame(self.plugins, Operator, operator.name):
-            for pair in operator.companions(operation.options, case.model, case.variant):
+            own = self.plugins.get(Model, case.model)
+            for pair in operator.companions(operation.options, own, own.variant(case.variant)):
                 try:
                     model, chain = pair
                     second = self._second(case, model, chain)

@@ -1,19 +1,20 @@
-"""Train a torch module on answers: AdamW, one cycle of the learning rate, early stopping."""
+"""Train a torch module on answers: AdamW, one cycle of the learning rate, early stopping.
+
+AdamW is Loshchilov and Hutter's (2019), the cycle Smith and Topin's (2019).
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from edgebench import Budget, CaseFailed, ChainError, Split, Stage, Trainer, hookimpl
+from edgebench import Budget, CaseFailed, Split, Stage, Trainer, hookimpl
+from edgebench_kit.torch.samples import Samples, name_outputs, stack_split
 
 if TYPE_CHECKING:
     import torch
-
-Batch = tuple[tuple["torch.Tensor", ...], "torch.Tensor"]
-"""The module's positional arguments, and the answers, each with the batch first."""
 
 
 @hookimpl
@@ -29,7 +30,7 @@ def edgebench_trainers() -> Iterable[Trainer]:
 
 def fit(
     stage: Stage,
-    loss: Callable[[Mapping[str, torch.Tensor], torch.Tensor], torch.Tensor],
+    loss: Callable[..., torch.Tensor],
     training: Split,
     validation: Split,
     budget: Budget,
@@ -39,17 +40,21 @@ def fit(
 ) -> Stage:
     """Train a copy of the stage's module, and return the stage with the best weights seen.
 
+    The loss is given the outputs by name and the answers, and with a teacher its outputs by name as
+    well: what it says to each sample is computed once, before the first epoch.
+
     Raises:
-        ChainError: A teacher is given; this recipe learns from answers alone.
         CaseFailed: The loss is no longer a number, or there is nothing to train.
     """
     import copy
 
-    if teacher is not None:
-        raise ChainError("the trainer torch-supervised learns from answers and takes no teacher")
-    with _reproducible(seed):
+    with _reproducible(seed), ExitStack() as files:
         course = _Course(copy.deepcopy(stage.live), stage, loss, budget)
-        course.run(_stack(training, stage), _stack(validation, stage), progress)
+        learnt, held_out = (
+            stack_split(split, stage, teacher, budget.batch, files)
+            for split in (training, validation)
+        )
+        course.run(learnt, held_out, progress)
     return stage.changed(course.module)
 
 
@@ -67,13 +72,13 @@ class _Course:
         self._worse = 0
 
     def run(
-        self, training: Batch, validation: Batch, progress: Callable[[int, int, str], None]
+        self, training: Samples, validation: Samples, progress: Callable[[int, int, str], None]
     ) -> None:
         """Train until the epochs, the time or the patience are used up; end with the best."""
         import time
 
         began, epochs = time.monotonic(), self.budget.epochs
-        step = self._stepper(math.ceil(len(training[1]) / self.budget.batch))
+        step = self._stepper(math.ceil(len(training) / self.budget.batch))
         for epoch in range(1, epochs + 1):
             self._learn(training, step, epoch)
             reached = self._validate(validation, epoch)
@@ -107,27 +112,27 @@ class _Course:
 
         return step
 
-    def _learn(self, training: Batch, step: Callable[[Any], None], epoch: int) -> None:
+    def _learn(self, training: Samples, step: Callable[[Any], None], epoch: int) -> None:
         """Take one step for each batch of a new shuffle."""
         import torch
 
         self.module.train()
-        order = torch.randperm(len(training[1]))
+        order = torch.randperm(len(training))
         for batch in self._batches(training, order):
             loss = self._loss_of(batch)
             if not math.isfinite(loss.item()):
                 raise self._diverged(epoch, loss.item())
             step(loss)
 
-    def _validate(self, validation: Batch, epoch: int) -> float:
+    def _validate(self, validation: Samples, epoch: int) -> float:
         """Return the mean loss over the validation split, and leave the module in eval mode."""
         import torch
 
         self.module.eval()
-        count = len(validation[1])
+        count = len(validation)
         with torch.no_grad():
             batches = self._batches(validation, torch.arange(count))
-            total = float(sum(self._loss_of(batch).item() * len(batch[1]) for batch in batches))
+            total = float(sum(self._loss_of(batch).item() * len(batch) for batch in batches))
         if not math.isfinite(total):
             raise self._diverged(epoch, total)
         return total / max(count, 1)
@@ -141,17 +146,14 @@ class _Course:
         else:
             self._worse += 1
 
-    def _batches(self, split: Batch, order: torch.Tensor) -> Iterator[Batch]:
+    def _batches(self, split: Samples, order: torch.Tensor) -> Iterator[Samples]:
         """Yield batches of nearly one size: one sample left over cannot be batch-normalised."""
-        inputs, answers = split
-        for some in order.tensor_split(math.ceil(len(order) / self.budget.batch)):
-            yield tuple(tensor[some] for tensor in inputs), answers[some]
+        yield from map(split.take, order.tensor_split(math.ceil(len(order) / self.budget.batch)))
 
-    def _loss_of(self, batch: Batch) -> torch.Tensor:
-        inputs, answers = batch
-        given = self.module(*inputs)
-        outputs = given if isinstance(given, tuple) else (given,)
-        loss: torch.Tensor = self._loss(dict(zip(self._outputs, outputs, strict=True)), answers)
+    def _loss_of(self, batch: Samples) -> torch.Tensor:
+        outputs = name_outputs(self.module(*batch.inputs), self._outputs)
+        taught = [batch.taught] if batch.taught else []
+        loss: torch.Tensor = self._loss(outputs, batch.answers, *taught)
         return loss
 
     def _diverged(self, epoch: int, loss: float) -> CaseFailed:
@@ -159,21 +161,6 @@ class _Course:
             f"training {self.title} diverged in epoch {epoch}: the loss is {loss}; "
             f"a learning rate below {self.budget.learning_rate:g} may help"
         )
-
-
-def _stack(split: Split, stage: Stage) -> Batch:
-    """Hold a whole split in memory as one tensor an input: each sample is a batch of one."""
-    import numpy as np
-    import torch
-
-    samples = list(split)
-    if not samples:
-        raise CaseFailed(f"{stage.model}:{stage.variant} cannot be trained: a split is empty")
-    inputs = tuple(
-        torch.from_numpy(np.concatenate([tensors[spec.name] for tensors, _ in samples]))
-        for spec in stage.inputs
-    )
-    return inputs, torch.from_numpy(np.stack([np.asarray(answer) for _, answer in samples]))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from edgebench.parts.errors import ChainError, DataError
-from edgebench.parts.subjects import Weights
+from edgebench.parts.subjects import Model, Weights
 from edgebench.prepare import keys
 
 from .conftest import toy_case
@@ -36,7 +36,7 @@ SHEETS = """
                     beside=beside)
 
     def second(options, model, variant):
-        return [(f"{model}:{variant}", ""), ("toy:small", "")]
+        return [(f"{model.name}:{variant.name}", ""), ("toy:small", "")]
 
     @hookimpl
     def edgebench_operators():
@@ -119,7 +119,9 @@ def test_a_directory_that_is_given_is_walked_once(world, monkeypatch, tmp_path):
 def test_a_second_model_that_is_the_cases_own_keeps_what_was_given_for_it(world, sheet):
     recipes = world(SHEETS)
     (operation,) = recipes.chains.of(sheet.chain)
-    pairs = operation.operator.companions(operation.options, sheet.model, sheet.variant)
+    model = recipes.plugins.get(Model, sheet.model)
+    variant = model.variant(sheet.variant)
+    pairs = operation.operator.companions(operation.options, model, variant)
     own, other = (recipes._second(sheet, *pair) for pair in pairs)
     assert own == attrs.evolve(sheet, chain="")
     assert (other.model, other.options, other.data) == ("toy", (), None)

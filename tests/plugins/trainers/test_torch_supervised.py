@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from edgebench import Budget, CaseFailed, ChainError, Stage, TensorSpec
+from edgebench import Budget, CaseFailed, Stage, TensorSpec
+from edgebench_kit.torch import samples
 from edgebench_plugins.trainers import torch_supervised
 from edgebench_plugins.trainers.torch_supervised import fit
 
@@ -217,10 +218,74 @@ def test_nothing_to_train_fails_the_case():
         fit(stage, loss, split(4, 1), split(4, 2), BUDGET, 0, silent)
 
 
-def test_a_teacher_is_refused():
+def teach(seen=None):
+    """Return a stage that knows the answer, and counts how often it is asked."""
+
+    class Teacher(nn.Module):
+        def forward(self, x):
+            if seen is not None:
+                seen.append(len(x))
+            right = 8 * x.sum(1, keepdim=True)
+            return torch.cat([-right, right], 1)
+
+    return stage_of(Teacher(), outputs=["said"])
+
+
+def test_a_teacher_is_asked_once_for_each_sample_and_its_words_reach_the_loss():
+    def follow(outputs, answers, taught):
+        return functional.mse_loss(outputs["y"], taught["said"])
+
+    seen = []
+    # All answers are wrong: what it learns, it learns from its teacher.
+    given = {"training": split(70, 1, flipped=True), "validation": split(30, 2, flipped=True)}
     stage = stage_of(network())
-    with pytest.raises(ChainError, match="takes no teacher"):
-        fit(stage, loss, split(4, 1), split(4, 2), BUDGET, 0, silent, teacher=stage)
+    module = fit(
+        stage, follow, budget=BUDGET, seed=0, progress=silent, teacher=teach(seen), **given
+    ).live
+    assert sum(seen) == 100
+    assert max(seen) == BUDGET.batch
+    assert loss_on(module, split(200, 3)) < 0.3
+
+
+def test_a_teacher_may_read_its_inputs_in_another_order():
+    class Two(nn.Module):
+        def forward(self, a, b):
+            return torch.cat([a[:, :1], b[:, :1]], 1)
+
+    def follow(outputs, answers, taught):
+        assert torch.equal(taught["said"].sum(1), answers)
+        return functional.mse_loss(outputs["y"], taught["said"])
+
+    class Student(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 2)
+
+        def forward(self, a, b):
+            return self.layer(a + b)
+
+    def rows(count):
+        return [
+            ({"a": np.full((1, 4), n, "f4"), "b": np.full((1, 4), 2 * n, "f4")}, np.float32(3 * n))
+            for n in range(count)
+        ]
+
+    student = stage_of(Student(), inputs=["a", "b"])
+    teacher = stage_of(Two(), inputs=["b", "a"], outputs=["said"])
+    fit(student, follow, rows(8), rows(4), BUDGET, 0, silent, teacher=teacher)
+
+
+def test_a_split_that_is_too_large_for_memory_is_held_in_a_file(monkeypatch):
+    in_memory = trained()
+    monkeypatch.setattr(samples, "HELD", 100)
+    assert same(trained(), in_memory)
+
+
+def test_samples_of_different_sizes_are_refused_with_both():
+    odd = split(20, 1)
+    odd[7][0]["x"] = np.zeros((1, 5), np.float32)
+    with pytest.raises(CaseFailed, match=r"'x' is \(4,\) in the first and \(5,\) in sample 7"):
+        trained(training=odd)
 
 
 @pytest.mark.parametrize("fails", [False, True])
