@@ -80,8 +80,10 @@ def test_what_it_learns_depends_on_its_teacher(nets):
     [
         (
             ("nets:small", "distill"),
-            "distill: nets:small names no student; say student=MODEL:VARIANT, or have its plugin "
-            "say Variant(student=...)",
+            (
+                "distill: nets:small names no student; say student=MODEL:VARIANT, or have its "
+                "plugin say Variant(student=...)"
+            ),
         ),
         (
             ("nets", 'distill(student="nets:tiny")'),
