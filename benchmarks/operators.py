@@ -5,8 +5,8 @@
 
 Each model is trained with each seed, and each chain applied to it and scored on the test split,
 on ONNX Runtime. What is shown of a chain is the mean over the seeds of the points lost against the
-same seed's untransformed model. Its 95 % interval holds both what other seeds and what other labels
-would give: the seeds share their labels, so that more seeds do not make those more. A promise is met
+same seed's untransformed model. Its 95 % interval holds what other seeds and what other labels
+would give: the seeds share their labels, so more seeds do not make those more. A promise is met
 where the estimate keeps it, shown where the whole interval does, and open else. Ratios of time are
 those of inference, and with exits those of the mean request; they mean something on a machine that
 does nothing else, with one job. The exit status is 1 where a promise is not met.
