@@ -58,7 +58,8 @@ class OperatorContext:
     @property
     def placement(self) -> Placement:
         """The placement of the case."""
-        self._check_declared("placement")
+        if "profile" not in self.step.operation.needs:
+            self._check_declared("placement")
         return self.step.case.placement
 
     @property
