@@ -19,7 +19,8 @@ PLUGIN = """
 
     def look(pipeline, context):
         for tier, profile in context.profiles.items():
-            seen = [str(context.placement), tier, *attrs.astuple(profile)]
+            told = profile.stages, profile.nodes, profile.no_nodes
+            seen = [str(context.placement), tier, *told]
             print("seen", json.dumps(seen), flush=True)
             if profile.no_nodes:
                 context.doubt(f"on {tier} {profile.no_nodes}")

@@ -266,3 +266,5 @@ class Profile:
     Of nodes that a runtime runs as one, one is named; those that take no time are left out."""
     no_nodes: str = ""
     """Why there are no times by node, where there are none: what its backend does not give."""
+    doubts: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
+    """What speaks against the times, a clause each: a doubt of each case that is given them."""

@@ -27,8 +27,8 @@ STRANGER = """
     from edgebench import Backend, Operator, hookimpl
 
     def told(pipeline, context):
-        profiles = [[str(context.placement), tier, *attrs.astuple(profile)]
-                    for tier, profile in context.profiles.items()]
+        profiles = [[str(context.placement), tier, one.stages, one.nodes, one.no_nodes]
+                    for tier, one in context.profiles.items()]
         first, *others = pipeline.stages
         changed = first.changed(first.live * 2, precision=json.dumps(profiles))
         return pipeline.replaced([changed, *others])
@@ -67,7 +67,10 @@ class Stopwatch:
 
         def fill(directory):
             seconds = self.seconds * len(self.asked)
-            write_profile(Profile(stages=[seconds], nodes=[{"n": seconds / 2}]), directory)
+            profile = Profile(
+                stages=[seconds], nodes=[{"n": seconds / 2}], doubts=["a busy machine"]
+            )
+            write_profile(profile, directory)
 
         return self.recipes.store.make(step.key, step.what, fill)
 
@@ -96,7 +99,9 @@ def prepare(recipes, stopwatch):
 
 
 def test_a_profile_is_read_as_it_was_written(tmp_path):
-    profile = Profile(stages=[0.5, 0.25], nodes=[{"a": 0.125}, {}], no_nodes="x gives none")
+    profile = Profile(
+        stages=[0.5, 0.25], nodes=[{"a": 0.125}, {}], no_nodes="x gives none", doubts=["a", "b"]
+    )
     write_profile(profile, tmp_path)
     assert read_profile(tmp_path) == profile
 
@@ -120,6 +125,11 @@ def test_what_is_profiled_is_what_the_operator_starts_from_as_the_backend_reads_
     mobile, edge = (read_pipeline(step.before) for step in stopwatch.asked)
     assert [stage.format for stage in mobile.stages] == ["toy-matrix", "toy-matrix"]
     assert [stage.format for stage in edge.stages] == ["toy-sealed", "toy-sealed"]
+
+
+def test_what_speaks_against_a_profile_speaks_against_what_is_made_of_it(prepare):
+    path, _ = prepare(toy_case("told"))
+    assert read_pipeline(path).doubts == ("a busy machine",)
 
 
 @pytest.mark.parametrize(

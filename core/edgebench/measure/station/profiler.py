@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import cycle, islice
-from statistics import median
+from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -46,6 +46,8 @@ LEAST, MOST = 5, 60
 """Runs of a stage that are timed."""
 ENOUGH_S = 2.0
 """A stage that was timed for so long is timed no more, once there are the least."""
+SPREAD = 1.5
+"""How much longer the slower quarter of a stage's runs may take than the quicker one."""
 SEED = 0
 
 
@@ -58,6 +60,7 @@ class Profiler:
     order: ProfilerOrder
     report: Callable[[int, int], None] = lambda _, __: None
     """Told how much is done, and of how much."""
+    _doubts: list[str] = attrs.field(factory=list, init=False)
 
     def profile(self) -> dict[str, Any]:
         """Return the fields of a `Profile`."""
@@ -74,7 +77,7 @@ class Profiler:
             nodes.append({name: factor * took for name, took in (by_node or {}).items()})
         backend = self.order.work.backend.name
         why = f"{backend} gives no times by node" if silent else ""
-        return {"stages": stages, "nodes": nodes, "no_nodes": why}
+        return {"stages": stages, "nodes": nodes, "no_nodes": why, "doubts": self._doubts}
 
     def _take_samples(self) -> list[dict[str, NDArray[Any]]]:
         """Return a few inputs as batches that the pipeline takes: of one sample, if it may be."""
@@ -123,7 +126,17 @@ class Profiler:
             taken.append(run(next(turns))[0])
             if len(taken) % LEAST == 0:
                 self.report(done, len(self.piece.stages))
+        self._doubt_spread(stage.number, taken)
         return median(taken)
+
+    def _doubt_spread(self, number: int, taken: Sequence[float]) -> None:
+        low, _, high = quantiles(taken, n=4, method="inclusive")
+        if high > SPREAD * low:
+            self._doubts.append(
+                f"profiled on {self.order.tier} while the machine was disturbed: half of the runs "
+                f"of stage {number} took from {low * 1e3:.3g} to {high * 1e3:.3g} ms, "
+                "slow-down apart"
+            )
 
     def _run_once(self, stage: OpenStage, feeds: Tensors) -> tuple[float, Any]:
         with self._blame():
