@@ -167,8 +167,6 @@ class Reasons:
             data = [need for need in _DATA_NEEDS if need in needs]
             if data and not case.dataset and model.inputs is None:
                 return f"{name} needs {data[0]} inputs, and {case.model} has no dataset"
-            if "profile" in needs:
-                return f"{name} needs a profile of its stages, and this version measures none"
             if "training" in needs and model.loss is None:
                 return f"{name} trains, and {case.model} gives no loss to be trained with"
             own = model.dataset_of(case.variant)
@@ -204,7 +202,13 @@ class Reasons:
                 form = way[-1].target if way else form
             if "training" in operation.needs and form and not self._trainable(form):
                 return f"{operator.name} trains, and nothing here trains stages of format {form}"
+            # What it starts from is profiled on each tier, so their backends must read that too.
+            if "profile" in operation.needs and (why := self._check_readers(case, form)):
+                return f"{operator.name} needs a profile: {why}"
             form = operator.writes or form
+        return self._check_readers(case, form)
+
+    def _check_readers(self, case: Case, form: str) -> str | None:
         for choice in case.backends:
             formats = self.plugins.get(Backend, choice.name).formats
             if form and self._way(form, formats) is None:

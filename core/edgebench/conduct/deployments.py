@@ -68,18 +68,10 @@ class Deployments:
             source=self.plugins.source,
             tiers=tuple(self.plugins.get(Tier, name) for name in case.route),
             scratch=self.scratch,
-            code=self._name_code(case),
+            code=name_code(self.plugins, case),
         )
         self._compile(deployment)
         return self._made.setdefault(case.id, deployment)
-
-    def _name_code(self, case: Case) -> dict[str, tuple[str, ...]]:
-        """Name, for each tier that computes, the parts whose code its host runs."""
-        model = name_part(self.plugins, Model, case.model)
-        return {
-            tier: (name_part(self.plugins, Backend, choice.name), model)
-            for tier, choice in zip(case.placement.tiers, case.backends, strict=True)
-        }
 
     def _compile(self, deployment: Deployment) -> None:
         """Have the stages compiled, unless another case of the run had the same compiled."""
@@ -92,3 +84,12 @@ class Deployments:
             fabric = self.plugins.get(Fabric, case.fabric)
             compile_on_hosts(deployment, fabric, backends, self.preparer.stopping)
             self._compiled.add(key)
+
+
+def name_code(plugins: Plugins, case: Case) -> dict[str, tuple[str, ...]]:
+    """Name, for each tier that computes, the parts whose code its host runs."""
+    model = name_part(plugins, Model, case.model)
+    return {
+        tier: (name_part(plugins, Backend, choice.name), model)
+        for tier, choice in zip(case.placement.tiers, case.backends, strict=True)
+    }

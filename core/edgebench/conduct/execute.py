@@ -13,6 +13,7 @@ from edgebench.catalogue.plugins import Plugins
 from edgebench.conduct.conductor import Conductor
 from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.fingerprint import describe_environment, fingerprint
+from edgebench.conduct.profiling import Profiling
 from edgebench.conduct.scoring import Scores
 from edgebench.conduct.watcher import Watcher
 from edgebench.measure.stand.overheads import measure_overheads
@@ -46,7 +47,8 @@ def execute(
         plugins: What the cases are made of; loaded, so that other processes can load the same.
         store: Where artifacts are kept; the user's own if not given.
         watcher: Who is told how it goes, and may end the run between two blocks.
-        limit_s: Seconds after which a block is ended, and scoring where nothing is answered.
+        limit_s: Seconds after which a block is ended, and scoring or profiling where nothing is
+            heard.
         prepare_limit_s: Seconds of silence after which the preparing of a case is ended.
         resume: Whether to go on with the latest unfinished run of such a plan, where there is one.
         tag: A text kept with the run.
@@ -59,12 +61,6 @@ def execute(
     """
     watcher = watcher or Watcher()
     recipes = Recipes(plugins, store or Store(), plan.chains)
-    preparer = Preparer(
-        recipes=recipes,
-        progress=watcher.preparing,
-        limit_s=prepare_limit_s,
-        stopping=watcher.stopping,
-    )
     planned = fingerprint(plan, recipes)
     run_id = database.find_unfinished(planned) if resume else None
     resumed = run_id is not None
@@ -72,6 +68,14 @@ def execute(
     clear_up()
     recipes.store.clear_up()
     with open_scratch() as scratch:
+        profiling = _open_profiling(recipes, watcher, limit_s, scratch)
+        preparer = Preparer(
+            recipes=recipes,
+            progress=watcher.preparing,
+            limit_s=prepare_limit_s,
+            stopping=watcher.stopping,
+            measure=profiling.find_or_measure,
+        )
         _check(plan, preparer)
         if run_id is None:
             record = _describe_run(plan, recipes, scratch)
@@ -92,6 +96,18 @@ def execute(
     if not watcher.stopping():
         database.finish_run(run_id, _now())
     return run_id
+
+
+def _open_profiling(recipes: Recipes, watcher: Watcher, limit_s: float, scratch: Path) -> Profiling:
+    """Return what measures the profiles that operators need."""
+    return Profiling(
+        plugins=recipes.plugins,
+        store=recipes.store,
+        progress=watcher.preparing,
+        stopping=watcher.stopping,
+        limit_s=limit_s,
+        scratch=scratch,
+    )
 
 
 def _describe_run(plan: Plan, recipes: Recipes, scratch: Path) -> Run:

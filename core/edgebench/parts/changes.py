@@ -82,7 +82,7 @@ class Context(Protocol):
 
     @property
     def placement(self) -> Placement:
-        """The placement of the case; needs `placement`."""
+        """The placement of the case; needs `placement`, or `profile`, which tells it too."""
         ...
 
     @property
@@ -94,7 +94,9 @@ class Context(Protocol):
     def profiles(self) -> Mapping[str, Profile]:
         """How long each tier of the placement takes over the pipeline; needs `profile`.
 
-        It is measured on the tiers' hosts, each with its own backend, before the operator runs.
+        It is measured on the tiers' hosts, each with its own backend, before the operator runs: the
+        whole pipeline on each, converted for that backend, for one sample. What is measured is
+        kept, so that another case, or the next run, is given the same figures.
         """
         ...
 
@@ -231,6 +233,11 @@ class Format(Part):
     model with random weights and replays its edits, for formats that keep only weights."""
     keeps: str = ""
     """What it keeps, for people."""
+    nodes: Callable[[Stage], Iterable[str]] = attrs.field(
+        default=lambda _: (), validator=is_callable
+    )
+    """Name the nodes in a stage's files, not those within others; profiles are held against it.
+    None for a format whose stages have no nodes with names."""
 
 
 @attrs.frozen(kw_only=True)

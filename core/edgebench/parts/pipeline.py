@@ -260,7 +260,11 @@ class Profile:
     """
 
     stages: tuple[float, ...] = attrs.field(converter=as_tuple)
-    """The median time of each stage's inference."""
+    """The median time of each stage's inference, all samples going through all stages."""
     nodes: tuple[Mapping[str, float], ...] = attrs.field(converter=as_tuple)
     """For each stage the time by node, by the names in its file; together at most the stage's time.
     Of nodes that a runtime runs as one, one is named; those that take no time are left out."""
+    no_nodes: str = ""
+    """Why there are no times by node, where there are none: what its backend does not give."""
+    doubts: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
+    """What speaks against the times, a clause each: a doubt of each case that is given them."""

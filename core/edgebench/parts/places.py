@@ -93,7 +93,16 @@ class HostFacts:
 
 
 class Session(Protocol):
-    """A stage loaded by a backend, ready to run; one on another machine has the same face."""
+    """A stage loaded by a backend, ready to run; one on another machine has the same face.
+
+    It may have a method `profile(inputs: Tensors, runs: int) -> Mapping[str, float]`: it runs the
+    stage on a batch as `run` does, so many times after a warm-up of its own, and returns by node
+    the median of the seconds that one run takes. Nodes are named as in the stage's file; what a
+    node runs within itself counts as its own, what a runtime adds counts with a neighbour. A
+    runtime that is told to take times when it opens a stage opens another session for it, of the
+    same file with the same options and threads; `run` must not become slower for it. Without the
+    method, operators are told that the backend gives no times by node.
+    """
 
     def run(self, inputs: Tensors) -> Tensors:
         """Run the stage on a batch; names are those in the stage's file (`TensorSpec.inside`)."""

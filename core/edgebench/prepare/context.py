@@ -33,8 +33,12 @@ class OperatorContext:
     runner: Runner
     keys: Keys
     step: Operate
-    doubts: list[str] = attrs.field(factory=list, init=False)
-    """What the operator noted that speaks against what it made."""
+    doubts: list[str] = attrs.field(init=False)
+    """What speaks against what the operator makes: as it notes, and as its profiles say."""
+
+    @doubts.default
+    def _list_doubts(self) -> list[str]:
+        return [doubt for one in self.step.profiles.values() for doubt in one.doubts]
 
     @property
     def stages(self) -> Stages:
@@ -58,7 +62,8 @@ class OperatorContext:
     @property
     def placement(self) -> Placement:
         """The placement of the case."""
-        self._check_declared("placement")
+        if "profile" not in self.step.operation.needs:
+            self._check_declared("placement")
         return self.step.case.placement
 
     @property

@@ -26,7 +26,7 @@ from edgebench.parts.digest import digest
 from edgebench.parts.errors import ChainError, DataError
 from edgebench.parts.part import Part
 from edgebench.parts.pipeline import Pipeline
-from edgebench.parts.places import Backend, Quantization
+from edgebench.parts.places import Backend, Fabric, Quantization, Tier
 from edgebench.parts.subjects import Dataset, Model
 from edgebench.prepare.reference import list_references
 from edgebench.store.digests import content_digest, listing_digest
@@ -139,7 +139,10 @@ class Keys:
         after: list[str],
         pipelines: list[Pipeline],
     ) -> str:
-        """Return the key of an operator applied to a pipeline, which its companions follow."""
+        """Return the key of an operator applied to a pipeline, which its companions follow.
+
+        *after* are the digests of all that it is given, profiles included.
+        """
         operator = operation.operator
         formats = _list_formats(pipelines) | ({operator.writes} if operator.writes else set())
         return _write_key(
@@ -175,6 +178,21 @@ class Keys:
             formats=self._formats({each.target for each in converters} | _list_formats([pipeline])),
         )
 
+    def profile(self, case: Case, after: str, pipeline: Pipeline) -> str:
+        """Return the key of how long a case's one tier takes; the machine is for who measures."""
+        (tier,), (choice,) = case.placement.tiers, case.backends
+        facts = self.plugins.get(Tier, tier)
+        return _write_key(
+            "profile",
+            after=after,
+            tier=[tier, facts.speed, facts.threads, facts.accelerator],
+            threads=case.threads,
+            fabric=[case.fabric, self.maker(Fabric, case.fabric)],
+            backend=[str(choice), self.maker(Backend, choice.name)],
+            inputs=self.inputs(case),
+            around=self._around(case, [pipeline]),
+        )
+
     def target(self, case: Case) -> Quantization:
         """Return what the backends of a case prefer.
 
@@ -192,7 +210,7 @@ class Keys:
         needed: dict[str, Any] = {}
         if needs & {"calibration", "training", "validation"}:
             needed["dataset"] = self.inputs(case)
-        if "placement" in needs:
+        if needs & {"placement", "profile"}:
             needed["placement"] = str(case.placement)
         if "links" in needs:
             needed["links"] = [[*link.between, link.rate, link.delay] for link in case.links]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from edgebench.prepare.context import OperatorContext
 from edgebench.prepare.data import draw_tensors, take_batch
 from edgebench.prepare.keys import SPLIT_SEED
 from edgebench.prepare.orders import Progress
-from edgebench.prepare.recipe import Base, Convert, Operate, Recipes, Step, follow
+from edgebench.prepare.recipe import Base, Convert, Measure, Operate, Recipes, Step, follow
 from edgebench.prepare.reference import Answers
 from edgebench.prepare.runner import Runner
 from edgebench.prepare.stages import Stages
@@ -44,6 +44,8 @@ class Maker:
 
     recipes: Recipes
     progress: Progress
+    profiled: Mapping[str, Path] = attrs.field(factory=dict)
+    """Where the profiles lie that were measured, by the keys of their steps: none is made here."""
 
     @cached_property
     def stages(self) -> Stages:
@@ -55,13 +57,16 @@ class Maker:
         """What backends that are none of a case's say of this machine."""
         return Answers(self.recipes.plugins)
 
-    def prepare(self, case: Case) -> Path:
-        """Return the directory of a case's pipeline, ready for its backends."""
-        return follow(self.recipes.steps(case), self._obtain)
+    def prepare(self, case: Case) -> Path | None:
+        """Return the directory of a case's pipeline, ready for its backends.
+
+        None where a profile must be measured before it can go on: not by this process.
+        """
+        return follow(self.recipes.steps(case), self._find_or_make)
 
     def base(self, case: Case) -> Path:
         """Return the directory of a case's model, built and untransformed."""
-        return follow(self.recipes.base(case), self._obtain)
+        return follow(self.recipes.base(case), self._make)
 
     def inputs(self, case: Case) -> Path:
         """Return the directory of the kept splits that a case's samples are taken from.
@@ -93,7 +98,10 @@ class Maker:
 
         return Dataset(name="drawn", summary="Random inputs.", samples=samples)
 
-    def _obtain(self, step: Step) -> Path:
+    def _find_or_make(self, step: Step) -> Path | None:
+        return self.profiled.get(step.key) if isinstance(step, Measure) else self._make(step)
+
+    def _make(self, step: Step) -> Path:
         def fill(directory: Path) -> None:
             self.progress(0, 1, step.what)
             pipeline = self._do(step)
@@ -127,7 +135,9 @@ class Maker:
         if isinstance(step, Operate):
             with blame(self.recipes.plugins, Operator, step.operation.operator.name):
                 return self._operate(step)
-        return self._convert(step)
+        if isinstance(step, Convert):
+            return self._convert(step)
+        raise TypeError(f"the process that prepares does not measure: {step.what}")
 
     def _base(self, case: Case) -> Pipeline:
         model = self.recipes.plugins.get(Model, case.model)

@@ -19,6 +19,9 @@ ERRORS: Mapping[str, type[CaseSkipped | CaseFailed | DataError]] = MappingProxyT
 )
 """By how a preparation ended, what the controller raises."""
 
+WAITING = "waiting"
+"""How a preparation ended that goes on when the controller has measured a profile."""
+
 
 @attrs.frozen(kw_only=True)
 class Order:
@@ -31,6 +34,8 @@ class Order:
     case: Case
     parent: int
     """The controller's process, without which this one must not live on."""
+    profiled: Mapping[str, Path] = attrs.field(factory=dict)
+    """Where profiles lie that were measured, by the keys of their steps."""
 
 
 @attrs.frozen(kw_only=True)
@@ -42,6 +47,6 @@ class Event:
     path: Path | None = None
     """Where what was made lies; None if it was not made."""
     status: str = ""
-    """Why not: a key of `ERRORS`."""
+    """Why not: a key of `ERRORS`, or `WAITING`."""
     reason: str = ""
     """The reason in one sentence."""

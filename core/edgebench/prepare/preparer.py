@@ -11,9 +11,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import RawIOBase
 from pathlib import Path
+from types import MappingProxyType
 
 import attrs
 
@@ -21,10 +22,10 @@ from edgebench.cases.case import Case
 from edgebench.catalogue.blame import name_part
 from edgebench.parts.changes import Operator
 from edgebench.parts.documents import from_document, to_document
-from edgebench.parts.errors import Stopped
+from edgebench.parts.errors import CaseFailed, EdgebenchError, Stopped
 from edgebench.parts.subjects import Model
-from edgebench.prepare.orders import ERRORS, Event, Order, Progress
-from edgebench.prepare.recipe import Recipes, Steps, follow
+from edgebench.prepare.orders import ERRORS, WAITING, Event, Order, Progress
+from edgebench.prepare.recipe import Measure, Recipes, Step, Steps, follow
 from edgebench.store.owners import MARK, end_marked, identify_owner
 from edgebench.store.scratch import open_scratch
 
@@ -34,6 +35,10 @@ _LOG_TAIL = 64 * 1024
 # Threads that spin while they wait for each other take a busy machine's processors from the very
 # thread they wait for: a training step was seen to take ten times as long.
 _PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def _refuse_to_measure(step: Measure, splits: Path) -> Path:
+    raise CaseFailed(f"it needs a profile, and nothing measures here: {step.what}")
 
 
 @attrs.frozen(kw_only=True)
@@ -55,6 +60,8 @@ class Preparer:
     """A worker that says nothing for as long is killed, with all it started."""
     stopping: Callable[[], bool] = lambda: False
     """Asked now and then whether to end what is being prepared."""
+    measure: Callable[[Measure, Path], Path] = _refuse_to_measure
+    """From a step that measures, and the kept splits of its case, to where its profile lies."""
 
     def prepare(self, case: Case) -> Prepared:
         """Return the prepared pipeline of a case.
@@ -67,17 +74,47 @@ class Preparer:
 
         The error's `log` holds what was printed meanwhile.
         """
-        found = self._find(self.recipes.steps(case))
-        return Prepared(path=found) if found else self._make("pipeline", case)
+        profiled: dict[str, Path] = {}
+        path, log, known = self._find(self.recipes.steps(case), profiled), "", -1
+        try:
+            # A worker goes as far as it can; the profile that it waits for is measured when the
+            # steps are gone through again, now that what comes before it is in the store.
+            while path is None and len(profiled) > known:
+                known = len(profiled)
+                path, printed = self._make("pipeline", case, profiled)
+                log += printed
+                path = path or self._find(self.recipes.steps(case), profiled)
+        except EdgebenchError as error:
+            error.log = log + error.log
+            raise
+        if path is None:
+            raise CaseFailed("preparing waits for a profile that is measured already", log)
+        return Prepared(path=path, log=log)
 
     def inputs(self, case: Case) -> Path:
         """Return the directory of the kept splits that a case's samples are taken from."""
-        found = self.recipes.store.find(self.recipes.keys.inputs(case))
-        return found or self._make("inputs", case).path
+        found = (
+            self.recipes.store.find(self.recipes.keys.inputs(case)) or self._make("inputs", case)[0]
+        )
+        if found is None:
+            raise CaseFailed("its inputs wait for a profile, which none of them needs")
+        return found
 
-    def _find(self, steps: Steps) -> Path | None:
-        """Return where the last of some steps lies; None if one of them is not in the store."""
-        return follow(steps, lambda step: self.recipes.store.find(step.key))
+    def _find(self, steps: Steps, profiled: dict[str, Path] | None = None) -> Path | None:
+        """Return where the last of some steps lies; None if one of them is not in the store.
+
+        Profiles are measured on the way, and added to those that are *profiled*.
+        """
+        known = {} if profiled is None else profiled
+
+        def obtain(step: Step) -> Path | None:
+            if not isinstance(step, Measure):
+                return self.recipes.store.find(step.key)
+            if step.key not in known:
+                known[step.key] = self.measure(step, self.inputs(step.case))
+            return known[step.key]
+
+        return follow(steps, obtain)
 
     def check(self, case: Case) -> None:
         """Make what a user's own files and pinned ones are to become, before a run begins.
@@ -92,7 +129,13 @@ class Preparer:
         if case.data is not None or self.recipes.plugins.get(Model, case.model).inputs is not None:
             self.inputs(case)
 
-    def _make(self, what: str, case: Case) -> Prepared:
+    def _make(
+        self, what: str, case: Case, profiled: Mapping[str, Path] = MappingProxyType({})
+    ) -> tuple[Path | None, str]:
+        """Have a worker make something; return where it lies, and what was printed.
+
+        None where the worker has ended because a profile is to be measured first.
+        """
         with open_scratch() as scratch:
             file, log = scratch / "order.json", scratch / "log"
             order = Order(
@@ -101,13 +144,14 @@ class Preparer:
                 what=what,
                 case=case,
                 parent=os.getpid(),
+                profiled=profiled,
             )
             file.write_text(json.dumps(to_document(order)))
             outcome = self._run_worker(file, log, case)
             printed = log.read_bytes()[-_LOG_TAIL:].decode(errors="replace")
-        if outcome.path is None:
+        if outcome.path is None and outcome.status != WAITING:
             raise ERRORS[outcome.status](outcome.reason, log=printed)
-        return Prepared(path=outcome.path, log=printed)
+        return outcome.path, printed
 
     def _run_worker(self, order: Path, log: Path, case: Case) -> Event:
         """Run a worker to its end, and return how it ended."""

@@ -31,9 +31,10 @@ from edgebench.parts.errors import (
     UnknownName,
 )
 from edgebench.parts.pipeline import Profile
-from edgebench.parts.places import Backend
+from edgebench.parts.places import Backend, Placement
 from edgebench.parts.subjects import Model, Variant, Weights
 from edgebench.prepare.keys import Keys
+from edgebench.prepare.profiles import read_profile
 from edgebench.store.artifacts import Store, digest_content, read_pipeline
 
 P = TypeVar("P", Path, Path | None)
@@ -78,10 +79,21 @@ class Convert(_Step):
     """For each stage; empty for one that stays as it is."""
 
 
-Step = Base | Operate | Convert
+@attrs.frozen(kw_only=True)
+class Measure(_Step):
+    """Measure how long a tier's host takes over a pipeline: a step of the controller's.
+
+    Its case has that one tier; what it leaves is no pipeline, but a profile.
+    """
+
+    before: Path
+    """The prepared pipeline, converted for the tier's backend."""
+
+
+Step = Base | Operate | Convert | Measure
 
 Steps = Generator[Step, Path, Path]
-"""Yields steps, is sent where each one's pipeline lies, and returns where the last one's does."""
+"""Yields steps, is sent where what each one made lies, and returns where the last pipeline does."""
 
 
 @attrs.frozen(slots=False)
@@ -125,7 +137,10 @@ class Recipes:
                 companions[pair] = yield from self.steps(
                     second, for_backends=False, within=(*within, case)
                 )
-            path = yield self._operate(case, operation, path, companions)
+            profiled: Mapping[str, Path] = {}
+            if "profile" in operation.needs:
+                profiled = yield from self._profile(case, path)
+            path = yield self._operate(case, operation, path, companions, profiled)
         if for_backends:
             path = yield from self._convert(case, path, self._readers(case, path), case.backend)
         return path
@@ -136,25 +151,47 @@ class Recipes:
         with blame(self.plugins, Backend, choice.name):
             return backend.precision(structure(backend.options, choice.options, choice.name))
 
+    def _profile(self, case: Case, path: Path) -> Generator[Step, Path, Mapping[str, Path]]:
+        """Go through the steps that profile a pipeline; return by tier where each profile lies."""
+        converted: dict[str, tuple[Case, Path]] = {}
+        for tier, choice in zip(case.placement.tiers, case.backends, strict=True):
+            alone = attrs.evolve(
+                case, placement=Placement((tier,)), backends=[choice], route=(tier,), links=()
+            )
+            readers = repeat(self.plugins.get(Backend, choice.name).formats)
+            converted[tier] = alone, (yield from self._convert(alone, path, readers, str(choice)))
+        profiled = {}
+        # After all conversions, so that no worker is begun anew for each tier.
+        for tier, (alone, before) in converted.items():
+            pipeline = read_pipeline(before)
+            profiled[tier] = yield Measure(
+                key=self.keys.profile(alone, digest_content(before), pipeline),
+                what=f"{case.model}:{case.variant} profiled on {tier} with {alone.backend}",
+                case=alone,
+                before=before,
+            )
+        return profiled
+
     def _operate(
         self,
         case: Case,
         operation: Operation,
         path: Path,
         companions: Mapping[tuple[str, str], Path],
+        profiled: Mapping[str, Path],
     ) -> Operate:
         paths = [path, *companions.values()]
+        given = [*map(digest_content, [*paths, *profiled.values()])]
         seed = int(digest([case.seed, operation.operator.name])[:8], 16)
         return Operate(
-            key=self.keys.operate(
-                case, operation, seed, [*map(digest_content, paths)], [*map(read_pipeline, paths)]
-            ),
+            key=self.keys.operate(case, operation, seed, given, [*map(read_pipeline, paths)]),
             what=f"{case.model}:{case.variant} {operation.written}",
             case=case,
             before=path,
             operation=operation,
             seed=seed,
             companions=companions,
+            profiles={tier: read_profile(place) for tier, place in profiled.items()},
         )
 
     def _convert(

@@ -11,13 +11,15 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+from edgebench.cases.case import Case
 from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.errors import CaseSkipped, ChainError, DataError, EdgebenchError, one_line
 from edgebench.prepare.make import Maker
-from edgebench.prepare.orders import Event, Order
+from edgebench.prepare.orders import WAITING, Event, Order
 from edgebench.prepare.recipe import Recipes
 from edgebench.store.artifacts import Store
 from edgebench.store.lifeline import die_with
@@ -34,7 +36,8 @@ def main(argv: list[str]) -> int:
 
 def _obey(order: Order, events: TextIO) -> Event:
     try:
-        return Event(path=_prepare(order, events))
+        path = _prepare(order, events)
+        return Event(path=path, status="" if path else WAITING)
     except (CaseSkipped, ChainError) as error:
         return Event(status="skipped", reason=str(error))
     except DataError as error:
@@ -49,14 +52,15 @@ def _obey(order: Order, events: TextIO) -> Event:
         return Event(status="failed", reason=one_line(error))
 
 
-def _prepare(order: Order, events: TextIO) -> Path:
+def _prepare(order: Order, events: TextIO) -> Path | None:
     recipes = Recipes(order.source.load(), Store(order.store))
 
     def progress(done: int, total: int, what: str) -> None:
         # Parts count in whatever numbers their frameworks gave them.
         _say(events, Event(progress=(int(done), int(total), str(what))))
 
-    maker = Maker(recipes, progress)
+    maker = Maker(recipes, progress, order.profiled)
+    makers: dict[str, Callable[[Case], Path | None]]
     makers = {"inputs": maker.inputs, "base": maker.base, "pipeline": maker.prepare}
     return makers[order.what](order.case)
 

@@ -42,11 +42,14 @@ class StatefulSession:
 
     def run(self, inputs: Tensors) -> Tensors:
         """Run the stage on a batch, after the one before."""
-        batch = len(next(iter(inputs.values())))
-        outputs = self.session.run({**inputs, **self._recall(batch)})
+        outputs = self.session.run(self.complete(inputs))
         # A session may give the same memory again for the next request.
         self.kept = {state.read.inside: outputs[state.written].copy() for state in self.states}
         return outputs
+
+    def complete(self, inputs: Tensors) -> dict[str, NDArray[Any]]:
+        """Return the inputs with what was written last."""
+        return {**inputs, **self._recall(len(next(iter(inputs.values()))))}
 
     def _recall(self, batch: int) -> dict[str, NDArray[Any]]:
         import numpy as np

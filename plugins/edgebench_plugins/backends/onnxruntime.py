@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
+from bisect import bisect_right
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
@@ -21,9 +25,18 @@ from edgebench import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from edgebench_kit.onnx import node_times
 
 PROVIDERS = {"cpu": "CPUExecutionProvider"}
+EXTERNAL = "session.model_external_initializers_file_folder_path"
+KERNEL = "_kernel_time"
+"""How the events of its traces end that time a node."""
+BODIED = frozenset(["If", "Loop", "Scan"])
+"""The operators that run a body of nodes."""
+WARM_UP = 3
+"""Runs that are traced and not counted."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,10 +58,23 @@ class OnnxruntimeSession:
 
     outputs: list[str]
     call: Any
+    open_profiling: Callable[[Path], tuple[Any, node_times.Origins]]
+    """Opens the graph a second time, to write what nodes take into a directory."""
 
     def run(self, inputs: Tensors) -> Tensors:
         """Run the graph on a batch."""
         return dict(zip(self.outputs, self.call(self.outputs, inputs), strict=True))
+
+    def profile(self, inputs: Tensors, runs: int) -> Mapping[str, float]:
+        """Return the median seconds that each node takes in a run."""
+        from edgebench_kit.onnx import node_times
+
+        with tempfile.TemporaryDirectory(prefix="edgebench-") as directory:
+            session, origins = self.open_profiling(Path(directory))
+            for _ in range(WARM_UP + runs):
+                session.run(self.outputs, inputs)
+            trace = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+        return node_times.find_medians(read_trace(trace, origins)[WARM_UP:])
 
 
 @contextmanager
@@ -70,10 +96,63 @@ def open_session(
     session = onnxruntime.InferenceSession(
         stage.file, _session_options(threads, options), providers=[provider]
     )
+
+    def open_profiling(directory: Path) -> tuple[Any, node_times.Origins]:
+        asked = _session_options(threads, options)
+        asked.enable_profiling = True
+        asked.profile_file_prefix = str(directory / "trace")
+        graph, origins = _tell_nodes(stage.file)
+        # A graph that is no file has its other files there.
+        asked.add_session_config_entry(EXTERNAL, str(stage.file.parent))
+        return onnxruntime.InferenceSession(graph, asked, providers=[provider]), origins
+
     # It falls back to the processor with a warning at most; a figure so got would be a lie.
     if (used := session.get_providers()[0]) != provider:
         raise CaseFailed(f"onnxruntime runs on {used}, not on {device}")
-    yield OnnxruntimeSession([spec.inside for spec in stage.outputs], session.run)
+    yield OnnxruntimeSession([spec.inside for spec in stage.outputs], session.run, open_profiling)
+
+
+def _tell_nodes(file: Path) -> tuple[Path | bytes, node_times.Origins]:
+    """Return a graph whose nodes can be told by their names, and what the names lead to.
+
+    The file itself, or where nodes have no names, or the same, what it holds with others.
+    """
+    import onnx
+
+    # Imported here because whoever lists backends opens no graph.
+    from edgebench_kit.onnx import node_times
+
+    model = onnx.load_model(file, load_external_data=False)
+    origins, names = node_times.Origins.of(model.graph), node_times.name_nodes(model.graph)
+    told: Path | bytes = file
+    if names != [node.name for node in model.graph.node]:
+        for name, node in zip(names, model.graph.node, strict=True):
+            node.name = name
+        told = model.SerializeToString()
+    return told, origins
+
+
+def read_trace(
+    events: Sequence[Mapping[str, Any]], origins: node_times.Origins
+) -> Sequence[Mapping[str, float]]:
+    """Return for each run that was traced the seconds of its nodes, by the names in the file.
+
+    Those of the body of another are left out: that one's time is theirs too.
+    """
+    from edgebench_kit.onnx import node_times
+
+    begins = sorted(event["ts"] for event in events if event["name"] == "model_run")
+    taken: list[list[tuple[str, float]]] = [[] for _ in begins]
+    timed = [one for one in events if one.get("cat") == "Node" and one["name"].endswith(KERNEL)]
+    within = 0
+    for event in sorted(timed, key=lambda one: (one["ts"], -one["dur"])):
+        if event["ts"] < within:
+            continue
+        if event["args"].get("op_name") in BODIED:
+            within = event["ts"] + event["dur"]
+        name = origins.find(event["name"].removesuffix(KERNEL))
+        taken[bisect_right(begins, event["ts"]) - 1].append((name, event["dur"] / 1e6))
+    return [node_times.add_up(run) for run in taken]
 
 
 def _session_options(threads: int, options: OnnxruntimeOptions) -> Any:

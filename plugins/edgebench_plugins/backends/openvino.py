@@ -7,7 +7,7 @@ import tempfile
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import attrs
 
@@ -24,7 +24,9 @@ from edgebench import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from edgebench_kit.onnx import node_times
 
 
 WEIGHTED = frozenset(["MatMul", "Convolution", "ConvolutionBackpropData"])
@@ -33,6 +35,10 @@ QUANTIZED = frozenset(["FakeQuantize"])
 """What it makes of QuantizeLinear and DequantizeLinear that follow each other."""
 RECURRENT = frozenset(["GRUSequence", "LSTMSequence", "RNNSequence"])
 """What it makes of recurrent nodes."""
+MERGED = "originalLayersNames"
+"""Where it keeps which nodes one that it runs is made of."""
+WARM_UP = 3
+"""Runs whose times are not counted."""
 IDLE = re.compile(
     r"Exception from |FrontEnd API failed|Model wasn't fully converted|Summary:|-- Conversion is "
     r"failed for|While validating (ONNX )?node '.*':$"
@@ -58,6 +64,29 @@ class OpenvinoSession:
     tensor: Any
     inputs: list[tuple[str, Any]]
     outputs: list[tuple[str, Any]]
+    stage: Stage
+    compile: Callable[[Mapping[str, Any]], Any]
+    """Compiles the graph again, with properties beside those that it was asked for."""
+
+    @classmethod
+    def of(
+        cls,
+        stage: Stage,
+        compile_graph: Callable[[Mapping[str, Any]], Any],
+        properties: Mapping[str, Any],
+    ) -> Self:
+        """Compile a graph, and make ready what runs it."""
+        import openvino
+
+        compiled = compile_graph(properties)
+        return cls(
+            compiled.create_infer_request(),
+            openvino.Tensor,
+            [(spec.inside, compiled.input(spec.inside)) for spec in stage.inputs],
+            [(spec.inside, compiled.output(spec.inside)) for spec in stage.outputs],
+            stage,
+            compile_graph,
+        )
 
     def run(self, inputs: Tensors) -> Tensors:
         """Run the graph on a batch."""
@@ -72,6 +101,21 @@ class OpenvinoSession:
         except RuntimeError as error:
             raise CaseFailed(find_reason(error)) from error
         return {name: self.request.get_tensor(port).data.copy() for name, port in self.outputs}
+
+    def profile(self, inputs: Tensors, runs: int) -> Mapping[str, float]:
+        """Return the median seconds that each node takes in a run."""
+        import onnx
+
+        from edgebench_kit.onnx import node_times
+
+        model = onnx.load_model(self.stage.file, load_external_data=False)
+        counting = type(self).of(self.stage, self.compile, {"PERF_COUNT": True})
+        origins = _find_origins(counting.request, node_times.Origins.of(model.graph))
+        taken = []
+        for _ in range(WARM_UP + runs):
+            counting.run(inputs)
+            taken.append(_take_times(counting.request, origins))
+        return node_times.find_medians(taken[WARM_UP:])
 
 
 @contextmanager
@@ -89,24 +133,44 @@ def open_session(
     if device not in (found := devices()):
         raise CaseFailed(f"openvino has no device {device!r} here; it has {', '.join(found)}")
     core = openvino.Core()
-    try:
-        with _read_rightly(core, stage.file) as model:
-            _open_batch(model)
-            compiled = core.compile_model(
-                model, device.upper(), _properties(device, threads, options)
-            )
-    except RuntimeError as error:
-        raise CaseFailed(find_reason(error)) from error
+
+    def compile_graph(properties: Mapping[str, Any]) -> Any:
+        asked = {**_properties(device, threads, options), **properties}
+        try:
+            with _read_rightly(core, stage.file) as model:
+                _open_batch(model)
+                return core.compile_model(model, device.upper(), asked)
+        except RuntimeError as error:
+            raise CaseFailed(find_reason(error)) from error
+
+    session = OpenvinoSession.of(stage, compile_graph, {})
+    compiled = session.request.get_compiled_model()
     used = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
     if used != options.precision:
         raise CaseFailed(
             f"openvino computes in {used} on this {device}, not in {options.precision}"
         )
-    yield OpenvinoSession(
-        compiled.create_infer_request(),
-        openvino.Tensor,
-        [(spec.inside, compiled.input(spec.inside)) for spec in stage.inputs],
-        [(spec.inside, compiled.output(spec.inside)) for spec in stage.outputs],
+    yield session
+
+
+def _find_origins(request: Any, origins: node_times.Origins) -> Mapping[str, str]:
+    """Return by node that runs the one of the file that it is made of, empty for none."""
+    found = {}
+    for node in request.get_compiled_model().get_runtime_model().get_ops():
+        name, info = node.get_friendly_name(), node.get_rt_info()
+        merged = info[MERGED].astype(str).split(",") if MERGED in info else ()
+        found[name] = origins.find(name, *merged)
+    return found
+
+
+def _take_times(request: Any, origins: Mapping[str, str]) -> Mapping[str, float]:
+    """Return what the nodes of the last run took, in seconds, by the names in the file."""
+    from edgebench_kit.onnx import node_times
+
+    return node_times.add_up(
+        (origins.get(node.node_name, ""), node.real_time.total_seconds())
+        for node in request.get_profiling_info()
+        if node.status == node.Status.EXECUTED
     )
 
 

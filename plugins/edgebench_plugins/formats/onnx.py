@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edgebench import Format, Stage, hookimpl
-from edgebench_kit.onnx import graph_files
+from edgebench_kit.onnx import graph_files, node_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +22,11 @@ def load(stage: Stage, build: Callable[[], Any]) -> Any:
     return graph_files.read_graph(stage.file)
 
 
+def list_nodes(stage: Stage) -> Sequence[str]:
+    """Return what the nodes of the stage's graph are called."""
+    return node_times.list_nodes(stage.file)
+
+
 @hookimpl
 def edgebench_formats() -> Iterator[Format]:
     """Offer ONNX files."""
@@ -31,4 +36,5 @@ def edgebench_formats() -> Iterator[Format]:
         save=save,
         load=load,
         keeps="the graph and its weights",
+        nodes=list_nodes,
     )

@@ -14,7 +14,14 @@ from typing import Any
 import attrs
 
 from edgebench.measure.stand.deployment import Deployment
-from edgebench.measure.station.orders import DRIVER, DriverOrder, HostOrder, ScorerOrder, Work
+from edgebench.measure.station.orders import (
+    DRIVER,
+    DriverOrder,
+    HostOrder,
+    ProfilerOrder,
+    ScorerOrder,
+    Work,
+)
 from edgebench.parts.documents import to_document
 from edgebench.parts.places import Host, Link
 
@@ -101,6 +108,16 @@ class Lineup:
                     work=None if node.piece is None else self._work(node.tier, node.piece),
                 ),
             )
+
+    def profiler_orders(self, controller: str) -> Iterator[ProfilerOrder]:
+        """Yield for each host that computes the order to profile what it runs."""
+        for node in self.nodes:
+            if node.piece is not None:
+                yield ProfilerOrder(
+                    **self._describe_process(node.name, node.tier, controller),
+                    split=self.hosts[node.tier].put(self.deployment.split),
+                    work=self._work(node.tier, node.piece),
+                )
 
     def _describe_sender(self, controller: str) -> dict[str, Any]:
         """Return what the driver and the scorer are told alike."""

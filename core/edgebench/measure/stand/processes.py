@@ -275,6 +275,7 @@ DOING: Mapping[str, str] = {
     "score": "answer the test split",
     "report": "report",
     "compiled": "compile",
+    "profiled": "profile",
 }
 
 

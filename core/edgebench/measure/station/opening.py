@@ -14,6 +14,7 @@ from edgebench.measure.station.piece import OpenStage, Piece
 from edgebench.measure.transport.pace import now
 
 if TYPE_CHECKING:
+    from edgebench.catalogue.plugins import Plugins
     from edgebench.parts.part import Part
 
 
@@ -29,8 +30,10 @@ class OpenPiece:
 
 
 @contextmanager
-def open_piece(work: Work) -> Iterator[OpenPiece]:
+def open_piece(work: Work, plugins: Plugins | None = None) -> Iterator[OpenPiece]:
     """Open the sessions of a piece, and close them at the end.
+
+    The plugins that the order names are loaded here, unless whoever asks has done so.
 
     Raises:
         EdgebenchError: Something that the order names is not there.
@@ -44,7 +47,7 @@ def open_piece(work: Work) -> Iterator[OpenPiece]:
     from edgebench.store.artifacts import read_pipeline
 
     begin = now()
-    plugins = PluginSource.from_json(work.source).load()
+    plugins = plugins or PluginSource.from_json(work.source).load()
     backend = plugins.get(Backend, work.backend.name)
     model = plugins.get(Model, work.model)
     blame_backend = partial(blame, plugins, Backend, backend.name)

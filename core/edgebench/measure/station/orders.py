@@ -35,6 +35,10 @@ def _read_work(value: Work | Mapping[str, Any] | None) -> Work | None:
     return Work(**value) if isinstance(value, Mapping) else value
 
 
+def _read_own_work(value: Work | Mapping[str, Any]) -> Work:
+    return Work(**value) if isinstance(value, Mapping) else value
+
+
 @attrs.frozen(kw_only=True)
 class Order:
     """What every process of a block is told."""
@@ -117,6 +121,20 @@ class HostOrder(Order):
     def threads(self) -> int:
         """As many as its stages use; one where it only relays."""
         return self.work.threads if self.work else 1
+
+
+@attrs.frozen(kw_only=True)
+class ProfilerOrder(Order):
+    """What a process is told that profiles a pipeline on its host."""
+
+    split: Path = attrs.field(converter=Path)
+    """Inputs that may be empty: then some are drawn."""
+    work: Work = attrs.field(converter=_read_own_work)
+
+    @property
+    def threads(self) -> int:
+        """As many as its stages use."""
+        return self.work.threads
 
 
 @attrs.frozen(kw_only=True)
