@@ -71,6 +71,19 @@ def _find_free(graph: Any) -> set[str]:
     return read.difference(list_owned(graph), [""])
 
 
+def drop_unread(graph: Any) -> None:
+    """Take out the constants of a graph and of its bodies that nothing reads any more."""
+    for node in graph.node:
+        for body in walk_node_bodies(node):
+            drop_unread(body)
+    read = {one.name for one in graph.output}
+    for node in graph.node:
+        read.update(node.input, find_captured(node))
+    for at in reversed(range(len(graph.initializer))):
+        if graph.initializer[at].name not in read:
+            del graph.initializer[at]
+
+
 def sort_nodes(graph: Any) -> None:
     """Put each node after what it and its bodies read, and leave the order as it is otherwise.
 
