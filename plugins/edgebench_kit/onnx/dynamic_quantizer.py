@@ -100,11 +100,8 @@ class _Work:
         return write[node.op_type](node, values)
 
     def _write_matmul(self, node: Any, values: NDArray[Any]) -> bool:
-        if values.ndim != 2:
-            return False
-        self._write_product(
-            "MatMulInteger", node, node.input[0], (values, 1, (node.input[1], 0)), ""
-        )
+        weights = values, (node.input[1], 0)
+        self._write_product("MatMulInteger", node, node.input[0], weights, "")
         return True
 
     def _write_gemm(self, node: Any, values: NDArray[Any]) -> bool:
@@ -118,7 +115,7 @@ class _Work:
         if bias and said.get("beta", 1.0) != 1.0:
             factor = self._add_constant(node, _as_float(said["beta"]))
             bias = self._add("Mul", [bias, factor], node)
-        weights = values, 1, (node.input[1], said.get("transB", 0))
+        weights = values, (node.input[1], said.get("transB", 0))
         self._write_product(
             "MatMulInteger", node, read, weights, bias, factor=said.get("alpha", 1.0)
         )
@@ -129,7 +126,7 @@ class _Work:
         if bias:
             wide = self._add_constant(node, _as_whole([1, -1, *[1] * (values.ndim - 2)]))
             bias = self._add("Reshape", [bias, wide], node)
-        self._write_product("ConvInteger", node, node.input[0], (values, 0, node.input[1]), bias)
+        self._write_product("ConvInteger", node, node.input[0], (values, node.input[1]), bias)
         return True
 
     def _write_gather(self, node: Any, values: NDArray[Any]) -> bool:
@@ -137,7 +134,7 @@ class _Work:
         narrow = values.ndim != 2 or values.shape[1] < FEWEST_COLUMNS
         if narrow or said.get("axis", 0) not in (0, -2):
             return False
-        integers, steps = self._add_weights(node, values, 0, ("rows", node.input[0]), rows=True)
+        integers, steps = self._add_weights(node, values, "Gather", node.input[0])
         picked = self._add("Gather", [integers, node.input[1]], node, said={"axis": 0})
         step = self._add("Gather", [steps, node.input[1]], node, said={"axis": 0})
         floats = self._add("Cast", [picked], node, said={"to": FLOAT})
@@ -149,14 +146,14 @@ class _Work:
         kind: str,
         node: Any,
         read: str,
-        weights: tuple[NDArray[Any], int, Any],
+        weights: tuple[NDArray[Any], Any],
         bias: str,
         factor: float = 1.0,
     ) -> None:
         """Write a product of integers, made floats, in the order in which runtimes fuse it."""
-        values, axis, key = weights
+        values, key = weights
         integers, steps = self._add_weights(
-            node, values * _as_float(factor), axis, (kind, key, factor)
+            node, values * _as_float(factor), kind, (kind, key, factor)
         )
         activation, step, zero = self._quantize_activation(read, node)
         kept = _read_attributes(node) if kind == "ConvInteger" else {}
@@ -178,22 +175,20 @@ class _Work:
             self.dynamic[read] = names
         return self.dynamic[read]
 
-    def _add_weights(
-        self, node: Any, values: NDArray[Any], axis: int, key: Any, *, rows: bool = False
-    ) -> tuple[str, str]:
+    def _add_weights(self, node: Any, values: NDArray[Any], kind: str, key: Any) -> tuple[str, str]:
         """Add the integers of weights and their steps, once for each way of reading them."""
         import numpy as np
 
         if key not in self.weights:
-            quantizer = self.quantizer
-            per = quantizer.per_channel or rows
-            others = tuple(one for one in range(values.ndim) if one != axis)
-            sizes = np.abs(values).max(axis=others if per else None, keepdims=True)
-            steps = np.where(sizes > 0, sizes / quantizer.largest, 1).astype("f4")
-            integers = np.rint(values / steps).clip(-quantizer.largest, quantizer.largest)
+            largest = self.quantizer.largest
+            one = not self.quantizer.per_channel and kind != "Gather"
+            over = None if one else _list_summed(kind, values.ndim)
+            sizes = np.abs(values).max(axis=over, keepdims=True)
+            steps = np.where(sizes > 0, sizes / largest, 1).astype("f4")
+            integers = np.rint(values / steps).clip(-largest, largest)
             self.weights[key] = (
                 self._add_constant(node, integers.astype("i1")),
-                self._add_constant(node, _shape_steps(steps, axis, rows=rows)),
+                self._add_constant(node, steps.reshape(()) if one else _shape_steps(steps, kind)),
             )
         return self.weights[key]
 
@@ -231,11 +226,19 @@ class _Work:
         return made
 
 
-def _shape_steps(steps: NDArray[Any], axis: int, *, rows: bool) -> NDArray[Any]:
-    """Return steps as they are multiplied with sums: for each row, column or filter, or one."""
-    if rows or steps.size == 1:
-        return steps if rows else steps.reshape(())
-    return steps.reshape(-1) if axis else steps.reshape(-1, *[1] * (steps.ndim - 2))
+def _list_summed(kind: str, rank: int) -> tuple[int, ...]:
+    """Return the axes of weights that share a step: those that are summed over, or a row."""
+    if kind == "Gather":
+        return (1,)
+    return tuple(range(1, rank)) if kind == "ConvInteger" else (rank - 2,)
+
+
+def _shape_steps(steps: NDArray[Any], kind: str) -> NDArray[Any]:
+    """Return steps in the shape in which they are multiplied with sums, or picked."""
+    if kind == "ConvInteger":
+        return steps[:, 0]
+    # Runtimes make one of a product and its steps only if these are a vector.
+    return steps.reshape(-1) if kind == "MatMulInteger" and steps.ndim == 2 else steps
 
 
 def _read_weights(tensor: Any) -> NDArray[Any] | None:

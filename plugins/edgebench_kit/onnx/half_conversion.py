@@ -65,6 +65,7 @@ class _Scope:
         conversion: Conversion,
         around: _Scope | None = None,
     ) -> _Scope:
+        """Begin with what a graph is given, in 32 bits."""
         return cls(
             graph=graph,
             judge=judge,

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 GRAPHS = frozenset([5, 10])
 """The kinds of attributes that hold bodies: one, or several."""
 LABEL = re.compile(r"t\d{7}t")
+MADE_UP = "InsertedPrecisionFreeCast_"
+"""What ONNX Runtime puts before the name of a tensor of 16-bit floats to name its cast; it opens no
+graph in which that is another tensor's name."""
 
 
 def walk_node_bodies(node: Any) -> Iterator[Any]:
@@ -202,9 +205,11 @@ class Labels:
         taken = set(self._taken)
 
         def rename(name: str) -> str:
-            if name in self.meanings:
-                return self.meanings[name]
-            made = find_free_name(self.explain(name), taken)
+            meaning = self.meanings.get(name, "")
+            if meaning in self.ends or (meaning and not meaning.startswith(MADE_UP)):
+                return meaning
+            wanted = self.explain(name).removeprefix(MADE_UP)
+            made = find_free_name(wanted, taken)
             taken.add(made)
             return made
 

@@ -1,4 +1,4 @@
-"""The operator `fp16`: weights and activations in half precision, the ends as they are."""
+"""The operator `fp16`: half precision within, inputs and outputs as they are."""
 
 from __future__ import annotations
 
