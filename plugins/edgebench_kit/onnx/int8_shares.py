@@ -14,6 +14,7 @@ PAIRED = frozenset(["QuantizeLinear", "DequantizeLinear"])
 MULTIPLYING = frozenset(["ConvInteger", "MatMulInteger"])
 FLOATS = frozenset([1, 10, 11, 16])
 """The element types of 32, 16 and 64 bits, and bfloat16."""
+WEIGHTED = frozenset(["Conv", "ConvTranspose", "Gemm", "MatMul"])
 BYTES = frozenset([2, 3])
 """The element types of 8-bit integers."""
 
@@ -54,3 +55,12 @@ def _list_tables(nodes: Sequence[Any], graph: Any) -> Iterator[Any]:
     """Yield the constants of 8 bits that rows are picked of."""
     picked = {node.input[0] for node in nodes if node.op_type == "Gather"}
     yield from (one for one in graph.initializer if one.data_type in BYTES and one.name in picked)
+
+
+def find_integer_nodes(model: Any) -> set[str]:
+    """Return the names of the nodes with weights that compute in integers, by Q/DQ pairs."""
+    nodes = model.graph.node
+    paired = (node.output for node in nodes if node.op_type == "DequantizeLinear")
+    made = {name for names in paired for name in names}
+    weighted = (node for node in nodes if node.op_type in WEIGHTED)
+    return {node.name for node in weighted if set(node.input[:2]) <= made}

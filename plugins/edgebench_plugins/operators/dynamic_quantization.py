@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import attrs
 
-from edgebench import CaseFailed, ChainError, Context, Operator, Pipeline, Stage, Tensors, hookimpl
+from edgebench import ChainError, Context, Operator, Pipeline, Stage, hookimpl
 from edgebench_kit.onnx import compared_stages, dynamic_quantizer, graph_files, graphs
 from edgebench_kit.onnx.dynamic_quantizer import DynamicQuantizer
 from edgebench_kit.onnx.int8_shares import find_int8_share, name_precision
 from edgebench_kit.onnx.plain_graphs import PlainGraph
 from edgebench_kit.onnx.quantized_stages import refuse_quantized
+from edgebench_kit.onnx.staged_samples import take_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -51,7 +51,7 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
         CaseFailed: There is nothing to compare on, or the runtime does not run what was made.
         ChainError: Nothing of the pipeline can be quantized.
     """
-    floats = others = _take_samples(context)
+    floats = others = take_samples(context, context.options.samples)
     closenesses = compared_stages.list_answers(pipeline)
     stages: list[Stage] = []
     for number, stage in enumerate(pipeline.stages):
@@ -70,15 +70,6 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
             context.doubt(f"against floats, on {len(floats)} calibration inputs, {fault}")
     context.progress(len(pipeline.stages), len(pipeline.stages), "quantizing")
     return pipeline.replaced(stages)
-
-
-def _take_samples(context: Context) -> list[Tensors]:
-    """Return the inputs to compare on; never empty."""
-    split = context.inputs("calibration")
-    samples = [tensors for tensors, _ in islice(split, context.options.samples)]
-    if not samples:
-        raise CaseFailed("the calibration split is empty: nothing to compare the int8 graph on")
-    return samples
 
 
 def _quantize(stage: Stage, plain: PlainGraph, options: DynamicQuantizationOptions) -> Stage:

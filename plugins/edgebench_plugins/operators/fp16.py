@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,6 @@ from edgebench import (
     Operator,
     Pipeline,
     Stage,
-    Tensors,
     Usable,
     hookimpl,
 )
@@ -29,9 +27,12 @@ from edgebench_kit.onnx.plain_graphs import PlainGraph
 from edgebench_kit.onnx.quantized_stages import refuse_quantized
 from edgebench_kit.onnx.scopes import LABEL
 from edgebench_kit.onnx.sessions import make_options, open_session, shorten_reason
+from edgebench_kit.onnx.staged_samples import feed_plain, take_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from edgebench import Tensors
 
 RETRIES = 6
 """How often a graph that does not run is made again, each time with more left in 32 bits."""
@@ -56,7 +57,7 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
         CaseFailed: There is nothing to look at, or the runtime does not run what was made.
         ChainError: No node of the pipeline can compute in half precision.
     """
-    floats = others = _take_samples(context)
+    floats = others = take_samples(context, context.options.samples)
     closenesses = compared_stages.list_answers(pipeline)
     stages: list[Stage] = []
     for number, stage in enumerate(pipeline.stages):
@@ -78,25 +79,13 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
     return pipeline.replaced(stages)
 
 
-def _take_samples(context: Context) -> list[Tensors]:
-    """Return the inputs on which values are watched; never empty."""
-    split = context.inputs("calibration")
-    samples = [tensors for tensors, _ in islice(split, context.options.samples)]
-    if not samples:
-        raise CaseFailed("the calibration split is empty: no values to hold half precision against")
-    return samples
-
-
 def _convert(stage: Stage, plain: PlainGraph, samples: Sequence[Tensors]) -> tuple[Any, Conversion]:
     """Return a graph that runs in half precision as far as it may, under its own names.
 
     Raises:
         CaseFailed: None runs, whatever is left in 32 bits.
     """
-    feeds = [
-        plain.read_inputs({spec.inside: sample[spec.name] for spec in stage.inputs})
-        for sample in samples
-    ]
+    feeds = feed_plain(stage, plain, samples)
     extremes = _find_sizes(plain.path, feeds)
     left: frozenset[str] = frozenset()
     for _ in range(RETRIES):

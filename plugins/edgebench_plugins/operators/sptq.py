@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from edgebench import (
-    CaseFailed,
     ChainError,
     Context,
     Operator,
@@ -19,18 +17,17 @@ from edgebench import (
     Tensors,
     hookimpl,
 )
-from edgebench_kit.onnx import attention_masks, graph_files, graphs
+from edgebench_kit.onnx import attention_masks, graphs
 from edgebench_kit.onnx.activation_ranges import find_extremes, find_ranges
 from edgebench_kit.onnx.compared_stages import (
     COMPARED,
     compare_stages,
     list_answers,
-    run_stage,
 )
 from edgebench_kit.onnx.int8_shares import find_int8_share, name_precision
 from edgebench_kit.onnx.plain_graphs import PlainGraph
 from edgebench_kit.onnx.quantized_stages import refuse_quantized
-from edgebench_kit.onnx.sessions import open_session
+from edgebench_kit.onnx.staged_samples import feed_plain, run_on, take_samples
 from edgebench_kit.onnx.static_quantizer import Quantizer
 
 if TYPE_CHECKING:
@@ -58,7 +55,7 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
         CaseFailed: There is nothing to calibrate with, or it is not finite.
         ChainError: Nothing of the pipeline can be quantized.
     """
-    samples = _samples(context)
+    samples = take_samples(context, context.options.samples)
     floats = samples[:COMPARED]
     stages: list[Stage] = []
     closenesses = list_answers(pipeline)
@@ -69,28 +66,13 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
             stages.append(_quantize(stage, plain, samples, context))
             floats, _ = compare_stages(plain, stages[-1], floats, samples, closenesses)
         if number + 1 < len(pipeline.stages):
-            samples = _run_on(pipeline, number, stages[-1], samples)
+            samples = run_on(pipeline, number, stages[-1], samples)
     _check_quantized(pipeline, stages)
     for closeness in closenesses.values():
         for fault in closeness.list_faults():
             context.doubt(f"against floats, on {len(floats)} calibration inputs, {fault}")
     context.progress(len(pipeline.stages), len(pipeline.stages), "quantizing")
     return pipeline.replaced(stages)
-
-
-def _samples(context: Context) -> list[Tensors]:
-    """Return the inputs to calibrate with; never empty, and every number finite."""
-    import numpy as np
-
-    split = context.inputs("calibration")
-    samples = [tensors for tensors, _ in islice(split, context.options.samples)]
-    if not samples:
-        raise CaseFailed("the calibration split is empty: nothing to calibrate with")
-    for number, sample in enumerate(samples):
-        for name, array in sample.items():
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise CaseFailed(f"calibration sample {number} holds NaN or infinity in {name!r}")
-    return samples
 
 
 def _quantize(
@@ -100,10 +82,7 @@ def _quantize(
 
     It is the same stage where nothing in it can be quantized.
     """
-    feeds = [
-        plain.read_inputs({spec.inside: sample[spec.name] for spec in stage.inputs})
-        for sample in samples
-    ]
+    feeds = feed_plain(stage, plain, samples)
     found = find_extremes(plain.path, feeds)
     masked = attention_masks.find_marked(plain.path, found)
     kept = {name: ends for name, ends in found.items() if name not in masked}
@@ -122,24 +101,6 @@ def _quantize(
         return stage
     model = plain.restore(model)
     return stage.changed(model, precision=name_precision(find_int8_share(model)))
-
-
-def _run_on(
-    pipeline: Pipeline, number: int, stage: Stage, samples: Sequence[Tensors]
-) -> list[Tensors]:
-    """Return what the stages after one that is quantized are calibrated with.
-
-    By the quantizer's own runtime, as its ranges are found: so the same int8 graph comes out
-    whichever backend it is for, and is made once.
-    """
-    needed = pipeline.crossing(number + 1)
-    with TemporaryDirectory(prefix="edgebench-") as scratch:
-        session = open_session(Path(scratch, graph_files.write_graph(stage.live, Path(scratch))[0]))
-        return [
-            {name: array for name, array in after.items() if name in needed}
-            for sample in samples
-            for after in [{**sample, **run_stage(stage, session, sample, {})}]
-        ]
 
 
 def _check_quantized(pipeline: Pipeline, stages: Sequence[Stage]) -> None:
