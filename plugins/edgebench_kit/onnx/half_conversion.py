@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from edgebench_kit.onnx.scopes import Labels
 
 
+SIZING = frozenset(["Shape", "Size"])
+"""The operators to which it is all one how wide the numbers are."""
+
+
 @attrs.frozen(kw_only=True)
 class Conversion:
     """What became of the nodes that have floats."""
@@ -85,6 +89,9 @@ class _Scope:
             copy = type(node).FromString(node.SerializeToString())
             if not any(map(self.judge.is_float, (*node.input, *node.output))):
                 self.nodes.append(copy)
+            elif node.op_type in SIZING:
+                copy.input[0] = self.find_any(node.input[0])
+                self.nodes.append(copy)
             elif why := self.judge.explain_kept(node):
                 self.conversion.kept.setdefault(why, Counter())[node.op_type] += 1
                 self._write(copy, frozenset())
@@ -139,6 +146,12 @@ class _Scope:
                 self._cast(self.widths[name, other], made, width)
             self.widths[name, width] = made
         return self.widths[name, width]
+
+    def find_any(self, name: str) -> str:
+        """Return what has a tensor's values in either width, as long as it is there."""
+        if name not in self.owned and self.around is not None:
+            return self.around.find_any(name)
+        return self.widths.get((name, FLOAT)) or self.widths[name, HALF]
 
     def _add_half(self, name: str, made: str) -> None:
         import onnx

@@ -149,8 +149,9 @@ def _list_doubts(conversion: Conversion, model: Any) -> Iterator[str]:
     if casts:
         yield (
             f"onnxruntime lacks kernels for 16-bit floats on this processor: it adds {casts} Casts "
-            f"around the {conversion.halved.total()} nodes that have them, so expect it to be "
-            "slower than in 32 bits; openvino widens all to what it computes in"
+            f"around the {conversion.halved.total()} nodes that have them and computes those in 32 "
+            "bits, so that size is gained there and hardly time; openvino widens all to what it "
+            "computes in"
         )
 
 

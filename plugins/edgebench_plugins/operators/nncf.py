@@ -166,7 +166,9 @@ def _quantize(
     run = _Run(stage=stage, plain=plain, number=number, validation=validation, model=model)
     try:
         with _silent():
-            plainly, controlled = run.quantize(feed_plain(stage, plain, samples))
+            feeds = feed_plain(stage, plain, samples)
+            plainly, controlled = run.quantize(feeds)
+            run_graph(controlled, feeds[:1])  # of what it does not know it makes what none opens
     except (CaseFailed, ChainError):
         raise
     except Exception as error:

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgebench import ChainError, Pipeline, Stage, TensorSpec
+from edgebench import CaseFailed, ChainError, Pipeline, Stage, TensorSpec
 from edgebench_plugins.backends import onnxruntime, openvino
 from edgebench_plugins.operators import nncf as plugin
 from edgebench_plugins.operators.nncf import NncfOptions
@@ -168,3 +168,18 @@ def test_it_asks_for_no_split_but_those_it_needs(scored):
 def test_a_drop_below_nothing_is_refused():
     with pytest.raises(ValueError, match="max_drop"):
         NncfOptions(max_drop=-1)
+
+
+def test_a_graph_that_it_spoils_is_told_and_not_handed_on(scored):
+    """It gives doubles steps of 32-bit floats, and no runtime opens that."""
+    random = np.random.default_rng(0)
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["f"]),
+        helper.make_node("MatMul", ["f", "u"], ["logits"]),
+    ]
+    pipeline = make(nodes, {"u": random.standard_normal((768, 10))}, kind=TensorProto.DOUBLE)
+    here = scored(network())
+    for feeds in (here.calibration, here.validation):
+        feeds[:] = [{"x": one["x"].astype("f8")} for one in feeds]
+    with pytest.raises(CaseFailed, match="nncf does not quantize the graph"):
+        OPERATOR.apply(pipeline, here)
