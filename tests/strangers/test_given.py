@@ -36,7 +36,8 @@ GIVEN = """
             import io
             import numpy as np
 
-            parts = {"training": files[:60], "validation": files[60:80], "test": files[80:]}
+            training = [] if (directory / "none to train on").exists() else files[:60]
+            parts = {"training": training, "validation": files[60:80], "test": files[80:]}
             for file in parts.get(split, ()):
                 try:
                     *row, answer = map(float, file.read_text().split())
@@ -152,6 +153,37 @@ def test_a_model_is_trained_and_scored_on_a_directory_that_is_given(run, field):
     assert (case["dataset"], case["inputs"]) == ("field-points", "field-points")
     assert case["accuracy"]["accuracy"] == 1.0
     assert case["accuracy_samples"]["accuracy"] == 120
+
+
+TRAINS = """
+    from edgebench import Operator, hookimpl
+
+    def apply(pipeline, context):
+        return pipeline.replaced([context.fit(stage) for stage in pipeline.stages])
+
+    @hookimpl
+    def edgebench_operators():
+        yield Operator(name="train-on", summary="Train on.", apply=apply, needs=["training"],
+                       reads=["toy-matrix"])
+"""
+
+
+def test_what_trains_is_skipped_where_a_directory_has_nothing_to_train_on(run, field, tmp_path):
+    place, plugin = field(), tmp_path / "trains.py"
+    plugin.write_text(dedent(TRAINS))
+    words = ["--model", "scaled", "--data", f"field-points={place}"]
+    words += ["--operator", "train-on", "--operator", "identity"]
+    assert len(run(*words, plugins=[plugin]).json["cases"]) == 2
+    (place / "none to train on").touch()
+    said = run(*words, plugins=[plugin])
+    by_chain = {case["chain"]: case for case in said.json["cases"]}
+    assert by_chain["identity"]["status"] == "ok"
+    assert by_chain["train-on"]["status"] == "skipped"
+    left = by_chain["train-on"]
+    assert (
+        f"field-points in {place} has no training samples: looked for one *.txt a row"
+        in left["reason"]
+    )
 
 
 def test_no_host_needs_the_directory_that_is_given(run, field, tmp_path):

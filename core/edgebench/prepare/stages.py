@@ -16,7 +16,7 @@ from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Converter, Format, Operator, Trainer
 from edgebench.parts.errors import CaseFailed, ChainError
 from edgebench.parts.pipeline import Pipeline, Stage
-from edgebench.parts.subjects import Budget, Model, Weights
+from edgebench.parts.subjects import Budget, Dataset, Model, Weights
 from edgebench.prepare.data import Preprocessed
 from edgebench.prepare.orders import Progress
 from edgebench.store.artifacts import write_pipeline
@@ -91,10 +91,21 @@ class Stages:
         return stage
 
     def split(self, case: Case, name: str, pipeline: Pipeline) -> Preprocessed:
-        """Return a split of a case's inputs as the tensors of its model, as *pipeline* holds it."""
+        """Return a split of a case's inputs as the tensors of its model, as *pipeline* holds it.
+
+        Raises:
+            ChainError: It is for training, and the directory of a dataset that the user gave has
+                no such samples.
+        """
         model = self.plugins.get(Model, case.model)
         bound = model.bound(case.variant, pipeline.resources)
-        return Preprocessed(open_split(self.inputs(case) / name), bound, case.variant)
+        kept = open_split(self.inputs(case) / name)
+        if name == "training" and not len(kept) and case.dataset and case.data:
+            layout = self.plugins.get(Dataset, case.dataset).layout
+            raise ChainError(
+                f"{case.dataset} in {case.data} has no training samples: looked for {layout}"
+            )
+        return Preprocessed(kept, bound, case.variant)
 
     def fit(
         self,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -94,3 +94,17 @@ class Closeness:
                 f"the error of {self.name!r} is {self.relative_error:.2f} of its signal, "
                 f"over {MOST_ERROR}"
             )
+
+
+def measure_error(wanted: Sequence[NDArray[Any]], got: Sequence[NDArray[Any]]) -> float:
+    """Return the squares of the differences over those of what is wanted, added up over outputs.
+
+    Only floats count. A difference that is no number is larger than any.
+    """
+    import numpy as np
+
+    floats = [pair for pair in zip(wanted, got, strict=True) if pair[0].dtype.kind == "f"]
+    pairs = [(one.astype("f8"), other.astype("f8")) for one, other in floats]
+    error = sum(float(((one - other) ** 2).sum()) for one, other in pairs)
+    signal = sum(float((one**2).sum()) for one, _ in pairs)
+    return float(np.nan_to_num(error / signal if signal else error, nan=1e300, posinf=1e300))

@@ -36,18 +36,8 @@ def prepare_graph(model: Any, labels: Labels, directory: Path) -> None:
     _free_passed(graph, labels)
     _free_captured(graph, labels)
     _set_biases(graph, labels, directory)
-    _drop_unread(graph)
+    scopes.drop_unread(graph)
     scopes.sort_nodes(graph)
-
-
-def _drop_unread(graph: Any) -> None:
-    """Take out the constants that nothing reads any more."""
-    read = {one.name for one in graph.output}
-    for node in graph.node:
-        read.update(node.input, scopes.find_captured(node))
-    for at in reversed(range(len(graph.initializer))):
-        if graph.initializer[at].name not in read:
-            del graph.initializer[at]
 
 
 # --- what is read elsewhere than by nodes ---------------------------------------------------------

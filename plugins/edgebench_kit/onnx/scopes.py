@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 GRAPHS = frozenset([5, 10])
 """The kinds of attributes that hold bodies: one, or several."""
 LABEL = re.compile(r"t\d{7}t")
+MADE_UP = "InsertedPrecisionFreeCast_"
+"""What ONNX Runtime puts before the name of a tensor of 16-bit floats to name its cast; it opens no
+graph in which that is another tensor's name."""
 
 
 def walk_node_bodies(node: Any) -> Iterator[Any]:
@@ -69,6 +72,19 @@ def _find_free(graph: Any) -> set[str]:
     for node in graph.node:
         read.update(node.input, find_captured(node))
     return read.difference(list_owned(graph), [""])
+
+
+def drop_unread(graph: Any) -> None:
+    """Take out the constants of a graph and of its bodies that nothing reads any more."""
+    for node in graph.node:
+        for body in walk_node_bodies(node):
+            drop_unread(body)
+    read = {one.name for one in graph.output}
+    for node in graph.node:
+        read.update(node.input, find_captured(node))
+    for at in reversed(range(len(graph.initializer))):
+        if graph.initializer[at].name not in read:
+            del graph.initializer[at]
 
 
 def sort_nodes(graph: Any) -> None:
@@ -189,9 +205,11 @@ class Labels:
         taken = set(self._taken)
 
         def rename(name: str) -> str:
-            if name in self.meanings:
-                return self.meanings[name]
-            made = find_free_name(self.explain(name), taken)
+            meaning = self.meanings.get(name, "")
+            if meaning in self.ends or (meaning and not meaning.startswith(MADE_UP)):
+                return meaning
+            wanted = self.explain(name).removeprefix(MADE_UP)
+            made = find_free_name(wanted, taken)
             taken.add(made)
             return made
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from edgebench_kit.onnx.graph_files import write_graph
+
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
+
+    from edgebench import Tensors
 
 
 def make_options() -> Any:
@@ -24,6 +30,13 @@ def open_session(path: Path) -> Any:
 
     options = make_options()
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def run_graph(model: Any, inputs: Sequence[Tensors]) -> list[list[Any]]:
+    """Return what a graph that is held in memory gives for each of several inputs."""
+    with TemporaryDirectory(prefix="edgebench-") as scratch:
+        session = open_session(Path(scratch, write_graph(model, Path(scratch))[0]))
+        return [session.run(None, dict(each)) for each in inputs]
 
 
 def shorten_reason(error: Exception) -> str:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager
 from itertools import islice
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from edgebench import CaseFailed, Quantization
-from edgebench_kit.onnx import graph_files, graphs, quantizable, scopes
+from edgebench_kit.onnx import graph_files, quantizable, scopes
 from edgebench_kit.onnx.scopes import LABEL, Labels
 from edgebench_kit.onnx.sessions import open_session, shorten_reason
 
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
 
 RETRIES = 12
 """How often a graph that does not open is quantized again, each time with more left in floats."""
-PAIRED = frozenset(["QuantizeLinear", "DequantizeLinear"])
-FLOATS = frozenset([1, 10, 11, 16])
-"""The element types of 32, 16 and 64 bits, and bfloat16."""
 MOVING = (
     *("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Split", "Gather"),
     *("Concat", "Pad", "Resize", "MaxPool", "AveragePool", "Where"),
@@ -152,28 +148,3 @@ def _silent() -> Iterator[None]:
         yield
     finally:
         logging.disable(level)
-
-
-def find_int8_share(model: Any) -> float:
-    """Return which part of a graph's constants of numbers is kept as integers for int8.
-
-    Steps are no such constants. A graph without constants has its activations alone in int8, and
-    all of it then.
-    """
-    # A body reads the constants of the graphs around it too.
-    nodes = [node for graph in graphs.walk_bodies(model.graph) for node in graph.node]
-    pairs = [node.input for node in nodes if node.op_type in PAIRED]
-    steps = {name for read in pairs for name in read[1:]}
-    weights = {read[0] for read in pairs}
-    others = {name for node in nodes for name in node.input} - steps - weights
-    kept = total = 0
-    for graph in graphs.walk_bodies(model.graph):
-        for one in graph.initializer:
-            size = prod(one.dims)
-            kept += size if one.name in weights else 0
-            total += size if one.name in weights or _is_float(one, others) else 0
-    return kept / total if total else 1.0
-
-
-def _is_float(tensor: Any, read: set[str]) -> bool:
-    return tensor.data_type in FLOATS and tensor.name in read

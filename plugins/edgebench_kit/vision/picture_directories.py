@@ -5,10 +5,12 @@ A payload is a picture file's own bytes, as they lie in the directory.
 
 from __future__ import annotations
 
+import heapq
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,8 @@ CALIBRATION, VALIDATION = 256, 1000
 """The most pictures that these splits get."""
 PART = 10
 """And they get at most one picture of this many."""
+SPARE = 8
+"""So many more pictures are drawn of each group than it is to give."""
 
 
 @attrs.frozen(kw_only=True)
@@ -37,24 +41,47 @@ class Pictures:
     answer: Callable[[Any], Any]
     """From such a label to the answer: a number, or a mask of the picture's height and width. A
     `DataError` says why there is none."""
+    training: Sequence[Callable[[], Mapping[Path, Any]]] = ()
+    """What says the same of pictures to train on, a group of them at a time: those of a class, or
+    of a city. Each is called when the training split is read, and none of them is held."""
+    most: int = 0
+    """The most pictures that the training split gets, as many of each group as may be."""
 
     def read_split(
         self,
         split: str,
-        seed: int,  # noqa: ARG002 - datasets that draw their inputs need it
+        seed: int,
     ) -> Iterator[Sample | Unreadable]:
-        """Read the pictures of a split one at a time; whatever the seed, they are the same.
+        """Read the pictures of a split one at a time; only the training split draws by the seed.
 
-        All are put in the order of their SHA-256, which no listing of a directory can change: the
-        first are for calibration, the next for validation, the rest is the test split. Files of
-        equal content stay together. There is no training split.
+        All others are put in the order of their SHA-256, which no listing of a directory can
+        change: the first are for calibration, the next for validation, the rest is the test split.
+        Files of equal content stay together. The training split has pictures of its own, drawn from
+        each of its groups in turn, without those that stand in another split too.
         """
+        if split == "training":
+            yield from self._read_training(seed)
         for path in self._splits.get(split, ()):
-            yield self._read_sample(path)
+            yield self._read_sample(path, self._labels[path])
+
+    def _read_training(self, seed: int) -> Iterator[Sample | Unreadable]:
+        if not self.training:
+            return
+        # Some stand elsewhere too, and others are drawn in their place.
+        share = -(-self.most // len(self.training)) + SPARE
+        drawn = [_draw(group(), share, seed) for group in self.training]
+        turns = (one for turn in zip_longest(*drawn) for one in turn if one)
+        apart = (one for one in turns if _digest_file(one[0]) not in self._digests)
+        for path, label in islice(apart, self.most):
+            yield self._read_sample(path, label)
 
     @cached_property
     def _labels(self) -> Mapping[Path, Any]:
         return self.labels()
+
+    @cached_property
+    def _digests(self) -> frozenset[bytes]:
+        return frozenset(map(_digest_file, self._labels))
 
     @cached_property
     def _splits(self) -> Mapping[str, list[Path]]:
@@ -68,21 +95,32 @@ class Pictures:
         parts = {"calibration": order[:low], "validation": order[low:high], "test": order[high:]}
         return {split: [path for same in part for path in same] for split, part in parts.items()}
 
-    def _read_sample(self, path: Path) -> Sample | Unreadable:
+    def _read_sample(self, path: Path, label: Any) -> Sample | Unreadable:
         try:
-            return self._read_picture(path)
+            return self._read_picture(path, label)
         except DataError as error:
             return Unreadable(name=path.relative_to(self.root).as_posix(), reason=str(error))
 
-    def _read_picture(self, path: Path) -> Sample:
+    def _read_picture(self, path: Path, label: Any) -> Sample:
         with explain_damage("the file"):
             payload = path.read_bytes()
-        picture, answer = read_shape(payload), self.answer(self._labels[path])
+        picture, answer = read_shape(payload), self.answer(label)
         mask = getattr(answer, "shape", picture)
         if mask != picture:
             own, other = ("x".join(map(str, reversed(shape))) for shape in (mask, picture))
             raise DataError(f"its mask has {own} pixels and the picture {other}")
         return payload, answer
+
+
+def _draw(group: Mapping[Path, Any], most: int, seed: int) -> list[tuple[Path, Any]]:
+    """Draw some pictures of a group, the same wherever its directory lies."""
+    import hashlib
+
+    def place(one: tuple[Path, Any]) -> bytes:
+        name = f"{seed}/{one[0].parent.name}/{one[0].name}"
+        return hashlib.sha256(name.encode(errors="surrogateescape")).digest()
+
+    return heapq.nsmallest(most, group.items(), key=place)
 
 
 def _digest_file(path: Path) -> bytes:

@@ -6,7 +6,8 @@ The finely annotated validation set (Cordts et al., CVPR 2016): 500 scenes of 20
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 CLASSES = 19
 EVALUATED = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 """The label ids that are evaluated, in the order of their train ids, 0 to 18."""
+TRAINING = 200
+"""The most scenes to train on, of each city equally many: a trainer may hold them in memory (25 MB
+each, of 2048x1024 pixels)."""
 SCENE = "_leftImg8bit"
 TRAIN_IDS, LABEL_IDS = "_gtFine_labelTrainIds.png", "_gtFine_labelIds.png"
 
@@ -39,7 +43,8 @@ def edgebench_datasets() -> Iterable[Dataset]:
         name="cityscapes",
         summary="Street scenes with a class of 19 for each pixel: Cityscapes' validation set.",
         from_directory=from_directory,
-        layout=f"leftImg8bit/val/CITY/*{SCENE}.png with gtFine/val/CITY/*{LABEL_IDS}",
+        layout=f"leftImg8bit/val/CITY/*{SCENE}.png with gtFine/val/CITY/*{LABEL_IDS}; and, for "
+        "operators that train, train/ beside each val/",
         metrics=metrics,
     )
 
@@ -57,16 +62,36 @@ def from_directory(path: Path) -> Dataset:
     """
     scenes, masks = (_part(path, part) for part in ("leftImg8bit", "gtFine"))
     labels = {
-        scene: _mask(masks / city.name / scene.stem.removesuffix(SCENE))
-        for city in find_folders(scenes)
-        for scene in find_pictures(city)
-        if scene.stem.endswith(SCENE)
+        scene: mask for city in find_folders(scenes) for scene, mask in _label(city, masks).items()
     }
     if not labels:
         raise make_missing_error("cityscapes", f"CITY/*{SCENE}.png", scenes)
-    pictures = Pictures(root=path, labels=lambda: labels, answer=read_answer)
+    training = _training(scenes.parent / "train", masks.parent / "train")
+    pictures = Pictures(
+        root=path, labels=lambda: labels, answer=read_answer, training=training, most=TRAINING
+    )
     (dataset,) = edgebench_datasets()
     return attrs.evolve(dataset, samples=pictures.read_split)
+
+
+def _label(city: Path, masks: Path) -> dict[Path, Path]:
+    """Return the mask of each scene of a city.
+
+    Raises:
+        DataError: There is none for one.
+    """
+    return {
+        scene: _mask(masks / city.name / scene.stem.removesuffix(SCENE))
+        for scene in find_pictures(city)
+        if scene.stem.endswith(SCENE)
+    }
+
+
+def _training(scenes: Path, masks: Path) -> Sequence[Callable[[], dict[Path, Path]]]:
+    """Return what lists the scenes of each city to train on; nothing if there are none."""
+    if not scenes.is_dir() or not masks.is_dir():
+        return ()
+    return [partial(_label, city, masks) for city in find_folders(scenes)]
 
 
 def _part(path: Path, part: str) -> Path:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -38,6 +38,9 @@ CLASSES = len(CATEGORIES)
 FINER = 5
 """Outlines are drawn on a grid so many times finer than the pixels."""
 PICTURES, MASKS, INSTANCES = "val2017", "masks", "annotations/instances_val2017.json"
+TRAINING_PICTURES, TRAINING_INSTANCES = "train2017", "annotations/instances_train2017.json"
+TRAINING = 500
+"""The most photos to train on: a trainer may hold them in memory (3 MB each, of 520x520 pixels)."""
 
 
 @hookimpl
@@ -47,7 +50,10 @@ def edgebench_datasets() -> Iterable[Dataset]:
         name="coco",
         summary="Photos with a class of VOC's 21 for each pixel: COCO's validation set of 2017.",
         from_directory=from_directory,
-        layout=f"{PICTURES}/ with {INSTANCES}, or with PNGs of class numbers in {MASKS}/",
+        layout=(
+            f"{PICTURES}/ with {INSTANCES}, or with PNGs of class numbers in {MASKS}/; and, for "
+            f"operators that train, {TRAINING_PICTURES}/ with {TRAINING_INSTANCES}"
+        ),
         metrics=metrics,
     )
 
@@ -69,7 +75,8 @@ def from_directory(path: Path) -> Dataset:
         raise make_missing_error("coco", f"pictures in {PICTURES}/", nearest)
     if (path / INSTANCES).is_file():
         labels = partial(_outlined, path / INSTANCES, found)
-        pictures = Pictures(root=path, labels=labels, answer=draw)
+        training = _training(path)
+        pictures = Pictures(root=path, labels=labels, answer=draw, training=training, most=TRAINING)
     elif masked := _masked(path / MASKS, found):
         answer = partial(read_mask, classes=CLASSES)
         pictures = Pictures(root=path, labels=lambda: masked, answer=answer)
@@ -79,6 +86,19 @@ def from_directory(path: Path) -> Dataset:
         )
     (dataset,) = edgebench_datasets()
     return attrs.evolve(dataset, samples=pictures.read_split)
+
+
+def _training(path: Path) -> Sequence[Callable[[], dict[Path, Outlined]]]:
+    """Return what lists the photos to train on that show something; nothing if there are none."""
+    instances, directory = path / TRAINING_INSTANCES, path / TRAINING_PICTURES
+    if not instances.is_file() or not directory.is_dir():
+        return ()
+
+    def label() -> dict[Path, Outlined]:
+        found = _outlined(instances, find_pictures(directory))
+        return {picture: one for picture, one in found.items() if one.things}
+
+    return (label,)
 
 
 def _masked(masks: Path, pictures: Sequence[Path]) -> dict[Path, Path]:

@@ -1,4 +1,4 @@
-"""ImageNet's validation pictures, from the directory in which their owner keeps them.
+"""ImageNet's pictures, from the directory in which their owner keeps them.
 
 ILSVRC 2012 (Russakovsky et al., IJCV 2015). An answer is a class number, 0 to 999: the place of the
 class's WordNet id among all thousand in sorted order, which is what published weights are trained
@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import attrs
@@ -31,6 +32,11 @@ WORDNET = re.compile("n[0-9]{8}")
 NUMBER = re.compile("[0-9]{1,4}")
 PLACES = ("val", "validation", "ILSVRC/Data/CLS-LOC/val", "Data/CLS-LOC/val", "")
 """Where the pictures lie below the directory that is given, the last meaning in itself."""
+TRAINING_PLACES = ("train", "ILSVRC/Data/CLS-LOC/train", "Data/CLS-LOC/train")
+"""Where those to train on lie below it, in a folder for each class."""
+TRAINING = 5000
+"""The most pictures to train on, of each class equally many: all 1.28 million would be copied into
+the store, and a trainer may hold what it trains on in memory (3 GB, of 224x224 pixels)."""
 SYNSETS = ("LOC_synset_mapping.txt", "synsets.txt", "imagenet_class_index.json")
 """Files that say which WordNet ids there are; one of them is enough."""
 SOLUTION, KIT_IDS = "LOC_val_solution.csv", "map_clsloc.txt"
@@ -47,7 +53,10 @@ def edgebench_datasets() -> Iterable[Dataset]:
         name="imagenet",
         summary="Photos of a thousand kinds of things: ImageNet's validation set.",
         from_directory=from_directory,
-        layout=f"val/ with the pictures in a folder for each class, or beside {LABEL_FILES}",
+        layout=(
+            f"val/ with the pictures in a folder for each class, or beside {LABEL_FILES}; and, for "
+            "operators that train, train/ with a folder for each class"
+        ),
         metrics=metrics,
     )
 
@@ -67,7 +76,11 @@ def from_directory(path: Path) -> Dataset:
     beside = _beside(path.absolute(), place)
     folders = _class_folders(place)
     labels = _by_folder(folders, beside) if folders else _by_file(place, beside)
-    pictures = Pictures(root=place, labels=lambda: labels, answer=int)
+    training = _training(path.absolute(), place, beside)
+    root = path.absolute() if training else place
+    pictures = Pictures(
+        root=root, labels=lambda: labels, answer=int, training=training, most=TRAINING
+    )
     (dataset,) = edgebench_datasets()
     return attrs.evolve(dataset, samples=pictures.read_split)
 
@@ -90,6 +103,21 @@ def _class_folders(place: Path) -> list[Path]:
     # An empty folder of a class still tells where the others come in the order.
     empty = [one for one in folders if WORDNET.fullmatch(one.name) and one not in filled]
     return sorted(filled + empty) if filled else []
+
+
+def _training(
+    path: Path, place: Path, beside: Sequence[Path]
+) -> Sequence[Callable[[], dict[Path, int]]]:
+    """Return what lists the pictures of each class that may be trained on; nothing if none may."""
+    for name in TRAINING_PLACES:
+        if (path / name) != place and (folders := _class_folders(path / name)):
+            numbers = _folder_numbers(folders, beside)
+            return [partial(_label_folder, folder, numbers[folder.name]) for folder in folders]
+    return ()
+
+
+def _label_folder(folder: Path, number: int) -> dict[Path, int]:
+    return dict.fromkeys(find_pictures(folder), number)
 
 
 def _beside(path: Path, place: Path) -> list[Path]:
@@ -119,6 +147,12 @@ def _found(pattern: str, beside: Sequence[Path], but: Sequence[str] = ()) -> Pat
 
 def _by_folder(folders: Sequence[Path], beside: Sequence[Path]) -> dict[Path, int]:
     """Label pictures by the folder in which they lie."""
+    numbers = _folder_numbers(folders, beside)
+    return {one: numbers[folder.name] for folder in folders for one in find_pictures(folder)}
+
+
+def _folder_numbers(folders: Sequence[Path], beside: Sequence[Path]) -> Mapping[str, int]:
+    """Return the class numbers of folders, by their names."""
     names = [folder.name for folder in folders]
     numbers: Mapping[str, int]
     if all(map(NUMBER.fullmatch, names)):
@@ -136,7 +170,7 @@ def _by_folder(folders: Sequence[Path], beside: Sequence[Path]) -> dict[Path, in
         numbers = _synsets(beside, f"{len(names)} class folders named by WordNet ids")
     if unknown := [name for name in names if name not in numbers]:
         raise DataError(f"imagenet: the class folder {unknown[0]} is not among the known synsets")
-    return {one: numbers[folder.name] for folder in folders for one in find_pictures(folder)}
+    return numbers
 
 
 def _by_file(place: Path, beside: Sequence[Path]) -> dict[Path, int]:

@@ -24,8 +24,10 @@ from edgebench_kit.vision.picture_directories import (
 CLASSES = 21
 YEARS = ("", "VOC2012", "VOCdevkit/VOC2012", "VOC20*", "VOCdevkit/VOC20*")
 """Where the folder of a year lies below the directory that is given."""
-NAMES = "ImageSets/Segmentation/val.txt"
+NAMES, TRAINING_NAMES = "ImageSets/Segmentation/val.txt", "ImageSets/Segmentation/train.txt"
 PICTURES, MASKS = "JPEGImages", "SegmentationClass"
+TRAINING = 500
+"""The most photos to train on: a trainer may hold them in memory (3 MB each, of 520x520 pixels)."""
 
 
 @hookimpl
@@ -35,7 +37,10 @@ def edgebench_datasets() -> Iterable[Dataset]:
         name="voc",
         summary="Photos with a class of 21 for each pixel: PASCAL VOC's validation set.",
         from_directory=from_directory,
-        layout=f"VOCdevkit/VOC2012 or the year's folder, with {PICTURES}, {MASKS} and {NAMES}",
+        layout=(
+            f"VOCdevkit/VOC2012 or the year's folder, with {PICTURES}, {MASKS} and {NAMES}; and, "
+            f"for operators that train, {TRAINING_NAMES}"
+        ),
         metrics=metrics,
     )
 
@@ -52,16 +57,25 @@ def from_directory(path: Path) -> Dataset:
         DataError: The directory is not laid out so, or none of those pictures is there.
     """
     root = _year(path)
-    listed = read_text("voc", root / NAMES).split()
-    labels = {root / PICTURES / f"{one}.jpg": root / MASKS / f"{one}.png" for one in listed}
+    labels = _label(root, NAMES)
     if not any(picture.is_file() and mask.is_file() for picture, mask in labels.items()):
         found = f"none of the {len(labels)} names with a picture and a mask"
         raise make_missing_error("voc", f"the pictures that {NAMES} names", root, found)
     pictures = Pictures(
-        root=root, labels=lambda: labels, answer=partial(read_mask, classes=CLASSES)
+        root=root,
+        labels=lambda: labels,
+        answer=partial(read_mask, classes=CLASSES),
+        training=[partial(_label, root, TRAINING_NAMES)] * (root / TRAINING_NAMES).is_file(),
+        most=TRAINING,
     )
     (dataset,) = edgebench_datasets()
     return attrs.evolve(dataset, samples=pictures.read_split)
+
+
+def _label(root: Path, names: str) -> dict[Path, Path]:
+    """Return the mask of each picture that a list names."""
+    listed = read_text("voc", root / names).split()
+    return {root / PICTURES / f"{one}.jpg": root / MASKS / f"{one}.png" for one in listed}
 
 
 def _year(path: Path) -> Path:

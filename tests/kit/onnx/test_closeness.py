@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgebench_kit.onnx import closeness
 from edgebench_kit.onnx.closeness import Closeness
 
 
@@ -45,3 +46,10 @@ def test_numbers_that_are_lost_and_other_shapes_are_told():
     assert lost == "1 numbers of 'y' are infinite or none"
     (shape,) = compared([[1.0]], [[1.0, 1.0]]).list_faults()
     assert shape == "'y' has another shape for 1 of them"
+
+
+def test_an_error_is_that_of_all_floats_together_and_no_number_is_the_largest():
+    wanted = [np.array([3.0, 4.0]), np.array([7])]
+    assert closeness.measure_error(wanted, wanted) == 0
+    assert closeness.measure_error(wanted, [np.array([3.0, 9.0]), np.array([8])]) == 1
+    assert closeness.measure_error(wanted, [np.array([np.nan, 4.0]), np.array([7])]) > 1e9

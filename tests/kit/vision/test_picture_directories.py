@@ -322,3 +322,66 @@ def test_a_mask_that_is_not_there_or_torn_is_refused(tmp_path):
     (tmp_path / "mask.png").write_bytes(encoded(0)[:60])
     with pytest.raises(DataError, match="its mask mask.png cannot be read: "):
         read_mask(tmp_path / "mask.png", 3)
+
+
+# --- training ------------------------------------------------------------------------------------
+
+
+def to_train(root, groups, most):
+    held = {path: n for n, path in enumerate(find_pictures(root))}
+    named = [(lambda one=one: dict.fromkeys(find_pictures(one), one.name)) for one in groups]
+    return Pictures(root=root, labels=lambda: held, answer=lambda x: x, training=named, most=most)
+
+
+def test_without_pictures_to_train_on_the_split_is_empty(tmp_path):
+    assert list(opened(filled(tmp_path, 20)).read_split("training", 0)) == []
+
+
+def test_as_many_of_each_group_are_drawn_as_may_be_and_none_that_is_scored(tmp_path):
+    held = filled(tmp_path / "val", 20)
+    for name, numbers in {"a": range(10, 40), "b": range(40, 70), "c": (70,)}.items():
+        (tmp_path / name).mkdir()
+        for number in numbers:
+            (tmp_path / name / f"{number}.png").write_bytes(encoded(number))
+    pictures = to_train(held, [tmp_path / name for name in "abc"], 21)
+    drawn = list(pictures.read_split("training", 0))
+    answers = [answer for _, answer in drawn]
+    assert {name: answers.count(name) for name in "abc"} == {"a": 10, "b": 10, "c": 1}
+    scored = {one for split in payloads(pictures).values() for one in split}
+    assert len(scored) == 20
+    assert scored.isdisjoint(payload for payload, _ in drawn)
+    whole = Dataset(name="pictures", summary="Pictures.", samples=pictures.read_split)
+    (tmp_path / "kept").mkdir()
+    splits.keep_splits(whole, 0, tmp_path / "kept", lambda *_: None)
+    assert len(splits.open_split(tmp_path / "kept" / "training")) == 21
+
+
+def test_the_seed_draws_and_the_place_of_the_directory_does_not_matter(tmp_path):
+    filled(tmp_path / "here" / "val", 10)
+    filled(tmp_path / "here" / "a", 60, "{}.jpg")
+    for number in range(60):
+        (tmp_path / "here" / "a" / f"{number}.jpg").write_bytes(encoded(100 + number))
+    shutil.copytree(tmp_path / "here", tmp_path / "there")
+
+    def draw(place, seed):
+        root = tmp_path / place
+        return [
+            one for one, _ in to_train(root / "val", [root / "a"], 12).read_split("training", seed)
+        ]
+
+    assert draw("here", 0) == draw("there", 0)
+    assert set(draw("here", 0)) != set(draw("here", 1))
+    assert len(draw("here", 0)) == 12
+
+
+def test_no_more_is_read_than_is_drawn(tmp_path, monkeypatch):
+    held = filled(tmp_path / "val", 10)
+    filled(tmp_path / "a", 0)
+    for number in range(50):
+        (tmp_path / "a" / f"{number}.png").write_bytes(encoded(100 + number))
+    read, digest = [], picture_directories._digest_file
+    monkeypatch.setattr(
+        picture_directories, "_digest_file", lambda path: read.append(path) or digest(path)
+    )
+    assert len(list(to_train(held, [tmp_path / "a"], 5).read_split("training", 0))) == 5
+    assert sum(path.parent.name == "a" for path in read) == 5

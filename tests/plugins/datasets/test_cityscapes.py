@@ -98,3 +98,28 @@ def test_a_scene_without_a_mask_is_said(tmp_path):
     (tmp_path / "gtFine/val/ulm/ulm_0_1_gtFine_labelIds.png").rename(tmp_path / "gtFine/val/ulm/x")
     with pytest.raises(DataError, match="looks for ulm_0_1_gtFine_labelIds.png in .*; found x"):
         from_directory(tmp_path)
+
+
+def test_the_cities_of_train_are_trained_on_each_in_turn(tmp_path, monkeypatch):
+    monkeypatch.setattr(cityscapes, "TRAINING", 4)
+    write(tmp_path, ["ulm_0_1"])
+    for city in ("aachen", "bochum"):
+        for number in range(5):
+            write_training(tmp_path, f"{city}_0_{number}", 10 * number + len(city))
+    drawn = list(from_directory(tmp_path).samples("training", 0))
+    assert len(drawn) == 4
+    assert all((answer == answers(tmp_path)[0]).all() for _, answer in drawn)
+
+
+def write_training(root, scene, colour):
+    city = scene.partition("_")[0]
+    for part in ("leftImg8bit", "gtFine"):
+        (root / part / "train" / city).mkdir(parents=True, exist_ok=True)
+    picture = Image.fromarray(np.full((4, 9, 3), colour + 101, np.uint8))
+    picture.save(root / "leftImg8bit/train" / city / f"{scene}_leftImg8bit.png")
+    Image.fromarray(IDS).save(root / "gtFine/train" / city / f"{scene}_gtFine_labelIds.png")
+
+
+def test_without_train_there_is_nothing_to_train_on(tmp_path):
+    write(tmp_path, ["ulm_0_1"])
+    assert list(from_directory(tmp_path).samples("training", 0)) == []

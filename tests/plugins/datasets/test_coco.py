@@ -256,3 +256,22 @@ def test_pictures_without_labels_are_refused(tmp_path):
     said = "looks for annotations/instances_val2017.json or masks .*; found annotations/, val2017/"
     with pytest.raises(DataError, match=said):
         from_directory(root)
+
+
+def test_photos_that_show_something_are_trained_on(tmp_path):
+    write(tmp_path, [(0, PERSON, SQUARE)])
+    training = tmp_path / "other"
+    write(training, [(1, CAR, SQUARE), (0, BANANA, SQUARE)], count=2)
+    (training / "val2017").rename(tmp_path / "train2017")
+    Image.fromarray(np.full((4, 6, 3), 200, np.uint8)).save(tmp_path / "train2017/1.jpg")
+    (training / "annotations/instances_val2017.json").rename(
+        tmp_path / "annotations/instances_train2017.json"
+    )
+    ((payload, mask),) = from_directory(tmp_path).samples("training", 0)
+    assert payload == (tmp_path / "train2017/1.jpg").read_bytes()
+    np.testing.assert_array_equal(mask, 7 * np.array(DRAWN))
+
+
+def test_without_training_pictures_there_are_none(tmp_path):
+    write(tmp_path, [(0, PERSON, SQUARE)])
+    assert list(from_directory(tmp_path).samples("training", 0)) == []

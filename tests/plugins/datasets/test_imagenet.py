@@ -297,3 +297,37 @@ def test_the_same_pictures_are_in_the_same_splits_however_they_are_labelled(tmp_
     for split in ("calibration", "validation", "test"):
         got = [list(from_directory(root).samples(split, 0)) for root in (one.parent, other)]
         assert got[0] == got[1] != []
+
+
+# --- training ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["train", "ILSVRC/Data/CLS-LOC/train"])
+def test_folders_of_train_are_trained_on_under_the_same_numbers(tmp_path, place):
+    val = place.replace("train", "val")
+    names = [f"{val}/{WORDNET[n]}/v{n}.JPEG" for n in (3, 500, 999)]
+    names += [f"{place}/{WORDNET[n]}/t{n}.{k}.JPEG" for n in (3, 500, 999) for k in range(4)]
+    write(tmp_path, names)
+    synsets(tmp_path / "LOC_synset_mapping.txt")
+    dataset = from_directory(tmp_path)
+    assert sorted(answer for _, answer in dataset.samples("training", 0)) == sorted(
+        [3, 500, 999] * 4
+    )
+    assert answers(dataset) == [3, 500, 999]
+
+
+def test_without_train_there_is_nothing_to_train_on(tmp_path):
+    write(tmp_path / "0", ["a.png"])
+    assert list(from_directory(tmp_path).samples("training", 0)) == []
+
+
+def test_a_class_that_is_trained_on_and_not_known_is_named(tmp_path):
+    write(tmp_path, ["val/3/a.JPEG", "train/1003/b.JPEG"])
+    with pytest.raises(DataError, match="1003"):
+        from_directory(tmp_path)
+
+
+def test_no_more_than_are_promised_are_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr(imagenet, "TRAINING", 4)
+    write(tmp_path, ["val/0/a.JPEG", *(f"train/{n}/{k}.JPEG" for n in (0, 1) for k in range(5))])
+    assert sorted(a for _, a in from_directory(tmp_path).samples("training", 0)) == [0, 0, 1, 1]

@@ -99,3 +99,19 @@ def test_a_list_of_pictures_that_are_not_there_is_said(tmp_path, listed):
         DataError, match=f"found none of the {count} names with a picture and a mask"
     ):
         from_directory(tmp_path)
+
+
+def test_what_is_listed_for_training_is_trained_on(tmp_path):
+    year = write(tmp_path, ["a", "b", "c", "d"])
+    (year / LIST).write_text("b\n")
+    (year / "ImageSets/Segmentation/train.txt").write_text("a\nc\n")
+    got = dict(from_directory(tmp_path).samples("training", 0))
+    for number, name in ((0, "a"), (2, "c")):
+        mask = got.pop((year / f"JPEGImages/{name}.jpg").read_bytes())
+        np.testing.assert_array_equal(mask, mask_of(number))
+    assert got == {}
+
+
+def test_without_a_list_for_training_there_is_none(tmp_path):
+    write(tmp_path, ["a"])
+    assert list(from_directory(tmp_path).samples("training", 0)) == []

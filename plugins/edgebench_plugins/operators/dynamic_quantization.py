@@ -1,0 +1,154 @@
+"""The operator `dynamic-quantization`: int8 weights, activations quantized while the graph runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import attrs
+
+from edgebench import ChainError, Context, Operator, Pipeline, Stage, hookimpl
+from edgebench_kit.onnx import compared_stages, dynamic_quantizer, graph_files, graphs
+from edgebench_kit.onnx.dynamic_quantizer import DynamicQuantizer
+from edgebench_kit.onnx.int8_shares import find_int8_share, name_precision
+from edgebench_kit.onnx.plain_graphs import PlainGraph
+from edgebench_kit.onnx.quantized_stages import refuse_quantized
+from edgebench_kit.onnx.staged_samples import take_samples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+FEWEST = 0.5
+"""The part of the constants below which little was quantized: what was left is worth a doubt."""
+WEIGHTED = ("Conv", "ConvTranspose", "GRU", "LSTM", "RNN")
+"""The operators that hold most of a graph's weights where products of matrices do not."""
+
+
+@attrs.frozen(kw_only=True)
+class DynamicQuantizationOptions:
+    """What becomes int8, and how finely."""
+
+    per_channel: bool = True
+    """Whether each column of a matrix has a step of its own, or all of it one."""
+    reduce_range: bool = False
+    """Whether weights take 7 bits. Processors without VNNI or an equivalent add pairs of products
+    in 16 bits and cut off what exceeds them; with 7 bits nothing does."""
+    embeddings: bool = True
+    """Whether tables that rows are picked of are kept in int8 too, each row with its own step."""
+    convolutions: bool = False
+    """Whether convolutions become `ConvInteger` too. They are slower so than in floats on most
+    processors, and pictures are better served by static quantization."""
+    samples: int = attrs.field(default=compared_stages.COMPARED, validator=attrs.validators.ge(1))
+    """On how many calibration inputs, at most, the result is compared with the graph in floats."""
+
+
+def apply(pipeline: Pipeline, context: Context) -> Pipeline:
+    """Quantize the weights of every stage, and compare what comes out with the floats.
+
+    Raises:
+        CaseFailed: There is nothing to compare on, or the runtime does not run what was made.
+        ChainError: Nothing of the pipeline can be quantized.
+    """
+    floats = others = take_samples(context, context.options.samples)
+    closenesses = compared_stages.list_answers(pipeline)
+    stages: list[Stage] = []
+    for number, stage in enumerate(pipeline.stages):
+        context.progress(number, len(pipeline.stages), "quantizing")
+        with TemporaryDirectory(prefix="edgebench-") as scratch:
+            plain = PlainGraph.make(stage.live, Path(scratch))
+            stages.append(_quantize(stage, plain, context.options))
+            floats, others = compared_stages.compare_stages(
+                plain, stages[-1], floats, others, closenesses
+            )
+    _check_quantized(pipeline, stages, context.options)
+    for doubt in _list_doubts(pipeline, stages, context.options):
+        context.doubt(doubt)
+    for closeness in closenesses.values():
+        for fault in closeness.list_faults():
+            context.doubt(f"against floats, on {len(floats)} calibration inputs, {fault}")
+    context.progress(len(pipeline.stages), len(pipeline.stages), "quantizing")
+    return pipeline.replaced(stages)
+
+
+def _quantize(stage: Stage, plain: PlainGraph, options: DynamicQuantizationOptions) -> Stage:
+    """Return a stage with integer weights; the same where it has none that can be integers."""
+    model = graph_files.read_graph(plain.path)
+    quantizer = DynamicQuantizer(
+        labels=plain.labels,
+        kinds=_choose_kinds(options),
+        per_channel=options.per_channel,
+        largest=63 if options.reduce_range else 127,
+    )
+    if not quantizer.quantize(model):
+        return stage
+    model = plain.restore(model)
+    return stage.changed(model, precision=name_precision(find_int8_share(model)))
+
+
+def _choose_kinds(options: DynamicQuantizationOptions) -> frozenset[str]:
+    kinds = set(dynamic_quantizer.PRODUCTS)
+    kinds |= {dynamic_quantizer.TABLE} if options.embeddings else set()
+    return frozenset(kinds | ({dynamic_quantizer.CONVOLUTION} if options.convolutions else set()))
+
+
+def _check_quantized(
+    pipeline: Pipeline, stages: Sequence[Stage], options: DynamicQuantizationOptions
+) -> None:
+    """Refuse a pipeline in which no product is one of integers.
+
+    Raises:
+        ChainError: There is none.
+    """
+    if not any(graphs.is_quantized(stage.live) for stage in stages):
+        wanted = ", ".join(sorted(_choose_kinds(options) - {dynamic_quantizer.TABLE}))
+        hint = "; convolutions=true takes Conv too"
+        convolutional = "Conv" in _count_kinds(pipeline.stages) and not options.convolutions
+        raise ChainError(
+            f"nothing in it can be quantized: it has no {wanted} with a constant matrix of 32-bit "
+            f"floats; its nodes are {', '.join(sorted(_count_kinds(pipeline.stages)))}"
+            + hint
+            * convolutional
+        )
+
+
+def _list_doubts(
+    pipeline: Pipeline, stages: Sequence[Stage], options: DynamicQuantizationOptions
+) -> Iterator[str]:
+    """Yield what was left in floats, where that is most of the constants."""
+    for number, stage in enumerate(stages):
+        share = find_int8_share(stage.live)
+        kinds = _count_kinds([stage])
+        left = ", ".join(f"{kinds[kind]} {kind}" for kind in WEIGHTED if kinds[kind])
+        if share < FEWEST and left:
+            hint = "" if options.convolutions else "; convolutions=true takes Conv too"
+            yield (
+                f"{share:.0%} of the constants of stage {number} became int8: {left} stay in "
+                f"floats{hint}"
+            )
+
+
+def _count_kinds(stages: Iterable[Stage]) -> Counter[str]:
+    return Counter(
+        node.op_type
+        for stage in stages
+        for body in graphs.walk_bodies(stage.live.graph)
+        for node in body.node
+    )
+
+
+@hookimpl
+def edgebench_operators() -> Iterator[Operator]:
+    """Offer dynamic quantization."""
+    yield Operator(
+        name="dynamic-quantization",
+        summary="Quantize weights to int8, and activations while the graph runs; for text mainly.",
+        apply=apply,
+        options=DynamicQuantizationOptions,
+        needs=["calibration"],
+        reads=["onnx"],
+        writes="onnx",
+        accepts=refuse_quantized,
+        once=graphs.QUANTIZED,
+    )
