@@ -51,6 +51,7 @@ PUBLIC = [
     "NoOptions",
     "Operator",
     "Pipeline",
+    "Profile",
     "Placement",
     "Quantization",
     "Registry",
