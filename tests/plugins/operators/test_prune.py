@@ -24,6 +24,7 @@ from edgebench import (
 from edgebench_kit.torch.classification import cross_entropy
 from edgebench_plugins.formats import torch_module
 from edgebench_plugins.models.bert import MODEL as BERT
+from edgebench_plugins.models.roberta import MODEL as ROBERTA
 from edgebench_plugins.operators.prune import PruneOptions, accepts, apply, replay
 from edgebench_plugins.trainers.torch_supervised import fit
 
@@ -34,6 +35,7 @@ import attrs, torch
 from edgebench import Edit, Weights
 from edgebench_plugins.formats.torch_module import load
 from edgebench_plugins.models.bert import MODEL
+from edgebench_plugins.models.roberta import MODEL as ROBERTA
 from edgebench_plugins.operators.prune import replay
 directory = Path(sys.argv[1])
 stage = MODEL.build("tiny", Weights(kind="random", seed=9)).stages[0]
@@ -281,6 +283,18 @@ def test_a_divided_pipeline_is_refused_with_the_order_that_works():
 def test_options_that_mean_nothing_are_refused(options, said):
     with pytest.raises(ValueError, match=said):
         PruneOptions(**options)
+
+
+@pytest.mark.parametrize("model", [BERT, ROBERTA], ids=["bert", "roberta"])
+def test_encoders_say_truly_where_their_heads_are(model):
+    (stage,) = model.build("tiny", Weights(kind="random")).stages
+    facts = model.variant("tiny").attention
+    assert len(facts) == 2
+    for fact in facts:
+        layer = stage.live.get_submodule(fact.path)
+        assert [getattr(layer, name) for name in fact.counts] == [fact.heads]
+        widths = {getattr(layer, name).out_features for name in fact.projections}
+        assert {getattr(layer, name) for name in fact.widths} == widths
 
 
 def test_an_encoder_loses_heads_and_is_the_same_in_a_fresh_process(tmp_path, python):

@@ -49,7 +49,7 @@ def test_it_is_pruned_again_and_quantized(cases):
 
 def test_zeros_in_blocks_are_not_pruned_away_and_the_reason_is_said(cases):
     case = cases["prune(kind=block)+prune"]
-    assert case["status"] == "failed"
+    assert case["status"] == "skipped"
     assert "zero in blocks" in case["reason"]
 
 
