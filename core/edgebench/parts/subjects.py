@@ -89,6 +89,7 @@ class Attention:
     path: str
     """The module that holds the projections, and that is told the number of its heads."""
     heads: int = attrs.field(validator=attrs.validators.ge(1))
+    """How many heads the model has there as it is built."""
     projections: tuple[str, ...] = attrs.field(default=("query", "key", "value"), converter=texts)
     """The layers that the heads share out among them, below `path`; one where they are fused."""
     counts: tuple[str, ...] = attrs.field(default=(), converter=texts)
