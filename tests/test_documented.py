@@ -25,6 +25,7 @@ HOOKS = {name: spec for name, spec in vars(Hooks).items() if name.startswith("ed
 
 PUBLIC = [
     "API",
+    "Attention",
     "Backend",
     "Block",
     "Budget",

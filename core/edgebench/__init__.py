@@ -49,6 +49,7 @@ from edgebench.parts.places import (
     Tier as Tier,
 )
 from edgebench.parts.subjects import (
+    Attention as Attention,
     Budget as Budget,
     Dataset as Dataset,
     ExitPoint as ExitPoint,

@@ -80,6 +80,25 @@ class ExitPoint:
 
 
 @attrs.frozen(kw_only=True)
+class Attention:
+    """Heads side by side in one module, of which an operator may take some out.
+
+    Each has an equal share, in one piece, of what every projection writes.
+    """
+
+    path: str
+    """The module that holds the projections, and that is told the number of its heads."""
+    heads: int = attrs.field(validator=attrs.validators.ge(1))
+    """How many heads the model has there as it is built."""
+    projections: tuple[str, ...] = attrs.field(default=("query", "key", "value"), converter=texts)
+    """The layers that the heads share out among them, below `path`; one where they are fused."""
+    counts: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    """The attributes of the module that hold the number of its heads."""
+    widths: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    """Those that hold the values of all heads together."""
+
+
+@attrs.frozen(kw_only=True)
 class Variant:
     """One size of a model."""
 
@@ -103,6 +122,8 @@ class Variant:
     exits: tuple[ExitPoint, ...] = attrs.field(default=(), converter=as_tuple)
     keep: tuple[str, ...] = attrs.field(default=(), converter=texts)
     """Modules that pruning must leave alone."""
+    attention: tuple[Attention, ...] = attrs.field(default=(), converter=as_tuple)
+    """Where it has heads of attention. Without it pruning makes no fewer of them."""
 
 
 @attrs.frozen(kw_only=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench import ExitPoint, Variant
+from edgebench import Attention, ExitPoint, Variant
 from edgebench_kit.text.vocabularies import BYTES, WORDPIECE, Kind
 
 if TYPE_CHECKING:
@@ -96,8 +96,25 @@ class Size:
 
     @property
     def full_variant(self) -> Variant:
-        """The variant, with its exits and with what pruning must leave alone."""
-        return attrs.evolve(self.variant, exits=self._find_exits(), keep=self.network.keep)
+        """The variant, with its exits and heads and with what pruning must leave alone."""
+        return attrs.evolve(
+            self.variant,
+            exits=self._find_exits(),
+            keep=self.network.keep,
+            attention=self._find_attention(),
+        )
+
+    def _find_attention(self) -> list[Attention]:
+        """Return where the heads of each layer are."""
+        return [
+            Attention(
+                path=f"{self.network.name}.encoder.layer.{number}.attention.self",
+                heads=self.heads,
+                counts=["num_attention_heads"],
+                widths=["all_head_size"],
+            )
+            for number in range(self.layers)
+        ]
 
     def _find_exits(self) -> list[ExitPoint]:
         """Return the places after all layers but the last."""

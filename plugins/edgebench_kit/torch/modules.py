@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,3 +21,9 @@ def allocate_module(make: Callable[[], nn.Module]) -> nn.Module:
 def count_parameters(module: nn.Module) -> int:
     """Count the trained values of a module."""
     return sum(weight.numel() for weight in module.parameters())
+
+
+def name_first(paths: Sequence[str]) -> str:
+    """Name the first of some modules, and how many more there are."""
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{paths[0]!r}{more}"
