@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench.metrics.classes import guess_classes_axis
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+    from edgebench import Pipeline
 
 LEAST_SAME = 0.9
 """The share of equal answers under which a doubt is due."""
@@ -94,3 +98,25 @@ class Closeness:
                 f"the error of {self.name!r} is {self.relative_error:.2f} of its signal, "
                 f"over {MOST_ERROR}"
             )
+
+
+def list_answers(pipeline: Pipeline) -> dict[str, Closeness]:
+    """Return, with nothing compared yet, what a pipeline and its exits answer; the first decides.
+
+    Whether the largest value of another output means anything is not known.
+    """
+    ranks = {spec.name: len(spec.shape) for stage in pipeline.stages for spec in stage.outputs}
+    exits = [name for stage in pipeline.stages if stage.exit for name in stage.exit.answer]
+    first = pipeline.outputs[0]
+    return {
+        name: Closeness(
+            name=name, axis=_find_classes_axis(pipeline, ranks[name]) if name == first else None
+        )
+        for name in dict.fromkeys((*pipeline.outputs, *exits))
+        if name in ranks
+    }
+
+
+def _find_classes_axis(pipeline: Pipeline, rank: int) -> int | None:
+    """Return the classes axis of the first output, as it is stated, or as it is usual."""
+    return guess_classes_axis(rank) if pipeline.classes is None else pipeline.classes or None

@@ -30,6 +30,8 @@ RETRIES = 12
 PAIRED = frozenset(["QuantizeLinear", "DequantizeLinear"])
 FLOATS = frozenset([1, 10, 11, 16])
 """The element types of 32, 16 and 64 bits, and bfloat16."""
+NEARLY_ALL = 0.95
+"""The part of the constants from which on a graph is said to be int8, and no part of it."""
 MOVING = (
     *("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Split", "Gather"),
     *("Concat", "Pad", "Resize", "MaxPool", "AveragePool", "Where"),
@@ -152,6 +154,12 @@ def _silent() -> Iterator[None]:
         yield
     finally:
         logging.disable(level)
+
+
+def name_precision(model: Any) -> str:
+    """Name what a graph is kept in, with the part of its constants if that is not nearly all."""
+    share = find_int8_share(model)
+    return "int8" if share >= NEARLY_ALL else f"int8 ({share:.0%})"
 
 
 def find_int8_share(model: Any) -> float:

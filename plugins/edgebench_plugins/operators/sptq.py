@@ -20,13 +20,12 @@ from edgebench import (
     Usable,
     hookimpl,
 )
-from edgebench.metrics.classes import guess_classes_axis
 from edgebench_kit.onnx import attention_masks, graph_files, graphs
 from edgebench_kit.onnx.activation_ranges import find_extremes, find_ranges
-from edgebench_kit.onnx.closeness import Closeness
+from edgebench_kit.onnx.closeness import Closeness, list_answers
 from edgebench_kit.onnx.plain_graphs import PlainGraph
 from edgebench_kit.onnx.sessions import open_session
-from edgebench_kit.onnx.static_quantizer import Quantizer, find_int8_share
+from edgebench_kit.onnx.static_quantizer import Quantizer, name_precision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,9 +35,6 @@ COMPARED = 32
 
 Calibrating runs the graph in floats on 100 unless told otherwise; these take less than that again,
 and no more memory than the two graphs and one sample."""
-
-NEARLY_ALL = 0.95
-"""The part of the constants from which on a graph is said to be int8, and no part of it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -65,7 +61,7 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
     samples = _samples(context)
     floats = samples[:COMPARED]
     stages: list[Stage] = []
-    closenesses = _list_answers(pipeline)
+    closenesses = list_answers(pipeline)
     for number, stage in enumerate(pipeline.stages):
         context.progress(number, len(pipeline.stages), "quantizing")
         with TemporaryDirectory(prefix="edgebench-") as scratch:
@@ -97,28 +93,6 @@ def _samples(context: Context) -> list[Tensors]:
     return samples
 
 
-def _list_answers(pipeline: Pipeline) -> dict[str, Closeness]:
-    """Return, with nothing compared yet, what a pipeline and its exits answer; the first decides.
-
-    Whether the largest value of another output means anything is not known.
-    """
-    ranks = {spec.name: len(spec.shape) for stage in pipeline.stages for spec in stage.outputs}
-    exits = [name for stage in pipeline.stages if stage.exit for name in stage.exit.answer]
-    first = pipeline.outputs[0]
-    return {
-        name: Closeness(
-            name=name, axis=_find_classes_axis(pipeline, ranks[name]) if name == first else None
-        )
-        for name in dict.fromkeys((*pipeline.outputs, *exits))
-        if name in ranks
-    }
-
-
-def _find_classes_axis(pipeline: Pipeline, rank: int) -> int | None:
-    """Return the classes axis of the first output, as it is stated, or as it is usual."""
-    return guess_classes_axis(rank) if pipeline.classes is None else pipeline.classes or None
-
-
 def _quantize(
     stage: Stage, plain: PlainGraph, samples: Sequence[Tensors], context: Context
 ) -> Stage:
@@ -147,12 +121,7 @@ def _quantize(
     if not graphs.is_quantized(model):
         return stage
     model = plain.restore(model)
-    return stage.changed(model, precision=_name_precision(find_int8_share(model)))
-
-
-def _name_precision(share: float) -> str:
-    """Name what a graph is kept in, with the part of its constants if that is not nearly all."""
-    return "int8" if share >= NEARLY_ALL else f"int8 ({share:.0%})"
+    return stage.changed(model, precision=name_precision(model))
 
 
 def _compare(
