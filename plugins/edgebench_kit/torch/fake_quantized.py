@@ -7,6 +7,7 @@ comes out is a module again, which any trainer may copy, train and evaluate.
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -44,6 +45,13 @@ def _define_class() -> type[nn.Module]:
             if isinstance(given, Mapping):
                 return tuple(given[name] for name in self.names)
             return tuple(given) if isinstance(given, tuple | list) else (given,)
+
+        def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+            """Copy it as any module is, and keep back what torch says of its own tree specs."""
+            copied = memo[id(self)] = type(self).__new__(type(self))
+            with keep_quiet():
+                copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
+            return copied
 
         def train(self, mode: bool = True) -> Any:
             """Drop values, and follow the ranges of activations, while trained and only then."""
@@ -104,8 +112,6 @@ def prepare_module(stage: Stage, inputs: Tensors, target: Quantization) -> Any:
 
 
 def _export(stage: Stage, inputs: Tensors) -> Any:
-    import copy
-
     import torch
 
     module = copy.deepcopy(stage.live).eval()
@@ -147,12 +153,13 @@ def _define_quantizer() -> type[Any]:
 
 def convert_module(module: Any) -> Any:
     """Return a program with pairs of quantizing and dequantizing, its weights integers."""
-    import copy
-
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e
 
     with _hush():
-        return convert_pt2e(copy.deepcopy(module.eval()).program)
+        program = convert_pt2e(copy.deepcopy(module.eval()).program)
+    for part in program.modules():
+        part.training = False  # `eval`, which an exported program refuses, would say no more
+    return program
 
 
 @contextmanager
