@@ -23,6 +23,7 @@ class _Graph:
 
     @classmethod
     def index(cls, model: Any) -> _Graph:
+        """Index a model's own graph."""
         graph = model.graph
         writers = {name: node for node in graph.node for name in node.output}
         return cls(graph, writers, {one.name: one for one in graph.initializer})
