@@ -70,7 +70,7 @@ def test_what_operators_do_to_it_is_seen_in_its_answers_and_sizes(cases):
     assert cases["sptq"]["agreement"]["same_answer"] > 0.95
     assert cases["sptq"]["model_bytes"] < 0.5 * cases["identity"]["model_bytes"]
     assert cases["qat"]["model_bytes"] < 0.5 * cases["identity"]["model_bytes"]
-    assert cases["qat"]["doubts"] == cases["identity"]["doubts"]
+    assert not [doubt for doubt in cases["qat"]["doubts"] if doubt.startswith("qat:")]
     assert [stage["tier"] for stage in cases["partition"]["stages"]] == ["mobile", "edge"]
 
 

@@ -37,7 +37,6 @@ def _define_class() -> type[nn.Module]:
             super().__init__()
             self.program = program
             self.names = tuple(names)
-            self.frozen = False
 
         def forward(self, *inputs: Any) -> tuple[Any, ...]:
             """Return the outputs, in the order of their names."""
@@ -57,7 +56,7 @@ def _define_class() -> type[nn.Module]:
             """Drop values, and follow the ranges of activations, while trained and only then."""
             self.training = mode
             _switch_dropout(self.program, mode)
-            follow_ranges(self, mode and not self.frozen)
+            follow_ranges(self, mode)
             return self
 
     return FakeQuantized

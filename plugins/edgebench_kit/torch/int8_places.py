@@ -20,6 +20,8 @@ CONVOLUTIONS = frozenset(
     f"conv{kind}{dims}d" for kind in ("", "_transpose") for dims in (1, 2, 3)
 )  # fmt: skip
 WEIGHTED = CONVOLUTIONS | {"linear"}
+MOVING_AVERAGE = 0.05
+"""How much the range of one more batch counts."""
 RECTIFIERS = frozenset(["relu", "hardtanh", "relu6", "clamp"])
 """What clips its input: the range of an 8-bit number does the same."""
 JOINING = frozenset(["add", "cat", "concat", "avg_pool2d", "adaptive_avg_pool2d"])
@@ -128,14 +130,14 @@ class Specs:
     weight: Any
     transposed: Any
     """The weights of a transposed convolution, whose second axis are its outputs."""
-    linear: Any
     table: Any
+    """The table of an embedding, with one step: its rows are read, not multiplied."""
 
     @classmethod
     def make(cls, target: Quantization) -> Specs:
         """Follow what a backend prefers."""
         activation = _make_activation(target)
-        weights = [_make_weight(target, axis) for axis in (0, 1, 0, None)]
+        weights = [_make_weight(target, axis) for axis in (0, 1, None)]
         return cls(activation, *weights)
 
     def choose_weight(self, name: str) -> Any:
@@ -159,10 +161,6 @@ def _make_activation(target: Quantization) -> Any:
             observer=observer.MovingAverageMinMaxObserver, averaging_constant=MOVING_AVERAGE
         ),
     )
-
-
-MOVING_AVERAGE = 0.05
-"""How much the range of one more batch counts."""
 
 
 def _make_weight(target: Quantization, axis: int | None) -> Any:
