@@ -1,4 +1,4 @@
-"""The example of a user's own model and data, run as its page says, through three operators."""
+"""The example of a user's own model and data, run as its page says, through four operators."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def cases(shared_store, tmp_path_factory, process):
         [
             *(sys.executable, "-m", "edgebench", "run", "--plugin", str(FILE)),
             *("--model", "fault-finder", "--backend", "onnxruntime", "--json"),
-            *("--operator", "identity", "--operator", "sptq", "--operator", "partition"),
+            *("--operator", "identity", "--operator", "sptq", "--operator", "qat"),
+            *("--operator", "partition"),
             *("--placement", "mobile", "--placement", "mobile-edge"),
             *("--blocks", "1", "--requests", "4"),
         ],
@@ -52,6 +53,7 @@ def test_every_operator_can_be_applied_to_a_model_of_ones_own(cases):
     assert fits == {
         "identity": ("ok", "mobile"),
         "sptq": ("ok", "mobile"),
+        "qat": ("ok", "mobile"),
         "partition": ("ok", "mobile-edge"),
     }
 
@@ -60,12 +62,15 @@ def test_it_learns_what_its_data_teach(cases):
     assert cases["identity"]["accuracy"]["accuracy"] > 0.95
     assert cases["partition"]["accuracy"] == cases["identity"]["accuracy"]
     assert cases["sptq"]["accuracy"]["accuracy"] > 0.93
+    assert cases["qat"]["accuracy"]["accuracy"] > 0.95
 
 
 def test_what_operators_do_to_it_is_seen_in_its_answers_and_sizes(cases):
     assert cases["identity"]["agreement"]["same_answer"] == 1.0
     assert cases["sptq"]["agreement"]["same_answer"] > 0.95
     assert cases["sptq"]["model_bytes"] < 0.5 * cases["identity"]["model_bytes"]
+    assert cases["qat"]["model_bytes"] < 0.5 * cases["identity"]["model_bytes"]
+    assert not [doubt for doubt in cases["qat"]["doubts"] if doubt.startswith("qat:")]
     assert [stage["tier"] for stage in cases["partition"]["stages"]] == ["mobile", "edge"]
 
 

@@ -114,6 +114,20 @@ def test_an_operator_that_does_again_what_is_done(refused, here, scaled, chain, 
     assert line in here("run", *words).err
 
 
+@pytest.mark.parametrize(
+    ("chain", "line"),
+    [
+        ("sptq+qat", "qat cannot be applied to resnet: it is quantized already"),
+        ("qat+sptq", "sptq cannot be applied to resnet: it is quantized already"),
+        ("qat+qat", "qat cannot be applied to resnet: it is quantized already"),
+    ],
+)
+def test_training_for_int8_and_int8_exclude_each_other(here, chain, line):
+    said = here("plan", "--json", "--model", "resnet:small", "--operator", chain, *PRODUCT[2:]).json
+    assert said["cases"] == []
+    assert [one["reason"] for one in said["skipped"]] == [line]
+
+
 @pytest.mark.process
 def test_a_file_that_is_quantized_is_not_quantized_again(here, tmp_path):
     path = foreign.scaled(tmp_path / "whole.onnx")

@@ -65,9 +65,9 @@ class Reasons:
                 or self._check_pieces(case)
                 or self._check_needs(case)
                 or self._check_companions(case)
+                or self._check_own(case)
                 or self._check_formats(case)
                 or self._check_fabric(case)
-                or self._check_own(case)
             )
         except (CaseFailed, ChainError) as error:
             return str(error)
@@ -192,20 +192,20 @@ class Reasons:
         """Follow the formats along the chain as far as they are declared."""
         # An operator of any format (`reads` empty) that writes none of its own leaves the format
         # as it was; a model that declares none is only known when it is built.
-        form = self.plugins.get(Model, case.model).format
+        form, giver = self.plugins.get(Model, case.model).format, ""
         for operation in self.chains.of(case.chain):
             operator = operation.operator
             if form and operator.reads:
                 way = self._way(form, operator.reads)
                 if way is None:
-                    return say_no_way(form, operator.reads, operator.name)
+                    return say_no_way(form, operator.reads, operator.name, giver)
                 form = way[-1].target if way else form
             if "training" in operation.needs and form and not self._trainable(form):
                 return f"{operator.name} trains, and nothing here trains stages of format {form}"
             # What it starts from is profiled on each tier, so their backends must read that too.
             if "profile" in operation.needs and (why := self._check_readers(case, form)):
                 return f"{operator.name} needs a profile: {why}"
-            form = operator.writes or form
+            form, giver = (operator.writes, operator.name) if operator.writes else (form, giver)
         return self._check_readers(case, form)
 
     def _check_readers(self, case: Case, form: str) -> str | None:

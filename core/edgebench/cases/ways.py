@@ -95,7 +95,7 @@ def _find_home(plugins: Plugins, kind: type[Part], name: str) -> str:
     return owner.distribution or owner.origin
 
 
-def say_no_way(source: str, targets: tuple[str, ...], whom: str) -> str:
-    """Say that nothing converts a format to one that somebody reads."""
-    wanted = " or ".join(targets)
-    return f"no converter from {source} to {wanted}, which {whom} reads"
+def say_no_way(source: str, targets: tuple[str, ...], whom: str, giver: str = "") -> str:
+    """Say that nothing converts a format, an operator's if given, to one that somebody reads."""
+    remedy = f"; {giver} gives {source}, so {whom} must come before {giver}" if giver else ""
+    return f"no converter from {source} to {' or '.join(targets)}, which {whom} reads{remedy}"

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+
 LEAST_SAME = 0.9
 """The share of equal answers under which a doubt is due."""
 MOST_ERROR = 0.1

@@ -9,6 +9,7 @@ from onnx.reference import ReferenceEvaluator
 from torch import nn
 
 from edgebench import CaseFailed, Stage, TensorSpec
+from edgebench_kit.torch import onnx_export
 from edgebench_plugins.converters import onnx as converter
 
 (RECORD,) = converter.edgebench_converters()
@@ -143,7 +144,7 @@ def test_several_inputs_and_outputs_keep_their_names(by_name):
 
 
 def test_a_graph_that_differs_is_refused_with_the_figure(net, examples, monkeypatch):
-    right = converter._clean
+    right = onnx_export._clean
 
     def wrong(model):
         bias = next(one for one in model.graph.initializer if list(one.dims) == [4])
@@ -151,7 +152,7 @@ def test_a_graph_that_differs_is_refused_with_the_figure(net, examples, monkeypa
         bias.CopyFrom(onnx.numpy_helper.from_array(array, bias.name))
         return right(model)
 
-    monkeypatch.setattr(converter, "_clean", wrong)
+    monkeypatch.setattr(onnx_export, "_clean", wrong)
     with pytest.raises(CaseFailed, match=r"'logits' differs by 0\.01 in ONNX; 0\.0001 is allowed"):
         RECORD.convert(staged(net), examples)
 

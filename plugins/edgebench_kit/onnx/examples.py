@@ -1,0 +1,76 @@
+"""Graphs held to what they should give for a batch of examples."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from edgebench import CaseFailed
+from edgebench_kit.onnx import graph_files
+from edgebench_kit.onnx.sessions import open_session
+
+if TYPE_CHECKING:
+    from edgebench import Stage, Tensors
+
+TOLERANCE = 1e-4
+"""Largest difference that is taken for rounding, relative to the largest output where that exceeds
+1."""
+
+
+def check_examples(
+    stage: Stage, model: Any, inputs: Tensors, wanted: Tensors, *, tolerance: float = TOLERANCE
+) -> None:
+    """Compare a graph with what it should give, on all examples at once and on the first alone.
+
+    *inputs* and *wanted* go by the names in the graph, of which *stage* tells the dimensions.
+
+    Raises:
+        CaseFailed: An output has another shape, differs by more than the tolerance, or is no
+            number.
+    """
+    import onnx
+
+    with TemporaryDirectory(prefix="edgebench-") as directory:
+        path = Path(directory) / "model.onnx"
+        # Weights beside the graph, so that no size is too large.
+        light = graph_files.move_weights(model, path.with_name("weights"))
+        path.write_bytes(light.SerializeToString())
+        onnx.checker.check_model(path, full_check=True)
+        _compare(wanted, _evaluate(path, inputs), tolerance)
+        first = {
+            spec.inside: inputs[spec.inside][:1]
+            if spec.shape[:1] == ("batch",)
+            else inputs[spec.inside]
+            for spec in stage.inputs
+        }
+        alone = {name: array[:1] for name, array in wanted.items()}
+        _compare(alone, _evaluate(path, first), tolerance)
+
+
+def _compare(wanted: Tensors, got: Tensors, tolerance: float) -> None:
+    import numpy as np
+
+    for name, array in wanted.items():
+        if got[name].shape != array.shape:
+            raise CaseFailed(f"{name!r} has shape {got[name].shape} in ONNX, not {array.shape}")
+        difference = float(np.max(np.abs(got[name].astype("f8") - array), initial=0.0))
+        bound = tolerance * max(1.0, float(np.max(np.abs(array), initial=0.0)))
+        if not difference <= bound:  # a NaN is never within bounds
+            raise CaseFailed(
+                f"{name!r} differs by {difference:.3g} in ONNX; {bound:.1g} is allowed"
+            )
+
+
+def _evaluate(path: Path, inputs: Tensors) -> Tensors:
+    """Run a graph on the evaluator that is installed: the fast one, or the reference."""
+    if find_spec("onnxruntime"):
+        session = open_session(path)
+        names = [output.name for output in session.get_outputs()]
+    else:
+        from onnx.reference import ReferenceEvaluator
+
+        session = ReferenceEvaluator(str(path))
+        names = session.output_names
+    return dict(zip(names, session.run(None, dict(inputs)), strict=True))

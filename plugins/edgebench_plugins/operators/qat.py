@@ -1,0 +1,220 @@
+"""The operator `qat`: quantization-aware training, written out as Q/DQ pairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench import (
+    Budget,
+    CaseFailed,
+    ChainError,
+    Context,
+    Operator,
+    Pipeline,
+    Stage,
+    Tensors,
+    Usable,
+    hookimpl,
+)
+from edgebench_kit.onnx import graph_files, graphs, quantized_forms
+from edgebench_kit.onnx.compared_stages import list_answers
+from edgebench_kit.onnx.examples import check_examples
+from edgebench_kit.onnx.int8_shares import find_int8_share, name_precision
+from edgebench_kit.onnx.sessions import open_session
+from edgebench_kit.torch import fake_quantized
+from edgebench_kit.torch.chained import add_exits, chain_stages
+from edgebench_kit.torch.efforts import Effort, scale_budget
+from edgebench_kit.torch.onnx_export import export_module, run_module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+RATE = 0.1
+"""The learning rate over that of training from nothing: weights are only to move by some steps."""
+SEEN = 256
+"""How many training inputs show the first ranges of the activations, at most."""
+COMPARED = 32
+"""How many validation inputs the graphs are compared with the trained modules on."""
+EXAMPLES = 4
+"""How many inputs a module is traced with: a batch of one would be taken for a constant."""
+
+
+@attrs.frozen(kw_only=True)
+class QatOptions:
+    """How long is trained."""
+
+    budget: Effort = "quick"
+    """As long as the model itself is trained, or until early stopping ends it."""
+
+
+def apply(pipeline: Pipeline, context: Context) -> Pipeline:
+    """Train all stages together as if they computed in 8 bits, and write each as a graph of int8.
+
+    What the graphs give is compared with what the trained modules give; where they are far apart,
+    that is a doubt.
+
+    Raises:
+        CaseFailed: A module cannot be traced or exported, training diverges, or a split is empty.
+        ChainError: Nothing of the pipeline can be quantized.
+    """
+    model = context.model(pipeline.stages[0])
+    seen = _read_inputs(context, "training", SEEN)
+    prepared = _prepare(pipeline, _join(seen[:EXAMPLES]), context)
+    chained = chain_stages(pipeline, prepared)
+    _show_ranges(chained, seen, model.budget)
+    trained = context.fit(
+        chained,
+        budget=scale_budget(model.budget, context.options.budget, rate=RATE),
+        loss=add_exits(pipeline, model.loss) if model.loss else None,
+    )
+    modules = [part.eval() for part in trained.live.parts]
+    stages = _write(pipeline, modules, _join(seen[:EXAMPLES]))
+    _compare(pipeline.replaced(stages), modules, context)
+    return pipeline.replaced(stages)
+
+
+def _read_inputs(context: Context, split: str, most: int) -> list[Tensors]:
+    """Return the first inputs of a split; never empty.
+
+    Raises:
+        CaseFailed: The split is empty.
+    """
+    found = [tensors for tensors, _ in islice(context.inputs(split), most)]
+    if not found:
+        raise CaseFailed(f"the {split} split is empty: nothing to train with")
+    return found
+
+
+def _join(samples: Sequence[Tensors]) -> dict[str, NDArray[Any]]:
+    """Join samples into one batch of at least two."""
+    import numpy as np
+
+    several = [*samples, *samples][: max(2, len(samples))]
+    return {name: np.concatenate([one[name] for one in several]) for name in several[0]}
+
+
+def _prepare(pipeline: Pipeline, examples: Tensors, context: Context) -> list[Any]:
+    """Return for each stage a module that rounds.
+
+    Raises:
+        ChainError: There is no place to round in any of them.
+    """
+    known, modules = dict(examples), []
+    for stage in pipeline.stages:
+        inputs = {spec.inside: known[spec.name] for spec in stage.inputs}
+        modules.append(fake_quantized.prepare_module(stage, inputs, context.target))
+        fake_quantized.follow_ranges(modules[-1], following=False, rounding=False)
+        known.update(_run(stage, modules[-1], known))
+    if not any(map(fake_quantized.count_steps, modules)):
+        raise ChainError(
+            "nothing in it can be quantized: it has no convolution, linear layer, product of "
+            "matrices or embedding on 32-bit floats"
+        )
+    return modules
+
+
+def _run(stage: Stage, module: Any, known: Tensors) -> dict[str, NDArray[Any]]:
+    """Run the module of a stage, and return what it gives by the pipeline's names."""
+    inputs = {spec.inside: known[spec.name] for spec in stage.inputs}
+    given = run_module(attrs.evolve(stage, live=module), inputs)
+    return {spec.name: given[spec.inside] for spec in stage.outputs}
+
+
+def _show_ranges(chained: Stage, samples: Sequence[Tensors], budget: Budget) -> None:
+    """Let the activations show their ranges, before anything is rounded."""
+    fake_quantized.follow_ranges(chained.live, following=True, rounding=False)
+    for start in range(0, len(samples), budget.batch):
+        batch = _join(samples[start : start + budget.batch])
+        run_module(chained, {spec.inside: batch[spec.name] for spec in chained.inputs})
+    fake_quantized.follow_ranges(chained.live, following=False)
+
+
+def _write(pipeline: Pipeline, modules: Sequence[Any], examples: Tensors) -> list[Stage]:
+    """Return the stages as graphs of int8, each checked on what those before it give."""
+    known, stages = dict(examples), []
+    for stage, module in zip(pipeline.stages, modules, strict=True):
+        inputs = {spec.inside: known[spec.name] for spec in stage.inputs}
+        given = _run(stage, module, known)
+        wanted = {spec.inside: given[spec.name] for spec in stage.outputs}
+        stages.append(_write_stage(stage, module, inputs, wanted))
+        known.update(given)
+    return stages
+
+
+def _write_stage(stage: Stage, module: Any, inputs: Tensors, wanted: Tensors) -> Stage:
+    converted = stage.changed(fake_quantized.convert_module(module))
+    model = export_module(converted, inputs, list(wanted))
+    quantized_forms.quantize_biases(model)
+    quantized_forms.name_pooling(model)
+    # How far a step that falls to the other side takes the outputs is no error: `_compare` tells.
+    check_examples(stage, model, inputs, wanted, tolerance=math.inf)
+    precision = (
+        name_precision(find_int8_share(model)) if graphs.is_quantized(model) else stage.precision
+    )
+    return stage.changed(model, format="onnx", precision=precision)
+
+
+def _compare(pipeline: Pipeline, modules: Sequence[Any], context: Context) -> None:
+    """Note a doubt where the graphs give something else than the modules, on real inputs."""
+    closenesses = list_answers(pipeline)
+    samples = _read_inputs(context, "validation", COMPARED)
+    with TemporaryDirectory(prefix="edgebench-") as scratch:
+        runners = list(_open(pipeline, Path(scratch)))
+        for sample in samples:
+            right, other = dict(sample), dict(sample)
+            for stage, module, run in zip(pipeline.stages, modules, runners, strict=True):
+                right.update(_run(stage, module, right))
+                other.update(run(other))
+            for name, closeness in closenesses.items():
+                closenesses[name] = closeness.add(right[name], other[name])
+    for closeness in closenesses.values():
+        for fault in closeness.list_faults():
+            context.doubt(f"against the trained module, on {len(samples)} inputs, {fault}")
+
+
+def _open(
+    pipeline: Pipeline, scratch: Path
+) -> Iterator[Callable[[Tensors], dict[str, NDArray[Any]]]]:
+    """Yield what runs the graph of each stage on tensors by the pipeline's names."""
+    for number, stage in enumerate(pipeline.stages):
+        directory = scratch / str(number)
+        directory.mkdir()
+        session = open_session(directory / graph_files.write_graph(stage.live, directory)[0])
+
+        def run(known: Tensors, stage: Stage = stage, session: Any = session) -> dict[str, Any]:
+            given = {spec.inside: known[spec.name] for spec in stage.inputs}
+            written = session.run([spec.inside for spec in stage.outputs], given)
+            return dict(zip((spec.name for spec in stage.outputs), written, strict=True))
+
+        yield run
+
+
+def accepts(pipeline: Pipeline) -> Usable:
+    """Refuse what is quantized already."""
+    quantized = any(stage.precision.startswith("int8") for stage in pipeline.stages)
+    return f"it is {graphs.QUANTIZED}" if quantized else True
+
+
+@hookimpl
+def edgebench_operators() -> Iterator[Operator]:
+    """Offer quantization-aware training."""
+    yield Operator(
+        name="qat",
+        summary="Train on as if in int8, then quantize weights and activations.",
+        apply=apply,
+        options=QatOptions,
+        needs=["training", "validation", "target"],
+        reads=["torch-module"],
+        writes="onnx",
+        accepts=accepts,
+        once=graphs.QUANTIZED,
+    )
