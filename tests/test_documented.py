@@ -32,6 +32,7 @@ PUBLIC = [
     "CaseFailed",
     "CaseSkipped",
     "ChainError",
+    "Contents",
     "Context",
     "Converter",
     "DataError",

@@ -80,6 +80,8 @@ class Convert(_Step):
 
 Step = Base | Operate | Convert
 
+Made = tuple[Step, Path]
+"""A step, and where what it made lies."""
 Steps = Generator[Step, Path, Path]
 """Yields steps, is sent where each one's pipeline lies, and returns where the last one's does."""
 
@@ -129,6 +131,19 @@ class Recipes:
         if for_backends:
             path = yield from self._convert(case, path, self._readers(case, path), case.backend)
         return path
+
+    def trace(self, case: Case) -> tuple[Made, ...]:
+        """Return the steps of a case that were made, without those of second models."""
+        made: list[Made] = []
+
+        def find(step: Step) -> Path | None:
+            path = self.store.find(step.key)
+            if path and step.case is case:
+                made.append((step, path))
+            return path
+
+        follow(self.steps(case), find)
+        return tuple(made)
 
     def find_precision(self, choice: BackendChoice) -> str:
         """Return the precision in which a backend computes what a stage keeps as `f32`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -21,3 +22,9 @@ def allocate_module(make: Callable[[], nn.Module]) -> nn.Module:
 def count_parameters(module: nn.Module) -> int:
     """Count the trained values of a module."""
     return sum(weight.numel() for weight in module.parameters())
+
+
+def count_layers(module: nn.Module) -> dict[str, int]:
+    """Return how many layers there are of each type, those alone that hold no others."""
+    leaves = (type(one).__name__ for one in module.modules() if not next(one.children(), None))
+    return dict(Counter(leaves).most_common())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgebench import Format, Stage, hookimpl
-from edgebench_kit.onnx import graph_files
+from edgebench import Contents, Format, Stage, hookimpl
+from edgebench_kit.onnx import graph_contents, graph_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +22,11 @@ def load(stage: Stage, build: Callable[[], Any]) -> Any:
     return graph_files.read_graph(stage.file)
 
 
+def describe(stage: Stage) -> Contents:
+    """Count what is in the stage's graph."""
+    return graph_contents.describe_graph(stage.live)
+
+
 @hookimpl
 def edgebench_formats() -> Iterator[Format]:
     """Offer ONNX files."""
@@ -30,5 +35,6 @@ def edgebench_formats() -> Iterator[Format]:
         summary="A graph of operators and its weights, which many runtimes read.",
         save=save,
         load=load,
+        describe=describe,
         keeps="the graph and its weights",
     )
