@@ -199,7 +199,8 @@ USED = stands_on()
         (["onnx", "onnx-model", "openvino", "sptq", "partition"], ["torch.", "vision.", "text."]),
         (["torch", "torch-program"], ["vision.", "text.", "onnx.", "torch.weight_files"]),
         (["terminal"], ["torch.", "vision.", "text.", "onnx."]),
-        (["identity", "process", "onnxruntime", "json"], [""]),
+        (["onnxruntime"], ["torch.", "vision.", "text.", "onnx.s", "onnx.q", "onnx.f"]),
+        (["identity", "process", "json"], [""]),
     ],
 )
 def test_a_plugin_does_not_stand_on_what_it_does_not_use(plugins, kept_out):

@@ -93,7 +93,12 @@ class HostFacts:
 
 
 class Session(Protocol):
-    """A stage loaded by a backend, ready to run; one on another machine has the same face."""
+    """A stage loaded by a backend, ready to run; one on another machine has the same face.
+
+    It may have a method `explain() -> Sequence[str]`, asked once, when it was scored: what it sees
+    in how it runs the stage that may make it slower than expected, a clause each (`3 of 21
+    products run in floats: fc`). A report tells it where a result surprises.
+    """
 
     def run(self, inputs: Tensors) -> Tensors:
         """Run the stage on a batch; names are those in the stage's file (`TensorSpec.inside`)."""
