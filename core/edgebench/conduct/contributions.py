@@ -1,0 +1,69 @@
+"""What the last operator of a chain added: it, held against the chain without it, in pairs.
+
+The chain without it must be a case of the same run, on the same backend; that is scored where it is
+not yet, as it would be in any event. Placement and links have no part in a score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from edgebench.analysis.accuracy import compare_outputs
+from edgebench.analysis.prefixes import UNTRANSFORMED, list_like
+from edgebench.cases.case import Case
+from edgebench.cases.operations import Chains
+from edgebench.parts.errors import EdgebenchError
+from edgebench.parts.pipeline import Pipeline
+from edgebench.records.facts import Contribution, Figure
+from edgebench.records.outcome import Score
+
+
+def split_chain(case: Case, chains: Chains) -> tuple[str, str]:
+    """Return the chain of a case without its last operator, and that operator, as written."""
+    *before, last = map(str, chains.parse(case.chain))
+    return "+".join(before) or UNTRANSFORMED, last
+
+
+def find_contribution(
+    case: Case,
+    score: Score,
+    pipeline: Pipeline,
+    *,
+    chains: Chains,
+    cases: tuple[Case, ...],
+    find_score: Callable[[Case], Score],
+    find_figures: Callable[[Case, Score, Score], tuple[tuple[Figure, ...], str]],
+) -> Contribution | None:
+    """Return what the last operator of a case's chain added; None where nothing was done.
+
+    Args:
+        case: The case, prepared as *pipeline*.
+        score: What it was scored.
+        pipeline: Its outputs are named there.
+        chains: Reads its chain.
+        cases: All that the run measures.
+        find_score: Scores a case, or finds its score.
+        find_figures: From a case, its score and another to its figures, their losses against that.
+    """
+    if case.chain == UNTRANSFORMED:
+        return None
+    before, operator = split_chain(case, chains)
+    found = Contribution(operator=operator, against="")
+    other = next(list_like(case, before, cases), None)
+    if other is None:
+        return attrs.evolve(found, why_not=f"not scored in this run: add --operator {before!r}")
+    try:
+        against = find_score(other)
+    except EdgebenchError as error:
+        return attrs.evolve(found, why_not=f"{before} could not be scored: {error}")
+    return attrs.evolve(
+        found,
+        against=before,
+        case=other.id,
+        figures=find_figures(case, score, against)[0],
+        agreement=compare_outputs(
+            score, against, before, names=pipeline.outputs, classes=pipeline.classes
+        ),
+    )
