@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench.analysis.prefixes import UNTRANSFORMED, list_like
+from edgebench.analysis.prefixes import UNTRANSFORMED, list_like, say_unscored
 from edgebench.analysis.result import describe_loss
 from edgebench.parts.documents import to_document
 from edgebench.parts.grouping import group_by
 
 if TYPE_CHECKING:
     from edgebench.analysis.result import Result
+    from edgebench.cases.case import Case
     from edgebench.records.facts import Contribution, StepFacts
 
 
@@ -27,11 +28,12 @@ def describe_operators(results: Sequence[Result]) -> Iterator[dict[str, Any]]:
         known,
         lambda one: (one.case.subject, one.case.weights.label, one.case.chain, one.facts.artifact),
     )
+    by_case = {one.case: one for one in results}
     for found in alike.values():
-        yield _describe_entry(found, results)
+        yield _describe_entry(found, by_case)
 
 
-def _describe_entry(found: Sequence[Result], results: Sequence[Result]) -> dict[str, Any]:
+def _describe_entry(found: Sequence[Result], by_case: Mapping[Case, Result]) -> dict[str, Any]:
     first = found[0]
     return {
         "model": first.case.model,
@@ -41,11 +43,13 @@ def _describe_entry(found: Sequence[Result], results: Sequence[Result]) -> dict[
         "chain": first.case.chain,
         "artifact": first.facts.artifact,
         "cases": [one.case.id for one in found],
-        "steps": list(_describe_steps(found, results)),
+        "steps": list(_describe_steps(found, by_case)),
     }
 
 
-def _describe_steps(found: Sequence[Result], results: Sequence[Result]) -> Iterator[dict[str, Any]]:
+def _describe_steps(
+    found: Sequence[Result], by_case: Mapping[Case, Result]
+) -> Iterator[dict[str, Any]]:
     steps = found[0].facts.steps
     for number, step in enumerate(steps):
         # Where the format is another, so are the words for what is in it.
@@ -57,7 +61,7 @@ def _describe_steps(found: Sequence[Result], results: Sequence[Result]) -> Itera
             "changed_nodes": list(_compare_nodes(steps[number - 1].nodes, step.nodes))
             if comparable
             else [],
-            "after": _describe_state(step, found, results) if scored else None,
+            "after": _describe_state(step, found, by_case) if scored else None,
         }
 
 
@@ -74,19 +78,17 @@ def _compare_nodes(before: Mapping[str, int], after: Mapping[str, int]) -> Itera
 
 
 def _describe_state(
-    step: StepFacts, found: Sequence[Result], results: Sequence[Result]
+    step: StepFacts, found: Sequence[Result], by_case: Mapping[Case, Result]
 ) -> dict[str, Any]:
     """Return what is known of a chain up to a step, from the cases of just that chain."""
     chain = step.chain or UNTRANSFORMED
-    by_case = {one.case: one for one in results}
-    case = found[0].case
-    own = next(
-        (by_case[one] for one in list_like(case, chain, by_case) if by_case[one].facts.steps), None
-    )
+    alike = [by_case[one] for one in list_like(found[0].case, chain, by_case)]
+    own = next((one for one in alike if one.facts.steps), None)
+    why = next((f"{one.status}: {one.reason}" for one in alike if one.reason), "")
     told = own.facts if own else None
     return {
         "case": own.case.id if own else None,
-        "why_not": "" if own else f"not scored in this run: add --operator {chain!r}",
+        "why_not": "" if own else say_unscored(chain, why),
         "accuracy": {one.metric: one.value for one in told.figures} if told else {},
         "accuracy_ci95": {one.metric: list(one.ci95) for one in told.figures} if told else {},
         "accuracy_loss": {one.metric: describe_loss(one) for one in told.figures} if told else {},
@@ -109,7 +111,7 @@ def _describe_contribution(found: Contribution | None) -> dict[str, Any] | None:
     }
 
 
-def _describe_latency(result: Result, chain: str, by_case: Mapping[Any, Result]) -> dict[str, Any]:
+def _describe_latency(result: Result, chain: str, by_case: Mapping[Case, Result]) -> dict[str, Any]:
     """Return the median of a chain where a case runs; null where that was not measured."""
     placed = by_case.get(attrs.evolve(result.case, chain=chain))
     latency = placed.latency if placed else None

@@ -18,13 +18,25 @@ def list_like(case: Case, chain: str, cases: Iterable[Case]) -> Iterator[Case]:
     They have its model and its inputs, and run on its backend. Where its tiers have several, none
     of another placement has the same.
     """
-    found = list(cases)
+    # What is another at a glance is most of a large run.
+    found = [one for one in cases if one.chain == chain and _name(one) == _name(case)]
     like = attrs.evolve(case, chain=chain)
     yield from (one for one in found if one == like)
     own = set(case.backends)
     for one in found:
         if len(own) == 1 and set(one.backends) == own and one != like and one == _move(like, one):
             yield one
+
+
+def _name(case: Case) -> tuple[str, str]:
+    return case.model, case.variant
+
+
+def say_unscored(chain: str, reason: str) -> str:
+    """Say why nothing is known of a chain, by the reason of a case of it if there is one."""
+    if reason:
+        return f"{chain!r} was not scored in this run: {reason}"
+    return f"not scored in this run: add --operator {chain!r}"
 
 
 def _move(case: Case, other: Case) -> Case:

@@ -6,7 +6,7 @@ precision, the parameters, the operations, the exits and the bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -17,6 +17,7 @@ from edgebench.analysis.prefixes import UNTRANSFORMED
 
 if TYPE_CHECKING:
     from edgebench.analysis.result import Result
+    from edgebench.cases.case import Case
     from edgebench.records.outcome import Run
 
 RARE = 0.01
@@ -41,22 +42,23 @@ class Surprise:
 
 def find_surprises(run: Run, results: Sequence[Result]) -> tuple[Surprise, ...]:
     """Return what surprises in the results of a run, in their order."""
-    within = find_margin(run)
+    within, by_case = find_margin(run), {one.case: one for one in results}
     return tuple(
         Surprise(case=result.case.id, text=text, reasons=tuple(reasons))
         for result in results
-        for text, reasons in _look_at(result, results, run, within)
+        for text, reasons in _look_at(result, by_case, run, within)
     )
 
 
 Found = Iterator[tuple[str, list[str]]]
 
 
-def _look_at(result: Result, results: Sequence[Result], run: Run, within: float) -> Found:
+def _look_at(result: Result, by_case: Mapping[Case, Result], run: Run, within: float) -> Found:
+    before = list(_list_before(result, by_case)) if result.latency else []
     if _is_integer(result):
-        yield from _look_at_integers(result, results, run, within)
+        yield from _look_at_integers(result, before, run, within)
     else:
-        yield from _look_at_shapes(result, results, within)
+        yield from _look_at_shapes(result, before, within)
     yield from _look_at_exits(result)
     yield from _look_at_cuts(result)
 
@@ -64,14 +66,13 @@ def _look_at(result: Result, results: Sequence[Result], run: Run, within: float)
 # --- the same, with less done to it ---------------------------------------------------------------
 
 
-def _list_before(result: Result, results: Sequence[Result]) -> Iterator[Result]:
+def _list_before(result: Result, by_case: Mapping[Case, Result]) -> Iterator[Result]:
     """Yield the measured results of the beginnings of a chain, run alike, the longest first."""
     links = [step.chain for step in result.facts.steps if step.operator]
-    for chain in (*reversed(links[:-1]), UNTRANSFORMED):
-        like = attrs.evolve(result.case, chain=chain)
-        yield from (
-            one for one in results if one.case == like != result.case and one.latency is not None
-        )
+    for chain in dict.fromkeys((*reversed(links[:-1]), UNTRANSFORMED)):
+        found = by_case.get(attrs.evolve(result.case, chain=chain))
+        if found is not None and found is not result and found.latency is not None:
+            yield found
 
 
 def _is_slow(own: Result, other: Result, within: float) -> bool:
@@ -109,10 +110,10 @@ def _is_integer(result: Result) -> bool:
     return any(stage.precision.startswith("int") for stage in result.facts.stages)
 
 
-def _look_at_integers(result: Result, results: Sequence[Result], run: Run, within: float) -> Found:
-    before = next((o for o in _list_before(result, results) if not _is_integer(o)), None)
-    if before is not None and _is_slow(result, before, within):
-        text = f"integers are not faster than floats: {_compare(result, before)}"
+def _look_at_integers(result: Result, before: Sequence[Result], run: Run, within: float) -> Found:
+    floats = next((one for one in before if not _is_integer(one)), None)
+    if floats is not None and _is_slow(result, floats, within):
+        text = f"integers are not faster than floats: {_compare(result, floats)}"
         yield text, [*_find_remarks(result), _judge_processor(run), *_find_rest(result)]
 
 
@@ -135,8 +136,8 @@ def _judge_processor(run: Run) -> str:
 # --- shapes ---------------------------------------------------------------------------------------
 
 
-def _look_at_shapes(result: Result, results: Sequence[Result], within: float) -> Found:
-    before = next(_list_before(result, results), None)
+def _look_at_shapes(result: Result, beginnings: Sequence[Result], within: float) -> Found:
+    before = next(iter(beginnings), None)
     if before is None or _is_integer(before) or not _is_slow(result, before, within):
         return
     lost = {name: _find_share_lost(before, result, name) for name in ("parameters", "operations")}

@@ -11,9 +11,10 @@ from collections.abc import Callable
 import attrs
 
 from edgebench.analysis.accuracy import compare_outputs
-from edgebench.analysis.prefixes import UNTRANSFORMED, list_like
+from edgebench.analysis.prefixes import UNTRANSFORMED, list_like, say_unscored
 from edgebench.cases.case import Case
 from edgebench.cases.operations import Chains
+from edgebench.cases.plan import Plan
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.pipeline import Pipeline
 from edgebench.records.facts import Contribution, Figure
@@ -32,7 +33,7 @@ def find_contribution(
     pipeline: Pipeline,
     *,
     chains: Chains,
-    cases: tuple[Case, ...],
+    plan: Plan,
     find_score: Callable[[Case], Score],
     find_figures: Callable[[Case, Score, Score], tuple[tuple[Figure, ...], str]],
 ) -> Contribution | None:
@@ -43,7 +44,7 @@ def find_contribution(
         score: What it was scored.
         pipeline: Its outputs are named there.
         chains: Reads its chain.
-        cases: All that the run measures.
+        plan: All that the run measures, and what it does not, with reasons.
         find_score: Scores a case, or finds its score.
         find_figures: From a case, its score and another to its figures, their losses against that.
     """
@@ -51,9 +52,9 @@ def find_contribution(
         return None
     before, operator = split_chain(case, chains)
     found = Contribution(operator=operator, against="")
-    other = next(list_like(case, before, cases), None)
+    other = next(list_like(case, before, plan.cases), None)
     if other is None:
-        return attrs.evolve(found, why_not=f"not scored in this run: add --operator {before!r}")
+        return attrs.evolve(found, why_not=say_unscored(before, _find_reason(case, before, plan)))
     try:
         against = find_score(other)
     except EdgebenchError as error:
@@ -67,3 +68,10 @@ def find_contribution(
             score, against, before, names=pipeline.outputs, classes=pipeline.classes
         ),
     )
+
+
+def _find_reason(case: Case, chain: str, plan: Plan) -> str:
+    """Return why a chain is not measured where a case is; empty where nobody asked for it."""
+    reasons = {one.case: one.reason for one in plan.skipped}
+    skipped = next(list_like(case, chain, reasons), None)
+    return f"skipped: {reasons[skipped]}" if skipped else ""

@@ -134,7 +134,7 @@ class Scores:
             score,
             deployment.pipeline,
             chains=self._recipes.chains,
-            cases=plan.cases,
+            plan=plan,
             find_score=lambda one: self._find_or_make(one, preparer.prepare(one).path),
             find_figures=self._find_figures,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from edgebench.analysis.operators import describe_operators
+from edgebench.analysis.result import Result
 from edgebench.records.facts import Contribution, StepFacts
 from edgebench.testing.results import case_of, result_of
 
@@ -67,6 +68,14 @@ def test_a_beginning_that_is_none_says_how_it_would_be():
         "not scored in this run: add --operator 'prune'",
         "",
     ]
+
+
+def test_a_beginning_that_could_not_be_says_why():
+    skipped = Result(case=case_of("prune"), status="skipped", reason="no trainer here")
+    steps = told(after("prune+quantize"), skipped)["prune+quantize"]["steps"]
+    assert steps[1]["after"]["why_not"] == (
+        "'prune' was not scored in this run: skipped: no trainer here"
+    )
 
 
 def test_placements_of_one_artifact_share_an_entry_and_a_beginning_is_timed_where_it_ran():
