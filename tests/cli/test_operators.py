@@ -100,15 +100,19 @@ def test_each_link_of_a_chain_is_held_against_the_chain_without_it(chained, conf
     assert cases["toy-round+toy-cut"]["stages"][0]["parameters"] is not None
 
 
-def test_what_was_not_scored_is_said_with_how_it_would_be(run, here):
-    document = run("--placement", "mobile-edge", *CHAINS[4:])
+def test_what_was_not_scored_is_said_with_how_it_would_be_or_why_it_cannot(run, here):
+    document = run("--placement", "mobile-edge", *CHAINS[2:])
     (entry,) = document["operators"]
-    assert entry["steps"][1]["after"]["why_not"] == (
-        "not scored in this run: add --operator 'toy-round'"
+    built, rounded, cut = (step["after"] for step in entry["steps"])
+    assert built["why_not"] == "not scored in this run: add --operator 'identity'"
+    why = (
+        "'toy-round' was not scored in this run: skipped: mobile-edge needs 2 pieces, toy-round "
+        "gives 1"
     )
+    assert rounded["why_not"] == cut["contribution"]["why_not"] == why
     text = flowing(here("report", "--operators").out)
-    assert "after toy-round: not scored in this run: add --operator 'toy-round'" in text
-    assert "what toy-cut added is not known: not scored in this run" in text
+    assert f"after toy-round: {why}" in text
+    assert f"what toy-cut added is not known: {why}" in text
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -146,7 +150,7 @@ def test_an_exit_that_never_fires_is_told_with_its_evidence(run, here):
     (case,) = document["cases"]
     told = [one for one in document["surprises"] if "exit 0" in one["text"]]
     assert [one["case"] for one in told] == [case["id"]]
-    assert told[0]["text"] == "exit 0 on mobile lets out 0.0% of the scored samples"
+    assert told[0]["text"] == "exit 0 on mobile lets out 0.0% of 60 scored samples"
     text = flowing(here("report").out)
     assert "What surprises, and why it may be never on mobile-edge" in text
     assert "may be: its threshold lies over nearly all" in text

@@ -177,13 +177,13 @@ def _explain_shapes(lost: dict[str, float | None]) -> Iterator[str]:
 
 def _look_at_exits(result: Result) -> Found:
     for one in find_exits(result):
-        rate = one.rate if one.scored_rate is None else one.scored_rate
+        # Without labels few samples are scored: less than are measured.
+        if result.figure is None or one.scored_rate is None:
+            rate, of = one.rate, f"{result.samples * result.case.batch} measured"
+        else:
+            rate, of = one.scored_rate, f"{result.figure.samples} scored"
         if one.exit is not None and rate < RARE:
-            of = "measured" if one.scored_rate is None else "scored"
-            yield (
-                f"exit {one.exit} on {one.tier} lets out {rate:.1%} of the {of} samples",
-                [_RARELY],
-            )
+            yield f"exit {one.exit} on {one.tier} lets out {rate:.1%} of {of} samples", [_RARELY]
 
 
 _RARELY = (

@@ -131,4 +131,6 @@ def test_an_exit_that_lets_nothing_out_is_told(rate, told):
     found = surprises(early)
     assert bool(found) is told
     if told:
-        assert found[0].text == f"exit 0 on mobile lets out {rate:.1%} of the scored samples"
+        assert found[0].text == f"exit 0 on mobile lets out {rate:.1%} of 500 scored samples"
+    unlabelled = attrs.evolve(early, facts=attrs.evolve(early.facts, figures=()))
+    assert surprises(unlabelled) == ()
