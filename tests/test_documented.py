@@ -33,6 +33,7 @@ PUBLIC = [
     "CaseFailed",
     "CaseSkipped",
     "ChainError",
+    "Contents",
     "Context",
     "Converter",
     "DataError",

@@ -8,6 +8,7 @@ import importlib
 import typing
 
 from edgebench.parts.changes import (
+    Contents as Contents,
     Context as Context,
     Converter as Converter,
     Format as Format,

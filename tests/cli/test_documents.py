@@ -14,11 +14,12 @@ ALL_KINDS = ("models", "variants", "datasets", "operators", "hybrids", "tiers", 
 
 
 VERSIONS = {
+    "doctor.json": 2,
     "list.json": 2,
     "plan.json": 2,
     "plugins.json": 2,
-    "run.json": 2,
-    "show.json": 3,
+    "run.json": 3,
+    "show.json": 4,
     "store.json": 2,
 }
 """Of the documents that have changed since version 1."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from argparse import Namespace
 
@@ -136,3 +137,34 @@ def test_a_run_that_was_to_go_on_and_begins_anew_says_so(watch, capsys, resume, 
     with watch(resume=resume) as progress:
         progress.begun(resumed)
     assert ("x.db holds no unfinished run of this" in capsys.readouterr().err) is said
+
+
+def test_a_long_step_says_how_much_time_is_left_at_its_own_pace(watch, capsys, monkeypatch):
+    clock = iter(range(0, 10_000, 10))
+    monkeypatch.setattr(progress_module, "SAY_S", float("-inf"))
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: float(next(clock)))
+    with watch() as progress:
+        progress.preparing(0, 4, "epoch 0")
+        progress.preparing(1, 4, "epoch 1")
+        progress.preparing(0, 4, "epoch 0 of another")
+    first, second, third = capsys.readouterr().err.splitlines()
+    assert first == "edgebench: epoch 0: 0 of 4"
+    left = re.fullmatch(r"edgebench: epoch 1: 1 of 4, about (\d+) s left", second)
+    assert left
+    assert int(left[1]) % 3 == 0, "three steps are left, each as long as the first"
+    assert third == "edgebench: epoch 0 of another: 0 of 4"
+
+
+def test_a_bar_of_a_long_step_forgets_the_pace_of_the_one_before():
+    with progress_module._make_bars() as bars:
+        tasks = {"detail": bars.add_task("", total=None, what="", visible=False)}
+        progress = progress_module.Progress(
+            Common(), Namespace(), Interrupts(Common()), bars, tasks
+        )
+        for done in range(5):
+            progress.preparing(done, 5, "epochs")
+        (bar,) = bars.tasks
+        assert bar.time_remaining is not None
+        progress.preparing(0, 5, "epochs of another")
+        assert bar.time_remaining is None
+        assert (bar.completed, bar.total) == (0, 5)

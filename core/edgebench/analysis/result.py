@@ -11,6 +11,7 @@ import attrs
 from edgebench.analysis.accuracy import judge_loss
 from edgebench.analysis.agreement import describe_check, is_refuted, judge
 from edgebench.analysis.doubts import find_doubts
+from edgebench.analysis.exits import find_exits, find_sent
 from edgebench.analysis.intervals import PERCENTILES, Latency, count_needed
 from edgebench.analysis.links import collect_tier_checks, summarise_links
 from edgebench.analysis.phases import add_up_groups, find_medians
@@ -106,7 +107,7 @@ def _figures(result: Result) -> dict[str, Any]:
     return {
         "accuracy": {one.metric: one.value for one in facts.figures},
         "accuracy_ci95": {one.metric: list(one.ci95) for one in facts.figures},
-        "accuracy_loss": {one.metric: _loss(one) for one in facts.figures},
+        "accuracy_loss": {one.metric: describe_loss(one) for one in facts.figures},
         "accuracy_samples": {one.metric: one.samples for one in facts.figures},
         "inputs": facts.inputs,
         "request_bytes": facts.request_bytes,
@@ -121,7 +122,7 @@ def _figures(result: Result) -> dict[str, Any]:
     }
 
 
-def _loss(figure: Figure) -> dict[str, Any] | None:
+def describe_loss(figure: Figure) -> dict[str, Any] | None:
     """Return what was lost of a figure, in points; None where there is nothing to compare."""
     if figure.loss is None:
         return None
@@ -149,7 +150,9 @@ def _measured(result: Result) -> dict[str, Any]:
             (peak for block in blocks for peak in block.peak_memory_bytes.values()), default=None
         ),
         "exit_rates": _medians([block.exit_rates for block in blocks]),
+        "exits": [attrs.asdict(one) for one in find_exits(result)],
         "bytes_out": _medians([block.bytes_out for block in blocks]),
+        "bytes_sent": dict(find_sent(result)),
         "links": [attrs.asdict(link) for link in summarise_links(blocks)],
         "tiers": _tiers(result),
     }

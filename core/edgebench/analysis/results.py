@@ -10,13 +10,16 @@ import attrs
 
 from edgebench.analysis.causes import group_doubts
 from edgebench.analysis.decisions import decide_all, find_margin
+from edgebench.analysis.operators import describe_operators
 from edgebench.analysis.result import Result
+from edgebench.analysis.surprises import find_surprises
 from edgebench.parts.documents import to_document
 from edgebench.records.outcome import Run, RunOutcome, find_only
 
 if TYPE_CHECKING:
     from edgebench.analysis.causes import Cause
     from edgebench.analysis.decisions import Decision
+    from edgebench.analysis.surprises import Surprise
 
 STANDINGS = ("equal", "undecided", "slower", "open", "open_faster", "lost", "refuted")
 """How a strategy may stand that is not the fastest: the fields of a decision, and their keys."""
@@ -32,6 +35,8 @@ class RunResults:
     """The database they came from."""
     in_full: bool = False
     """Whether whoever reads them wants every detail, as with `--verbose`."""
+    by_operator: bool = False
+    """Whether whoever reads them asks what each operator did, as with `--operators`."""
 
     @classmethod
     def of(cls, kept: RunOutcome) -> RunResults:
@@ -47,6 +52,11 @@ class RunResults:
     def doubts_by_cause(self) -> tuple[Cause, ...]:
         """All reasons to doubt its results by what they are about, the worst cause first."""
         return group_doubts({one.case.id: one.reasons for one in self.results})
+
+    @cached_property
+    def surprises(self) -> tuple[Surprise, ...]:
+        """What is not as expected of its results, each with why that may be."""
+        return find_surprises(self.run, self.results)
 
     @property
     def _accuracy_margin(self) -> float | None:
@@ -67,7 +77,7 @@ class RunResults:
         """Return the whole document that `run --json` and `report --json` print."""
         run = self.run
         return {
-            "schema": 2,
+            "schema": 3,
             "run": run.id,
             "db": str(self.path),
             "started": run.started,
@@ -87,6 +97,10 @@ class RunResults:
                 {**attrs.asdict(one), "cases": list(one.cases)} for one in self.doubts_by_cause
             ],
             "decisions": [_decision(one) for one in self.decisions],
+            "operators": list(describe_operators(self.results)),
+            "surprises": [
+                {**attrs.asdict(one), "reasons": list(one.reasons)} for one in self.surprises
+            ],
         }
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from edgebench.catalogue.plugin import Listed
 
+SCHEMA = 2
 ROUNDS, STEPS = 300, 10_000
 """Of the fixed work that shows how noisy the machine is: a tenth of a second in all."""
 NOISY = 1.1
@@ -51,7 +52,7 @@ def run(_: argparse.Namespace, common: Common) -> int:
         "faults": [str(fault) for fault in common.plugins.faults],
     }
     if common.json:
-        common.emit(found)
+        common.emit({"schema": SCHEMA, **found})
     else:
         for part in _lay_out(found):
             common.show(part)

@@ -86,6 +86,33 @@ def hear_interrupts(common: Common) -> Iterator[Interrupts]:
 
 
 @attrs.define
+class Pace:
+    """How fast one long step goes: it begins anew where less is done than was, or of another."""
+
+    total: int = 0
+    done: int = 0
+    first: int = 0
+    """How much was done when its time began."""
+    since: float = 0.0
+
+    def goes_on(self, done: int, total: int) -> bool:
+        """Take note of how far it has come; say whether it is the same step still."""
+        same = total == self.total and done >= self.done
+        if not same:
+            self.first, self.since = done, time.monotonic()
+        self.done, self.total = done, total
+        return same
+
+    @property
+    def left(self) -> str:
+        """The time that is left at this pace, as words to be added; empty if that is not known."""
+        if self.done <= self.first or self.total <= self.done:
+            return ""
+        each = (time.monotonic() - self.since) / (self.done - self.first)
+        return f", about {max(1.0, (self.total - self.done) * each):.0f} s left"
+
+
+@attrs.define
 class Progress(Watcher):
     """The `Watcher` that says how a run goes, and whether it is to end."""
 
@@ -96,6 +123,7 @@ class Progress(Watcher):
     """Rich's bars, where they are drawn."""
     tasks: Mapping[str, Any] = attrs.field(factory=dict)
     """The bar of each step, and `detail`: how far a long step has come."""
+    _pace: Pace = attrs.field(factory=Pace, init=False)
     _drawn: float = attrs.field(default=0.0, init=False)
     _said: float = attrs.field(factory=time.monotonic, init=False)
     """When the last line was said where there are no bars, or a long step began."""
@@ -111,10 +139,14 @@ class Progress(Watcher):
     def preparing(self, done: int, total: int, what: str) -> None:
         """Show how far one long step of preparing or scoring has come."""
         self.interrupts.preparing = what
+        same = self._pace.goes_on(done, total)
         if self.bars is None and time.monotonic() - self._said > SAY_S:
             self._said = time.monotonic()
-            self.common.note(f"edgebench: {what}: {done} of {total}")
+            self.common.note(f"edgebench: {what}: {done} of {total}{self._pace.left}")
         if self.bars is not None:
+            if not same:
+                # What the step before took says nothing of the time that is left.
+                self.bars.reset(self.tasks["detail"])
             self._update("detail", completed=done, total=total or None, what=what, visible=True)
             if time.monotonic() - self._drawn > REDRAW_S:
                 self._draw()

@@ -25,6 +25,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="a reporter of `list reporters` (the registry's)")  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
                         help="write the report there instead of printing it")  # fmt: skip
+    parser.add_argument("--operators", action="store_true",
+                        help="what each operator of a chain did, step by step")  # fmt: skip
     add_database(parser)
 
 
@@ -32,6 +34,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     """Print the report, or write it to a file."""
     with Database.open(args.db) as database:
         results = RunResults.of(database.read_run(args.run_id))
+    results = attrs.evolve(results, by_operator=args.operators)
     print_results(results, common.find_reporter(args.format), args.output, common)
     return 0
 

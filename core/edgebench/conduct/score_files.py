@@ -9,7 +9,7 @@ from edgebench.parts.documents import to_document
 from edgebench.parts.npz import to_npz
 from edgebench.records.outcome import Score
 
-PLAIN = ("key", "device", "samples", "exit_rates", "versions", "kept", "not_finite")
+PLAIN = ("key", "device", "samples", "exit_rates", "versions", "kept", "not_finite", "remarks")
 """The fields of a score that are written as they are."""
 
 
@@ -29,8 +29,10 @@ def load_score(directory: Path) -> Score:
 
     kept = json.loads((directory / "score.json").read_text())
     with np.load(directory / "counts.npz") as counts, np.load(directory / "outputs.npz") as outputs:
+        said = kept.pop("remarks", None)
         return Score(
             **{name: kept[name] for name in PLAIN if name in kept},
+            remarks=None if said is None else tuple(said),
             counts=dict(counts),
             outputs=tuple(outputs.values()),
         )

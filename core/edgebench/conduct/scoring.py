@@ -15,12 +15,14 @@ from edgebench.analysis.accuracy import compare_outputs, find_figures
 from edgebench.analysis.agreement import NOT_CHECKED
 from edgebench.cases.case import Case
 from edgebench.cases.inputs import find_dataset, find_metrics
+from edgebench.conduct.contributions import find_contribution
 from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.inputs import describe_inputs, why_no_accuracy
 from edgebench.conduct.runtimes import RuntimeChecks, Untransformed, name_untransformed
 from edgebench.conduct.score_doubts import doubt_predictions, doubt_share, doubt_values
 from edgebench.conduct.score_files import PLAIN, load_score, store_score
 from edgebench.conduct.shortened import describe_shortened
+from edgebench.conduct.steps import describe_stages, describe_steps
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.measure.stand.scoring import score_deployment
 from edgebench.parts.digest import digest
@@ -30,7 +32,7 @@ from edgebench.parts.places import Backend, Fabric
 from edgebench.parts.subjects import Model
 from edgebench.prepare.recipe import Recipes
 from edgebench.records.environment import find_processor
-from edgebench.records.facts import Facts, Figure, StageFacts
+from edgebench.records.facts import Contribution, Facts, Figure
 from edgebench.records.outcome import Score
 from edgebench.store.artifacts import digest_content, read_pipeline
 from edgebench.store.splits import describe_unreadable, open_split
@@ -98,7 +100,11 @@ class Scores:
             inputs=describe_inputs(case, plugins),
             request_bytes=case.batch * open_split(deployment.split).mean_bytes,
             no_accuracy=why,
-            stages=_stages(deployment),
+            stages=tuple(describe_stages(deployment)),
+            steps=tuple(describe_steps(self._recipes.trace(case))),
+            contribution=self._find_contribution(deployment, score),
+            exit_rates=score.exit_rates,
+            remarks=score.remarks,
             versions=score.versions,
             doubts=tuple(doubts),
             **self._find_agreement(deployment, score, against),
@@ -119,6 +125,19 @@ class Scores:
                 # The first decides, and no other may take its place.
                 return (), f"{figure.metric} is no number over {figure.samples} samples"
         return tuple(filter(_is_finite, figures)), ""
+
+    def _find_contribution(self, deployment: Deployment, score: Score) -> Contribution | None:
+        """Return what the last operator of a case's chain added to the chain without it."""
+        plan, preparer = self.deployments.plan, self.deployments.preparer
+        return find_contribution(
+            deployment.case,
+            score,
+            deployment.pipeline,
+            chains=self._recipes.chains,
+            plan=plan,
+            find_score=lambda one: self._find_or_make(one, preparer.prepare(one).path),
+            find_figures=self._find_figures,
+        )
 
     def _find_agreement(
         self, deployment: Deployment, score: Score, against: Score | None
@@ -274,20 +293,3 @@ class Scores:
 def _is_finite(figure: Figure) -> bool:
     numbers = (figure.value, *figure.ci95, figure.loss, *(figure.loss_ci95 or ()))
     return all(number is None or isfinite(number) for number in numbers)
-
-
-def _stages(deployment: Deployment) -> tuple[StageFacts, ...]:
-    pipeline = deployment.pipeline
-    placed = zip(deployment.case.placement.tiers, pipeline.pieces, strict=True)
-    return tuple(
-        StageFacts(
-            tier=tier,
-            format=stage.format,
-            precision=stage.precision,
-            bytes=stage.size,
-            parameters=stage.parameters,
-            operations=stage.operations,
-        )
-        for tier, piece in placed
-        for stage in (pipeline.stages[number] for number in piece)
-    )

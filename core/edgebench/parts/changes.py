@@ -222,6 +222,18 @@ class Operator(Part):
 
 
 @attrs.frozen(kw_only=True)
+class Contents:
+    """What is in one stage, counted."""
+
+    nodes: Mapping[str, int] = attrs.field(factory=dict)
+    """How many there are of each type: of operators in a graph, of layers in a module."""
+    parameters: int | None = None
+    """Number of trained values; None where that is not counted."""
+    operations: int | None = None
+    """Multiply-accumulate operations a sample; None where they are not counted."""
+
+
+@attrs.frozen(kw_only=True)
 class Format(Part):
     """How a stage is kept, without pickle."""
 
@@ -231,6 +243,9 @@ class Format(Part):
     load: Callable[[Stage, Callable[[], Any]], Any] = attrs.field(validator=is_callable)
     """From a stage with files to its live object. The second argument, called, builds the stage's
     model with random weights and replays its edits, for formats that keep only weights."""
+    describe: Callable[[Stage], Contents] | None = None
+    """Count what is in a stage that has its live object: asked once, when a step has made it, for
+    reports that say what each operator did. None where the format cannot tell."""
     keeps: str = ""
     """What it keeps, for people."""
     nodes: Callable[[Stage], Iterable[str]] = attrs.field(

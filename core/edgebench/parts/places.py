@@ -102,6 +102,10 @@ class Session(Protocol):
     runtime that is told to take times when it opens a stage opens another session for it, of the
     same file with the same options and threads; `run` must not become slower for it. Without the
     method, operators are told that the backend gives no times by node.
+
+    It may have a method `explain() -> Sequence[str]`, asked once, when it was scored: what it sees
+    in how it runs the stage that may make it slower than expected, a clause each (`3 of 21
+    products run in floats: fc`). A report tells it where a result surprises.
     """
 
     def run(self, inputs: Tensors) -> Tensors:

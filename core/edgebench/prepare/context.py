@@ -15,9 +15,9 @@ from edgebench.parts.places import Link, Placement, Quantization
 from edgebench.parts.subjects import Budget, Model
 from edgebench.prepare.data import Preprocessed, count_bytes, list_shapes
 from edgebench.prepare.keys import Keys
-from edgebench.prepare.recipe import Operate
 from edgebench.prepare.runner import Runner
 from edgebench.prepare.stages import Stages
+from edgebench.prepare.steps import Operate
 from edgebench.store.artifacts import read_pipeline
 
 BATCH = 64

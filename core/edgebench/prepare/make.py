@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,7 +13,7 @@ import attrs
 from edgebench.cases.case import Case
 from edgebench.cases.inputs import find_dataset, read_model_options
 from edgebench.catalogue.blame import blame, name_part
-from edgebench.parts.changes import Operator
+from edgebench.parts.changes import Contents, Operator
 from edgebench.parts.errors import CaseFailed, CaseSkipped
 from edgebench.parts.npz import to_npz
 from edgebench.parts.pipeline import Pipeline
@@ -21,11 +22,13 @@ from edgebench.prepare.change import check_change, is_same
 from edgebench.prepare.context import OperatorContext
 from edgebench.prepare.data import draw_tensors, take_batch
 from edgebench.prepare.keys import SPLIT_SEED
+from edgebench.prepare.making import Making, read_making, write_making
 from edgebench.prepare.orders import Progress
-from edgebench.prepare.recipe import Base, Convert, Measure, Operate, Recipes, Step, follow
+from edgebench.prepare.recipe import Recipes
 from edgebench.prepare.reference import Answers
 from edgebench.prepare.runner import Runner
 from edgebench.prepare.stages import Stages
+from edgebench.prepare.steps import Base, Convert, Measure, Operate, Step, follow
 from edgebench.store.artifacts import read_pipeline, write_pipeline
 from edgebench.store.assets import fetch
 from edgebench.store.splits import keep_splits
@@ -104,8 +107,15 @@ class Maker:
     def _make(self, step: Step) -> Path:
         def fill(directory: Path) -> None:
             self.progress(0, 1, step.what)
+            begin, before = time.monotonic(), len(self.stages.trained_s)
             pipeline = self._do(step)
             self._save(step, pipeline, directory)
+            making = Making(
+                seconds=time.monotonic() - begin,
+                training_s=sum(self.stages.trained_s[before:]),
+                contents=tuple(self._describe(step, pipeline)),
+            )
+            write_making(making, directory)
             if isinstance(step, Operate) and _did_nothing(step, directory):
                 doubt = (
                     f"{step.operation.operator.name}: what it made is to the byte what it was given"
@@ -127,6 +137,16 @@ class Maker:
             operator = name_part(self.recipes.plugins, Operator, step.operation.operator.name)
             why = f"{error}, as it wrote what {operator} made"
             raise CaseFailed(why, error.log) from error.__cause__
+
+    def _describe(self, step: Step, pipeline: Pipeline) -> Iterator[Contents | None]:
+        """Count what is in each stage that a step made; one that it kept is counted already."""
+        known: dict[Path | None, Contents | None] = {}
+        if not isinstance(step, Base):
+            stages, counted = read_pipeline(step.before).stages, read_making(step.before).contents
+            known = dict(zip((stage.directory for stage in stages), counted, strict=False))
+        for stage in pipeline.stages:
+            kept = known.get(stage.directory) if stage.directory else None
+            yield kept or self.stages.describe(stage)
 
     def _do(self, step: Step) -> Pipeline:
         if isinstance(step, Base):

@@ -25,7 +25,8 @@ from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.errors import CaseFailed, EdgebenchError, Stopped
 from edgebench.parts.subjects import Model
 from edgebench.prepare.orders import ERRORS, WAITING, Event, Order, Progress
-from edgebench.prepare.recipe import Measure, Recipes, Step, Steps, follow
+from edgebench.prepare.recipe import Recipes
+from edgebench.prepare.steps import Measure, Step, Steps, follow
 from edgebench.store.owners import MARK, end_marked, identify_owner
 from edgebench.store.scratch import open_scratch
 

@@ -5,11 +5,10 @@ Finding the steps needs no framework: each depends on what the one before it lef
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import repeat
 from pathlib import Path
-from typing import TypeVar
 
 import attrs
 
@@ -30,70 +29,12 @@ from edgebench.parts.errors import (
     OptionError,
     UnknownName,
 )
-from edgebench.parts.pipeline import Profile
 from edgebench.parts.places import Backend, Placement
 from edgebench.parts.subjects import Model, Variant, Weights
 from edgebench.prepare.keys import Keys
 from edgebench.prepare.profiles import read_profile
+from edgebench.prepare.steps import Base, Convert, Made, Measure, Operate, Step, Steps, follow
 from edgebench.store.artifacts import Store, digest_content, read_pipeline
-
-P = TypeVar("P", Path, Path | None)
-
-
-@attrs.frozen(kw_only=True)
-class _Step:
-    """What every step has."""
-
-    key: str
-    what: str
-    """In a few words, what it makes."""
-    case: Case
-
-
-@attrs.frozen(kw_only=True)
-class Base(_Step):
-    """Build the model, and train it where its weights are to be trained here."""
-
-
-@attrs.frozen(kw_only=True)
-class Operate(_Step):
-    """Apply one operator."""
-
-    before: Path
-    """The prepared pipeline that it starts from."""
-    operation: Operation
-    seed: int
-    companions: Mapping[tuple[str, str], Path]
-    """The second models that the operator announced, prepared, by model and chain."""
-    profiles: Mapping[str, Profile] = attrs.field(factory=dict)
-    """By tier, how long its host takes over what is at *before*, if the operator needs that."""
-
-
-@attrs.frozen(kw_only=True)
-class Convert(_Step):
-    """Convert each stage along its way of converters."""
-
-    before: Path
-    """The prepared pipeline that it starts from."""
-    ways: tuple[tuple[Converter, ...], ...]
-    """For each stage; empty for one that stays as it is."""
-
-
-@attrs.frozen(kw_only=True)
-class Measure(_Step):
-    """Measure how long a tier's host takes over a pipeline: a step of the controller's.
-
-    Its case has that one tier; what it leaves is no pipeline, but a profile.
-    """
-
-    before: Path
-    """The prepared pipeline, converted for the tier's backend."""
-
-
-Step = Base | Operate | Convert | Measure
-
-Steps = Generator[Step, Path, Path]
-"""Yields steps, is sent where what each one made lies, and returns where the last pipeline does."""
 
 
 @attrs.frozen(slots=False)
@@ -144,6 +85,19 @@ class Recipes:
         if for_backends:
             path = yield from self._convert(case, path, self._readers(case, path), case.backend)
         return path
+
+    def trace(self, case: Case) -> tuple[Made, ...]:
+        """Return the steps of a case that were made, without those of second models."""
+        made: list[Made] = []
+
+        def find(step: Step) -> Path | None:
+            path = self.store.find(step.key)
+            if path and step.case is case and not isinstance(step, Measure):
+                made.append((step, path))
+            return path
+
+        follow(self.steps(case), find)
+        return tuple(made)
 
     def find_precision(self, choice: BackendChoice) -> str:
         """Return the precision in which a backend computes what a stage keeps as `f32`."""
@@ -278,18 +232,3 @@ def _choose_weights(case: Case, variant: Variant) -> Weights:
     kinds = [kind for kind in (case.weights.kind, *variant.weights) if kind != "file"]
     kind = next((kind for kind in kinds if kind in variant.weights), variant.weights[0])
     return Weights(kind=kind, seed=case.weights.seed)
-
-
-def follow(steps: Steps, obtain: Callable[[Step], P]) -> P:
-    """Obtain each step in turn; return where the last one's pipeline lies.
-
-    None ends it: what follows cannot be known before that step is made.
-    """
-    path = obtain(next(steps))
-    while path is not None:
-        try:
-            step = steps.send(path)
-        except StopIteration:
-            break
-        path = obtain(step)
-    return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import attrs
 from edgebench.cases.case import Case
 from edgebench.catalogue.blame import blame
 from edgebench.catalogue.plugins import Plugins
-from edgebench.parts.changes import Converter, Format, Operator, Trainer
+from edgebench.parts.changes import Contents, Converter, Format, Operator, Trainer
 from edgebench.parts.errors import CaseFailed, ChainError
 from edgebench.parts.pipeline import Pipeline, Stage
 from edgebench.parts.subjects import Budget, Dataset, Model, Weights
@@ -33,6 +34,8 @@ class Stages:
     inputs: Callable[[Case], Path]
     """From a case to the directory of its kept splits, made if need be."""
     progress: Progress
+    trained_s: list[float] = attrs.field(factory=list, init=False)
+    """What each training took, in seconds."""
 
     def live(self, stage: Stage) -> Stage:
         """Return a stage with its live object loaded."""
@@ -64,6 +67,15 @@ class Stages:
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             bring(stage.directory / name, place / name)
         return stage.files
+
+    def describe(self, stage: Stage) -> Contents | None:
+        """Count what is in a stage; None where its format cannot tell."""
+        form = self.plugins.get(Format, stage.format)
+        if form.describe is None:
+            return None
+        live = self.live(stage)
+        with blame(self.plugins, Format, form.name):
+            return form.describe(live)
 
     def _rebuild(self, stage: Stage) -> Any:
         model = self.plugins.get(Model, stage.model)
@@ -131,17 +143,12 @@ class Stages:
         trainer = next((each for each in trainers if each.format == stage.format), None)
         if trainer is None:
             raise ChainError(f"nothing here trains stages of format {stage.format}")
+        splits = [self.split(case, name, pipeline) for name in ("training", "validation")]
+        live, begin = self.live(stage), time.monotonic()
         with blame(self.plugins, Trainer, trainer.name):
-            return trainer.fit(
-                self.live(stage),
-                loss,
-                self.split(case, "training", pipeline),
-                self.split(case, "validation", pipeline),
-                budget,
-                seed,
-                self.progress,
-                teacher=teacher,
-            )
+            fitted = trainer.fit(live, loss, *splits, budget, seed, self.progress, teacher=teacher)
+        self.trained_s.append(time.monotonic() - begin)
+        return fitted
 
 
 def _link(source: Path, target: Path) -> None:

@@ -15,12 +15,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
+INTEGER_INSTRUCTIONS = ("amx_int8", "avx512_vnni", "avx_vnni", "avx_vnni_int8", "asimddp", "i8mm")
+"""As Linux calls them: of the processors of x86, then of Arm's."""
+
+
 @attrs.frozen(kw_only=True)
 class Environment:
     """What a run was made on; what could not be read is None."""
 
     processor: str | None
     architecture: str
+    integer_instructions: tuple[str, ...] | None
+    """Those of the processor that multiply and add 8-bit integers in one step, by the kernel's
+    names."""
     cpus: int | None
     """Processors of the machine."""
     cpus_usable: int | None
@@ -58,6 +65,7 @@ def describe(*, checkout: Path = Path(__file__).parent, root: Path = Path("/")) 
     return Environment(
         processor=find_processor(root),
         architecture=platform.machine(),
+        integer_instructions=_find_integer_instructions(root),
         cpus=os.cpu_count(),
         cpus_usable=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         cpu_limit=_cpu_limit(root),
@@ -91,6 +99,12 @@ def find_processor(root: Path = Path("/")) -> str | None:
     """Return what the machine calls its processor; *root* is where the kernel's files are."""
     found = re.search(r"^model name\s*:\s*(.+)$", _read(root / "proc/cpuinfo") or "", re.MULTILINE)
     return found[1] if found else _read(root / "proc/device-tree/model")
+
+
+def _find_integer_instructions(root: Path) -> tuple[str, ...] | None:
+    said = _read(root / "proc/cpuinfo") or ""
+    found = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", said, re.MULTILINE)
+    return tuple(one for one in INTEGER_INSTRUCTIONS if one in found[1].split()) if found else None
 
 
 def _memory(root: Path) -> int | None:

@@ -91,6 +91,57 @@ class StageFacts:
 
 
 @attrs.frozen(kw_only=True)
+class StepFacts:
+    """What one step of preparing left: the model as built, one operator, or a conversion."""
+
+    what: str
+    """The operator as it is written; `built`; `to` and the formats that stages were converted to.
+    """
+    chain: str = ""
+    """The operators up to this step, this one among them; empty for the model as it was built."""
+    operator: bool = False
+    """Whether it is one of the chain's operators."""
+    artifact: str = ""
+    """Key of the pipeline that it left."""
+    formats: tuple[str, ...] = ()
+    """Each once, in the order of the stages; so the precisions."""
+    precisions: tuple[str, ...] = ()
+    stages: int = 1
+    pieces: int = 1
+    bytes: int | None = None
+    """Of the files of all its stages."""
+    parameters: int | None = None
+    """Of all stages; None where one of them is not counted. So the operations."""
+    operations: int | None = None
+    """Multiply-accumulate operations a sample, of all stages: what leaves early has fewer."""
+    nodes: Mapping[str, int] = attrs.field(factory=dict, converter=freeze_mapping)
+    """How many nodes, or layers, there are of each type; empty where a format cannot tell."""
+    seconds: float | None = None
+    """What it took when it was made; None where that is not known."""
+    training_s: float | None = None
+    """How much of that was training."""
+    doubts: tuple[str, ...] = ()
+    """What it added to the reasons to doubt the result."""
+
+
+@attrs.frozen(kw_only=True)
+class Contribution:
+    """What the last operator of a chain added, on the same samples, to the chain without it."""
+
+    operator: str
+    against: str
+    """The chain without it, that was scored in the same run; empty where none was."""
+    case: str = ""
+    """The id of the case of that chain."""
+    figures: tuple[Figure, ...] = ()
+    """The figures of merit of the whole chain, their losses against the chain without it."""
+    agreement: Agreement | None = None
+    """With the outputs of the chain without it."""
+    why_not: str = ""
+    """Why there is nothing to compare with, in words."""
+
+
+@attrs.frozen(kw_only=True)
 class Facts:
     """What is known of a case beside its blocks, written when its last block is."""
 
@@ -118,6 +169,14 @@ class Facts:
     checks: tuple[RuntimeCheck, ...] = ()
     """How each of its backends computes the model untransformed."""
     stages: tuple[StageFacts, ...] = ()
+    steps: tuple[StepFacts, ...] = ()
+    """The steps that led to them, in order."""
+    contribution: Contribution | None = None
+    """What the last operator of its chain added; None for a model that is untransformed."""
+    exit_rates: Mapping[str, float] = attrs.field(factory=dict, converter=freeze_mapping)
+    """Share of the scored samples that left at each stage with an exit, by stage number."""
+    remarks: tuple[str, ...] | None = None
+    """What its runtimes say of how they run its stages; None where they were not asked."""
     versions: Mapping[str, str] = attrs.field(factory=dict, converter=freeze_mapping)
     doubts: tuple[str, ...] = ()
     """Reasons to doubt the result that its blocks cannot tell, a sentence each."""

@@ -150,7 +150,8 @@ class Block:
     cold_s: Mapping[str, Mapping[str, float]] = attrs.field(factory=dict, converter=freeze_mapping)
     """By tier: seconds of `start` (process), `import`, `load` (session), `first` (inference)."""
     bytes_out: Mapping[str, float] = attrs.field(factory=dict, converter=freeze_mapping)
-    """Median bytes sent by each tier towards the next and, as `answer`, back."""
+    """Median bytes of what each tier sent towards the next and, as `answer`, back; the mean towards
+    the next where samples may leave early. Of what was not sent nothing is counted."""
     exit_rates: Mapping[str, float] = attrs.field(factory=dict, converter=freeze_mapping)
     """Share of the samples that left at each stage with an exit, by stage number."""
     links: tuple[LinkCheck, ...] = ()
@@ -190,6 +191,8 @@ class Score:
     samples: int = 0
     not_finite: int = 0
     """How many of them have a prediction that holds NaN or infinite values."""
+    remarks: tuple[str, ...] | None = None
+    """What its runtimes say of how they run its stages; None where they were not asked."""
     versions: Mapping[str, str] = attrs.field(factory=dict, converter=freeze_mapping)
 
 

@@ -30,6 +30,8 @@ from edgebench.store.scratch import make_owned, remove_leftovers
 
 MANIFEST = "manifest.json"
 PIPELINE = "pipeline.json"
+ASIDE = "making.json"
+"""How an entry was made: no part of what it holds."""
 RESOURCES = "resources"
 COMPILED = "compiled"
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -227,7 +229,7 @@ def digest_content(entry: Path) -> str:
     The manifest is believed: finding the entry has checked it.
     """
     files = json.loads((entry / MANIFEST).read_text())["files"]
-    return digest({name: file["sha256"] for name, file in files.items()})
+    return digest({name: file["sha256"] for name, file in files.items() if name != ASIDE})
 
 
 def _matches_manifest(directory: Path) -> bool:

@@ -97,7 +97,7 @@ def _mark(case: Case, decision: Mapping[str, Any]) -> str:
 
 
 def _write_median(case: Case) -> str:
-    return _with_interval(case["latency_s"]["median"], case["latency_s"]["ci95"], 1e3)
+    return write_with_interval(case["latency_s"]["median"], case["latency_s"]["ci95"], 1e3)
 
 
 def _write_p95(case: Case) -> str:
@@ -105,14 +105,14 @@ def _write_p95(case: Case) -> str:
     bounds = latency["percentiles_ci95"]["p95"]
     if bounds is None:
         return f"{latency['unsupported']['p95']}\nrequests"
-    return _with_interval(latency["p95"], bounds, 1e3)
+    return write_with_interval(latency["p95"], bounds, 1e3)
 
 
 def _write_accuracy(case: Case) -> str:
     metric = next(iter(case["accuracy"]), None)
     if metric is None:
         return f"n/a\n{_write_agreement(case)}"
-    return _with_interval(case["accuracy"][metric], case["accuracy_ci95"][metric], 100)
+    return write_with_interval(case["accuracy"][metric], case["accuracy_ci95"][metric], 100)
 
 
 def _write_agreement(case: Case) -> str:
@@ -137,7 +137,7 @@ def _write_loss(case: Case) -> str:
         return "disagrees" if case["refuted"] else "-"
     verdict = "disagrees" if case["refuted"] else loss["verdict"]
     points = f"{'+' * (round(loss['points'], 2) > 0)}{write_figure(loss['points'], 1)}"
-    return f"{verdict} {points}\n{_write_ends(loss['ci95'], 1) if loss['ci95'] else '-'}"
+    return f"{verdict} {points}\n{write_ends(loss['ci95'], 1) if loss['ci95'] else '-'}"
 
 
 def _write_size(case: Case) -> str:
@@ -146,7 +146,7 @@ def _write_size(case: Case) -> str:
 
 
 def _write_sent(case: Case) -> str:
-    sent = [size for tier, size in case["bytes_out"].items() if tier != "answer"]
+    sent = [size for tier, size in case["bytes_sent"].items() if tier != "answer"]
     return write_figure(sum(sent), 1e-3)
 
 
@@ -167,9 +167,11 @@ def write_figure(value: float | None, factor: float) -> str:
     return f"{round(scaled, digits) + 0.0:.{digits}f}"
 
 
-def _with_interval(value: float, bounds: Sequence[float], factor: float) -> str:
-    return f"{write_figure(value, factor)}\n{_write_ends(bounds, factor)}"
+def write_with_interval(value: float, bounds: Sequence[float], factor: float) -> str:
+    """Write a number and, below it, the ends of its interval."""
+    return f"{write_figure(value, factor)}\n{write_ends(bounds, factor)}"
 
 
-def _write_ends(bounds: Sequence[float], factor: float) -> str:
+def write_ends(bounds: Sequence[float], factor: float) -> str:
+    """Write the two ends of an interval."""
     return "..".join(write_figure(end, factor) for end in bounds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -27,3 +28,9 @@ def name_first(paths: Sequence[str]) -> str:
     """Name the first of some modules, and how many more there are."""
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
     return f"{paths[0]!r}{more}"
+
+
+def count_layers(module: nn.Module) -> dict[str, int]:
+    """Return how many layers there are of each type, those alone that hold no others."""
+    leaves = (type(one).__name__ for one in module.modules() if not next(one.children(), None))
+    return dict(Counter(leaves).most_common())

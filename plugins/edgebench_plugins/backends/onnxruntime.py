@@ -8,6 +8,7 @@ from bisect import bisect_right
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
@@ -23,6 +24,7 @@ from edgebench import (
     Usable,
     hookimpl,
 )
+from edgebench_kit.onnx import unfused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -60,6 +62,27 @@ class OnnxruntimeSession:
     call: Any
     open_profiling: Callable[[Path], tuple[Any, node_times.Origins]]
     """Opens the graph a second time, to write what nodes take into a directory."""
+    stage: Stage
+    options: OnnxruntimeOptions
+
+    def explain(self) -> Sequence[str]:
+        """Say what of a quantized graph is left in floats once the runtime has rewritten it."""
+        if not self.stage.precision.startswith("int"):
+            return ()
+        if not find_spec("onnx"):
+            return ["what the runtime made of the graph was not looked at: onnx is not installed"]
+        with TemporaryDirectory(prefix="edgebench-") as scratch:
+            return unfused.describe_unfused(self._write_optimized(Path(scratch)))
+
+    def _write_optimized(self, directory: Path) -> Path:
+        """Have the runtime write the graph that it runs, and return the file."""
+        import onnxruntime
+
+        asked = _session_options(1, self.options)
+        asked.optimized_model_filepath = str(directory / "optimized.onnx")
+        asked.log_severity_level = 3  # it warns that the file is for this processor alone
+        onnxruntime.InferenceSession(self.stage.file, asked, providers=[PROVIDERS["cpu"]])
+        return directory / "optimized.onnx"
 
     def run(self, inputs: Tensors) -> Tensors:
         """Run the graph on a batch."""
@@ -109,7 +132,8 @@ def open_session(
     # It falls back to the processor with a warning at most; a figure so got would be a lie.
     if (used := session.get_providers()[0]) != provider:
         raise CaseFailed(f"onnxruntime runs on {used}, not on {device}")
-    yield OnnxruntimeSession([spec.inside for spec in stage.outputs], session.run, open_profiling)
+    outputs = [spec.inside for spec in stage.outputs]
+    yield OnnxruntimeSession(outputs, session.run, open_profiling, stage, options)
 
 
 def _tell_nodes(file: Path) -> tuple[Path | bytes, node_times.Origins]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgebench import Format, Stage, hookimpl
-from edgebench_kit.onnx import graph_files, node_times
+from edgebench import Contents, Format, Stage, hookimpl
+from edgebench_kit.onnx import graph_contents, graph_files, node_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +27,11 @@ def list_nodes(stage: Stage) -> Sequence[str]:
     return node_times.list_nodes(stage.file)
 
 
+def describe(stage: Stage) -> Contents:
+    """Count what is in the stage's graph."""
+    return graph_contents.describe_graph(stage.live)
+
+
 @hookimpl
 def edgebench_formats() -> Iterator[Format]:
     """Offer ONNX files."""
@@ -35,6 +40,7 @@ def edgebench_formats() -> Iterator[Format]:
         summary="A graph of operators and its weights, which many runtimes read.",
         save=save,
         load=load,
+        describe=describe,
         keeps="the graph and its weights",
         nodes=list_nodes,
     )

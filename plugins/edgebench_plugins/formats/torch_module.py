@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgebench import CaseFailed, Format, Stage, hookimpl
+from edgebench import CaseFailed, Contents, Format, Stage, hookimpl
+from edgebench_kit.torch.modules import count_layers, count_parameters
 
 FILE = "weights.safetensors"
 
@@ -19,6 +20,7 @@ def edgebench_formats() -> Iterable[Format]:
         summary="A torch module as its model, its edits and safetensors.",
         save=save,
         load=load,
+        describe=describe,
         keeps="parameters and buffers; the module is rebuilt from its model and its edits",
     )
 
@@ -49,3 +51,8 @@ def load(stage: Stage, rebuild: Callable[[], Any]) -> Any:
         title = f"{stage.model}:{stage.variant}"
         raise CaseFailed(f"the weights in {stage.file} do not fit {title}: {reason}") from error
     return module.eval()
+
+
+def describe(stage: Stage) -> Contents:
+    """Count the module's layers and its parameters; its operations only an input would tell."""
+    return Contents(nodes=count_layers(stage.live), parameters=count_parameters(stage.live))

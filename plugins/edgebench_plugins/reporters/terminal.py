@@ -19,6 +19,11 @@ from edgebench_kit.terminal.notes import (
     group_unmeasured,
     list_doubts,
 )
+from edgebench_kit.terminal.operators import (
+    describe_surprises,
+    lay_out_exits,
+    lay_out_operators,
+)
 from edgebench_kit.terminal.tables import explain_tables, lay_out
 
 if TYPE_CHECKING:
@@ -40,6 +45,8 @@ class Report:
     document: Mapping[str, Any]
     in_full: bool = False
     """Whether each reason to doubt is printed, and not only the worst of its kind."""
+    by_operator: bool = False
+    """Whether what each operator did stands in place of the answer and what it rests on."""
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
@@ -49,12 +56,19 @@ class Report:
 
         cases = self.document["cases"]
         yield Text(_title(self.document), style="bold")
+        if self.by_operator:
+            yield from lay_out_operators(self.document, options.max_width)
+            if not self.document["operators"]:
+                yield Text("\nno case of this run has steps on record")
+            return
         yield from _section("Weights and inputs", describe_subjects(cases))
         yield from _section("How tiers and links were made", describe_places(cases))
         yield from _section("Not measured, or not to the end", group_unmeasured(cases))
         doubts = list_doubts(cases) if self.in_full else describe_doubts(self.document)
         yield from _section("Reasons to doubt", doubts)
         yield from _section("Agreement with another runtime", describe_agreements(cases))
+        surprises = describe_surprises(self.document, [case["id"] for case in cases])
+        yield from _section("What surprises, and why it may be", surprises)
         yield from self._decide(options.max_width)
 
     def _decide(self, width: int) -> Iterator[RenderableType]:
@@ -64,7 +78,10 @@ class Report:
         decisions = self.document["decisions"]
         for decision in decisions:
             yield Text(f"\n{decision['title']}", style="bold")
-            yield from lay_out([by_id[one] for one in decision["cases"]], decision, width)
+            found = [by_id[one] for one in decision["cases"]]
+            yield from lay_out(found, decision, width)
+            for case in found:
+                yield from lay_out_exits(case)
         if decisions:
             yield Text(f"\n{explain_tables(self.document, width)}", style="dim")
         yield from _section("Answer", (one["sentence"] for one in decisions))
@@ -97,7 +114,9 @@ def render(results: RunResults) -> Report:
     document = results.to_json()
     subjects = {result.case.id: result.case.subject for result in results.results}
     cases = [{**case, "subject": subjects[case["id"]]} for case in document["cases"]]
-    return Report({**document, "cases": cases}, in_full=results.in_full)
+    return Report(
+        {**document, "cases": cases}, in_full=results.in_full, by_operator=results.by_operator
+    )
 
 
 @hookimpl

@@ -113,7 +113,14 @@ def deploy(tmp_path, source, split, prepared):
     """Return what makes a deployment: a placement, and what differs from the plain case."""
 
     def make(
-        placement="mobile", stages=None, options=(), backend="tiny", cuts=None, case=None, **changes
+        placement="mobile",
+        stages=None,
+        options=(),
+        backend="tiny",
+        cuts=None,
+        case=None,
+        device="",
+        **changes,
     ):
         tiers = placement.split("-")
         pipeline = prepared(stages or [([row(f"h{n}", 4)], None) for n in range(len(tiers))], cuts)
@@ -123,7 +130,7 @@ def deploy(tmp_path, source, split, prepared):
             variant="default",
             dataset="tiny-rows",
             placement=Placement(tiers),
-            backends=[BackendChoice(backend, "", options)] * len(tiers),
+            backends=[BackendChoice(backend, device, options)] * len(tiers),
             links=LINKS[: len(route) - 1],
             route=route,
         )

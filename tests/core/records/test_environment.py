@@ -31,7 +31,7 @@ def test_this_machine_is_described_as_json():
 def test_what_cannot_be_read_is_none(tmp_path):
     nothing = describe(root=tmp_path, checkout=tmp_path)
     names = ("processor", "memory_bytes", "cpu_limit", "memory_limit_bytes", "governor")
-    names += ("frequency_hz", "container", "clock_source", "commit")
+    names += ("frequency_hz", "container", "clock_source", "commit", "integer_instructions")
     assert {name: getattr(nothing, name) for name in names} == dict.fromkeys(names)
 
 
@@ -46,6 +46,19 @@ def test_facts_are_read_from_the_kernel(tmp_path):
     assert found.processor == "A Chip @ 2 GHz"
     assert found.memory_bytes == 16000 * 1024
     assert found.frequency_hz == (1000.5e6, 2000e6)
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("flags\t\t: fpu avx2 avx512_vnni avx512_vnnix\n", ("avx512_vnni",)),
+        ("Features\t: fp asimd asimddp i8mm\n", ("asimddp", "i8mm")),
+        ("flags\t: fpu avx2\n", ()),
+    ],
+)
+def test_instructions_for_integers_are_those_that_the_processor_names(tmp_path, said, found):
+    write(tmp_path, proc__cpuinfo=f"processor : 0\n{said}")
+    assert describe(root=tmp_path).integer_instructions == found
 
 
 def test_the_governor_and_the_frequency_of_each_processor(tmp_path):

@@ -4,9 +4,9 @@ import attrs
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper, parser
 
-from edgebench import Stage, TensorSpec
+from edgebench import Contents, Stage, TensorSpec
 from edgebench_kit.onnx import graph_files, graphs
 from edgebench_plugins.formats import onnx as form
 
@@ -123,3 +123,12 @@ def test_heavy_weights_of_a_branch_lie_beside_too(stage, tmp_path, monkeypatch):
     there = kept(stage, tmp_path)
     assert there.file.stat().st_size < 1000
     assert FORMAT.load(there, no_model) == stage.live
+
+
+def test_what_is_in_a_graph_is_counted():
+    model = parser.parse_model(
+        '<ir_version: 8, opset_import: ["" : 17]> agraph (float[N,2] x) => (float[N,3] y) '
+        "<float[2,3] w = {1,2,3,4,5,6}> { h = MatMul(x, w) y = Relu(h) }"
+    )
+    found = FORMAT.describe(Stage(format="onnx", inputs=[], outputs=[], live=model))
+    assert found == Contents(nodes={"MatMul": 1, "Relu": 1}, parameters=6, operations=6)

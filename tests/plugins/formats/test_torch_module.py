@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from edgebench import CaseFailed, Edit, Stage, TensorSpec, Weights
+from edgebench import CaseFailed, Contents, Edit, Stage, TensorSpec, Weights
 from edgebench_plugins.formats import torch_module
 from edgebench_plugins.formats.torch_module import load, save
 from edgebench_plugins.models import resnet
@@ -164,3 +164,10 @@ def test_a_truncated_file_is_said_to_be_one(tmp_path, keep):
     stage.file.write_bytes(stage.file.read_bytes()[:keep])
     with pytest.raises(CaseFailed, match=r"weights\.safetensors do not fit resnet:small"):
         load(stage, lambda: fresh().live)
+
+
+def test_the_layers_of_a_module_are_counted_and_its_operations_are_not_known():
+    (form,) = torch_module.edgebench_formats()
+    net = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.ReLU()))
+    found = form.describe(Stage(format="torch-module", inputs=[], outputs=[], live=net))
+    assert found == Contents(nodes={"Linear": 1, "ReLU": 1}, parameters=9)

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from edgebench.measure.stand.deployment import Deployment
@@ -138,10 +138,13 @@ def _read_reports(said: Mapping[str, Mapping[str, Any]], lineup: Lineup) -> dict
     first = lineup.deployment.case.route[0]
     if first not in sent:
         sent[first] = driver["forward"]
+    # Of a batch that shrinks at exits a middle one says little.
+    early = any(stage.exit for stage in lineup.deployment.pipeline.stages)
+    average = fmean if early else median
     peaks = {node.tier: said[node.name]["peak"] for node in lineup.nodes}
     return {
         "bytes_out": {
-            **{tier: float(median(sizes)) for tier, sizes in sent.items() if sizes},
+            **{tier: float(average(sizes)) for tier, sizes in sent.items() if sizes},
             "answer": float(driver["answer"]),
         },
         "cold_s": {node.tier: said[node.name]["cold"] for node in lineup.nodes},

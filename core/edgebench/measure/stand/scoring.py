@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import attrs
+
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.measure.stand.launch import collect_reports, open_lineup, start_processes
-from edgebench.measure.stand.processes import ProcessFailed, Progress, Reply, ignore_progress
+from edgebench.measure.stand.lineup import Lineup
+from edgebench.measure.stand.processes import (
+    Processes,
+    ProcessFailed,
+    Progress,
+    Reply,
+    ignore_progress,
+)
 from edgebench.measure.station.orders import DRIVER
 from edgebench.parts.errors import CaseFailed
 from edgebench.parts.places import Fabric
@@ -38,10 +47,19 @@ def score_deployment(
         ) as (processes, lineup):
             names = start_processes(processes, lineup, lineup.scorer_order(processes.endpoint))
             scored = processes.ask(DRIVER, "score")
+            remarks = _ask_for_remarks(processes, lineup)
             said = collect_reports(processes, names)
     except ProcessFailed as failure:
         raise CaseFailed(f"scoring: {failure}", "\n".join(logs.values())) from failure
-    return _score(deployment, scored, said)
+    return attrs.evolve(_score(deployment, scored, said), remarks=remarks)
+
+
+def _ask_for_remarks(processes: Processes, lineup: Lineup) -> tuple[str, ...] | None:
+    """Return what the sessions of all hosts say of how they run; None where none can tell."""
+    computing = [node for node in lineup.nodes if node.piece is not None]
+    said = [processes.ask(node.name, "explain").values["remarks"] for node in computing]
+    known = [remarks for remarks in said if remarks is not None]
+    return tuple(one for remarks in known for one in remarks) if known else None
 
 
 def _score(deployment: Deployment, scored: Reply, said: Mapping[str, Mapping[str, Any]]) -> Score:

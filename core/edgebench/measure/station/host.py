@@ -97,6 +97,10 @@ class HostProcess:
             # Where every sample left before, nothing is known but that it is quick.
             work = median(self.inference[-10:] or [0]) / 1e9
             self.controller.tell("speed", compare_speeds(work, self.piece.slowdown))
+        if command["verb"] == "explain" and self.piece is not None:
+            from edgebench.measure.station.remarks import collect_remarks
+
+            self.controller.tell("explain", {"remarks": collect_remarks(self.piece)})
         return True
 
     def _receive_forward(self, ready: int) -> None:

@@ -151,8 +151,7 @@ def test_samples_of_a_batch_leave_where_they_are_sure(deploy, fabric, spec):
     # The first of four numbers between 0 and 1 is the confidence.
     assert 0 < block.exit_rates["0"] < 1
     assert "exited-0" not in block.phases_s
-    # A row of four float32 for each sample that stays; the median may lie between two numbers.
-    assert block.bytes_out["mobile"] % 8 == 0
+    # A row of four float32 for each sample that stays, in the mean of what was sent.
     assert 16 <= block.bytes_out["mobile"] < 4 * 16
 
 

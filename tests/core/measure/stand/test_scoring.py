@@ -55,6 +55,22 @@ def test_the_device_is_the_one_that_was_opened(deploy, fabric):
     assert score_deployment(deploy("mobile"), fabric).device == "cpu"
 
 
+def test_sessions_that_can_are_asked_how_they_run(deploy, fabric):
+    assert score_deployment(deploy("mobile-edge"), fabric).remarks is None
+    told = score_deployment(deploy("mobile-edge", device="telling"), fabric)
+    assert told.remarks == ("stage 0: 1 outputs", "stage 1: 1 outputs")
+
+
+def test_a_session_that_fails_to_tell_is_scored_all_the_same(deploy, fabric):
+    options = (("stage", "1"), ("at", "99"), ("how", "raise"))
+    got = score_deployment(deploy("mobile-edge", device="telling", options=options), fabric)
+    assert got.samples == SAMPLES
+    assert got.remarks[0] == "stage 0: 1 outputs"
+    assert got.remarks[1].startswith(
+        "stage 1: it could not tell how it runs: RuntimeError: the chip"
+    )
+
+
 def test_a_failure_is_the_cases_with_its_log(deploy, fabric):
     options = (("stage", "0"), ("at", "3"), ("how", "raise"))
     with pytest.raises(CaseFailed) as failed:

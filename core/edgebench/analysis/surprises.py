@@ -1,0 +1,208 @@
+"""Results that surprise, and why that may be: each reason with what it was read from.
+
+Nothing here knows an operator or a runtime by name. What one did is read from what became of the
+precision, the parameters, the operations, the exits and the bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+
+from edgebench.analysis.decisions import compare_latencies, find_margin
+from edgebench.analysis.exits import find_exits
+from edgebench.analysis.prefixes import UNTRANSFORMED
+
+if TYPE_CHECKING:
+    from edgebench.analysis.result import Result
+    from edgebench.cases.case import Case
+    from edgebench.records.outcome import Run
+
+RARE = 0.01
+"""Share of the samples below which an exit lets out next to none."""
+LESS = 0.05
+"""Share of parameters or operations whose loss is expected to show."""
+ELSEWHERE = 0.5
+"""Share of a request that is not inference from which on that is a reason."""
+
+
+@attrs.frozen(kw_only=True)
+class Surprise:
+    """One thing that is not as expected of a case."""
+
+    case: str
+    """The id of the case."""
+    text: str
+    """What is not, with its figures."""
+    reasons: tuple[str, ...]
+    """Why that may be, each with its evidence; and what was not looked at."""
+
+
+def find_surprises(run: Run, results: Sequence[Result]) -> tuple[Surprise, ...]:
+    """Return what surprises in the results of a run, in their order."""
+    within, by_case = find_margin(run), {one.case: one for one in results}
+    return tuple(
+        Surprise(case=result.case.id, text=text, reasons=tuple(reasons))
+        for result in results
+        for text, reasons in _look_at(result, by_case, run, within)
+    )
+
+
+Found = Iterator[tuple[str, list[str]]]
+
+
+def _look_at(result: Result, by_case: Mapping[Case, Result], run: Run, within: float) -> Found:
+    before = list(_list_before(result, by_case)) if result.latency else []
+    if _is_integer(result):
+        yield from _look_at_integers(result, before, run, within)
+    else:
+        yield from _look_at_shapes(result, before, within)
+    yield from _look_at_exits(result)
+    yield from _look_at_cuts(result)
+
+
+# --- the same, with less done to it ---------------------------------------------------------------
+
+
+def _list_before(result: Result, by_case: Mapping[Case, Result]) -> Iterator[Result]:
+    """Yield the measured results of the beginnings of a chain, run alike, the longest first."""
+    links = [step.chain for step in result.facts.steps if step.operator]
+    for chain in dict.fromkeys((*reversed(links[:-1]), UNTRANSFORMED)):
+        found = by_case.get(attrs.evolve(result.case, chain=chain))
+        if found is not None and found is not result and found.latency is not None:
+            yield found
+
+
+def _is_slow(own: Result, other: Result, within: float) -> bool:
+    """Say whether a result is no faster than another."""
+    if own.latency is None or other.latency is None:
+        return False
+    verdict = compare_latencies(own.latency, other.latency, within)
+    undecided = verdict == "undecided" and own.latency.median >= other.latency.median
+    return undecided or verdict in ("slower", "equal")
+
+
+def _compare(own: Result, other: Result) -> str:
+    """Write two medians."""
+    medians = [1e3 * (one.median or 0.0) for one in (own, other)]
+    return f"{medians[0]:.3g} ms, and {medians[1]:.3g} ms of {other.case.chain}"
+
+
+def _find_rest(result: Result) -> list[str]:
+    """Say where a request spends its time, if not in inference."""
+    if result.median is None or not result.groups:
+        return []
+    rest = 1 - result.groups["inference"] / result.median
+    if rest < ELSEWHERE:
+        return []
+    parts = sorted(result.groups.items(), key=lambda part: -part[1])
+    most = next(name for name, _ in parts if name != "inference")
+    spent = f"{1e3 * result.groups[most]:.3g} of {1e3 * result.median:.3g} ms"
+    return [f"{rest:.0%} of a request is not inference, most of it {most} ({spent})"]
+
+
+# --- integers -------------------------------------------------------------------------------------
+
+
+def _is_integer(result: Result) -> bool:
+    return any(stage.precision.startswith("int") for stage in result.facts.stages)
+
+
+def _look_at_integers(result: Result, before: Sequence[Result], run: Run, within: float) -> Found:
+    floats = next((one for one in before if not _is_integer(one)), None)
+    if floats is not None and _is_slow(result, floats, within):
+        text = f"integers are not faster than floats: {_compare(result, floats)}"
+        yield text, [*_find_remarks(result), _judge_processor(run), *_find_rest(result)]
+
+
+def _find_remarks(result: Result) -> Sequence[str]:
+    """Return what its runtimes said of how they run it, or that they said nothing."""
+    if result.facts.remarks is None:
+        return ["how the runtime runs the graph was not looked at: it does not tell"]
+    return result.facts.remarks or ["the runtime left nothing of it in floats that it could tell"]
+
+
+def _judge_processor(run: Run) -> str:
+    found = run.environment.get("integer_instructions")
+    if found is None:
+        return "whether the processor multiplies integers in one step is not known"
+    if not found:
+        return "the processor has no instructions that multiply and add 8-bit integers in one step"
+    return f"not for lack of integer instructions: the processor has {', '.join(found)}"
+
+
+# --- shapes ---------------------------------------------------------------------------------------
+
+
+def _look_at_shapes(result: Result, beginnings: Sequence[Result], within: float) -> Found:
+    before = next(iter(beginnings), None)
+    if before is None or _is_integer(before) or not _is_slow(result, before, within):
+        return
+    lost = {name: _find_share_lost(before, result, name) for name in ("parameters", "operations")}
+    known = {name: share for name, share in lost.items() if share is not None}
+    words = " and ".join(f"{share:.0%} fewer {name}" for name, share in known.items())
+    if any(share >= LESS for share in known.values()):
+        text = f"{words}, and not faster: {_compare(result, before)}"
+        yield text, [*_explain_shapes(lost), *_find_rest(result)]
+    elif len(result.facts.stages) == len(before.facts.stages) and set(known.values()) == {0.0}:
+        text = f"its weights changed, and it is not faster: {_compare(result, before)}"
+        yield text, [f"no shape shrank ({words}): zeros are computed as other numbers are"]
+
+
+def _find_share_lost(before: Result, after: Result, name: str) -> float | None:
+    """Return the share of a figure of all stages that is gone; None where one is not known."""
+    sums = []
+    for result in (before, after):
+        found = [getattr(stage, name) for stage in result.facts.stages]
+        if not found or None in found:
+            return None
+        sums.append(sum(found))
+    return 1 - sums[1] / sums[0] if sums[0] else None
+
+
+def _explain_shapes(lost: dict[str, float | None]) -> Iterator[str]:
+    operations = lost["operations"]
+    if operations is None:
+        yield "whether operations fell is not known: the format does not tell"
+    elif operations < LESS:
+        yield f"operations fell by {operations:.0%} only: what was removed computes little"
+    else:
+        yield "narrower layers may use the processor less well: time is not in proportion"
+
+
+# --- exits and cuts -------------------------------------------------------------------------------
+
+
+def _look_at_exits(result: Result) -> Found:
+    for one in find_exits(result):
+        # Without labels few samples are scored: less than are measured.
+        if result.figure is None or one.scored_rate is None:
+            rate, of = one.rate, f"{result.samples * result.case.batch} measured"
+        else:
+            rate, of = one.scored_rate, f"{result.figure.samples} scored"
+        if one.exit is not None and rate < RARE:
+            yield f"exit {one.exit} on {one.tier} lets out {rate:.1%} of {of} samples", [_RARELY]
+
+
+_RARELY = (
+    "its threshold lies over nearly all that its condition reaches; what the exit computes is paid "
+    "for by every sample"
+)
+
+
+def _look_at_cuts(result: Result) -> Found:
+    weighs = result.facts.request_bytes
+    if weighs is None or not result.measured:
+        return
+    computing = dict.fromkeys(stage.tier for stage in result.facts.stages)
+    sent = result.measured[0].bytes_out
+    for tier in [*computing][:-1]:
+        if (size := sent.get(tier, 0.0)) > weighs:
+            why = f"what crosses the cut is {size / weighs:.1f} times as large as the input"
+            spent = f"{1e3 * result.groups['network']:.3g} ms of network" * bool(result.groups)
+            yield (
+                f"{tier} sends {size / 1e3:.4g} kB on, and its input weighs {weighs / 1e3:.4g} kB",
+                [f"{why}; {spent or 'its time on the links is not known'}"],
+            )

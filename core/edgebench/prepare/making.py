@@ -1,0 +1,41 @@
+"""What is known of how a step was made: what it took, and what is in each of its stages.
+
+It lies beside the pipeline and is no part of what that holds: how long something took makes nothing
+that follows from it another. What an older version made has no such file.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import attrs
+
+from edgebench.parts.changes import Contents
+from edgebench.parts.documents import from_document, to_document
+from edgebench.store.artifacts import ASIDE
+
+
+@attrs.frozen(kw_only=True)
+class Making:
+    """How a step was made, when it was."""
+
+    seconds: float | None = None
+    """What it took, writing its files among it; None where it is not known, as all else here."""
+    training_s: float | None = None
+    """How much of that a trainer took; 0 where nothing was trained."""
+    contents: tuple[Contents | None, ...] = ()
+    """What is in each stage; None for one whose format cannot tell."""
+
+
+def write_making(making: Making, directory: Path) -> None:
+    """Write how a step was made into the entry that it fills."""
+    (directory / ASIDE).write_text(json.dumps(to_document(making), indent=1))
+
+
+def read_making(entry: Path) -> Making:
+    """Read how the step was made that an entry holds; nothing is known of an older one."""
+    try:
+        return from_document(Making, json.loads((entry / ASIDE).read_text()))
+    except FileNotFoundError:
+        return Making()
