@@ -8,10 +8,13 @@ LEAST = {"top1": 0.95, "miou": 0.78, "f1": 0.93}
 FAMILIES = {
     "bert": ("f1", "outcomes (synthetic)"),
     "duc": ("miou", "digit-scenes"),
+    "efficientnet": ("top1", "digit-photos"),
     "fcn": ("miou", "digit-scenes"),
+    "mobilenet": ("top1", "digit-photos"),
     "resnet": ("top1", "digit-photos"),
     "resnext": ("top1", "digit-photos"),
     "roberta": ("f1", "outcomes (synthetic)"),
+    "shufflenet": ("top1", "digit-photos"),
     "vgg": ("top1", "digit-photos"),
 }
 
@@ -72,6 +75,12 @@ def test_published_sizes_stand_in_the_list(cli):
         "resnet:wide50": 68_883_240,
         "resnext:50": 25_028_904,
         "vgg:16": 138_357_544,
+        "resnet:152": 60_192_808,
+        "mobilenet:v2": 3_504_872,
+        "mobilenet:v3-small": 2_542_856,
+        "efficientnet:b0": 5_288_548,
+        "efficientnet:b2": 9_109_994,
+        "shufflenet:v2-x1": 2_278_604,
         "bert:base": 109_483_778,
         "roberta:base": 124_647_170,
     }
