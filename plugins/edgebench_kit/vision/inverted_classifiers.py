@@ -10,6 +10,7 @@ import attrs
 from edgebench import ExitPoint, Variant
 from edgebench_kit.vision import classifiers
 from edgebench_kit.vision.classifiers import make_class_head
+from edgebench_kit.vision.inputs import Resample
 from edgebench_kit.vision.inverted_residual import Block, Shape, list_places, make_features
 from edgebench_kit.vision.models import Size
 from edgebench_kit.vision.untrained import make_settled
@@ -30,17 +31,26 @@ def describe_small_size(variant: Variant, shape: Shape) -> Size:
     )
 
 
-def describe_large_size(variant: Variant, shape: Shape, **photo: Any) -> Size:
+def describe_large_size(
+    variant: Variant,
+    shape: Shape,
+    *,
+    shorter: int = 232,
+    size: int = 224,
+    resample: Resample = "bilinear",
+) -> Size:
     """Describe a size of torchvision's for the 1000 classes of ImageNet.
 
-    What is added to *variant* is what `describe_small_size` adds; *photo* says how a photo is made
-    an input, as `classifiers.describe_large_size` takes it.
+    What is added to *variant* is what `describe_small_size` adds; how a photo is made an input is
+    said as to `classifiers.describe_large_size`.
     """
     return classifiers.describe_large_size(
         attrs.evolve(variant, keep=[_name_last(shape)]),
         partial(make_settled, make_network, shape),
         exits=partial(find_exits, shape),
-        **photo,
+        shorter=shorter,
+        size=size,
+        resample=resample,
     )
 
 
