@@ -150,7 +150,7 @@ MODEL = make_classifier(
     "mobilenet",
     "Inverted residuals: depthwise convolutions between narrow ends, for phones.",
     SIZES,
-    Budget(epochs=7, batch=32, learning_rate=3e-3, patience=2),
+    Budget(epochs=6, batch=16, learning_rate=3e-3, patience=2),
 )
 
 
