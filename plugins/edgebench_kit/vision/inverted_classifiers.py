@@ -26,7 +26,7 @@ def describe_small_size(variant: Variant, shape: Shape) -> Size:
     """
     return classifiers.describe_small_size(
         attrs.evolve(variant, keep=[_name_last(shape)]),
-        partial(make_settled, make_network, shape),
+        partial(make_settled, make_network, 32, shape),
         exits=partial(find_exits, shape),
     )
 
@@ -46,7 +46,7 @@ def describe_large_size(
     """
     return classifiers.describe_large_size(
         attrs.evolve(variant, keep=[_name_last(shape)]),
-        partial(make_settled, make_network, shape),
+        partial(make_settled, make_network, size, shape),
         exits=partial(find_exits, shape),
         shorter=shorter,
         size=size,

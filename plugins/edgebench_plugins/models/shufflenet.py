@@ -145,7 +145,7 @@ SIZES = [
             student="tiny",
             keep=["fc"],
         ),
-        partial(make_settled, network, SMALL),
+        partial(make_settled, network, 32, SMALL),
         exits=partial(exits, SMALL),
     ),
     describe_small_size(
@@ -155,7 +155,7 @@ SIZES = [
             parameters=141_626,
             keep=["fc"],
         ),
-        partial(make_settled, network, TINY),
+        partial(make_settled, network, 32, TINY),
         exits=partial(exits, TINY),
     ),
     describe_large_size(
@@ -166,7 +166,7 @@ SIZES = [
             asset="shufflenet-v2-x1",
             keep=["fc"],
         ),
-        partial(make_settled, network, V2_X1),
+        partial(make_settled, network, 224, V2_X1),
         shorter=256,
         exits=partial(exits, V2_X1),
     ),

@@ -89,6 +89,25 @@ def test_a_network_may_be_left_after_a_layer_a_pooling_or_in_the_last_of_them(
     assert [point.path for point in record(module).variant(variant).exits] == exits
 
 
+@pytest.mark.parametrize(
+    ("module", "variant"),
+    [(efficientnet, "b0"), (mobilenet, "v3-small"), (shufflenet, "v2-x1")],
+    ids=["efficientnet", "mobilenet", "shufflenet"],
+)
+def test_gates_and_smooth_activations_leave_an_untrained_network_its_signal(module, variant):
+    """On a photo as on noise: what one cancels, the other adds up."""
+    network = record(module).build(variant, Weights(kind="random")).stages[0].live.eval()
+    photos = [
+        record(module).preprocess(photo(240, 320)[::way], variant)["input"] for way in (1, -1)
+    ]
+    noise = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    for x in (torch.from_numpy(np.concatenate(photos)), noise):
+        with torch.no_grad():
+            logits = network(x)
+        assert 0.01 < logits.std() < 10
+        assert (logits[0] - logits[1]).std() > 1e-2 * logits.std()
+
+
 def test_a_seed_decides_the_weights_of_a_large_network_and_nothing_else():
     before = torch.random.get_rng_state()
     one, same, other = (
