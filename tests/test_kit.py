@@ -191,7 +191,9 @@ USED = stands_on()
     [
         (["resnet", "resnext"], ["vision.segmenters", "vision.residual_segmenters"]),
         (["resnet", "resnext", "vgg", "fcn", "duc"], ["text.", "onnx.", "vision.picture_dir"]),
-        (["vgg"], ["vision.segmenters", "vision.residual"]),
+        (["vgg"], ["vision.segmenters", "vision.residual", "vision.inverted"]),
+        (["efficientnet", "mobilenet"], ["vision.segmenters", "vision.residual", "text.", "onnx."]),
+        (["shufflenet"], ["vision.segmenters", "vision.residual", "vision.inverted"]),
         (["fcn", "duc"], ["vision.classifiers", "vision.residual_classifiers"]),
         (["bert", "roberta"], ["vision.", "onnx."]),
         (["imagenet", "coco", "voc", "cityscapes"], ["torch.", "text.", "onnx.", "vision.models"]),

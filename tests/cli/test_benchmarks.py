@@ -169,6 +169,16 @@ def test_training_is_not_judged_where_a_store_held_it(program):
     assert subjects.verdict(subjects.judged("vgg", sizes, fresh=False)) == ""
 
 
+@pytest.mark.parametrize(
+    ("family", "seconds", "unmet"),
+    [("mobilenet", 0.5e-3, ""), ("mobilenet", 0.2e-3, "sample"), ("vgg", 0.5e-3, "sample")],
+)
+def test_a_compact_model_may_take_less_than_the_others(program, family, seconds, unmet):
+    subjects = program("subjects")
+    sizes = {"small": figures(0.98, seconds), "tiny": figures(0.98, seconds / 2)}
+    assert subjects.verdict(subjects.judged(family, sizes, fresh=True)) == unmet
+
+
 def test_an_answer_that_is_no_number_agrees_with_nothing(program):
     np = pytest.importorskip("numpy")
     subjects = program("subjects")

@@ -8,10 +8,13 @@ LEAST = {"top1": 0.95, "miou": 0.78, "f1": 0.93}
 FAMILIES = {
     "bert": ("f1", "outcomes (synthetic)"),
     "duc": ("miou", "digit-scenes"),
+    "efficientnet": ("top1", "digit-photos"),
     "fcn": ("miou", "digit-scenes"),
+    "mobilenet": ("top1", "digit-photos"),
     "resnet": ("top1", "digit-photos"),
     "resnext": ("top1", "digit-photos"),
     "roberta": ("f1", "outcomes (synthetic)"),
+    "shufflenet": ("top1", "digit-photos"),
     "vgg": ("top1", "digit-photos"),
 }
 
@@ -46,6 +49,26 @@ def test_a_masked_model_knows_as_much_in_int8(cli, family):
     assert f1["sptq"] >= f1["identity"] - 0.01
 
 
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("family", ["efficientnet", "mobilenet", "shufflenet"])
+def test_a_compact_model_is_quantized_and_cut(cli, family):
+    """Depthwise kernels, gates and shuffled channels are where quantizers and cuts break."""
+    said = cli("run", "--model", f"{family}:tiny", "--operator", "identity", "--operator", "sptq",
+               "--operator", "partition", "--operator", "sptq+partition",
+               "--placement", "mobile", "--placement", "mobile-edge",
+               "--backend", "onnxruntime", "--blocks", "1", "--requests", "5", "--json")  # fmt: skip
+    assert said.status == 0, said.err + said.out
+    cases = {
+        case["chain"]: case
+        for case in said.json["cases"]
+        if (case["placement"] == "mobile-edge") == ("partition" in case["chain"])
+    }
+    top1 = {chain: case["accuracy"]["top1"] for chain, case in cases.items()}
+    assert top1["partition"] == top1["identity"] >= LEAST["top1"]
+    assert top1["sptq+partition"] == top1["sptq"] >= top1["identity"] - 0.02
+    assert cases["partition"]["agreement"]["max_abs_difference"] < 1e-3
+
+
 def test_all_models_and_data_are_listed(cli, conforms):
     listed = cli("list", "models", "datasets", "--json").json
     conforms(listed, "list")
@@ -72,6 +95,12 @@ def test_published_sizes_stand_in_the_list(cli):
         "resnet:wide50": 68_883_240,
         "resnext:50": 25_028_904,
         "vgg:16": 138_357_544,
+        "resnet:152": 60_192_808,
+        "mobilenet:v2": 3_504_872,
+        "mobilenet:v3-small": 2_542_856,
+        "efficientnet:b0": 5_288_548,
+        "efficientnet:b2": 9_109_994,
+        "shufflenet:v2-x1": 2_278_604,
         "bert:base": 109_483_778,
         "roberta:base": 124_647_170,
     }

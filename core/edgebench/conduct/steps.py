@@ -8,7 +8,7 @@ from edgebench.measure.stand.deployment import Deployment
 from edgebench.parts.changes import Contents
 from edgebench.parts.pipeline import Pipeline, Stage
 from edgebench.prepare.making import read_making
-from edgebench.prepare.steps import Base, Convert, Made, Operate, Step
+from edgebench.prepare.steps import Base, Convert, Made, Operate
 from edgebench.records.facts import StageFacts, StepFacts
 from edgebench.store.artifacts import read_pipeline
 
@@ -75,7 +75,7 @@ def _fill(stage: Stage, counted: Contents) -> Contents:
     return Contents(nodes=counted.nodes, **known)
 
 
-def _name(step: Step) -> str:
+def _name(step: Base | Operate | Convert) -> str:
     if isinstance(step, Base):
         return "built"
     if isinstance(step, Convert):

@@ -10,7 +10,7 @@ import attrs
 
 from edgebench import Budget, ExitPoint, Model, Variant
 from edgebench_kit.torch.classification import compute_class_scores, cross_entropy
-from edgebench_kit.vision.inputs import crop_centre, crop_photo
+from edgebench_kit.vision.inputs import Resample, crop_centre, crop_photo
 from edgebench_kit.vision.layers import make_convolution
 from edgebench_kit.vision.models import Size, make_model
 
@@ -48,11 +48,13 @@ def describe_large_size(
     exits: Callable[[int], Iterable[ExitPoint]],
     *,
     shorter: int = 232,
+    size: int = 224,
+    resample: Resample = "bilinear",
 ) -> Size:
     """Describe a size of torchvision's for the 1000 classes of ImageNet.
 
     What is added to *variant* is what `describe_small_size` adds. A photo's shorter side is scaled
-    to *shorter* pixels before the square is cut out.
+    to *shorter* pixels before a square of *size* pixels is cut out.
     """
     return Size(
         variant=attrs.evolve(
@@ -64,8 +66,8 @@ def describe_large_size(
         ),
         network=network,
         classes=1000,
-        picture=(224, 224),
-        preprocess=partial(crop_photo, shorter=shorter, size=224),
+        picture=(size, size),
+        preprocess=partial(crop_photo, shorter=shorter, size=size, resample=resample),
     )
 
 

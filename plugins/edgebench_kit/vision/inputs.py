@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from edgebench import Tensors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+Resample = Literal["bicubic", "bilinear"]
+"""How the pixels of a scaled photo are found."""
 MEANS = (0.485, 0.456, 0.406)
 """The means of red, green and blue over ImageNet, of 0 to 1, as torchvision has them."""
 SPREADS = (0.229, 0.224, 0.225)
@@ -35,10 +37,12 @@ def crop_centre(
     return {"input": normalise_pixels(small, mean, spread)}
 
 
-def crop_photo(picture: NDArray[Any], *, shorter: int, size: int) -> Tensors:
+def crop_photo(
+    picture: NDArray[Any], *, shorter: int, size: int, resample: Resample = "bilinear"
+) -> Tensors:
     """Scale a photo, cut the middle square out of it, and normalise it to a batch of one.
 
-    As torchvision's preset for ImageNet: bilinear with antialiasing, the shorter side to *shorter*
+    As torchvision's preset for ImageNet: resampled with antialiasing, the shorter side to *shorter*
     pixels. The tensor `input` is float32 of shape (1, 3, size, size).
     """
     from PIL import Image
@@ -46,7 +50,8 @@ def crop_photo(picture: NDArray[Any], *, shorter: int, size: int) -> Tensors:
     height, width = picture.shape[:2]
     short = min(height, width)
     height, width = shorter * height // short, shorter * width // short
-    scaled = Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)
+    kernel = Image.Resampling[resample.upper()]
+    scaled = Image.fromarray(picture).resize((width, height), kernel)
     top, left = round((height - size) / 2), round((width - size) / 2)
     return {"input": normalise_pixels(scaled.crop((left, top, left + size, top + size)))}
 

@@ -17,6 +17,7 @@ from edgebench_kit.vision.residual_classifiers import (
 )
 
 FIFTY = Shape(blocks=(3, 4, 6, 3))
+HUNDRED_FIFTY_TWO = Shape(blocks=(3, 8, 36, 3))
 WIDE_FIFTY = Shape(blocks=(3, 4, 6, 3), width_per_group=128)
 WIDE_HUNDRED = Shape(blocks=(3, 4, 23, 3), width_per_group=128)
 
@@ -46,6 +47,16 @@ SIZES = [
             asset="resnet-50",
         ),
         FIFTY,
+    ),
+    describe_large_size(
+        Variant(
+            name="152",
+            summary="151 convolutions for 224x224 photos of 1000 classes.",
+            parameters=60_192_808,
+            asset="resnet-152",
+            student="50",
+        ),
+        HUNDRED_FIFTY_TWO,
     ),
     describe_large_size(
         Variant(

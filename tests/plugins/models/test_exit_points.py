@@ -10,13 +10,23 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from edgebench import Weights
-from edgebench_plugins.models import duc, fcn, resnet, resnext, vgg
+from edgebench_plugins.models import (
+    duc,
+    efficientnet,
+    fcn,
+    mobilenet,
+    resnet,
+    resnext,
+    shufflenet,
+    vgg,
+)
 
 SIDE = 64
 """At which large networks are asked: what they compute is not."""
+MODULES = (duc, efficientnet, fcn, mobilenet, resnet, resnext, shufflenet, vgg)
 POINTS = [
     pytest.param(module.MODEL, variant.name, point, id=f"{module.MODEL.name}-{variant.name}-{n}")
-    for module in (resnet, resnext, vgg, fcn, duc)
+    for module in MODULES
     for variant in module.MODEL.variants
     for n, point in enumerate(variant.exits)
 ]
@@ -77,9 +87,7 @@ def test_what_an_exit_skips_can_be_left_out(model, variant, point):
     assert less < total if point.skips else less == total
 
 
-@pytest.mark.parametrize(
-    "module", [resnet, resnext, vgg, fcn, duc], ids=lambda module: module.MODEL.name
-)
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.MODEL.name)
 def test_every_model_can_be_left_early_with_its_own_head(module):
     first = module.MODEL.variants[0]
     assert any(point.skips for point in first.exits)
@@ -90,7 +98,7 @@ def test_every_model_can_be_left_early_with_its_own_head(module):
     ("model", "variant"),
     [
         pytest.param(module.MODEL, variant.name, id=f"{module.MODEL.name}-{variant.name}")
-        for module in (resnet, resnext, vgg, fcn, duc)
+        for module in MODULES
         for variant in module.MODEL.variants
     ],
 )

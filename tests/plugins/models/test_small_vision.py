@@ -18,15 +18,46 @@ from edgebench_kit.vision import digit_pictures
 from edgebench_kit.vision.decoding import decode_picture
 from edgebench_kit.vision.inputs import crop_centre
 from edgebench_plugins.datasets import digit_photos
-from edgebench_plugins.models import resnet, resnext, vgg
+from edgebench_plugins.models import efficientnet, mobilenet, resnet, resnext, shufflenet, vgg
 
-from . import by_hand
+from . import by_hand, compact_by_hand
 
 MODULES = pytest.mark.parametrize(
-    "module", [resnet, resnext, vgg], ids=["resnet", "resnext", "vgg"]
+    "module",
+    [efficientnet, mobilenet, resnet, resnext, shufflenet, vgg],
+    ids=lambda module: module.MODEL.name,
 )
 
+MOBILE = {
+    "small": (
+        *[(3, 24, 24, 8, "relu", 1), (3, 96, 40, 0, "relu", 1), (3, 120, 40, 0, "relu", 1)],
+        (5, 160, 64, 40, "hardswish", 2),
+        *[(5, 256, 64, 64, "hardswish", 1)] * 2,
+        (5, 256, 96, 64, "hardswish", 2),
+        *[(5, 384, 96, 96, "hardswish", 1)] * 2,
+    ),
+    "tiny": (
+        *[(3, 16, 16, 8, "relu", 1), (3, 64, 24, 0, "relu", 1), (5, 96, 40, 24, "hardswish", 2)],
+        *[(5, 160, 64, 40, "hardswish", 2), (5, 256, 64, 64, "hardswish", 1)],
+    ),
+}
+"""As `compact_by_hand.V3_SMALL`."""
+EFFICIENT = {
+    "small": (
+        *[(1, 3, 1, 16, 1), (4, 3, 1, 32, 2), (4, 5, 2, 48, 2), (4, 3, 1, 64, 2)],
+        (4, 5, 2, 96, 2),
+    ),
+    "tiny": (
+        *[(1, 3, 1, 16, 1), (4, 3, 1, 24, 1), (4, 5, 2, 40, 1), (4, 3, 1, 48, 1)],
+        (4, 5, 2, 72, 1),
+    ),
+}
+"""As `compact_by_hand.B0`."""
 SHAPES = {
+    (efficientnet, "small"): compact_by_hand.efficientnet_shapes(EFFICIENT["small"], 24, 10),
+    (efficientnet, "tiny"): compact_by_hand.efficientnet_shapes(EFFICIENT["tiny"], 24, 10),
+    (mobilenet, "small"): compact_by_hand.v3_shapes(MOBILE["small"], 24, 384, 256, 10),
+    (mobilenet, "tiny"): compact_by_hand.v3_shapes(MOBILE["tiny"], 16, 256, 128, 10),
     (resnet, "small"): by_hand.basic_shapes((2, 2, 2, 2), (48, 64, 96, 128), (1, 1, 2, 1), 10),
     (resnet, "tiny"): by_hand.basic_shapes((1, 1, 1, 1), (32, 48, 64, 96), (1, 1, 2, 1), 10),
     (resnext, "small"): by_hand.bottleneck_shapes(
@@ -35,8 +66,15 @@ SHAPES = {
     (resnext, "tiny"): by_hand.bottleneck_shapes(
         (1, 1, 1, 1), base=8, groups=8, stem=(32, 3), planes=(24, 32, 64, 96), classes=10
     ),
+    (shufflenet, "small"): compact_by_hand.shufflenet_shapes((4, 6), (192, 320), 48, 512, 10),
+    (shufflenet, "tiny"): compact_by_hand.shufflenet_shapes((2, 3), (112, 192), 32, 256, 10),
     (vgg, "small"): by_hand.vgg_shapes(((64, 64), (96, 96), (192, 192)), 4, 256, 10),
     (vgg, "tiny"): by_hand.vgg_shapes(((32, 32), (64, 64), (128, 128)), 4, 192, 10),
+}
+FORWARD = {
+    efficientnet: lambda state, x, size: compact_by_hand.efficientnet(state, x, EFFICIENT[size]),
+    mobilenet: lambda state, x, size: compact_by_hand.mobilenet_v3(state, x, MOBILE[size], 1e-5),
+    shufflenet: lambda state, x, size: compact_by_hand.shufflenet(state, x, pool=False),
 }
 SIZES = pytest.mark.parametrize(
     ("module", "variant"),
@@ -103,6 +141,8 @@ def test_the_network_computes_what_its_paper_says(module, variant):
     x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     if module is vgg:
         wanted = by_hand.vgg(state, x)
+    elif module in FORWARD:
+        wanted = FORWARD[module](state, x, variant)
     else:
         wanted = by_hand.residual(state, x, strides=(1, 1, 2, 1))
     with torch.no_grad():

@@ -3,41 +3,47 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from edgebench import DataError, Weights
-from edgebench_kit.vision.residual_classifiers import make_network
-from edgebench_plugins.models import resnet, resnext, vgg
+from edgebench_plugins.models import efficientnet, mobilenet, resnet, resnext, shufflenet, vgg
 
-from . import by_hand
+from . import by_hand, compact_by_hand
 
 FIFTY, HUNDRED = (3, 4, 6, 3), (3, 4, 23, 3)
 TORCHVISION = {
+    (efficientnet, "b0"): compact_by_hand.efficientnet_shapes(),
+    (efficientnet, "b2"): compact_by_hand.efficientnet_shapes(compact_by_hand.B2),
+    (mobilenet, "v2"): compact_by_hand.v2_shapes(),
+    (mobilenet, "v3-small"): compact_by_hand.v3_shapes(),
+    (resnet, "152"): by_hand.bottleneck_shapes((3, 8, 36, 3)),
     (resnet, "50"): by_hand.bottleneck_shapes(FIFTY),
     (resnet, "wide50"): by_hand.bottleneck_shapes(FIFTY, base=128),
     (resnet, "wide101"): by_hand.bottleneck_shapes(HUNDRED, base=128),
     (resnext, "50"): by_hand.bottleneck_shapes(FIFTY, base=4, groups=32),
     (resnext, "101"): by_hand.bottleneck_shapes(HUNDRED, base=4, groups=64),
+    (shufflenet, "v2-x1"): compact_by_hand.shufflenet_shapes(),
     (vgg, "16"): by_hand.vgg_shapes(
         ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3), 7, 4096, 1000
     ),
 }
-TRUNKS = {
-    (resnet, "50"): resnet.FIFTY,
-    (resnet, "wide50"): resnet.WIDE_FIFTY,
-    (resnet, "wide101"): resnet.WIDE_HUNDRED,
-    (resnext, "50"): resnext.FIFTY,
-    (resnext, "101"): resnext.HUNDRED,
-}
 NAMED = {
     "ids": lambda value: value if isinstance(value, str) else value.__name__.rpartition(".")[2]
 }
-SMALLEST = pytest.mark.parametrize(
-    ("module", "variant"), [(resnet, "50"), (resnext, "50"), (vgg, "16")], **NAMED
-)
+FORWARD = {
+    (efficientnet, "b0"): compact_by_hand.efficientnet,
+    (efficientnet, "b2"): partial(compact_by_hand.efficientnet, stages=compact_by_hand.B2),
+    (mobilenet, "v2"): compact_by_hand.mobilenet_v2,
+    (mobilenet, "v3-small"): compact_by_hand.mobilenet_v3,
+    (resnet, "50"): by_hand.residual,
+    (resnext, "50"): by_hand.residual,
+    (shufflenet, "v2-x1"): compact_by_hand.shufflenet,
+    (vgg, "16"): by_hand.vgg,
+}
 
 
 def build(module, variant, path, kind="file"):
@@ -56,18 +62,17 @@ def tiny(tmp_path):
 
 @pytest.mark.parametrize(("module", "variant"), list(TORCHVISION), **NAMED)
 def test_every_name_and_shape_is_torchvisions(module, variant):
-    with torch.device("meta"):
-        if module is vgg:
-            network = vgg.network(vgg.SIXTEEN, 1000)
-        else:
-            network = make_network(TRUNKS[module, variant], 1000)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.nn.Module, "to_empty", lambda module, device: module)
+        (model,) = module.edgebench_models()
+        network = model.build(variant, Weights(kind="random")).stages[0].live
     state = network.state_dict()
     assert {name: tuple(value.shape) for name, value in state.items()} == TORCHVISION[
         module, variant
     ]
 
 
-@SMALLEST
+@pytest.mark.parametrize(("module", "variant"), list(FORWARD), **NAMED)
 def test_a_file_of_torchvisions_gives_the_outputs_that_its_weights_say(tmp_path, module, variant):
     state = by_hand.random_state(TORCHVISION[module, variant])
     if module is vgg:
@@ -77,7 +82,7 @@ def test_a_file_of_torchvisions_gives_the_outputs_that_its_weights_say(tmp_path,
     network = build(module, variant, tmp_path / "weights.pth")
     state = {name: value.float() for name, value in state.items()}
     x = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
-    wanted = (by_hand.vgg if module is vgg else by_hand.residual)(state, x)
+    wanted = FORWARD[module, variant](state, x)
     with torch.no_grad():
         got = network(x)
     assert got.dtype == torch.float32
