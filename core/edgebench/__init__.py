@@ -10,6 +10,8 @@ import typing
 from edgebench.parts.changes import (
     Context as Context,
     Converter as Converter,
+    Cut as Cut,
+    Cuts as Cuts,
     Format as Format,
     Operator as Operator,
     Split as Split,

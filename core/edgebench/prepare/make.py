@@ -12,7 +12,7 @@ import attrs
 from edgebench.cases.case import Case
 from edgebench.cases.inputs import find_dataset, read_model_options
 from edgebench.catalogue.blame import blame, name_part
-from edgebench.parts.changes import Operator
+from edgebench.parts.changes import Cuts, Operator
 from edgebench.parts.errors import CaseFailed, CaseSkipped
 from edgebench.parts.npz import to_npz
 from edgebench.parts.pipeline import Pipeline
@@ -58,6 +58,23 @@ class Maker:
     def prepare(self, case: Case) -> Path:
         """Return the directory of a case's pipeline, ready for its backends."""
         return follow(self.recipes.steps(case), self._obtain)
+
+    def list_cuts(self, case: Case, operator: Operator, options: Any) -> Cuts:
+        """Return where an operator that offers it would cut the pipeline of a case.
+
+        Raises:
+            CaseSkipped: There is no way to a format that the operator reads, or it accepts none such.
+            CaseFailed: Preparing failed, or it did not list them.
+        """
+        path = follow(self.recipes.before(case, operator), self._obtain)
+        pipeline = read_pipeline(path)
+        pipeline = pipeline.replaced([self.stages.live(stage) for stage in pipeline.stages])
+        with blame(self.recipes.plugins, Operator, operator.name):
+            if (accepted := operator.accepts(pipeline)) is not True:
+                raise CaseSkipped(f"{operator.name} cannot be applied to {case.model}: {accepted}")
+            if operator.list_cuts is None:
+                raise CaseFailed("lists no cuts")
+            return operator.list_cuts(pipeline, options)
 
     def base(self, case: Case) -> Path:
         """Return the directory of a case's model, built and untransformed."""
