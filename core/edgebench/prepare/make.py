@@ -63,7 +63,7 @@ class Maker:
         """Return where an operator that offers it would cut the pipeline of a case.
 
         Raises:
-            CaseSkipped: There is no way to a format that the operator reads, or it accepts none such.
+            CaseSkipped: Nothing leads to what the operator reads, or it accepts no such pipeline.
             CaseFailed: Preparing failed, or it did not list them.
         """
         path = follow(self.recipes.before(case, operator), self._obtain)
