@@ -1,10 +1,10 @@
 """Whether the parts of every cut give what the whole gives.
 
-`python benchmarks/cuts.py [--large MODEL]`: goes through every cut of every small model, as it is and
-quantized, where there are at most 300; else through all at which one tensor crosses and 300 that are
-drawn with seed 0. Prints for each how many cuts there are, the largest difference relative to the
-largest output where that exceeds 1, and what failed: in f32 1e-5 is allowed, and nothing where
-integers cross. Three cuts of each model that `--large` names are tried. Weights are random.
+`python benchmarks/cuts.py [--large MODEL]`: goes through every cut of every small model, as it is
+and quantized, where there are at most 300; else through all at which one tensor crosses and 300
+that are drawn with seed 0. Prints for each how many cuts there are, the largest difference relative
+to the largest output where that exceeds 1, and what failed: in f32 1e-5 is allowed, and nothing
+where integers cross. Three cuts of each model that `--large` names are tried. Weights are random.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ def check(name: str, model: Any, feeds: Mapping[str, Any], few: int = 0) -> int:
     bound = 0.0 if graph.holds_quantized else TOLERANCE
     found = {cut.names: compare(graph, cut, feeds, whole) for cut in tried}
     failed = {names: off for names, off in found.items() if not off <= bound}
-    print(f"{name}: {'more than ' * more}{total} cuts, {len(exact)} at integers, listed in {took:.1f} s; "
+    print(f"{name}: {'more than ' * more}{total} cuts, {len(exact)} at integers, "
+        f"listed in {took:.1f} s; "
           f"{len(tried)} tried, largest difference {max(found.values(), default=0):.2g}, "
           f"{len(failed)} failed", flush=True)  # fmt: skip
     for names, off in failed.items():

@@ -34,6 +34,8 @@ PUBLIC = [
     "ChainError",
     "Context",
     "Converter",
+    "Cut",
+    "Cuts",
     "DataError",
     "Dataset",
     "EdgebenchError",

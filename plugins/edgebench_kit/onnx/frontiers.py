@@ -242,6 +242,7 @@ class _Crossing:
 
     @classmethod
     def of(cls, graph: Dependences, region: int, before: int) -> _Crossing:
+        """Begin a sweep before the first node of a region, what crosses already left out."""
         made = cls(graph, region)
         for node in list_bits(region):
             for number in graph.reads[node]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import attrs
 import numpy as np
 import pytest
@@ -33,9 +35,7 @@ class Measured:
 
 def measured(inner, profiles, rate, delay=0.0):
     tiers = tuple(profiles)
-    links = tuple(
-        Link(between=pair, rate=rate, delay=delay) for pair in zip(tiers, tiers[1:], strict=False)
-    )
+    links = tuple(Link(between=pair, rate=rate, delay=delay) for pair in pairwise(tiers))
     return Measured(inner, Placement(tiers=tiers), links, profiles)
 
 
@@ -216,10 +216,9 @@ def test_between_two_stages_there_is_nothing_to_split(context):
 
 def test_three_pieces_of_two_stages(context):
     pipeline = in_two_stages()
-    done = OPERATOR.apply(pipeline, context(PartitionOptions(pieces=3, tensor="middle;t0")))
-    # The first stage has a tensor of that name too.
-    assert done.cuts in [(1, 2)]
-    assert [stage.outputs[0].name for stage in done.stages][0] == "middle"
+    done = OPERATOR.apply(pipeline, context(PartitionOptions(pieces=3, tensor="t0;middle")))
+    assert done.cuts == (1, 2)
+    assert [stage.outputs[0].name for stage in done.stages] == ["t0", "middle", "logits"]
     np.testing.assert_array_equal(give(done, context()), give(pipeline, context()))
 
 
@@ -239,7 +238,7 @@ def test_the_cuts_are_listed_as_they_would_be_chosen(residual):
     assert sent == sorted(sent)
     for cut in listed.cuts:
         assert sum(cut.operations) == pytest.approx(1)
-        assert 1 <= sum(cut.parameters) < 2
+        assert 1 - 1e-9 <= sum(cut.parameters) < 2
         assert cut.exact
 
 
