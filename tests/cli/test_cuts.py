@@ -37,5 +37,5 @@ def test_the_cuts_of_a_model_are_listed(here, conforms, chain):
         (("--cuts", "vgg:small", "--without", "onnx-converter"), "no converter"),
     ],
 )
-def test_what_cannot_be_listed_is_said_in_one_line(mistake, words, said):
-    assert said in mistake("plan", *words, "--weights", "random")
+def test_what_cannot_be_listed_is_said_in_one_line(here, mistaken, words, said):
+    mistaken(here("plan", *words, "--weights", "random"), said)

@@ -193,6 +193,7 @@ class Cuts:
 
     cuts: Sequence[Cut]
     total: int
+    """How many there are, as far as they were counted."""
     more: bool
     """Whether there are more than that, which were not counted."""
 
