@@ -28,7 +28,13 @@ from edgebench_kit.onnx.cuts import Graph
 from edgebench_kit.onnx.graphs import count_parameters
 from edgebench_kit.onnx.hindrances import explain_uncut
 from edgebench_kit.onnx.named_cuts import find_named
-from edgebench_kit.onnx.parts_and_whole import draw_inputs, find_difference, find_tolerance
+from edgebench_kit.onnx.parts_and_whole import (
+    OTHER_SIDE,
+    SIDE,
+    draw_inputs,
+    find_difference,
+    find_tolerance,
+)
 from edgebench_kit.onnx.pipeline_cuts import PipelineCuts
 from edgebench_kit.onnx.scopes import find_free_name
 from edgebench_kit.onnx.splitting import split_graph
@@ -105,7 +111,9 @@ def _split(
     parts = _make_parts(pipeline, whole, graph, cuts)
     floats = [cut.names[0] for cut in cuts if graph.holds_quantized and not cut.quantized]
     if not floats:
-        _compare(pipeline, whole, parts, graph, context)
+        sized = any(name in graph.sizes for cut in cuts for name in cut.names)
+        for side in [SIDE, OTHER_SIDE] if sized else [SIDE]:
+            _compare(pipeline, whole, parts, graph, context, side)
     else:
         context.doubt(
             f"the parts were not compared with the whole: it is quantized, and what crosses at "
@@ -143,7 +151,12 @@ def _rename(pipeline: Pipeline, spec: TensorSpec) -> TensorSpec:
 
 
 def _compare(
-    pipeline: Pipeline, whole: Stage, parts: Sequence[Stage], graph: Graph, context: Context
+    pipeline: Pipeline,
+    whole: Stage,
+    parts: Sequence[Stage],
+    graph: Graph,
+    context: Context,
+    side: int,
 ) -> None:
     """Run the parts as they will be deployed, and the whole beside them, on the same numbers.
 
@@ -151,7 +164,7 @@ def _compare(
         ChainError: What crosses has not a row for each sample.
         CaseFailed: The parts compute something else than the whole.
     """
-    inputs = draw_inputs(whole, context.seed)
+    inputs = draw_inputs(whole, context.seed, side)
     wholes, failed = _run_whole(_alone(pipeline, [whole]), inputs, context)
     if failed:
         where = f" but on {', '.join(wholes)}" if wholes else ""
