@@ -36,6 +36,8 @@ PUBLIC = [
     "Contents",
     "Context",
     "Converter",
+    "Cut",
+    "Cuts",
     "DataError",
     "Dataset",
     "EdgebenchError",

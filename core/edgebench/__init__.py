@@ -11,6 +11,8 @@ from edgebench.parts.changes import (
     Contents as Contents,
     Context as Context,
     Converter as Converter,
+    Cut as Cut,
+    Cuts as Cuts,
     Format as Format,
     Operator as Operator,
     Split as Split,

@@ -30,6 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     from edgebench.cli.study import declare
 
     declare(parser)
+    parser.add_argument("--cuts", metavar="M[:VARIANT]",
+                        help="show where a model may be cut, after --operator CHAIN")  # fmt: skip
 
 
 def run(args: argparse.Namespace, common: Common) -> int:
@@ -37,6 +39,10 @@ def run(args: argparse.Namespace, common: Common) -> int:
     from edgebench.cli.estimates import estimate_run
     from edgebench.cli.study import plan_study
 
+    if args.cuts:
+        from edgebench.cli.cuts import print_cuts
+
+        return print_cuts(args, common)
     plan = plan_study(args, common)
     estimate = estimate_run(plan, args.db, common.store)
     if common.json:

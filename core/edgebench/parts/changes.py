@@ -17,7 +17,7 @@ from edgebench.parts.part import (
     options_class,
     texts,
 )
-from edgebench.parts.pipeline import Pipeline, Profile, Stage, Tensors
+from edgebench.parts.pipeline import Pipeline, Profile, Stage, Tensors, TensorSpec
 from edgebench.parts.places import Link, Placement, Quantization
 from edgebench.parts.subjects import Budget, Model, Variant
 
@@ -39,8 +39,7 @@ def check_needs(what: str, value: Iterable[str]) -> frozenset[str]:
     """
     needs = frozenset(texts(value))
     if strange := sorted(needs - NEEDS):
-        known = ", ".join(sorted(NEEDS))
-        raise ValueError(f"{what} may be any of {known}, not {strange[0]!r}")
+        raise ValueError(f"{what} may be any of {', '.join(sorted(NEEDS))}, not {strange[0]!r}")
     return needs
 
 
@@ -176,6 +175,32 @@ class Context(Protocol):
 
 
 @attrs.frozen(kw_only=True)
+class Cut:
+    """One place where a pipeline may be cut, as it is shown to people."""
+
+    crossing: Sequence[TensorSpec]
+    bytes: int
+    """What crosses for one sample, in bytes."""
+    parameters: Sequence[float]
+    """The share of the parameters of the pipeline on each side; what both use counts for both."""
+    operations: Sequence[float]
+    """The share of its multiply-accumulate operations on each side."""
+    exact: bool
+    """Whether the pieces give what the whole gives, but for rounding or to the bit."""
+
+
+@attrs.frozen(kw_only=True)
+class Cuts:
+    """The best places where a pipeline may be cut, and how many there are."""
+
+    cuts: Sequence[Cut]
+    total: int
+    """How many there are, as far as they were counted."""
+    more: bool
+    """Whether there are more than that, which were not counted."""
+
+
+@attrs.frozen(kw_only=True)
 class Operator(Part):
     """A change made to a pipeline in order to deploy it."""
 
@@ -210,6 +235,9 @@ class Operator(Part):
     """What a pipeline is from then on that none can be made twice (`quantized already`): planning
     refuses a second operator of a chain that would make it so. `accepts` says `it is ` and the
     same."""
+    list_cuts: Callable[[Pipeline, Any], Cuts] | None = None
+    """From a pipeline whose stages have their live objects, and its options, to where it would cut
+    it, the best first."""
     replay: Callable[[Any, Mapping[str, Any]], Any] | None = None
     """Make one of its recorded edits again: from a live object and the edit's arguments to the
     changed live object."""

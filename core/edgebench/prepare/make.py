@@ -13,7 +13,7 @@ import attrs
 from edgebench.cases.case import Case
 from edgebench.cases.inputs import find_dataset, read_model_options
 from edgebench.catalogue.blame import blame, name_part
-from edgebench.parts.changes import Contents, Operator
+from edgebench.parts.changes import Contents, Cuts, Operator
 from edgebench.parts.errors import CaseFailed, CaseSkipped
 from edgebench.parts.npz import to_npz
 from edgebench.parts.pipeline import Pipeline
@@ -66,6 +66,23 @@ class Maker:
         None where a profile must be measured before it can go on: not by this process.
         """
         return follow(self.recipes.steps(case), self._find_or_make)
+
+    def list_cuts(self, case: Case, operator: Operator, options: Any) -> Cuts:
+        """Return where an operator that offers it would cut the pipeline of a case.
+
+        Raises:
+            CaseSkipped: Nothing leads to what the operator reads, or it accepts no such pipeline.
+            CaseFailed: Preparing failed, or it did not list them.
+        """
+        path = follow(self.recipes.before(case, operator), self._make)
+        pipeline = read_pipeline(path)
+        pipeline = pipeline.replaced([self.stages.live(stage) for stage in pipeline.stages])
+        with blame(self.recipes.plugins, Operator, operator.name):
+            if (accepted := operator.accepts(pipeline)) is not True:
+                raise CaseSkipped(f"{operator.name} cannot be applied to {case.model}: {accepted}")
+            if operator.list_cuts is None:
+                raise CaseFailed("lists no cuts")
+            return operator.list_cuts(pipeline, options)
 
     def base(self, case: Case) -> Path:
         """Return the directory of a case's model, built and untransformed."""

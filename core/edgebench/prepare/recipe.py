@@ -57,6 +57,12 @@ class Recipes:
         """Go through the one step that builds a case's model, untransformed."""
         return self.steps(attrs.evolve(case, chain=""), for_backends=False)
 
+    def before(self, case: Case, operator: Operator) -> Steps:
+        """Go through the steps of a case, and on to a format that an operator reads."""
+        path = yield from self.steps(case, for_backends=False)
+        path = yield from self._convert(case, path, repeat(operator.reads), operator.name)
+        return path
+
     def steps(
         self, case: Case, *, for_backends: bool = True, within: tuple[Case, ...] = ()
     ) -> Steps:

@@ -1,61 +1,33 @@
-"""Where an ONNX graph may be cut in two, and the cutting.
+"""An ONNX graph with what each node reads and what depends on its inputs.
 
-A cut is found by a sweep over the nodes in their order, which is topological. A tensor separates
-the graph if every path from an input to an output passes through it. Then all nodes that are not
-its ancestors are its descendants, so that, whatever the order, it is the only tensor alive right
-after the node that writes it: one pass finds all of them.
+A tensor separates the graph if every path from an input to an output passes through it. Then all
+nodes that are not its ancestors are its descendants, so that, whatever the order of the nodes, it
+is the only tensor alive right after the node that writes it: one pass over them finds all of these.
+`cut_lists` finds where several tensors cross together.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from itertools import accumulate
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from edgebench import TensorSpec
 from edgebench_kit.onnx.graphs import (
-    SEPARATE_WEIGHTS,
-    check_graph,
     count_tensor_bytes,
     describe_tensor,
     infer_infos,
     is_quantized,
 )
-from edgebench_kit.onnx.scopes import find_captured
+from edgebench_kit.onnx.scopes import find_captured, find_free_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
-@attrs.frozen(kw_only=True)
-class Cut:
-    """One place where a graph falls in two."""
-
-    crossing: tuple[TensorSpec, ...]
-    """What the second part reads of the first, by its names in the graph."""
-    weights: tuple[int, int]
-    """Bytes of weights of the two parts; what both use counts for both."""
-    quantized: bool
-    """Whether what crosses is all written by QuantizeLinear: then the parts equal the whole
-    exactly, since a runtime fuses nothing across it."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of what crosses."""
-        return tuple(spec.name for spec in self.crossing)
-
-    @property
-    def sent(self) -> int:
-        """Bytes that cross for one sample, dimensions that vary taken as 1."""
-        import numpy as np
-
-        return sum(
-            np.dtype(spec.dtype).itemsize * prod(n for n in spec.shape if isinstance(n, int))
-            for spec in self.crossing
-        )
+SIZING = frozenset(["Shape", "Size"])
+"""The operators that give nothing of a tensor but its dimensions."""
 
 
 @attrs.frozen(eq=False)
@@ -71,26 +43,26 @@ class Graph:
     """Bytes of each initialiser and each tensor of a Constant node, by name."""
     varying: frozenset[str]
     """The names that depend on an input."""
+    sizes: frozenset[str]
+    """Of these, those that depend on nothing but the shapes of what they are read off."""
 
     @classmethod
-    def of(cls, model: Any, *, sizes_vary: bool = True) -> Graph:
-        """Read a graph, its shapes inferred where they are not noted in it.
-
-        Unless *sizes_vary*, the shapes that its nodes read off are taken for constants.
-        """
+    def of(cls, model: Any) -> Graph:
+        """Read a graph, its shapes inferred where they are not noted in it."""
         constants = {one.name: count_tensor_bytes(one) for one in model.graph.initializer}
         varying = {one.name for one in model.graph.input} - constants.keys()
         reads = tuple(
             find_captured(node).union(filter(None, node.input)) for node in model.graph.node
         )
         for node, names in zip(model.graph.node, reads, strict=True):
-            if not names.isdisjoint(varying) and (sizes_vary or node.op_type != "Shape"):
+            if not names.isdisjoint(varying):
                 varying.update(filter(None, node.output))
             elif node.op_type == "Constant":
                 constants[node.output[0]] = sum(
                     count_tensor_bytes(a.t) for a in node.attribute if a.name == "value"
                 )
-        return cls(model, infer_infos(model), reads, constants, frozenset(varying))
+        sizes = _find_sizes(model.graph.node, reads, varying)
+        return cls(model, infer_infos(model), reads, constants, frozenset(varying), sizes)
 
     @property
     def outputs(self) -> list[str]:
@@ -125,37 +97,18 @@ class Graph:
         present = [one.name for one in self.model.graph.input] + written
         return [name for name in present if name in wanted and name in self.varying]
 
-    def find_cuts(self) -> list[Cut]:
-        """Return every cut at which one tensor, a row for each sample, crosses, in graph order."""
-        nodes, active = self.model.graph.node, self._find_active()
-        balance = self._balance_weights(active)
-        specs, (batch, others) = self.describe_tensors(), self._name_batch()
-        found = []
-        for position, alive in self._sweep(active):
-            spec = specs.get(next(iter(alive))) if len(alive) == 1 else None
-            if spec is not None and _may_have_rows(spec, batch, others):
-                by = nodes[active[position - 1]].op_type
-                found.append(
-                    Cut(
-                        crossing=(spec,),
-                        weights=balance[position],
-                        quantized=by == "QuantizeLinear",
-                    )
-                )
-        return found
-
     def find_separators(self) -> list[str]:
         """Return each tensor that alone crosses where it is written, able to be sent or not."""
         # All later nodes depend on it alone: the text of the module says why.
-        swept = self._sweep(self._find_active())
+        swept = self._sweep(self.find_active())
         return [name for _, alive in swept if len(alive) == 1 for name in alive]
 
     def find_narrowest(self) -> list[str]:
         """Return the fewest tensors that cross between two nodes; none where there are not two."""
-        swept = (sorted(alive) for _, alive in self._sweep(self._find_active()))
+        swept = (sorted(alive) for _, alive in self._sweep(self.find_active()))
         return min(swept, key=len, default=[])
 
-    def _find_active(self) -> list[int]:
+    def find_active(self) -> list[int]:
         """Return the numbers of the nodes that outputs depend on, and that depend on an input.
 
         What depends on no input is left out: either part computes it again for itself.
@@ -166,7 +119,7 @@ class Graph:
             if not self.varying.isdisjoint(self.model.graph.node[number].output)
         ]
 
-    def _name_batch(self) -> tuple[frozenset[int | str], frozenset[int | str]]:
+    def name_batch(self) -> tuple[frozenset[int | str], frozenset[int | str]]:
         """Return what the inputs call their first dimension, and what they call the others."""
         inputs = [
             describe_tensor(one) for one in self.model.graph.input if one.name in self.varying
@@ -191,26 +144,7 @@ class Graph:
             alive.difference_update(name for name in reads[position] if not uses[name])
             yield position + 1, alive
 
-    def _balance_weights(self, active: list[int]) -> list[tuple[int, int]]:
-        """Return the bytes of weights before and after each position among the active nodes."""
-        rooted = self._find_roots()
-        first: dict[str, int] = {}
-        last: dict[str, int] = {}
-        for position, number in enumerate(active):
-            for constant in frozenset().union(*(rooted.get(n, ()) for n in self.reads[number])):
-                first.setdefault(constant, position)
-                last[constant] = position
-        # A constant weighs on the front once its first reader is in it, and no longer on the tail
-        # once its last one is: those between weigh on both, as both parts get them.
-        begun, ended = [0] * (len(active) + 1), [0] * (len(active) + 1)
-        for constant, position in first.items():
-            begun[position + 1] += self.constants[constant]
-            ended[last[constant] + 1] += self.constants[constant]
-        total = sum(begun)
-        pairs = zip(accumulate(begun), accumulate(ended), strict=True)
-        return [(before, total - over) for before, over in pairs]
-
-    def _find_roots(self) -> dict[str, frozenset[str]]:
+    def find_roots(self) -> dict[str, frozenset[str]]:
         """Return the constants that each name which does not vary is computed from."""
         rooted = {name: frozenset([name]) for name in self.constants}
         for node, reads in zip(self.model.graph.node, self.reads, strict=True):
@@ -220,10 +154,53 @@ class Graph:
                     rooted.setdefault(name, roots)
         return rooted
 
+    def find_sendable(self) -> dict[str, TensorSpec]:
+        """Return what may cross, as it crosses: sizes with a row for each sample."""
+        batch, others = self.name_batch()
+        rows = self.name_rows()
+        found = {}
+        for name, spec in self.describe_tensors().items():
+            if name in rows:
+                first = next(iter(batch), "batch")
+                shape = (first, *spec.shape)
+                found[name] = attrs.evolve(spec, name=rows[name], shape=shape)
+            elif _may_have_rows(spec, batch, others):
+                found[name] = spec
+        return found
+
+    def name_rows(self) -> dict[str, str]:
+        """Return how each size is called once it has a row for each sample, if it has none."""
+        batch, _ = self.name_batch()
+        taken = self.infos.keys() | self.constants.keys()
+        return {
+            name: find_free_name(f"{name}.rows", taken)
+            for name, spec in self.describe_tensors().items()
+            if name in self.sizes and (not spec.shape or spec.shape[0] not in batch)
+        }
+
+    def describe_rows(self, name: str, lifted: str) -> Any:
+        """Return what is noted of a size that has a row for each sample."""
+        import onnx
+
+        spec = self.find_sendable()[name]
+        kind = self.infos[name].type.tensor_type.elem_type
+        return onnx.helper.make_tensor_value_info(lifted, kind, spec.shape)
+
     def describe_tensors(self) -> dict[str, TensorSpec]:
         """Return dtype and shape of each tensor for which both are known, and may cross."""
         specs = ((name, describe_tensor(info)) for name, info in self.infos.items())
         return {name: spec for name, spec in specs if spec is not None}
+
+
+def _find_sizes(
+    nodes: Iterable[Any], reads: Sequence[set[str]], varying: set[str]
+) -> frozenset[str]:
+    """Return what depends on inputs through nothing but their shapes."""
+    sizes: set[str] = set()
+    for node, names in zip(nodes, reads, strict=True):
+        if (found := names & varying) and (node.op_type in SIZING or found <= sizes):
+            sizes.update(filter(None, node.output))
+    return frozenset(sizes)
 
 
 def _may_have_rows(
@@ -238,48 +215,3 @@ def _may_have_rows(
     # A word that inference or an exporter made up may stand for the batch; a sum of words, no.
     unknown = isinstance(first, str) and (first.isidentifier() or first == f"{spec.name}.0")
     return unknown and first not in others
-
-
-def split_graph(graph: Graph, crossing: tuple[str, ...]) -> tuple[Any, Any]:
-    """Return the two parts of a graph that is cut where *crossing* crosses, both checked.
-
-    Constants go to whichever part uses them, to both if both do.
-    """
-    front = graph.find_needed(crossing)
-    tail = graph.find_needed(graph.outputs, given=crossing)
-    ahead = [name for name in graph.outputs if name not in crossing]
-    return _make_part(graph, front, (), crossing), _make_part(graph, tail, crossing, ahead)
-
-
-def _make_part(
-    graph: Graph, numbers: list[int], given: Sequence[str], wanted: Sequence[str]
-) -> Any:
-    import onnx
-
-    source = graph.model.graph
-    nodes = [source.node[number] for number in numbers]
-    # A constant may be an output itself, read by no node.
-    read = frozenset(wanted).union(*(graph.reads[number] for number in numbers))
-    inputs = [one.name for one in source.input if one.name in read and one.name in graph.varying]
-    # What is an end of the part is noted there, and not again among its inner tensors.
-    ends = {*inputs, *given, *wanted, *graph.outputs}
-    inner = read.union(*(node.output for node in nodes)) - ends
-    part = onnx.helper.make_model(
-        onnx.helper.make_graph(
-            nodes,
-            source.name,
-            [graph.infos[name] for name in (*given, *(n for n in inputs if n not in set(given)))],
-            [graph.infos[name] for name in wanted],
-            initializer=[one for one in source.initializer if one.name in read],
-            value_info=[info for name, info in graph.infos.items() if name in inner],
-            sparse_initializer=[
-                one for one in source.sparse_initializer if one.values.name in read
-            ],
-        ),
-        ir_version=max(graph.model.ir_version, SEPARATE_WEIGHTS),
-        opset_imports=graph.model.opset_import,
-        functions=graph.model.functions,
-        producer_name=graph.model.producer_name,
-    )
-    check_graph(part)
-    return part

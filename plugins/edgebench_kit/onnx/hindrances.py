@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from edgebench_kit.onnx.cuts import Graph
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgebench_kit.onnx.cuts import Graph
 
 SHOWN = 4
 """The most names that one reason lists."""
@@ -12,15 +17,10 @@ def explain_uncut(graph: Graph) -> str:
     """Return the reason why a graph has no cut, in one clause; it must have none."""
     if separators := graph.find_separators():
         return f"{separators[0]!r} alone would cross, but {_say_why_unsent(graph, separators[0])}"
-    if Graph.of(graph.model, sizes_vary=False).find_cuts():
-        return (
-            "no single tensor separates the graph: the size of its input, which is not fixed, is "
-            "read again at its end and would have to cross too"
-        )
     if narrowest := graph.find_narrowest():
         return (
             "no single tensor separates the graph: at its narrowest place "
-            f"{_list_names(narrowest)} would have to cross"
+            f"{list_names(narrowest)} would have to cross"
         )
     return "no single tensor separates the graph: it has no two nodes that depend on its input"
 
@@ -33,7 +33,7 @@ def explain_obstacle(graph: Graph, name: str) -> str:
     if not front:
         return "it is an input, nothing lies before it"
     if others := [other for other in graph.find_crossing(front) if other != name]:
-        return f"{_list_names(others)} would have to cross too"
+        return f"{list_names(others)} would have to cross too"
     if name in graph.find_separators():
         return _say_why_unsent(graph, name)
     return "nothing lies behind it" if name in graph.outputs else "no output depends on it"
@@ -55,5 +55,6 @@ def _say_why_unsent(graph: Graph, name: str) -> str:
     return f"its shape or type is not known, nor can it be inferred behind {writer.op_type}"
 
 
-def _list_names(names: list[str]) -> str:
+def list_names(names: Sequence[str]) -> str:
+    """Write a few names, and that there are more."""
     return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")

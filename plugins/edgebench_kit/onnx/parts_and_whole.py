@@ -34,6 +34,8 @@ larger after rounding, make other ones."""
 SIDE = 64
 """What stands for a dimension that is open in made-up inputs: enough for strides that halve it six
 times over, and words enough for any sentence that is read."""
+OTHER_SIDE = 48
+"""The same once more, where sizes cross: one that was taken for fixed shows at another."""
 
 
 @attrs.frozen
@@ -46,15 +48,18 @@ class Difference:
     """Whether rounding may be behind it."""
 
 
-def draw_inputs(stage: Stage, seed: int) -> Tensors:
-    """Return a batch of two made-up inputs, no two rows alike: floats, or whole numbers 0 and 1."""
+def draw_inputs(stage: Stage, seed: int, side: int = SIDE) -> Tensors:
+    """Return a batch of two made-up inputs, no two rows alike: floats, or whole numbers 0 and 1.
+
+    Open dimensions are as large as *side*.
+    """
     import numpy as np
 
     random = np.random.default_rng(seed)
     tensors: dict[str, Any] = {}
     for spec in stage.inputs:
         shape = [
-            size if isinstance(size, int) else SIDE if axis else 2
+            size if isinstance(size, int) else side if axis else 2
             for axis, size in enumerate(spec.shape)
         ]
         drawn: NDArray[Any] = random.standard_normal(shape)

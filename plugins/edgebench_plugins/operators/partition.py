@@ -1,9 +1,8 @@
-"""The operator `partition`: one graph in two, where a single tensor separates it."""
+"""The operator `partition`: a pipeline in two or three pieces, wherever few tensors cross."""
 
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
 import attrs
@@ -12,6 +11,7 @@ from edgebench import (
     CaseFailed,
     ChainError,
     Context,
+    Cuts,
     Operator,
     Pipeline,
     Stage,
@@ -20,14 +20,29 @@ from edgebench import (
     Usable,
     hookimpl,
 )
-from edgebench_kit.onnx.cuts import Cut, Graph, split_graph
+from edgebench import (
+    Cut as ShownCut,
+)
+from edgebench_kit.onnx.cut_rules import find_rule
+from edgebench_kit.onnx.cuts import Graph
 from edgebench_kit.onnx.graphs import count_parameters
-from edgebench_kit.onnx.hindrances import explain_obstacle, explain_uncut
-from edgebench_kit.onnx.parts_and_whole import draw_inputs, find_difference, find_tolerance
+from edgebench_kit.onnx.hindrances import explain_uncut
+from edgebench_kit.onnx.named_cuts import find_named
+from edgebench_kit.onnx.parts_and_whole import (
+    OTHER_SIDE,
+    SIDE,
+    draw_inputs,
+    find_difference,
+    find_tolerance,
+)
+from edgebench_kit.onnx.pipeline_cuts import PipelineCuts
 from edgebench_kit.onnx.scopes import find_free_name
+from edgebench_kit.onnx.splitting import split_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from edgebench_kit.onnx.cut_lists import Cut
 
 CUT = "cut already"
 """What a pipeline is from then on."""
@@ -37,107 +52,97 @@ CUT = "cut already"
 class PartitionOptions:
     """Where the graph is cut."""
 
-    choose: Literal["balanced-bytes"] = "balanced-bytes"
-    """The rule that chooses among the cuts: `balanced-bytes` halves the bytes of the weights, and
-    of two that do so equally well takes the one that sends less."""
+    choose: Literal["balanced-bytes", "min-transfer", "min-latency"] = "balanced-bytes"
+    """The rule that chooses among the cuts: `balanced-bytes` divides the bytes of the weights
+    evenly, with fewer tensors crossing where no piece has less than half its share, and of two that
+    do so equally well takes the one that sends less; `min-transfer` sends the fewest bytes;
+    `min-latency` is predicted to answer first, by a profile of the nodes on each tier and the
+    links between."""
     tensor: str = ""
-    """The tensor to cut at instead, by its name in the graph."""
+    """The tensors to cut at instead, by their names in the graph, joined by `+`; where there are
+    several cuts, these by `;`."""
+    pieces: int = attrs.field(default=2, validator=attrs.validators.in_((2, 3)))
+    """How many pieces are made: 2, or 3 for three tiers."""
 
 
 def apply(pipeline: Pipeline, context: Context) -> Pipeline:
-    """Cut one stage in two.
+    """Cut a pipeline in two or three.
 
-    A quantized graph is cut where a tensor crosses as integers, unless a tensor is named: there
-    alone do the parts give what the whole gives, to the bit.
+    A quantized graph is cut where tensors cross as integers, unless tensors are named: there alone
+    do the parts give what the whole gives, to the bit. A place between two stages is as good as one
+    within a stage; then there is nothing to be split.
 
     Raises:
-        ChainError: The named tensor is not there or does not separate its graph, or none does.
+        ChainError: The named tensors are not there or do not separate the graph, or none do.
         CaseFailed: The parts compute something else than the whole.
     """
-    graphs = [Graph.of(stage.live) for stage in pipeline.stages]
-    name = context.options.tensor
-    number, cut = _named(graphs, name) if name else _balanced(graphs)
+    cuts, options = PipelineCuts(pipeline), context.options
+    if options.tensor:
+        places = find_named(cuts, options.tensor, options.pieces)
+    else:
+        rule = find_rule(options.choose, cuts, options.pieces, context)
+        places = cuts.choose(rule, options.pieces)
+    if len(places) != options.pieces - 1:
+        raise ChainError(_explain_none(cuts, options.pieces))
+    stages: list[Stage] = []
+    bounds = []
+    for number, whole in enumerate(pipeline.stages):
+        here = [place for place in places if place.stage == number]
+        bounds += [len(stages) for place in here if not place.inside]
+        inner = [place.cut for place in here if place.inside]
+        bounds += [len(stages) + 1 + at for at in range(len(inner))]
+        stages += _split(pipeline, number, inner, cuts.graphs[number], context) or [whole]
+    return pipeline.replaced(stages, cuts=bounds)
+
+
+def _explain_none(cuts: PipelineCuts, pieces: int) -> str:
+    if pieces > 2 and cuts.rank(lambda weighed, *_: [weighed.sent], most=1).places:
+        return f"the graph cannot be cut in {pieces}: no two cuts lie one behind the other"
+    return f"the graph cannot be cut in two: {explain_uncut(cuts.graphs[0])}"
+
+
+def _split(
+    pipeline: Pipeline, number: int, cuts: Sequence[Cut], graph: Graph, context: Context
+) -> list[Stage]:
+    """Return the stages that one is split into, compared with the whole; none without a cut."""
+    if not cuts:
+        return []
     whole = pipeline.stages[number]
-    front, tail = _parts(pipeline, whole, graphs[number], cut)
-    if cut.quantized or not graphs[number].holds_quantized:
-        _compare(pipeline, whole, (front, tail), graphs[number], context)
+    parts = _make_parts(pipeline, whole, graph, cuts)
+    floats = [cut.names[0] for cut in cuts if graph.holds_quantized and not cut.quantized]
+    if not floats:
+        sized = any(name in graph.sizes for cut in cuts for name in cut.names)
+        for side in [SIDE, OTHER_SIDE] if sized else [SIDE]:
+            _compare(pipeline, whole, parts, graph, context, side)
     else:
         context.doubt(
             f"the parts were not compared with the whole: it is quantized, and what crosses at "
-            f"{cut.names[0]!r} is not integers"
+            f"{floats[0]!r} is not integers"
         )
-    stages = (*pipeline.stages[:number], front, tail, *pipeline.stages[number + 1 :])
-    return pipeline.replaced(stages, cuts=[number + 1])
+    return parts
 
 
-def _named(graphs: Sequence[Graph], name: str) -> tuple[int, Cut]:
-    """Return the stage and the cut at the tensor of that name."""
-    cuts = [(number, cut) for number, graph in enumerate(graphs) for cut in graph.find_cuts()]
-    for number, cut in cuts:
-        if cut.names == (name,):
-            return number, cut
-    known = [cut.names[0] for _, cut in cuts]
-    for graph in graphs:
-        if name in graph.varying or name in graph.constants:
-            obstacle = explain_obstacle(graph, name)
-            raise ChainError(f"the graph cannot be cut at {name!r}: {obstacle}")
-    near = get_close_matches(name, known, n=3, cutoff=0.4) or known[:12]
-    known_cuts = f"it can be cut at {', '.join(near)}"
-    offer = known_cuts if near else "and no single one separates the graph"
-    raise ChainError(f"no tensor is called {name!r}; {offer}")
-
-
-def _balanced(graphs: Sequence[Graph]) -> tuple[int, Cut]:
-    """Return the stage and the cut after which both parts of the pipeline weigh most alike."""
-    sizes = [sum(graph.constants.values()) for graph in graphs]
-    ranked = [
-        (abs(sum(sizes[:number]) + front - tail - sum(sizes[number + 1 :])), cut.sent, number, cut)
-        for number, graph in enumerate(graphs)
-        for cut in _exact(graph)
-        for front, tail in [cut.weights]
-    ]
-    if not ranked:
-        raise ChainError(f"the graph cannot be cut in two: {explain_uncut(graphs[0])}")
-    # Of equals the last: an activation stays with the layer that a runtime fuses it with.
-    *_, number, cut = min(reversed(ranked), key=lambda row: row[:2])
-    return number, cut
-
-
-def _exact(graph: Graph) -> Sequence[Cut]:
-    """Return the cuts of a graph, of a quantized one those at integers if there are any.
-
-    There are none where only weights are integers, or floats become such inside single nodes.
-    """
-    cuts = graph.find_cuts()
-    quantized = [cut for cut in cuts if cut.quantized]
-    return quantized if graph.holds_quantized and quantized else cuts
-
-
-def _parts(pipeline: Pipeline, whole: Stage, graph: Graph, cut: Cut) -> tuple[Stage, Stage]:
-    """Return the two stages; what could leave the whole early leaves the second."""
-    front, tail = split_graph(graph, cut.names)
-    outside = {spec.inside: spec for spec in whole.outputs}
-    crossing = tuple(outside.get(spec.name) or _renamed(pipeline, spec) for spec in cut.crossing)
-    needed = {one.name for one in tail.graph.input}
-    return (
+def _make_parts(pipeline: Pipeline, whole: Stage, graph: Graph, cuts: Sequence[Cut]) -> list[Stage]:
+    """Return the stages; what could leave the whole early leaves the last."""
+    specs = {spec.inside: spec for spec in (*whole.inputs, *whole.outputs)}
+    for spec in (spec for cut in cuts for spec in cut.crossing):
+        specs.setdefault(spec.name, _rename(pipeline, spec))
+    parts = split_graph(graph, *(cut.names for cut in cuts))
+    stages = [
         whole.changed(
-            front,
-            outputs=crossing,
+            part,
+            inputs=tuple(specs[one.name] for one in part.graph.input),
+            outputs=tuple(specs[one.name] for one in part.graph.output),
             exit=None,
-            parameters=count_parameters(front),
+            parameters=count_parameters(part),
             operations=None,
-        ),
-        whole.changed(
-            tail,
-            inputs=(*crossing, *(spec for spec in whole.inputs if spec.inside in needed)),
-            outputs=tuple(spec for spec in whole.outputs if spec not in crossing),
-            parameters=count_parameters(tail),
-            operations=None,
-        ),
-    )
+        )
+        for part in parts
+    ]
+    return [*stages[:-1], attrs.evolve(stages[-1], exit=whole.exit)]
 
 
-def _renamed(pipeline: Pipeline, spec: TensorSpec) -> TensorSpec:
+def _rename(pipeline: Pipeline, spec: TensorSpec) -> TensorSpec:
     """Give a tensor a plain name that no other tensor of the pipeline has."""
     taken = {one.name for stage in pipeline.stages for one in (*stage.inputs, *stage.outputs)}
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", spec.name).strip("_") or "cut"
@@ -146,7 +151,12 @@ def _renamed(pipeline: Pipeline, spec: TensorSpec) -> TensorSpec:
 
 
 def _compare(
-    pipeline: Pipeline, whole: Stage, parts: Sequence[Stage], graph: Graph, context: Context
+    pipeline: Pipeline,
+    whole: Stage,
+    parts: Sequence[Stage],
+    graph: Graph,
+    context: Context,
+    side: int,
 ) -> None:
     """Run the parts as they will be deployed, and the whole beside them, on the same numbers.
 
@@ -154,7 +164,7 @@ def _compare(
         ChainError: What crosses has not a row for each sample.
         CaseFailed: The parts compute something else than the whole.
     """
-    inputs = draw_inputs(whole, context.seed)
+    inputs = draw_inputs(whole, context.seed, side)
     wholes, failed = _run_whole(_alone(pipeline, [whole]), inputs, context)
     if failed:
         where = f" but on {', '.join(wholes)}" if wholes else ""
@@ -165,7 +175,8 @@ def _compare(
     if not wholes:
         return
     got = context.run(_alone(pipeline, parts), inputs)
-    _check_rows(parts[0], got, len(next(iter(inputs.values()))))
+    for part in parts[:-1]:
+        _check_rows(part, got, len(next(iter(inputs.values()))))
     tolerance = find_tolerance(graph, context.backends.values())
     different = find_difference(list(wholes.values()), got, tolerance)
     if different and (different.slight or failed):
@@ -219,23 +230,61 @@ def accepts(pipeline: Pipeline) -> Usable:
     return True
 
 
-def added_cuts(options: PartitionOptions) -> int:
+def list_cuts(pipeline: Pipeline, options: PartitionOptions) -> Cuts:
+    """Return where a pipeline may be cut in two, best first by the rule; no tier is asked here.
+
+    Raises:
+        ChainError: The rule needs to know where the pieces will run.
+    """
+    if options.choose == "min-latency":
+        raise ChainError(
+            "choose=min-latency needs profiles of the tiers, which a table of cuts has not; list "
+            "by balanced-bytes or min-transfer"
+        )
+    cuts = PipelineCuts(pipeline)
+    ranked = cuts.rank(find_rule(options.choose, cuts, 2))
+    quantized = any(graph.holds_quantized for graph in cuts.graphs)
+    shown = [
+        ShownCut(
+            crossing=place.cut.crossing,
+            bytes=place.cut.sent,
+            parameters=_share(place.cut.parameters, cuts.parameters),
+            operations=_share(place.cut.operations, sum(place.cut.operations)),
+            exact=place.cut.quantized or not quantized,
+        )
+        for place in ranked.places
+    ]
+    return Cuts(cuts=shown, total=ranked.total, more=ranked.more)
+
+
+def _share(sides: Sequence[int], whole: int) -> list[float]:
+    return [side / whole if whole else 0.0 for side in sides]
+
+
+def count_added(options: PartitionOptions) -> int:
     """Return how many cuts it adds."""
-    return 1
+    return options.pieces - 1
+
+
+def list_needs(options: PartitionOptions) -> Sequence[str]:
+    """Return what it needs: only a prediction needs to know where the pieces will run."""
+    predicted = options.choose == "min-latency" and not options.tensor
+    return ["run", *(["profile", "placement", "links"] if predicted else [])]
 
 
 @hookimpl
 def edgebench_operators() -> Iterator[Operator]:
-    """Offer cutting in two."""
+    """Offer cutting in two or three."""
     yield Operator(
         name="partition",
-        summary="Cut a graph in two, so that two tiers can share it.",
+        summary="Cut a graph in two or three, so that tiers can share it.",
         apply=apply,
         options=PartitionOptions,
-        needs=["run"],
+        needs=list_needs,
         reads=["onnx"],
         writes="onnx",
-        cuts=added_cuts,
+        cuts=count_added,
         accepts=accepts,
+        list_cuts=list_cuts,
         once=CUT,
     )

@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from edgebench_kit.onnx.cuts import Graph, split_graph
+from edgebench_kit.onnx.cut_lists import find_cuts
+from edgebench_kit.onnx.cuts import Graph
+from edgebench_kit.onnx.splitting import split_graph
 
 from ... import foreign
 
@@ -99,11 +101,11 @@ def graphs(draw):
 def test_cuts_of_any_graph_are_all_there_are_and_give_the_whole(made, seed):
     graph = Graph.of(made)
     written = [name for node in made.graph.node for name in node.output if name != "y"]
-    found = [cut.names[0] for cut in graph.find_cuts()]
+    found = [cut.names[0] for cut in find_cuts(graph)]
     assert found == [name for name in written if separates(made, name)]
     whole = run(made, feeds_for(seed))["y"]
     bound = 1e-5 * max(1.0, np.abs(whole).max())
-    for cut in graph.find_cuts():
+    for cut in find_cuts(graph):
         parted = in_two(graph, cut.names, feeds_for(seed))["y"]
         assert np.abs(parted - whole).max() <= bound
 
@@ -112,7 +114,7 @@ def test_cuts_of_any_graph_are_all_there_are_and_give_the_whole(made, seed):
 @given(graphs())
 def test_weights_on_each_side_are_those_of_the_parts(made):
     graph = Graph.of(made)
-    for cut in graph.find_cuts():
+    for cut in find_cuts(graph):
         sizes = tuple(
             sum(len(one.raw_data) for one in part.graph.initializer)
             for part in split_graph(graph, cut.names)
@@ -124,7 +126,7 @@ def test_weights_on_each_side_are_those_of_the_parts(made):
 @given(graphs())
 def test_only_the_cut_tensor_crosses(made):
     graph = Graph.of(made)
-    for cut in graph.find_cuts():
+    for cut in find_cuts(graph):
         assert graph.find_crossing(graph.find_needed(cut.names)) == list(cut.names)
         assert cut.sent == CHANNELS * SIDE * SIDE * 4
         assert cut.crossing[0].shape == ("batch", CHANNELS, SIDE, SIDE)
@@ -155,7 +157,7 @@ def quantized(made, directory):
 def test_quantized_graphs_cut_at_integers_give_the_same_bits(tmp_path_factory, made, seed):
     graph = Graph.of(quantized(made, tmp_path_factory.mktemp("graph")))
     whole = run(graph.model, feeds_for(seed))["y"]
-    for cut in (one for one in graph.find_cuts() if one.quantized):
+    for cut in (one for one in find_cuts(graph) if one.quantized):
         assert cut.crossing[0].dtype == "uint8"
         parted = in_two(graph, cut.names, feeds_for(seed))["y"]
         np.testing.assert_array_equal(parted, whole)
@@ -190,10 +192,10 @@ def conditional():
 
 def test_what_a_branch_reads_crosses_too():
     graph = Graph.of(conditional())
-    assert [cut.names for cut in graph.find_cuts()] == [("early",), ("chosen",)]
+    assert [cut.names for cut in find_cuts(graph)] == [("early",), ("chosen",)]
     assert graph.find_crossing(graph.find_needed(["late"])) == ["early", "late"]
     whole = run(graph.model, feeds_for(3))["y"]
-    for cut in graph.find_cuts():
+    for cut in find_cuts(graph):
         np.testing.assert_array_equal(in_two(graph, cut.names, feeds_for(3))["y"], whole)
 
 
@@ -211,7 +213,7 @@ def test_an_input_that_is_read_late_crosses_with_the_tensor():
         helper.make_node("Neg", ["b"], ["y"]),
     ]
     graph = Graph.of(model(nodes, {}, inputs=(X, mask)))
-    assert [cut.names for cut in graph.find_cuts()] == [("b",)]
+    assert [cut.names for cut in find_cuts(graph)] == [("b",)]
     assert graph.find_crossing(graph.find_needed(["a"])) == ["mask", "a"]
 
 
@@ -223,13 +225,13 @@ def test_an_earlier_output_forbids_the_cuts_after_it():
         helper.make_node("Neg", ["b"], ["y"]),
     ]
     graph = Graph.of(model(nodes, {}, outputs=("early", "y")))
-    assert [cut.names for cut in graph.find_cuts()] == [("a",)]
+    assert [cut.names for cut in find_cuts(graph)] == [("a",)]
 
 
 def test_an_output_that_is_read_on_may_be_what_crosses():
     nodes = [helper.make_node("Relu", ["x"], ["early"]), helper.make_node("Neg", ["early"], ["y"])]
     graph = Graph.of(model(nodes, {}, outputs=("early", "y")))
-    assert [cut.names for cut in graph.find_cuts()] == [("early",)]
+    assert [cut.names for cut in find_cuts(graph)] == [("early",)]
     got = in_two(graph, ("early",), feeds_for(1))
     np.testing.assert_array_equal(got["y"], run(graph.model, feeds_for(1))["y"])
 
@@ -241,7 +243,7 @@ def test_nodes_that_lead_nowhere_are_no_hindrance():
         helper.make_node("Neg", ["a"], ["y"]),
     ]
     graph = Graph.of(model(nodes, {}))
-    assert [cut.names for cut in graph.find_cuts()] == [("a",)]
+    assert [cut.names for cut in find_cuts(graph)] == [("a",)]
     front, tail = split_graph(graph, ("a",))
     assert [node.op_type for part in (front, tail) for node in part.graph.node] == ["Relu", "Neg"]
 
@@ -252,7 +254,7 @@ def test_an_output_of_a_node_that_nobody_reads_does_not_cross():
         helper.make_node("Relu", ["a"], ["b"]),
         helper.make_node("Concat", ["b", "b"], ["y"], axis=3),
     ]
-    assert [cut.names for cut in Graph.of(model(nodes, {})).find_cuts()] == [("a",), ("b",)]
+    assert [cut.names for cut in find_cuts(Graph.of(model(nodes, {})))] == [("a",), ("b",)]
 
 
 def test_constants_are_no_tensors_that_cross():
@@ -264,7 +266,7 @@ def test_constants_are_no_tensors_that_cross():
         helper.make_node("Mul", ["a", "minus"], ["y"]),
     ]
     graph = Graph.of(model(nodes, {}))
-    (cut,) = graph.find_cuts()
+    (cut,) = find_cuts(graph)
     assert (cut.names, cut.weights) == (("a",), (4, 4))
     front, tail = split_graph(graph, ("a",))
     assert [node.op_type for node in front.graph.node] == ["Constant", "Neg", "Mul"]
@@ -277,7 +279,7 @@ def test_shape_arithmetic_that_reads_the_input_forbids_a_cut():
         helper.make_node("Shape", ["x"], ["size"]),
         helper.make_node("Reshape", ["a", "size"], ["y"]),
     ]
-    assert Graph.of(model(nodes, {})).find_cuts() == []
+    assert find_cuts(Graph.of(model(nodes, {}))) == []
 
 
 @pytest.mark.parametrize("level", ["ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", "ORT_ENABLE_ALL"])
@@ -294,7 +296,7 @@ def test_bits_are_kept_whatever_the_runtime_optimises(tmp_path, level):
     nodes.append(helper.make_node("Neg", ["r3"], ["y"]))
     graph = Graph.of(quantized(model(nodes, constants), tmp_path))
     whole = run(graph.model, feeds_for(5), getattr(onnxruntime.GraphOptimizationLevel, level))
-    cuts = [cut for cut in graph.find_cuts() if cut.quantized]
+    cuts = [cut for cut in find_cuts(graph) if cut.quantized]
     assert len(cuts) == 5
     for cut in cuts:
         np.testing.assert_array_equal(in_two(graph, cut.names, feeds_for(5))["y"], whole["y"])
@@ -325,8 +327,8 @@ def test_an_output_that_depends_on_no_input_hinders_no_cut(nodes, constants):
             helper.make_tensor_value_info("anchors", TensorProto.FLOAT, ANCHORS.shape)
         )
         graph = Graph.of(made)
-        assert [cut.names for cut in graph.find_cuts()] == [("a",), ("b",)]
-        for cut in graph.find_cuts():
+        assert [cut.names for cut in find_cuts(graph)] == [("a",), ("b",)]
+        for cut in find_cuts(graph):
             parted = in_two(graph, cut.names, feeds_for(0))
             np.testing.assert_array_equal(parted["anchors"], ANCHORS)
             np.testing.assert_array_equal(parted["y"], run(made, feeds_for(0))["y"])
@@ -354,8 +356,8 @@ def test_bodies_take_what_they_capture_to_their_part():
     ]
     made = model(nodes, {"w": np.full(1, 2, "f4"), "zero": np.array(0, "f4")})
     graph = Graph.of(made)
-    assert [cut.names for cut in graph.find_cuts()] == [("a",), ("b",)]
-    for cut in graph.find_cuts():
+    assert [cut.names for cut in find_cuts(graph)] == [("a",), ("b",)]
+    for cut in find_cuts(graph):
         front, tail = split_graph(graph, cut.names)
         assert [one.name for one in tail.graph.initializer] == ["w", "zero"]
         assert len(front.graph.initializer) == (cut.names == ("b",))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from edgebench_kit.onnx.cut_lists import find_cuts
 from edgebench_kit.onnx.cuts import Graph
 from edgebench_kit.onnx.hindrances import explain_obstacle, explain_uncut
 
@@ -20,7 +21,7 @@ def graph_of(nodes, *, outputs=("y",), given=("x",), weights=(), domain=""):
     )  # fmt: skip
     sets = [helper.make_opsetid("", 17), *([helper.make_opsetid(domain, 1)] if domain else [])]
     graph = Graph.of(helper.make_model(graph, opset_imports=sets, ir_version=9))
-    assert graph.find_cuts() == []
+    assert find_cuts(graph) == []
     return graph
 
 

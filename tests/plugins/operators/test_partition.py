@@ -7,9 +7,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgebench import CaseFailed, ChainError, Exit, Pipeline, Stage, TensorSpec
-from edgebench_kit.onnx.cuts import Graph, split_graph
+from edgebench_kit.onnx.cut_lists import find_cuts
+from edgebench_kit.onnx.cuts import Graph
 from edgebench_kit.onnx.graphs import count_parameters
 from edgebench_kit.onnx.parts_and_whole import SIDE
+from edgebench_kit.onnx.splitting import split_graph
 from edgebench_plugins.backends.onnxruntime import OnnxruntimeOptions
 from edgebench_plugins.operators import partition, sptq
 from edgebench_plugins.operators.partition import PartitionOptions
@@ -23,7 +25,7 @@ def cut_at(pipeline, context, name=""):
 
 
 def cuts_of(pipeline):
-    return Graph.of(pipeline.stages[0].live).find_cuts()
+    return find_cuts(Graph.of(pipeline.stages[0].live))
 
 
 @pytest.fixture
@@ -168,7 +170,7 @@ def test_an_unknown_tensor_gets_the_nearest(context):
 
 def test_a_tensor_that_does_not_separate_is_told_what_else_crosses(residual, context):
     graph = Graph.of(residual.stages[0].live)
-    able = {cut.names[0] for cut in graph.find_cuts()}
+    able = {cut.names[0] for cut in find_cuts(graph)}
     inner = next(
         node.output[0]
         for node in graph.model.graph.node
@@ -194,16 +196,23 @@ def test_a_graph_that_no_tensor_separates_is_refused(context):
         cut_at(chain(8), context)
 
 
-def test_a_size_that_would_have_to_cross_is_said(context):
+def test_a_size_crosses_with_a_row_for_each_sample(context):
     pipeline = chain(8, 8)
     graph = pipeline.stages[0].live.graph
     graph.node[-1].output[0] = "flat"
     graph.node.append(helper.make_node("Shape", ["input"], ["size"]))
     graph.node.append(helper.make_node("Reshape", ["flat", "size"], ["logits"]))
-    with pytest.raises(
-        ChainError, match="in two: .*: the size of its input, which is not fixed, is"
-    ):
-        cut_at(pipeline, context)
+    done = cut_at(pipeline, context, "size+t0")
+    assert {(one.dtype, one.shape) for one in done.stages[0].outputs} == {
+        ("int64", ("batch", 2)),
+        ("float32", ("batch", 8)),
+    }
+    here = context()
+    for rows in (1, 3):
+        inputs = {"input": np.random.default_rng(rows).standard_normal((rows, 8)).astype("f4")}
+        np.testing.assert_allclose(
+            here.run(done, inputs)["logits"], here.run(pipeline, inputs)["logits"], rtol=1e-6
+        )
 
 
 def test_a_strange_name_is_made_plain_and_kept_inside(context):

@@ -1,0 +1,132 @@
+"""The rules by which a cut of a pipeline is chosen."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench import ChainError, Context, Link, Profile
+from edgebench_kit.onnx.cut_lists import Weighed
+from edgebench_kit.onnx.spread_times import spread_times
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from edgebench_kit.onnx.pipeline_cuts import PipelineCuts, Rule
+
+
+def find_rule(name: str, cuts: PipelineCuts, pieces: int, context: Context | None = None) -> Rule:
+    """Return the rule of a name: `balanced-bytes`, `min-transfer` or `min-latency`.
+
+    Raises:
+        ChainError: A tier was not profiled, or no links lead from one to the next.
+    """
+    if name == "balanced-bytes":
+        return partial(_measure_balance, pieces)
+    if name == "min-transfer":
+        return _measure_transfer
+    if context is None:
+        raise ChainError("min-latency is predicted for tiers, and none are given")
+    tiers = context.placement.tiers
+    hops = [_find_links(context.links, one, other) for one, other in pairwise(tiers)]
+    return Prediction.of(cuts, [_find_profile(context, tier) for tier in tiers], hops).predict
+
+
+def _measure_balance(pieces: int, weighed: Weighed, stage: int, hop: int) -> Sequence[NDArray[Any]]:
+    """Return how far cuts are from dividing the weights evenly between pieces, the studies' rule.
+
+    Fewer tensors go before more where no side has less than half of its share of the weights: a
+    tensor more makes halves of a block that a few more kilobytes of weights do not pay for.
+
+    Args:
+        pieces: How many there are to be.
+        weighed: The cuts.
+        stage: The stage that they lie in or before.
+        hop: Behind which piece, from 0 on.
+    """
+    import numpy as np
+
+    off = abs(weighed.front * (pieces - hop - 1) - weighed.tail * (hop + 1))
+    lopsided = off > (weighed.front + weighed.tail) / 2
+    return [np.where(lopsided, np.inf, weighed.widths), off]
+
+
+def _measure_transfer(weighed: Weighed, stage: int, hop: int) -> Sequence[NDArray[Any]]:
+    return [weighed.sent, abs(weighed.front - weighed.tail)]
+
+
+def _find_profile(context: Context, tier: str) -> Profile:
+    if tier not in context.profiles:
+        raise ChainError(f"min-latency needs a profile of the tier {tier}, and there is none")
+    return context.profiles[tier]
+
+
+def _find_links(links: Sequence[Link], one: str, other: str) -> tuple[Link, ...]:
+    """Return the links of a route that lead from one tier to another.
+
+    Raises:
+        ChainError: None do.
+    """
+    way: list[Link] = []
+    reached = one
+    for link in links:
+        if way or reached in link.between:
+            if reached not in link.between:
+                break
+            (reached,) = set(link.between) - {reached}
+            way.append(link)
+            if reached == other:
+                return tuple(way)
+    # The request may come to the first tier over a link that touches it too.
+    if links and (later := list(links[1:])):
+        return _find_links(later, one, other)
+    raise ChainError(f"min-latency needs the links from {one} to {other}, and there are none")
+
+
+@attrs.frozen(kw_only=True)
+class Prediction:
+    """What cuts are predicted to take, from the time of each node on each tier and the links."""
+
+    times: Sequence[Sequence[NDArray[Any]]]
+    """By tier and stage the seconds of each node that a cut lies between."""
+    hops: Sequence[tuple[Link, ...]]
+    """By cut, the links that what crosses takes."""
+
+    @classmethod
+    def of(
+        cls, cuts: PipelineCuts, profiles: Sequence[Profile], hops: Sequence[tuple[Link, ...]]
+    ) -> Prediction:
+        """Spread the measured times of stages over their nodes."""
+        import numpy as np
+
+        times = []
+        for profile in profiles:
+            stages: list[NDArray[Any]] = []
+            for number, finder in enumerate(cuts.finders):
+                nodes = [cuts.graphs[number].model.graph.node[one] for one in finder.numbers]
+                took, known = profile.stages[number], profile.nodes[number]
+                work = finder.operations.tolist()
+                stages.append(np.array(spread_times(nodes, known, took, work), float))
+            times.append(stages)
+        return cls(times=times, hops=hops)
+
+    def predict(self, weighed: Weighed, stage: int, hop: int) -> Sequence[NDArray[Any]]:
+        """Return what cuts add to the latency of running all on the last tier, in seconds.
+
+        What lies before the cut takes its time on the tier before and not on the one behind it, and
+        what crosses takes `bytes * 8 / rate + delay` on each link.
+        """
+        # Summed over the cuts of a pipeline this is its latency, but for what is the same for all.
+        saved = self._sum_times(hop, weighed, stage) - self._sum_times(hop + 1, weighed, stage)
+        return [saved + sum(weighed.sent * 8 / one.rate + one.delay for one in self.hops[hop])]
+
+    def _sum_times(self, tier: int, weighed: Weighed, stage: int) -> NDArray[Any]:
+        earlier = sum(float(one.sum()) for one in self.times[tier][:stage])
+        own = self.times[tier][stage]
+        found: NDArray[Any] = weighed.before @ own if weighed.before.shape[1] else 0 * weighed.sent
+        return found + earlier

@@ -1,0 +1,112 @@
+"""The cuts of a pipeline at tensors that somebody names."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from edgebench import ChainError
+from edgebench_kit.onnx.crossings import MOST_TENSORS
+from edgebench_kit.onnx.hindrances import explain_obstacle, list_names
+from edgebench_kit.onnx.pipeline_cuts import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgebench_kit.onnx.cut_lists import CutFinder
+    from edgebench_kit.onnx.pipeline_cuts import PipelineCuts
+
+OFFERED = 12
+"""The most names that are offered instead of one that is not there."""
+
+
+def find_named(cuts: PipelineCuts, text: str, pieces: int) -> list[Place]:
+    """Return the places of the cuts that a text names: tensors joined by `+`, cuts by `;`.
+
+    Raises:
+        ChainError: There are not as many cuts as pieces need, a tensor is not there, the tensors do
+            not separate the graph, or the cuts do not lie one behind the other.
+    """
+    named = [part for part in text.split(";") if part.strip()]
+    if len(named) != pieces - 1:
+        raise ChainError(
+            f"{pieces} pieces need {pieces - 1} cut{'s' * (pieces > 2)}, and {text!r} names "
+            f"{len(named)}; join the tensors of one cut by + and cuts by ;"
+        )
+    places = [_find_one(cuts, part.strip()) for part in named]
+    if not cuts.is_rising(places):
+        raise ChainError(f"nothing lies between the cuts {text!r}, in this order")
+    return places
+
+
+def _find_one(cuts: PipelineCuts, text: str) -> Place:
+    for finder in cuts.finders:
+        if text in finder.names or text in finder.graph.infos:
+            return _find_place(cuts, [text])
+    return _find_place(cuts, [name for name in re.split(r"[+\s]+", text) if name])
+
+
+def _find_place(cuts: PipelineCuts, names: Sequence[str]) -> Place:
+    if (between := cuts.find_between(names)) is not None:
+        return between
+    for number, finder in enumerate(cuts.finders):
+        inside = {spec.name: spec.inside for spec in cuts.pipeline.stages[number].outputs}
+        own = [name if name in finder.graph.infos else inside.get(name, name) for name in names]
+        if all(name in finder.names for name in own):
+            cut, crossing = finder.find(own)
+            if cut is not None:
+                return Place(stage=number, cut=cut, inside=True, costs=())
+            raise ChainError(_explain(finder, own, crossing))
+    raise ChainError(_explain_unknown(cuts, names))
+
+
+def _explain(finder: CutFinder, names: Sequence[str], crossing: Sequence[str]) -> str:
+    """Say why a graph cannot be cut at tensors that it has, and where it can be instead."""
+    others = [name for name in crossing if name not in names]
+    lacking = [name for name in names if name not in crossing]
+    written = "+".join(names)
+    if len(names) == 1 and (not others or lacking):
+        return f"the graph cannot be cut at {written!r}: {explain_obstacle(finder.graph, names[0])}"
+    if lacking and not others:
+        return f"the graph cannot be cut at {written!r}: {list_names(lacking)} does not cross there"
+    offer = ""
+    if len(crossing) <= MOST_TENSORS and finder.find(crossing)[0] is not None:
+        offer = f'; tensor="{"+".join(crossing)}" cuts there'
+    said = f"{list_names(others)} would have to cross too{offer}"
+    return f"the graph cannot be cut at {written!r}: {said}"
+
+
+def _explain_unknown(cuts: PipelineCuts, names: Sequence[str]) -> str:
+    for graph in cuts.graphs:
+        for name in names:
+            if name in graph.varying or name in graph.constants:
+                return f"the graph cannot be cut at {name!r}: {_explain_left_out(cuts, name)}"
+    known = _list_known(cuts)
+    name = next(one for one in names if not any(one in finder.names for finder in cuts.finders))
+    near = get_close_matches(name, known, n=3, cutoff=0.4) or known[:OFFERED]
+    offer = (
+        f"it can be cut at {', '.join(near)}" if near else "and no single one separates the graph"
+    )
+    return f"no tensor is called {name!r}; {offer}"
+
+
+def _explain_left_out(cuts: PipelineCuts, name: str) -> str:
+    """Say why a tensor of a graph is none that a cut may lie at."""
+    for finder in cuts.finders:
+        if name in finder.restored:
+            return (
+                f"either part makes it again of {finder.restored[name][1]!r}, which is what crosses"
+            )
+    graph = next(one for one in cuts.graphs if name in one.varying or name in one.constants)
+    return explain_obstacle(graph, name)
+
+
+def _list_known(cuts: PipelineCuts) -> list[str]:
+    """Return the names of tensors that cross somewhere, those that do so alone first."""
+    found: dict[str, None] = {}
+    for finder in cuts.finders:
+        listed = finder.rank(lambda _: []).cuts
+        for cut in sorted(listed, key=lambda cut: (len(cut.names), cut.nodes)):
+            found.update(dict.fromkeys(cut.names))
+    return list(found)

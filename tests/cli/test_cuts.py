@@ -1,0 +1,41 @@
+"""`edgebench plan --cuts`: the table, its document, and what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+
+SUBJECT = ("plan", "--cuts", "vgg:small", "--weights", "random")
+
+
+@pytest.mark.parametrize("chain", ["", "partition(choose=min-transfer)"])
+def test_the_cuts_of_a_model_are_listed(here, conforms, chain):
+    chosen = ("--operator", chain) if chain else ()
+    document = conforms(here(*SUBJECT, *chosen, "--json").json, "cuts")
+    assert document["total"] == len(document["cuts"]) == 21
+    assert document["operator"] == (chain or "partition")
+    assert not document["more"]
+    sent = [cut["bytes"] for cut in document["cuts"]]
+    assert (sent == sorted(sent)) == bool(chain)
+    assert all(cut["exact"] for cut in document["cuts"])
+    shown = here(*SUBJECT, *chosen).out
+    first = document["cuts"][0]
+    assert first["crossing"][0]["name"] in shown
+    assert f"{first['bytes']:,}" in shown
+    assert "21 cuts" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--cuts", "nope"), "no model is called 'nope'"),
+        (("--cuts", "vgg:small", "--model", "vgg:small"), "leave out the suite, and --model"),
+        (("--cuts", "vgg:small", "--without", "partition"), "no operator that is installed here"),
+        (
+            ("--cuts", "vgg:small", "--operator", "partition(choose=min-latency)"),
+            "choose=min-latency needs profiles of the tiers",
+        ),
+        (("--cuts", "vgg:small", "--without", "onnx-converter"), "no converter"),
+    ],
+)
+def test_what_cannot_be_listed_is_said_in_one_line(here, mistaken, words, said):
+    mistaken(here("plan", *words, "--weights", "random"), said)

@@ -1,0 +1,249 @@
+"""Which cuts are chosen, by rule or by name, and how many pieces come of them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import attrs
+import numpy as np
+import pytest
+from onnx import helper, numpy_helper
+
+from edgebench import ChainError, Exit, Link, Pipeline, Placement, Profile, TensorSpec
+from edgebench_kit.onnx.cut_lists import CutFinder, find_cuts
+from edgebench_kit.onnx.cuts import Graph
+from edgebench_plugins.operators import partition
+from edgebench_plugins.operators.partition import PartitionOptions
+
+from .test_partition import chain
+
+(OPERATOR,) = partition.edgebench_operators()
+
+
+@attrs.define
+class Measured:
+    """A context that tells of tiers and links beside what another gives."""
+
+    inner: object
+    placement: Placement
+    links: tuple
+    profiles: dict
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+
+def measured(inner, profiles, rate, delay=0.0):
+    tiers = tuple(profiles)
+    links = tuple(Link(between=pair, rate=rate, delay=delay) for pair in pairwise(tiers))
+    return Measured(inner, Placement(tiers=tiers), links, profiles)
+
+
+def give(pipeline, here, rows=2):
+    inputs = {"input": np.random.default_rng(0).standard_normal((rows, 8)).astype("f4")}
+    return here.run(pipeline, inputs)["logits"]
+
+
+def narrowing():
+    """Five products, t2 being the narrowest tensor of all."""
+    pipeline = chain(8, 8, 8, 8, 8)
+    graph = pipeline.stages[0].live.graph
+    graph.initializer[2].CopyFrom(numpy_helper.from_array(np.full((2, 8), 0.1, "f4"), "w2"))
+    graph.initializer[3].CopyFrom(numpy_helper.from_array(np.full((8, 2), 0.1, "f4"), "w3"))
+    return pipeline
+
+
+def profile(pipeline, seconds):
+    """A profile by the nodes of the only stage; the names are those of what they write."""
+    nodes = pipeline.stages[0].live.graph.node
+    for node in nodes:
+        node.name = f"make {node.output[0]}"
+    named = {node.name: took for node, took in zip(nodes, seconds, strict=True) if took}
+    return Profile(stages=[sum(seconds)], nodes=[named])
+
+
+def test_the_least_is_sent(context):
+    done = OPERATOR.apply(narrowing(), context(PartitionOptions(choose="min-transfer")))
+    assert [spec.name for spec in done.stages[0].outputs] == ["t2"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "crossing"), [(1e9, "t0"), (5e3, "t2")], ids=["fast link", "slow link"]
+)
+def test_the_cut_follows_the_nodes_and_the_link(context, rate, crossing):
+    """The first node is quick on mobile, all others are on edge."""
+    pipeline = narrowing()
+    here = context(PartitionOptions(choose="min-latency"))
+    profiles = {
+        "mobile": profile(pipeline, [1e-3, 9e-3, 9e-3, 9e-3, 9e-3]),
+        "edge": profile(pipeline, [8e-3, 1e-3, 1e-3, 1e-3, 1e-3]),
+    }
+    done = OPERATOR.apply(pipeline, measured(here, profiles, rate))
+    assert [spec.name for spec in done.stages[0].outputs] == [crossing]
+
+
+def test_three_tiers_each_take_what_they_are_quick_at(context):
+    pipeline = chain(8, 8, 8, 8, 8)
+    here = context(PartitionOptions(choose="min-latency", pieces=3))
+    profiles = {
+        "mobile": profile(pipeline, [1e-3, 9e-3, 9e-3, 9e-3, 9e-3]),
+        "edge": profile(pipeline, [9e-3, 1e-3, 1e-3, 9e-3, 9e-3]),
+        "cloud": profile(pipeline, [9e-3, 9e-3, 9e-3, 1e-3, 1e-3]),
+    }
+    done = OPERATOR.apply(pipeline, measured(here, profiles, 1e9))
+    assert [stage.outputs[0].name for stage in done.stages] == ["t0", "t2", "logits"]
+    assert done.cuts == (1, 2)
+    np.testing.assert_array_equal(give(done, context()), give(pipeline, context()))
+
+
+def test_nodes_that_a_runtime_fused_count_with_the_one_it_names(context):
+    """Nothing is said of t1, nor of a name that only holds that of a node."""
+    pipeline = chain(8, 8, 8, 8)
+    quick = profile(pipeline, [1e-3] * 4)
+    known = {"make t0_fused": 2e-3, "make t2": 2e-3, "logits": 2e-3}
+    slow = Profile(stages=[12e-3], nodes=[known])
+    here = context(PartitionOptions(choose="min-latency"))
+    done = OPERATOR.apply(pipeline, measured(here, {"mobile": slow, "edge": quick}, 1e12))
+    assert done.stages[0].outputs[0].name == "t1"
+
+
+@pytest.mark.parametrize("links", [(), (Link(between=("edge", "cloud"), rate=1e6),)])
+def test_a_prediction_without_links_is_refused(context, links):
+    pipeline = chain(8, 8)
+    one = profile(pipeline, [1e-3, 1e-3])
+    here = measured(
+        context(PartitionOptions(choose="min-latency")), {"mobile": one, "edge": one}, 1e6
+    )
+    here.links = links
+    with pytest.raises(ChainError, match="needs the links from mobile to edge, and there are none"):
+        OPERATOR.apply(pipeline, here)
+
+
+@pytest.mark.parametrize(
+    ("options", "needs"),
+    [
+        (PartitionOptions(), {"run"}),
+        (PartitionOptions(choose="min-transfer"), {"run"}),
+        (PartitionOptions(choose="min-latency"), {"run", "profile", "placement", "links"}),
+        (PartitionOptions(choose="min-latency", tensor="a"), {"run"}),
+    ],
+)
+def test_only_a_prediction_needs_to_know_where_it_runs(options, needs):
+    assert OPERATOR.needed(options) == needs
+
+
+def test_three_pieces_share_the_weights(context):
+    pipeline = chain(8, 8, 8, 8, 8, 8)
+    options = PartitionOptions(pieces=3)
+    done = OPERATOR.apply(pipeline, context(options))
+    assert done.cuts == (1, 2)
+    assert OPERATOR.cuts(options) == 2
+    assert [stage.parameters for stage in done.stages] == [128, 128, 128]
+    np.testing.assert_array_equal(give(done, context()), give(pipeline, context()))
+
+
+def test_a_graph_of_two_nodes_has_no_three_pieces(context):
+    with pytest.raises(ChainError, match="cannot be cut in 3: no two cuts lie one behind"):
+        OPERATOR.apply(chain(8, 8), context(PartitionOptions(pieces=3)))
+
+
+@pytest.mark.parametrize("text", ["t0;t2", " t0 ; t2 "])
+def test_several_cuts_are_named(context, text):
+    done = OPERATOR.apply(chain(8, 8, 8, 8), context(PartitionOptions(pieces=3, tensor=text)))
+    assert [stage.outputs[0].name for stage in done.stages] == ["t0", "t2", "logits"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("t0", "3 pieces need 2 cuts, and 't0' names 1"),
+        ("t2;t0", "nothing lies between the cuts 't2;t0', in this order"),
+        ("t1;t1", "nothing lies between"),
+    ],
+)
+def test_cuts_that_are_too_few_or_out_of_order_are_refused(context, text, why):
+    with pytest.raises(ChainError, match=why):
+        OPERATOR.apply(chain(8, 8, 8, 8), context(PartitionOptions(pieces=3, tensor=text)))
+
+
+def side_by_side():
+    """Two products that read one tensor, and their sum."""
+    pipeline = chain(8, 8, 8)
+    graph = pipeline.stages[0].live.graph
+    graph.node[2].input[0] = "t0"
+    graph.node[2].output[0] = "t2"
+    graph.node.append(helper.make_node("Add", ["t1", "t2"], ["logits"]))
+    return pipeline
+
+
+@pytest.mark.parametrize("text", ["t1+t2", "t2 t1", "t1 + t2"])
+def test_several_tensors_of_one_cut_are_named(context, text):
+    pipeline = side_by_side()
+    done = OPERATOR.apply(pipeline, context(PartitionOptions(tensor=text)))
+    assert done.crossing(1) == ("t1", "t2")
+    np.testing.assert_array_equal(give(done, context()), give(pipeline, context()))
+
+
+def test_what_else_crosses_is_said_with_the_text_that_cuts_there(context):
+    pipeline = side_by_side()
+    with pytest.raises(ChainError) as caught:
+        OPERATOR.apply(pipeline, context(PartitionOptions(tensor="t1")))
+    said = str(caught.value)
+    assert said == (
+        "the graph cannot be cut at 't1': t0 would have to cross too; tensor=\"t0+t1\" cuts there"
+    )
+    offered = said.split('"')[1]
+    assert OPERATOR.apply(pipeline, context(PartitionOptions(tensor=offered))).cuts == (1,)
+
+
+def in_two_stages(leaves=None):
+    first, second = chain(8, 8), chain(8, 8)
+    middle = TensorSpec(name="middle", dtype="float32", shape=("batch", 8))
+    front = attrs.evolve(
+        first.stages[0], outputs=(attrs.evolve(middle, port="logits"),), exit=leaves
+    )
+    rest = attrs.evolve(second.stages[0], inputs=(attrs.evolve(middle, port="input"),))
+    return Pipeline(model="two", variant="", stages=(front, rest), outputs=("logits",))
+
+
+def test_between_two_stages_there_is_nothing_to_split(context):
+    leaves = Exit(condition="middle", answer=("middle",), threshold=0.5)
+    pipeline = in_two_stages(leaves)
+    done = OPERATOR.apply(pipeline, context(PartitionOptions()))
+    assert done.cuts == (1,)
+    assert done.stages == pipeline.stages
+
+
+def test_three_pieces_of_two_stages(context):
+    pipeline = in_two_stages()
+    done = OPERATOR.apply(pipeline, context(PartitionOptions(pieces=3, tensor="t0;middle")))
+    assert done.cuts == (1, 2)
+    assert [stage.outputs[0].name for stage in done.stages] == ["t0", "middle", "logits"]
+    np.testing.assert_array_equal(give(done, context()), give(pipeline, context()))
+
+
+def test_an_exit_stays_with_the_part_whose_answer_it_is(context):
+    leaves = Exit(condition="middle", answer=("middle",), threshold=0.5)
+    done = OPERATOR.apply(in_two_stages(leaves), context(PartitionOptions(tensor="t0")))
+    assert [stage.exit for stage in done.stages] == [None, leaves, None]
+    assert done.cuts == (1,)
+
+
+def test_the_cuts_are_listed_as_they_would_be_chosen(residual):
+    listed = OPERATOR.list_cuts(residual, PartitionOptions(choose="min-transfer"))
+    graph = Graph.of(residual.stages[0].live)
+    assert listed.total == len(listed.cuts) == len(find_cuts(graph, 4))
+    assert not listed.more
+    sent = [cut.bytes for cut in listed.cuts]
+    assert sent == sorted(sent)
+    for cut in listed.cuts:
+        assert sum(cut.operations) == pytest.approx(1)
+        assert 1 - 1e-9 <= sum(cut.parameters) < 2
+        assert cut.exact
+
+
+def test_more_than_a_million_are_said_to_be_more(monkeypatch, residual):
+    monkeypatch.setattr("edgebench_kit.onnx.cut_lists.MOST_COUNTED", 7)
+    finder = CutFinder(graph=Graph.of(residual.stages[0].live))
+    assert finder.count() == (7, True)
+    assert len(finder.rank(lambda _: []).cuts) == 7
