@@ -26,7 +26,7 @@ from edgebench.parts.errors import (
     EdgebenchError as EdgebenchError,
 )
 from edgebench.parts.hookspecs import API as API, hookimpl as hookimpl
-from edgebench.parts.npz import to_npz as to_npz
+from edgebench.store.npz import to_npz as to_npz
 from edgebench.parts.part import NoOptions as NoOptions, Usable as Usable
 from edgebench.parts.pipeline import (
     Edit as Edit,

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from edgebench.parts.documents import to_document
-from edgebench.parts.npz import to_npz
 from edgebench.records.outcome import Score
+from edgebench.store.npz import to_npz
 
 PLAIN = ("key", "device", "samples", "exit_rates", "versions", "kept", "not_finite", "remarks")
 """The fields of a score that are written as they are."""

@@ -15,7 +15,6 @@ from edgebench.cases.inputs import find_dataset, read_model_options
 from edgebench.catalogue.blame import blame, name_part
 from edgebench.parts.changes import Contents, Cuts, Operator
 from edgebench.parts.errors import CaseFailed, CaseSkipped
-from edgebench.parts.npz import to_npz
 from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.subjects import Dataset, Model
 from edgebench.prepare.change import check_change, is_same
@@ -31,6 +30,7 @@ from edgebench.prepare.stages import Stages
 from edgebench.prepare.steps import Base, Convert, Measure, Operate, Step, follow
 from edgebench.store.artifacts import read_pipeline, write_pipeline
 from edgebench.store.assets import fetch
+from edgebench.store.npz import to_npz
 from edgebench.store.splits import keep_splits
 
 DRAWN = 256
