@@ -31,9 +31,8 @@ def make_stages(
         ChainError: The stages compute something else than the network, as something passes by an
             exit point that is not written there.
     """
-    stages: list[Stage] = []
-    for place in range(len(found.numbers) + 1):
-        stages.append(_make_stage(exits, learned, found, place, operator))
+    places = range(len(found.numbers) + 1)
+    stages = [_make_stage(exits, learned, found, place, operator) for place in places]
     _compare(exits, learned, found, stages)
     return pipeline.replaced(stages)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 NEVER = 2.0
 """A threshold that no probability reaches."""
-MOST = 1000
+MOST = 200
 """The most thresholds that are tried."""
 
 
@@ -40,12 +40,31 @@ class Answered:
 
     def find_drop(self, threshold: float) -> float:
         """Return by how many points the figure falls, in hundredths; below 0 where it rises."""
+        return 100 * (
+            self.value(self.whole.sum(0)) - self.value(self._pick_counts(threshold).sum(0))
+        )
+
+    def find_error(self, threshold: float) -> float:
+        """Return the standard error of that drop in points, by the jackknife (Efron, 1982)."""
+        import numpy as np
+
+        drops = self._find_values(self.whole) - self._find_values(self._pick_counts(threshold))
+        return 100 * float(np.sqrt((len(drops) - 1) * drops.var()))
+
+    def _find_values(self, counts: NDArray[Any]) -> NDArray[Any]:
+        """Return the figure without each of the samples in turn."""
+        import numpy as np
+
+        total = counts.sum(0)
+        return np.asarray([self.value(total - one) for one in counts])
+
+    def _pick_counts(self, threshold: float) -> NDArray[Any]:
+        """Return what counts for each sample, by where it leaves: (samples, k)."""
         import numpy as np
 
         left = self._find_left(threshold)
         every = np.concatenate([self.counts, self.whole[None]])
-        total = every[left, np.arange(len(left))].sum(0)
-        return 100 * (self.value(self.whole.sum(0)) - self.value(total))
+        return np.asarray(every[left, np.arange(len(left))])
 
     def _find_left(self, threshold: float) -> NDArray[Any]:
         """Return the number of the exit at which each sample leaves; one more if at none."""
@@ -62,32 +81,39 @@ class Tuned:
     threshold: float
     shares: tuple[float, ...]
     """The share of the samples that leaves at each exit."""
-    drop: float
-    """The points that are lost."""
-    refused: tuple[float, float] | None = None
-    """Where none may leave: the highest threshold at which one would, and the points it costs."""
+    first: float
+    """The highest threshold that was tried, at which the surest samples leave."""
+    lost: float
+    """The points that are lost at it, with their standard error."""
 
 
 def tune_threshold(answered: Answered, most_lost: float) -> Tuned:
     """Find the lowest threshold, common to all exits, that loses no more than so many points.
 
-    Nor does any above it: the search begins where only the surest sample leaves, and ends at the
-    first that costs too much. A threshold lies half way between two confidences that were seen, so
-    that rounding decides nothing.
+    Nor does any above it: the search begins where only the surest samples leave, and ends at the
+    first that costs too much. What it costs is the drop that was seen and one standard error, as
+    the samples at which it is least are not all that there are. A threshold lies half way between
+    two confidences that were seen, so that rounding decides nothing.
     """
     candidates = _list_thresholds(answered.sure)
     best = NEVER
     for threshold in candidates:
-        if answered.find_drop(threshold) > most_lost:
+        if not _is_within(answered, threshold, most_lost):
             break
         best = threshold
     first = candidates[0]
     return Tuned(
         threshold=best,
         shares=answered.find_shares(best),
-        drop=answered.find_drop(best),
-        refused=(first, answered.find_drop(first)) if best == NEVER else None,
+        first=first,
+        lost=answered.find_drop(first) + answered.find_error(first),
     )
+
+
+def _is_within(answered: Answered, threshold: float, most_lost: float) -> bool:
+    """Say whether a drop and its standard error are no more than is allowed; the drop is quick."""
+    room = most_lost - answered.find_drop(threshold)
+    return room >= 0 and answered.find_error(threshold) <= room
 
 
 def _list_thresholds(sure: NDArray[Any]) -> list[float]:
@@ -97,4 +123,4 @@ def _list_thresholds(sure: NDArray[Any]) -> list[float]:
     seen = np.unique(sure)[::-1].astype(float)
     below = [*(seen[:-1] + seen[1:]) / 2, seen[-1] - 1e-4]
     step = -(-len(below) // MOST)
-    return [float(one) for one in below[step - 1 :: step]]
+    return [float(one) for one in reversed(below[::-1][::step])]

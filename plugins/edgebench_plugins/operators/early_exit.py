@@ -30,7 +30,8 @@ from edgebench_kit.torch.efforts import Effort, scale_budget
 from edgebench_kit.torch.exit_heads import leave_out
 from edgebench_kit.torch.exit_search import Exits, Found, find_exits
 from edgebench_kit.torch.exit_stages import make_stages, remake_stage
-from edgebench_kit.torch.modules import count_parameters, draw_inputs
+from edgebench_kit.torch.made_inputs import draw_inputs
+from edgebench_kit.torch.modules import count_parameters
 from edgebench_kit.torch.tracing import trace_modules
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class EarlyExitOptions:
     validation split (`dynamic`)."""
     max_drop: float = attrs.field(default=1.0, validator=attrs.validators.ge(0))
     """Of `dynamic`: the points of the dataset's first figure that may be lost on the validation
-    split."""
+    split, the standard error of what is lost there included."""
     budget: Effort = "quick"
     """Of `dynamic`: how long the heads are trained, as long as the model was (`quick`), or until
     that helps no more (`full`)."""
@@ -162,13 +163,13 @@ def _let_leave(pipeline: Pipeline, context: Context) -> Pipeline:
 
 
 def _doubt_exits(found: Found, context: Context) -> None:
-    """Note an exit that no sample takes, with what the first would have cost."""
-    if found.tuned.refused:
-        threshold, drop = found.tuned.refused
+    """Note exits that no sample takes, with what the first would have cost."""
+    tuned = found.tuned
+    if not sum(tuned.shares):
         context.doubt(
-            f"no sample leaves early: at {', '.join(found.paths)} the surest of the validation "
-            f"split alone (confidence {threshold:.4f} and above) costs {drop:.2f} points, "
-            f"{context.options.max_drop:g} allowed"
+            f"no sample leaves early at {', '.join(found.paths)}: to let only the surest of the "
+            f"validation split do so (confidence above {tuned.first:.4f}) costs {tuned.lost:.2f} "
+            f"points with its standard error, {context.options.max_drop:g} allowed"
         )
 
 
