@@ -12,7 +12,7 @@ from edgebench.metrics.classes import guess_classes_axis
 from edgebench_kit.torch.exit_heads import list_answers, measure_confidence, train_beside
 from edgebench_kit.torch.exit_thresholds import Answered, Tuned, tune_threshold
 from edgebench_kit.torch.segments import make_part, plan_part
-from edgebench_kit.torch.tracing import Span, evaluating, trace_modules
+from edgebench_kit.torch.tracing import Span, count_operations, evaluating, trace_modules
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,7 +48,7 @@ class Exits:
             ChainError: It cannot be left early at one of the points: the message says why.
         """
         stage = pipeline.stages[0]
-        _refuse_open_sizes(stage)
+        _check_stage(pipeline, stage, context)
         examples = _stack(stage, [one for one, _ in _take(context.inputs("validation"), EXAMPLES)])
         spans = trace_modules(stage.live, examples)
         for point in points:
@@ -218,33 +218,6 @@ def _stack(stage: Stage, samples: Sequence[Tensors]) -> tuple[Any, ...]:
     )
 
 
-def count_operations(network: nn.Module, inputs: Sequence[Any]) -> dict[str, int]:
-    """Count the operations of products and convolutions until each module of a network has run.
-
-    Those of the whole network stand under "".
-    """
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    found: dict[str, int] = {}
-    counter = FlopCounterMode(display=False)
-
-    def note(path: str) -> Callable[..., None]:
-        def hook(*_: Any) -> None:
-            found[path] = counter.get_total_flops()
-
-        return hook
-
-    handles = [part.register_forward_hook(note(path)) for path, part in network.named_modules()]
-    try:
-        with evaluating(network), torch.no_grad(), counter:
-            network(*inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return found
-
-
 def _count_heads(exits: Exits, learned: Any) -> list[int]:
     return [
         count_operations(head, [exits.spans[point.path].written])[""]
@@ -265,7 +238,22 @@ def _sum_losses(model: Model, names: Sequence[str], exits: int) -> Callable[[Any
     return loss
 
 
-def _refuse_open_sizes(stage: Stage) -> None:
+def _check_stage(pipeline: Pipeline, stage: Stage, context: Context) -> None:
+    """See that an exit can answer in place of a stage, and that this can be judged.
+
+    Raises:
+        ChainError: It cannot.
+    """
+    if tuple(spec.name for spec in stage.outputs) != pipeline.outputs:
+        raise ChainError(
+            f"an exit answers what the model does, {', '.join(pipeline.outputs)}, and its stage "
+            f"gives {', '.join(spec.name for spec in stage.outputs)}"
+        )
+    if not context.metrics:
+        raise ChainError(
+            "the threshold of an exit is tuned by the first figure of the dataset, which has none; "
+            "a plugin gives it with Dataset(metrics=...)"
+        )
     for spec in stage.inputs:
         if words := [size for size in spec.shape[1:] if isinstance(size, str)]:
             raise ChainError(

@@ -1,8 +1,8 @@
-"""When each module of a network runs, and what it writes: seen on a batch of real inputs."""
+"""When each module of a network runs, what it writes and what that takes: seen on real inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -81,6 +81,33 @@ def _listening(module: nn.Module, spans: dict[str, Span], clock: Iterator[int]) 
     finally:
         for handle in handles:
             handle.remove()
+
+
+def count_operations(network: nn.Module, inputs: Sequence[Any]) -> dict[str, int]:
+    """Count the operations of products and convolutions until each module of a network has run.
+
+    Those of the whole network stand under "".
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    found: dict[str, int] = {}
+    counter = FlopCounterMode(display=False)
+
+    def note(path: str) -> Callable[..., None]:
+        def hook(*_: Any) -> None:
+            found[path] = counter.get_total_flops()
+
+        return hook
+
+    handles = [part.register_forward_hook(note(path)) for path, part in network.named_modules()]
+    try:
+        with evaluating(network), torch.no_grad(), counter:
+            network(*inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
 
 
 def find_tensor(value: Any) -> Any:
