@@ -124,19 +124,17 @@ def _leave(
     """Yield the nodes that decide, and the conditional."""
     from onnx import TensorProto, helper
 
-    def make(kind: str, inputs: list[str], output: str, **more: Any) -> Any:
-        return helper.make_node(kind, inputs, [output], **more)
-
+    make = helper.make_node
     may, flat = f"may_leave{number}", f"condition{number}"
     threshold = helper.make_tensor("value", 1, [], [link.threshold])
     minus = helper.make_tensor("value", TensorProto.INT64, [1], [-1])
-    yield make("Constant", [], f"threshold{number}", value=threshold)
-    yield make("Constant", [], f"flat{number}", value=minus)
-    yield make("Reshape", [link.condition, f"flat{number}"], flat)
-    yield make("GreaterOrEqual", [flat, f"threshold{number}"], may)
-    yield make("Cast", [may], f"flag{number}", to=TensorProto.FLOAT)
-    yield make("ReduceMin", [f"flag{number}"], f"least{number}", keepdims=0)
-    yield make("Cast", [f"least{number}"], f"all_leave{number}", to=TensorProto.BOOL)
+    yield make("Constant", [], [f"threshold{number}"], value=threshold)
+    yield make("Constant", [], [f"flat{number}"], value=minus)
+    yield make("Reshape", [link.condition, f"flat{number}"], [flat])
+    yield make("GreaterOrEqual", [flat, f"threshold{number}"], [may])
+    yield make("Cast", [may], [f"flag{number}"], to=TensorProto.FLOAT)
+    yield make("ReduceMin", [f"flag{number}"], [f"least{number}"], keepdims=0)
+    yield make("Cast", [f"least{number}"], [f"all_leave{number}"], to=TensorProto.BOOL)
     names = [one.name for one in wanted]
     yield helper.make_node(
         "If",
