@@ -19,7 +19,7 @@ from edgebench.parts.part import (
 )
 from edgebench.parts.pipeline import Pipeline, Profile, Stage, Tensors, TensorSpec
 from edgebench.parts.places import Link, Placement, Quantization
-from edgebench.parts.subjects import Budget, Model, Variant
+from edgebench.parts.subjects import Budget, Metric, Model, Variant
 
 NEEDS = frozenset(
     ["calibration", "training", "validation", "placement", "links", "profile", "target", "run"]
@@ -76,6 +76,15 @@ class Context(Protocol):
 
         With `stage.variant` it tells the operator the model's facts: exit points, what to keep, its
         loss and the budget of its training.
+        """
+        ...
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """The figures of merit of the case's dataset, the one that decides first.
+
+        With the answers of a split, an operator that tunes counts each sample once, and not once
+        for every value that it tries.
         """
         ...
 
@@ -240,7 +249,8 @@ class Operator(Part):
     it, the best first."""
     replay: Callable[[Any, Mapping[str, Any]], Any] | None = None
     """Make one of its recorded edits again: from a live object and the edit's arguments to the
-    changed live object."""
+    changed live object. Among the arguments is, as `variant`, the stage's own `Variant`, for what
+    only the model can make (the head of an exit point)."""
 
     def needed(self, options: Any) -> frozenset[str]:
         """Return what it needs under given options."""

@@ -12,7 +12,7 @@ from edgebench.cases.inputs import find_metrics
 from edgebench.parts.errors import ChainError
 from edgebench.parts.pipeline import Pipeline, Profile, Stage, Tensors, join_batches, pick_sample
 from edgebench.parts.places import Link, Placement, Quantization
-from edgebench.parts.subjects import Budget, Model
+from edgebench.parts.subjects import Budget, Metric, Model
 from edgebench.prepare.data import Preprocessed, count_bytes, list_shapes
 from edgebench.prepare.keys import Keys
 from edgebench.prepare.runner import Runner
@@ -58,6 +58,11 @@ class OperatorContext:
     def model(self, stage: Stage) -> Model:
         """Return the record of the model that a stage was built from."""
         return self.stages.plugins.get(Model, stage.model or self.step.case.model)
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """The figures of merit of the case's dataset, the one that decides first."""
+        return find_metrics(self.step.case, self.stages.plugins)
 
     @property
     def placement(self) -> Placement:
@@ -147,7 +152,7 @@ class OperatorContext:
         sizes = [spec.shape[0] for spec in pipeline.stages[0].inputs]
         most = min((size if isinstance(size, int) else BATCH for size in sizes), default=BATCH)
         backends = self._choose_references(pipeline)
-        metrics = find_metrics(self.step.case, self.stages.plugins)
+        metrics = self.metrics
         totals: dict[str, Any] = {metric.name: 0.0 for metric in metrics}
         for batch in _make_batches(chosen, most):
             inputs = join_batches([tensors for tensors, _ in batch])

@@ -80,12 +80,13 @@ class Stages:
     def _rebuild(self, stage: Stage) -> Any:
         model = self.plugins.get(Model, stage.model)
         live = model.build(stage.variant, Weights(kind="random")).stages[0].live
+        variant = model.variant(stage.variant)
         for edit in stage.edits:
             operator = self.plugins.get(Operator, edit.operator)
             if operator.replay is None:
                 raise ChainError(f"{edit.operator} recorded an edit and offers no replay")
             with blame(self.plugins, Operator, edit.operator):
-                live = operator.replay(live, edit.values)
+                live = operator.replay(live, {**edit.values, "variant": variant})
         return live
 
     def convert(self, stage: Stage, way: tuple[Converter, ...], examples: Any) -> Stage:

@@ -1,0 +1,296 @@
+"""Which exits of a network are worth having: heads trained beside it, and tried on real answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench import Budget, ChainError, Context, ExitPoint, Model, Pipeline, Stage, Tensors
+from edgebench.metrics.classes import guess_classes_axis
+from edgebench_kit.torch.exit_heads import list_answers, measure_confidence, train_beside
+from edgebench_kit.torch.exit_thresholds import Answered, Tuned, tune_threshold
+from edgebench_kit.torch.segments import make_part, plan_part
+from edgebench_kit.torch.tracing import Span, count_operations, evaluating, trace_modules
+
+if TYPE_CHECKING:
+    from torch import nn
+
+EXAMPLES = 4
+"""How many samples a network is looked at with."""
+AT_ONCE = 32
+"""How many samples are answered at once where exits are tried."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Exits:
+    """The exit points of a stage's network, in the order in which they are reached."""
+
+    stage: Stage
+    points: tuple[ExitPoint, ...]
+    spans: Mapping[str, Span]
+    """When each of its modules ran on the examples."""
+    examples: tuple[Any, ...]
+    """A batch of real inputs, as tensors in the stage's order."""
+    axis: int
+    """The axis of the classes in the first output."""
+    resources: Mapping[str, bytes]
+    """What handling a request needs beside the network."""
+    operations: Mapping[str, int]
+    """How many are done until a module has run, for the examples; the whole network's under ""."""
+
+    @classmethod
+    def of(cls, pipeline: Pipeline, points: Sequence[ExitPoint], context: Context) -> Exits:
+        """Look at a network with real inputs.
+
+        Raises:
+            ChainError: It cannot be left early at one of the points: the message says why.
+        """
+        stage = pipeline.stages[0]
+        _check_stage(pipeline, stage, context)
+        examples = _stack(stage, [one for one, _ in _take(context.inputs("validation"), EXAMPLES)])
+        spans = trace_modules(stage.live, examples)
+        for point in points:
+            _check_point(point.path, spans.get(point.path), len(examples[0]))
+        return cls(
+            stage=stage,
+            points=tuple(sorted(points, key=lambda point: spans[point.path].ended)),
+            spans=spans,
+            examples=examples,
+            axis=_find_axis(pipeline),
+            resources=pipeline.resources,
+            operations=count_operations(stage.live, examples),
+        )
+
+    def train(self, context: Context, budget: Budget) -> nn.Module:
+        """Train the heads of all exits together, each on the model's own loss."""
+        import torch
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(context.seed % 2**63)
+            heads = [point.head() for point in self.points if point.head is not None]
+        paths = [point.path for point in self.points]
+        part = make_part(self.stage.live, plan_part(self.spans, "", paths, self.given))
+        learning = train_beside(part, heads)
+        self._check_heads(learning)
+        names = [spec.name for spec in self.stage.outputs]
+        outputs = [
+            attrs.evolve(spec, name=f"{spec.name}_{number}")
+            for number in range(len(heads))
+            for spec in self.stage.outputs
+        ]
+        stage = self.stage.changed(learning, outputs=outputs)
+        loss = _sum_losses(context.model(self.stage), names, len(heads))
+        return context.fit(stage, budget=budget, loss=loss).live.eval()
+
+    @property
+    def given(self) -> tuple[None, ...]:
+        """What a part that begins with the network is given: all of its inputs."""
+        return (None,) * len(self.stage.inputs)
+
+    def _check_heads(self, learning: Any) -> None:
+        """See that each head makes what the network gives of what its exit point writes."""
+        import torch
+
+        with evaluating(self.stage.live), evaluating(learning), torch.no_grad():
+            whole = list_answers(self.stage.live(*self.examples))
+            for point, head in zip(self.points, learning.heads, strict=True):
+                hidden = self.spans[point.path].written
+                try:
+                    made = list_answers(head(hidden))
+                except RuntimeError as error:
+                    said = str(error).strip().partition("\n")[0]
+                    raise ChainError(
+                        f"the head of the exit point {point.path!r} does not take what is written "
+                        f"there, {tuple(hidden.shape)}: {said}"
+                    ) from error
+                shapes = [[tuple(one.shape) for one in some] for some in (made, whole)]
+                if shapes[0] != shapes[1]:
+                    raise ChainError(
+                        f"the head of the exit point {point.path!r} gives {shapes[0]}, and the "
+                        f"model {shapes[1]}"
+                    )
+
+
+@attrs.frozen(kw_only=True)
+class Found:
+    """The exits that are made, and their threshold."""
+
+    numbers: tuple[int, ...]
+    """Which of the exit points looked at."""
+    paths: tuple[str, ...]
+    tuned: Tuned
+
+
+def find_exits(exits: Exits, learned: Any, context: Context, *, choose: bool) -> Found:
+    """Tune the threshold of all exits, or choose the one with which the least is computed.
+
+    Of those with which equally much is, the first is taken.
+    """
+    answered = _answer(exits, learned, context)
+    everything = tuple(range(len(exits.points)))
+    groups = [(number,) for number in everything] if choose else [everything]
+    tried = [
+        (numbers, tune_threshold(answered.pick(numbers), context.options.max_drop))
+        for numbers in groups
+    ]
+    costs = _count_heads(exits, learned)
+    numbers, tuned = min(tried, key=lambda one: _expect_operations(exits, costs, *one))
+    paths = tuple(exits.points[number].path for number in numbers)
+    return Found(numbers=numbers, paths=paths, tuned=tuned)
+
+
+def _expect_operations(
+    exits: Exits, heads: Sequence[int], numbers: Sequence[int], tuned: Tuned
+) -> float:
+    """Return the operations for a sample that may leave, on average."""
+    spent, expected = 0, 0.0
+    for number, share in zip(numbers, tuned.shares, strict=True):
+        spent += heads[number]
+        expected += share * (exits.operations[exits.points[number].path] + spent)
+    return expected + (1 - sum(tuned.shares)) * (exits.operations[""] + spent)
+
+
+def _answer(exits: Exits, learned: Any, context: Context) -> Answered:
+    """Let all exits and the whole network answer the validation split."""
+    import numpy as np
+
+    model = context.model(exits.stage)
+    metric = context.metrics[0]
+    bound = model.bound(exits.stage.variant, exits.resources)
+    sure: list[list[float]] = [[] for _ in exits.points]
+    counts: list[list[Any]] = [[] for _ in (*exits.points, "whole")]
+
+    def count(answers: Sequence[Any], place: int, wanted: Any) -> Any:
+        outputs = {
+            spec.name: one[place : place + 1].numpy()
+            for spec, one in zip(exits.stage.outputs, answers, strict=True)
+        }
+        return metric.count(bound.postprocess(outputs, exits.stage.variant), wanted)
+
+    split = context.inputs("validation")
+    for done, (answers, wanted) in enumerate(_run_batches(exits, learned, split)):
+        context.progress(done * AT_ONCE, len(split), "trying the exits")
+        for number, each in enumerate(answers[:-1]):
+            sure[number] += measure_confidence(each[0], exits.axis).tolist()
+        for number, each in enumerate(answers):
+            counts[number] += [count(each, place, one) for place, one in enumerate(wanted)]
+    every = np.asarray(counts, dtype=float)
+    return Answered(sure=np.asarray(sure), counts=every[:-1], whole=every[-1], value=metric.value)
+
+
+def _run_batches(
+    exits: Exits, learned: Any, split: Any
+) -> Iterator[tuple[list[tuple[Any, ...]], list[Any]]]:
+    """Yield what each exit and the network answer, the network's last, and what is right."""
+    import torch
+
+    network, each = exits.stage.live, len(exits.stage.outputs)
+    with evaluating(network), torch.no_grad():
+        for batch in _batch(split):
+            inputs = _stack(exits.stage, [one for one, _ in batch])
+            early = learned(*inputs)
+            answers = [early[at : at + each] for at in range(0, len(early), each)]
+            yield [*answers, list_answers(network(*inputs))], [wanted for _, wanted in batch]
+
+
+def _batch(split: Any) -> Iterator[list[tuple[Tensors, Any]]]:
+    samples = iter(split)
+    while batch := _take(samples, AT_ONCE):
+        yield batch
+
+
+def _take(samples: Any, most: int) -> list[tuple[Tensors, Any]]:
+    from itertools import islice
+
+    return list(islice(samples, most))
+
+
+def _stack(stage: Stage, samples: Sequence[Tensors]) -> tuple[Any, ...]:
+    """Make one batch of samples, each a batch of one, as tensors in a stage's order."""
+    import numpy as np
+    import torch
+
+    return tuple(
+        torch.from_numpy(np.concatenate([one[spec.name] for one in samples]))
+        for spec in stage.inputs
+    )
+
+
+def _count_heads(exits: Exits, learned: Any) -> list[int]:
+    return [
+        count_operations(head, [exits.spans[point.path].written])[""]
+        for point, head in zip(exits.points, learned.heads, strict=True)
+    ]
+
+
+def _sum_losses(model: Model, names: Sequence[str], exits: int) -> Callable[[Any, Any], Any]:
+    """Return the loss of all exits together: the model's own on each one's answer, summed."""
+
+    def loss(outputs: Mapping[str, Any], answers: Any) -> Any:
+        each = [
+            model.loss({name: outputs[f"{name}_{number}"] for name in names}, answers)  # type: ignore[misc]
+            for number in range(exits)
+        ]
+        return sum(each[1:], each[0])
+
+    return loss
+
+
+def _check_stage(pipeline: Pipeline, stage: Stage, context: Context) -> None:
+    """See that an exit can answer in place of a stage, and that this can be judged.
+
+    Raises:
+        ChainError: It cannot.
+    """
+    if tuple(spec.name for spec in stage.outputs) != pipeline.outputs:
+        raise ChainError(
+            f"an exit answers what the model does, {', '.join(pipeline.outputs)}, and its stage "
+            f"gives {', '.join(spec.name for spec in stage.outputs)}"
+        )
+    if not context.metrics:
+        raise ChainError(
+            "the threshold of an exit is tuned by the first figure of the dataset, which has none; "
+            "a plugin gives it with Dataset(metrics=...)"
+        )
+    for spec in stage.inputs:
+        if words := [size for size in spec.shape[1:] if isinstance(size, str)]:
+            raise ChainError(
+                f"a model is divided at exits for inputs of one size, and {spec.name!r} of "
+                f"{stage.model}:{stage.variant} is open in its {words[0]}"
+            )
+
+
+def _check_point(path: str, span: Span | None, samples: int) -> None:
+    """See that a module is a place where a network can be left.
+
+    Raises:
+        ChainError: It is not.
+    """
+    why = ""
+    if span is None:
+        why = "no module of that path runs"
+    elif span.calls != 1:
+        why = f"the module runs {span.calls} times for one answer"
+    elif span.form is None or len(span.written) != samples:
+        why = "the module does not give a tensor with a row for each sample"
+    if why:
+        raise ChainError(f"the model cannot be left early at {path!r}: {why}")
+
+
+def _find_axis(pipeline: Pipeline) -> int:
+    """Return the axis of the classes in the first output, which confidence is measured along.
+
+    Raises:
+        ChainError: There is none.
+    """
+    first = pipeline.outputs[0]
+    spec = next(one for stage in pipeline.stages for one in stage.outputs if one.name == first)
+    axis = guess_classes_axis(len(spec.shape)) if pipeline.classes is None else pipeline.classes
+    if not axis:
+        raise ChainError(
+            f"how sure an exit is shows in scores of classes, and the output {first!r} of "
+            f"{pipeline.model} has none"
+        )
+    return axis

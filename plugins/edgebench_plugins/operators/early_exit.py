@@ -1,0 +1,248 @@
+"""The operator `early-exit`: a shorter model for every sample, or for those it is sure of.
+
+Static: what an exit point `skips` is left out and the model's own head follows, as in the studies
+(arXiv 2403.17154). Dynamic: heads of their own at exit points, which alone are trained, and a
+threshold (Teerapittayanon et al., 2016, BranchyNet; Kaya et al., 2019, Shallow-Deep Networks).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+
+from edgebench import (
+    ChainError,
+    Context,
+    Edit,
+    ExitPoint,
+    Operator,
+    Pipeline,
+    Stage,
+    Usable,
+    Variant,
+    hookimpl,
+)
+from edgebench_kit.torch.efforts import Effort, scale_budget
+from edgebench_kit.torch.exit_heads import leave_out
+from edgebench_kit.torch.exit_search import Exits, Found, find_exits
+from edgebench_kit.torch.exit_stages import make_stages, remake_stage
+from edgebench_kit.torch.made_inputs import draw_inputs
+from edgebench_kit.torch.modules import count_parameters
+from edgebench_kit.torch.tracing import trace_modules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import nn
+
+NAME = "early-exit"
+ONCE = "given early exits already"
+"""What a pipeline is from then on."""
+DYNAMIC = ("max_drop", "budget")
+"""The options that mean nothing to a static exit."""
+
+
+@attrs.frozen(kw_only=True)
+class EarlyExitOptions:
+    """Where a model is left early, by which samples, and what that may cost."""
+
+    mode: Literal["static", "dynamic"] = "static"
+    """`static` shortens the model for every sample, without training. `dynamic` trains heads at
+    exit points, and lets those samples leave of which they are sure."""
+    at: str = ""
+    """The exit point, by its path. Of several, separated by blanks, `dynamic` makes as many exits.
+    Empty for the one that leaves out least (`static`), or with which the least is computed on the
+    validation split (`dynamic`)."""
+    max_drop: float = attrs.field(default=1.0, validator=attrs.validators.ge(0))
+    """Of `dynamic`: the points of the dataset's first figure that may be lost on the validation
+    split, the standard error of what is lost there included."""
+    budget: Effort = "quick"
+    """Of `dynamic`: how long the heads are trained, as long as the model was (`quick`), or until
+    that helps no more (`full`)."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what would be ignored."""
+        fields = attrs.fields_dict(type(self))
+        changed = [name for name in DYNAMIC if getattr(self, name) != fields[name].default]
+        if self.mode == "static" and changed:
+            raise ValueError(f"{changed[0]} is an option of mode=dynamic")
+        if self.mode == "static" and len(self.at.split()) > 1:
+            raise ValueError("at names one exit point of mode=static, several of mode=dynamic")
+
+
+def apply(pipeline: Pipeline, context: Context) -> Pipeline:
+    """Shorten a model of one stage, or divide it at its exits.
+
+    Raises:
+        ChainError: The model gives no exit point of the kind or of the path that is asked for, or
+            cannot be left there.
+    """
+    dynamic = context.options.mode == "dynamic"
+    return (_let_leave if dynamic else _leave_out)(pipeline, context)
+
+
+# --- static --------------------------------------------------------------------------------------
+
+
+def _leave_out(pipeline: Pipeline, context: Context) -> Pipeline:
+    """Leave out what an exit point skips, for every sample."""
+    stage = pipeline.stages[0]
+    point = _choose_skips(_find_points(stage, context, "skips"), context.options.at, stage)
+    inputs = draw_inputs(stage, context.seed)
+    spans = trace_modules(stage.live, inputs)
+    if lost := [path for path in point.skips if path not in spans]:
+        raise ChainError(f"the exit point {point.path!r} skips {lost[0]!r}, which never runs")
+    written = {path: spans[path].form or {} for path in point.skips}
+    items = {path: len(form.get("items", ())) for path, form in written.items()}
+    shorter = leave_out(stage.live, items)
+    _check_shapes(shorter, inputs, spans[""].written, point)
+    edit = Edit(operator=NAME, arguments=json.dumps({"mode": "static", "skips": items}))
+    return pipeline.replaced(
+        [
+            stage.changed(
+                shorter,
+                edits=(*stage.edits, edit),
+                parameters=count_parameters(shorter),
+                operations=None,
+            )
+        ]
+    )
+
+
+def _choose_skips(points: Sequence[ExitPoint], at: str, stage: Stage) -> ExitPoint:
+    """Return the exit point asked for, or the one that leaves out least."""
+    if at:
+        return _pick(points, at, stage)
+    return min(points, key=lambda point: len(point.skips))
+
+
+def _check_shapes(shorter: nn.Module, inputs: Sequence[Any], whole: Any, point: ExitPoint) -> None:
+    """See that what follows still fits.
+
+    Raises:
+        ChainError: It does not: something changed the shapes since the model was built.
+    """
+    try:
+        made = trace_modules(shorter, inputs)[""].written
+    except RuntimeError as error:
+        said = str(error).strip().partition("\n")[0]
+        raise ChainError(
+            f"without {', '.join(point.skips)} the rest does not fit {point.path!r}: {said}"
+        ) from error
+    if made.shape != whole.shape:
+        raise ChainError(
+            f"without {', '.join(point.skips)} it gives {tuple(made.shape)}, not "
+            f"{tuple(whole.shape)}"
+        )
+
+
+# --- dynamic -------------------------------------------------------------------------------------
+
+
+def _let_leave(pipeline: Pipeline, context: Context) -> Pipeline:
+    """Train heads, find the threshold, and divide the model at its exits."""
+    stage = pipeline.stages[0]
+    points = _find_points(stage, context, "head")
+    if asked := context.options.at.split():
+        points = [_pick(points, path, stage) for path in dict.fromkeys(asked)]
+    if context.model(stage).loss is None:
+        raise ChainError(
+            f"{stage.model} gives no loss to train the heads of its exits with; a plugin gives it "
+            "with Model(loss=...)"
+        )
+    exits = Exits.of(pipeline, points, context)
+    budget = scale_budget(context.model(stage).budget, context.options.budget)
+    trained = exits.train(context, budget)
+    found = find_exits(exits, trained, context, choose=not asked)
+    _doubt_exits(found, context)
+    return make_stages(pipeline, exits, trained, found, NAME)
+
+
+def _doubt_exits(found: Found, context: Context) -> None:
+    """Note exits that no sample takes, with what the first would have cost."""
+    tuned = found.tuned
+    if not sum(tuned.shares):
+        context.doubt(
+            f"no sample leaves early at {', '.join(found.paths)}: to let only the surest of the "
+            f"validation split do so (confidence above {tuned.first:.4f}) costs {tuned.lost:.2f} "
+            f"points with its standard error, {context.options.max_drop:g} allowed"
+        )
+
+
+# --- both ----------------------------------------------------------------------------------------
+
+
+def _find_points(stage: Stage, context: Context, fact: Literal["skips", "head"]) -> list[ExitPoint]:
+    """Return the exit points of a stage's model that give a fact.
+
+    Raises:
+        ChainError: None does.
+    """
+    variant = context.model(stage).variant(stage.variant)
+    points = [point for point in variant.exits if getattr(point, fact)]
+    if not points:
+        given = {
+            "skips": "says what an exit for every sample leaves out (`skips`); a plugin says it "
+            'with Variant(exits=[ExitPoint(path="...", skips=["..."])])',
+            "head": "makes a head for it (`head`); a plugin gives one with "
+            'Variant(exits=[ExitPoint(path="...", head=...)])',
+        }
+        raise ChainError(f"{stage.model}:{stage.variant} has no exit point that {given[fact]}")
+    return points
+
+
+def _pick(points: Sequence[ExitPoint], path: str, stage: Stage) -> ExitPoint:
+    """Return the exit point of that path."""
+    for point in points:
+        if point.path == path:
+            return point
+    known = [point.path for point in points]
+    near = get_close_matches(path, known, n=3, cutoff=0.4) or known[:12]
+    raise ChainError(
+        f"{stage.model}:{stage.variant} has no exit point {path!r} of this kind; "
+        f"it has {', '.join(near)}"
+    )
+
+
+def replay(live: Any, arguments: Mapping[str, Any]) -> Any:
+    """Make an edit again: leave modules out, or carve a part and put its head on it."""
+    if arguments["mode"] == "static":
+        return leave_out(live, arguments["skips"])
+    variant: Variant = arguments["variant"]
+    return remake_stage(live, arguments, {point.path: point.head for point in variant.exits})
+
+
+def accepts(pipeline: Pipeline) -> Usable:
+    """Refuse what has early exits, and what is in several stages already."""
+    exits = any(stage.exit for stage in pipeline.stages)
+    if exits or any(edit.operator == NAME for one in pipeline.stages for edit in one.edits):
+        return f"it is {ONCE}"
+    if len(pipeline.stages) > 1:
+        return f"it is in {len(pipeline.stages)} stages already, and exits divide a whole model"
+    return True
+
+
+def find_needs(options: EarlyExitOptions) -> Sequence[str]:
+    """Return the splits that it asks for: of what trains nothing, none."""
+    return ("training", "validation") if options.mode == "dynamic" else ()
+
+
+@hookimpl
+def edgebench_operators() -> Iterator[Operator]:
+    """Offer early exits."""
+    yield Operator(
+        name=NAME,
+        summary="Leave a model early: all samples, or those that a trained exit is sure of.",
+        apply=apply,
+        options=EarlyExitOptions,
+        needs=find_needs,
+        reads=["torch-module"],
+        writes="torch-module",
+        accepts=accepts,
+        once=ONCE,
+        replay=replay,
+    )
