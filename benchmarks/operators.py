@@ -1,7 +1,8 @@
 """What the shipped operators promise on the small models, measured over seeds.
 
     python benchmarks/operators.py [--model M:VARIANT ...] [--operator CHAIN ...] [--seed N ...]
-                                   [--store DIR] [--jobs N] [--requests N] [--json]
+                                   [--store DIR] [--jobs N] [--blocks N] [--requests N]
+                                   [--json]
 
 Each model is trained with each seed, and each chain applied to it and scored on the test split,
 on ONNX Runtime. What is shown of a chain is the mean over the seeds of the points lost against the
@@ -158,7 +159,7 @@ def measure(model: str, seed: int, chains: Sequence[str], args: Any) -> dict[str
                 *(sys.executable, "-m", "edgebench", "run", "--json", "--quiet"),
                 *("--model", model, "--seed", str(seed), "--db", str(database)),
                 *("--backend", "onnxruntime", "--placement", "cloud", "--input-at", "cloud"),
-                *("--blocks", "3", "--requests", str(args.requests), *words),
+                *("--blocks", str(args.blocks), "--requests", str(args.requests), *words),
             ],
             env={**os.environ, "EDGEBENCH_STORE": str(args.store)},
             stdout=subprocess.PIPE,
@@ -247,6 +248,7 @@ def main() -> int:
     parser.add_argument("--seed", action="append", type=int, metavar="N")
     parser.add_argument("--store", type=Path, help="where artifacts are kept")
     parser.add_argument("--jobs", type=int, default=1, help="models and seeds at a time")
+    parser.add_argument("--blocks", type=int, default=3)
     parser.add_argument("--requests", type=int, default=31, help="requests a block")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
