@@ -30,6 +30,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 import attrs
+from scipy import stats
 from tables import digits, table
 
 MODELS = (
@@ -100,8 +101,11 @@ class Row:
         if not losses:
             return None
         labels = fmean(draw.error for draw in self.draws if draw.lost is not None)
-        seeds = stdev(losses) / math.sqrt(len(losses)) if len(losses) > 1 else 0.0
-        return fmean(losses), QUANTILE * math.hypot(labels, seeds)
+        count = len(losses)
+        seeds = stdev(losses) / math.sqrt(count) if count > 1 else 0.0
+        # So few seeds are a sample of Student's distribution.
+        quantile = float(stats.t.ppf(0.975, count - 1)) if count > 1 else 0.0
+        return fmean(losses), math.hypot(QUANTILE * labels, quantile * seeds)
 
     @property
     def faster(self) -> float | None:
@@ -124,11 +128,14 @@ class Row:
         faults += [f"seed {d.seed}: {d.status}: {d.reason}" for d in self.draws if d.status != "ok"]
         if promise is None:
             return faults
-        if self.lost and self.lost[0] > promise.lost:
+        if self.lost is None:
+            faults.append("no accuracy was measured")
+        elif self.lost[0] > promise.lost:
             faults.append(f"{digits(self.lost[0])} points lost, at most {promise.lost:g} promised")
         bound = promise.faster if not promise.pictures or self._sees else 0.0
-        if bound and self.faster is not None and self.faster < bound:
-            faults.append(f"{digits(self.faster)} times as fast, {bound:g} promised")
+        if bound and (self.faster is None or self.faster < bound):
+            found = "no time was measured" if self.faster is None else digits(self.faster)
+            faults.append(f"{found} times as fast, {bound:g} promised")
         if promise.leaving and (self.leaving or 0.0) < promise.leaving:
             faults.append(f"{self.leaving or 0:.0%} leave early, {promise.leaving:.0%} promised")
         return faults

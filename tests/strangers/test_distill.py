@@ -119,6 +119,26 @@ def test_a_student_that_answers_otherwise_is_refused_with_both_answers(nets):
     )
 
 
+def test_a_student_of_another_family_has_other_names_for_the_same(tmp_path, cli, toy):
+    """It is trained with its own loss, which knows its outputs by its own names."""
+    other = (
+        NETS.replace('"nets"', '"others"')
+        .replace('"scores"', '"votes"')
+        .replace('name="input"', 'name="given"')
+        .replace('spec("input", 8)', 'spec("given", 8)')
+    )
+    for name, text in (("nets", NETS), ("others", other)):
+        tmp_path.joinpath(f"{name}.py").write_text(dedent(text))
+    files = [word for name in ("nets", "others") for word in ("--plugin", tmp_path / f"{name}.py")]
+    said = cli(
+        "run", "--plugin", toy, *files, "--model", "nets", "--backend", "torch", "--json",
+        "--operator", 'distill(student="others:small")', "--blocks", "1", "--requests", "6",
+    )  # fmt: skip
+    (case,) = said.json["cases"]
+    assert case["status"] == "ok", case["reason"]
+    assert case["accuracy"]["accuracy"] > 0.9
+
+
 @pytest.mark.parametrize("option", ["temperature=0", "share=1.5", "budget=long"])
 def test_nonsense_among_the_options_is_one_line(nets, option):
     said = nets("--model", "nets", "--operator", f"distill({option})", command="plan")

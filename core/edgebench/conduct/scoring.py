@@ -101,7 +101,7 @@ class Scores:
             request_bytes=case.batch * open_split(deployment.split).mean_bytes,
             no_accuracy=why,
             stages=tuple(describe_stages(deployment)),
-            steps=tuple(describe_steps(self._recipes.trace(case))),
+            steps=tuple(describe_steps(self.deployments.preparer.trace(case))),
             contribution=self._find_contribution(deployment, score),
             exit_rates=score.exit_rates,
             remarks=score.remarks,

@@ -81,7 +81,7 @@ class Context(Protocol):
 
     @property
     def metrics(self) -> Sequence[Metric]:
-        """The figures of merit of the case's dataset, the one that decides first.
+        """The figures of merit of the case's dataset, the one that decides first; needs a split.
 
         With the answers of a split, an operator that tunes counts each sample once, and not once
         for every value that it tries.

@@ -62,6 +62,9 @@ class OperatorContext:
     @property
     def metrics(self) -> Sequence[Metric]:
         """The figures of merit of the case's dataset, the one that decides first."""
+        # The dataset is part of the key only with a split of it.
+        if not self.step.operation.needs & {"calibration", "training", "validation"}:
+            self._check_declared("validation")
         return find_metrics(self.step.case, self.stages.plugins)
 
     @property

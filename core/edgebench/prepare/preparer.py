@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from io import RawIOBase
 from pathlib import Path
 from types import MappingProxyType
@@ -26,7 +27,7 @@ from edgebench.parts.errors import CaseFailed, EdgebenchError, Stopped
 from edgebench.parts.subjects import Model
 from edgebench.prepare.orders import ERRORS, WAITING, Event, Order, Progress
 from edgebench.prepare.recipe import Recipes
-from edgebench.prepare.steps import Measure, Step, Steps, follow
+from edgebench.prepare.steps import Made, Measure, Step, Steps, follow
 from edgebench.store.owners import MARK, end_marked, identify_owner
 from edgebench.store.scratch import open_scratch
 
@@ -101,21 +102,24 @@ class Preparer:
             raise CaseFailed("its inputs wait for a profile, which none of them needs")
         return found
 
+    def trace(self, case: Case) -> tuple[Made, ...]:
+        """Return the steps that made the pipeline of a case, without those of second models."""
+        return self.recipes.trace(case, partial(self._look_up, {}))
+
     def _find(self, steps: Steps, profiled: dict[str, Path] | None = None) -> Path | None:
         """Return where the last of some steps lies; None if one of them is not in the store.
 
         Profiles are measured on the way, and added to those that are *profiled*.
         """
-        known = {} if profiled is None else profiled
+        return follow(steps, partial(self._look_up, {} if profiled is None else profiled))
 
-        def obtain(step: Step) -> Path | None:
-            if not isinstance(step, Measure):
-                return self.recipes.store.find(step.key)
-            if step.key not in known:
-                known[step.key] = self.measure(step, self.inputs(step.case))
-            return known[step.key]
-
-        return follow(steps, obtain)
+    def _look_up(self, profiled: dict[str, Path], step: Step) -> Path | None:
+        if not isinstance(step, Measure):
+            return self.recipes.store.find(step.key)
+        # Where a profile is kept depends on the machine too: only who measures knows.
+        if step.key not in profiled:
+            profiled[step.key] = self.measure(step, self.inputs(step.case))
+        return profiled[step.key]
 
     def check(self, case: Case) -> None:
         """Make what a user's own files and pinned ones are to become, before a run begins.

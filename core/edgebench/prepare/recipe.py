@@ -5,7 +5,7 @@ Finding the steps needs no framework: each depends on what the one before it lef
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import repeat
 from pathlib import Path
@@ -92,17 +92,17 @@ class Recipes:
             path = yield from self._convert(case, path, self._readers(case, path), case.backend)
         return path
 
-    def trace(self, case: Case) -> tuple[Made, ...]:
-        """Return the steps of a case that were made, without those of second models."""
+    def trace(self, case: Case, find: Callable[[Step], Path | None]) -> tuple[Made, ...]:
+        """Return the steps of a case that *find* finds, without those of second models."""
         made: list[Made] = []
 
-        def find(step: Step) -> Path | None:
-            path = self.store.find(step.key)
+        def note(step: Step) -> Path | None:
+            path = find(step)
             if path and step.case is case and not isinstance(step, Measure):
                 made.append((step, path))
             return path
 
-        follow(self.steps(case), find)
+        follow(self.steps(case), note)
         return tuple(made)
 
     def find_precision(self, choice: BackendChoice) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -23,7 +24,7 @@ from edgebench_kit.torch.distillation import make_distillation_loss
 from edgebench_kit.torch.efforts import Effort, scale_budget
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 @attrs.frozen(kw_only=True)
@@ -51,12 +52,12 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
         ChainError: The student reads or answers something else than the teacher.
     """
     (teacher,) = pipeline.stages
-    student = _prepare_student(teacher, context)
+    own, student = _prepare_student(teacher, context)
     model = context.model(student)
     if model.loss is None:
         raise ChainError(f"{student.model} gives no loss to be trained with: Model(loss=...)")
     loss = make_distillation_loss(
-        model.loss,
+        partial(_call_by_own_names, model.loss, _pair_names(student, own)),
         output=pipeline.outputs[0],
         axis=_find_classes_axis(pipeline, teacher),
         temperature=context.options.temperature,
@@ -66,12 +67,27 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
     return pipeline.replaced([context.fit(student, budget=budget, loss=loss, teacher=teacher)])
 
 
-def _prepare_student(teacher: Stage, context: Context) -> Stage:
-    """Return the student's stage under the teacher's names of tensors."""
+def _call_by_own_names(
+    loss: Callable[[Any, Any], Any],
+    own: Mapping[str, str],
+    outputs: Mapping[str, Any],
+    answers: Any,
+) -> Any:
+    """Give a student's loss the outputs by the names that the student has for them."""
+    return loss({own[name]: tensor for name, tensor in outputs.items()}, answers)
+
+
+def _pair_names(one: Stage, other: Stage) -> dict[str, str]:
+    pairs = zip(one.outputs, other.outputs, strict=True)
+    return {first.name: second.name for first, second in pairs}
+
+
+def _prepare_student(teacher: Stage, context: Context) -> tuple[Stage, Stage]:
+    """Return the student's stage as it is, and under the teacher's names of tensors."""
     model = context.model(teacher)
     name = _name_student(context.options, model, model.variant(teacher.variant))
     student = context.live(context.prepared(name, "").stages[0])
-    return attrs.evolve(
+    return student, attrs.evolve(
         student,
         inputs=_match(f"{name} reads", student.inputs, teacher.inputs),
         outputs=_match(f"{name} answers", student.outputs, teacher.outputs),

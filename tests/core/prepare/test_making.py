@@ -10,6 +10,7 @@ from edgebench.parts.changes import Contents
 from edgebench.parts.errors import CaseFailed
 from edgebench.prepare.make import Maker
 from edgebench.prepare.making import Making, read_making
+from edgebench.prepare.preparer import Preparer
 from edgebench.prepare.steps import follow
 from edgebench.store.artifacts import ASIDE, digest_content
 
@@ -117,10 +118,12 @@ def test_a_case_is_traced_step_by_step_without_those_of_a_second_model(world):
         """,
     )
     case = toy_case("copy")
-    assert recipes.trace(case) == ()
+    preparer = Preparer(recipes=recipes, progress=lambda *_: None)
+    assert preparer.trace(case) == ()
     Maker(recipes, lambda *_: None).prepare(case)
-    assert [step.what for step, _ in recipes.trace(case)] == ["toy:small trained", "toy:small copy"]
-    assert [step.case for step, _ in recipes.trace(case)] == [case, case]
+    made = preparer.trace(case)
+    assert [step.what for step, _ in made] == ["toy:small trained", "toy:small copy"]
+    assert [step.case for step, _ in made] == [case, case]
 
 
 def test_a_format_that_fails_to_count_is_named(world):
