@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from edgebench.cases.operations import Chains, Operation
 from edgebench.cli.common import Common
-from edgebench.parts.changes import Cut, Cuts, Operator
+from edgebench.parts.changes import Operator
+from edgebench.parts.cuts import Cut, Cuts
 from edgebench.parts.errors import EdgebenchError
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ import attrs
 from edgebench.cases.case import Case
 from edgebench.cases.inputs import find_dataset, read_model_options
 from edgebench.catalogue.blame import blame, name_part
-from edgebench.parts.changes import Contents, Cuts, Operator
+from edgebench.parts.changes import Contents, Operator
+from edgebench.parts.cuts import Cuts
 from edgebench.parts.errors import CaseFailed, CaseSkipped
 from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.subjects import Dataset, Model
