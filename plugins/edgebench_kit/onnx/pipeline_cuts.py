@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
-from itertools import pairwise, product
+from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,8 @@ Rule = Callable[[Weighed, int, int], "Sequence[NDArray[Any]]"]
 """From cuts within or before a stage, its number, and the number of the piece before the cut, to
 what is to be least. What several cuts of one pipeline cost is the sum."""
 COMPARED = 200
-"""How many cuts before each piece are put together where there are several, the best of each."""
+"""How many cuts before each piece are put together at first, the best of each; all that are listed
+where none of these lie one behind the other."""
 
 
 @attrs.frozen(kw_only=True)
@@ -208,28 +209,58 @@ class PipelineCuts:
         )
 
     def choose(self, rule: Rule, pieces: int) -> list[Place]:
-        """Return the places of one cut fewer than pieces, in order, that cost least together.
+        """Return the places of one cut fewer than pieces (2 or 3), that cost least together.
 
         There are none where the pipeline cannot be cut so often.
         """
         if pieces == 2:
             return list(self.rank(rule, most=1).places)
-        ranked = [self.rank(rule, hop, COMPARED).places for hop in range(pieces - 1)]
-        able = (found for found in product(*ranked) if self.is_rising(found))
-        best = min(able, key=_sum_costs, default=())
-        return list(best)
+        for most in (COMPARED, MOST_LISTED):
+            firsts, seconds = (self.rank(rule, hop, most).places for hop in range(2))
+            if pair := self._find_pair(firsts, seconds):
+                return pair
+        return []
+
+    def _find_pair(self, firsts: Sequence[Place], seconds: Sequence[Place]) -> list[Place]:
+        """Return the two places that cost least together, of lists that begin with the best."""
+        best: list[Place] = []
+        ahead, behind = self._note_before(firsts), self._note_before(seconds)
+        for one, here in ahead:
+            # What is added to both sides leaves their order as it is, and so bounds the rest.
+            if best and _sum_costs([one, seconds[0]]) >= _sum_costs(best):
+                break
+            able = (other for other, there in behind if _lies_before(one, other, here, there))
+            if (other := next(able, None)) and (
+                not best or _sum_costs([one, other]) < _sum_costs(best)
+            ):
+                best = [one, other]
+        return best
+
+    def _note_before(self, places: Sequence[Place]) -> list[tuple[Place, int]]:
+        """Return places, each with the nodes of its stage that lie before it, as bits."""
+        return [
+            (one, self.finders[one.stage].find_before(one.cut.names) if one.inside else 0)
+            for one in places
+        ]
 
     def is_rising(self, places: Sequence[Place]) -> bool:
         """Say whether something lies between each place and the next."""
-        return all(self._lies_before(one, other) for one, other in pairwise(places))
+        noted = pairwise(self._note_before(places))
+        return all(_lies_before(one, two, here, there) for (one, here), (two, there) in noted)
 
-    def _lies_before(self, one: Place, other: Place) -> bool:
-        """Say whether something lies between two places, the second behind the first."""
-        if one.stage != other.stage or not (one.inside and other.inside):
-            return (one.stage, one.inside) < (other.stage, other.inside)
-        finder = self.finders[one.stage]
-        before, behind = (finder.find_before(place.cut.names) for place in (one, other))
-        return before != behind and not before & ~behind
+
+def _lies_before(one: Place, other: Place, before: int, behind: int) -> bool:
+    """Say whether something lies between two places, the second behind the first.
+
+    Args:
+        one: The first.
+        other: The second.
+        before: The nodes before the first, of its stage, as bits.
+        behind: The same of the second.
+    """
+    if one.stage != other.stage or not (one.inside and other.inside):
+        return (one.stage, one.inside) < (other.stage, other.inside)
+    return before != behind and not before & ~behind
 
 
 def _sum_costs(places: Sequence[Place]) -> list[float]:

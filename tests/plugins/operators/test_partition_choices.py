@@ -147,6 +147,17 @@ def test_a_graph_of_two_nodes_has_no_three_pieces(context):
         OPERATOR.apply(chain(8, 8), context(PartitionOptions(pieces=3)))
 
 
+def test_three_pieces_are_found_where_the_best_cuts_are_the_same(context, monkeypatch):
+    """The narrowest tensor is the best of all for either cut, and can be taken for one."""
+    asked = PartitionOptions(choose="min-transfer", pieces=3)
+    wanted = OPERATOR.apply(narrowing(), context(asked))
+    monkeypatch.setattr("edgebench_kit.onnx.pipeline_cuts.COMPARED", 1)
+    found = OPERATOR.apply(narrowing(), context(asked))
+    crossing = [[spec.name for spec in stage.outputs] for stage in found.stages]
+    assert crossing == [[spec.name for spec in stage.outputs] for stage in wanted.stages]
+    assert ["t2"] in crossing
+
+
 @pytest.mark.parametrize("text", ["t0;t2", " t0 ; t2 "])
 def test_several_cuts_are_named(context, text):
     done = OPERATOR.apply(chain(8, 8, 8, 8), context(PartitionOptions(pieces=3, tensor=text)))
