@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from edgebench_kit.onnx.cut_lists import Cut
+    from edgebench_kit.onnx.pipeline_cuts import Place
 
 CUT = "cut already"
 """What a pipeline is from then on."""
@@ -84,6 +85,17 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
         places = cuts.choose(rule, options.pieces)
     if len(places) != options.pieces - 1:
         raise ChainError(_explain_none(cuts, options.pieces))
+    return cut_at(pipeline, cuts, places, context)
+
+
+def cut_at(
+    pipeline: Pipeline, cuts: PipelineCuts, places: Sequence[Place], context: Context
+) -> Pipeline:
+    """Cut a pipeline at places that lie one behind the other.
+
+    Raises:
+        CaseFailed: The parts compute something else than the whole.
+    """
     stages: list[Stage] = []
     bounds = []
     for number, whole in enumerate(pipeline.stages):
@@ -96,8 +108,11 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
 
 
 def _explain_none(cuts: PipelineCuts, pieces: int) -> str:
-    if pieces > 2 and cuts.rank(lambda weighed, *_: [weighed.sent], most=1).places:
-        return f"the graph cannot be cut in {pieces}: no two cuts lie one behind the other"
+    if pieces > 2:
+        found = cuts.rank(lambda weighed, *_: [weighed.sent])
+        of = f" of the {len(found.places):,} best" if found.total > len(found.places) else ""
+        if found.places:
+            return f"the graph cannot be cut in {pieces}: no two{of} cuts lie one behind the other"
     return f"the graph cannot be cut in two: {explain_uncut(cuts.graphs[0])}"
 
 
