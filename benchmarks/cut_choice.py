@@ -131,10 +131,13 @@ def measure(
     words: list[object] = ["--blocks", blocks, "--requests", args.requests]
     words += [word for one in operators for word in ("--operator", one)]
     words += [word for one in placements for word in ("--placement", one)]
+    # A run writes a chain without the quotes that the command line needs.
+    asked = {name.replace('"', ""): name for name in wanted}
     found = {}
     for case in run(args, model, rate, *words)["cases"]:
-        name = case["chain"] if case["placement"] == "mobile-edge" else (
-            f"{case['chain']} on {case['placement']}")  # fmt: skip
+        alone = case["placement"] != "mobile-edge"
+        written = case["chain"] + f" on {case['placement']}" * alone
+        name = asked.get(written.replace('"', ""), written)
         if case["status"] == "ok":
             found[name] = list(case["latency_s"]["block_medians"])
         elif case["status"] != "skipped":

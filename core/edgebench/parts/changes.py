@@ -200,9 +200,9 @@ class Operator(Part):
     """What a pipeline is from then on that none can be made twice (`quantized already`): planning
     refuses a second operator of a chain that would make it so. `accepts` says `it is ` and the
     same."""
-    list_cuts: Callable[[Pipeline, Any], Cuts] | None = None
-    """From a pipeline whose stages have their live objects, and its options, to where it would cut
-    it, the best first."""
+    list_cuts: Callable[[Pipeline, Context], Cuts] | None = None
+    """From a pipeline whose stages have their live objects, and a context, to where it would cut
+    it, the best first. The context is that of a case on one tier, and holds no profiles."""
     replay: Callable[[Any, Mapping[str, Any]], Any] | None = None
     """Make one of its recorded edits again: from a live object and the edit's arguments to the
     changed live object. Among the arguments is, as `variant`, the stage's own `Variant`, for what

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -22,6 +22,9 @@ class Cut:
     """The share of its multiply-accumulate operations on each side."""
     exact: bool
     """Whether the pieces give what the whole gives, but for rounding or to the bit."""
+    difference: float | None = None
+    """By how much at most they were measured to differ, relative to the largest output where that
+    exceeds 1; None where it was not measured."""
 
 
 @attrs.frozen(kw_only=True)
@@ -33,3 +36,5 @@ class Cuts:
     """How many there are, as far as they were counted."""
     more: bool
     """Whether there are more than that, which were not counted."""
+    assumed: Mapping[str, int] = attrs.field(factory=dict)
+    """By the names of sizes that the pipeline leaves open, what bytes are counted with."""

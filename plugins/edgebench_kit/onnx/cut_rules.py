@@ -13,7 +13,7 @@ from edgebench_kit.onnx.cut_lists import Weighed
 from edgebench_kit.onnx.spread_times import spread_times
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -64,6 +64,12 @@ def _find_profile(context: Context, tier: str) -> Profile:
     if tier not in context.profiles:
         raise ChainError(f"min-latency needs a profile of the tier {tier}, and there is none")
     return context.profiles[tier]
+
+
+def find_sizes(context: Context) -> Mapping[str, int]:
+    """Return the sizes that inputs leave open, as they were where the first tier was profiled."""
+    tier = context.placement.tiers[0]
+    return _find_profile(context, tier).sizes
 
 
 def _find_links(links: Sequence[Link], one: str, other: str) -> tuple[Link, ...]:

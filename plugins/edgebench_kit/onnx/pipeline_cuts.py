@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import pairwise
 from math import prod
@@ -20,6 +20,7 @@ from edgebench_kit.onnx.cut_lists import (
     Weighed,
 )
 from edgebench_kit.onnx.cuts import Graph
+from edgebench_kit.onnx.node_operations import OPEN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,6 +62,15 @@ class PipelineCuts:
     """Finds where a pipeline may be cut; its stages have their graphs."""
 
     pipeline: Pipeline
+    given: Mapping[str, int] = attrs.field(factory=dict)
+    """Sizes of inputs that are open, by their names; others are taken as 64."""
+
+    @cached_property
+    def assumed(self) -> dict[str, int]:
+        """The sizes of inputs that are open, by their names, and what they are taken as."""
+        specs = [spec for stage in self.pipeline.stages for spec in stage.inputs]
+        names = dict.fromkeys(n for spec in specs for n in spec.shape[1:] if isinstance(n, str))
+        return {name: self.given.get(name, OPEN) for name in names}
 
     @cached_property
     def graphs(self) -> list[Graph]:
@@ -81,7 +91,7 @@ class PipelineCuts:
         stage, passing = self.pipeline.stages[number], self._list_passing(number)
         kept = frozenset(spec.inside for spec in stage.inputs if spec.name in passing)
         most = MOST_TENSORS - len(passing) + len(kept)
-        return CutFinder(graph=self.graphs[number], kept=kept, most=max(0, most))
+        return CutFinder(graph=self.graphs[number], kept=kept, most=max(0, most), given=self.given)
 
     def _list_passing(self, number: int) -> set[str]:
         """Return what is there before a stage and wanted after it."""
@@ -93,6 +103,16 @@ class PipelineCuts:
         stages = self.pipeline.stages
         specs = [*self.pipeline.inputs, *(one for stage in stages for one in stage.outputs)]
         return {spec.name: spec for spec in specs}
+
+    def _count_bytes(self, spec: TensorSpec) -> int:
+        """Return the bytes of a tensor for one sample."""
+        import numpy as np
+
+        sizes = [
+            size if isinstance(size, int) else self.given.get(size, OPEN) if axis else 1
+            for axis, size in enumerate(spec.shape)
+        ]
+        return np.dtype(spec.dtype).itemsize * prod(sizes)
 
     def _list_beside(self, number: int) -> list[TensorSpec]:
         """Return what passes by a stage that does not read it."""
@@ -125,7 +145,7 @@ class PipelineCuts:
             weighed,
             front=weighed.front + sum(self._weights[:number]),
             tail=weighed.tail + sum(self._weights[number + 1 :]),
-            sent=weighed.sent + sum(map(count_bytes, self._list_beside(number))),
+            sent=weighed.sent + sum(map(self._count_bytes, self._list_beside(number))),
             widths=weighed.widths + len(self._list_beside(number)),
         )
 
@@ -146,7 +166,7 @@ class PipelineCuts:
                 weights=self._sum(sides, self._weights),
                 parameters=self._sum(sides, [one.parameters for one in self.finders]),
                 operations=self._sum(sides, [int(one.operations.sum()) for one in self.finders]),
-                sent=sum(map(count_bytes, crossing)),
+                sent=sum(map(self._count_bytes, crossing)),
                 quantized=any(graph.holds_quantized for graph in self.graphs),
                 nodes=0,
             )
@@ -193,7 +213,7 @@ class PipelineCuts:
         return attrs.evolve(
             cut,
             crossing=(*cut.crossing, *beside),
-            sent=cut.sent + sum(map(count_bytes, beside)),
+            sent=cut.sent + sum(map(self._count_bytes, beside)),
             weights=(
                 cut.weights[0] + sum(self._weights[:number]),
                 cut.weights[1] + sum(self._weights[number + 1 :]),
@@ -265,10 +285,3 @@ def _lies_before(one: Place, other: Place, before: int, behind: int) -> bool:
 
 def _sum_costs(places: Sequence[Place]) -> list[float]:
     return [sum(costs) for costs in zip(*(place.costs for place in places), strict=True)]
-
-
-def count_bytes(spec: TensorSpec) -> int:
-    """Return the bytes of a tensor for one sample, dimensions that vary taken as 1."""
-    import numpy as np
-
-    return np.dtype(spec.dtype).itemsize * prod(n for n in spec.shape if isinstance(n, int))
