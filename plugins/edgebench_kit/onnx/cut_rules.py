@@ -107,7 +107,7 @@ class Prediction:
     def of(
         cls, cuts: PipelineCuts, profiles: Sequence[Profile], hops: Sequence[tuple[Link, ...]]
     ) -> Prediction:
-        """Spread the measured times of stages over their nodes."""
+        """Find the measured time of each node that a cut lies between."""
         import numpy as np
 
         times = []
