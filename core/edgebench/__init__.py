@@ -11,13 +11,12 @@ from edgebench.parts.changes import (
     Contents as Contents,
     Context as Context,
     Converter as Converter,
-    Cut as Cut,
-    Cuts as Cuts,
     Format as Format,
     Operator as Operator,
     Split as Split,
     Trainer as Trainer,
 )
+from edgebench.parts.cuts import Cut as Cut, Cuts as Cuts
 from edgebench.parts.errors import (
     CaseFailed as CaseFailed,
     CaseSkipped as CaseSkipped,

@@ -19,7 +19,7 @@ PLUGIN = """
 
     def look(pipeline, context):
         for tier, profile in context.profiles.items():
-            told = profile.stages, profile.nodes, profile.no_nodes
+            told = profile.stages, profile.nodes, profile.no_nodes, profile.sizes
             seen = [str(context.placement), tier, *told]
             print("seen", json.dumps(seen), flush=True)
             if profile.no_nodes:
@@ -114,7 +114,7 @@ def logs(cli):
 
 
 def seen(log):
-    """What the operator saw: placement, tier, stages, nodes, why it has none."""
+    """What the operator saw: placement, tier, stages, nodes, why it has none, open sizes."""
     lines = [line.removeprefix("seen ") for line in log.splitlines() if line.startswith("seen ")]
     return [json.loads(line) for line in lines]
 
@@ -128,10 +128,13 @@ def test_each_tier_is_as_slow_as_it_claims(run, logs):
     slowdown = [1 / tier["claimed"] for tier in case["tiers"]]
     assert slowdown[0] > slowdown[1]
     # A run takes at least what it sleeps, as often as the tier is slower; and not for ever.
-    for (_, _, (stage,), (nodes,), why), factor in zip((mobile, edge), slowdown, strict=True):
+    for (_, _, (stage,), (nodes,), why, sizes), factor in zip(
+        (mobile, edge), slowdown, strict=True
+    ):
         assert 0.004 * factor < stage < 40 * 0.004 * factor
         assert nodes == {"product": pytest.approx(0.0005 * factor)}
         assert why == ""
+        assert sizes == {"batch": 1}
 
 
 def test_a_profile_is_measured_once_for_all_cases_and_later_runs(run, tmp_path):
@@ -150,7 +153,7 @@ def test_a_profile_is_measured_once_for_all_cases_and_later_runs(run, tmp_path):
 def test_a_backend_without_times_by_node_is_named_as_such(run, logs):
     said = run("--operator", "look", backends=["toy-numpy"])
     (case,) = said.cases().values()
-    ((_, _, (stage,), (nodes,), why),) = seen(logs(case))
+    ((_, _, (stage,), (nodes,), why, _),) = seen(logs(case))
     assert stage > 0
     assert nodes == {}
     assert why == "toy-numpy gives no times by node"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from edgebench.cases.operations import Chains, Operation
 from edgebench.cli.common import Common
-from edgebench.parts.changes import Cut, Cuts, Operator
+from edgebench.parts.changes import Operator
+from edgebench.parts.cuts import Cut, Cuts
 from edgebench.parts.errors import EdgebenchError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _list(case: Case, operation: Operation, common: Common) -> Cuts:
             common.note(f"edgebench: {what}")
 
     maker = Maker(Recipes(common.plugins, common.store), progress)
-    return maker.list_cuts(case, operation.operator, operation.options)
+    return maker.list_cuts(case, operation)
 
 
 def _describe(model: str, chain: str, operation: Operation, found: Cuts) -> dict[str, Any]:
@@ -96,6 +97,7 @@ def _describe(model: str, chain: str, operation: Operation, found: Cuts) -> dict
         "operator": operation.written,
         "total": found.total,
         "more": found.more,
+        "assumed": dict(found.assumed),
         "cuts": [_describe_cut(cut) for cut in found.cuts],
     }
 
@@ -109,6 +111,7 @@ def _describe_cut(cut: Cut) -> dict[str, Any]:
         "parameters": list(cut.parameters),
         "operations": list(cut.operations),
         "exact": cut.exact,
+        "difference": cut.difference,
     }
 
 
@@ -122,6 +125,14 @@ def _show(model: str, operation: Operation, found: Cuts, common: Common) -> None
     count = f"more than {found.total:,}" if found.more else f"{found.total:,}"
     listed = f", of which {len(cuts):,} are shown" if len(cuts) < found.total else ""
     common.show(f"{count} cut{'s' * (found.total != 1)}{listed}")
+    if found.assumed:
+        sizes = ", ".join(f"{name} as {size}" for name, size in found.assumed.items())
+        common.show(f"sizes that the model leaves open are counted for one sample: {sizes}")
+    if any(cut.difference is not None for cut in cuts):
+        common.show(
+            "off by: how much the pieces differ from the whole on made-up inputs, relative to its "
+            "largest output where that exceeds 1"
+        )
 
 
 def _write_rows(cuts: Iterable[Cut]) -> Iterator[list[str]]:
@@ -135,8 +146,14 @@ def _write_rows(cuts: Iterable[Cut]) -> Iterator[list[str]]:
             f"{cut.bytes:,}",
             _write_shares(cut.parameters),
             _write_shares(cut.operations),
-            "yes" if cut.exact else "not compared",
+            _write_equality(cut),
         ]
+
+
+def _write_equality(cut: Cut) -> str:
+    if cut.difference is not None:
+        return f"off by {cut.difference:.2g}"
+    return "yes" if cut.exact else "not compared"
 
 
 def _write_shares(shares: Sequence[float]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from edgebench.parts.cuts import Cuts
 from edgebench.parts.part import (
     NoOptions,
     Part,
@@ -17,7 +18,7 @@ from edgebench.parts.part import (
     options_class,
     texts,
 )
-from edgebench.parts.pipeline import Pipeline, Profile, Stage, Tensors, TensorSpec
+from edgebench.parts.pipeline import Pipeline, Profile, Stage, Tensors
 from edgebench.parts.places import Link, Placement, Quantization
 from edgebench.parts.subjects import Budget, Metric, Model, Variant
 
@@ -48,11 +49,9 @@ class Split(Protocol):
 
     def __len__(self) -> int:
         """Return the number of samples."""
-        ...
 
     def __iter__(self) -> Iterator[tuple[Tensors, Any]]:
         """Yield the tensors of a batch of one, and the answer."""
-        ...
 
 
 class Context(Protocol):
@@ -64,12 +63,10 @@ class Context(Protocol):
     @property
     def options(self) -> Any:
         """Its options, an instance of its own options class."""
-        ...
 
     @property
     def seed(self) -> int:
         """A number derived from the run's seed and the operator's name."""
-        ...
 
     def model(self, stage: Stage) -> Model:
         """Return the record of the model that a stage was built from.
@@ -77,7 +74,6 @@ class Context(Protocol):
         With `stage.variant` it tells the operator the model's facts: exit points, what to keep, its
         loss and the budget of its training.
         """
-        ...
 
     @property
     def metrics(self) -> Sequence[Metric]:
@@ -86,17 +82,14 @@ class Context(Protocol):
         With the answers of a split, an operator that tunes counts each sample once, and not once
         for every value that it tries.
         """
-        ...
 
     @property
     def placement(self) -> Placement:
         """The placement of the case; needs `placement`, or `profile`, which tells it too."""
-        ...
 
     @property
     def links(self) -> tuple[Link, ...]:
         """The links between the tiers of the placement, in order; needs `links`."""
-        ...
 
     @property
     def profiles(self) -> Mapping[str, Profile]:
@@ -106,20 +99,16 @@ class Context(Protocol):
         whole pipeline on each, converted for that backend, for one sample. What is measured is
         kept, so that another case, or the next run, is given the same figures.
         """
-        ...
 
     @property
     def target(self) -> Quantization:
         """What the backend that will run the pipeline prefers; needs `target`."""
-        ...
 
     def inputs(self, split: str) -> Split:
         """Return a split, preprocessed; needs the split of that name. Never the test split."""
-        ...
 
     def live(self, stage: Stage) -> Stage:
         """Return the stage with its `live` object loaded by its format."""
-        ...
 
     def fit(
         self,
@@ -134,7 +123,6 @@ class Context(Protocol):
         The loss is the model's where none is given. With a *teacher*, which sees the same inputs,
         a loss is given a third argument: the teacher's outputs by name.
         """
-        ...
 
     @property
     def backends(self) -> Mapping[str, str]:
@@ -142,7 +130,6 @@ class Context(Protocol):
 
         By how each is written, the precision in which it computes what a stage keeps as `f32`.
         """
-        ...
 
     def run(self, pipeline: Pipeline, inputs: Tensors, *, on: str = "") -> Tensors:
         """Run a pipeline here as it will be deployed, and return its outputs; needs `run`.
@@ -153,7 +140,6 @@ class Context(Protocol):
         same for all of them is found with `score`. A sample that leaves at an exit has the answer
         of that exit. What a backend raises comes through.
         """
-        ...
 
     def score(self, pipeline: Pipeline, split: str) -> Mapping[str, float]:
         """Return the dataset's figures of merit for a pipeline on a split that was declared.
@@ -164,15 +150,12 @@ class Context(Protocol):
         that say `exact`. Where there is none, or none is usable here, it is the backend of the
         stage's tier.
         """
-        ...
 
     def prepared(self, model: str, chain: str) -> Pipeline:
         """Return a second prepared pipeline, one that the operator's `companions` announced."""
-        ...
 
     def progress(self, done: int, total: int, what: str = "") -> None:
         """Say how far long work has come."""
-        ...
 
     def doubt(self, reason: str) -> None:
         """Note, in a clause with its numbers, what speaks against the figures of the result.
@@ -180,33 +163,6 @@ class Context(Protocol):
         It stands among the doubts of every case whose pipeline was made from this one: a check
         that could not be made, or one that held only in part.
         """
-        ...
-
-
-@attrs.frozen(kw_only=True)
-class Cut:
-    """One place where a pipeline may be cut, as it is shown to people."""
-
-    crossing: Sequence[TensorSpec]
-    bytes: int
-    """What crosses for one sample, in bytes."""
-    parameters: Sequence[float]
-    """The share of the parameters of the pipeline on each side; what both use counts for both."""
-    operations: Sequence[float]
-    """The share of its multiply-accumulate operations on each side."""
-    exact: bool
-    """Whether the pieces give what the whole gives, but for rounding or to the bit."""
-
-
-@attrs.frozen(kw_only=True)
-class Cuts:
-    """The best places where a pipeline may be cut, and how many there are."""
-
-    cuts: Sequence[Cut]
-    total: int
-    """How many there are, as far as they were counted."""
-    more: bool
-    """Whether there are more than that, which were not counted."""
 
 
 @attrs.frozen(kw_only=True)
@@ -244,9 +200,9 @@ class Operator(Part):
     """What a pipeline is from then on that none can be made twice (`quantized already`): planning
     refuses a second operator of a chain that would make it so. `accepts` says `it is ` and the
     same."""
-    list_cuts: Callable[[Pipeline, Any], Cuts] | None = None
-    """From a pipeline whose stages have their live objects, and its options, to where it would cut
-    it, the best first."""
+    list_cuts: Callable[[Pipeline, Context], Cuts] | None = None
+    """From a pipeline whose stages have their live objects, and a context, to where it would cut
+    it, the best first. The context is that of a case on one tier, and holds no profiles."""
     replay: Callable[[Any, Mapping[str, Any]], Any] | None = None
     """Make one of its recorded edits again: from a live object and the edit's arguments to the
     changed live object. Among the arguments is, as `variant`, the stage's own `Variant`, for what

@@ -266,5 +266,7 @@ class Profile:
     Of nodes that a runtime runs as one, one is named; those that take no time are left out."""
     no_nodes: str = ""
     """Why there are no times by node, where there are none: what its backend does not give."""
+    sizes: Mapping[str, int] = attrs.field(factory=dict)
+    """Of the inputs that it was measured with the sizes that shapes leave open, by their names."""
     doubts: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
     """What speaks against the times, a clause each: a doubt of each case that is given them."""

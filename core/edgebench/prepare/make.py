@@ -12,8 +12,10 @@ import attrs
 
 from edgebench.cases.case import Case
 from edgebench.cases.inputs import find_dataset, read_model_options
+from edgebench.cases.operations import Operation
 from edgebench.catalogue.blame import blame, name_part
-from edgebench.parts.changes import Contents, Cuts, Operator
+from edgebench.parts.changes import Contents, Operator
+from edgebench.parts.cuts import Cuts
 from edgebench.parts.errors import CaseFailed, CaseSkipped
 from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.subjects import Dataset, Model
@@ -67,13 +69,14 @@ class Maker:
         """
         return follow(self.recipes.steps(case), self._find_or_make)
 
-    def list_cuts(self, case: Case, operator: Operator, options: Any) -> Cuts:
+    def list_cuts(self, case: Case, operation: Operation) -> Cuts:
         """Return where an operator that offers it would cut the pipeline of a case.
 
         Raises:
             CaseSkipped: Nothing leads to what the operator reads, or it accepts no such pipeline.
             CaseFailed: Preparing failed, or it did not list them.
         """
+        operator = operation.operator
         path = follow(self.recipes.before(case, operator), self._make)
         pipeline = read_pipeline(path)
         pipeline = pipeline.replaced([self.stages.live(stage) for stage in pipeline.stages])
@@ -82,7 +85,19 @@ class Maker:
                 raise CaseSkipped(f"{operator.name} cannot be applied to {case.model}: {accepted}")
             if operator.list_cuts is None:
                 raise CaseFailed("lists no cuts")
-            return operator.list_cuts(pipeline, options)
+            step = Operate(
+                key="",
+                what=operation.written,
+                case=case,
+                before=path,
+                operation=operation,
+                seed=case.seed,
+                companions={},
+            )
+            with Runner.open(self.stages, case, self.answers) as runner:
+                return operator.list_cuts(
+                    pipeline, OperatorContext(runner, self.recipes.keys, step)
+                )
 
     def base(self, case: Case) -> Path:
         """Return the directory of a case's model, built and untransformed."""

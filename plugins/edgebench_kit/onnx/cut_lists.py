@@ -55,7 +55,7 @@ class Cut:
     operations: tuple[int, int]
     """Multiply-accumulate operations of the two parts, for one sample."""
     sent: int
-    """Bytes that cross for one sample, open dimensions taken as 64."""
+    """Bytes that cross for one sample."""
     quantized: bool
     """Whether what crosses is all written by QuantizeLinear, inputs and sizes beside it: then the
     parts equal the whole exactly, since a runtime fuses nothing across it."""
@@ -100,9 +100,12 @@ class Listed:
 class CutFinder(Crossings):
     """Finds, weighs and ranks the cuts of a graph."""
 
+    given: Mapping[str, int] = attrs.field(factory=dict)
+    """Sizes of its inputs that are open, by their names; others are taken as 64."""
+
     @cached_property
     def _sizes(self) -> dict[str, tuple[int, ...]]:
-        return find_sizes(self.graph.model)
+        return find_sizes(self.graph.model, self.given)
 
     @cached_property
     def operations(self) -> NDArray[Any]:

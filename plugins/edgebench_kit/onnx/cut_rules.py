@@ -13,7 +13,7 @@ from edgebench_kit.onnx.cut_lists import Weighed
 from edgebench_kit.onnx.spread_times import spread_times
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -66,6 +66,12 @@ def _find_profile(context: Context, tier: str) -> Profile:
     return context.profiles[tier]
 
 
+def find_sizes(context: Context) -> Mapping[str, int]:
+    """Return the sizes that inputs leave open, as they were where the first tier was profiled."""
+    tier = context.placement.tiers[0]
+    return _find_profile(context, tier).sizes
+
+
 def _find_links(links: Sequence[Link], one: str, other: str) -> tuple[Link, ...]:
     """Return the links of a route that lead from one tier to another.
 
@@ -101,7 +107,7 @@ class Prediction:
     def of(
         cls, cuts: PipelineCuts, profiles: Sequence[Profile], hops: Sequence[tuple[Link, ...]]
     ) -> Prediction:
-        """Spread the measured times of stages over their nodes."""
+        """Find the measured time of each node that a cut lies between."""
         import numpy as np
 
         times = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from edgebench_kit.onnx.graphs import drop_weights, list_dimensions
@@ -18,8 +19,13 @@ PRODUCTS = {"MatMul": 0, "MatMulInteger": 0, "QLinearMatMul": 0}
 """By operator, which of its inputs has the terms of each sum in its last dimension."""
 
 
-def find_sizes(model: Any) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each tensor for one sample, what is open being 64; 1 where unknown."""
+def find_sizes(
+    model: Any, given: Mapping[str, int] = MappingProxyType({})
+) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each tensor for one sample, 1 where it is unknown.
+
+    Sizes of the inputs that are open are those *given* by their names, others 64.
+    """
     import onnx
 
     light = type(model)()
@@ -27,7 +33,7 @@ def find_sizes(model: Any) -> dict[str, tuple[int, ...]]:
     weights = {one.name for one in light.graph.initializer}
     for info in light.graph.input:
         if info.name not in weights and info.name not in {t.name for t in model.graph.initializer}:
-            _fix(info)
+            _fix(info, given)
     for info in light.graph.output:
         info.type.tensor_type.ClearField("shape")
     del light.graph.value_info[:]
@@ -39,11 +45,11 @@ def find_sizes(model: Any) -> dict[str, tuple[int, ...]]:
     return sizes
 
 
-def _fix(info: Any) -> None:
+def _fix(info: Any, given: Mapping[str, int]) -> None:
     dims = info.type.tensor_type.shape.dim
     for axis, size in enumerate(list_dimensions(info)):
         if isinstance(size, str):
-            dims[axis].dim_value = OPEN if axis else 1
+            dims[axis].dim_value = given.get(size, OPEN) if axis else 1
         elif not axis:
             dims[axis].dim_value = size
 

@@ -141,6 +141,40 @@ def _compare(
     return Difference(clause, other <= FLIPPED * got.size)
 
 
+@attrs.frozen
+class Apart:
+    """How far the parts are from the whole, whatever is allowed."""
+
+    share: float
+    """The largest difference relative to the largest output where that exceeds 1, or the share of
+    whole numbers that differ; infinite for tensors of other shapes."""
+    clause: str
+    """The same in words, with the output."""
+
+
+def find_apart(wholes: Sequence[Tensors], parts: Tensors) -> Apart:
+    """Return the most by which an output of the parts differs from that of the nearest whole."""
+    found = (
+        min((_find_apart(whole[name], parts[name], name) for whole in wholes), key=_get_share)
+        for name in wholes[0]
+    )
+    return max(found, key=_get_share)
+
+
+def _get_share(apart: Apart) -> float:
+    return apart.share
+
+
+def _find_apart(wanted: NDArray[Any], got: NDArray[Any], name: str) -> Apart:
+    difference = _measure_difference(wanted, got)
+    largest = _find_largest(wanted)
+    if got.dtype.kind == "f" or wanted.shape != got.shape:
+        clause = f"{name!r} differs by {difference:.3g}; its largest value is {largest:.3g}"
+        return Apart(difference / max(1.0, largest), clause)
+    other = int((wanted != got).sum())
+    return Apart(other / got.size, f"{name!r} differs in {other} of {got.size} whole numbers")
+
+
 def _measure_difference(wanted: NDArray[Any], got: NDArray[Any]) -> float:
     """Return the largest difference, infinite for other shapes; what is no number equals itself."""
     import numpy as np

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
-from itertools import pairwise, product
+from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from edgebench_kit.onnx.cut_lists import (
     Weighed,
 )
 from edgebench_kit.onnx.cuts import Graph
+from edgebench_kit.onnx.node_operations import OPEN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +29,8 @@ Rule = Callable[[Weighed, int, int], "Sequence[NDArray[Any]]"]
 """From cuts within or before a stage, its number, and the number of the piece before the cut, to
 what is to be least. What several cuts of one pipeline cost is the sum."""
 COMPARED = 200
-"""How many cuts before each piece are put together where there are several, the best of each."""
+"""How many cuts before each piece are put together at first, the best of each; all that are listed
+where none of these lie one behind the other."""
 
 
 @attrs.frozen(kw_only=True)
@@ -60,6 +62,15 @@ class PipelineCuts:
     """Finds where a pipeline may be cut; its stages have their graphs."""
 
     pipeline: Pipeline
+    given: Mapping[str, int] = attrs.field(factory=dict)
+    """Sizes of inputs that are open, by their names; others are taken as 64."""
+
+    @cached_property
+    def assumed(self) -> dict[str, int]:
+        """The sizes of inputs that are open, by their names, and what they are taken as."""
+        specs = [spec for stage in self.pipeline.stages for spec in stage.inputs]
+        names = dict.fromkeys(n for spec in specs for n in spec.shape[1:] if isinstance(n, str))
+        return {name: self.given.get(name, OPEN) for name in names}
 
     @cached_property
     def graphs(self) -> list[Graph]:
@@ -80,7 +91,7 @@ class PipelineCuts:
         stage, passing = self.pipeline.stages[number], self._list_passing(number)
         kept = frozenset(spec.inside for spec in stage.inputs if spec.name in passing)
         most = MOST_TENSORS - len(passing) + len(kept)
-        return CutFinder(graph=self.graphs[number], kept=kept, most=max(0, most))
+        return CutFinder(graph=self.graphs[number], kept=kept, most=max(0, most), given=self.given)
 
     def _list_passing(self, number: int) -> set[str]:
         """Return what is there before a stage and wanted after it."""
@@ -92,6 +103,16 @@ class PipelineCuts:
         stages = self.pipeline.stages
         specs = [*self.pipeline.inputs, *(one for stage in stages for one in stage.outputs)]
         return {spec.name: spec for spec in specs}
+
+    def _count_bytes(self, spec: TensorSpec) -> int:
+        """Return the bytes of a tensor for one sample."""
+        import numpy as np
+
+        sizes = [
+            size if isinstance(size, int) else self.given.get(size, OPEN) if axis else 1
+            for axis, size in enumerate(spec.shape)
+        ]
+        return np.dtype(spec.dtype).itemsize * prod(sizes)
 
     def _list_beside(self, number: int) -> list[TensorSpec]:
         """Return what passes by a stage that does not read it."""
@@ -124,7 +145,7 @@ class PipelineCuts:
             weighed,
             front=weighed.front + sum(self._weights[:number]),
             tail=weighed.tail + sum(self._weights[number + 1 :]),
-            sent=weighed.sent + sum(map(count_bytes, self._list_beside(number))),
+            sent=weighed.sent + sum(map(self._count_bytes, self._list_beside(number))),
             widths=weighed.widths + len(self._list_beside(number)),
         )
 
@@ -145,7 +166,7 @@ class PipelineCuts:
                 weights=self._sum(sides, self._weights),
                 parameters=self._sum(sides, [one.parameters for one in self.finders]),
                 operations=self._sum(sides, [int(one.operations.sum()) for one in self.finders]),
-                sent=sum(map(count_bytes, crossing)),
+                sent=sum(map(self._count_bytes, crossing)),
                 quantized=any(graph.holds_quantized for graph in self.graphs),
                 nodes=0,
             )
@@ -192,7 +213,7 @@ class PipelineCuts:
         return attrs.evolve(
             cut,
             crossing=(*cut.crossing, *beside),
-            sent=cut.sent + sum(map(count_bytes, beside)),
+            sent=cut.sent + sum(map(self._count_bytes, beside)),
             weights=(
                 cut.weights[0] + sum(self._weights[:number]),
                 cut.weights[1] + sum(self._weights[number + 1 :]),
@@ -208,36 +229,59 @@ class PipelineCuts:
         )
 
     def choose(self, rule: Rule, pieces: int) -> list[Place]:
-        """Return the places of one cut fewer than pieces, in order, that cost least together.
+        """Return the places of one cut fewer than pieces (2 or 3), that cost least together.
 
         There are none where the pipeline cannot be cut so often.
         """
         if pieces == 2:
             return list(self.rank(rule, most=1).places)
-        ranked = [self.rank(rule, hop, COMPARED).places for hop in range(pieces - 1)]
-        able = (found for found in product(*ranked) if self.is_rising(found))
-        best = min(able, key=_sum_costs, default=())
-        return list(best)
+        for most in (COMPARED, MOST_LISTED):
+            firsts, seconds = (self.rank(rule, hop, most).places for hop in range(2))
+            if pair := self._find_pair(firsts, seconds):
+                return pair
+        return []
+
+    def _find_pair(self, firsts: Sequence[Place], seconds: Sequence[Place]) -> list[Place]:
+        """Return the two places that cost least together, of lists that begin with the best."""
+        best: list[Place] = []
+        ahead, behind = self._note_before(firsts), self._note_before(seconds)
+        for one, here in ahead:
+            # What is added to both sides leaves their order as it is, and so bounds the rest.
+            if best and _sum_costs([one, seconds[0]]) >= _sum_costs(best):
+                break
+            able = (other for other, there in behind if _lies_before(one, other, here, there))
+            if (other := next(able, None)) and (
+                not best or _sum_costs([one, other]) < _sum_costs(best)
+            ):
+                best = [one, other]
+        return best
+
+    def _note_before(self, places: Sequence[Place]) -> list[tuple[Place, int]]:
+        """Return places, each with the nodes of its stage that lie before it, as bits."""
+        return [
+            (one, self.finders[one.stage].find_before(one.cut.names) if one.inside else 0)
+            for one in places
+        ]
 
     def is_rising(self, places: Sequence[Place]) -> bool:
         """Say whether something lies between each place and the next."""
-        return all(self._lies_before(one, other) for one, other in pairwise(places))
+        noted = pairwise(self._note_before(places))
+        return all(_lies_before(one, two, here, there) for (one, here), (two, there) in noted)
 
-    def _lies_before(self, one: Place, other: Place) -> bool:
-        """Say whether something lies between two places, the second behind the first."""
-        if one.stage != other.stage or not (one.inside and other.inside):
-            return (one.stage, one.inside) < (other.stage, other.inside)
-        finder = self.finders[one.stage]
-        before, behind = (finder.find_before(place.cut.names) for place in (one, other))
-        return before != behind and not before & ~behind
+
+def _lies_before(one: Place, other: Place, before: int, behind: int) -> bool:
+    """Say whether something lies between two places, the second behind the first.
+
+    Args:
+        one: The first.
+        other: The second.
+        before: The nodes before the first, of its stage, as bits.
+        behind: The same of the second.
+    """
+    if one.stage != other.stage or not (one.inside and other.inside):
+        return (one.stage, one.inside) < (other.stage, other.inside)
+    return before != behind and not before & ~behind
 
 
 def _sum_costs(places: Sequence[Place]) -> list[float]:
     return [sum(costs) for costs in zip(*(place.costs for place in places), strict=True)]
-
-
-def count_bytes(spec: TensorSpec) -> int:
-    """Return the bytes of a tensor for one sample, dimensions that vary taken as 1."""
-    import numpy as np
-
-    return np.dtype(spec.dtype).itemsize * prod(n for n in spec.shape if isinstance(n, int))

@@ -11,12 +11,15 @@ if TYPE_CHECKING:
 def spread_times(
     nodes: Sequence[Any], seconds: Mapping[str, float], total: float, work: Sequence[float]
 ) -> list[float]:
-    """Return the time of each node, so that together they take the *total*.
+    """Return the time of each node.
 
+    Nodes that were timed take what they took. What the *total* is beyond that is no node's: the
+    cost of a call, which every piece pays, and what other programs took of a processor: a run of
+    all nodes is disturbed where most runs of a single one are not. So it is left out.
     A runtime that runs several nodes as one names it after one of them: what it takes counts with
     that, and the others take nothing. A name that no node has counts with the node whose name, or
-    an output's, is the longest within it. Where nothing is known, time goes by the *work* of nodes,
-    and by their number where there is none.
+    an output's, is the longest within it. Where nothing is known, the total goes by the *work* of
+    nodes, and by their number where there is none.
     """
     places = {name: at for at, node in enumerate(nodes) for name in (*node.output, node.name)}
     found = [0.0] * len(nodes)
@@ -27,7 +30,7 @@ def spread_times(
             at = places.get(within) if within else None
         if at is not None:
             found[at] += took
-    return _scale(found if any(found) else work, total)
+    return found if any(found) else _scale(work, total)
 
 
 def _scale(parts: Iterable[float], total: float) -> list[float]:

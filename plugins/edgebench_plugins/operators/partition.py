@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from edgebench import (
-    CaseFailed,
     ChainError,
     Context,
     Cuts,
     Operator,
     Pipeline,
     Stage,
-    Tensors,
     TensorSpec,
     Usable,
     hookimpl,
@@ -23,29 +21,27 @@ from edgebench import (
 from edgebench import (
     Cut as ShownCut,
 )
-from edgebench_kit.onnx.cut_rules import find_rule
+from edgebench_kit.onnx.compared_parts import PartsCompared
+from edgebench_kit.onnx.cut_rules import find_rule, find_sizes
 from edgebench_kit.onnx.cuts import Graph
 from edgebench_kit.onnx.graphs import count_parameters
 from edgebench_kit.onnx.hindrances import explain_uncut
 from edgebench_kit.onnx.named_cuts import find_named
-from edgebench_kit.onnx.parts_and_whole import (
-    OTHER_SIDE,
-    SIDE,
-    draw_inputs,
-    find_difference,
-    find_tolerance,
-)
+from edgebench_kit.onnx.parts_and_whole import OTHER_SIDE, SIDE, find_tolerance
 from edgebench_kit.onnx.pipeline_cuts import PipelineCuts
 from edgebench_kit.onnx.scopes import find_free_name
 from edgebench_kit.onnx.splitting import split_graph
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from edgebench_kit.onnx.cut_lists import Cut
+    from edgebench_kit.onnx.pipeline_cuts import Place
 
 CUT = "cut already"
 """What a pipeline is from then on."""
+MEASURED = 20
+"""At how many cuts of a quantized graph where floats cross the pieces are run for a table."""
 
 
 @attrs.frozen(kw_only=True)
@@ -76,14 +72,28 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
         ChainError: The named tensors are not there or do not separate the graph, or none do.
         CaseFailed: The parts compute something else than the whole.
     """
-    cuts, options = PipelineCuts(pipeline), context.options
+    options = context.options
+    cuts = PipelineCuts(pipeline, find_sizes(context) if _predicts(options) else {})
     if options.tensor:
         places = find_named(cuts, options.tensor, options.pieces)
     else:
         rule = find_rule(options.choose, cuts, options.pieces, context)
         places = cuts.choose(rule, options.pieces)
+        if options.choose != "balanced-bytes":
+            _doubt_sizes(cuts, context)
     if len(places) != options.pieces - 1:
         raise ChainError(_explain_none(cuts, options.pieces))
+    return cut_at(pipeline, cuts, places, context)
+
+
+def cut_at(
+    pipeline: Pipeline, cuts: PipelineCuts, places: Sequence[Place], context: Context
+) -> Pipeline:
+    """Cut a pipeline at places that lie one behind the other.
+
+    Raises:
+        CaseFailed: The parts compute something else than the whole.
+    """
     stages: list[Stage] = []
     bounds = []
     for number, whole in enumerate(pipeline.stages):
@@ -95,9 +105,22 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
     return pipeline.replaced(stages, cuts=bounds)
 
 
+def _doubt_sizes(cuts: PipelineCuts, context: Context) -> None:
+    """Say which sizes are not known that decide how much crosses."""
+    unknown = [f"{name} = {n}" for name, n in cuts.assumed.items() if name not in cuts.given]
+    if unknown:
+        context.doubt(
+            f"the cut was chosen by bytes that were counted with {', '.join(unknown)}, which the "
+            "model leaves open: other inputs may be better cut elsewhere"
+        )
+
+
 def _explain_none(cuts: PipelineCuts, pieces: int) -> str:
-    if pieces > 2 and cuts.rank(lambda weighed, *_: [weighed.sent], most=1).places:
-        return f"the graph cannot be cut in {pieces}: no two cuts lie one behind the other"
+    if pieces > 2:
+        found = cuts.rank(lambda weighed, *_: [weighed.sent])
+        of = f" of the {len(found.places):,} best" if found.total > len(found.places) else ""
+        if found.places:
+            return f"the graph cannot be cut in {pieces}: no two{of} cuts lie one behind the other"
     return f"the graph cannot be cut in two: {explain_uncut(cuts.graphs[0])}"
 
 
@@ -109,16 +132,14 @@ def _split(
         return []
     whole = pipeline.stages[number]
     parts = _make_parts(pipeline, whole, graph, cuts)
+    compared = PartsCompared(pipeline=pipeline, whole=whole, context=context)
     floats = [cut.names[0] for cut in cuts if graph.holds_quantized and not cut.quantized]
-    if not floats:
-        sized = any(name in graph.sizes for cut in cuts for name in cut.names)
-        for side in [SIDE, OTHER_SIDE] if sized else [SIDE]:
-            _compare(pipeline, whole, parts, graph, context, side)
-    else:
-        context.doubt(
-            f"the parts were not compared with the whole: it is quantized, and what crosses at "
-            f"{floats[0]!r} is not integers"
-        )
+    if floats:
+        compared.doubt_difference(parts, floats[0])
+        return parts
+    sized = any(name in graph.sizes for cut in cuts for name in cut.names)
+    for side in [SIDE, OTHER_SIDE] if sized else [SIDE]:
+        compared.check(parts, find_tolerance(graph, context.backends.values()), side)
     return parts
 
 
@@ -150,79 +171,6 @@ def _rename(pipeline: Pipeline, spec: TensorSpec) -> TensorSpec:
     return attrs.evolve(spec, name=name, port=spec.name if name != spec.name else "")
 
 
-def _compare(
-    pipeline: Pipeline,
-    whole: Stage,
-    parts: Sequence[Stage],
-    graph: Graph,
-    context: Context,
-    side: int,
-) -> None:
-    """Run the parts as they will be deployed, and the whole beside them, on the same numbers.
-
-    Raises:
-        ChainError: What crosses has not a row for each sample.
-        CaseFailed: The parts compute something else than the whole.
-    """
-    inputs = draw_inputs(whole, context.seed, side)
-    wholes, failed = _run_whole(_alone(pipeline, [whole]), inputs, context)
-    if failed:
-        where = f" but on {', '.join(wholes)}" if wholes else ""
-        context.doubt(
-            f"the parts were not compared with the whole{where}: the whole does not run on made-up "
-            f"inputs: {failed}"
-        )
-    if not wholes:
-        return
-    got = context.run(_alone(pipeline, parts), inputs)
-    for part in parts[:-1]:
-        _check_rows(part, got, len(next(iter(inputs.values()))))
-    tolerance = find_tolerance(graph, context.backends.values())
-    different = find_difference(list(wholes.values()), got, tolerance)
-    if different and (different.slight or failed):
-        context.doubt(f"cut in two, {different.clause}")
-    elif different:
-        raise CaseFailed(f"cut in two, {different.clause}")
-
-
-def _run_whole(
-    whole: Pipeline, inputs: Tensors, context: Context
-) -> tuple[Mapping[str, Tensors], str]:
-    """Return what the whole gives on each backend that runs it, and why another does not."""
-    wholes, failed = {}, []
-    for backend in context.backends:
-        try:
-            wholes[backend] = context.run(whole, inputs, on=backend)
-        except ChainError:
-            raise
-        except Exception as error:  # noqa: BLE001 (whatever a runtime says to made-up inputs)
-            said = str(error).strip().partition("\n")[0]
-            named = said.startswith(f"backend {backend} ")
-            failed.append(said if named else f"{backend}: {said}")
-    return wholes, "; ".join(failed)
-
-
-def _alone(pipeline: Pipeline, stages: Sequence[Stage]) -> Pipeline:
-    """Return stages as a pipeline that gives all they write, whatever could leave it early."""
-    return attrs.evolve(
-        pipeline,
-        stages=[attrs.evolve(stage, exit=None) for stage in stages],
-        outputs=[spec.name for stage in stages for spec in stage.outputs],
-        cuts=range(1, len(stages)),
-    )
-
-
-def _check_rows(stage: Stage, written: Tensors, samples: int) -> None:
-    """See that what crosses has a row for each sample, which the shapes noted need not tell."""
-    for spec in stage.outputs:
-        rows = written[spec.name].shape[:1]
-        if rows != (samples,):
-            raise ChainError(
-                f"the graph cannot be cut at {spec.name!r}: it has {rows[0] if rows else 'no'} "
-                f"rows for {samples} samples"
-            )
-
-
 def accepts(pipeline: Pipeline) -> Usable:
     """Refuse what is cut already."""
     if pipeline.cuts:
@@ -230,31 +178,53 @@ def accepts(pipeline: Pipeline) -> Usable:
     return True
 
 
-def list_cuts(pipeline: Pipeline, options: PartitionOptions) -> Cuts:
+def list_cuts(pipeline: Pipeline, context: Context) -> Cuts:
     """Return where a pipeline may be cut in two, best first by the rule; no tier is asked here.
+
+    At the first cuts of a quantized graph where floats cross the pieces are run beside the whole.
 
     Raises:
         ChainError: The rule needs to know where the pieces will run.
     """
-    if options.choose == "min-latency":
+    rule = context.options.choose
+    if rule == "min-latency":
         raise ChainError(
             "choose=min-latency needs profiles of the tiers, which a table of cuts has not; list "
             "by balanced-bytes or min-transfer"
         )
     cuts = PipelineCuts(pipeline)
-    ranked = cuts.rank(find_rule(options.choose, cuts, 2))
-    quantized = any(graph.holds_quantized for graph in cuts.graphs)
+    ranked = cuts.rank(find_rule(rule, cuts, 2))
+    exact = [_is_exact(place, cuts) for place in ranked.places]
+    floats = [at for at, one in enumerate(exact) if not one][:MEASURED]
+    differences = {}
+    for done, at in enumerate(floats):
+        context.progress(done, len(floats), "cuts at floats compared with the whole")
+        differences[at] = _measure_difference(pipeline, cuts, ranked.places[at], context)
     shown = [
         ShownCut(
             crossing=place.cut.crossing,
             bytes=place.cut.sent,
             parameters=_share(place.cut.parameters, cuts.parameters),
             operations=_share(place.cut.operations, sum(place.cut.operations)),
-            exact=place.cut.quantized or not quantized,
+            exact=exact[at],
+            difference=differences.get(at),
         )
-        for place in ranked.places
+        for at, place in enumerate(ranked.places)
     ]
-    return Cuts(cuts=shown, total=ranked.total, more=ranked.more)
+    return Cuts(cuts=shown, total=ranked.total, more=ranked.more, assumed=cuts.assumed)
+
+
+def _is_exact(place: Place, cuts: PipelineCuts) -> bool:
+    return place.cut.quantized or not any(graph.holds_quantized for graph in cuts.graphs)
+
+
+def _measure_difference(
+    pipeline: Pipeline, cuts: PipelineCuts, place: Place, context: Context
+) -> float | None:
+    """Return by how much the parts differ from the whole; None where it cannot be run."""
+    whole = pipeline.stages[place.stage]
+    parts = _make_parts(pipeline, whole, cuts.graphs[place.stage], [place.cut])
+    return PartsCompared(pipeline=pipeline, whole=whole, context=context).measure(parts)
 
 
 def _share(sides: Sequence[int], whole: int) -> list[float]:
@@ -268,8 +238,11 @@ def count_added(options: PartitionOptions) -> int:
 
 def list_needs(options: PartitionOptions) -> Sequence[str]:
     """Return what it needs: only a prediction needs to know where the pieces will run."""
-    predicted = options.choose == "min-latency" and not options.tensor
-    return ["run", *(["profile", "placement", "links"] if predicted else [])]
+    return ["run", *(["profile", "placement", "links"] if _predicts(options) else [])]
+
+
+def _predicts(options: PartitionOptions) -> bool:
+    return options.choose == "min-latency" and not options.tensor
 
 
 @hookimpl

@@ -12,7 +12,18 @@ from edgebench_kit.onnx.cut_lists import CutFinder, find_cuts
 from edgebench_kit.onnx.cuts import Graph
 from edgebench_kit.onnx.splitting import split_graph
 
-from .test_cuts import CHANNELS, SIDE, conditional, feeds_for, graphs, in_two, model, quantized, run
+from .test_cuts import (
+    CHANNELS,
+    KINDS,
+    SIDE,
+    conditional,
+    feeds_for,
+    graphs,
+    in_two,
+    model,
+    quantized,
+    run,
+)
 
 MOST = 4
 
@@ -28,6 +39,16 @@ def check_equal(graph, feeds, cuts):
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(graphs(), st.integers(0, 99))
 def test_every_cut_of_any_graph_gives_the_whole(made, seed):
+    graph = Graph.of(made)
+    cuts = find_cuts(graph, MOST)
+    assert len(cuts) == CutFinder(graph=graph).count()[0]
+    check_equal(graph, feeds_for(seed), cuts[:: max(1, len(cuts) // 20)])
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(graphs(kinds=(*KINDS, "If", "If")), st.integers(0, 99))
+def test_every_cut_of_any_graph_with_bodies_gives_the_whole(made, seed):
+    """What a body reads of the graph around it crosses, on whichever side the condition is."""
     graph = Graph.of(made)
     cuts = find_cuts(graph, MOST)
     assert len(cuts) == CutFinder(graph=graph).count()[0]

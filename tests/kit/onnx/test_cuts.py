@@ -17,6 +17,7 @@ from edgebench_kit.onnx.splitting import split_graph
 from ... import foreign
 
 CHANNELS, SIDE = 4, 6
+KINDS = ("Conv", "MatMul", "Relu", "Add", "Shared")
 X = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", CHANNELS, SIDE, SIDE])
 
 
@@ -67,8 +68,27 @@ def feeds_for(seed, batch=2):
     return {"x": random.standard_normal((batch, CHANNELS, SIDE, SIDE)).astype("f4")}
 
 
+def choose_between(number, source, captured):
+    """Return nodes that double or shift a tensor, by what another holds; bodies read both."""
+    end = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, None)  # noqa: E731
+    bodies = {
+        branch: helper.make_graph(
+            [helper.make_node(op, [source, captured], [f"{branch}{number}"])],
+            branch,
+            [],
+            [end(f"{branch}{number}")],
+        )
+        for branch, op in (("then_branch", "Add"), ("else_branch", "Sub"))
+    }
+    return [
+        helper.make_node("ReduceMean", [source], [f"mean{number}"], keepdims=0),
+        helper.make_node("Greater", [f"mean{number}", "middle"], [f"sure{number}"]),
+        helper.make_node("If", [f"sure{number}"], [f"t{number}"], **bodies),
+    ]
+
+
 @st.composite
-def graphs(draw):
+def graphs(draw, kinds=KINDS):
     """Draw layers of one shape, each reading one or two of those before it; all lead to y."""
     random = np.random.default_rng(draw(st.integers(0, 2**16)))
     nodes, constants, unread = [], {}, ["x"]
@@ -76,7 +96,7 @@ def graphs(draw):
     for number in range(draw(st.integers(2, 12))):
         # Mostly the newest, so that there are cuts; now and then one further back, a skip.
         source = names[-1 - draw(st.sampled_from([0, 0, 0, 1, 2])) % len(names)]
-        kind = draw(st.sampled_from(["Conv", "MatMul", "Relu", "Add", "Shared"]))
+        kind = draw(st.sampled_from(kinds))
         inputs = [source]
         if kind == "Conv":
             constants[f"w{number}"] = random.standard_normal((4, 4, 3, 3)).astype("f4") / 6
@@ -85,11 +105,15 @@ def graphs(draw):
             weight = "shared" if kind == "Shared" else f"w{number}"
             constants[weight] = random.standard_normal((SIDE, SIDE)).astype("f4") / 3
             inputs.append(weight)
-        elif kind == "Add":
+        elif kind in {"Add", "If"}:
             inputs.append(names[draw(st.integers(0, len(names) - 1))])
         pads = {"pads": [1, 1, 1, 1]} if kind == "Conv" else {}
         op = "MatMul" if kind == "Shared" else kind
-        nodes.append(helper.make_node(op, inputs, [f"t{number}"], **pads))
+        if kind == "If":
+            constants["middle"] = np.array(0.01, "f4")
+            nodes += choose_between(number, *inputs)
+        else:
+            nodes.append(helper.make_node(op, inputs, [f"t{number}"], **pads))
         unread = [name for name in unread if name not in inputs] + [f"t{number}"]
         names.append(f"t{number}")
     nodes.append(helper.make_node("Sum", unread, ["y"]))

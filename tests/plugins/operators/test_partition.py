@@ -375,11 +375,25 @@ def test_a_quantized_net_is_compared_where_integers_cross(quantized, context, mo
     name = next(cut.names[0] for cut in cuts_of(quantized) if not cut.quantized)
     here = context(PartitionOptions(tensor=name))
     OPERATOR.apply(quantized, here)
-    (doubt,) = here.doubts
-    assert doubt == (
-        "the parts were not compared with the whole: it is quantized, and what crosses at "
-        f"{name!r} is not integers"
+    assert all(
+        doubt.startswith(f"cut in two at {name!r}, where floats of a quantized graph cross, ")
+        and "differs by" in doubt
+        for doubt in here.doubts
     )
+    monkeypatch.setattr(partition, "split_graph", split_graph)
+    straight = context(PartitionOptions(tensor=name))
+    OPERATOR.apply(quantized, straight)
+    assert here.doubts
+    assert here.doubts != straight.doubts
+
+
+def test_cuts_at_floats_are_listed_with_the_difference_measured(quantized, context, monkeypatch):
+    monkeypatch.setattr(partition, "MEASURED", 3)
+    cuts = OPERATOR.list_cuts(quantized, context(PartitionOptions())).cuts
+    floats = [cut for cut in cuts if not cut.exact]
+    assert len(floats) > 3
+    assert all(cut.difference is None for cut in (*floats[3:], *(c for c in cuts if c.exact)))
+    assert all(0 <= cut.difference < 1 for cut in floats[:3])
 
 
 def test_a_net_of_integers_inside_single_nodes_is_cut_at_floats(context):

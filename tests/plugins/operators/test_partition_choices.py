@@ -7,7 +7,7 @@ from itertools import pairwise
 import attrs
 import numpy as np
 import pytest
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from edgebench import ChainError, Exit, Link, Pipeline, Placement, Profile, TensorSpec
 from edgebench_kit.onnx.cut_lists import CutFinder, find_cuts
@@ -82,6 +82,16 @@ def test_the_cut_follows_the_nodes_and_the_link(context, rate, crossing):
     assert [spec.name for spec in done.stages[0].outputs] == [crossing]
 
 
+def test_a_call_that_was_disturbed_makes_no_node_slower(context):
+    """All nodes are quicker on edge, where other programs held up whole runs of them."""
+    pipeline = narrowing()
+    disturbed = attrs.evolve(profile(pipeline, [1e-3] * 5), stages=[40e-3])
+    profiles = {"mobile": profile(pipeline, [2e-3] * 5), "edge": disturbed}
+    here = context(PartitionOptions(choose="min-latency"))
+    done = OPERATOR.apply(pipeline, measured(here, profiles, 1e9))
+    assert [spec.name for spec in done.stages[0].outputs] == ["t0"]
+
+
 def test_three_tiers_each_take_what_they_are_quick_at(context):
     pipeline = chain(8, 8, 8, 8, 8)
     here = context(PartitionOptions(choose="min-latency", pieces=3))
@@ -145,6 +155,17 @@ def test_three_pieces_share_the_weights(context):
 def test_a_graph_of_two_nodes_has_no_three_pieces(context):
     with pytest.raises(ChainError, match="cannot be cut in 3: no two cuts lie one behind"):
         OPERATOR.apply(chain(8, 8), context(PartitionOptions(pieces=3)))
+
+
+def test_three_pieces_are_found_where_the_best_cuts_are_the_same(context, monkeypatch):
+    """The narrowest tensor is the best of all for either cut, and can be taken for one."""
+    asked = PartitionOptions(choose="min-transfer", pieces=3)
+    wanted = OPERATOR.apply(narrowing(), context(asked))
+    monkeypatch.setattr("edgebench_kit.onnx.pipeline_cuts.COMPARED", 1)
+    found = OPERATOR.apply(narrowing(), context(asked))
+    crossing = [[spec.name for spec in stage.outputs] for stage in found.stages]
+    assert crossing == [[spec.name for spec in stage.outputs] for stage in wanted.stages]
+    assert ["t2"] in crossing
 
 
 @pytest.mark.parametrize("text", ["t0;t2", " t0 ; t2 "])
@@ -229,8 +250,8 @@ def test_an_exit_stays_with_the_part_whose_answer_it_is(context):
     assert done.cuts == (1,)
 
 
-def test_the_cuts_are_listed_as_they_would_be_chosen(residual):
-    listed = OPERATOR.list_cuts(residual, PartitionOptions(choose="min-transfer"))
+def test_the_cuts_are_listed_as_they_would_be_chosen(residual, context):
+    listed = OPERATOR.list_cuts(residual, context(PartitionOptions(choose="min-transfer")))
     graph = Graph.of(residual.stages[0].live)
     assert listed.total == len(listed.cuts) == len(find_cuts(graph, 4))
     assert not listed.more
@@ -240,6 +261,62 @@ def test_the_cuts_are_listed_as_they_would_be_chosen(residual):
         assert sum(cut.operations) == pytest.approx(1)
         assert 1 - 1e-9 <= sum(cut.parameters) < 2
         assert cut.exact
+
+
+def open_sized():
+    """Products of words whose number is open, narrowed at t1."""
+    widths = (8, 8, 2, 8)
+    specs = [
+        TensorSpec(name=name, dtype="float32", shape=("batch", "words", 8))
+        for name in ("input", "logits")
+    ]
+    names = ["input", "t0", "t1", "logits"]
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", [before, f"w{number}"], [after], f"make {after}")
+            for number, (before, after) in enumerate(pairwise(names))
+        ],
+        "words",
+        *(
+            [helper.make_tensor_value_info(spec.name, TensorProto.FLOAT, spec.shape)]
+            for spec in specs
+        ),
+        [
+            numpy_helper.from_array(np.full(shape, 0.1, "f4"), f"w{number}")
+            for number, shape in enumerate(pairwise(widths))
+        ],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    stage = chain(8, 8).stages[0].changed(made, inputs=specs[:1], outputs=specs[1:])
+    return Pipeline(model="words", variant="", stages=(stage,), outputs=("logits",))
+
+
+def test_sizes_that_are_open_are_said_with_what_they_are_counted_with(context):
+    listed = OPERATOR.list_cuts(open_sized(), context(PartitionOptions(choose="min-transfer")))
+    assert listed.assumed == {"words": 64}
+    assert listed.cuts[0].bytes == 4 * 2 * 64
+    here = context(PartitionOptions(choose="min-transfer"))
+    OPERATOR.apply(open_sized(), here)
+    (doubt,) = here.doubts
+    assert "counted with words = 64, which the model leaves open" in doubt
+    here = context(PartitionOptions())
+    OPERATOR.apply(open_sized(), here)
+    assert not here.doubts
+
+
+@pytest.mark.parametrize(("words", "crossing"), [(4, "t0"), (400, "t1")])
+def test_a_prediction_counts_bytes_for_the_inputs_that_were_profiled(context, words, crossing):
+    """What crosses at t0 is wide, and to get to t1 takes longer on mobile."""
+    pipeline = open_sized()
+    here = context(PartitionOptions(choose="min-latency"))
+    seconds = {"mobile": [0, 2e-3, 1], "edge": [0, 0, 0]}
+    profiles = {
+        tier: attrs.evolve(profile(pipeline, took), sizes={"words": words})
+        for tier, took in seconds.items()
+    }
+    done = OPERATOR.apply(pipeline, measured(here, profiles, 1e6))
+    assert done.stages[0].outputs[0].name == crossing
+    assert not here.doubts
 
 
 def test_more_than_a_million_are_said_to_be_more(monkeypatch, residual):

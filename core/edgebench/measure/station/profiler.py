@@ -30,10 +30,11 @@ from edgebench.measure.station.warmup import judge_warmup
 from edgebench.measure.transport.pace import now
 from edgebench.parts.changes import Format
 from edgebench.parts.errors import CaseFailed, DataError
-from edgebench.parts.pipeline import Pipeline, Tensors, join_batches
+from edgebench.parts.pipeline import Pipeline, Tensors, TensorSpec, join_batches
 from edgebench.parts.places import Backend
 from edgebench.parts.subjects import Model
 from edgebench.prepare.data import Preprocessed, draw_tensors
+from edgebench.sessions.outputs import find_sizes
 from edgebench.sessions.profiling import profile_session, tells_nodes
 from edgebench.store.splits import open_split
 
@@ -65,11 +66,15 @@ class Profiler:
     def profile(self) -> dict[str, Any]:
         """Return the fields of a `Profile`."""
         stages, nodes, silent = [], [], False
+        sizes: dict[str, list[int]] = defaultdict(list)
         samples = self._take_samples()
         size = len(next(iter(samples[0].values())))
         factor = self.order.work.slowdown / size
         for done, stage in enumerate(self.piece.stages):
             feeds = [{inside: one[name] for name, inside in stage.feeds} for one in samples]
+            for given in feeds:
+                for word, found in find_sizes(self._specs(stage), given).items():
+                    sizes[word].append(found)
             seconds = self._time_stage(stage, feeds, samples, done)
             by_node = self._time_nodes(stage, feeds, seconds)
             silent |= by_node is None
@@ -77,7 +82,16 @@ class Profiler:
             nodes.append({name: factor * took for name, took in (by_node or {}).items()})
         backend = self.order.work.backend.name
         why = f"{backend} gives no times by node" if silent else ""
-        return {"stages": stages, "nodes": nodes, "no_nodes": why, "doubts": self._doubts}
+        return {
+            "stages": stages,
+            "nodes": nodes,
+            "no_nodes": why,
+            "sizes": {word: int(median(found)) for word, found in sizes.items()},
+            "doubts": self._doubts,
+        }
+
+    def _specs(self, stage: OpenStage) -> Sequence[TensorSpec]:
+        return self.piece.pipeline.stages[stage.number].inputs
 
     def _take_samples(self) -> list[dict[str, NDArray[Any]]]:
         """Return a few inputs as batches that the pipeline takes: of one sample, if it may be."""
