@@ -99,7 +99,7 @@ def test_what_it_learns_depends_on_its_teacher(nets):
         ),
         (
             ("nets", "distill+distill"),
-            "distill cannot be applied to nets: it is a student already",
+            "distill cannot be applied to nets after distill: it is a student already",
         ),
     ],
 )
