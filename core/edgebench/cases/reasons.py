@@ -168,7 +168,7 @@ class Reasons:
             if data and not case.dataset and model.inputs is None:
                 return f"{name} needs {data[0]} inputs, and {case.model} has no dataset"
             if "training" in needs and model.loss is None:
-                return f"{name} trains, and {case.model} gives no loss to be trained with"
+                return f"{name} trains, and {case.model} gives no loss; plugins say Model(loss=...)"
             own = model.dataset_of(case.variant)
             if "training" in needs and own and case.dataset not in model.datasets_of(case.variant):
                 return f"{name} trains, and {own} has to be given for that: --data {own}=DIR"

@@ -64,6 +64,13 @@ class PartitionOptions:
     pieces: int = attrs.field(default=2, validator=attrs.validators.in_((2, 3)))
     """How many pieces are made: 2, or 3 for three tiers."""
 
+    def __attrs_post_init__(self) -> None:
+        """Refuse a rule where there is nothing left to choose."""
+        if self.tensor and self.choose != "balanced-bytes":
+            raise ValueError(
+                f"tensor names the cut, which choose={self.choose} would choose; leave one out"
+            )
+
 
 def apply(pipeline: Pipeline, context: Context) -> Pipeline:
     """Cut a pipeline in two or three.
@@ -268,8 +275,8 @@ def count_added(options: PartitionOptions) -> int:
 
 def list_needs(options: PartitionOptions) -> Sequence[str]:
     """Return what it needs: only a prediction needs to know where the pieces will run."""
-    predicted = options.choose == "min-latency" and not options.tensor
-    return ["run", *(["profile", "placement", "links"] if predicted else [])]
+    predicted = ["profile", "placement", "links"]
+    return ["run", *(predicted if options.choose == "min-latency" else [])]
 
 
 @hookimpl
