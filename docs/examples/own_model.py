@@ -1,6 +1,7 @@
 """A model of your own with data of your own: what is wrong with a machine, by how it vibrates."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from edgebench.metrics.classification import accuracy
 from edgebench_kit.torch.classification import cross_entropy
 
 KINDS = ("unbalanced", "bent", "loose", "worn")  # the harmonic of its turning that is heard
+WIDTHS = {"small": 32, "tiny": 8}
 SPLITS = {"training": 1600, "calibration": 100, "validation": 200, "test": 1000}
 
 
@@ -28,14 +30,28 @@ def decode(payload: bytes, variant: str) -> np.ndarray:
     return np.frombuffer(payload, "<i2")[None].astype(np.float32) / 100
 
 
+def make_head(width: int) -> Any:
+    """Make what names the fault: the end of the network, and that of its exit."""
+    from torch import nn  # here, not above: `edgebench list` must stay quick
+
+    return nn.Sequential(nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(width, len(KINDS)))
+
+
 def build(variant: str, weights: eb.Weights) -> eb.Pipeline:
     """Build the network and say what it reads and writes; edgebench trains it on `training`."""
-    from torch import manual_seed, nn  # here, not above: `edgebench list` must stay quick
+    from torch import manual_seed, nn
+
+    class Residual(nn.Sequential):
+        def forward(self, heard: Any) -> Any:
+            return heard + super().forward(heard)
 
     manual_seed(weights.seed)
+    width = WIDTHS[variant]
     network = nn.Sequential(
-        *(nn.Conv1d(1, 32, 64, stride=8), nn.ReLU(), nn.Conv1d(32, 64, 8, stride=4), nn.ReLU()),
-        *(nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(64, len(KINDS))),
+        *(nn.Conv1d(1, width, 64, stride=8), nn.ReLU()),
+        *(nn.Conv1d(width, 2 * width, 8, stride=4), nn.ReLU()),
+        Residual(nn.Conv1d(2 * width, 2 * width, 3, padding=1), nn.ReLU()),
+        make_head(2 * width),
     )
     given = eb.TensorSpec(name="input", dtype="float32", shape=("batch", 1, 2048))
     made = eb.TensorSpec(name="logits", dtype="float32", shape=("batch", len(KINDS)))
@@ -46,10 +62,22 @@ def build(variant: str, weights: eb.Weights) -> eb.Pipeline:
 @eb.hookimpl
 def edgebench_models() -> Iterator[eb.Model]:
     """Offer the network; its answer is the best class with its score, unless `encode` is given."""
+    trained = ["trained", "random"]
+    leave = eb.ExitPoint(path="3", head=lambda: make_head(64), skips=["4"])
     yield eb.Model(
         name="fault-finder",
-        summary="Two convolutions over half a second of vibration.",
-        variants=[eb.Variant(name="small", parameters=18_788, weights=["trained", "random"])],
+        summary="Three convolutions over half a second of vibration.",
+        variants=[
+            eb.Variant(
+                name="small",
+                parameters=31_140,
+                weights=trained,
+                student="tiny",  # for `distill`
+                exits=[leave],  # for `early-exit`: after "3", with a head of its own or without "4"
+                keep=["0"],  # for `prune`
+            ),
+            eb.Variant(name="tiny", parameters=2_412, weights=trained),
+        ],
         dataset="vibrations",
         format="torch-module",
         build=build,

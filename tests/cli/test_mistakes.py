@@ -85,7 +85,7 @@ def test_a_link_that_no_case_uses_is_refused(refused):
         (("report", "a", "b"), "unrecognized arguments: b; see edgebench report --help"),
         ((*PLAN, "--placement"), "argument --placement: expected one argument"),
         (("plan", "quickstart", "--model", "toy"), "the suite 'quickstart' says what to run; leave out --model"),
-        (("plan", "--operator", "toy-cut"), "say what to run: a suite (quickstart), or --model"),
+        (("plan", "--operator", "toy-cut"), "say what to run: a suite (blackbox, "),
         (("run", *PLAN[1:], "--time-limit", "0"), "argument --time-limit: must be more than 0 s, not '0'"),
         (("run", *PLAN[1:], "--time-limit", "-5"), "argument --time-limit: must be more than 0 s, not '-5'"),
         (("run", *PLAN[1:], "--time-limit", "nan"), "argument --time-limit: must be a number, not 'nan'"),

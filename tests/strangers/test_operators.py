@@ -262,3 +262,47 @@ def test_predictions_that_are_no_numbers_are_a_doubt_with_how_many(measured):
     lost, rest = doubt.split(" of ", 1)
     assert rest == "60 predictions that were scored hold NaN or infinite values"
     assert 10 < int(lost) < 30  # a third of the labels are of the first class
+
+
+HALFWAY = """
+    import sys
+    import tempfile
+    from pathlib import Path
+
+    from edgebench import Operator, hookimpl
+
+    toy = sys.modules["edgebench_file_toy"]
+
+    def halve(pipeline, context):
+        (stage,) = pipeline.stages
+        half = stage.changed(stage.live / 2)
+        context.score(pipeline.replaced([half]), "validation")  # writes the stage, to open it
+        toy.save(half, Path(tempfile.mkdtemp()))
+        raise OSError("no space left for the other half")
+
+    @hookimpl
+    def edgebench_operators():
+        yield Operator(name="halve", summary="Fail half way.", apply=halve, reads=["toy-matrix"],
+                       needs=["validation"])
+"""
+
+
+def test_an_operator_that_fails_half_way_leaves_nothing_and_the_others_go_on(
+    measured, tmp_path, monkeypatch
+):
+    store = tmp_path / "store"
+    monkeypatch.setenv("EDGEBENCH_STORE", str(store))
+    words = ("--model", "toy", "--backend", "toy-numpy", "--operator")
+    measured(HALFWAY, *words, "identity")
+    before = {path for path in store.rglob("*") if path.is_file()}
+    cases = measured(HALFWAY, *words, "halve", "--operator", "halve+toy-round", "--operator",
+                     "identity", status=1)  # fmt: skip
+    failed = {chain: case for chain, case in cases.items() if chain.startswith("halve")}
+    assert {case["status"] for case in failed.values()} == {"failed"}
+    for case in failed.values():
+        assert "operator halve" in case["reason"]
+        assert "OSError: no space left for the other half" in case["reason"]
+        assert case["latency_s"] is None
+    assert cases["identity mobile toy-numpy"]["status"] == "ok"
+    added = {path for path in store.rglob("*") if path.is_file()} - before
+    assert not [path for path in added if path.name == "matrix.npy"]

@@ -147,8 +147,7 @@ def _look_at_shapes(result: Result, beginnings: Sequence[Result], within: float)
         text = f"{words}, and not faster: {_compare(result, before)}"
         yield text, [*_explain_shapes(lost), *_find_rest(result)]
     elif len(result.facts.stages) == len(before.facts.stages) and set(known.values()) == {0.0}:
-        text = f"its weights changed, and it is not faster: {_compare(result, before)}"
-        yield text, [f"no shape shrank ({words}): zeros are computed as other numbers are"]
+        yield _say_what_changed(before, result), [_explain_values(before, result, words)]
 
 
 def _find_share_lost(before: Result, after: Result, name: str) -> float | None:
@@ -160,6 +159,31 @@ def _find_share_lost(before: Result, after: Result, name: str) -> float | None:
             return None
         sums.append(sum(found))
     return 1 - sums[1] / sums[0] if sums[0] else None
+
+
+def _say_what_changed(before: Result, after: Result) -> str:
+    """Say what is otherwise where as much is computed: the precision, or the weights alone."""
+    old, new = _list_precisions(before), _list_precisions(after)
+    changed = "its weights changed" if old == new else f"its precision is {new} in place of {old}"
+    return f"{changed}, and it is not faster: {_compare(after, before)}"
+
+
+def _explain_values(before: Result, after: Result, words: str) -> str:
+    """Say why other values of the same shapes need not be quicker, and where more is said."""
+    old, new = _list_precisions(before), _list_precisions(after)
+    why = (
+        f"as many numbers are computed as before, by the same kernels ({words})"
+        if old == new
+        else f"a runtime that lacks kernels for {new} casts to wider numbers and back ({words})"
+    )
+    known = {step.chain for step in before.facts.steps}
+    told = [one.what for one in after.facts.steps if one.chain not in known and one.doubts]
+    more = f"; the doubts of {' and '.join(told)} say more" if told else ""
+    return f"{why}{more}"
+
+
+def _list_precisions(result: Result) -> str:
+    return ", ".join(dict.fromkeys(stage.precision for stage in result.facts.stages))
 
 
 def _explain_shapes(lost: dict[str, float | None]) -> Iterator[str]:

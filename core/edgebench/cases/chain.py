@@ -176,9 +176,7 @@ def structure(options: type[C], pairs: tuple[tuple[str, str], ...], where: str) 
         try:
             values[key] = _converter().structure(value, types[key])
         except Exception as error:
-            wanted = getattr(types[key], "__name__", None) or str(types[key])
-            if hasattr(types[key], "__args__"):
-                wanted = " or ".join(str(arg) for arg in typing.get_args(types[key]))
+            wanted = _write_type(types[key])
             raise OptionError(f"{where}: {key} must be {wanted}, not {value!r}") from error
     try:
         return options(**values)
@@ -197,9 +195,13 @@ def _converter() -> Converter:
     return converter
 
 
+def _write_type(kind: Any) -> str:
+    inner = [_write_type(one) for one in typing.get_args(kind) if one is not type(None)]
+    return " or ".join(inner) or str(getattr(kind, "__name__", kind))
+
+
 def _first_line(error: Exception) -> str:
-    said = str(error.args[0]) if error.args else type(error).__name__
-    return said.splitlines()[0]
+    return str(error.args[0] if error.args else type(error).__name__).splitlines()[0]
 
 
 def _truth(value: Any) -> bool:

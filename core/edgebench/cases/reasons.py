@@ -168,7 +168,7 @@ class Reasons:
             if data and not case.dataset and model.inputs is None:
                 return f"{name} needs {data[0]} inputs, and {case.model} has no dataset"
             if "training" in needs and model.loss is None:
-                return f"{name} trains, and {case.model} gives no loss to be trained with"
+                return f"{name} trains, and {case.model} gives no loss; plugins say Model(loss=...)"
             own = model.dataset_of(case.variant)
             if "training" in needs and own and case.dataset not in model.datasets_of(case.variant):
                 return f"{name} trains, and {own} has to be given for that: --data {own}=DIR"
@@ -225,11 +225,11 @@ class Reasons:
         """Look at what the user gave, and whether an operator would do again what is done."""
         own = (case.model, case.variant, case.weights, case.options, case.dataset, case.data)
         look = self._once(own, lambda: look_at(case, self.plugins))
-        done = set(look.already)
-        for operator in (operation.operator for operation in self.chains.of(case.chain)):
-            if operator.once in done:
-                return f"{operator.name} cannot be applied to {case.model}: it is {operator.once}"
-            done |= {operator.once} - {""}
+        done = dict.fromkeys(look.already, "")
+        for one in (operation.operator for operation in self.chains.of(case.chain)):
+            if (once := one.once) in done:
+                return f"{one.name} cannot be applied to {case.model}{done[once]}: it is {once}"
+            done |= {once: f" after {one.name}"} if once else {}
         return why_too_many(case, look.most)
 
     def _way(self, form: str, formats: tuple[str, ...]) -> tuple[Converter, ...] | None:

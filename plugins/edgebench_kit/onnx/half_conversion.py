@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench_kit.onnx import graphs, scopes
+from edgebench_kit.onnx import scopes
 from edgebench_kit.onnx.half_nodes import FLOAT, HALF, Judge
 
 if TYPE_CHECKING:
@@ -36,11 +36,9 @@ class Conversion:
 
 
 def convert_to_halves(model: Any, judge: Judge, labels: Labels) -> Conversion:
-    """Make a graph compute in 16 bits, in place; what is noted of its tensors is taken out."""
+    """Make a graph compute in 16 bits, in place, and note so of its tensors."""
     conversion = Conversion()
     _Scope.open(model.graph, judge, labels, conversion).convert()
-    for body in graphs.walk_bodies(model.graph):
-        del body.value_info[:]
     scopes.drop_unread(model.graph)
     return conversion
 
@@ -100,6 +98,15 @@ class _Scope:
                 self._write(copy, frozenset(self.judge.list_halved(node)))
         del self.graph.node[:]
         self.graph.node.extend(self.nodes)
+        self._note_widths()
+
+    def _note_widths(self) -> None:
+        """Let what is noted of tensors say how wide they are now; their shapes stay."""
+        widths = {made: width for (_, width), made in self.widths.items()}
+        for info in self.graph.value_info:
+            noted = info.type.tensor_type
+            if noted.elem_type == FLOAT:
+                noted.elem_type = widths.get(info.name, FLOAT)
 
     def _note_halved(self, kind: str) -> None:
         self.conversion.halved[kind] += 1

@@ -115,6 +115,8 @@ def _define_skipped() -> Any:
     class Skipped(nn.Module):  # type: ignore[misc]  # torch is not typed here
         """Nothing in place of a module."""
 
+        stands_in = True
+
         def __init__(self, items: int) -> None:
             super().__init__()
             self.items = items

@@ -31,6 +31,10 @@ def name_first(paths: Sequence[str]) -> str:
 
 
 def count_layers(module: nn.Module) -> dict[str, int]:
-    """Return how many layers there are of each type, those alone that hold no others."""
-    leaves = (type(one).__name__ for one in module.modules() if not next(one.children(), None))
-    return dict(Counter(leaves).most_common())
+    """Return how many layers there are of each type, those alone that hold no others.
+
+    What only stands in for a module (`stands_in`, true) is none.
+    """
+    leaves = (one for one in module.modules() if not next(one.children(), None))
+    counted = (type(one).__name__ for one in leaves if not getattr(one, "stands_in", False))
+    return dict(Counter(counted).most_common())

@@ -113,6 +113,8 @@ def _define_parts() -> _Parts:
     class Blank(nn.Module):  # type: ignore[misc]  # torch is not typed here
         """Zeros in place of what is not needed."""
 
+        stands_in = True
+
         def __init__(self, form: Form) -> None:
             super().__init__()
             self.form = form
@@ -134,6 +136,8 @@ def _define_parts() -> _Parts:
 
     class Resume(nn.Module):  # type: ignore[misc]
         """What was computed elsewhere, in place of a module."""
+
+        stands_in = True
 
         def __init__(self, form: Form, carried: Carried) -> None:
             super().__init__()

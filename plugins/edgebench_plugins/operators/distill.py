@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,9 @@ class DistillOptions:
 
     student: str = ""
     """The model that learns, as `model:variant`; the student that the model itself names."""
-    temperature: float = attrs.field(default=2.0, validator=attrs.validators.gt(0))
+    temperature: float = attrs.field(
+        default=2.0, validator=[attrs.validators.gt(0), attrs.validators.lt(math.inf)]
+    )
     """By what logits are divided before they are compared."""
     share: float = attrs.field(
         default=0.5, validator=[attrs.validators.ge(0), attrs.validators.le(1)]

@@ -60,6 +60,13 @@ class PartitionOptions:
     pieces: int = attrs.field(default=2, validator=attrs.validators.in_((2, 3)))
     """How many pieces are made: 2, or 3 for three tiers."""
 
+    def __attrs_post_init__(self) -> None:
+        """Refuse a rule where there is nothing left to choose."""
+        if self.tensor and self.choose != "balanced-bytes":
+            raise ValueError(
+                f"tensor names the cut, which choose={self.choose} would choose; leave one out"
+            )
+
 
 def apply(pipeline: Pipeline, context: Context) -> Pipeline:
     """Cut a pipeline in two or three.

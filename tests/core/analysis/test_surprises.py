@@ -93,12 +93,27 @@ def test_fewer_operations_that_do_not_show_are_told_with_where_the_time_is():
     [
         ({"parameters": 50}, "operations fell by 0% only"),
         ({"parameters": 50, "operations": None}, "whether operations fell is not known"),
-        ({}, "no shape shrank (0% fewer parameters and 0% fewer operations): zeros are computed"),
+        ({}, "as many numbers are computed as before, by the same kernels (0% fewer parameters"),
     ],
 )
 def test_shapes_that_did_not_shrink_are_told(changes, reason):
     (found,) = surprises(PLAIN, result("sparse", 4.0, **changes))
     assert found.reasons[0].startswith(reason)
+
+
+def test_a_precision_that_changed_is_named_and_where_more_is_said_of_it():
+    half = result("half", 4.0, precision="f16", operations=None)
+    casts = attrs.evolve(half.facts.steps[-1], doubts=("half: 41 Casts are added",))
+    told = attrs.evolve(half, facts=attrs.evolve(half.facts, steps=(STEP, casts)))
+    silent, doubting = (surprises(PLAIN, one)[0] for one in (half, told))
+    text = "its precision is f16 in place of f32, and it is not faster: "
+    assert silent.text == f"{text}4 ms, and 4 ms of identity"
+    why = (
+        "a runtime that lacks kernels for f16 casts to wider numbers and back (0% fewer parameters)"
+    )
+    assert silent.reasons == (why,)
+    assert doubting.reasons == (f"{why}; the doubts of half say more",)
+    assert "zeros" not in f"{silent}{doubting}"
 
 
 def test_what_runs_elsewhere_is_not_held_against_each_other():

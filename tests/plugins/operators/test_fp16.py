@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgebench import CaseFailed, ChainError, Pipeline, Stage, TensorSpec
+from edgebench_kit.onnx.graph_contents import count_operations
 from edgebench_kit.onnx.graphs import walk_bodies
 from edgebench_plugins.backends import onnxruntime, openvino
 from edgebench_plugins.operators import fp16
@@ -111,6 +112,16 @@ def test_it_computes_in_halves_and_its_ends_are_as_they_were(context, opset):
     near(context, pipeline, done, {"x": drawn(5, 16)})
     assert pipeline.stages[0].live.SerializeToString() == before
     onnx.checker.check_model(stage.live, full_check=True)
+
+
+def test_as_much_is_computed_as_in_floats(context):
+    nodes = [node("Reshape", "x s", "r"), node("MatMul", "r w", "y")]
+    pipeline = make(nodes, {"s": np.array([-1, 16]), "w": drawn(16, 8)}, ("batch", 4, 4))
+    noted = helper.make_tensor_value_info("r", F, ["batch", 16])
+    pipeline.stages[0].live.graph.value_info.append(noted)  # an exporter's word for `-1`
+    done, _ = apply(pipeline, context, rows(4, 4))
+    assert done.stages[0].precision == "f16"
+    assert [count_operations(one.stages[0].live) for one in (pipeline, done)] == [128, 128]
 
 
 def test_that_this_processor_adds_casts_is_said_with_their_number(context):

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-from edgebench import CaseFailed, Quantization
+from edgebench import Quantization
 from edgebench_plugins.operators import partition, sptq
 from edgebench_plugins.operators.sptq import SptqOptions
 
@@ -143,19 +143,6 @@ def test_every_stage_is_quantized_and_calibrated_on_the_one_before(residual, con
     seen = np.concatenate([context().run(given, one)[crossing.name] for one in calibration])
     step = scales(tail)[f"{crossing.inside}_scale"]
     assert step == pytest.approx((seen.max() - min(seen.min(), 0)) / 255, rel=1e-5)
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_sample_that_is_not_finite_is_named(residual, context, draw, bad):
-    calibration = draw(3)
-    calibration[1]["input"][0, 0, 0, 0] = bad
-    with pytest.raises(CaseFailed, match="calibration sample 1 holds NaN or infinity in 'input'"):
-        OPERATOR.apply(residual, context(SptqOptions(), calibration=calibration))
-
-
-def test_nothing_to_calibrate_with_is_said(residual, context):
-    with pytest.raises(CaseFailed, match="calibration split is empty"):
-        OPERATOR.apply(residual, context(SptqOptions(), calibration=[]))
 
 
 def test_less_than_one_sample_is_refused():
