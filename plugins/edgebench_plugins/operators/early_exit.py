@@ -28,7 +28,7 @@ from edgebench import (
 )
 from edgebench_kit.torch.efforts import Effort, scale_budget
 from edgebench_kit.torch.exit_heads import leave_out
-from edgebench_kit.torch.exit_search import Exits, Found, find_exits
+from edgebench_kit.torch.exit_search import TUNED_ON, Exits, Found, find_exits
 from edgebench_kit.torch.exit_stages import make_stages, remake_stage
 from edgebench_kit.torch.made_inputs import draw_inputs
 from edgebench_kit.torch.modules import count_parameters
@@ -56,10 +56,10 @@ class EarlyExitOptions:
     at: str = ""
     """The exit point, by its path. Of several, separated by blanks, `dynamic` makes as many exits.
     Empty for the one that leaves out least (`static`), or with which the least is computed on the
-    validation split (`dynamic`)."""
+    validation and calibration splits (`dynamic`)."""
     max_drop: float = attrs.field(default=1.0, validator=attrs.validators.ge(0))
-    """Of `dynamic`: the points of the dataset's first figure that may be lost on the validation
-    split, the standard error of what is lost there included."""
+    """Of `dynamic`: the points of the dataset's first figure that may be lost, by the upper end of
+    a one-sided 95 % interval from the validation and calibration splits."""
     budget: Effort = "quick"
     """Of `dynamic`: how long the heads are trained, as long as the model was (`quick`), or until
     that helps no more (`full`)."""
@@ -163,13 +163,19 @@ def _let_leave(pipeline: Pipeline, context: Context) -> Pipeline:
 
 
 def _doubt_exits(found: Found, context: Context) -> None:
-    """Note exits that no sample takes, with what the first would have cost."""
-    tuned = found.tuned
+    """Note exits that no sample takes, with what the first would cost, and what is not shown."""
+    tuned, allowed = found.tuned, f"{context.options.max_drop:g} allowed"
     if not sum(tuned.shares):
         context.doubt(
-            f"no sample leaves early at {', '.join(found.paths)}: to let only the surest of the "
-            f"validation split do so (confidence above {tuned.first:.4f}) costs {tuned.lost:.2f} "
-            f"points with its standard error, {context.options.max_drop:g} allowed"
+            f"no sample leaves early at {', '.join(found.paths)}: to let only the surest of those "
+            f"tried do so (confidence above {tuned.first:.4f}) may cost {tuned.limit.points:.2f} "
+            f"points on others, {allowed}"
+        )
+    elif tuned.limit.points > context.options.max_drop:
+        context.doubt(
+            f"of {tuned.samples} samples none was answered worse by leaving early, which shows "
+            f"no more than that at most {tuned.limit.points:.2f} points are lost, {allowed}; more "
+            "samples for calibration or validation would show more"
         )
 
 
@@ -228,7 +234,7 @@ def accepts(pipeline: Pipeline) -> Usable:
 
 def find_needs(options: EarlyExitOptions) -> Sequence[str]:
     """Return the splits that it asks for: of what trains nothing, none."""
-    return ("training", "validation") if options.mode == "dynamic" else ()
+    return ("training", *TUNED_ON) if options.mode == "dynamic" else ()
 
 
 @hookimpl

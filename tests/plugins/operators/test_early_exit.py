@@ -61,7 +61,11 @@ class Samples:
         return iter(self.tensors)
 
 
-SPLITS = {"training": Samples.draw(1, 600), "validation": Samples.draw(2, 300)}
+SPLITS = {
+    "training": Samples.draw(1, 600),
+    "validation": Samples.draw(2, 200),
+    "calibration": Samples.draw(4, 200),
+}
 TEST = Samples.draw(3, 600)
 
 
@@ -165,7 +169,7 @@ def test_samples_leave_and_little_is_lost(trained, divided):
     assert before - right < 0.02
     assert 0.3 < left.float().mean() < 1
     assert not context.doubts
-    assert context.asked == {"validation"}, "what it trains on, it leaves to the trainer"
+    assert context.asked == {"validation", "calibration"}, "the trainer asks for what it trains on"
 
 
 def test_a_sample_that_stays_is_answered_as_by_the_untransformed_model(trained, divided):
