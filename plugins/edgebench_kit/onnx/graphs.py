@@ -100,17 +100,20 @@ def count_weight_bytes(model: Any) -> int:
 
 
 def count_parameters(model: Any) -> int:
-    """Count the trained values: not what shapes and quantization steps are written in."""
+    """Count the trained values, in bodies too: not those that are shapes and quantization steps."""
+    bodies = list(walk_bodies(model.graph))
     steps = {
         name
-        for node in model.graph.node
+        for body in bodies
+        for node in body.node
         if node.op_type in {"QuantizeLinear", "DequantizeLinear"}
         for name in node.input[1:]
     }
     shapes = {7, 9}  # int64 and bool: sizes, axes, switches
     return sum(
         prod(one.dims)
-        for one in model.graph.initializer
+        for body in bodies
+        for one in body.initializer
         if one.name not in steps and one.data_type not in shapes
     )
 
