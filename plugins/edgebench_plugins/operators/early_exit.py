@@ -99,7 +99,7 @@ def _leave_out(pipeline: Pipeline, context: Context) -> Pipeline:
     written = {path: spans[path].form or {} for path in point.skips}
     items = {path: len(form.get("items", ())) for path, form in written.items()}
     shorter = leave_out(stage.live, items)
-    _check_shapes(shorter, inputs, spans[""].written, point)
+    _check_shapes(shorter, inputs, spans[""].written, point, stage)
     edit = Edit(operator=NAME, arguments=json.dumps({"mode": "static", "skips": items}))
     return pipeline.replaced(
         [
@@ -120,24 +120,30 @@ def _choose_skips(points: Sequence[ExitPoint], at: str, stage: Stage) -> ExitPoi
     return min(points, key=lambda point: len(point.skips))
 
 
-def _check_shapes(shorter: nn.Module, inputs: Sequence[Any], whole: Any, point: ExitPoint) -> None:
+def _check_shapes(
+    shorter: nn.Module, inputs: Sequence[Any], whole: Any, point: ExitPoint, stage: Stage
+) -> None:
     """See that what follows still fits.
 
     Raises:
         ChainError: It does not: something changed the shapes since the model was built.
     """
+    without = f"without {', '.join(point.skips)}"
     try:
         made = trace_modules(shorter, inputs)[""].written
     except RuntimeError as error:
         said = str(error).strip().partition("\n")[0]
         raise ChainError(
-            f"without {', '.join(point.skips)} the rest does not fit {point.path!r}: {said}"
+            f"{without} the rest does not fit {point.path!r}: {said}{_suggest_order(stage)}"
         ) from error
     if made.shape != whole.shape:
-        raise ChainError(
-            f"without {', '.join(point.skips)} it gives {tuple(made.shape)}, not "
-            f"{tuple(whole.shape)}"
-        )
+        raise ChainError(f"{without} it gives {tuple(made.shape)}, not {tuple(whole.shape)}")
+
+
+def _suggest_order(stage: Stage) -> str:
+    """Say what may have changed the widths that fitted in the model as it was built."""
+    before = ", ".join(dict.fromkeys(edit.operator for edit in stage.edits))
+    return f"; {before} came before and changed widths: put {NAME} first" if before else ""
 
 
 # --- dynamic -------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from torch import nn
 from edgebench import (
     Budget,
     ChainError,
+    Edit,
     ExitPoint,
     Metric,
     Model,
@@ -273,6 +274,34 @@ def test_a_static_exit_that_is_not_named_leaves_out_least(trained):
         trained, LocalContext(model_of([POINT, less]), EarlyExitOptions())
     ).stages
     assert stage.edits[0].values["skips"] == {"3": 0}
+
+
+def pruned():
+    """The network with fewer features after its first layer, and yet fewer after the next."""
+    layers = [nn.Linear(8, 12), nn.ReLU(), nn.Linear(12, 6), nn.ReLU(), nn.Linear(6, CLASSES)]
+    made = pipeline_of(nn.Sequential(*layers).eval())
+    edit = Edit(operator="prune", arguments="{}")
+    return made.replaced([attrs.evolve(made.stages[0], edits=[edit])])
+
+
+def test_a_static_exit_of_a_pruned_model_says_in_which_order_it_fits():
+    context = LocalContext(model_of([POINT]), EarlyExitOptions())
+    with pytest.raises(ChainError, match="fit '1': .*; prune came before .* put early-exit first"):
+        OPERATOR.apply(pruned(), context)
+
+
+def test_heads_are_as_narrow_as_what_a_pruned_model_writes_and_are_made_so_again():
+    made = OPERATOR.apply(pruned(), LocalContext(model_of([POINT]), DYNAMIC))
+    front = made.stages[0]
+    assert front.live.head.in_features == 12
+    again = OPERATOR.replay(
+        pruned().stages[0].live,
+        {**front.edits[-1].values, "variant": model_of([POINT]).variants[0]},
+    ).eval()
+    again.load_state_dict(front.live.state_dict())
+    x = stack(TEST)
+    with torch.no_grad():
+        assert all(map(torch.equal, front.live(x), again(x)))
 
 
 class Residual(nn.Module):
