@@ -92,6 +92,8 @@ class LocalContext:
     asked: set = attrs.field(factory=set)
     doubts: list = attrs.field(factory=list)
     metrics: tuple = (ACCURACY,)
+    most: int = 10**6
+    """How many samples of a split there are at most."""
 
     def model(self, stage):
         return self.record
@@ -99,7 +101,7 @@ class LocalContext:
     def inputs(self, split):
         self.asked.add(split)
         assert split in OPERATOR.needed(self.options)
-        return SPLITS[split]
+        return Samples(SPLITS[split].tensors[: self.most])
 
     def fit(self, stage, *, budget, loss):
         fit = torch_supervised.fit
@@ -251,6 +253,16 @@ def test_an_exit_that_no_sample_may_take_is_a_doubt_with_its_numbers(trained):
     assert doubt.startswith("no sample leaves early at 1: ")
     assert "1 allowed" in doubt
     assert not by_host(made, stack(TEST))[1].any()
+
+
+def test_what_few_samples_do_not_show_is_a_doubt_with_its_numbers(trained):
+    context = LocalContext(model_of([POINT]), DYNAMIC, most=60)
+    made = OPERATOR.apply(trained, context)
+    (doubt,) = context.doubts
+    # 1 - 0.05 ** (1 / 120) is 2.47 %.
+    assert doubt.startswith("of 120 samples none was answered worse by leaving early, which shows")
+    assert "at most 2.47 points are lost, 1 allowed" in doubt
+    assert by_host(made, stack(TEST))[1].any()
 
 
 def test_a_static_exit_leaves_out_what_its_point_skips(trained):
