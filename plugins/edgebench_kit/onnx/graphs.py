@@ -100,10 +100,7 @@ def count_weight_bytes(model: Any) -> int:
 
 
 def count_parameters(model: Any) -> int:
-    """Count the trained values: not what shapes and quantization steps are written in.
-
-    Those of bodies count too: what follows an exit may lie in a branch.
-    """
+    """Count the trained values, in bodies too: not those that are shapes and quantization steps."""
     bodies = list(walk_bodies(model.graph))
     steps = {
         name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -11,6 +12,7 @@ from edgebench import Budget, ChainError, Context, ExitPoint, Model, Pipeline, S
 from edgebench.metrics.classes import guess_classes_axis
 from edgebench_kit.torch.exit_heads import list_answers, measure_confidence, train_beside
 from edgebench_kit.torch.exit_thresholds import Answered, Tuned, tune_threshold
+from edgebench_kit.torch.fitted_heads import make_head
 from edgebench_kit.torch.segments import make_part, plan_part
 from edgebench_kit.torch.tracing import Span, count_operations, evaluating, trace_modules
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = 4
 """How many samples a network is looked at with."""
+TUNED_ON = ("validation", "calibration")
+"""What thresholds are tuned on: none of it is trained on, and two splits show more than one."""
 AT_ONCE = 32
 """How many samples are answered at once where exits are tried."""
 
@@ -69,11 +73,10 @@ class Exits:
 
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(context.seed % 2**63)
-            heads = [point.head() for point in self.points if point.head is not None]
+            heads = self._make_heads()
         paths = [point.path for point in self.points]
         part = make_part(self.stage.live, plan_part(self.spans, "", paths, self.given))
         learning = train_beside(part, heads)
-        self._check_heads(learning)
         names = [spec.name for spec in self.stage.outputs]
         outputs = [
             attrs.evolve(spec, name=f"{spec.name}_{number}")
@@ -84,33 +87,22 @@ class Exits:
         loss = _sum_losses(context.model(self.stage), names, len(heads))
         return context.fit(stage, budget=budget, loss=loss).live.eval()
 
+    def _make_heads(self) -> list[nn.Module]:
+        """Make the heads, as wide as what they read where the network is no longer as built."""
+        import torch
+
+        with evaluating(self.stage.live), torch.no_grad():
+            whole = list_answers(self.stage.live(*self.examples))
+        wanted = [tuple(answer.shape) for answer in whole]
+        return [
+            make_head(point, self.spans[point.path].written, wanted, fit=bool(self.stage.edits))
+            for point in self.points
+        ]
+
     @property
     def given(self) -> tuple[None, ...]:
         """What a part that begins with the network is given: all of its inputs."""
         return (None,) * len(self.stage.inputs)
-
-    def _check_heads(self, learning: Any) -> None:
-        """See that each head makes what the network gives of what its exit point writes."""
-        import torch
-
-        with evaluating(self.stage.live), evaluating(learning), torch.no_grad():
-            whole = list_answers(self.stage.live(*self.examples))
-            for point, head in zip(self.points, learning.heads, strict=True):
-                hidden = self.spans[point.path].written
-                try:
-                    made = list_answers(head(hidden))
-                except RuntimeError as error:
-                    said = str(error).strip().partition("\n")[0]
-                    raise ChainError(
-                        f"the head of the exit point {point.path!r} does not take what is written "
-                        f"there, {tuple(hidden.shape)}: {said}"
-                    ) from error
-                shapes = [[tuple(one.shape) for one in some] for some in (made, whole)]
-                if shapes[0] != shapes[1]:
-                    raise ChainError(
-                        f"the head of the exit point {point.path!r} gives {shapes[0]}, and the "
-                        f"model {shapes[1]}"
-                    )
 
 
 @attrs.frozen(kw_only=True)
@@ -153,7 +145,7 @@ def _expect_operations(
 
 
 def _answer(exits: Exits, learned: Any, context: Context) -> Answered:
-    """Let all exits and the whole network answer the validation split."""
+    """Let all exits and the whole network answer what their threshold is tuned on."""
     import numpy as np
 
     model = context.model(exits.stage)
@@ -169,13 +161,14 @@ def _answer(exits: Exits, learned: Any, context: Context) -> Answered:
         }
         return metric.count(bound.postprocess(outputs, exits.stage.variant), wanted)
 
-    split = context.inputs("validation")
-    for done, (answers, wanted) in enumerate(_run_batches(exits, learned, split)):
-        context.progress(done * AT_ONCE, len(split), "trying the exits")
+    splits = [context.inputs(name) for name in TUNED_ON]
+    total = sum(map(len, splits))
+    for answers, wanted in _run_batches(exits, learned, chain.from_iterable(splits)):
         for number, each in enumerate(answers[:-1]):
             sure[number] += measure_confidence(each[0], exits.axis).tolist()
         for number, each in enumerate(answers):
             counts[number] += [count(each, place, one) for place, one in enumerate(wanted)]
+        context.progress(len(counts[-1]), total, "trying the exits")
     every = np.asarray(counts, dtype=float)
     return Answered(sure=np.asarray(sure), counts=every[:-1], whole=every[-1], value=metric.value)
 
@@ -202,8 +195,6 @@ def _batch(split: Any) -> Iterator[list[tuple[Tensors, Any]]]:
 
 
 def _take(samples: Any, most: int) -> list[tuple[Tensors, Any]]:
-    from itertools import islice
-
     return list(islice(samples, most))
 
 

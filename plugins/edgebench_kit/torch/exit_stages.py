@@ -11,7 +11,9 @@ import attrs
 from edgebench import ChainError, Edit, Exit, Pipeline, Stage, TensorSpec
 from edgebench_kit.torch.exit_heads import leave_with, list_answers
 from edgebench_kit.torch.exit_search import Exits, Found
+from edgebench_kit.torch.fitted_heads import describe_fit
 from edgebench_kit.torch.modules import count_parameters
+from edgebench_kit.torch.reshaping import reshape_module
 from edgebench_kit.torch.segments import Plan, find_needed, make_part, plan_part
 from edgebench_kit.torch.tracing import Form, evaluating
 
@@ -48,7 +50,11 @@ def _make_stage(exits: Exits, learned: Any, found: Found, place: int, operator: 
         "exit": stop,
         "axis": exits.axis,
     }
-    head = learned.heads[found.numbers[place]] if stop else None
+    head = None
+    if stop:
+        number = found.numbers[place]
+        head = learned.heads[number]
+        arguments["head"] = describe_fit(exits.points[number], head)
     live = _assemble(exits.stage.live, plan, head, exits.axis)
     edit = Edit(operator=operator, arguments=json.dumps(arguments))
     return exits.stage.changed(
@@ -90,8 +96,8 @@ def remake_stage(
 ) -> nn.Module:
     """Make a stage again from its whole network, what was noted of it, and untrained heads."""
     make = heads[arguments["exit"]] if arguments["exit"] else None
-    plan = Plan(**arguments["plan"])
-    return _assemble(network, plan, make() if make else None, arguments["axis"])
+    head = reshape_module(make(), arguments["head"]) if make else None
+    return _assemble(network, Plan(**arguments["plan"]), head, arguments["axis"])
 
 
 def _name_tensors(exits: Exits, plan: Plan, place: int, threshold: float) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -14,6 +16,12 @@ NEVER = 2.0
 """A threshold that no probability reaches."""
 MOST = 200
 """The most thresholds that are tried."""
+SURE = 0.95
+"""How sure it is that no more is lost than a limit says."""
+QUANTILE = 1.6449
+"""Of the normal distribution, below which so much of it lies."""
+SEVERE = 50.0
+"""Points from which what a sample loses is an answer that became wrong, and no pixel of it."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -44,12 +52,20 @@ class Answered:
             self.value(self.whole.sum(0)) - self.value(self._pick_counts(threshold).sum(0))
         )
 
-    def find_error(self, threshold: float) -> float:
-        """Return the standard error of that drop in points, by the jackknife (Efron, 1982)."""
-        import numpy as np
+    def find_losses(self, threshold: float) -> NDArray[Any]:
+        """Return what each sample loses, in points: of an answer that became wrong, about 100.
 
-        drops = self._find_values(self.whole) - self._find_values(self._pick_counts(threshold))
-        return 100 * float(np.sqrt((len(drops) - 1) * drops.var()))
+        The pseudo-values of the jackknife (Tukey 1958), of which the mean is about the drop: so
+        it is told for any figure which samples it falls by.
+        """
+        count = len(self.whole)
+        without = 100 * (self._wholes - self._find_values(self._pick_counts(threshold)))
+        losses: NDArray[Any] = count * self.find_drop(threshold) - (count - 1) * without
+        return losses
+
+    @cached_property
+    def _wholes(self) -> NDArray[Any]:
+        return self._find_values(self.whole)
 
     def _find_values(self, counts: NDArray[Any]) -> NDArray[Any]:
         """Return the figure without each of the samples in turn."""
@@ -75,45 +91,88 @@ class Answered:
 
 
 @attrs.frozen(kw_only=True)
+class Limit:
+    """How many points other samples may lose, as far as those at hand tell."""
+
+    seen: float
+    """The upper end of a one-sided 95 % interval of what is lost, by its standard error."""
+    unseen: float
+    """The same of what answers cost that become wrong altogether, by their number alone."""
+    wrong: int
+    """How many of these there are."""
+
+    @classmethod
+    def of(cls, losses: NDArray[Any]) -> Limit:
+        """Find it from what each sample loses.
+
+        A standard error knows nothing of what was not seen: where no answer became wrong it is 0,
+        however few there are. How many may all the same is known exactly (Clopper and Pearson
+        1934), and answers that became right instead are not set against them.
+        """
+        from scipy.special import betaincinv
+
+        count = len(losses)
+        costs = losses[losses >= SEVERE]
+        wrong = len(costs)
+        share = betaincinv(wrong + 1, count - wrong, SURE) if wrong < count else 1.0
+        error = float(losses.std(ddof=1)) / math.sqrt(count) if count > 1 else math.inf
+        return cls(
+            seen=float(losses.mean()) + QUANTILE * error,
+            unseen=float(share) * (float(costs.mean()) if wrong else 100.0),
+            wrong=wrong,
+        )
+
+    @property
+    def points(self) -> float:
+        """What is lost at most."""
+        return max(self.seen, self.unseen)
+
+    def is_within(self, most_lost: float) -> bool:
+        """Say whether no more is lost than so much.
+
+        Where no answer became wrong it is so too, though few samples cannot show it: of other
+        samples one in as many is to be expected to.
+        """
+        return self.seen <= most_lost and (not self.wrong or self.unseen <= most_lost)
+
+
+@attrs.frozen(kw_only=True)
 class Tuned:
     """A threshold, and what it does on the samples that it was tuned on."""
 
     threshold: float
     shares: tuple[float, ...]
     """The share of the samples that leaves at each exit."""
+    limit: Limit
+    """What is lost at it; where none may leave, at the highest that was tried."""
     first: float
     """The highest threshold that was tried, at which the surest samples leave."""
-    lost: float
-    """The points that are lost at it, with their standard error."""
+    samples: int
+    """How many samples it was tuned on."""
 
 
 def tune_threshold(answered: Answered, most_lost: float) -> Tuned:
     """Find the lowest threshold, common to all exits, that loses no more than so many points.
 
     Nor does any above it: the search begins where only the surest samples leave, and ends at the
-    first that costs too much. What it costs is the drop that was seen and one standard error, as
-    the samples at which it is least are not all that there are. A threshold lies half way between
-    two confidences that were seen, so that rounding decides nothing.
+    first that may cost too much on other samples (Bates et al., 2021, Distribution-Free,
+    Risk-Controlling Prediction Sets). A threshold lies half way between two confidences that were
+    seen, so that rounding decides nothing.
     """
     candidates = _list_thresholds(answered.sure)
-    best = NEVER
+    best, limit = NEVER, Limit.of(answered.find_losses(candidates[0]))
     for threshold in candidates:
-        if not _is_within(answered, threshold, most_lost):
+        reached = Limit.of(answered.find_losses(threshold))
+        if not reached.is_within(most_lost):
             break
-        best = threshold
-    first = candidates[0]
+        best, limit = threshold, reached
     return Tuned(
         threshold=best,
         shares=answered.find_shares(best),
-        first=first,
-        lost=answered.find_drop(first) + answered.find_error(first),
+        limit=limit,
+        first=candidates[0],
+        samples=len(answered.whole),
     )
-
-
-def _is_within(answered: Answered, threshold: float, most_lost: float) -> bool:
-    """Say whether a drop and its standard error are no more than is allowed; the drop is quick."""
-    room = most_lost - answered.find_drop(threshold)
-    return room >= 0 and answered.find_error(threshold) <= room
 
 
 def _list_thresholds(sure: NDArray[Any]) -> list[float]:

@@ -28,7 +28,7 @@ from edgebench import (
 )
 from edgebench_kit.torch.efforts import Effort, scale_budget
 from edgebench_kit.torch.exit_heads import leave_out
-from edgebench_kit.torch.exit_search import Exits, Found, find_exits
+from edgebench_kit.torch.exit_search import TUNED_ON, Exits, Found, find_exits
 from edgebench_kit.torch.exit_stages import make_stages, remake_stage
 from edgebench_kit.torch.made_inputs import draw_inputs
 from edgebench_kit.torch.modules import count_parameters
@@ -56,10 +56,10 @@ class EarlyExitOptions:
     at: str = ""
     """The exit point, by its path. Of several, separated by blanks, `dynamic` makes as many exits.
     Empty for the one that leaves out least (`static`), or with which the least is computed on the
-    validation split (`dynamic`)."""
+    validation and calibration splits (`dynamic`)."""
     max_drop: float = attrs.field(default=1.0, validator=attrs.validators.ge(0))
-    """Of `dynamic`: the points of the dataset's first figure that may be lost on the validation
-    split, the standard error of what is lost there included."""
+    """Of `dynamic`: the points of the dataset's first figure that may be lost, by the upper end of
+    a one-sided 95 % interval from the validation and calibration splits."""
     budget: Effort = "quick"
     """Of `dynamic`: how long the heads are trained, as long as the model was (`quick`), or until
     that helps no more (`full`)."""
@@ -99,7 +99,7 @@ def _leave_out(pipeline: Pipeline, context: Context) -> Pipeline:
     written = {path: spans[path].form or {} for path in point.skips}
     items = {path: len(form.get("items", ())) for path, form in written.items()}
     shorter = leave_out(stage.live, items)
-    _check_shapes(shorter, inputs, spans[""].written, point)
+    _check_shapes(shorter, inputs, spans[""].written, point, stage)
     edit = Edit(operator=NAME, arguments=json.dumps({"mode": "static", "skips": items}))
     return pipeline.replaced(
         [
@@ -120,24 +120,30 @@ def _choose_skips(points: Sequence[ExitPoint], at: str, stage: Stage) -> ExitPoi
     return min(points, key=lambda point: len(point.skips))
 
 
-def _check_shapes(shorter: nn.Module, inputs: Sequence[Any], whole: Any, point: ExitPoint) -> None:
+def _check_shapes(
+    shorter: nn.Module, inputs: Sequence[Any], whole: Any, point: ExitPoint, stage: Stage
+) -> None:
     """See that what follows still fits.
 
     Raises:
         ChainError: It does not: something changed the shapes since the model was built.
     """
+    without = f"without {', '.join(point.skips)}"
     try:
         made = trace_modules(shorter, inputs)[""].written
     except RuntimeError as error:
         said = str(error).strip().partition("\n")[0]
         raise ChainError(
-            f"without {', '.join(point.skips)} the rest does not fit {point.path!r}: {said}"
+            f"{without} the rest does not fit {point.path!r}: {said}{_suggest_order(stage)}"
         ) from error
     if made.shape != whole.shape:
-        raise ChainError(
-            f"without {', '.join(point.skips)} it gives {tuple(made.shape)}, not "
-            f"{tuple(whole.shape)}"
-        )
+        raise ChainError(f"{without} it gives {tuple(made.shape)}, not {tuple(whole.shape)}")
+
+
+def _suggest_order(stage: Stage) -> str:
+    """Say what may have changed the widths that fitted in the model as it was built."""
+    before = ", ".join(dict.fromkeys(edit.operator for edit in stage.edits))
+    return f"; {before} came before and changed widths: put {NAME} first" if before else ""
 
 
 # --- dynamic -------------------------------------------------------------------------------------
@@ -163,13 +169,19 @@ def _let_leave(pipeline: Pipeline, context: Context) -> Pipeline:
 
 
 def _doubt_exits(found: Found, context: Context) -> None:
-    """Note exits that no sample takes, with what the first would have cost."""
-    tuned = found.tuned
+    """Note exits that no sample takes, with what the first would cost, and what is not shown."""
+    tuned, allowed = found.tuned, f"{context.options.max_drop:g} allowed"
     if not sum(tuned.shares):
         context.doubt(
-            f"no sample leaves early at {', '.join(found.paths)}: to let only the surest of the "
-            f"validation split do so (confidence above {tuned.first:.4f}) costs {tuned.lost:.2f} "
-            f"points with its standard error, {context.options.max_drop:g} allowed"
+            f"no sample leaves early at {', '.join(found.paths)}: to let only the surest of those "
+            f"tried do so (confidence above {tuned.first:.4f}) may cost {tuned.limit.points:.2f} "
+            f"points on others, {allowed}"
+        )
+    elif tuned.limit.points > context.options.max_drop:
+        context.doubt(
+            f"of {tuned.samples} samples none was answered worse by leaving early, which shows "
+            f"no more than that at most {tuned.limit.points:.2f} points are lost, {allowed}; more "
+            "samples for calibration or validation would show more"
         )
 
 
@@ -228,7 +240,7 @@ def accepts(pipeline: Pipeline) -> Usable:
 
 def find_needs(options: EarlyExitOptions) -> Sequence[str]:
     """Return the splits that it asks for: of what trains nothing, none."""
-    return ("training", "validation") if options.mode == "dynamic" else ()
+    return ("training", *TUNED_ON) if options.mode == "dynamic" else ()
 
 
 @hookimpl

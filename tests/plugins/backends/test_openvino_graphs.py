@@ -61,6 +61,23 @@ UNEVEN = np.array([1, 1, 1.3, 2.6], "f4")
 COUNTED = {"ceil_mode": 1, "count_include_pad": 1, "pads": [1, 1, 1, 1]}
 
 
+def test_what_is_quantized_within_a_conditional_is_refused(staged):
+    def branch(*nodes):
+        written = helper.make_tensor_value_info("b", TensorProto.FLOAT, None)
+        return helper.make_graph(list(nodes), "branch", [], [written])
+
+    given = ["x", "c1", "c2"]
+    quantized = branch(
+        helper.make_node("QuantizeLinear", given, ["q"]),
+        helper.make_node("DequantizeLinear", ["q", *given[1:]], ["b"]),
+    )
+    plain = branch(helper.make_node("Identity", ["x"], ["b"]))
+    node = helper.make_node("If", ["c0"], ["y"], then_branch=plain, else_branch=quantized)
+    stage = staged(node, np.array([True]), np.array(0.1, "f4"), np.array(128, "u1"))
+    with pytest.raises(CaseFailed, match="quantized within the If that writes 'y'"):
+        run(stage, X)
+
+
 @pytest.mark.parametrize(
     ("node", "constants", "said"),
     [

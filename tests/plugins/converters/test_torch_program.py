@@ -54,6 +54,24 @@ def test_the_models_run_on_any_batch(model):
             torch.testing.assert_close(run(x), module(x), rtol=0, atol=1e-4)
 
 
+class Wasteful(nn.Module):
+    """A layer, and a product that nobody reads."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, x):
+        torch.relu(x.new_zeros(x.shape) @ x.new_ones(4, 4))
+        return self.layer(x)
+
+
+def test_what_nothing_reads_is_not_computed():
+    done = convert(stage_of(Wasteful()), {"x": random(3, 4)})
+    called = [str(node.target) for node in done.live.graph.nodes if node.op == "call_function"]
+    assert called == ["aten.linear.default"]
+
+
 def test_one_example_is_enough():
     done = convert(stage_of(nn.Linear(4, 4)), {"x": random(1, 4)})
     assert [done.live.module()(torch.ones(n, 4)).shape[0] for n in (1, 8)] == [1, 8]

@@ -13,6 +13,7 @@ from torch import nn
 from edgebench import (
     Budget,
     ChainError,
+    Edit,
     ExitPoint,
     Metric,
     Model,
@@ -61,7 +62,11 @@ class Samples:
         return iter(self.tensors)
 
 
-SPLITS = {"training": Samples.draw(1, 600), "validation": Samples.draw(2, 300)}
+SPLITS = {
+    "training": Samples.draw(1, 600),
+    "validation": Samples.draw(2, 200),
+    "calibration": Samples.draw(4, 200),
+}
 TEST = Samples.draw(3, 600)
 
 
@@ -87,6 +92,8 @@ class LocalContext:
     asked: set = attrs.field(factory=set)
     doubts: list = attrs.field(factory=list)
     metrics: tuple = (ACCURACY,)
+    most: int = 10**6
+    """How many samples of a split there are at most."""
 
     def model(self, stage):
         return self.record
@@ -94,7 +101,7 @@ class LocalContext:
     def inputs(self, split):
         self.asked.add(split)
         assert split in OPERATOR.needed(self.options)
-        return SPLITS[split]
+        return Samples(SPLITS[split].tensors[: self.most])
 
     def fit(self, stage, *, budget, loss):
         fit = torch_supervised.fit
@@ -165,7 +172,7 @@ def test_samples_leave_and_little_is_lost(trained, divided):
     assert before - right < 0.02
     assert 0.3 < left.float().mean() < 1
     assert not context.doubts
-    assert context.asked == {"validation"}, "what it trains on, it leaves to the trainer"
+    assert context.asked == {"validation", "calibration"}, "the trainer asks for what it trains on"
 
 
 def test_a_sample_that_stays_is_answered_as_by_the_untransformed_model(trained, divided):
@@ -248,6 +255,16 @@ def test_an_exit_that_no_sample_may_take_is_a_doubt_with_its_numbers(trained):
     assert not by_host(made, stack(TEST))[1].any()
 
 
+def test_what_few_samples_do_not_show_is_a_doubt_with_its_numbers(trained):
+    context = LocalContext(model_of([POINT]), DYNAMIC, most=60)
+    made = OPERATOR.apply(trained, context)
+    (doubt,) = context.doubts
+    # 1 - 0.05 ** (1 / 120) is 2.47 %.
+    assert doubt.startswith("of 120 samples none was answered worse by leaving early, which shows")
+    assert "at most 2.47 points are lost, 1 allowed" in doubt
+    assert by_host(made, stack(TEST))[1].any()
+
+
 def test_a_static_exit_leaves_out_what_its_point_skips(trained):
     context = LocalContext(model_of([POINT], loss=None), EarlyExitOptions())
     (stage,) = OPERATOR.apply(trained, context).stages
@@ -269,6 +286,34 @@ def test_a_static_exit_that_is_not_named_leaves_out_least(trained):
         trained, LocalContext(model_of([POINT, less]), EarlyExitOptions())
     ).stages
     assert stage.edits[0].values["skips"] == {"3": 0}
+
+
+def pruned():
+    """The network with fewer features after its first layer, and yet fewer after the next."""
+    layers = [nn.Linear(8, 12), nn.ReLU(), nn.Linear(12, 6), nn.ReLU(), nn.Linear(6, CLASSES)]
+    made = pipeline_of(nn.Sequential(*layers).eval())
+    edit = Edit(operator="prune", arguments="{}")
+    return made.replaced([attrs.evolve(made.stages[0], edits=[edit])])
+
+
+def test_a_static_exit_of_a_pruned_model_says_in_which_order_it_fits():
+    context = LocalContext(model_of([POINT]), EarlyExitOptions())
+    with pytest.raises(ChainError, match="fit '1': .*; prune came before .* put early-exit first"):
+        OPERATOR.apply(pruned(), context)
+
+
+def test_heads_are_as_narrow_as_what_a_pruned_model_writes_and_are_made_so_again():
+    made = OPERATOR.apply(pruned(), LocalContext(model_of([POINT]), DYNAMIC))
+    front = made.stages[0]
+    assert front.live.head.in_features == 12
+    again = OPERATOR.replay(
+        pruned().stages[0].live,
+        {**front.edits[-1].values, "variant": model_of([POINT]).variants[0]},
+    ).eval()
+    again.load_state_dict(front.live.state_dict())
+    x = stack(TEST)
+    with torch.no_grad():
+        assert all(map(torch.equal, front.live(x), again(x)))
 
 
 class Residual(nn.Module):

@@ -14,6 +14,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from edgebench import Exit, NoOptions, Pipeline, Stage, TensorSpec
+from edgebench_kit.onnx.graphs import count_parameters
 from edgebench_plugins.operators import fuse_exits
 
 (OPERATOR,) = fuse_exits.edgebench_operators()
@@ -125,6 +126,10 @@ def test_one_graph_answers_as_the_stages_do_alone_and_in_a_batch(exits, x):
         alone, flag = session.run(["logits", "left_early"], {"x": sample[None]})
         np.testing.assert_allclose(alone[0], answer, atol=1e-5)
         assert flag == [place < exits]
+
+
+def test_the_weights_within_conditionals_are_counted():
+    assert count_parameters(fuse(pipeline(2)).live) == 3 * WIDTH * (WIDTH + CLASSES)
 
 
 def test_a_sample_that_leaves_spares_the_nodes_behind_the_exit(x, tmp_path):
