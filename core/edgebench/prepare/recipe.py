@@ -125,7 +125,7 @@ class Recipes:
         for tier, (alone, before) in converted.items():
             pipeline = read_pipeline(before)
             profiled[tier] = yield Measure(
-                key=self.keys.profile(alone, digest_content(before), pipeline),
+                key=self.keys.profile(alone, digest_content(before, doubts=False), pipeline),
                 what=f"{case.model}:{case.variant} profiled on {tier} with {alone.backend}",
                 case=alone,
                 before=before,

@@ -223,13 +223,17 @@ def _describe_files(directory: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def digest_content(entry: Path) -> str:
+def digest_content(entry: Path, *, doubts: bool = True) -> str:
     """Return the digest of what the files of an entry hold, whatever its key and how it was made.
 
-    The manifest is believed: finding the entry has checked it.
+    The manifest is believed: finding the entry has checked it. What was doubted of a pipeline makes
+    it no other one to run, and is left aside without *doubts*.
     """
     files = json.loads((entry / MANIFEST).read_text())["files"]
-    return digest({name: file["sha256"] for name, file in files.items() if name != ASIDE})
+    held = {name: file["sha256"] for name, file in files.items() if name != ASIDE}
+    if not doubts:
+        held[PIPELINE] = json.loads((entry / PIPELINE).read_text()) | {"doubts": []}
+    return digest(held)
 
 
 def _matches_manifest(directory: Path) -> bool:

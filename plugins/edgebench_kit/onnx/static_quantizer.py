@@ -6,8 +6,6 @@ reads everything once more, and cannot write where the working directory holds a
 
 from __future__ import annotations
 
-import logging
-from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +15,7 @@ from edgebench import CaseFailed, Quantization
 from edgebench_kit.onnx import graph_files, quantizable, scopes
 from edgebench_kit.onnx.scopes import LABEL, Labels
 from edgebench_kit.onnx.sessions import open_session, shorten_reason
+from edgebench_kit.onnx.silence import keep_silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,7 +119,7 @@ def _insert_pairs(model: Any, ranges: Any, target: Quantization, left: frozenset
     single: dict[str, list[dict[str, Any]]] = {
         name: [{}] for name in quantizable.find_single_steps(model)
     }
-    with _silent():
+    with keep_silent():
         quantizer = QDQQuantizer(
             model,
             target.per_channel,
@@ -137,14 +136,3 @@ def _insert_pairs(model: Any, ranges: Any, target: Quantization, left: frozenset
             },
         )
         return quantizer.quantize_model()
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Keep back the quantizer's warnings, which go to the root of all loggers."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(level)

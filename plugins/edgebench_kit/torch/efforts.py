@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import attrs
@@ -16,15 +17,18 @@ FULL = 5
 """How many times the epochs of `quick` those of `full` are, at most."""
 
 
-def scale_budget(budget: Budget, effort: Effort, *, rate: float = 1.0) -> Budget:
-    """Return what training may cost under an effort; the learning rate is *rate* times as high.
+def scale_budget(
+    budget: Budget, effort: Effort, *, rate: float = 1.0, length: float = 1.0
+) -> Budget:
+    """Return what training may cost under an effort.
 
-    A model that has learnt already is trained on at a lower rate than one that begins.
+    A model that has learnt already is trained on at a lower rate than one that begins, and for
+    less long: the learning rate is *rate* times as high, the epochs are *length* times as many.
     """
-    longer = FULL if effort == "full" else 1
+    longer = length * (FULL if effort == "full" else 1)
     return attrs.evolve(
         budget,
-        epochs=budget.epochs * longer,
+        epochs=math.ceil(budget.epochs * longer),
         seconds=budget.seconds and budget.seconds * longer,
         learning_rate=budget.learning_rate * rate,
     )

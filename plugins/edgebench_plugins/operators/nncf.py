@@ -7,10 +7,8 @@ of an ONNX graph are Q/DQ pairs, which every runtime reads.
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Mapping
-from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,6 +22,7 @@ from edgebench_kit.onnx.int8_shares import find_int8_share, find_integer_nodes, 
 from edgebench_kit.onnx.plain_graphs import PlainGraph
 from edgebench_kit.onnx.quantized_stages import refuse_quantized
 from edgebench_kit.onnx.sessions import run_graph, shorten_reason
+from edgebench_kit.onnx.silence import keep_silent
 from edgebench_kit.onnx.staged_samples import feed_plain, run_on, take_samples
 
 if TYPE_CHECKING:
@@ -165,7 +164,7 @@ def _quantize(
     model = graph_files.read_graph(plain.path)
     run = _Run(stage=stage, plain=plain, number=number, validation=validation, model=model)
     try:
-        with _silent():
+        with keep_silent(logging.ERROR):
             feeds = feed_plain(stage, plain, samples)
             plainly, controlled = run.quantize(feeds)
             run_graph(controlled, feeds[:1])  # of what it does not know it makes what none opens
@@ -278,18 +277,6 @@ def _check_quantized(before: Pipeline, after: Pipeline, validation: _Validation)
     raise ChainError(
         f"nothing in it can be quantized: nncf knows none of its nodes ({', '.join(sorted(kinds))})"
     )
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Keep back what the tool prints of its own progress and through all loggers."""
-    level = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        with redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logging.disable(level)
 
 
 @hookimpl

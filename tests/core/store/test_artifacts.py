@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import attrs
 import pytest
 
 from edgebench.parts.errors import StoreError
@@ -188,6 +189,18 @@ def test_the_content_of_an_entry_is_what_its_files_hold(tmp_path):
     assert digests[0] == digests[1] != digests[2]
 
 
+def test_what_is_doubted_of_a_pipeline_can_be_left_aside(tmp_path):
+    plain = pipeline()
+    kept = [plain, attrs.evolve(plain, doubts=["Slow."]), attrs.evolve(plain, variant="w")]
+    digests = []
+    for number, one in enumerate(kept):
+        store = Store(tmp_path / str(number))
+        path = store.make(KEY, "a thing", lambda directory, one=one: write_pipeline(one, directory))
+        digests.append((digest_content(path), digest_content(path, doubts=False)))
+    assert len({one for one, _ in digests}) == 3
+    assert digests[0][1] == digests[1][1] != digests[2][1]
+
+
 def test_entries_are_listed_with_their_sizes(tmp_path):
     store = Store(tmp_path)
     store.make(KEY, "a thing", fill)
@@ -268,8 +281,6 @@ def test_a_pipeline_is_read_as_it_was_written(tmp_path):
         tmp_path / "stage-1",
     ]
     assert again.stages[0].edits[0].values == {"by": 2}
-    import attrs
-
     bare = [attrs.evolve(stage, directory=None) for stage in again.stages]
     assert again.replaced(bare) == pipeline()
 

@@ -193,7 +193,7 @@ def test_without_the_fast_evaluator_the_reference_checks(net, examples, monkeypa
             used.append(True)
             return super().run(*arguments)
 
-    monkeypatch.setattr(converter, "find_spec", lambda _: None)
+    monkeypatch.setattr("edgebench_kit.onnx.examples.find_spec", lambda _: None)
     monkeypatch.setattr("onnx.reference.ReferenceEvaluator", Noted)
     RECORD.convert(staged(net), examples)
     assert len(used) == 2

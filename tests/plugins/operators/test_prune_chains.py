@@ -13,7 +13,10 @@ import pytest
 FILE = Path(__file__).parents[3] / "docs" / "examples" / "own_model.py"
 MODEL = ("--plugin", str(FILE), "--model", "fault-finder")
 HERE = ("--placement", "mobile", "--backend", "onnxruntime")
-CHAINS = ("prune", "prune+prune(sparsity=0.3)+sptq", "prune(kind=block)+prune")
+ONCE = "prune(epochs=2)"
+TWICE = f"{ONCE}+prune(sparsity=0.3,epochs=1)+sptq"
+BLOCKS = "prune(kind=block,epochs=1)+prune"
+CHAINS = (ONCE, TWICE, BLOCKS)
 
 
 @pytest.fixture(scope="module")
@@ -29,26 +32,28 @@ def cases(shared_store, tmp_path_factory, process):
         text=True,
         cwd=tmp_path_factory.mktemp("own"),
         env={**os.environ, "EDGEBENCH_STORE": str(shared_store)},
-        timeout=280,
+        timeout=480,
         check=False,
     )
     assert done.stdout, done.stderr
-    return {case["chain"]: case for case in json.loads(done.stdout)["cases"]}
+    return dict(zip(CHAINS, json.loads(done.stdout)["cases"], strict=True))
 
 
 def test_a_strangers_model_keeps_what_it_learnt(cases):
-    assert cases["prune"]["status"] == "ok"
-    assert cases["prune"]["accuracy"]["accuracy"] > 0.95
+    case = cases[ONCE]
+    assert case["chain"].startswith("prune(")
+    assert case["status"] == "ok"
+    assert case["accuracy"]["accuracy"] > 0.95
 
 
 def test_it_is_pruned_again_and_quantized(cases):
-    case = cases["prune+prune(sparsity=0.3)+sptq"]
+    case = cases[TWICE]
     assert case["status"] == "ok"
     assert case["accuracy"]["accuracy"] > 0.9
 
 
 def test_zeros_in_blocks_are_not_pruned_away_and_the_reason_is_said(cases):
-    case = cases["prune(kind=block)+prune"]
+    case = cases[BLOCKS]
     assert case["status"] == "skipped"
     assert "zero in blocks" in case["reason"]
 

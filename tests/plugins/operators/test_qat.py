@@ -78,13 +78,13 @@ class Training:
         self.doubts.append(reason)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def training():
     """Make a context that trains on stripes."""
 
     def make(**changes):
         splits = {"training": list(stripes(64, 1)), "validation": list(stripes(32, 2))}
-        budget = Budget(epochs=2, batch=16, learning_rate=1e-2)
+        budget = Budget(epochs=4, batch=16, learning_rate=1e-2)
         return Training(**{"budget": budget, "splits": splits, **changes})
 
     return make
@@ -175,7 +175,7 @@ def residual():
     return piped(torch_supervised.fit(staged(make_residual()), loss, *splits, budget, 0, quiet))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def quantized(residual, training):
     """What becomes of it, and the context that was used."""
     here = training()
@@ -302,6 +302,7 @@ def test_what_networks_for_phones_are_made_of(training, tmp_path):
     (stage,) = OPERATOR.apply(piped(staged(make_mobile())), here).stages
     assert here.doubts == []
     assert types(stage, 4) == {"INT8"}
+    assert count(stage)["BatchNormalization"] == 1  # what it normalises is read by others too
     found = fused(stage, tmp_path)
     assert found["QLinearConv"] == 6
     assert "Conv" not in found
