@@ -62,6 +62,7 @@ def test_what_trains_does_not_come_behind_a_graph_and_the_order_that_works_is_sa
 
 
 @pytest.mark.parametrize("model", ["bert:small", "resnet:small", "fcn:small"])
+@pytest.mark.process
 def test_all_others_are_planned_each_where_it_has_as_many_pieces(plan, model):
     cases, reasons = plan(*POSSIBLE, model=model)
     assert reasons == {}

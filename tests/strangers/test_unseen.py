@@ -21,6 +21,8 @@ from edgebench.store.artifacts import Store
 
 from ..core.prepare.conftest import toy_case
 
+pytestmark = pytest.mark.framework
+
 NET = """
     import hashlib, pathlib, sys
     import edgebench as eb

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from edgebench_kit.torch.exit_heads import leave_out  # noqa: E402
-from edgebench_kit.torch.modules import count_layers  # noqa: E402
-
-pytestmark = pytest.mark.framework
+from edgebench_kit.torch.exit_heads import leave_out
+from edgebench_kit.torch.modules import count_layers
 
 
 def test_what_stands_in_for_a_module_that_was_left_out_is_no_layer():

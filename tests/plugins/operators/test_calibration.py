@@ -8,6 +8,8 @@ import pytest
 from edgebench import CaseFailed
 from edgebench.parts.changes import Operator
 
+pytestmark = pytest.mark.framework
+
 
 @pytest.fixture
 def calibrating(toy_plugins):
