@@ -113,7 +113,7 @@ def _is_integer(result: Result) -> bool:
 def _look_at_integers(result: Result, before: Sequence[Result], run: Run, within: float) -> Found:
     floats = next((one for one in before if not _is_integer(one)), None)
     if floats is not None and _is_slow(result, floats, within):
-        text = f"integers are not faster than floats: {_compare(result, floats)}"
+        text = f"integers are not shown to be faster than floats: {_compare(result, floats)}"
         yield text, [*_find_remarks(result), _judge_processor(run), *_find_rest(result)]
 
 
@@ -144,7 +144,7 @@ def _look_at_shapes(result: Result, beginnings: Sequence[Result], within: float)
     known = {name: share for name, share in lost.items() if share is not None}
     words = " and ".join(f"{share:.0%} fewer {name}" for name, share in known.items())
     if any(share >= LESS for share in known.values()):
-        text = f"{words}, and not faster: {_compare(result, before)}"
+        text = f"{words}, and not shown to be faster: {_compare(result, before)}"
         yield text, [*_explain_shapes(lost), *_find_rest(result)]
     elif len(result.facts.stages) == len(before.facts.stages) and set(known.values()) == {0.0}:
         yield _say_what_changed(before, result), [_explain_values(before, result, words)]
@@ -165,7 +165,7 @@ def _say_what_changed(before: Result, after: Result) -> str:
     """Say what is otherwise where as much is computed: the precision, or the weights alone."""
     old, new = _list_precisions(before), _list_precisions(after)
     changed = "its weights changed" if old == new else f"its precision is {new} in place of {old}"
-    return f"{changed}, and it is not faster: {_compare(after, before)}"
+    return f"{changed}, and it is not shown to be faster: {_compare(after, before)}"
 
 
 def _explain_values(before: Result, after: Result, words: str) -> str:

@@ -14,6 +14,7 @@ class Cut:
     """One place where a pipeline may be cut, as it is shown to people."""
 
     crossing: Sequence[TensorSpec]
+    """The tensors that cross, by the names that they would have in the pipeline."""
     bytes: int
     """What crosses for one sample, in bytes."""
     parameters: Sequence[float]
@@ -32,6 +33,7 @@ class Cuts:
     """The best places where a pipeline may be cut, and how many there are."""
 
     cuts: Sequence[Cut]
+    """The best by the rule that was asked for, the best first."""
     total: int
     """How many there are, as far as they were counted."""
     more: bool

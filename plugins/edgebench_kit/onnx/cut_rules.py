@@ -10,7 +10,7 @@ import attrs
 
 from edgebench import ChainError, Context, Link, Profile
 from edgebench_kit.onnx.cut_lists import Weighed
-from edgebench_kit.onnx.spread_times import spread_times
+from edgebench_kit.onnx.spread_times import find_owners, spread_times
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +34,21 @@ def find_rule(name: str, cuts: PipelineCuts, pieces: int, context: Context | Non
         raise ChainError("min-latency is predicted for tiers, and none are given")
     tiers = context.placement.tiers
     hops = [_find_links(context.links, one, other) for one, other in pairwise(tiers)]
+    _doubt_profiles(context, cuts)
     return Prediction.of(cuts, [_find_profile(context, tier) for tier in tiers], hops).predict
+
+
+def _doubt_profiles(context: Context, cuts: PipelineCuts) -> None:
+    """Note what a prediction takes for granted."""
+    for tier in context.placement.tiers:
+        if why := _find_profile(context, tier).no_nodes:
+            context.doubt(
+                f"the time on {tier} was divided among nodes by their multiply-accumulates: {why}"
+            )
+    if any(stage.exit for stage in cuts.pipeline.stages):
+        context.doubt(
+            "the cut was predicted as if every sample went through to the end, and some leave early"
+        )
 
 
 def _measure_balance(pieces: int, weighed: Weighed, stage: int, hop: int) -> Sequence[NDArray[Any]]:
@@ -114,10 +128,10 @@ class Prediction:
         for profile in profiles:
             stages: list[NDArray[Any]] = []
             for number, finder in enumerate(cuts.finders):
-                nodes = [cuts.graphs[number].model.graph.node[one] for one in finder.numbers]
+                owners = find_owners(cuts.graphs[number], finder.numbers)
                 took, known = profile.stages[number], profile.nodes[number]
                 work = finder.operations.tolist()
-                stages.append(np.array(spread_times(nodes, known, took, work), float))
+                stages.append(np.array(spread_times(owners, known, took, work), float))
             times.append(stages)
         return cls(times=times, hops=hops)
 

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench import Budget, ChainError, Context, ExitPoint, Model, Pipeline, Stage, Tensors
+from edgebench import (
+    Budget,
+    CaseFailed,
+    ChainError,
+    Context,
+    ExitPoint,
+    Model,
+    Pipeline,
+    Stage,
+    Tensors,
+)
 from edgebench.metrics.classes import guess_classes_axis
 from edgebench_kit.torch.exit_heads import list_answers, measure_confidence, train_beside
 from edgebench_kit.torch.exit_thresholds import Answered, Tuned, tune_threshold
@@ -50,10 +60,14 @@ class Exits:
 
         Raises:
             ChainError: It cannot be left early at one of the points: the message says why.
+            CaseFailed: There is no input to look at.
         """
         stage = pipeline.stages[0]
         _check_stage(pipeline, stage, context)
-        examples = _stack(stage, [one for one, _ in _take(context.inputs("validation"), EXAMPLES)])
+        inputs = [one for one, _ in _take(context.inputs("validation"), EXAMPLES)]
+        if not inputs:
+            raise CaseFailed("the validation split is empty: nothing to tune an exit on")
+        examples = _stack(stage, inputs)
         spans = trace_modules(stage.live, examples)
         for point in points:
             _check_point(point.path, spans.get(point.path), len(examples[0]))

@@ -226,9 +226,10 @@ def _tell_zeros(masked: Masked, name: str, parameters: int, context: Context) ->
         f"; {name_first(masked.undivided)} are no multiple of a block" if masked.undivided else ""
     )
     context.doubt(
-        f"{masked.sparsity:.1%} of the weights of {len(masked.layers)} layers are zero in blocks "
-        f"of {name} ({masked.zeros / parameters:.1%} of all parameters){left}; they are kept and "
-        "computed like any number, so no dense runtime gains from them"
+        f"{masked.sparsity:.1%} of the weights of {len(masked.layers)} layers were set to zero in "
+        f"blocks of {name} ({masked.zeros / parameters:.1%} of all parameters){left}; zeros are "
+        "kept and computed like any number, so no dense runtime gains from them, and whatever "
+        "trains the model on fills them"
     )
 
 

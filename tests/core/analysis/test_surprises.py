@@ -38,7 +38,9 @@ def test_integers_that_are_slower_are_explained_by_what_the_runtime_left_in_floa
     slow = result("small", 5.0, precision="int8", remarks=("stage 0: 2 of 3 products: fc",))
     (found,) = surprises(PLAIN, slow, integer_instructions=[])
     assert found.case == slow.case.id
-    assert found.text == "integers are not faster than floats: 5 ms, and 4 ms of identity"
+    assert (
+        found.text == "integers are not shown to be faster than floats: 5 ms, and 4 ms of identity"
+    )
     assert found.reasons[:2] == (
         "stage 0: 2 of 3 products: fc",
         "the processor has no instructions that multiply and add 8-bit integers in one step",
@@ -83,7 +85,9 @@ def test_fewer_operations_that_do_not_show_are_told_with_where_the_time_is():
         ),
     )  # fmt: skip
     (found,) = surprises(PLAIN, idle)
-    assert found.text.startswith("50% fewer parameters and 40% fewer operations, and not faster")
+    assert found.text.startswith(
+        "50% fewer parameters and 40% fewer operations, and not shown to be faster"
+    )
     assert "narrower layers may use the processor less well" in found.reasons[0]
     assert found.reasons[1].startswith("90% of a request is not inference, most of it processing")
 
@@ -106,7 +110,7 @@ def test_a_precision_that_changed_is_named_and_where_more_is_said_of_it():
     casts = attrs.evolve(half.facts.steps[-1], doubts=("half: 41 Casts are added",))
     told = attrs.evolve(half, facts=attrs.evolve(half.facts, steps=(STEP, casts)))
     silent, doubting = (surprises(PLAIN, one)[0] for one in (half, told))
-    text = "its precision is f16 in place of f32, and it is not faster: "
+    text = "its precision is f16 in place of f32, and it is not shown to be faster: "
     assert silent.text == f"{text}4 ms, and 4 ms of identity"
     why = (
         "a runtime that lacks kernels for f16 casts to wider numbers and back (0% fewer parameters)"
