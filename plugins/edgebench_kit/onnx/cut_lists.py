@@ -21,6 +21,7 @@ import attrs
 
 from edgebench import TensorSpec
 from edgebench_kit.onnx.crossings import Crossings
+from edgebench_kit.onnx.graphs import walk_parameters
 from edgebench_kit.onnx.node_operations import count_operations, find_sizes
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ MOST_LISTED = 10_000
 """The most cuts that are listed."""
 AT_ONCE = 2**24
 """Bits of nodes before cuts that are held in memory at once, a byte each."""
-PARAMETERS = frozenset([1, 2, 3, 4, 5, 10, 11, 16, 17, 18, 19, 20, 21, 22, 23, 25, 26])
-"""The element types of ONNX that trained values have; sizes, axes and switches have others."""
 
 
 @attrs.frozen(kw_only=True)
@@ -118,18 +117,7 @@ class CutFinder(Crossings):
     @cached_property
     def _parameters(self) -> dict[str, int]:
         """By constant, how many trained values it has."""
-        graph = self.graph.model.graph
-        steps = {
-            name
-            for node in graph.node
-            if node.op_type in {"QuantizeLinear", "DequantizeLinear"}
-            for name in node.input[1:]
-        }
-        return {
-            one.name: prod(one.dims)
-            for one in graph.initializer
-            if one.data_type in PARAMETERS and one.name not in steps
-        }
+        return dict(walk_parameters(self.graph.model))
 
     @property
     def parameters(self) -> int:

@@ -1,28 +1,22 @@
 """What is in an ONNX graph: its nodes by type, its parameters, and the operations of a sample.
 
-Operations are multiply-accumulates, counted from shapes as the specification defines the operators
-(onnx.ai/onnx/operators): each value that a convolution or a product gives takes as many as there
-are values summed for it. What is quantized is counted alike, whether as integers or between Q/DQ.
+Operations are multiply-accumulates, as `node_operations` counts them.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 from edgebench import Contents
 from edgebench_kit.onnx.graphs import count_parameters, infer_infos, list_dimensions, walk_bodies
+from edgebench_kit.onnx.node_operations import COUNTED, count_node
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
 Shape = tuple[int, ...]
 
-CONVOLUTIONS = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}
-"""The operators that convolve, each with the place of its weights among its inputs."""
-PRODUCTS = {"MatMul": 1, "MatMulInteger": 1, "QLinearMatMul": 3, "Gemm": 1, "QGemm": 3}
-"""The operators that multiply matrices, each with the place of the second one."""
 UNCOUNTED = frozenset(
     [
         *("LSTM", "GRU", "RNN", "Einsum", "Attention", "MultiHeadAttention", "QAttention"),
@@ -56,16 +50,14 @@ def count_operations(model: Any) -> int | None:
     or a loop decides how much is computed, or an operator is not counted.
     """
     bodies = (*walk_bodies(model.graph), *model.functions)
-    counted = CONVOLUTIONS.keys() | PRODUCTS.keys() | {"ConvTranspose"}
     if any(
-        node.op_type in (UNCOUNTED if number == 0 else UNCOUNTED | counted)
+        node.op_type in (UNCOUNTED if number == 0 else UNCOUNTED | COUNTED)
         for number, graph in enumerate(bodies)
         for node in graph.node
     ):
         return None
-    nodes = [node for node in model.graph.node if node.op_type in counted]
     read_shape = _open_shapes(model)
-    found = [_count_node(node, read_shape) for node in nodes]
+    found = [count_node(node, read_shape) for node in model.graph.node]
     known = [one for one in found if one is not None]
     return sum(known) if len(known) == len(found) else None
 
@@ -113,23 +105,3 @@ def _read_constants(model: Any) -> dict[str, Shape]:
             tensors = [one.t for one in node.attribute if one.name == "value"]
             shapes.update((node.output[0], tuple(tensor.dims)) for tensor in tensors)
     return shapes
-
-
-def _count_node(node: Any, shape: Callable[[str], Shape | None]) -> int | None:
-    """Count the multiply-accumulates of a convolution or a product."""
-    first, out = shape(node.input[0]), shape(node.output[0])
-    if node.op_type in PRODUCTS:
-        summed = _count_summed(node, first)
-        return None if summed is None or out is None else prod(out) * summed
-    kernel = shape(node.input[CONVOLUTIONS.get(node.op_type, 1)])
-    # Of a transposed convolution each value that is read goes into as many sums.
-    values = first if node.op_type == "ConvTranspose" else out
-    return None if kernel is None or values is None else prod(values) * prod(kernel[1:])
-
-
-def _count_summed(node: Any, first: Sequence[int] | None) -> int | None:
-    """Return how many values of the first matrix are summed for each value of a product."""
-    if not first:
-        return None
-    turned = any(one.name == "transA" and one.i for one in node.attribute)
-    return first[0 if turned else -1]

@@ -101,6 +101,11 @@ def count_weight_bytes(model: Any) -> int:
 
 def count_parameters(model: Any) -> int:
     """Count the trained values, in bodies too: not those that are shapes and quantization steps."""
+    return sum(count for _, count in walk_parameters(model))
+
+
+def walk_parameters(model: Any) -> Iterator[tuple[str, int]]:
+    """Yield the name of each constant that holds trained values, and how many, in bodies too."""
     bodies = list(walk_bodies(model.graph))
     steps = {
         name
@@ -110,12 +115,10 @@ def count_parameters(model: Any) -> int:
         for name in node.input[1:]
     }
     shapes = {7, 9}  # int64 and bool: sizes, axes, switches
-    return sum(
-        prod(one.dims)
-        for body in bodies
-        for one in body.initializer
-        if one.name not in steps and one.data_type not in shapes
-    )
+    for body in bodies:
+        for one in body.initializer:
+            if one.name not in steps and one.data_type not in shapes:
+                yield one.name, prod(one.dims)
 
 
 def read_opset(imports: Iterable[Any], default: int) -> int:

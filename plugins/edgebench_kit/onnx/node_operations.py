@@ -1,4 +1,9 @@
-"""The multiply-accumulate operations of the nodes of an ONNX graph, for one sample."""
+"""The multiply-accumulate operations of the nodes of an ONNX graph, for one sample.
+
+They are counted from shapes as the specification defines the operators (onnx.ai/onnx/operators):
+each value that a convolution or a product gives takes as many as there are values summed for it.
+What is quantized is counted alike, whether as integers or between Q/DQ.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 from edgebench_kit.onnx.graphs import drop_weights, list_dimensions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 OPEN = 64
 """What stands for a dimension that is open, but for the samples: of these there is one."""
-CONVOLUTIONS = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}
-"""By operator, which of its inputs is the kernel."""
-PRODUCTS = {"MatMul": 0, "MatMulInteger": 0, "QLinearMatMul": 0}
-"""By operator, which of its inputs has the terms of each sum in its last dimension."""
+CONVOLUTIONS = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3, "ConvTranspose": 1}
+"""The operators that convolve, each with the place of its weights among its inputs."""
+PRODUCTS = frozenset(["MatMul", "MatMulInteger", "QLinearMatMul", "Gemm", "QGemm"])
+"""The operators that multiply matrices, of which the first input is the first one."""
+COUNTED = PRODUCTS | CONVOLUTIONS.keys()
 
 
 def find_sizes(
@@ -57,27 +63,33 @@ def _fix(info: Any, given: Mapping[str, int]) -> None:
 def count_operations(nodes: Sequence[Any], sizes: Mapping[str, Sequence[int]]) -> list[int]:
     """Return the multiply-accumulate operations of each node: those of convolutions and products.
 
-    What nodes within the bodies of conditionals and loops do is not counted.
+    What nodes within the bodies of conditionals and loops do is not counted, nor what is of unknown
+    size.
     """
-    return [_count(node, sizes) for node in nodes]
+    return [count_node(node, sizes.get) or 0 for node in nodes]
 
 
-def _count(node: Any, sizes: Mapping[str, Sequence[int]]) -> int:
-    kind = node.op_type
-    written = prod(sizes.get(node.output[0], ()) or (1,)) if node.output else 0
-    if kind in CONVOLUTIONS:
-        return written * prod(sizes.get(node.input[CONVOLUTIONS[kind]], (1, 1))[1:])
-    if kind == "ConvTranspose":
-        read = prod(sizes.get(node.input[0], ()) or (1,))
-        return read * prod(sizes.get(node.input[1], (1, 1))[1:])
-    if kind in PRODUCTS:
-        return written * _last(sizes.get(node.input[PRODUCTS[kind]], ()))
-    if kind == "Gemm":
-        turned = any(one.name == "transA" and one.i for one in node.attribute)
-        shape = sizes.get(node.input[0], ())
-        return written * _last(shape[:1] if turned else shape)
-    return 0
+def count_node(node: Any, shape: Callable[[str], Sequence[int] | None]) -> int | None:
+    """Count the multiply-accumulates of a node, from the shapes of tensors by their names.
+
+    They are 0 of what neither convolves nor multiplies matrices, and None where a shape that they
+    follow from is not known.
+    """
+    if node.op_type not in COUNTED:
+        return 0
+    first, out = shape(node.input[0]), shape(node.output[0])
+    if node.op_type in PRODUCTS:
+        summed = _count_summed(node, first)
+        return None if summed is None or out is None else prod(out) * summed
+    kernel = shape(node.input[CONVOLUTIONS[node.op_type]])
+    # Of a transposed convolution each value that is read goes into as many sums.
+    values = first if node.op_type == "ConvTranspose" else out
+    return None if kernel is None or values is None else prod(values) * prod(kernel[1:])
 
 
-def _last(shape: Sequence[int]) -> int:
-    return shape[-1] if shape else 1
+def _count_summed(node: Any, first: Sequence[int] | None) -> int | None:
+    """Return how many values of the first matrix are summed for each value of a product."""
+    if not first:
+        return None
+    turned = any(one.name == "transA" and one.i for one in node.attribute)
+    return first[0 if turned else -1]
