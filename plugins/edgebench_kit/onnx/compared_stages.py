@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edgebench import Pipeline, Stage, Tensors
-from edgebench.metrics.classes import guess_classes_axis
+from edgebench.metrics.classes import choose_classes_axis
 from edgebench_kit.onnx import graph_files
 from edgebench_kit.onnx.closeness import Closeness
 from edgebench_kit.onnx.sessions import open_session
@@ -32,16 +32,12 @@ def list_answers(pipeline: Pipeline) -> dict[str, Closeness]:
     first = pipeline.outputs[0]
     return {
         name: Closeness(
-            name=name, axis=_find_classes_axis(pipeline, ranks[name]) if name == first else None
+            name=name,
+            axis=choose_classes_axis(pipeline.classes, ranks[name]) if name == first else None,
         )
         for name in dict.fromkeys((*pipeline.outputs, *exits))
         if name in ranks
     }
-
-
-def _find_classes_axis(pipeline: Pipeline, rank: int) -> int | None:
-    """Return the classes axis of the first output, as it is stated, or as it is usual."""
-    return guess_classes_axis(rank) if pipeline.classes is None else pipeline.classes or None
 
 
 def compare_stages(

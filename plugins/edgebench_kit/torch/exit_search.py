@@ -19,12 +19,13 @@ from edgebench import (
     Stage,
     Tensors,
 )
-from edgebench.metrics.classes import guess_classes_axis
+from edgebench.metrics.classes import choose_classes_axis
 from edgebench_kit.torch.exit_heads import list_answers, measure_confidence, train_beside
 from edgebench_kit.torch.exit_thresholds import Answered, Tuned, tune_threshold
 from edgebench_kit.torch.fitted_heads import make_head
+from edgebench_kit.torch.modules import evaluating
 from edgebench_kit.torch.segments import make_part, plan_part
-from edgebench_kit.torch.tracing import Span, count_operations, evaluating, trace_modules
+from edgebench_kit.torch.tracing import Span, count_operations, trace_modules
 
 if TYPE_CHECKING:
     from torch import nn
@@ -292,8 +293,8 @@ def _find_axis(pipeline: Pipeline) -> int:
     """
     first = pipeline.outputs[0]
     spec = next(one for stage in pipeline.stages for one in stage.outputs if one.name == first)
-    axis = guess_classes_axis(len(spec.shape)) if pipeline.classes is None else pipeline.classes
-    if not axis:
+    axis = choose_classes_axis(pipeline.classes, len(spec.shape))
+    if axis is None:
         raise ChainError(
             f"how sure an exit is shows in scores of classes, and the output {first!r} of "
             f"{pipeline.model} has none"

@@ -12,10 +12,10 @@ from edgebench import ChainError, Edit, Exit, Pipeline, Stage, TensorSpec
 from edgebench_kit.torch.exit_heads import leave_with, list_answers
 from edgebench_kit.torch.exit_search import Exits, Found
 from edgebench_kit.torch.fitted_heads import describe_fit
-from edgebench_kit.torch.modules import count_parameters
+from edgebench_kit.torch.modules import count_parameters, evaluating
 from edgebench_kit.torch.reshaping import reshape_module
 from edgebench_kit.torch.segments import Plan, find_needed, make_part, plan_part
-from edgebench_kit.torch.tracing import Form, evaluating
+from edgebench_kit.torch.tracing import Form
 
 if TYPE_CHECKING:
     from torch import nn

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from edgebench import ChainError, ExitPoint
 from edgebench_kit.torch.exit_heads import list_answers
+from edgebench_kit.torch.modules import evaluating
 from edgebench_kit.torch.reshaping import describe_reshaping, reshape_module
-from edgebench_kit.torch.tracing import evaluating
 
 if TYPE_CHECKING:
     import torch

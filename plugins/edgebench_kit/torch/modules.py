@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,3 +39,15 @@ def count_layers(module: nn.Module) -> dict[str, int]:
     leaves = (one for one in module.modules() if not next(one.children(), None))
     counted = (type(one).__name__ for one in leaves if not getattr(one, "stands_in", False))
     return dict(Counter(counted).most_common())
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Put a module in evaluation, and each of its parts back to what it was."""
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True

@@ -16,18 +16,6 @@ if TYPE_CHECKING:
 OPSET = 18
 
 
-@contextmanager
-def evaluating(module: Any) -> Iterator[None]:
-    """Put a module in evaluation, and each of its parts back to what it was."""
-    training = [part for part in module.modules() if part.training]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True
-
-
 def run_module(stage: Stage, inputs: Tensors) -> dict[str, NDArray[Any]]:
     """Run the module; its outputs are in the order in which it gives them."""
     import torch

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench_kit.torch.tracing import Form, Span, evaluating, make_zeros, put_in_form
+from edgebench_kit.torch.modules import evaluating
+from edgebench_kit.torch.tracing import Form, Span, make_zeros, put_in_form
 
 if TYPE_CHECKING:
     from torch import nn

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench_kit.torch.modules import evaluating
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -42,18 +44,6 @@ def trace_modules(module: nn.Module, inputs: Sequence[Any]) -> dict[str, Span]:
     with _listening(module, spans, clock), evaluating(module), torch.no_grad():
         module(*inputs)
     return spans
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Put a module in evaluation, and each of its parts back to what it was."""
-    training = [part for part in module.modules() if part.training]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True
 
 
 @contextmanager

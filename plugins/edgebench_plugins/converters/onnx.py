@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from edgebench import Converter, Stage, Tensors, hookimpl
 from edgebench_kit.onnx.examples import check_examples
-from edgebench_kit.torch.onnx_export import evaluating, export_module, run_module
+from edgebench_kit.torch.modules import evaluating
+from edgebench_kit.torch.onnx_export import export_module, run_module
 
 
 def convert(stage: Stage, examples: Tensors) -> Stage:

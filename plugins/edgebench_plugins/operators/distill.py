@@ -20,7 +20,7 @@ from edgebench import (
     Variant,
     hookimpl,
 )
-from edgebench.metrics.classes import guess_classes_axis
+from edgebench.metrics.classes import choose_classes_axis
 from edgebench_kit.torch.distillation import make_distillation_loss
 from edgebench_kit.torch.efforts import Effort, scale_budget
 
@@ -136,8 +136,8 @@ def _find_classes_axis(pipeline: Pipeline, teacher: Stage) -> int:
         ChainError: There is none, so that no softmax can be taken.
     """
     rank = next(len(s.shape) for s in teacher.outputs if s.name == pipeline.outputs[0])
-    axis = guess_classes_axis(rank) if pipeline.classes is None else pipeline.classes
-    if not axis:
+    axis = choose_classes_axis(pipeline.classes, rank)
+    if axis is None:
         raise ChainError(
             f"distill compares the logits of classes, and {pipeline.outputs[0]!r} has no axis of "
             "them"
