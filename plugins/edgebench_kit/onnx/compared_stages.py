@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgebench import Pipeline, Stage, Tensors
+import attrs
+
+from edgebench import Exit, Pipeline, Stage, Tensors
 from edgebench.metrics.classes import choose_classes_axis
 from edgebench_kit.onnx import graph_files
 from edgebench_kit.onnx.closeness import Closeness
 from edgebench_kit.onnx.sessions import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from edgebench_kit.onnx.plain_graphs import PlainGraph
 
@@ -20,6 +22,8 @@ COMPARED = 32
 
 Calibrating runs the graph in floats on 100 unless told otherwise; these take less than that again,
 and no more memory than the two graphs and one sample."""
+OTHERWISE = 0.05
+"""The share of inputs that leave elsewhere than in floats from which on that is a doubt."""
 
 
 def list_answers(pipeline: Pipeline) -> dict[str, Closeness]:
@@ -40,31 +44,58 @@ def list_answers(pipeline: Pipeline) -> dict[str, Closeness]:
     }
 
 
-def compare_stages(
-    plain: PlainGraph,
-    stage: Stage,
-    floats: Sequence[Tensors],
-    others: Sequence[Tensors],
-    closenesses: dict[str, Closeness],
-) -> tuple[list[Tensors], list[Tensors]]:
-    """Add what a graph in floats and the one made of it give to the closeness of the answers.
+@attrs.define
+class Comparison:
+    """Holds a pipeline in floats against what is made of it, stage by stage, on the same inputs."""
 
-    *floats* are the inputs of the one, *others* those of the other. Returned is what is known
-    after each.
-    """
-    directory = plain.path.parent / "made"
-    directory.mkdir()
-    made = open_session(directory / graph_files.write_graph(stage.live, directory)[0])
-    original = open_session(plain.original)
-    known: tuple[list[Tensors], list[Tensors]] = ([], [])
-    for before, given in zip(floats, others, strict=False):
-        right = run_stage(stage, original, before, plain.names.ends)
-        other = run_stage(stage, made, given, {})
-        for name in right.keys() & closenesses.keys():
-            closenesses[name] = closenesses[name].add(right[name], other[name])
-        known[0].append({**before, **right})
-        known[1].append({**given, **other})
-    return known
+    floats: list[Tensors]
+    """What is known of each input after the stages so far, in floats."""
+    others: list[Tensors]
+    """The same after what was made of them."""
+    closenesses: dict[str, Closeness]
+    """How near the answers are, by name."""
+    changed: dict[str, int] = attrs.field(factory=dict)
+    """By the condition of an exit, how many inputs leave there in one alone."""
+
+    @classmethod
+    def begin(cls, pipeline: Pipeline, samples: Sequence[Tensors]) -> Comparison:
+        """Begin with inputs of a pipeline."""
+        return cls([*samples], [*samples], list_answers(pipeline))
+
+    def add(self, plain: PlainGraph, stage: Stage) -> None:
+        """Run the next stage in floats and what was made of it, each on what is known before it."""
+        directory = plain.path.parent / "made"
+        directory.mkdir()
+        made = open_session(directory / graph_files.write_graph(stage.live, directory)[0])
+        original = open_session(plain.original)
+        for place, (before, given) in enumerate(zip(self.floats, self.others, strict=True)):
+            right = run_stage(stage, original, before, plain.names.ends)
+            other = run_stage(stage, made, given, {})
+            for name in right.keys() & self.closenesses.keys():
+                self.closenesses[name] = self.closenesses[name].add(right[name], other[name])
+            self.floats[place], self.others[place] = {**before, **right}, {**given, **other}
+        if stage.exit is not None:
+            self.changed[stage.exit.condition] = self._count_changed(stage.exit)
+
+    def _count_changed(self, leaves: Exit) -> int:
+        pairs = zip(self.floats, self.others, strict=True)
+        sure = (
+            [one[leaves.condition].item() >= leaves.threshold for one in pair] for pair in pairs
+        )
+        return sum(floats != made for floats, made in sure)
+
+    def list_doubts(self) -> Iterator[str]:
+        """Yield what speaks against what was made, in clauses with their numbers."""
+        count = len(self.floats)
+        for closeness in self.closenesses.values():
+            for fault in closeness.list_faults():
+                yield f"against floats, on {count} calibration inputs, {fault}"
+        for condition, changed in self.changed.items():
+            if changed > OTHERWISE * count:
+                yield (
+                    f"{changed} of {count} calibration inputs leave by {condition!r} where they "
+                    "did not in floats, or the other way round: its threshold was tuned in floats"
+                )
 
 
 def run_stage(

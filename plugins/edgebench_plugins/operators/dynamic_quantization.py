@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench import ChainError, Context, Operator, Pipeline, Stage, hookimpl
-from edgebench_kit.onnx import compared_stages, dynamic_quantizer, graph_files, graphs
+from edgebench_kit.onnx import dynamic_quantizer, graph_files, graphs
+from edgebench_kit.onnx.compared_stages import COMPARED, Comparison
 from edgebench_kit.onnx.dynamic_quantizer import DynamicQuantizer
 from edgebench_kit.onnx.int8_shares import find_int8_share, name_precision
 from edgebench_kit.onnx.plain_graphs import PlainGraph
@@ -40,7 +41,7 @@ class DynamicQuantizationOptions:
     convolutions: bool = False
     """Whether convolutions become `ConvInteger` too. They are slower so than in floats on most
     processors, and pictures are better served by static quantization."""
-    samples: int = attrs.field(default=compared_stages.COMPARED, validator=attrs.validators.ge(1))
+    samples: int = attrs.field(default=COMPARED, validator=attrs.validators.ge(1))
     """On how many calibration inputs, at most, the result is compared with the graph in floats."""
 
 
@@ -51,23 +52,19 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
         CaseFailed: There is nothing to compare on, or the runtime does not run what was made.
         ChainError: Nothing of the pipeline can be quantized.
     """
-    floats = others = take_samples(context, context.options.samples)
-    closenesses = compared_stages.list_answers(pipeline)
+    comparison = Comparison.begin(pipeline, take_samples(context, context.options.samples))
     stages: list[Stage] = []
     for number, stage in enumerate(pipeline.stages):
         context.progress(number, len(pipeline.stages), "quantizing")
         with TemporaryDirectory(prefix="edgebench-") as scratch:
             plain = PlainGraph.make(stage.live, Path(scratch))
             stages.append(_quantize(stage, plain, context.options))
-            floats, others = compared_stages.compare_stages(
-                plain, stages[-1], floats, others, closenesses
-            )
+            comparison.add(plain, stages[-1])
     _check_quantized(pipeline, stages, context.options)
     for doubt in _list_doubts(pipeline, stages, context.options):
         context.doubt(doubt)
-    for closeness in closenesses.values():
-        for fault in closeness.list_faults():
-            context.doubt(f"against floats, on {len(floats)} calibration inputs, {fault}")
+    for doubt in comparison.list_doubts():
+        context.doubt(doubt)
     context.progress(len(pipeline.stages), len(pipeline.stages), "quantizing")
     return pipeline.replaced(stages)
 

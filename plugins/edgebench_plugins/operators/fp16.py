@@ -19,8 +19,9 @@ from edgebench import (
     Usable,
     hookimpl,
 )
-from edgebench_kit.onnx import compared_stages, graph_files, graphs, half_floats
+from edgebench_kit.onnx import graph_files, graphs, half_floats
 from edgebench_kit.onnx.activation_ranges import find_extremes
+from edgebench_kit.onnx.compared_stages import COMPARED, Comparison
 from edgebench_kit.onnx.half_conversion import Conversion, convert_to_halves
 from edgebench_kit.onnx.half_nodes import Judge
 from edgebench_kit.onnx.plain_graphs import PlainGraph
@@ -45,7 +46,7 @@ ALREADY = "it computes in 16-bit floats already"
 class Fp16Options:
     """What values are looked for that half precision does not hold."""
 
-    samples: int = attrs.field(default=compared_stages.COMPARED, validator=attrs.validators.ge(1))
+    samples: int = attrs.field(default=COMPARED, validator=attrs.validators.ge(1))
     """On how many calibration inputs, at most, values beyond half precision are looked for, and
     the result is compared with the graph in floats."""
 
@@ -57,24 +58,20 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
         CaseFailed: There is nothing to look at, or the runtime does not run what was made.
         ChainError: No node of the pipeline can compute in half precision.
     """
-    floats = others = take_samples(context, context.options.samples)
-    closenesses = compared_stages.list_answers(pipeline)
+    comparison = Comparison.begin(pipeline, take_samples(context, context.options.samples))
     stages: list[Stage] = []
     for number, stage in enumerate(pipeline.stages):
         context.progress(number, len(pipeline.stages), "converting")
         with TemporaryDirectory(prefix="edgebench-") as scratch:
             plain = PlainGraph.make(stage.live, Path(scratch))
-            model, conversion = _convert(stage, plain, floats)
+            model, conversion = _convert(stage, plain, comparison.floats)
             stages.append(_describe(stage, model, conversion))
             for doubt in _list_doubts(conversion, model):
                 context.doubt(f"stage {number}: {doubt}")
-            floats, others = compared_stages.compare_stages(
-                plain, stages[-1], floats, others, closenesses
-            )
+            comparison.add(plain, stages[-1])
     _check_converted(pipeline, stages)
-    for closeness in closenesses.values():
-        for fault in closeness.list_faults():
-            context.doubt(f"against floats, on {len(floats)} calibration inputs, {fault}")
+    for doubt in comparison.list_doubts():
+        context.doubt(doubt)
     context.progress(len(pipeline.stages), len(pipeline.stages), "converting")
     return pipeline.replaced(stages)
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from edgebench import CaseFailed, ChainError, Context, Operator, Pipeline, Stage, Tensors, hookimpl
-from edgebench_kit.onnx import compared_stages, graph_files, graphs
+from edgebench_kit.onnx import graph_files, graphs
 from edgebench_kit.onnx.closeness import measure_error
+from edgebench_kit.onnx.compared_stages import COMPARED, Comparison
 from edgebench_kit.onnx.int8_shares import find_int8_share, find_integer_nodes, name_precision
 from edgebench_kit.onnx.plain_graphs import PlainGraph
 from edgebench_kit.onnx.quantized_stages import refuse_quantized
@@ -55,8 +56,7 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
         ChainError: Nothing of the pipeline can be in int8, or not at so small a loss.
     """
     samples = take_samples(context, context.options.samples)
-    floats = samples[: compared_stages.COMPARED]
-    closenesses = compared_stages.list_answers(pipeline)
+    comparison = Comparison.begin(pipeline, samples[:COMPARED])
     validation = _Validation.open(pipeline, context)
     for number, stage in enumerate(pipeline.stages):
         context.progress(number, len(pipeline.stages), "quantizing")
@@ -64,16 +64,13 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
             plain = PlainGraph.make(stage.live, Path(scratch))
             made = _quantize(stage, plain, number, samples, validation)
             validation.accept(number, made)
-            floats, _ = compared_stages.compare_stages(plain, made, floats, samples, closenesses)
+            comparison.add(plain, made)
         if number + 1 < len(pipeline.stages):
             samples = run_on(pipeline, number, made, samples)
     done = validation.pipeline
     _check_quantized(pipeline, done, validation)
-    for doubt in validation.list_doubts():
+    for doubt in (*validation.list_doubts(), *comparison.list_doubts()):
         context.doubt(doubt)
-    for closeness in closenesses.values():
-        for fault in closeness.list_faults():
-            context.doubt(f"against floats, on {len(floats)} calibration inputs, {fault}")
     context.progress(len(pipeline.stages), len(pipeline.stages), "quantizing")
     return done
 

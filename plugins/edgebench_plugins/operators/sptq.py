@@ -19,11 +19,7 @@ from edgebench import (
 )
 from edgebench_kit.onnx import attention_masks, graphs
 from edgebench_kit.onnx.activation_ranges import find_extremes, find_ranges
-from edgebench_kit.onnx.compared_stages import (
-    COMPARED,
-    compare_stages,
-    list_answers,
-)
+from edgebench_kit.onnx.compared_stages import COMPARED, Comparison
 from edgebench_kit.onnx.int8_shares import find_int8_share, name_precision
 from edgebench_kit.onnx.plain_graphs import PlainGraph
 from edgebench_kit.onnx.quantized_stages import refuse_quantized
@@ -56,21 +52,19 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
         ChainError: Nothing of the pipeline can be quantized.
     """
     samples = take_samples(context, context.options.samples)
-    floats = samples[:COMPARED]
+    comparison = Comparison.begin(pipeline, samples[:COMPARED])
     stages: list[Stage] = []
-    closenesses = list_answers(pipeline)
     for number, stage in enumerate(pipeline.stages):
         context.progress(number, len(pipeline.stages), "quantizing")
         with TemporaryDirectory(prefix="edgebench-") as scratch:
             plain = PlainGraph.make(stage.live, Path(scratch))
             stages.append(_quantize(stage, plain, samples, context))
-            floats, _ = compare_stages(plain, stages[-1], floats, samples, closenesses)
+            comparison.add(plain, stages[-1])
         if number + 1 < len(pipeline.stages):
             samples = run_on(pipeline, number, stages[-1], samples)
     _check_quantized(pipeline, stages)
-    for closeness in closenesses.values():
-        for fault in closeness.list_faults():
-            context.doubt(f"against floats, on {len(floats)} calibration inputs, {fault}")
+    for doubt in comparison.list_doubts():
+        context.doubt(doubt)
     context.progress(len(pipeline.stages), len(pipeline.stages), "quantizing")
     return pipeline.replaced(stages)
 
