@@ -7,6 +7,7 @@ a runtime runs one branch. It is for what opens one file alone, and for one tier
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +27,13 @@ from edgebench import (
 )
 from edgebench_kit.onnx import graph_files, graphs
 from edgebench_kit.onnx.conditionals import Link, join_graphs
+from edgebench_kit.onnx.int8_shares import find_int8_share, name_precision
 from edgebench_kit.onnx.parts_and_whole import draw_inputs
 from edgebench_kit.onnx.scopes import find_free_name
 from edgebench_kit.onnx.sessions import open_session, shorten_reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 TOLERANCE = 1e-5
 """How far the fused graph may be from the stages, relative to the largest output beyond 1."""
@@ -45,12 +47,17 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
     """
     taken = {spec.name for stage in pipeline.stages for spec in (*stage.inputs, *stage.outputs)}
     left = find_free_name("left_early", taken)
+    fused = _fuse(pipeline, left)
+    _compare(pipeline, left, context)
+    return pipeline.replaced([fused], cuts=[])
+
+
+def _fuse(pipeline: Pipeline, left: str) -> Stage:
+    """Return the stages as one, whose output *left* says for each sample whether it left early."""
     links = [_describe(stage) for stage in pipeline.stages]
     model = join_graphs(links, pipeline.outputs, left)
     graphs.check_graph(model, shapes=False)
-    fused = _make_stage(pipeline, model, left)
-    _compare(pipeline, fused, context)
-    return pipeline.replaced([fused], cuts=[])
+    return _make_stage(pipeline, model, left)
 
 
 def _describe(stage: Stage) -> Link:
@@ -81,28 +88,66 @@ def _make_stage(pipeline: Pipeline, model: Any, left: str) -> Stage:
         exit=Exit(condition=left, answer=pipeline.outputs, threshold=0.5),
         parameters=sum(filter(None, known)) if None not in known else None,
         operations=None,
-        precision="+".join(dict.fromkeys(stage.precision for stage in pipeline.stages)),
+        precision=_name_precision(pipeline, model),
     )
 
 
-def _compare(pipeline: Pipeline, fused: Stage, context: Context) -> None:
+def _name_precision(pipeline: Pipeline, model: Any) -> str:
+    if graphs.is_quantized(model):
+        return name_precision(find_int8_share(model))
+    return "+".join(dict.fromkeys(stage.precision for stage in pipeline.stages))
+
+
+def _compare(pipeline: Pipeline, left: str, context: Context) -> None:
     """Run the stages and the fused graph on made-up inputs, together and each alone.
+
+    How sure exits are of such inputs has nothing to do with their thresholds. So they are compared
+    where samples leave by them, where none does, and where some do and others do not.
 
     Raises:
         CaseFailed: They differ.
     """
     inputs = draw_inputs(attrs.evolve(pipeline.stages[0], inputs=pipeline.inputs), context.seed)
     alone = {name: array[:1] for name, array in inputs.items()}
-    for given in (alone, inputs):
-        try:
-            wanted = _run(pipeline.stages, given, pipeline.outputs)
-        except Exception as error:  # noqa: BLE001 (whatever the runtime says to made-up inputs)
-            context.doubt(
-                "the fused graph was not compared with the stages, which do not run on made-up "
-                f"inputs: {shorten_reason(error)}"
+    try:
+        sure = _find_conditions(pipeline, inputs)
+    except Exception as error:  # noqa: BLE001 (whatever the runtime says to made-up inputs)
+        context.doubt(
+            "the fused graph was not compared with the stages, which do not run on made-up "
+            f"inputs: {shorten_reason(error)}"
+        )
+        return
+    for choose in (None, min, max, fmean):
+        moved = pipeline if choose is None else _move_thresholds(pipeline, sure, choose)
+        fused = _fuse(moved, left)
+        for given in (alone, inputs):
+            wanted = _run(moved.stages, given, pipeline.outputs)
+            _hold(wanted, _run([fused], given, pipeline.outputs))
+
+
+def _find_conditions(pipeline: Pipeline, inputs: Tensors) -> dict[str, list[float]]:
+    """Return how sure each exit is of each sample, all samples passing all stages."""
+    conditions = tuple(stage.exit.condition for stage in pipeline.stages if stage.exit)
+    through = [attrs.evolve(stage, exit=None) for stage in pipeline.stages]
+    found = _run(through, inputs, conditions)
+    return {name: found[name].reshape(-1).tolist() for name in conditions}
+
+
+def _move_thresholds(
+    pipeline: Pipeline, sure: Mapping[str, Sequence[float]], choose: Callable[[Any], float]
+) -> Pipeline:
+    """Return a pipeline whose exits have thresholds chosen from how sure they are of samples."""
+    return pipeline.replaced(
+        [
+            stage
+            if stage.exit is None
+            else attrs.evolve(
+                stage,
+                exit=attrs.evolve(stage.exit, threshold=choose(sure[stage.exit.condition])),
             )
-            return
-        _hold(wanted, _run([fused], given, pipeline.outputs))
+            for stage in pipeline.stages
+        ]
+    )
 
 
 def _hold(wanted: Tensors, got: Tensors) -> None:
