@@ -68,8 +68,8 @@ def _look_at(result: Result, by_case: Mapping[Case, Result], run: Run, within: f
 
 def _list_before(result: Result, by_case: Mapping[Case, Result]) -> Iterator[Result]:
     """Yield the measured results of the beginnings of a chain, run alike, the longest first."""
-    links = [step.chain for step in result.facts.steps if step.operator]
-    for chain in dict.fromkeys((*reversed(links[:-1]), UNTRANSFORMED)):
+    chains = [step.chain for step in result.facts.steps if step.operator]
+    for chain in dict.fromkeys((*reversed(chains[:-1]), UNTRANSFORMED)):
         found = by_case.get(attrs.evolve(result.case, chain=chain))
         if found is not None and found is not result and found.latency is not None:
             yield found

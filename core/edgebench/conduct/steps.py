@@ -15,16 +15,16 @@ from edgebench.store.artifacts import read_pipeline
 
 def describe_steps(made: Iterable[Made]) -> Iterator[StepFacts]:
     """Yield the facts of steps that were made, in order."""
-    links: list[str] = []
+    written: list[str] = []
     doubted: tuple[str, ...] = ()
     for step, path in made:
         pipeline, making = read_pipeline(path), read_making(path)
         if isinstance(step, Operate):
-            links.append(step.operation.written)
+            written.append(step.operation.written)
         counted = tuple(count_stages(pipeline, making.contents))
         yield StepFacts(
             what=_name(step),
-            chain="+".join(links),
+            chain="+".join(written),
             operator=isinstance(step, Operate),
             artifact=path.name,
             formats=_distinct(stage.format for stage in pipeline.stages),

@@ -22,7 +22,7 @@ OPSET = 18
 
 
 @attrs.frozen(kw_only=True)
-class Link:
+class Section:
     """A graph of a sequence, and who may leave after it."""
 
     model: Any
@@ -36,16 +36,16 @@ class Link:
     """What then stands for the outputs of the sequence."""
 
 
-def join_graphs(links: Sequence[Link], outputs: Sequence[str], left: str) -> Any:
+def join_graphs(sections: Sequence[Section], outputs: Sequence[str], left: str) -> Any:
     """Join graphs to one that gives the outputs, and *left*: 1 for each sample that left, else 0.
 
     All but the last have an exit. All is in the operator set of the newest of them.
     """
     import onnx
 
-    opset = max(graphs.read_opset(link.model.opset_import, OPSET) for link in links)
-    models = [_prepare(link, number, opset, outputs) for number, link in enumerate(links)]
-    body = _join(models, links, list(outputs), left, 0)
+    opset = max(graphs.read_opset(section.model.opset_import, OPSET) for section in sections)
+    models = [_prepare(section, number, opset, outputs) for number, section in enumerate(sections)]
+    body = _join(models, sections, list(outputs), left, 0)
     inputs = _list_inputs(models)
     graph = onnx.helper.make_graph(
         body.nodes, "exits", inputs, body.outputs, initializer=body.constants
@@ -56,16 +56,16 @@ def join_graphs(links: Sequence[Link], outputs: Sequence[str], left: str) -> Any
     return joined
 
 
-def _prepare(link: Link, number: int, opset: int, outputs: Sequence[str]) -> Any:
+def _prepare(section: Section, number: int, opset: int, outputs: Sequence[str]) -> Any:
     """Return a copy of a graph in an operator set, each name in it one of its own in all."""
     from onnx.inliner import inline_local_functions
 
-    model = link.model
+    model = section.model
     if model.functions:
         model = inline_local_functions(model)
     model = graphs.raise_opset(model, opset)
     # A name is given once, in whatever body: what is asked for is written by a conditional.
-    names = {own: _at_end(name) if name in outputs else name for own, name in link.names.items()}
+    names = {own: _at_end(name) if name in outputs else name for own, name in section.names.items()}
     rename_tensors(model.graph, lambda name: names.get(name, f"stage{number}/{name}"))
     for node in model.graph.node:
         node.name = node.name and f"stage{number}/{node.name}"
@@ -80,19 +80,19 @@ class _Body:
 
 
 def _join(
-    models: Sequence[Any], links: Sequence[Link], outputs: list[str], left: str, number: int
+    models: Sequence[Any], sections: Sequence[Section], outputs: list[str], left: str, number: int
 ) -> _Body:
     """Join the graphs from one on, what they give called by the names of that depth."""
-    graph, link = models[number].graph, links[number]
+    graph, section = models[number].graph, sections[number]
     infos = {one.name: one for one in models[-1].graph.output}
     wanted = [_call(infos[_at_end(name)], _at_depth(name, number)) for name in outputs]
     flag = _describe_flag(_at_depth(left, number))
     nodes, constants = list(graph.node), list(graph.initializer)
-    if not link.condition:
-        nodes += _finish(outputs, link, left, number)
+    if not section.condition:
+        nodes += _finish(outputs, section, left, number)
     else:
-        others = _join(models, links, outputs, left, number + 1)
-        nodes += _leave(link, outputs, left, number, others, [*wanted, flag])
+        others = _join(models, sections, outputs, left, number + 1)
+        nodes += _leave(section, outputs, left, number, others, [*wanted, flag])
     return _Body(nodes=nodes, constants=constants, outputs=[*wanted, flag])
 
 
@@ -106,7 +106,7 @@ def _at_depth(name: str, number: int) -> str:
     return f"branch{number}/{name}" if number else name
 
 
-def _finish(outputs: Sequence[str], link: Link, left: str, number: int) -> Iterator[Any]:
+def _finish(outputs: Sequence[str], section: Section, left: str, number: int) -> Iterator[Any]:
     """Yield the end of the last graph: its own outputs, and that no sample has left."""
     from onnx import helper
 
@@ -119,18 +119,23 @@ def _finish(outputs: Sequence[str], link: Link, left: str, number: int) -> Itera
 
 
 def _leave(
-    link: Link, outputs: Sequence[str], left: str, number: int, others: _Body, wanted: list[Any]
+    section: Section,
+    outputs: Sequence[str],
+    left: str,
+    number: int,
+    others: _Body,
+    wanted: list[Any],
 ) -> Iterator[Any]:
     """Yield the nodes that decide, and the conditional."""
     from onnx import TensorProto, helper
 
     make = helper.make_node
     may, flat = f"may_leave{number}", f"condition{number}"
-    threshold = helper.make_tensor("value", 1, [], [link.threshold])
+    threshold = helper.make_tensor("value", 1, [], [section.threshold])
     minus = helper.make_tensor("value", TensorProto.INT64, [1], [-1])
     yield make("Constant", [], [f"threshold{number}"], value=threshold)
     yield make("Constant", [], [f"flat{number}"], value=minus)
-    yield make("Reshape", [link.condition, f"flat{number}"], [flat])
+    yield make("Reshape", [section.condition, f"flat{number}"], [flat])
     yield make("GreaterOrEqual", [flat, f"threshold{number}"], [may])
     yield make("Cast", [may], [f"flag{number}"], to=TensorProto.FLOAT)
     yield make("ReduceMin", [f"flag{number}"], [f"least{number}"], keepdims=0)
@@ -141,29 +146,29 @@ def _leave(
         [f"all_leave{number}"],
         names,
         name=f"exit{number}",
-        then_branch=_make_answers(link, number, wanted),
-        else_branch=_make_rest(link, number, others, wanted),
+        then_branch=_make_answers(section, number, wanted),
+        else_branch=_make_rest(section, number, others, wanted),
     )
 
 
-def _make_answers(link: Link, number: int, wanted: Sequence[Any]) -> Any:
+def _make_answers(section: Section, number: int, wanted: Sequence[Any]) -> Any:
     """Make the branch in which all samples leave."""
     from onnx import helper
 
-    sources = [*link.answers, f"flag{number}"]
+    sources = [*section.answers, f"flag{number}"]
     names = [f"leave{number}/{one.name}" for one in wanted]
     nodes = [helper.make_node("Identity", [a], [b]) for a, b in zip(sources, names, strict=True)]
     outputs = [_call(one, name) for one, name in zip(wanted, names, strict=True)]
     return helper.make_graph(nodes, "leave", [], outputs)
 
 
-def _make_rest(link: Link, number: int, others: _Body, wanted: Sequence[Any]) -> Any:
+def _make_rest(section: Section, number: int, others: _Body, wanted: Sequence[Any]) -> Any:
     """Make the branch that goes on, in which a sample that could have left keeps its answer."""
     from onnx import helper
 
     nodes, outputs = list(others.nodes), []
     for source, one, made in zip(
-        [*link.answers, f"flag{number}"], wanted, others.outputs, strict=True
+        [*section.answers, f"flag{number}"], wanted, others.outputs, strict=True
     ):
         name, mask = f"stay{number}/{one.name}", f"mask{number}/{one.name}"
         rank = len(one.type.tensor_type.shape.dim)

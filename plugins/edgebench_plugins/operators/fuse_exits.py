@@ -26,7 +26,7 @@ from edgebench import (
     hookimpl,
 )
 from edgebench_kit.onnx import graph_files, graphs
-from edgebench_kit.onnx.conditionals import Link, join_graphs
+from edgebench_kit.onnx.conditionals import Section, join_graphs
 from edgebench_kit.onnx.int8_shares import find_int8_share, name_precision
 from edgebench_kit.onnx.parts_and_whole import draw_inputs
 from edgebench_kit.onnx.scopes import find_free_name
@@ -54,17 +54,17 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
 
 def _fuse(pipeline: Pipeline, left: str) -> Stage:
     """Return the stages as one, whose output *left* says for each sample whether it left early."""
-    links = [_describe(stage) for stage in pipeline.stages]
-    model = join_graphs(links, pipeline.outputs, left)
+    sections = [_describe(stage) for stage in pipeline.stages]
+    model = join_graphs(sections, pipeline.outputs, left)
     graphs.check_graph(model, shapes=False)
     return _make_stage(pipeline, model, left)
 
 
-def _describe(stage: Stage) -> Link:
+def _describe(stage: Stage) -> Section:
     names = {spec.inside: spec.name for spec in (*stage.inputs, *stage.outputs)}
     if stage.exit is None:
-        return Link(model=stage.live, names=names)
-    return Link(
+        return Section(model=stage.live, names=names)
+    return Section(
         model=stage.live,
         names=names,
         condition=stage.exit.condition,
