@@ -65,7 +65,7 @@ class Exits:
         """
         stage = pipeline.stages[0]
         _check_stage(pipeline, stage, context)
-        inputs = [one for one, _ in _take(context.inputs("validation"), EXAMPLES)]
+        inputs = [one for one, _ in islice(context.inputs("validation"), EXAMPLES)]
         if not inputs:
             raise CaseFailed("the validation split is empty: nothing to tune an exit on")
         examples = _stack(stage, inputs)
@@ -205,12 +205,8 @@ def _run_batches(
 
 def _batch(split: Any) -> Iterator[list[tuple[Tensors, Any]]]:
     samples = iter(split)
-    while batch := _take(samples, AT_ONCE):
+    while batch := list(islice(samples, AT_ONCE)):
         yield batch
-
-
-def _take(samples: Any, most: int) -> list[tuple[Tensors, Any]]:
-    return list(islice(samples, most))
 
 
 def _stack(stage: Stage, samples: Sequence[Tensors]) -> tuple[Any, ...]:

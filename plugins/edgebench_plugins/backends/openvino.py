@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -22,6 +21,7 @@ from edgebench import (
     Usable,
     hookimpl,
 )
+from edgebench_kit.onnx.openvino_errors import find_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,13 +39,6 @@ MERGED = "originalLayersNames"
 """Where it keeps which nodes one that it runs is made of."""
 WARM_UP = 3
 """Runs whose times are not counted."""
-IDLE = re.compile(
-    r"Exception from |FrontEnd API failed|Model wasn't fully converted|Summary:|-- Conversion is "
-    r"failed for|While validating (ONNX )?node '.*':$"
-)
-"""How the lines of its errors begin that say where in its own code it gave up, not why."""
-CHECKED = re.compile(r"(While validating ONNX node '.*': )?Check '.*' failed at \S+:\d+:|^-- ")
-"""The part of a line that does."""
 
 
 @attrs.frozen(kw_only=True)
@@ -172,14 +165,6 @@ def _take_times(request: Any, origins: Mapping[str, str]) -> Mapping[str, float]
         for node in request.get_profiling_info()
         if node.status == node.Status.EXECUTED
     )
-
-
-def find_reason(error: RuntimeError) -> str:
-    """Return what an error of OpenVINO's says, without where in its own code it arose."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    said = [CHECKED.sub("", line).strip() for line in lines if not IDLE.match(line)]
-    said = [line.removesuffix(" with a message:") for line in said if line]
-    return ": ".join(said) or (lines[-1] if lines else type(error).__name__)
 
 
 @contextmanager

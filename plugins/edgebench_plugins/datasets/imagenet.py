@@ -1,8 +1,8 @@
 """ImageNet's pictures, from the directory in which their owner keeps them.
 
 ILSVRC 2012 (Russakovsky et al., IJCV 2015). An answer is a class number, 0 to 999: the place of the
-class's WordNet id among all thousand in sorted order, which is what published weights are trained
-with. The ids of the ILSVRC development kit, 1 to 1000, are in another order.
+class's WordNet id among all in sorted order, as published weights have it. The ids of the ILSVRC
+development kit, 1 to 1000, are in another order.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ PLACES = ("val", "validation", "ILSVRC/Data/CLS-LOC/val", "Data/CLS-LOC/val", ""
 TRAINING_PLACES = ("train", "ILSVRC/Data/CLS-LOC/train", "Data/CLS-LOC/train")
 """Where those to train on lie below it, in a folder for each class."""
 TRAINING = 5000
-"""The most pictures to train on, of each class equally many: all 1.28 million would be copied into
-the store, and a trainer may hold what it trains on in memory (3 GB, of 224x224 pixels)."""
+"""The most pictures to train on, of each class equally many: all 1.28 million would be copied."""
 SYNSETS = ("LOC_synset_mapping.txt", "synsets.txt", "imagenet_class_index.json")
 """Files that say which WordNet ids there are; one of them is enough."""
 SOLUTION, KIT_IDS = "LOC_val_solution.csv", "map_clsloc.txt"

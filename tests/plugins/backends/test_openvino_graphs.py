@@ -9,6 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgebench import CaseFailed, Stage, TensorSpec
+from edgebench_kit.onnx.openvino_errors import find_reason
 from edgebench_plugins.backends import openvino as plugin
 
 (BACKEND,) = plugin.edgebench_backends()
@@ -256,7 +257,7 @@ Exception from src/plugins/intel_cpu/src/node.cpp:794:
     ],
 )  # fmt: skip
 def test_where_it_arose_in_its_own_code_is_left_out(said, reason):
-    assert plugin.find_reason(RuntimeError(said)) == reason
+    assert find_reason(RuntimeError(said)) == reason
 
 
 @pytest.mark.parametrize("rows", [1, 3, 8, 16])
