@@ -13,6 +13,7 @@ import attrs
 
 from edgebench import Attention, ExitPoint, Variant
 from edgebench_kit.text.vocabularies import BYTES, WORDPIECE, Kind
+from edgebench_kit.torch.quiet_imports import importing_quietly
 
 if TYPE_CHECKING:
     import torch
@@ -149,9 +150,11 @@ class Size:
 
     def make_configuration(self) -> Any:
         """Make transformers' configuration of it."""
-        import transformers
+        with importing_quietly():
+            import transformers
 
-        return getattr(transformers, f"{self.network.prefix}Config")(
+            configuration = getattr(transformers, f"{self.network.prefix}Config")
+        return configuration(
             **self.figures,
             hidden_dropout_prob=self.dropout,
             attention_probs_dropout_prob=self.dropout,
@@ -164,9 +167,12 @@ class Size:
     def make_network(self, seed: int) -> Any:
         """Make it with weights that *seed* decides."""
         import torch
-        import transformers
 
-        classifier = getattr(transformers, self.network.classifier)
+        with importing_quietly():
+            import transformers
+
+            # The class is imported here, and with it what stands beside it.
+            classifier = getattr(transformers, self.network.classifier)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return classifier(self.make_configuration()).eval()

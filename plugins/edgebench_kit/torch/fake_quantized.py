@@ -18,6 +18,7 @@ from edgebench import CaseFailed, Quantization, Stage, Tensors
 from edgebench_kit.torch.folding import fold_normalisations
 from edgebench_kit.torch.int8_places import annotate, name_operator
 from edgebench_kit.torch.onnx_export import as_torch, keep_quiet, name_open_sizes
+from edgebench_kit.torch.quiet_imports import importing_quietly
 
 if TYPE_CHECKING:
     from torch import nn
@@ -100,7 +101,8 @@ def prepare_module(stage: Stage, inputs: Tensors, target: Quantization) -> Any:
     Raises:
         CaseFailed: torch.export cannot trace the module.
     """
-    from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
+    with importing_quietly():
+        from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
 
     program = _export(stage, inputs)
     fold_normalisations(program)

@@ -86,11 +86,14 @@ def context(tmp_path):
 
 @pytest.fixture(scope="session")
 def draw():
-    """Draw batches of one, some values far out as activations are."""
-    random = np.random.default_rng(5)
-    return lambda count: [
-        {"input": random.standard_t(4, (1, *SHAPE)).astype("f4")} for _ in range(count)
-    ]
+    """Draw batches of one, some values far out as activations are; with a seed always the same."""
+    shared = np.random.default_rng(5)
+
+    def make(count, seed=None):
+        random = shared if seed is None else np.random.default_rng(seed)
+        return [{"input": random.standard_t(4, (1, *SHAPE)).astype("f4")} for _ in range(count)]
+
+    return make
 
 
 @pytest.fixture(scope="session")

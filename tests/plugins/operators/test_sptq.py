@@ -88,7 +88,7 @@ def test_any_batch_gives_what_f32_gives_but_for_rounding(residual, quantized, co
 
 def test_each_way_of_calibrating_is_another(residual, context, draw):
     """The quantizer's own default makes `entropy` the same as `minmax`, to the last byte."""
-    calibration = draw(8)
+    calibration = draw(8, seed=5)
     found = {
         way: scales(
             OPERATOR.apply(
