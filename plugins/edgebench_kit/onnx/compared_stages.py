@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -70,7 +71,7 @@ class Comparison:
         original = open_session(plain.original)
         for place, (before, given) in enumerate(zip(self.floats, self.others, strict=True)):
             right = run_stage(stage, original, before, plain.names.ends)
-            other = run_stage(stage, made, given, {})
+            other = run_stage(stage, made, given)
             for name in right.keys() & self.closenesses.keys():
                 self.closenesses[name] = self.closenesses[name].add(right[name], other[name])
             self.floats[place], self.others[place] = {**before, **right}, {**given, **other}
@@ -99,7 +100,7 @@ class Comparison:
 
 
 def run_stage(
-    stage: Stage, session: Any, tensors: Tensors, labels: Mapping[str, str]
+    stage: Stage, session: Any, tensors: Tensors, labels: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, Any]:
     """Run a stage's graph, whose ends go by labels, and return its outputs by their names."""
     given = {labels.get(spec.inside, spec.inside): tensors[spec.name] for spec in stage.inputs}

@@ -58,5 +58,5 @@ def run_on(
         return [
             {name: array for name, array in after.items() if name in needed}
             for sample in samples
-            for after in [{**sample, **run_stage(stage, session, sample, {})}]
+            for after in [{**sample, **run_stage(stage, session, sample)}]
         ]

@@ -26,6 +26,7 @@ from edgebench import (
     hookimpl,
 )
 from edgebench_kit.onnx import graph_files, graphs
+from edgebench_kit.onnx.compared_stages import run_stage
 from edgebench_kit.onnx.conditionals import Section, join_graphs
 from edgebench_kit.onnx.int8_shares import find_int8_share, name_precision
 from edgebench_kit.onnx.parts_and_whole import draw_inputs
@@ -169,9 +170,7 @@ def _run(stages: Sequence[Stage], inputs: Tensors, outputs: tuple[str, ...]) -> 
         with TemporaryDirectory(prefix="edgebench-") as scratch:
             files = graph_files.write_graph(stage.live, Path(scratch))
             session = open_session(Path(scratch) / files[0])
-            given = {spec.inside: tensors[spec.name] for spec in stage.inputs}
-            written = session.run([spec.inside for spec in stage.outputs], given)
-        tensors.update(zip([spec.name for spec in stage.outputs], written, strict=True))
+            tensors.update(run_stage(stage, session, tensors))
         if stage.exit is not None and len(stages) > 1:
             gone = tensors[stage.exit.condition].reshape(-1) >= stage.exit.threshold
             early = {name: tensors[a] for name, a in zip(outputs, stage.exit.answer, strict=True)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +25,7 @@ from edgebench import (
     hookimpl,
 )
 from edgebench_kit.onnx import graph_files, graphs, quantized_forms
-from edgebench_kit.onnx.compared_stages import list_answers
+from edgebench_kit.onnx.compared_stages import list_answers, run_stage
 from edgebench_kit.onnx.examples import check_examples
 from edgebench_kit.onnx.int8_shares import find_int8_share, name_precision
 from edgebench_kit.onnx.sessions import open_session
@@ -192,13 +193,7 @@ def _open(
         directory = scratch / str(number)
         directory.mkdir()
         session = open_session(directory / graph_files.write_graph(stage.live, directory)[0])
-
-        def run(known: Tensors, stage: Stage = stage, session: Any = session) -> dict[str, Any]:
-            given = {spec.inside: known[spec.name] for spec in stage.inputs}
-            written = session.run([spec.inside for spec in stage.outputs], given)
-            return dict(zip((spec.name for spec in stage.outputs), written, strict=True))
-
-        yield run
+        yield partial(run_stage, stage, session)
 
 
 def accepts(pipeline: Pipeline) -> Usable:
