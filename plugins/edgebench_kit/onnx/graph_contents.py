@@ -38,9 +38,13 @@ def describe_graph(model: Any) -> Contents:
 
 def count_nodes(model: Any) -> dict[str, int]:
     """Return how many nodes there are of each type, the most frequent first."""
-    owners = (model.graph, *model.functions)
+    return dict(count_kinds(model.graph, *model.functions).most_common())
+
+
+def count_kinds(*owners: Any) -> Counter[str]:
+    """Count the nodes of graphs or functions by type, those of bodies among them."""
     graphs = (graph for owner in owners for graph in walk_bodies(owner))
-    return dict(Counter(node.op_type for graph in graphs for node in graph.node).most_common())
+    return Counter(node.op_type for graph in graphs for node in graph.node)
 
 
 def count_operations(model: Any) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -13,13 +12,14 @@ from edgebench import ChainError, Context, Operator, Pipeline, Stage, hookimpl
 from edgebench_kit.onnx import dynamic_quantizer, graph_files, graphs
 from edgebench_kit.onnx.compared_stages import COMPARED, Comparison
 from edgebench_kit.onnx.dynamic_quantizer import DynamicQuantizer
+from edgebench_kit.onnx.graph_contents import count_kinds
 from edgebench_kit.onnx.int8_shares import find_int8_share, name_precision
 from edgebench_kit.onnx.plain_graphs import PlainGraph
 from edgebench_kit.onnx.quantized_stages import refuse_quantized
 from edgebench_kit.onnx.staged_samples import take_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 FEWEST = 0.5
 """The part of the constants below which little was quantized: what was left is worth a doubt."""
@@ -99,14 +99,13 @@ def _check_quantized(
         ChainError: There is none.
     """
     if not any(graphs.is_quantized(stage.live) for stage in stages):
+        kinds = count_kinds(*(stage.live.graph for stage in pipeline.stages))
         wanted = ", ".join(sorted(_choose_kinds(options) - {dynamic_quantizer.TABLE}))
         hint = "; convolutions=true takes Conv too"
-        convolutional = "Conv" in _count_kinds(pipeline.stages) and not options.convolutions
+        convolutional = "Conv" in kinds and not options.convolutions
         raise ChainError(
             f"nothing in it can be quantized: it has no {wanted} with a constant matrix of 32-bit "
-            f"floats; its nodes are {', '.join(sorted(_count_kinds(pipeline.stages)))}"
-            + hint
-            * convolutional
+            f"floats; its nodes are {', '.join(sorted(kinds))}" + hint * convolutional
         )
 
 
@@ -116,7 +115,7 @@ def _list_doubts(
     """Yield what was left in floats, where that is most of the constants."""
     for number, stage in enumerate(stages):
         share = find_int8_share(stage.live)
-        kinds = _count_kinds([stage])
+        kinds = count_kinds(stage.live.graph)
         left = ", ".join(f"{kinds[kind]} {kind}" for kind in WEIGHTED if kinds[kind])
         if share < FEWEST and left:
             hint = "" if options.convolutions else "; convolutions=true takes Conv too"
@@ -124,15 +123,6 @@ def _list_doubts(
                 f"{share:.0%} of the constants of stage {number} became int8: {left} stay in "
                 f"floats{hint}"
             )
-
-
-def _count_kinds(stages: Iterable[Stage]) -> Counter[str]:
-    return Counter(
-        node.op_type
-        for stage in stages
-        for body in graphs.walk_bodies(stage.live.graph)
-        for node in body.node
-    )
 
 
 @hookimpl

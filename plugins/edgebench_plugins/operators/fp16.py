@@ -22,6 +22,7 @@ from edgebench import (
 from edgebench_kit.onnx import graph_files, graphs, half_floats
 from edgebench_kit.onnx.activation_ranges import find_extremes
 from edgebench_kit.onnx.compared_stages import COMPARED, Comparison
+from edgebench_kit.onnx.graph_contents import count_kinds
 from edgebench_kit.onnx.half_conversion import Conversion, convert_to_halves
 from edgebench_kit.onnx.half_nodes import Judge
 from edgebench_kit.onnx.plain_graphs import PlainGraph
@@ -31,7 +32,7 @@ from edgebench_kit.onnx.sessions import make_options, open_session, shorten_reas
 from edgebench_kit.onnx.staged_samples import feed_plain, take_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from edgebench import Tensors
 
@@ -172,11 +173,7 @@ def _count_casts(model: Any) -> int:
         )
         onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         opened = onnx.load_model(options.optimized_model_filepath, load_external_data=False)
-    return max(0, _count_kinds(opened)["Cast"] - _count_kinds(model)["Cast"])
-
-
-def _count_kinds(model: Any) -> Counter[str]:
-    return Counter(node.op_type for body in graphs.walk_bodies(model.graph) for node in body.node)
+    return max(0, count_kinds(opened.graph)["Cast"] - count_kinds(model.graph)["Cast"])
 
 
 def _check_converted(pipeline: Pipeline, stages: Sequence[Stage]) -> None:
@@ -186,7 +183,7 @@ def _check_converted(pipeline: Pipeline, stages: Sequence[Stage]) -> None:
         ChainError: No stage changed.
     """
     if all(one is other for one, other in zip(pipeline.stages, stages, strict=True)):
-        kinds: Mapping[str, int] = sum((_count_kinds(one.live) for one in stages), Counter())
+        kinds = count_kinds(*(one.live.graph for one in stages))
         raise ChainError(
             "nothing in it can compute in half precision: none of its nodes "
             f"({', '.join(sorted(kinds))}) takes 16-bit floats for the 32-bit floats that it has"
