@@ -29,8 +29,9 @@ def run(args: argparse.Namespace, common: Common) -> int:
         common.emit({"run": found.id, "case": case.id, "logs": items})
         return 0
     common.show(case.label)
+    # Lines stay as they were printed, in text that programs read too.
     for (number, role), text in logs.items():
-        common.show(write_log(number, role, text))
+        common.print(write_log(number, role, text))
     if not any(logs.values()):
         common.note("its processes printed nothing")
     return 0
