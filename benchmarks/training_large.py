@@ -33,7 +33,7 @@ from edgebench.cases.plan import make_plan
 from edgebench.cases.study import Study
 from edgebench.catalogue.rows import Product, Suite
 from edgebench.prepare.make import Maker
-from edgebench.prepare.making import read_making
+from edgebench.prepare.provenance import read_provenance
 from edgebench.sessions.asking import ask_in_processes
 from edgebench.store.artifacts import ASIDE, read_pipeline
 
@@ -113,7 +113,7 @@ def build(options: argparse.Namespace) -> dict[str, Any]:
             "steps": epochs.done * math.ceil(options.pictures / budget.batch),
             "batch": budget.batch,
             "seconds": seconds,
-            "training_s": sum(read_making(one).training_s or 0.0 for one in entries),
+            "training_s": sum(read_provenance(one).training_s or 0.0 for one in entries),
             # Linux counts in kibibytes.
             "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             "model_bytes": sum(path.stat().st_size for path in made.rglob("*.onnx*")),

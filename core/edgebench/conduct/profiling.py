@@ -23,7 +23,7 @@ from edgebench.parts.digest import digest
 from edgebench.parts.pipeline import Pipeline, Profile
 from edgebench.parts.places import Backend, Fabric, Tier
 from edgebench.prepare.orders import Progress
-from edgebench.prepare.profiles import write_profile
+from edgebench.prepare.profile_files import write_profile
 from edgebench.prepare.steps import Measure
 from edgebench.records.environment import describe
 from edgebench.store.artifacts import Store, read_pipeline, write_pipeline

@@ -22,7 +22,7 @@ from edgebench.conduct.runtimes import RuntimeChecks, Untransformed, name_untran
 from edgebench.conduct.score_doubts import doubt_predictions, doubt_share, doubt_values
 from edgebench.conduct.score_files import PLAIN, load_score, store_score
 from edgebench.conduct.shortened import describe_shortened
-from edgebench.conduct.steps import describe_stages, describe_steps
+from edgebench.conduct.step_facts import describe_stages, describe_steps
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.measure.stand.scoring import score_deployment
 from edgebench.parts.digest import digest

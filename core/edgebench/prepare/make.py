@@ -23,8 +23,8 @@ from edgebench.prepare.change import check_change, is_same
 from edgebench.prepare.context import OperatorContext
 from edgebench.prepare.data import draw_tensors, take_batch
 from edgebench.prepare.keys import SPLIT_SEED
-from edgebench.prepare.making import Making, read_making, write_making
 from edgebench.prepare.orders import Progress
+from edgebench.prepare.provenance import Provenance, read_provenance, write_provenance
 from edgebench.prepare.recipe import Recipes
 from edgebench.prepare.reference import Answers
 from edgebench.prepare.runner import Runner
@@ -142,12 +142,12 @@ class Maker:
             begin, before = time.monotonic(), len(self.stages.trained_s)
             pipeline = self._do(step)
             self._save(step, pipeline, directory)
-            making = Making(
+            provenance = Provenance(
                 seconds=time.monotonic() - begin,
                 training_s=sum(self.stages.trained_s[before:]),
                 contents=tuple(self._describe(step, pipeline)),
             )
-            write_making(making, directory)
+            write_provenance(provenance, directory)
             if isinstance(step, Operate) and _did_nothing(step, directory):
                 doubt = (
                     f"{step.operation.operator.name}: what it made is to the byte what it was given"
@@ -174,7 +174,10 @@ class Maker:
         """Count what is in each stage that a step made; one that it kept is counted already."""
         known: dict[Path | None, Contents | None] = {}
         if not isinstance(step, Base):
-            stages, counted = read_pipeline(step.before).stages, read_making(step.before).contents
+            stages, counted = (
+                read_pipeline(step.before).stages,
+                read_provenance(step.before).contents,
+            )
             known = dict(zip((stage.directory for stage in stages), counted, strict=False))
         for stage in pipeline.stages:
             kept = known.get(stage.directory) if stage.directory else None

@@ -32,7 +32,7 @@ from edgebench.parts.errors import (
 from edgebench.parts.places import Backend, Placement
 from edgebench.parts.subjects import Model, Variant, Weights
 from edgebench.prepare.keys import Keys
-from edgebench.prepare.profiles import read_profile
+from edgebench.prepare.profile_files import read_profile
 from edgebench.prepare.steps import Base, Convert, Made, Measure, Operate, Step, Steps, follow
 from edgebench.store.artifacts import Store, digest_content, read_pipeline
 

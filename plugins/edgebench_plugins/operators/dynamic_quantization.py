@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import attrs
 
 from edgebench import ChainError, Context, Operator, Pipeline, Stage, hookimpl
 from edgebench_kit.onnx import dynamic_quantizer, graph_files, graphs
-from edgebench_kit.onnx.compared_stages import COMPARED, Comparison
+from edgebench_kit.onnx.compared_stages import COMPARED
 from edgebench_kit.onnx.dynamic_quantizer import DynamicQuantizer
 from edgebench_kit.onnx.graph_contents import count_kinds
 from edgebench_kit.onnx.int8_shares import find_int8_share, name_precision
-from edgebench_kit.onnx.plain_graphs import PlainGraph
 from edgebench_kit.onnx.quantized_stages import refuse_quantized
+from edgebench_kit.onnx.stage_by_stage import change_stages
 from edgebench_kit.onnx.staged_samples import take_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from edgebench import Tensors
+    from edgebench_kit.onnx.plain_graphs import PlainGraph
 
 FEWEST = 0.5
 """The part of the constants below which little was quantized: what was left is worth a doubt."""
@@ -52,21 +53,16 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
         CaseFailed: There is nothing to compare on, or the runtime does not run what was made.
         ChainError: Nothing of the pipeline can be quantized.
     """
-    comparison = Comparison.begin(pipeline, take_samples(context, context.options.samples))
-    stages: list[Stage] = []
-    for number, stage in enumerate(pipeline.stages):
-        context.progress(number, len(pipeline.stages), "quantizing")
-        with TemporaryDirectory(prefix="edgebench-") as scratch:
-            plain = PlainGraph.make(stage.live, Path(scratch))
-            stages.append(_quantize(stage, plain, context.options))
-            comparison.add(plain, stages[-1])
-    _check_quantized(pipeline, stages, context.options)
-    for doubt in _list_doubts(pipeline, stages, context.options):
+    samples = take_samples(context, context.options.samples)
+
+    def change(number: int, stage: Stage, plain: PlainGraph, samples: Sequence[Tensors]) -> Stage:
+        return _quantize(stage, plain, context.options)
+
+    quantized = change_stages(pipeline, context, samples, change)
+    _check_quantized(quantized, context.options)
+    for doubt in _list_doubts(quantized, context.options):
         context.doubt(doubt)
-    for doubt in comparison.list_doubts():
-        context.doubt(doubt)
-    context.progress(len(pipeline.stages), len(pipeline.stages), "quantizing")
-    return pipeline.replaced(stages)
+    return quantized
 
 
 def _quantize(stage: Stage, plain: PlainGraph, options: DynamicQuantizationOptions) -> Stage:
@@ -90,15 +86,13 @@ def _choose_kinds(options: DynamicQuantizationOptions) -> frozenset[str]:
     return frozenset(kinds | ({dynamic_quantizer.CONVOLUTION} if options.convolutions else set()))
 
 
-def _check_quantized(
-    pipeline: Pipeline, stages: Sequence[Stage], options: DynamicQuantizationOptions
-) -> None:
+def _check_quantized(pipeline: Pipeline, options: DynamicQuantizationOptions) -> None:
     """Refuse a pipeline in which no product is one of integers.
 
     Raises:
         ChainError: There is none.
     """
-    if not any(graphs.is_quantized(stage.live) for stage in stages):
+    if not any(graphs.is_quantized(stage.live) for stage in pipeline.stages):
         kinds = count_kinds(*(stage.live.graph for stage in pipeline.stages))
         wanted = ", ".join(sorted(_choose_kinds(options) - {dynamic_quantizer.TABLE}))
         hint = "; convolutions=true takes Conv too"
@@ -109,11 +103,9 @@ def _check_quantized(
         )
 
 
-def _list_doubts(
-    pipeline: Pipeline, stages: Sequence[Stage], options: DynamicQuantizationOptions
-) -> Iterator[str]:
+def _list_doubts(pipeline: Pipeline, options: DynamicQuantizationOptions) -> Iterator[str]:
     """Yield what was left in floats, where that is most of the constants."""
-    for number, stage in enumerate(stages):
+    for number, stage in enumerate(pipeline.stages):
         share = find_int8_share(stage.live)
         kinds = count_kinds(stage.live.graph)
         left = ", ".join(f"{kinds[kind]} {kind}" for kind in WEIGHTED if kinds[kind])

@@ -21,20 +21,21 @@ from edgebench import (
 )
 from edgebench_kit.onnx import graph_files, graphs, half_floats
 from edgebench_kit.onnx.activation_ranges import find_extremes
-from edgebench_kit.onnx.compared_stages import COMPARED, Comparison
+from edgebench_kit.onnx.compared_stages import COMPARED
 from edgebench_kit.onnx.graph_contents import count_kinds
 from edgebench_kit.onnx.half_conversion import Conversion, convert_to_halves
 from edgebench_kit.onnx.half_nodes import Judge
-from edgebench_kit.onnx.plain_graphs import PlainGraph
 from edgebench_kit.onnx.quantized_stages import refuse_quantized
 from edgebench_kit.onnx.scopes import LABEL
 from edgebench_kit.onnx.sessions import make_options, open_session, shorten_reason
+from edgebench_kit.onnx.stage_by_stage import change_stages, is_unchanged
 from edgebench_kit.onnx.staged_samples import feed_plain, take_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from edgebench import Tensors
+    from edgebench_kit.onnx.plain_graphs import PlainGraph
 
 RETRIES = 6
 """How often a graph that does not run is made again, each time with more left in 32 bits."""
@@ -59,22 +60,22 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
         CaseFailed: There is nothing to look at, or the runtime does not run what was made.
         ChainError: No node of the pipeline can compute in half precision.
     """
-    comparison = Comparison.begin(pipeline, take_samples(context, context.options.samples))
-    stages: list[Stage] = []
-    for number, stage in enumerate(pipeline.stages):
-        context.progress(number, len(pipeline.stages), "converting")
-        with TemporaryDirectory(prefix="edgebench-") as scratch:
-            plain = PlainGraph.make(stage.live, Path(scratch))
-            model, conversion = _convert(stage, plain, comparison.floats)
-            stages.append(_describe(stage, model, conversion))
-            for doubt in _list_doubts(conversion, model):
-                context.doubt(f"stage {number}: {doubt}")
-            comparison.add(plain, stages[-1])
-    _check_converted(pipeline, stages)
-    for doubt in comparison.list_doubts():
-        context.doubt(doubt)
-    context.progress(len(pipeline.stages), len(pipeline.stages), "converting")
-    return pipeline.replaced(stages)
+    samples = take_samples(context, context.options.samples)
+
+    def change(number: int, stage: Stage, plain: PlainGraph, samples: Sequence[Tensors]) -> Stage:
+        model, conversion = _convert(stage, plain, samples)
+        for doubt in _list_doubts(conversion, model):
+            context.doubt(f"stage {number}: {doubt}")
+        return _describe(stage, model, conversion)
+
+    halved = change_stages(pipeline, context, samples, change, doing="converting")
+    if is_unchanged(pipeline, halved):
+        kinds = count_kinds(*(stage.live.graph for stage in pipeline.stages))
+        raise ChainError(
+            "nothing in it can compute in half precision: none of its nodes "
+            f"({', '.join(sorted(kinds))}) takes 16-bit floats for the 32-bit floats that it has"
+        )
+    return halved
 
 
 def _convert(stage: Stage, plain: PlainGraph, samples: Sequence[Tensors]) -> tuple[Any, Conversion]:
@@ -174,20 +175,6 @@ def _count_casts(model: Any) -> int:
         onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         opened = onnx.load_model(options.optimized_model_filepath, load_external_data=False)
     return max(0, count_kinds(opened.graph)["Cast"] - count_kinds(model.graph)["Cast"])
-
-
-def _check_converted(pipeline: Pipeline, stages: Sequence[Stage]) -> None:
-    """Refuse a pipeline of which nothing computes in half precision.
-
-    Raises:
-        ChainError: No stage changed.
-    """
-    if all(one is other for one, other in zip(pipeline.stages, stages, strict=True)):
-        kinds = count_kinds(*(one.live.graph for one in stages))
-        raise ChainError(
-            "nothing in it can compute in half precision: none of its nodes "
-            f"({', '.join(sorted(kinds))}) takes 16-bit floats for the 32-bit floats that it has"
-        )
 
 
 def accepts(pipeline: Pipeline) -> Usable:

@@ -9,25 +9,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import attrs
 
 from edgebench import CaseFailed, ChainError, Context, Operator, Pipeline, Stage, Tensors, hookimpl
 from edgebench_kit.onnx import graph_files, graphs
 from edgebench_kit.onnx.closeness import measure_error
-from edgebench_kit.onnx.compared_stages import COMPARED, Comparison
+from edgebench_kit.onnx.graph_contents import count_kinds
 from edgebench_kit.onnx.int8_shares import find_int8_share, find_integer_nodes, name_precision
-from edgebench_kit.onnx.plain_graphs import PlainGraph
 from edgebench_kit.onnx.quantized_stages import refuse_quantized
 from edgebench_kit.onnx.sessions import run_graph, shorten_reason
 from edgebench_kit.onnx.silence import keep_silent
+from edgebench_kit.onnx.stage_by_stage import change_stages, is_unchanged
 from edgebench_kit.onnx.staged_samples import feed_plain, run_on, take_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from edgebench_kit.onnx.plain_graphs import PlainGraph
 
 RANKED = 64
 """How many validation inputs tell which layer costs most; what is lost is measured on all."""
@@ -56,23 +56,19 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
         ChainError: Nothing of the pipeline can be in int8, or not at so small a loss.
     """
     samples = take_samples(context, context.options.samples)
-    comparison = Comparison.begin(pipeline, samples[:COMPARED])
     validation = _Validation.open(pipeline, context)
-    for number, stage in enumerate(pipeline.stages):
-        context.progress(number, len(pipeline.stages), "quantizing")
-        with TemporaryDirectory(prefix="edgebench-") as scratch:
-            plain = PlainGraph.make(stage.live, Path(scratch))
-            made = _quantize(stage, plain, number, samples, validation)
-            validation.accept(number, made)
-            comparison.add(plain, made)
-        if number + 1 < len(pipeline.stages):
-            samples = run_on(pipeline, number, made, samples)
-    done = validation.pipeline
-    _check_quantized(pipeline, done, validation)
-    for doubt in (*validation.list_doubts(), *comparison.list_doubts()):
+
+    def change(number: int, stage: Stage, plain: PlainGraph, samples: Sequence[Tensors]) -> Stage:
+        made = _quantize(stage, plain, number, samples, validation)
+        validation.accept(number, made)
+        return made
+
+    quantized = change_stages(pipeline, context, samples, change, calibrated=True)
+    if is_unchanged(pipeline, quantized):
+        _refuse(pipeline, validation)
+    for doubt in validation.list_doubts():
         context.doubt(doubt)
-    context.progress(len(pipeline.stages), len(pipeline.stages), "quantizing")
-    return done
+    return quantized
 
 
 @attrs.define(kw_only=True)
@@ -256,21 +252,19 @@ def _list_reverted(plainly: Any, controlled: Any, plain: PlainGraph) -> list[str
     return sorted(map(plain.labels.explain, before - after))
 
 
-def _check_quantized(before: Pipeline, after: Pipeline, validation: _Validation) -> None:
+def _refuse(pipeline: Pipeline, validation: _Validation) -> NoReturn:
     """Refuse a pipeline of which nothing is in int8.
 
     Raises:
-        ChainError: No stage changed.
+        ChainError: Always, with the reason.
     """
-    if any(one is not other for one, other in zip(before.stages, after.stages, strict=True)):
-        return
     if validation.reverted:
         raise ChainError(
             f"nothing in it can be in int8 at a loss of at most "
             f"{validation.context.options.max_drop:g} points of {validation.metric}; "
             "allow more with max-drop="
         )
-    kinds = {node.op_type for stage in before.stages for node in stage.live.graph.node}
+    kinds = count_kinds(*(stage.live.graph for stage in pipeline.stages))
     raise ChainError(
         f"nothing in it can be quantized: nncf knows none of its nodes ({', '.join(sorted(kinds))})"
     )

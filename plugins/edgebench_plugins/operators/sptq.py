@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 import attrs
@@ -19,15 +17,17 @@ from edgebench import (
 )
 from edgebench_kit.onnx import attention_masks, graphs
 from edgebench_kit.onnx.activation_ranges import find_extremes, find_ranges
-from edgebench_kit.onnx.compared_stages import COMPARED, Comparison
+from edgebench_kit.onnx.graph_contents import count_kinds
 from edgebench_kit.onnx.int8_shares import find_int8_share, name_precision
-from edgebench_kit.onnx.plain_graphs import PlainGraph
 from edgebench_kit.onnx.quantized_stages import refuse_quantized
-from edgebench_kit.onnx.staged_samples import feed_plain, run_on, take_samples
+from edgebench_kit.onnx.stage_by_stage import change_stages, is_unchanged
+from edgebench_kit.onnx.staged_samples import feed_plain, take_samples
 from edgebench_kit.onnx.static_quantizer import Quantizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from edgebench_kit.onnx.plain_graphs import PlainGraph
 
 
 @attrs.frozen(kw_only=True)
@@ -52,21 +52,18 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
         ChainError: Nothing of the pipeline can be quantized.
     """
     samples = take_samples(context, context.options.samples)
-    comparison = Comparison.begin(pipeline, samples[:COMPARED])
-    stages: list[Stage] = []
-    for number, stage in enumerate(pipeline.stages):
-        context.progress(number, len(pipeline.stages), "quantizing")
-        with TemporaryDirectory(prefix="edgebench-") as scratch:
-            plain = PlainGraph.make(stage.live, Path(scratch))
-            stages.append(_quantize(stage, plain, samples, context))
-            comparison.add(plain, stages[-1])
-        if number + 1 < len(pipeline.stages):
-            samples = run_on(pipeline, number, stages[-1], samples)
-    _check_quantized(pipeline, stages)
-    for doubt in comparison.list_doubts():
-        context.doubt(doubt)
-    context.progress(len(pipeline.stages), len(pipeline.stages), "quantizing")
-    return pipeline.replaced(stages)
+
+    def change(number: int, stage: Stage, plain: PlainGraph, samples: Sequence[Tensors]) -> Stage:
+        return _quantize(stage, plain, samples, context)
+
+    quantized = change_stages(pipeline, context, samples, change, calibrated=True)
+    if is_unchanged(pipeline, quantized):
+        kinds = count_kinds(*(stage.live.graph for stage in pipeline.stages))
+        raise ChainError(
+            "nothing in it can be quantized: the quantizer knows none of its nodes "
+            f"({', '.join(sorted(kinds))}) on 32-bit floats"
+        )
+    return quantized
 
 
 def _quantize(
@@ -95,20 +92,6 @@ def _quantize(
         return stage
     model = plain.restore(model)
     return stage.changed(model, precision=name_precision(find_int8_share(model)))
-
-
-def _check_quantized(pipeline: Pipeline, stages: Sequence[Stage]) -> None:
-    """Refuse a pipeline of which nothing became int8.
-
-    Raises:
-        ChainError: No stage changed.
-    """
-    if all(one is other for one, other in zip(pipeline.stages, stages, strict=True)):
-        kinds = {node.op_type for stage in stages for node in stage.live.graph.node}
-        raise ChainError(
-            "nothing in it can be quantized: the quantizer knows none of its nodes "
-            f"({', '.join(sorted(kinds))}) on 32-bit floats"
-        )
 
 
 @hookimpl

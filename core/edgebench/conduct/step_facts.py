@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.parts.changes import Contents
 from edgebench.parts.pipeline import Pipeline, Stage
-from edgebench.prepare.making import read_making
+from edgebench.prepare.provenance import read_provenance
 from edgebench.prepare.steps import Base, Convert, Made, Operate
 from edgebench.records.facts import StageFacts, StepFacts
 from edgebench.store.artifacts import read_pipeline
@@ -18,10 +18,10 @@ def describe_steps(made: Iterable[Made]) -> Iterator[StepFacts]:
     written: list[str] = []
     doubted: tuple[str, ...] = ()
     for step, path in made:
-        pipeline, making = read_pipeline(path), read_making(path)
+        pipeline, provenance = read_pipeline(path), read_provenance(path)
         if isinstance(step, Operate):
             written.append(step.operation.written)
-        counted = tuple(count_stages(pipeline, making.contents))
+        counted = tuple(count_stages(pipeline, provenance.contents))
         yield StepFacts(
             what=_name(step),
             chain="+".join(written),
@@ -35,8 +35,8 @@ def describe_steps(made: Iterable[Made]) -> Iterator[StepFacts]:
             parameters=_add(one.parameters for one in counted),
             operations=_add(one.operations for one in counted),
             nodes=_add_nodes(counted),
-            seconds=making.seconds,
-            training_s=making.training_s,
+            seconds=provenance.seconds,
+            training_s=provenance.training_s,
             doubts=tuple(doubt for doubt in pipeline.doubts if doubt not in doubted),
         )
         doubted = pipeline.doubts
@@ -45,7 +45,7 @@ def describe_steps(made: Iterable[Made]) -> Iterator[StepFacts]:
 def describe_stages(deployment: Deployment) -> Iterator[StageFacts]:
     """Yield the facts of the stages of a pipeline as it is deployed, in order."""
     pipeline = deployment.pipeline
-    counted = list(count_stages(pipeline, read_making(deployment.artifact).contents))
+    counted = list(count_stages(pipeline, read_provenance(deployment.artifact).contents))
     placed = zip(deployment.case.placement.tiers, pipeline.pieces, strict=True)
     for tier, number in ((tier, number) for tier, piece in placed for number in piece):
         stage = pipeline.stages[number]

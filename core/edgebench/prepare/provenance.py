@@ -17,7 +17,7 @@ from edgebench.store.artifacts import ASIDE
 
 
 @attrs.frozen(kw_only=True)
-class Making:
+class Provenance:
     """How a step was made, when it was."""
 
     seconds: float | None = None
@@ -28,14 +28,14 @@ class Making:
     """What is in each stage; None for one whose format cannot tell."""
 
 
-def write_making(making: Making, directory: Path) -> None:
+def write_provenance(provenance: Provenance, directory: Path) -> None:
     """Write how a step was made into the entry that it fills."""
-    (directory / ASIDE).write_text(json.dumps(to_document(making), indent=1))
+    (directory / ASIDE).write_text(json.dumps(to_document(provenance), indent=1))
 
 
-def read_making(entry: Path) -> Making:
+def read_provenance(entry: Path) -> Provenance:
     """Read how the step was made that an entry holds; nothing is known of an older one."""
     try:
-        return from_document(Making, json.loads((entry / ASIDE).read_text()))
+        return from_document(Provenance, json.loads((entry / ASIDE).read_text()))
     except FileNotFoundError:
-        return Making()
+        return Provenance()

@@ -15,7 +15,7 @@ from edgebench.parts.pipeline import Profile
 from edgebench.parts.places import Link, Placement
 from edgebench.prepare.make import Maker
 from edgebench.prepare.preparer import Preparer
-from edgebench.prepare.profiles import read_profile, write_profile
+from edgebench.prepare.profile_files import read_profile, write_profile
 from edgebench.prepare.recipe import Recipes
 from edgebench.prepare.steps import Measure, follow
 from edgebench.store.artifacts import read_pipeline

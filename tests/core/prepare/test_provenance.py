@@ -9,8 +9,8 @@ import pytest
 from edgebench.parts.changes import Contents
 from edgebench.parts.errors import CaseFailed
 from edgebench.prepare.make import Maker
-from edgebench.prepare.making import Making, read_making
 from edgebench.prepare.preparer import Preparer
+from edgebench.prepare.provenance import Provenance, read_provenance
 from edgebench.prepare.steps import follow
 from edgebench.store.artifacts import ASIDE, digest_content
 
@@ -64,7 +64,7 @@ def walk(recipes, case, obtain):
 def trace(recipes, chain):
     """Make a case's steps, and return where each lies with how it was made."""
     maker = Maker(recipes, lambda *_: None)
-    return [(path, read_making(path)) for path in walk(recipes, toy_case(chain), maker._make)]
+    return [(path, read_provenance(path)) for path in walk(recipes, toy_case(chain), maker._make)]
 
 
 def test_a_step_keeps_what_it_took_and_what_of_that_was_training(world):
@@ -99,7 +99,7 @@ def test_what_an_older_version_made_is_read_as_not_known(world):
     ((path, made), *_) = trace(recipes, "")
     assert made.seconds is not None
     (path / ASIDE).unlink()
-    assert read_making(path) == Making()
+    assert read_provenance(path) == Provenance()
 
 
 def test_a_case_is_traced_step_by_step_without_those_of_a_second_model(world):
