@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from edgebench import CaseFailed
+from edgebench.metrics.differences import find_excess
 from edgebench_kit.onnx import graph_files
 from edgebench_kit.onnx.sessions import open_session
 
@@ -50,17 +51,9 @@ def check_examples(
 
 
 def _compare(wanted: Tensors, got: Tensors, tolerance: float) -> None:
-    import numpy as np
-
     for name, array in wanted.items():
-        if got[name].shape != array.shape:
-            raise CaseFailed(f"{name!r} has shape {got[name].shape} in ONNX, not {array.shape}")
-        difference = float(np.max(np.abs(got[name].astype("f8") - array), initial=0.0))
-        bound = tolerance * max(1.0, float(np.max(np.abs(array), initial=0.0)))
-        if not difference <= bound:  # a NaN is never within bounds
-            raise CaseFailed(
-                f"{name!r} differs by {difference:.3g} in ONNX; {bound:.1g} is allowed"
-            )
+        if excess := find_excess(array, got[name], tolerance):
+            raise CaseFailed(f"in ONNX {name!r} {excess}")
 
 
 def _evaluate(path: Path, inputs: Tensors) -> Tensors:

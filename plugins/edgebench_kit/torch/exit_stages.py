@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import ChainError, Edit, Exit, Pipeline, Stage, TensorSpec
+from edgebench.metrics.differences import find_excess
 from edgebench_kit.torch.exit_heads import leave_with, list_answers
 from edgebench_kit.torch.exit_search import Exits, Found
 from edgebench_kit.torch.fitted_heads import describe_fit
@@ -143,9 +144,9 @@ def _compare(exits: Exits, learned: Any, found: Found, stages: Sequence[Stage]) 
             tensors.update(zip([one.name for one in stage.outputs], written, strict=True))
         whole = list_answers(exits.stage.live(*exits.examples))
     for spec, right in zip(exits.stage.outputs, whole, strict=True):
-        difference = float((tensors[spec.name] - right).abs().max())
-        if not difference <= TOLERANCE * max(1.0, float(right.abs().max())):
-            raise _refuse(found, f"{spec.name!r} differs by {difference:.3g}")
+        wanted, got = (one.double().numpy() for one in (right, tensors[spec.name]))
+        if excess := find_excess(wanted, got, TOLERANCE):
+            raise _refuse(found, f"{spec.name!r} {excess}")
 
 
 def _refuse(found: Found, why: str) -> ChainError:

@@ -25,6 +25,7 @@ from edgebench import (
     Usable,
     hookimpl,
 )
+from edgebench.metrics.differences import find_excess
 from edgebench_kit.onnx import graph_files, graphs
 from edgebench_kit.onnx.compared_stages import run_stage
 from edgebench_kit.onnx.conditionals import Section, join_graphs
@@ -152,12 +153,9 @@ def _move_thresholds(
 
 
 def _hold(wanted: Tensors, got: Tensors) -> None:
-    import numpy as np
-
     for name, right in wanted.items():
-        difference = float(np.abs(got[name] - right).max(initial=0.0))
-        if not difference <= TOLERANCE * max(1.0, float(np.abs(right).max(initial=0.0))):
-            raise CaseFailed(f"fused, {name!r} differs by {difference:.3g} from what stages give")
+        if excess := find_excess(right, got[name], TOLERANCE):
+            raise CaseFailed(f"against the stages, what is fused is wrong: {name!r} {excess}")
 
 
 def _run(stages: Sequence[Stage], inputs: Tensors, outputs: tuple[str, ...]) -> Tensors:

@@ -153,7 +153,7 @@ def test_a_graph_that_differs_is_refused_with_the_figure(net, examples, monkeypa
         return right(model)
 
     monkeypatch.setattr(onnx_export, "_clean", wrong)
-    with pytest.raises(CaseFailed, match=r"'logits' differs by 0\.01 in ONNX; 0\.0001 is allowed"):
+    with pytest.raises(CaseFailed, match=r"'logits' differs by 0\.01; 0\.0001 is allowed"):
         RECORD.convert(staged(net), examples)
 
 
