@@ -133,7 +133,10 @@ class _Followed:
             groups, held = sort_groups(graph, kept, wish.attention, names)
         except Exception as error:
             # Torch-pruning meets what it does not know with whatever comes up.
-            raise ChainError(f"torch-pruning cannot follow it: {_say(error)}") from error
+            raise ChainError(
+                "torch-pruning cannot follow its channels, as where a reshape shuffles them: "
+                f"{_say(error)}"
+            ) from error
         layers = [layer for layer in list_layers(module) if layer not in kept]
         paths = [names[group.layer] for group in groups]
         return cls(module, examples, wish, graph, groups, paths, held, layers)

@@ -343,7 +343,7 @@ def halves():
 
 
 def test_stages_are_trained_together_each_exit_at_its_answer(halves, training):
-    here = training(budget=Budget(epochs=6, batch=16, learning_rate=5e-2))
+    here = training(budget=Budget(epochs=6, batch=16, learning_rate=5e-1))
     done = OPERATOR.apply(halves, here)
     assert len(here.fitted) == 1
     assert [stage.exit for stage in done.stages] == [stage.exit for stage in halves.stages]
