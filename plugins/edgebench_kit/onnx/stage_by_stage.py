@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
 
 from edgebench_kit.onnx.compared_stages import COMPARED, Comparison
+from edgebench_kit.onnx.graph_contents import count_kinds
 from edgebench_kit.onnx.plain_graphs import PlainGraph
 from edgebench_kit.onnx.staged_samples import run_on
 
@@ -65,6 +66,11 @@ def change_stages(
         context.doubt(doubt)
     context.progress(len(pipeline.stages), len(pipeline.stages), doing)
     return pipeline.replaced(stages)
+
+
+def list_kinds(pipeline: Pipeline) -> str:
+    """Return the types of a pipeline's nodes in words, each once: what an operator knew none of."""
+    return ", ".join(sorted(count_kinds(*(stage.live.graph for stage in pipeline.stages))))
 
 
 def is_unchanged(before: Pipeline, after: Pipeline) -> bool:

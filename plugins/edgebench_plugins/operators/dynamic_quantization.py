@@ -13,7 +13,7 @@ from edgebench_kit.onnx.dynamic_quantizer import DynamicQuantizer
 from edgebench_kit.onnx.graph_contents import count_kinds
 from edgebench_kit.onnx.int8_shares import find_int8_share, name_precision
 from edgebench_kit.onnx.quantized_stages import refuse_quantized
-from edgebench_kit.onnx.stage_by_stage import change_stages
+from edgebench_kit.onnx.stage_by_stage import change_stages, list_kinds
 from edgebench_kit.onnx.staged_samples import take_samples
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _check_quantized(pipeline: Pipeline, options: DynamicQuantizationOptions) ->
         convolutional = "Conv" in kinds and not options.convolutions
         raise ChainError(
             f"nothing in it can be quantized: it has no {wanted} with a constant matrix of 32-bit "
-            f"floats; its nodes are {', '.join(sorted(kinds))}" + hint * convolutional
+            f"floats; its nodes are {list_kinds(pipeline)}" + hint * convolutional
         )
 
 

@@ -28,7 +28,7 @@ from edgebench_kit.onnx.half_nodes import Judge
 from edgebench_kit.onnx.quantized_stages import refuse_quantized
 from edgebench_kit.onnx.scopes import LABEL
 from edgebench_kit.onnx.sessions import make_options, open_session, shorten_reason
-from edgebench_kit.onnx.stage_by_stage import change_stages, is_unchanged
+from edgebench_kit.onnx.stage_by_stage import change_stages, is_unchanged, list_kinds
 from edgebench_kit.onnx.staged_samples import feed_plain, take_samples
 
 if TYPE_CHECKING:
@@ -70,10 +70,9 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
 
     halved = change_stages(pipeline, context, samples, change, doing="converting")
     if is_unchanged(pipeline, halved):
-        kinds = count_kinds(*(stage.live.graph for stage in pipeline.stages))
         raise ChainError(
             "nothing in it can compute in half precision: none of its nodes "
-            f"({', '.join(sorted(kinds))}) takes 16-bit floats for the 32-bit floats that it has"
+            f"({list_kinds(pipeline)}) takes 16-bit floats for the 32-bit floats that it has"
         )
     return halved
 
@@ -139,9 +138,9 @@ def _describe(stage: Stage, model: Any, conversion: Conversion) -> Stage:
 def _list_doubts(conversion: Conversion, model: Any) -> Iterator[str]:
     """Yield what stayed in 32 bits and why, and what the runtimes here make of halves."""
     for reason, kinds in conversion.kept.items():
-        yield f"{_list_kinds(kinds)} stay in 32-bit floats: {reason}"
+        yield f"{_count_in_words(kinds)} stay in 32-bit floats: {reason}"
     if conversion.in_bodies:
-        yield f"values of {_list_kinds(conversion.in_bodies)} in bodies were not watched"
+        yield f"values of {_count_in_words(conversion.in_bodies)} in bodies were not watched"
     if not conversion.halved:
         return
     casts = _count_casts(model)
@@ -154,7 +153,7 @@ def _list_doubts(conversion: Conversion, model: Any) -> Iterator[str]:
         )
 
 
-def _list_kinds(kinds: Counter[str]) -> str:
+def _count_in_words(kinds: Counter[str]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
 
 

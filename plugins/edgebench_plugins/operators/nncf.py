@@ -16,12 +16,11 @@ import attrs
 from edgebench import CaseFailed, ChainError, Context, Operator, Pipeline, Stage, Tensors, hookimpl
 from edgebench_kit.onnx import graph_files, graphs
 from edgebench_kit.onnx.closeness import measure_error
-from edgebench_kit.onnx.graph_contents import count_kinds
 from edgebench_kit.onnx.int8_shares import find_int8_share, find_integer_nodes, name_precision
 from edgebench_kit.onnx.quantized_stages import refuse_quantized
 from edgebench_kit.onnx.sessions import run_graph, shorten_reason
 from edgebench_kit.onnx.silence import keep_silent
-from edgebench_kit.onnx.stage_by_stage import change_stages, is_unchanged
+from edgebench_kit.onnx.stage_by_stage import change_stages, is_unchanged, list_kinds
 from edgebench_kit.onnx.staged_samples import feed_plain, run_on, take_samples
 
 if TYPE_CHECKING:
@@ -264,9 +263,8 @@ def _refuse(pipeline: Pipeline, validation: _Validation) -> NoReturn:
             f"{validation.context.options.max_drop:g} points of {validation.metric}; "
             "allow more with max-drop="
         )
-    kinds = count_kinds(*(stage.live.graph for stage in pipeline.stages))
     raise ChainError(
-        f"nothing in it can be quantized: nncf knows none of its nodes ({', '.join(sorted(kinds))})"
+        f"nothing in it can be quantized: nncf knows none of its nodes ({list_kinds(pipeline)})"
     )
 
 

@@ -17,10 +17,9 @@ from edgebench import (
 )
 from edgebench_kit.onnx import attention_masks, graphs
 from edgebench_kit.onnx.activation_ranges import find_extremes, find_ranges
-from edgebench_kit.onnx.graph_contents import count_kinds
 from edgebench_kit.onnx.int8_shares import find_int8_share, name_precision
 from edgebench_kit.onnx.quantized_stages import refuse_quantized
-from edgebench_kit.onnx.stage_by_stage import change_stages, is_unchanged
+from edgebench_kit.onnx.stage_by_stage import change_stages, is_unchanged, list_kinds
 from edgebench_kit.onnx.staged_samples import feed_plain, take_samples
 from edgebench_kit.onnx.static_quantizer import Quantizer
 
@@ -58,10 +57,9 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
 
     quantized = change_stages(pipeline, context, samples, change, calibrated=True)
     if is_unchanged(pipeline, quantized):
-        kinds = count_kinds(*(stage.live.graph for stage in pipeline.stages))
         raise ChainError(
             "nothing in it can be quantized: the quantizer knows none of its nodes "
-            f"({', '.join(sorted(kinds))}) on 32-bit floats"
+            f"({list_kinds(pipeline)}) on 32-bit floats"
         )
     return quantized
 
