@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def find_excess(wanted: NDArray[Any], got: NDArray[Any], tolerance: float) -> str | None:
@@ -14,6 +14,8 @@ def find_excess(wanted: NDArray[Any], got: NDArray[Any], tolerance: float) -> st
     The largest difference counts, and *tolerance* is relative to the largest size in *wanted* where
     that exceeds 1. What is no number is within no bound.
     """
+    import numpy as np
+
     if wanted.shape != got.shape:
         return f"differs in its shape, {got.shape} for {wanted.shape}"
     right = wanted.astype("f8")
