@@ -28,7 +28,7 @@ from edgebench_kit.onnx.graphs import count_parameters
 from edgebench_kit.onnx.hindrances import explain_uncut
 from edgebench_kit.onnx.named_cuts import find_named
 from edgebench_kit.onnx.parts_and_whole import OTHER_SIDE, SIDE, find_tolerance
-from edgebench_kit.onnx.pipeline_cuts import PipelineCuts
+from edgebench_kit.onnx.pipeline_cuts import PipelineCuts, Ranked
 from edgebench_kit.onnx.scopes import find_free_name
 from edgebench_kit.onnx.splitting import split_graph
 
@@ -191,16 +191,11 @@ def list_cuts(pipeline: Pipeline, context: Context) -> Cuts:
     At the first cuts of a quantized graph where floats cross the pieces are run beside the whole.
 
     Raises:
-        ChainError: The rule needs to know where the pieces will run.
+        ChainError: The rule needs to know where the pieces will run, three pieces are asked for, or
+            the named tensors do not cut the pipeline.
     """
-    rule = context.options.choose
-    if rule == "min-latency":
-        raise ChainError(
-            "choose=min-latency needs profiles of the tiers, which a table of cuts has not; list "
-            "by balanced-bytes or min-transfer"
-        )
     cuts = PipelineCuts(pipeline)
-    ranked = cuts.rank(find_rule(rule, cuts, 2))
+    ranked = _rank(cuts, context.options)
     exact = [_is_exact(place, cuts) for place in ranked.places]
     floats = [at for at, one in enumerate(exact) if not one][:MEASURED]
     differences = {}
@@ -219,6 +214,23 @@ def list_cuts(pipeline: Pipeline, context: Context) -> Cuts:
         for at, place in enumerate(ranked.places)
     ]
     return Cuts(cuts=shown, total=ranked.total, more=ranked.more, assumed=cuts.assumed)
+
+
+def _rank(cuts: PipelineCuts, options: PartitionOptions) -> Ranked:
+    """Return the cut that is named; all, best first, where none is."""
+    if options.pieces > 2:
+        raise ChainError(
+            f"a table lists single cuts, and pieces={options.pieces} makes {options.pieces - 1} "
+            "that are chosen together; leave pieces out"
+        )
+    if options.tensor:
+        return Ranked(places=tuple(find_named(cuts, options.tensor, 2)), total=1, more=False)
+    if options.choose == "min-latency":
+        raise ChainError(
+            "choose=min-latency needs profiles of the tiers, which a table of cuts has not; list "
+            "by balanced-bytes or min-transfer"
+        )
+    return cuts.rank(find_rule(options.choose, cuts, 2))
 
 
 def _is_exact(place: Place, cuts: PipelineCuts) -> bool:

@@ -235,6 +235,13 @@ def test_between_two_stages_there_is_nothing_to_split(context):
     assert done.stages == pipeline.stages
 
 
+@pytest.mark.parametrize(("text", "share"), [("t0", 1 / 4), ("middle", 1 / 2)])
+def test_a_named_cut_of_several_stages_is_listed_with_its_shares_of_all(context, text, share):
+    listed = OPERATOR.list_cuts(in_two_stages(), context(PartitionOptions(tensor=text)))
+    (cut,) = listed.cuts
+    assert tuple(cut.parameters) == tuple(cut.operations) == (share, 1 - share)
+
+
 def test_three_pieces_of_two_stages(context):
     pipeline = in_two_stages()
     done = OPERATOR.apply(pipeline, context(PartitionOptions(pieces=3, tensor="t0;middle")))
