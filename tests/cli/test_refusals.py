@@ -140,6 +140,39 @@ def test_training_for_int8_and_int8_exclude_each_other(here, chain, line):
     assert [one["reason"] for one in said["skipped"]] == [line]
 
 
+TINY = "resnet:tiny has no exit point that says what an exit for every sample leaves out"
+
+
+@pytest.mark.parametrize(
+    ("size", "chain", "line"),
+    [
+        ("tiny", "early-exit", TINY),
+        ("small", "distill+prune+early-exit+sptq", TINY),
+        ("small", "early-exit(at=nowhere)", "resnet:small has no exit point 'nowhere' of this kin"),
+        ("small", "distill+early-exit(at=layer4.0,mode=dynamic)", "resnet:tiny has no exit point"),
+        ("small", "early-exit+prune", None),
+        # The student decides, whatever its teacher lacks.
+        ("tiny", 'distill(student="resnet:small")+early-exit', None),
+    ],
+)
+def test_exits_that_a_model_lacks_are_refused_before_anything_is_trained(here, size, chain, line):
+    words = ("--model", f"resnet:{size}", "--operator", chain, *PRODUCT[2:])
+    said = here("plan", "--json", *words).json
+    reasons = [one["reason"] for one in said["skipped"]]
+    if line is None:
+        assert (len(said["cases"]), reasons) == (1, [])
+    else:
+        (reason,) = reasons
+        assert reason.startswith(line)
+
+
+@pytest.mark.process
+def test_exits_of_a_file_are_refused_by_its_format(here, scaled):
+    said = here("plan", "--json", "--model", scaled, "--operator", "early-exit", *PRODUCT[2:]).json
+    reason = "no converter from onnx to torch-module, which early-exit reads"
+    assert [one["reason"] for one in said["skipped"]] == [reason]
+
+
 @pytest.mark.process
 def test_a_file_that_is_quantized_is_not_quantized_again(here, tmp_path):
     path = foreign.scaled(tmp_path / "whole.onnx")

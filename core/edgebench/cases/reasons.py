@@ -64,9 +64,9 @@ class Reasons:
                 or why_no_inputs(case, self.plugins)
                 or self._check_pieces(case)
                 or self._check_needs(case)
-                or self._check_companions(case)
                 or self._check_own(case)
                 or self._check_formats(case)
+                or self._check_companions(case)
                 or self._check_fabric(case)
             )
         except (CaseFailed, ChainError) as error:
@@ -175,17 +175,20 @@ class Reasons:
         return None
 
     def _check_companions(self, case: Case) -> str | None:
-        """Look whether the second models that operators ask for are known."""
-        own = self.plugins.get(Model, case.model)
-        variant = own.variant(case.variant)
+        """Ask operators about the model that reaches them, and for second models that are known."""
+        model = self.plugins.get(Model, case.model)
+        variant = model.variant(case.variant)
         for operator, options in ((op.operator, op.options) for op in self.chains.of(case.chain)):
             with blame(self.plugins, Operator, operator.name):
-                for name, _ in operator.companions(options, own, variant):
+                for name, _ in operator.companions(options, model, variant):
                     try:
-                        model, _, wanted = name.partition(":")
-                        self.plugins.get(Model, model).variant(wanted)
+                        second, _, wanted = name.partition(":")
+                        other = self.plugins.get(Model, second)
+                        found = other.variant(wanted)
                     except (UnknownName, Missing) as error:
                         return f"{operator.name}: {error}"
+                if operator.replaces:
+                    model, variant = other, found
         return None
 
     def _check_formats(self, case: Case) -> str | None:

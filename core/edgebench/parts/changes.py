@@ -189,7 +189,10 @@ class Operator(Part):
     )
     """From its options, a model and a variant to the (model:variant, chain) pairs that it will ask
     the context for; they are prepared first and join the key. It is asked when cases are planned,
-    and may raise a `ChainError` that says what the model lacks."""
+    of the model that an operator before it put in its place if one `replaces` it, and may raise a
+    `ChainError` that says what the model lacks."""
+    replaces: bool = False
+    """Whether the model of its (last) companion takes the place of the one that it was given."""
     accepts: Callable[[Pipeline], Usable] = attrs.field(
         default=lambda _: True, validator=is_callable
     )

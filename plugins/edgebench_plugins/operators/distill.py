@@ -189,6 +189,7 @@ def edgebench_operators() -> Iterator[Operator]:
         reads=["torch-module"],
         writes="torch-module",
         companions=announce_student,
+        replaces=True,
         accepts=accepts,
         once="a student already",
     )
