@@ -200,7 +200,7 @@ class Operator(Part):
     may_keep: bool = False
     """Whether it may give back what it was given, which is an error of any other operator."""
     once: str = ""
-    """What a pipeline is from then on that none can be made twice (`quantized already`): planning
+    """What a pipeline is from then on that none can be made twice (`cut already`): planning
     refuses a second operator of a chain that would make it so. `accepts` says `it is ` and the
     same."""
     list_cuts: Callable[[Pipeline, Context], Cuts] | None = None
