@@ -115,10 +115,12 @@ def test_what_was_not_scored_is_said_with_how_it_would_be_or_why_it_cannot(run, 
     document = run("--placement", "mobile-edge", *CHAINS[2:])
     (entry,) = document["operators"]
     built, rounded, cut = (step["after"] for step in entry["steps"])
-    assert built["why_not"] == "not scored in this run: add --operator 'identity'"
+    assert built["why_not"] == (
+        "not scored in this run: add --operator 'identity' --placement mobile"
+    )
     why = (
         "'toy-round' was not scored in this run: skipped: mobile-edge needs 2 pieces, toy-round "
-        "gives 1"
+        "gives 1; add --placement mobile"
     )
     assert rounded["why_not"] == cut["contribution"]["why_not"] == why
     text = flowing(here("report", "--operators").out)

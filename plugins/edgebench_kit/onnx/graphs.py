@@ -24,7 +24,7 @@ PACKED_BITS = {21: 4, 22: 4, 23: 4, 25: 2, 26: 2}
 """The element types of which several share a byte (4-bit and 2-bit numbers), and their bits."""
 TEXT = 8
 """The element type of texts, which cannot lie beside the graph."""
-QUANTIZED = "quantized already"
+QUANTIZED = "in reduced precision already"
 """What a graph is that `is_quantized` says it of, as operators and looks call it."""
 
 INTEGERS = frozenset(

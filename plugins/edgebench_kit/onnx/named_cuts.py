@@ -21,20 +21,19 @@ OFFERED = 12
 """The most places that are offered instead of one that is not there."""
 
 
-def find_named(cuts: PipelineCuts, text: str, pieces: int) -> list[Place]:
+def split_cuts(text: str) -> list[str]:
+    """Return the parts of a text that name a cut each: they are joined by `;`."""
+    return [part.strip() for part in text.split(";") if part.strip()]
+
+
+def find_named(cuts: PipelineCuts, text: str) -> list[Place]:
     """Return the places of the cuts that a text names: tensors joined by `+`, cuts by `;`.
 
     Raises:
-        ChainError: There are not as many cuts as pieces need, a tensor is not there, the tensors do
-            not separate the graph, or the cuts do not lie one behind the other.
+        ChainError: A tensor is not there, the tensors do not separate the graph, or the cuts do not
+            lie one behind the other.
     """
-    named = [part for part in text.split(";") if part.strip()]
-    if len(named) != pieces - 1:
-        raise ChainError(
-            f"{pieces} pieces need {pieces - 1} cut{'s' * (pieces > 2)}, and {text!r} names "
-            f"{len(named)}; join the tensors of one cut by + and cuts by ;"
-        )
-    places = [_find_one(cuts, part.strip()) for part in named]
+    places = [_find_one(cuts, part) for part in split_cuts(text)]
     if not cuts.is_rising(places):
         raise ChainError(f"nothing lies between the cuts {text!r}, in this order")
     return places

@@ -26,7 +26,7 @@ from edgebench_kit.onnx.cut_rules import find_rule, find_sizes
 from edgebench_kit.onnx.cuts import Graph
 from edgebench_kit.onnx.graphs import count_parameters
 from edgebench_kit.onnx.hindrances import explain_uncut
-from edgebench_kit.onnx.named_cuts import find_named
+from edgebench_kit.onnx.named_cuts import find_named, split_cuts
 from edgebench_kit.onnx.parts_and_whole import OTHER_SIDE, SIDE, find_tolerance
 from edgebench_kit.onnx.pipeline_cuts import PipelineCuts, Ranked
 from edgebench_kit.onnx.scopes import find_free_name
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from edgebench_kit.onnx.cut_lists import Cut
     from edgebench_kit.onnx.pipeline_cuts import Place
 
-CUT = "cut already"
+CUT = "cut already; one partition(pieces=3) makes three pieces"
 """What a pipeline is from then on."""
 MEASURED = 20
 """At how many cuts of a quantized graph where floats cross the pieces are run for a table."""
@@ -66,6 +66,16 @@ class PartitionOptions:
             raise ValueError(
                 f"tensor names the cut, which choose={self.choose} would choose; leave one out"
             )
+        if self.tensor and (named := len(split_cuts(self.tensor))) != self.pieces - 1:
+            raise ValueError(_say_other_number(self.tensor, named))
+
+
+def _say_other_number(tensor: str, named: int) -> str:
+    """Say how many pieces tensors that are named make, or how many can be named."""
+    said = f"tensor={tensor!r} names {named} cut{'s' * (named != 1)}"
+    if named in (1, 2):
+        return f"{said}, which makes {named + 1} pieces; say pieces={named + 1}"
+    return f"{said}; name one or two, joined by ; (the tensors of one are joined by +)"
 
 
 def apply(pipeline: Pipeline, context: Context) -> Pipeline:
@@ -82,7 +92,7 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
     options = context.options
     cuts = PipelineCuts(pipeline, find_sizes(context) if _predicts(options) else {})
     if options.tensor:
-        places = find_named(cuts, options.tensor, options.pieces)
+        places = find_named(cuts, options.tensor)
     else:
         rule = find_rule(options.choose, cuts, options.pieces, context)
         places = cuts.choose(rule, options.pieces)
