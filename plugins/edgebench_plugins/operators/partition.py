@@ -234,7 +234,7 @@ def _rank(cuts: PipelineCuts, options: PartitionOptions) -> Ranked:
             "that are chosen together; leave pieces out"
         )
     if options.tensor:
-        return Ranked(places=tuple(find_named(cuts, options.tensor, 2)), total=1, more=False)
+        return Ranked(places=tuple(find_named(cuts, options.tensor)), total=1, more=False)
     if options.choose == "min-latency":
         raise ChainError(
             "choose=min-latency needs profiles of the tiers, which a table of cuts has not; list "
