@@ -37,6 +37,11 @@ def make_head(width: int) -> Any:
     return nn.Sequential(nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(width, len(KINDS)))
 
 
+def leave_early(width: int) -> eb.ExitPoint:
+    """Say where it may be left: after "3", with a head of its own or without "4"."""
+    return eb.ExitPoint(path="3", head=lambda: make_head(width), skips=["4"])
+
+
 def build(variant: str, weights: eb.Weights) -> eb.Pipeline:
     """Build the network and say what it reads and writes; edgebench trains it on `training`."""
     from torch import manual_seed, nn
@@ -63,7 +68,6 @@ def build(variant: str, weights: eb.Weights) -> eb.Pipeline:
 def edgebench_models() -> Iterator[eb.Model]:
     """Offer the network; its answer is the best class with its score, unless `encode` is given."""
     trained = ["trained", "random"]
-    leave = eb.ExitPoint(path="3", head=lambda: make_head(64), skips=["4"])
     yield eb.Model(
         name="fault-finder",
         summary="Three convolutions over half a second of vibration.",
@@ -73,10 +77,10 @@ def edgebench_models() -> Iterator[eb.Model]:
                 parameters=31_140,
                 weights=trained,
                 student="tiny",  # for `distill`
-                exits=[leave],  # for `early-exit`: after "3", with a head of its own or without "4"
+                exits=[leave_early(64)],  # for `early-exit`
                 keep=["0"],  # for `prune`
             ),
-            eb.Variant(name="tiny", parameters=2_412, weights=trained),
+            eb.Variant(name="tiny", parameters=2_412, weights=trained, exits=[leave_early(16)]),
         ],
         dataset="vibrations",
         format="torch-module",

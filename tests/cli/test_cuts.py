@@ -22,6 +22,19 @@ def test_the_cuts_of_a_model_are_listed(process, here, conforms, chain):
     assert first["crossing"][0]["name"] in shown
     assert f"{first['bytes']:,}" in shown
     assert "21 cuts" in shown
+    assert "best first" in shown
+
+
+def test_a_named_cut_is_listed_alone(process, here, conforms):
+    last = here(*SUBJECT, "--json").json["cuts"][-1]
+    chosen = ("--operator", f'partition(tensor="{last["crossing"][0]["name"]}")')
+    document = conforms(here(*SUBJECT, *chosen, "--json").json, "cuts")
+    assert document["cuts"] == [last]
+    assert (document["total"], document["more"]) == (1, False)
+    shown = here(*SUBJECT, *chosen).out
+    assert last["crossing"][0]["name"] in shown
+    assert "1 cut\n" in shown
+    assert "best first" not in shown
 
 
 @pytest.mark.parametrize(
@@ -43,6 +56,8 @@ def test_words_that_ask_for_no_table_are_refused(here, mistaken, words, said):
             ("--operator", "partition(choose=min-latency)"),
             "choose=min-latency needs profiles of the tiers",
         ),
+        (("--operator", "partition(tensor=nope)"), "no tensor is called 'nope'"),
+        (("--operator", "partition(pieces=3)"), "a table lists single cuts, and pieces=3 makes"),
         (("--without", "onnx-converter"), "no converter"),
     ],
 )

@@ -61,7 +61,7 @@ def test_a_link_that_no_case_uses_is_refused(refused):
         ((*PLAN, "--operator", ""), "the chain is empty; name an operator"),
         ((*PLAN, "--operator", "toy-round("), "at character 11 of the chain 'toy-round('"),
         ((*PLAN, "--operator", "toy-round(digit=1)"), "toy-round has no option 'digit'; did you mean 'digits'?"),
-        ((*PLAN, "--operator", "toy-round(digits=x)"), "toy-round: digits must be int, not 'x'"),
+        ((*PLAN, "--operator", "toy-round(digits=x)"), "toy-round: digits must be a whole number, not 'x'"),
         ((*PLAN, "--link", "mobile-edge=fast"), "a rate is a number and gbit, mbit, kbit or bit, not 'fast'"),
         ((*PLAN, "--link", "mobile-edge=1mbit,20"), "a delay is a number and s, ms or us, not '20'"),
         ((*PLAN, "--link", "mobile-mobile=1mbit"), "a link joins two tiers, not 'mobile' to itself"),

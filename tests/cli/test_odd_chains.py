@@ -7,18 +7,18 @@ import pytest
 DYNAMIC = "early-exit(mode=dynamic)"
 AGAIN = {
     "partition+partition": ("partition", "partition", "cut"),
-    "sptq+qat": ("qat", "sptq", "quantized"),
-    "sptq+dynamic-quantization": ("dynamic-quantization", "sptq", "quantized"),
-    "fp16+sptq": ("sptq", "fp16", "quantized"),
+    "sptq+qat": ("qat", "sptq", "in reduced precision"),
+    "sptq+dynamic-quantization": ("dynamic-quantization", "sptq", "in reduced precision"),
+    "fp16+sptq": ("sptq", "fp16", "in reduced precision"),
     "early-exit+early-exit": ("early-exit", "early-exit", "given early exits"),
     "distill+prune+distill": ("distill", "distill", "a student"),
-    "qe+sptq": ("sptq", "sptq", "quantized"),
+    "qe+sptq": ("sptq", "sptq", "in reduced precision"),
 }
 """What is done a second time, after what, and what it is by then."""
 BEHIND = {f"qat+{DYNAMIC}": "early-exit", "qat+prune": "prune", "sptq+distill": "distill"}
 """Who reads torch modules, where a graph is all that there is."""
 POSSIBLE = (
-    *("early-exit+prune+partition", "distill+prune+early-exit+sptq+partition", "partition+sptq"),
+    *("early-exit+prune+partition", "distill+prune+sptq+partition", "partition+sptq"),
     *("prune+prune", "identity+identity", "prune+qat", f"{DYNAMIC}+qat+fuse-exits", "distill+fp16"),
     *("qe", "qep", "dsptq", "sptq-partition", "partition(pieces=3)+dynamic-quantization"),
 )
@@ -49,7 +49,8 @@ def test_what_is_done_already_is_said_with_what_did_it(plan):
         f"{name} cannot be applied to bert after {before}: it is {already} already"
         for name, before, already in AGAIN.values()
     ]
-    assert sorted(reason for found in reasons.values() for reason in found) == sorted(said)
+    told = {reason for found in reasons.values() for reason in found}
+    assert {reason.partition(";")[0] for reason in told} == set(said)
 
 
 def test_what_trains_does_not_come_behind_a_graph_and_the_order_that_works_is_said(plan):
@@ -71,7 +72,7 @@ def test_all_others_are_planned_each_where_it_has_as_many_pieces(plan, model):
 
 
 def test_a_model_without_a_student_is_told_of_both_ways_to_name_one(plan):
-    _, reasons = plan("dsptq", "distill+distill", model="resnet:tiny")
+    _, reasons = plan("dsptq", "distill+prune", model="resnet:tiny")
     (reason,) = {reason for found in reasons.values() for reason in found}
     assert reason == (
         "distill: resnet:tiny names no student; say student=MODEL:VARIANT, or have its plugin say "

@@ -32,8 +32,19 @@ EXITS = """
             return pipeline.replaced([front, stage], cuts=[1])
         return apply
 
+    def within(pipeline, context):
+        toy = sys.modules["edgebench_file_toy"]
+        (stage,) = pipeline.stages
+        sure = attrs.evolve(toy.spec("sure", 1), shape=("batch",))
+        leaves = Exit(condition="sure", answer=pipeline.outputs, threshold=0.7)
+        return pipeline.replaced(
+            [attrs.evolve(stage, outputs=[*stage.outputs, sure], exit=leaves)], cuts=[]
+        )
+
     @hookimpl
     def edgebench_operators():
+        yield Operator(name="within", summary="Leave.", apply=within, reads=["toy-matrix"],
+                       may_keep=True)
         for name, threshold in (("early", 0.7), ("never", 1e9)):
             yield Operator(name=name, summary="Leave.", apply=early(threshold),
                            cuts=lambda _: 1, reads=["toy-matrix"])
@@ -104,10 +115,12 @@ def test_what_was_not_scored_is_said_with_how_it_would_be_or_why_it_cannot(run, 
     document = run("--placement", "mobile-edge", *CHAINS[2:])
     (entry,) = document["operators"]
     built, rounded, cut = (step["after"] for step in entry["steps"])
-    assert built["why_not"] == "not scored in this run: add --operator 'identity'"
+    assert built["why_not"] == (
+        "not scored in this run: add --operator 'identity' --placement mobile"
+    )
     why = (
         "'toy-round' was not scored in this run: skipped: mobile-edge needs 2 pieces, toy-round "
-        "gives 1"
+        "gives 1; add --placement mobile"
     )
     assert rounded["why_not"] == cut["contribution"]["why_not"] == why
     text = flowing(here("report", "--operators").out)
@@ -124,6 +137,12 @@ def test_the_table_has_a_line_for_each_step_at_every_width(chained, here, monkey
     for step, precision in (("built", "f32"), ("toy-round", "int8"), ("toy-cut", "int8")):
         assert re.search(rf"^{step} .* {precision} ", last, re.MULTILINE), last
     assert "not measured there: built, toy-round" in flowing(last)
+    steps = entries(chained[1])["toy-round+toy-cut"]["steps"]
+    for step in steps:
+        row = re.search(rf"^{re.escape(step['what'])} +(\S+) +(\S+) ", last, re.MULTILINE)
+        size, parameters = row.groups()
+        assert float(size) == pytest.approx(step["bytes"] / 1e6, rel=0.1)
+        assert float(parameters) == pytest.approx(step["parameters"] / 1e6, rel=0.1)
     assert "Answer" not in text
 
 
@@ -141,8 +160,20 @@ def test_exits_are_told_by_tier_with_what_was_sent(run, here, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     for words in (("--operators",), ()):
         text = flowing(here("report", *words).out)
+        assert "exits of toy:small early on mobile-edge with toy-numpy" in text
         assert "exit 0 (stage 0) mobile" in text
         assert "kB a request on average" in text
+
+
+def test_exits_within_one_graph_are_told_by_their_shares_alone(run, here, conforms):
+    document = conforms(run("--operator", "within", "--requests", "40"), "run")
+    (case,) = document["cases"]
+    first, end = case["exits"]
+    assert 0 < first["rate"] == case["exit_rates"]["0"] < 1
+    assert {one["requests"] for one in (first, end)} == {None}
+    text = here("report", "--operators").out
+    for name in (r"exit 0 \(stage 0\)", "the end"):
+        assert re.search(rf"^{name} +mobile +[\d.]+ +[\d.]+ +- +-$", text, re.MULTILINE), text
 
 
 def test_an_exit_that_never_fires_is_told_with_its_evidence(run, here):

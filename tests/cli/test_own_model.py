@@ -171,6 +171,21 @@ def test_a_request_of_another_length_is_refused(example):
         example.decode(b"abc", "small")
 
 
+@pytest.mark.framework
+def test_its_student_can_be_left_early_too(example):
+    import torch
+
+    from edgebench_kit.torch.exit_heads import leave_out
+
+    (_, tiny) = next(example.edgebench_models()).variants
+    (stage,) = example.build("tiny", Weights(kind="random", seed=1)).stages
+    (point,) = tiny.exits
+    shorter = leave_out(stage.live, dict.fromkeys(point.skips, 0))
+    assert shorter(torch.zeros(2, 1, 2048)).shape == (2, len(example.KINDS))
+    answered = point.head()(stage.live[: int(point.path) + 1](torch.zeros(2, 1, 2048)))
+    assert answered.shape == (2, len(example.KINDS))
+
+
 @pytest.mark.parametrize("operator", ["qat", "prune", "distill", DYNAMIC])
 def test_without_a_loss_what_trains_says_how_to_give_one(here, tmp_path, operator):
     text = FILE.read_text()

@@ -104,17 +104,27 @@ def test_a_file_that_holds_no_weights_by_its_name(refused, tmp_path, model):
         (
             "sptq+sptq",
             "mobile",
-            "sptq cannot be applied to onnx after sptq: it is quantized already",
+            "sptq cannot be applied to onnx after sptq: it is in reduced precision already",
+        ),
+        (
+            "fp16+sptq",
+            "mobile",
+            "sptq cannot be applied to onnx after fp16: it is in reduced precision already",
         ),
         (
             "sptq+identity+sptq",
             "mobile",
-            "sptq cannot be applied to onnx after sptq: it is quantized",
+            "sptq cannot be applied to onnx after sptq: it is in reduced precision",
         ),
         (
             "partition+partition",
             "mobile-edge-cloud",
-            "partition cannot be applied to onnx after partition: it",
+            "partition cannot be applied to onnx after partition: it is cut already; one partition(pi",
+        ),
+        (
+            "partition+partition",
+            "mobile",
+            "partition cannot be applied to onnx after partition: it is cut already; one partition(pi",
         ),
     ],
 )
@@ -129,15 +139,66 @@ def test_an_operator_that_does_again_what_is_done(refused, here, scaled, chain, 
 @pytest.mark.parametrize(
     ("chain", "line"),
     [
-        ("sptq+qat", "qat cannot be applied to resnet after sptq: it is quantized already"),
-        ("qat+sptq", "sptq cannot be applied to resnet after qat: it is quantized already"),
-        ("qat+qat", "qat cannot be applied to resnet after qat: it is quantized already"),
+        (
+            "sptq+qat",
+            "qat cannot be applied to resnet after sptq: it is in reduced precision already",
+        ),
+        (
+            "qat+sptq",
+            "sptq cannot be applied to resnet after qat: it is in reduced precision already",
+        ),
+        (
+            "qat+qat",
+            "qat cannot be applied to resnet after qat: it is in reduced precision already",
+        ),
     ],
 )
 def test_training_for_int8_and_int8_exclude_each_other(here, chain, line):
     said = here("plan", "--json", "--model", "resnet:small", "--operator", chain, *PRODUCT[2:]).json
     assert said["cases"] == []
     assert [one["reason"] for one in said["skipped"]] == [line]
+
+
+TINY = "resnet:tiny has no exit point that says what an exit for every sample leaves out"
+
+
+@pytest.mark.parametrize(
+    ("size", "chain", "line"),
+    [
+        ("tiny", "early-exit", TINY),
+        ("small", "distill+prune+early-exit+sptq", TINY),
+        ("small", "early-exit(at=nowhere)", "resnet:small has no exit point 'nowhere' of this kin"),
+        ("small", "distill+early-exit(at=layer4.0,mode=dynamic)", "resnet:tiny has no exit point"),
+        ("small", "early-exit+prune", None),
+        # The student decides, whatever its teacher lacks.
+        ("tiny", 'distill(student="resnet:small")+early-exit', None),
+    ],
+)
+def test_exits_that_a_model_lacks_are_refused_before_anything_is_trained(here, size, chain, line):
+    words = ("--model", f"resnet:{size}", "--operator", chain, *PRODUCT[2:])
+    said = here("plan", "--json", *words).json
+    reasons = [one["reason"] for one in said["skipped"]]
+    if line is None:
+        assert (len(said["cases"]), reasons) == (1, [])
+    else:
+        (reason,) = reasons
+        assert reason.startswith(line)
+
+
+@pytest.mark.process
+def test_a_file_is_not_trained_and_what_would_be_is_said(here, scaled):
+    said = here("plan", "--json", "--model", scaled, "--operator", "qat", *PRODUCT[2:]).json
+    reason = (
+        "qat trains, and onnx is a file, which is not trained; take a model of format torch-module"
+    )
+    assert [one["reason"] for one in said["skipped"]] == [reason]
+
+
+@pytest.mark.process
+def test_exits_of_a_file_are_refused_by_its_format(here, scaled):
+    said = here("plan", "--json", "--model", scaled, "--operator", "early-exit", *PRODUCT[2:]).json
+    reason = "no converter from onnx to torch-module, which early-exit reads"
+    assert [one["reason"] for one in said["skipped"]] == [reason]
 
 
 @pytest.mark.process
@@ -163,7 +224,7 @@ def test_a_file_that_is_quantized_is_not_quantized_again(here, tmp_path):
     onnx.save_model(model, path)
     said = here("plan", "--json", "--model", path, "--operator", "*", *PRODUCT).json
     reasons = {one["chain"]: one["reason"] for one in said["skipped"]}
-    assert reasons["sptq"] == "sptq cannot be applied to onnx: it is quantized already"
+    assert reasons["sptq"] == "sptq cannot be applied to onnx: it is in reduced precision already"
     # Whether there are exits to be fused shows only when the file is opened.
     assert [one["chain"] for one in said["cases"]] == ["fuse-exits", "identity"]
 

@@ -364,7 +364,7 @@ def test_what_lies_beside_a_file_is_part_of_what_it_is(table, tmp_path):
     ("words", "line"),
     [
         (["My Table.csv(colour=red)"], "My Table.csv has no option 'colour'"),
-        (["My Table.csv(factor=much)"], "My Table.csv: factor must be float, not 'much'"),
+        (["My Table.csv(factor=much)"], "My Table.csv: factor must be a number, not 'much'"),
         (["My Table.csv(factor)"], "an option written key=value is expected"),
         (["table"], "table is a model that is a file; give the path of one (*.csv)"),
         (["My Table.csv", "--weights", "random"], "My Table.csv brings its own weights"),

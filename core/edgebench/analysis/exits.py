@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +29,12 @@ class Leaving:
     """Share of the measured samples that left there."""
     scored_rate: float | None
     """Share of the scored samples; None where they were not counted."""
-    requests: int
-    """How many measured requests ended there: those of which the last sample left there."""
+    requests: int | None
+    """How many measured requests ended there: those of which the last sample left there. None
+    behind the last stage where that has an exit: it runs for those that leave and for the others,
+    and only the share of the samples is recorded."""
     mean_s: float | None
-    """Their mean latency; None without one."""
+    """Their mean latency; None without one, or where they are not known."""
 
 
 def find_exits(outcome: Outcome) -> tuple[Leaving, ...]:
@@ -49,17 +51,22 @@ def _list_exits(outcome: Outcome) -> Iterator[Leaving]:
     scored = {int(stage): rate for stage, rate in outcome.facts.exit_rates.items()}
     ends = [*stages, len(tiers) - 1]
     for place, stage in enumerate(ends):
-        is_exit = place < len(stages)
+        is_exit, alone = place < len(stages), ends.count(stage) == 1
         latency = _pool([_pick_ended(block, stage, is_exit=is_exit) for block in blocks])
         yield Leaving(
             exit=place if is_exit else None,
             stage=stage,
             tier=tiers[stage],
-            rate=rates[stage] if is_exit else 1 - sum(rates.values()),
-            scored_rate=scored.get(stage) if is_exit or not scored else 1 - sum(scored.values()),
-            requests=len(latency),
-            mean_s=fmean(latency) if latency else None,
+            rate=rates[stage] if is_exit else _find_rest(rates.values()),
+            scored_rate=scored.get(stage) if is_exit or not scored else _find_rest(scored.values()),
+            requests=len(latency) if alone else None,
+            mean_s=fmean(latency) if latency and alone else None,
         )
+
+
+def _find_rest(shares: Iterable[float]) -> float:
+    """Return what is left of the whole; exactly nothing where what adds up to it is rounded."""
+    return round(1 - sum(shares), 12) + 0.0
 
 
 def _rate(blocks: Sequence[Block], stage: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -12,6 +12,7 @@ from edgebench.parts.grouping import group_by
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from edgebench.cases.case import Case
     from edgebench.records.outcome import Block, LinkCheck, Outcome, TierCheck
 
 
@@ -137,3 +138,11 @@ def collect_tier_checks(outcome: Outcome) -> Mapping[str, Sequence[TierCheck]]:
     """Return the checks of all its blocks by tier."""
     checks = (check for block in outcome.measured for check in block.tiers)
     return group_by(checks, lambda check: check.name)
+
+
+def describe_links(case: Case) -> list[dict[str, Any]]:
+    """Return the links of a case as documents for users have them: each figure with its unit."""
+    return [
+        {"between": list(link.between), "rate_bit_s": link.rate, "delay_s": link.delay}
+        for link in case.links
+    ]

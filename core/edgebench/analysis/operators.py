@@ -84,11 +84,11 @@ def _describe_state(
     chain = step.chain or UNTRANSFORMED
     alike = [by_case[one] for one in list_like(found[0].case, chain, by_case)]
     own = next((one for one in alike if one.facts.steps), None)
-    why = next((f"{one.status}: {one.reason}" for one in alike if one.reason), "")
+    reasons = [(one.case, f"{one.status}: {one.reason}" if one.reason else "") for one in alike]
     told = own.facts if own else None
     return {
         "case": own.case.id if own else None,
-        "why_not": "" if own else say_unscored(chain, why),
+        "why_not": "" if own else say_unscored(found[0].case, chain, step.pieces, reasons),
         "accuracy": {one.metric: one.value for one in told.figures} if told else {},
         "accuracy_ci95": {one.metric: list(one.ci95) for one in told.figures} if told else {},
         "accuracy_loss": {one.metric: describe_loss(one) for one in told.figures} if told else {},

@@ -13,7 +13,7 @@ from edgebench.analysis.agreement import describe_check, is_refuted, judge
 from edgebench.analysis.doubts import find_doubts
 from edgebench.analysis.exits import find_exits, find_sent
 from edgebench.analysis.intervals import PERCENTILES, Latency, count_needed
-from edgebench.analysis.links import collect_tier_checks, summarise_links
+from edgebench.analysis.links import collect_tier_checks, describe_links, summarise_links
 from edgebench.analysis.phases import add_up_groups, find_medians
 from edgebench.records.freezing import Frozen
 from edgebench.records.outcome import Outcome
@@ -81,7 +81,7 @@ class Result(Outcome):
             "device": facts.device or ",".join(dict.fromkeys(b.device for b in case.backends)),
             "precision": facts.precision,
             "route": list(case.route),
-            "network": case.describe_links(),
+            "network": describe_links(case),
             "fabric": case.fabric,
             "scenario": case.scenario,
             "batch": case.batch,

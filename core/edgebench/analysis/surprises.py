@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.analysis.decisions import compare_latencies, find_margin
+from edgebench.analysis.doubts import FEWEST_BLOCKS
 from edgebench.analysis.exits import find_exits
 from edgebench.analysis.prefixes import UNTRANSFORMED
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
 RARE = 0.01
 """Share of the samples below which an exit lets out next to none."""
-LESS = 0.05
-"""Share of parameters or operations whose loss is expected to show."""
+LESS = 0.1
+"""Share of parameters or operations whose loss is expected to show: a few percent of a request's
+computing are lost in its other parts, and in what repetitions differ by."""
 ELSEWHERE = 0.5
 """Share of a request that is not inference from which on that is a reason."""
 
@@ -84,6 +86,18 @@ def _is_slow(own: Result, other: Result, within: float) -> bool:
     return undecided or verdict in ("slower", "equal")
 
 
+def _find_too_few(own: Result, other: Result, within: float) -> list[str]:
+    """Say that nothing could have been shown, where that is so."""
+    if own.latency is None or other.latency is None:
+        return []
+    blocks = min(len(own.latency.blocks), len(other.latency.blocks))
+    verdict = compare_latencies(own.latency, other.latency, within)
+    # Of one block each no verdict counts: what differs between processes is not in it.
+    if blocks > 1 and (verdict != "undecided" or blocks >= FEWEST_BLOCKS):
+        return []
+    return [f"too few blocks to tell: {blocks} measured, at least {FEWEST_BLOCKS} are needed"]
+
+
 def _compare(own: Result, other: Result) -> str:
     """Write two medians."""
     medians = [1e3 * (one.median or 0.0) for one in (own, other)]
@@ -114,7 +128,8 @@ def _look_at_integers(result: Result, before: Sequence[Result], run: Run, within
     floats = next((one for one in before if not _is_integer(one)), None)
     if floats is not None and _is_slow(result, floats, within):
         text = f"integers are not shown to be faster than floats: {_compare(result, floats)}"
-        yield text, [*_find_remarks(result), _judge_processor(run), *_find_rest(result)]
+        others = [*_find_remarks(result), _judge_processor(run), *_find_rest(result)]
+        yield text, _find_too_few(result, floats, within) or others
 
 
 def _find_remarks(result: Result) -> Sequence[str]:
@@ -140,14 +155,17 @@ def _look_at_shapes(result: Result, beginnings: Sequence[Result], within: float)
     before = next(iter(beginnings), None)
     if before is None or _is_integer(before) or not _is_slow(result, before, within):
         return
+    too_few = _find_too_few(result, before, within)
     lost = {name: _find_share_lost(before, result, name) for name in ("parameters", "operations")}
     known = {name: share for name, share in lost.items() if share is not None}
     words = " and ".join(f"{share:.0%} fewer {name}" for name, share in known.items())
     if any(share >= LESS for share in known.values()):
         text = f"{words}, and not shown to be faster: {_compare(result, before)}"
-        yield text, [*_explain_shapes(lost), *_find_rest(result)]
+        others = [*_explain_shapes(lost, before, result), *_find_rest(result)]
+        yield text, too_few or others
     elif len(result.facts.stages) == len(before.facts.stages) and set(known.values()) == {0.0}:
-        yield _say_what_changed(before, result), [_explain_values(before, result, words)]
+        why = [_explain_values(before, result, words)]
+        yield _say_what_changed(before, result), too_few or why
 
 
 def _find_share_lost(before: Result, after: Result, name: str) -> float | None:
@@ -186,14 +204,31 @@ def _list_precisions(result: Result) -> str:
     return ", ".join(dict.fromkeys(stage.precision for stage in result.facts.stages))
 
 
-def _explain_shapes(lost: dict[str, float | None]) -> Iterator[str]:
+def _explain_shapes(lost: dict[str, float | None], before: Result, after: Result) -> Iterator[str]:
     operations = lost["operations"]
     if operations is None:
         yield "whether operations fell is not known: the format does not tell"
     elif operations < LESS:
         yield f"operations fell by {operations:.0%} only: what was removed computes little"
-    else:
+    elif _keeps_layers(before, after):
         yield "narrower layers may use the processor less well: time is not in proportion"
+    else:
+        yield "time is not in proportion to operations: what was left out may have taken little"
+
+
+def _keeps_layers(before: Result, after: Result) -> bool:
+    """Say whether all that is less is within the layers: as many as before, of every type.
+
+    That is not known where the step before an operator's is in another format.
+    """
+    steps = after.facts.steps
+    known = {step.chain for step in before.facts.steps}
+    added = [n for n, step in enumerate(steps) if step.operator and step.chain not in known]
+    pairs = [(steps[number - 1], steps[number]) for number in added if number]
+    return bool(pairs) and all(
+        one.nodes and one.formats == other.formats and dict(one.nodes) == dict(other.nodes)
+        for one, other in pairs
+    )
 
 
 # --- exits and cuts -------------------------------------------------------------------------------

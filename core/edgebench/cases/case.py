@@ -125,13 +125,6 @@ class Case:
         """What is measured: the model, its variant, and what was said of it."""
         return f"{self.model}:{self.variant}{write_options(self.options)}"
 
-    def describe_links(self) -> list[dict[str, Any]]:
-        """Return its links as documents for users have them: each figure named with its unit."""
-        return [
-            {"between": list(link.between), "rate_bit_s": link.rate, "delay_s": link.delay}
-            for link in self.links
-        ]
-
     @property
     def label(self) -> str:
         """The case in one line, for people."""

@@ -26,6 +26,10 @@ C = TypeVar("C", bound=attrs.AttrsInstance)
 _NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)\s*")
 _KEY = re.compile(r"\s*([A-Za-z_][\w-]*)\s*=\s*")
 _VALUE = re.compile(r'"([^"]*)"\s*|([^,()"]*)')
+_LIMIT = re.compile(r"'(\w+)' must be (>=|<=|>|<|in) (.*?)(?:: | \(got )([^()]*)\)?")
+"""What attrs' validators say of a value beyond a limit."""
+_LIMITS = {">=": "a number from ", "<=": "at most ", ">": "more than ", "<": "less than ", "in": ""}
+_KINDS = {"float": "a number", "int": "a whole number", "bool": "true or false", "Path": "a path"}
 
 
 @attrs.frozen
@@ -181,7 +185,7 @@ def structure(options: type[C], pairs: tuple[tuple[str, str], ...], where: str) 
     try:
         return options(**values)
     except (TypeError, ValueError) as error:
-        raise OptionError(f"{where}: {_first_line(error)}") from error
+        raise OptionError(f"{where}: {_say(error)}") from error
 
 
 @functools.cache
@@ -197,11 +201,17 @@ def _converter() -> Converter:
 
 def _write_type(kind: Any) -> str:
     inner = [_write_type(one) for one in typing.get_args(kind) if one is not type(None)]
-    return " or ".join(inner) or str(getattr(kind, "__name__", kind))
+    return " or ".join(inner) or _KINDS.get(name := str(getattr(kind, "__name__", kind)), name)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error.args[0] if error.args else type(error).__name__).splitlines()[0]
+def _say(error: Exception) -> str:
+    """Return the first line of an error, in a user's words where it is one of attrs' own."""
+    line = str(error.args[0] if error.args else type(error).__name__).splitlines()[0]
+    if found := _LIMIT.fullmatch(line):
+        key, sign, limit, given = found.groups()
+        limits = limit.strip("()[]{}").replace(", ", " or ")
+        line = f"{key} must be {_LIMITS[sign]}{limits}, not {given}"
+    return line
 
 
 def _truth(value: Any) -> bool:

@@ -62,11 +62,11 @@ class Reasons:
             return (
                 self._check_installed(case)
                 or why_no_inputs(case, self.plugins)
+                or self._check_own(case)
                 or self._check_pieces(case)
                 or self._check_needs(case)
-                or self._check_companions(case)
-                or self._check_own(case)
                 or self._check_formats(case)
+                or self._check_companions(case)
                 or self._check_fabric(case)
             )
         except (CaseFailed, ChainError) as error:
@@ -163,29 +163,33 @@ class Reasons:
     def _check_needs(self, case: Case) -> str | None:
         model = self.plugins.get(Model, case.model)
         for operation in self.chains.of(case.chain):
-            name, needs = operation.operator.name, operation.needs
+            name, needs, reads = operation.operator.name, operation.needs, operation.operator.reads
             data = [need for need in _DATA_NEEDS if need in needs]
             if data and not case.dataset and model.inputs is None:
                 return f"{name} needs {data[0]} inputs, and {case.model} has no dataset"
             if "training" in needs and model.loss is None:
-                return f"{name} trains, and {case.model} gives no loss; plugins say Model(loss=...)"
+                lacks = f"is a file, which is not trained; take a model of format {'/'.join(reads)}"
+                lacks = lacks if model.from_file else "gives no loss; plugins say Model(loss=...)"
+                return f"{name} trains, and {case.model} {lacks}"
             own = model.dataset_of(case.variant)
             if "training" in needs and own and case.dataset not in model.datasets_of(case.variant):
                 return f"{name} trains, and {own} has to be given for that: --data {own}=DIR"
         return None
 
     def _check_companions(self, case: Case) -> str | None:
-        """Look whether the second models that operators ask for are known."""
-        own = self.plugins.get(Model, case.model)
-        variant = own.variant(case.variant)
+        """Ask operators about the model that reaches them, and for second models that are known."""
+        model = self.plugins.get(Model, case.model)
+        variant = model.variant(case.variant)
         for operator, options in ((op.operator, op.options) for op in self.chains.of(case.chain)):
             with blame(self.plugins, Operator, operator.name):
-                for name, _ in operator.companions(options, own, variant):
+                for name, _ in operator.companions(options, model, variant):
                     try:
-                        model, _, wanted = name.partition(":")
-                        self.plugins.get(Model, model).variant(wanted)
+                        second, _, wanted = name.partition(":")
+                        found = (other := self.plugins.get(Model, second)).variant(wanted)
                     except (UnknownName, Missing) as error:
                         return f"{operator.name}: {error}"
+                if operator.replaces:
+                    model, variant = other, found
         return None
 
     def _check_formats(self, case: Case) -> str | None:

@@ -120,7 +120,8 @@ def _show(model: str, operation: Operation, found: Cuts, common: Common) -> None
 
     cuts = found.cuts if common.verbose else found.cuts[:SHOWN]
     columns = ["rank", "crossing", "bytes", "parameters", "operations", "exact"]
-    title = f"cuts of {model}, best first by {operation.written}"
+    order = ", best first" * (found.total > 1)
+    title = f"cut{'s' * (found.total != 1)} of {model}{order} by {operation.written}"
     common.show(table(title, columns, _write_rows(cuts)))
     count = f"more than {found.total:,}" if found.more else f"{found.total:,}"
     listed = f", of which {len(cuts):,} are shown" if len(cuts) < found.total else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench.analysis.links import describe_links
 from edgebench.catalogue.rows import BOUND_S
 from edgebench.cli.common import Common
 from edgebench.parts.grouping import group_by
@@ -155,5 +156,5 @@ def _describe(case: Case) -> dict[str, Any]:
         "threads": case.threads,
         "seed": case.seed,
         "route": list(case.route),
-        "links": case.describe_links(),
+        "links": describe_links(case),
     }

@@ -54,7 +54,9 @@ def find_contribution(
     found = Contribution(operator=operator, against="")
     other = next(list_like(case, before, plan.cases), None)
     if other is None:
-        return attrs.evolve(found, why_not=say_unscored(before, _find_reason(case, before, plan)))
+        pieces = 1 + sum(operation.cuts for operation in chains.of(before))
+        why = say_unscored(case, before, pieces, _list_reasons(case, before, plan))
+        return attrs.evolve(found, why_not=why)
     try:
         against = find_score(other)
     except EdgebenchError as error:
@@ -70,8 +72,7 @@ def find_contribution(
     )
 
 
-def _find_reason(case: Case, chain: str, plan: Plan) -> str:
-    """Return why a chain is not measured where a case is; empty where nobody asked for it."""
+def _list_reasons(case: Case, chain: str, plan: Plan) -> list[tuple[Case, str]]:
+    """Return why a chain is not measured where a case is; none where nobody asked for it."""
     reasons = {one.case: one.reason for one in plan.skipped}
-    skipped = next(list_like(case, chain, reasons), None)
-    return f"skipped: {reasons[skipped]}" if skipped else ""
+    return [(one, f"skipped: {reasons[one]}") for one in list_like(case, chain, reasons)]

@@ -189,7 +189,10 @@ class Operator(Part):
     )
     """From its options, a model and a variant to the (model:variant, chain) pairs that it will ask
     the context for; they are prepared first and join the key. It is asked when cases are planned,
-    and may raise a `ChainError` that says what the model lacks."""
+    of the model that an operator before it put in its place if one `replaces` it, and may raise a
+    `ChainError` that says what the model lacks."""
+    replaces: bool = False
+    """Whether the model of its (last) companion takes the place of the one that it was given."""
     accepts: Callable[[Pipeline], Usable] = attrs.field(
         default=lambda _: True, validator=is_callable
     )
@@ -197,7 +200,7 @@ class Operator(Part):
     may_keep: bool = False
     """Whether it may give back what it was given, which is an error of any other operator."""
     once: str = ""
-    """What a pipeline is from then on that none can be made twice (`quantized already`): planning
+    """What a pipeline is from then on that none can be made twice (`cut already`): planning
     refuses a second operator of a chain that would make it so. `accepts` says `it is ` and the
     same."""
     list_cuts: Callable[[Pipeline, Context], Cuts] | None = None

@@ -76,14 +76,19 @@ class Recipes:
             raise ChainError(f"{case.model} {case.chain} needs itself prepared first")
         what = f"{case.model}:{case.variant} {case.weights.label}"
         path = yield Base(key=self.keys.base(case), what=what, case=case)
+        # Whose model is in the pipeline: its own until an operator puts another in its place.
+        reached = case
         for operation in self.chains.of(case.chain):
             operator = operation.operator
             path = yield from self._convert(case, path, repeat(operator.reads), operator.name)
             companions: dict[tuple[str, str], Path] = {}
-            for pair, second in self._list_companions(case, operation):
+            seconds = self._list_companions(case, operation, reached)
+            for pair, second in seconds:
                 companions[pair] = yield from self.steps(
                     second, for_backends=False, within=(*within, case)
                 )
+            if operator.replaces:
+                reached = seconds[-1][1]
             profiled: Mapping[str, Path] = {}
             if "profile" in operation.needs:
                 profiled = yield from self._profile(case, path)
@@ -189,17 +194,19 @@ class Recipes:
             yield from repeat(self.plugins.get(Backend, choice.name).formats, len(piece))
 
     def _list_companions(
-        self, case: Case, operation: Operation
+        self, case: Case, operation: Operation, reached: Case
     ) -> list[tuple[tuple[str, str], Case]]:
         """Return the second models that an operator announces, each with its case.
+
+        It is asked of the model of the case *reached*.
 
         Raises:
             CaseFailed: One of them is unknown, or its chain is.
         """
         operator, found = operation.operator, []
         with blame(self.plugins, Operator, operator.name):
-            own = self.plugins.get(Model, case.model)
-            for pair in operator.companions(operation.options, own, own.variant(case.variant)):
+            own = self.plugins.get(Model, reached.model)
+            for pair in operator.companions(operation.options, own, own.variant(reached.variant)):
                 try:
                     model, chain = pair
                     second = self._second(case, model, chain)

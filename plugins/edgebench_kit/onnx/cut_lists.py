@@ -22,7 +22,7 @@ import attrs
 from edgebench import TensorSpec
 from edgebench_kit.onnx.crossings import Crossings
 from edgebench_kit.onnx.graphs import walk_parameters
-from edgebench_kit.onnx.node_operations import count_operations, find_sizes
+from edgebench_kit.onnx.node_operations import count_operations, infer_sizes, list_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -103,21 +103,30 @@ class CutFinder(Crossings):
     """Sizes of its inputs that are open, by their names; others are taken as 64."""
 
     @cached_property
+    def _sized(self) -> Any:
+        return infer_sizes(self.graph.model, self.given)
+
+    @cached_property
     def _sizes(self) -> dict[str, tuple[int, ...]]:
-        return find_sizes(self.graph.model, self.given)
+        return list_sizes(self._sized)
 
     @cached_property
     def operations(self) -> NDArray[Any]:
-        """The multiply-accumulate operations of each node."""
+        """The multiply-accumulate operations of each node, its bodies among them."""
         import numpy as np
 
-        nodes = self.graph.model.graph.node
-        return np.array(count_operations([nodes[n] for n in self.numbers], self._sizes), float)
+        found = count_operations(self._sized, self._sizes)
+        return np.array([found[number] for number in self.numbers], float)
 
     @cached_property
     def _parameters(self) -> dict[str, int]:
         """By constant, how many trained values it has."""
-        return dict(walk_parameters(self.graph.model))
+        model = self.graph.model
+        held = {
+            name: sum(count for _, count in walk_parameters(model, *bodies))
+            for name, bodies in self.graph.held.items()
+        }
+        return {**dict(walk_parameters(model, model.graph)), **held}
 
     @property
     def parameters(self) -> int:

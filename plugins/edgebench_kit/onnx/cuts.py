@@ -19,8 +19,14 @@ from edgebench_kit.onnx.graphs import (
     describe_tensor,
     infer_infos,
     is_quantized,
+    walk_bodies,
 )
-from edgebench_kit.onnx.scopes import find_captured, find_free_name
+from edgebench_kit.onnx.scopes import (
+    find_captured,
+    find_free_name,
+    list_names,
+    walk_node_bodies,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,9 +44,13 @@ class Graph:
     infos: Mapping[str, Any]
     """What is noted of each tensor or could be inferred, by name."""
     reads: tuple[set[str], ...]
-    """By node, the names it reads, those that the bodies of a conditional or loop capture too."""
+    """By node, the names it reads, those that the bodies of a conditional or loop capture too, and
+    the name of what these hold."""
     constants: Mapping[str, int]
-    """Bytes of each initialiser and each tensor of a Constant node, by name."""
+    """Bytes of each initialiser and each tensor of a Constant node, by name, and of all of these
+    that the bodies of a node hold, by a name that no tensor has."""
+    held: Mapping[str, Sequence[Any]]
+    """The bodies of each node that has some, at any depth, by the name of what they hold."""
     varying: frozenset[str]
     """The names that depend on an input."""
     sizes: frozenset[str]
@@ -51,18 +61,20 @@ class Graph:
         """Read a graph, its shapes inferred where they are not noted in it."""
         constants = {one.name: count_tensor_bytes(one) for one in model.graph.initializer}
         varying = {one.name for one in model.graph.input} - constants.keys()
+        named = _name_held(model.graph)
+        held = {name: bodies for name, bodies in named if bodies}
+        constants |= {name: sum(map(_count_bytes, bodies)) for name, bodies in held.items()}
         reads = tuple(
-            find_captured(node).union(filter(None, node.input)) for node in model.graph.node
+            find_captured(node).union(filter(None, node.input), [name] if bodies else [])
+            for node, (name, bodies) in zip(model.graph.node, named, strict=True)
         )
         for node, names in zip(model.graph.node, reads, strict=True):
             if not names.isdisjoint(varying):
                 varying.update(filter(None, node.output))
             elif node.op_type == "Constant":
-                constants[node.output[0]] = sum(
-                    count_tensor_bytes(a.t) for a in node.attribute if a.name == "value"
-                )
+                constants[node.output[0]] = _count_written(node)
         sizes = _find_sizes(model.graph.node, reads, varying)
-        return cls(model, infer_infos(model), reads, constants, frozenset(varying), sizes)
+        return cls(model, infer_infos(model), reads, constants, held, frozenset(varying), sizes)
 
     @property
     def outputs(self) -> list[str]:
@@ -190,6 +202,26 @@ class Graph:
         """Return dtype and shape of each tensor for which both are known, and may cross."""
         specs = ((name, describe_tensor(info)) for name, info in self.infos.items())
         return {name: spec for name, spec in specs if spec is not None}
+
+
+def _name_held(graph: Any) -> list[tuple[str, list[Any]]]:
+    """Return for each node its bodies at any depth, and a name that no tensor has."""
+    taken, found = list_names(graph), []
+    for number, node in enumerate(graph.node):
+        bodies = [deep for body in walk_node_bodies(node) for deep in walk_bodies(body)]
+        found.append((find_free_name(f"bodies of node {number}", taken), bodies))
+    return found
+
+
+def _count_bytes(body: Any) -> int:
+    """Return the bytes of the constants of a body, without those of bodies within it."""
+    written = sum(_count_written(node) for node in body.node if node.op_type == "Constant")
+    return sum(map(count_tensor_bytes, body.initializer)) + written
+
+
+def _count_written(node: Any) -> int:
+    """Return the bytes of what a Constant node writes."""
+    return sum(count_tensor_bytes(one.t) for one in node.attribute if one.name == "value")
 
 
 def _find_sizes(

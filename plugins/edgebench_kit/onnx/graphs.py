@@ -24,7 +24,7 @@ PACKED_BITS = {21: 4, 22: 4, 23: 4, 25: 2, 26: 2}
 """The element types of which several share a byte (4-bit and 2-bit numbers), and their bits."""
 TEXT = 8
 """The element type of texts, which cannot lie beside the graph."""
-QUANTIZED = "quantized already"
+QUANTIZED = "in reduced precision already"
 """What a graph is that `is_quantized` says it of, as operators and looks call it."""
 
 INTEGERS = frozenset(
@@ -47,7 +47,7 @@ def walk_bodies(graph: Any) -> Iterator[Any]:
     for node in graph.node:
         for attribute in node.attribute:
             for body in (attribute.g, *attribute.graphs):
-                if body.node:
+                if body.node or body.initializer:
                     yield from walk_bodies(body)
 
 
@@ -104,8 +104,13 @@ def count_parameters(model: Any) -> int:
     return sum(count for _, count in walk_parameters(model))
 
 
-def walk_parameters(model: Any) -> Iterator[tuple[str, int]]:
-    """Yield the name of each constant that holds trained values, and how many, in bodies too."""
+def walk_parameters(model: Any, *graphs: Any) -> Iterator[tuple[str, int]]:
+    """Yield the name of each constant that holds trained values, and how many.
+
+    Args:
+        model: The model.
+        graphs: Those of its graphs and bodies whose constants are wanted; all, without any.
+    """
     bodies = list(walk_bodies(model.graph))
     steps = {
         name
@@ -115,7 +120,7 @@ def walk_parameters(model: Any) -> Iterator[tuple[str, int]]:
         for name in node.input[1:]
     }
     shapes = {7, 9}  # int64 and bool: sizes, axes, switches
-    for body in bodies:
+    for body in graphs or bodies:
         for one in body.initializer:
             if one.name not in steps and one.data_type not in shapes:
                 yield one.name, prod(one.dims)

@@ -18,23 +18,22 @@ if TYPE_CHECKING:
     from edgebench_kit.onnx.pipeline_cuts import PipelineCuts
 
 OFFERED = 12
-"""The most names that are offered instead of one that is not there."""
+"""The most places that are offered instead of one that is not there."""
 
 
-def find_named(cuts: PipelineCuts, text: str, pieces: int) -> list[Place]:
+def split_cuts(text: str) -> list[str]:
+    """Return the parts of a text that name a cut each: they are joined by `;`."""
+    return [part.strip() for part in text.split(";") if part.strip()]
+
+
+def find_named(cuts: PipelineCuts, text: str) -> list[Place]:
     """Return the places of the cuts that a text names: tensors joined by `+`, cuts by `;`.
 
     Raises:
-        ChainError: There are not as many cuts as pieces need, a tensor is not there, the tensors do
-            not separate the graph, or the cuts do not lie one behind the other.
+        ChainError: A tensor is not there, the tensors do not separate the graph, or the cuts do not
+            lie one behind the other.
     """
-    named = [part for part in text.split(";") if part.strip()]
-    if len(named) != pieces - 1:
-        raise ChainError(
-            f"{pieces} pieces need {pieces - 1} cut{'s' * (pieces > 2)}, and {text!r} names "
-            f"{len(named)}; join the tensors of one cut by + and cuts by ;"
-        )
-    places = [_find_one(cuts, part.strip()) for part in named]
+    places = [_find_one(cuts, part) for part in split_cuts(text)]
     if not cuts.is_rising(places):
         raise ChainError(f"nothing lies between the cuts {text!r}, in this order")
     return places
@@ -56,7 +55,8 @@ def _find_place(cuts: PipelineCuts, names: Sequence[str]) -> Place:
         if all(name in finder.names for name in own):
             cut, crossing = finder.find(own)
             if cut is not None:
-                return Place(stage=number, cut=cut, inside=True, costs=())
+                wide = cuts.widen(cut, number)
+                return Place(stage=number, cut=wide, inside=True, costs=())
             raise ChainError(_explain(finder, own, crossing))
     raise ChainError(_explain_unknown(cuts, names))
 
@@ -82,13 +82,23 @@ def _explain_unknown(cuts: PipelineCuts, names: Sequence[str]) -> str:
         for name in names:
             if name in graph.varying or name in graph.constants:
                 return f"the graph cannot be cut at {name!r}: {_explain_left_out(cuts, name)}"
-    known = _list_known(cuts)
     name = next(one for one in names if not any(one in finder.names for finder in cuts.finders))
-    near = get_close_matches(name, known, n=3, cutoff=0.4) or known[:OFFERED]
-    offer = (
-        f"it can be cut at {', '.join(near)}" if near else "and no single one separates the graph"
-    )
-    return f"no tensor is called {name!r}; {offer}"
+    return f"no tensor is called {name!r}; {_offer(cuts, name)}"
+
+
+def _offer(cuts: PipelineCuts, name: str) -> str:
+    """Say where a pipeline can be cut instead, and in how many places beside those."""
+    found = cuts.rank(lambda *_: [])
+    if not found.places:
+        return "and no single one separates the graph"
+    places = sorted(found.places, key=lambda one: (len(one.cut.names), one.stage, one.cut.nodes))
+    known = ["+".join(one.cut.names) for one in places]
+    alone = [one.cut.names[0] for one in places if len(one.cut.names) == 1]
+    near = get_close_matches(name, alone, n=3, cutoff=0.4) or known[:OFFERED]
+    others = found.total - len(near)
+    count = f"{'more than ' * found.more}{others:,} other{'s' * (others != 1)}"
+    lists = f", and {count}; `edgebench plan --cuts MODEL` lists them all" * (others > 0)
+    return f"it can be cut at {', '.join(near)}{lists}"
 
 
 def _explain_left_out(cuts: PipelineCuts, name: str) -> str:
@@ -100,13 +110,3 @@ def _explain_left_out(cuts: PipelineCuts, name: str) -> str:
             )
     graph = next(one for one in cuts.graphs if name in one.varying or name in one.constants)
     return explain_obstacle(graph, name)
-
-
-def _list_known(cuts: PipelineCuts) -> list[str]:
-    """Return the names of tensors that cross somewhere, those that do so alone first."""
-    found: dict[str, None] = {}
-    for finder in cuts.finders:
-        listed = finder.rank(lambda _: []).cuts
-        for cut in sorted(listed, key=lambda cut: (len(cut.names), cut.nodes)):
-            found.update(dict.fromkeys(cut.names))
-    return list(found)

@@ -11,7 +11,8 @@ from math import prod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from edgebench_kit.onnx.graphs import drop_weights, list_dimensions
+from edgebench_kit.onnx.graphs import drop_weights, list_dimensions, walk_bodies
+from edgebench_kit.onnx.scopes import walk_node_bodies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,10 +26,8 @@ PRODUCTS = frozenset(["MatMul", "MatMulInteger", "QLinearMatMul", "Gemm", "QGemm
 COUNTED = PRODUCTS | CONVOLUTIONS.keys()
 
 
-def find_sizes(
-    model: Any, given: Mapping[str, int] = MappingProxyType({})
-) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each tensor for one sample, 1 where it is unknown.
+def infer_sizes(model: Any, given: Mapping[str, int] = MappingProxyType({})) -> Any:
+    """Return a graph, its weights not in it, in which shapes are noted for one sample.
 
     Sizes of the inputs that are open are those *given* by their names, others 64.
     """
@@ -40,12 +39,17 @@ def find_sizes(
     for info in light.graph.input:
         if info.name not in weights and info.name not in {t.name for t in model.graph.initializer}:
             _fix(info, given)
-    for info in light.graph.output:
-        info.type.tensor_type.ClearField("shape")
-    del light.graph.value_info[:]
-    found = onnx.shape_inference.infer_shapes(light, data_prop=True).graph
-    sizes = {one.name: tuple(one.dims) for one in model.graph.initializer}
-    for info in (*found.input, *found.value_info, *found.output):
+    for graph in walk_bodies(light.graph):
+        for info in graph.output:
+            info.type.tensor_type.ClearField("shape")
+        del graph.value_info[:]
+    return onnx.shape_inference.infer_shapes(light, data_prop=True).graph
+
+
+def list_sizes(graph: Any) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each tensor of a graph in which shapes are noted, 1 where unknown."""
+    sizes = {one.name: tuple(one.dims) for one in graph.initializer}
+    for info in (*graph.input, *graph.value_info, *graph.output):
         dims = list_dimensions(info)
         sizes.setdefault(info.name, tuple(n if isinstance(n, int) else 1 for n in dims))
     return sizes
@@ -60,13 +64,26 @@ def _fix(info: Any, given: Mapping[str, int]) -> None:
             dims[axis].dim_value = size
 
 
-def count_operations(nodes: Sequence[Any], sizes: Mapping[str, Sequence[int]]) -> list[int]:
+def count_operations(graph: Any, sizes: Mapping[str, Sequence[int]]) -> list[int]:
     """Return the multiply-accumulate operations of each node: those of convolutions and products.
 
-    What nodes within the bodies of conditionals and loops do is not counted, nor what is of unknown
-    size.
+    A conditional counts as the branch that does most, a loop as one turn of it; what is of unknown
+    size is not counted.
+
+    Args:
+        graph: The graph, shapes noted within its bodies.
+        sizes: The shapes of its tensors, by their names.
     """
-    return [count_node(node, sizes.get) or 0 for node in nodes]
+    return [(count_node(node, sizes.get) or 0) + _count_bodies(node, sizes) for node in graph.node]
+
+
+def _count_bodies(node: Any, around: Mapping[str, Sequence[int]]) -> int:
+    """Return the operations of the bodies of a node, which read what is around them."""
+    found = [
+        sum(count_operations(body, {**around, **list_sizes(body)}))
+        for body in walk_node_bodies(node)
+    ]
+    return max(found, default=0) if node.op_type == "If" else sum(found)
 
 
 def count_node(node: Any, shape: Callable[[str], Sequence[int] | None]) -> int | None:

@@ -127,7 +127,7 @@ class PipelineCuts:
                 listed = finder.rank(partial(self._cost, rule, number, hop), most)
                 total, more = total + listed.total, more or listed.more
                 found += [
-                    Place(stage=number, cut=self._widen(cut, number), inside=True, costs=costs)
+                    Place(stage=number, cut=self.widen(cut, number), inside=True, costs=costs)
                     for cut, costs in zip(listed.cuts, listed.costs, strict=True)
                 ]
         between = list(self._rank_between(rule, hop))
@@ -204,7 +204,7 @@ class PipelineCuts:
         front, tail = (sum(numbers[number] for number in side) for side in sides)
         return front, tail
 
-    def _widen(self, cut: Cut, number: int) -> Cut:
+    def widen(self, cut: Cut, number: int) -> Cut:
         """Return a cut of a stage as one of the pipeline."""
         if len(self.graphs) == 1:
             return cut

@@ -167,6 +167,12 @@ def write_figure(value: float | None, factor: float) -> str:
     return f"{round(scaled, digits) + 0.0:.{digits}f}"
 
 
+def write_amount(value: float | None, factor: float) -> str:
+    """Write a number like any figure, but one that is not zero with digits that say so."""
+    written = write_figure(value, factor)
+    return f"{value * factor:.2g}" if value and not float(written) else written
+
+
 def write_with_interval(value: float, bounds: Sequence[float], factor: float) -> str:
     """Write a number and, below it, the ends of its interval."""
     return f"{write_figure(value, factor)}\n{write_ends(bounds, factor)}"

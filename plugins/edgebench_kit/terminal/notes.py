@@ -17,7 +17,8 @@ KINDS = 3
 TOO_SHORT = "its messages are too short to tell the rate"
 
 
-def _strategy(case: Case, *, whole: bool = True) -> str:
+def name_strategy(case: Case, *, whole: bool = True) -> str:
+    """Return the chain of a case, where it runs, and of what model where that is wanted."""
     subject = f"{case['subject']} " if whole else ""
     return f"{subject}{case['chain']} on {case['placement']} with {case['backend']}"
 
@@ -27,7 +28,7 @@ def group_unmeasured(cases: Iterable[Case]) -> Iterator[str]:
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for case in cases:
         if case["status"] != "ok":
-            found[case["status"], case["reason"]].append(_strategy(case))
+            found[case["status"], case["reason"]].append(name_strategy(case))
     for (status, reason), names in found.items():
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         yield f"{len(names)} {status}: {reason} ({'; '.join(names[:3])}{more})"
@@ -38,7 +39,7 @@ def describe_doubts(document: Mapping[str, Any]) -> Iterator[str]:
     cases = {case["id"]: case for case in document["cases"]}
     # Where all are of one model, its name would be most of each line.
     several = len({case["subject"] for case in cases.values()}) > 1
-    names = {one: _strategy(case, whole=several) for one, case in cases.items()}
+    names = {one: name_strategy(case, whole=several) for one, case in cases.items()}
     # Nobody asks what to doubt in cases that never ran.
     count = sum(case["status"] != "skipped" for case in cases.values())
     for cause in document["doubts_by_cause"]:
@@ -62,7 +63,7 @@ def list_doubts(cases: Iterable[Case]) -> Iterator[str]:
     """Yield every doubt of every case."""
     for case in cases:
         if case["doubts"]:
-            yield _strategy(case)
+            yield name_strategy(case)
         for doubt in case["doubts"]:
             yield f"  {doubt}"
 

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench_kit.terminal.columns import write_ends, write_figure, write_with_interval
+from edgebench_kit.terminal.columns import (
+    write_amount,
+    write_ends,
+    write_figure,
+    write_with_interval,
+)
+from edgebench_kit.terminal.notes import name_strategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -79,13 +85,13 @@ _NAME = Cells("after", lambda step: str(step["what"]))
 
 def _list_states() -> Iterator[Cells]:
     """Yield the columns of what a pipeline is after a step."""
-    yield Cells("MB", lambda step: write_figure(step["bytes"], 1e-6))
-    yield Cells("M para-\nmeters", lambda step: write_figure(step["parameters"], 1e-6))
-    yield Cells("M ops", lambda step: write_figure(step["operations"], 1e-6))
+    yield Cells("MB", lambda step: write_amount(step["bytes"], 1e-6))
+    yield Cells("M para-\nmeters", lambda step: write_amount(step["parameters"], 1e-6))
+    yield Cells("M ops", lambda step: write_amount(step["operations"], 1e-6))
     yield Cells("precision", lambda step: "\n".join(step["precisions"]))
     yield Cells("pieces", lambda step: str(step["pieces"]))
-    yield Cells("made\ns", lambda step: write_figure(step["seconds"], 1))
-    yield Cells("trained\ns", lambda step: write_figure(step["training_s"] or None, 1))
+    yield Cells("made\ns", lambda step: write_amount(step["seconds"], 1))
+    yield Cells("trained\ns", lambda step: write_amount(step["training_s"] or None, 1))
 
 
 def _list_worth(steps: Sequence[Step]) -> Iterator[Cells]:
@@ -121,7 +127,7 @@ def _write_loss(holder: Mapping[str, Any] | None) -> str:
 
 def _write_agreement(step: Step, name: str, factor: float) -> str:
     found = _get(step, "agreement")
-    return write_figure(found[name] if found else None, factor)
+    return write_amount(found[name] if found else None, factor)
 
 
 def _write_difference(step: Step) -> str:
@@ -164,7 +170,7 @@ def _describe_latencies(steps: Sequence[Step]) -> Iterator[str]:
 
 
 def _write_median(latency: Mapping[str, Any]) -> str:
-    return f"{write_figure(latency['median'], 1e3)} ({write_ends(latency['ci95'], 1e3)})"
+    return f"{write_amount(latency['median'], 1e3)} ({write_ends(latency['ci95'], 1e3)})"
 
 
 def _list_reasons(after: Mapping[str, Any]) -> Iterator[str]:
@@ -195,25 +201,29 @@ def lay_out_exits(case: Case) -> Iterator[RenderableType]:
 
     if not case["exits"]:
         return
-    yield Text(f"exits on {case['placement']} with {case['backend']}", style="dim")
+    yield Text(f"exits of {name_strategy(case)}", style="dim")
     yield make_table(
         case["exits"],
         [
             Cells("leaves at", _name_exit),
             Cells("tier", lambda one: str(one["tier"])),
-            Cells("% measured", lambda one: write_figure(one["rate"], 100)),
-            Cells("% scored", lambda one: write_figure(one["scored_rate"], 100)),
-            Cells("requests", lambda one: str(one["requests"])),
-            Cells("mean ms", lambda one: write_figure(one["mean_s"], 1e3)),
+            Cells("% measured", lambda one: write_amount(one["rate"], 100)),
+            Cells("% scored", lambda one: write_amount(one["scored_rate"], 100)),
+            Cells("requests", lambda one: _write_count(one["requests"])),
+            Cells("mean ms", lambda one: write_amount(one["mean_s"], 1e3)),
         ],
     )
     for tier, size in case["bytes_sent"].items():
         if tier != "answer":
-            whole = write_figure(case["bytes_out"].get(tier), 1e-3)
+            whole = write_amount(case["bytes_out"].get(tier), 1e-3)
             yield Text(
-                f"{tier} sends {write_figure(size, 1e-3)} kB a request on average, {whole} kB for "
+                f"{tier} sends {write_amount(size, 1e-3)} kB a request on average, {whole} kB for "
                 "one that goes on"
             )
+
+
+def _write_count(count: int | None) -> str:
+    return "-" if count is None else str(count)
 
 
 def _name_exit(one: Mapping[str, Any]) -> str:

@@ -34,9 +34,7 @@ class DistillOptions:
 
     student: str = ""
     """The model that learns, as `model:variant`; the student that the model itself names."""
-    temperature: float = attrs.field(
-        default=2.0, validator=[attrs.validators.gt(0), attrs.validators.lt(math.inf)]
-    )
+    temperature: float = 2.0
     """By what logits are divided before they are compared."""
     share: float = attrs.field(
         default=0.5, validator=[attrs.validators.ge(0), attrs.validators.le(1)]
@@ -44,6 +42,13 @@ class DistillOptions:
     """How much the teacher counts for; the answers count for the rest."""
     budget: Effort = "quick"
     """As many epochs as the student's own training has, or five times as many."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a temperature by which nothing can be divided."""
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(
+                f"temperature must be a finite number above 0, not {self.temperature:g}"
+            )
 
 
 def apply(pipeline: Pipeline, context: Context) -> Pipeline:
@@ -189,6 +194,7 @@ def edgebench_operators() -> Iterator[Operator]:
         reads=["torch-module"],
         writes="torch-module",
         companions=announce_student,
+        replaces=True,
         accepts=accepts,
         once="a student already",
     )

@@ -19,6 +19,7 @@ from edgebench import (
     Context,
     Edit,
     ExitPoint,
+    Model,
     Operator,
     Pipeline,
     Stage,
@@ -57,7 +58,9 @@ class EarlyExitOptions:
     """The exit point, by its path. Of several, separated by blanks, `dynamic` makes as many exits.
     Empty for the one that leaves out least (`static`), or with which the least is computed on the
     validation and calibration splits (`dynamic`)."""
-    max_drop: float = attrs.field(default=1.0, validator=attrs.validators.ge(0))
+    max_drop: float = attrs.field(
+        default=1.0, validator=[attrs.validators.ge(0), attrs.validators.le(100)]
+    )
     """Of `dynamic`: the points of the dataset's first figure that may be lost, by the upper end of
     a one-sided 95 % interval from the validation and calibration splits."""
     budget: Effort = "quick"
@@ -70,7 +73,10 @@ class EarlyExitOptions:
         changed = [name for name in DYNAMIC if getattr(self, name) != fields[name].default]
         if self.mode == "static" and changed:
             raise ValueError(f"{changed[0]} is an option of mode=dynamic")
-        if self.mode == "static" and len(self.at.split()) > 1:
+        asked = self.at.split()
+        if twice := [path for path in dict.fromkeys(asked) if asked.count(path) > 1]:
+            raise ValueError(f"at names {twice[0]!r} twice")
+        if self.mode == "static" and len(asked) > 1:
             raise ValueError("at names one exit point of mode=static, several of mode=dynamic")
 
 
@@ -91,7 +97,7 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
 def _leave_out(pipeline: Pipeline, context: Context) -> Pipeline:
     """Leave out what an exit point skips, for every sample."""
     stage = pipeline.stages[0]
-    point = _choose_skips(_find_points(stage, context, "skips"), context.options.at, stage)
+    point = min(_list_points(stage, context), key=lambda one: len(one.skips))
     inputs = draw_inputs(stage, context.seed)
     spans = trace_modules(stage.live, inputs)
     if lost := [path for path in point.skips if path not in spans]:
@@ -111,13 +117,6 @@ def _leave_out(pipeline: Pipeline, context: Context) -> Pipeline:
             )
         ]
     )
-
-
-def _choose_skips(points: Sequence[ExitPoint], at: str, stage: Stage) -> ExitPoint:
-    """Return the exit point asked for, or the one that leaves out least."""
-    if at:
-        return _pick(points, at, stage)
-    return min(points, key=lambda point: len(point.skips))
 
 
 def _check_shapes(
@@ -152,9 +151,7 @@ def _suggest_order(stage: Stage) -> str:
 def _let_leave(pipeline: Pipeline, context: Context) -> Pipeline:
     """Train heads, find the threshold, and divide the model at its exits."""
     stage = pipeline.stages[0]
-    points = _find_points(stage, context, "head")
-    if asked := context.options.at.split():
-        points = [_pick(points, path, stage) for path in dict.fromkeys(asked)]
+    points = _list_points(stage, context)
     if context.model(stage).loss is None:
         raise ChainError(
             f"{stage.model} gives no loss to train the heads of its exits with; a plugin gives it "
@@ -163,7 +160,7 @@ def _let_leave(pipeline: Pipeline, context: Context) -> Pipeline:
     exits = Exits.of(pipeline, points, context)
     budget = scale_budget(context.model(stage).budget, context.options.budget)
     trained = exits.train(context, budget)
-    found = find_exits(exits, trained, context, choose=not asked)
+    found = find_exits(exits, trained, context, choose=not context.options.at)
     _doubt_exits(found, context)
     return make_stages(pipeline, exits, trained, found, NAME)
 
@@ -188,36 +185,53 @@ def _doubt_exits(found: Found, context: Context) -> None:
 # --- both ----------------------------------------------------------------------------------------
 
 
-def _find_points(stage: Stage, context: Context, fact: Literal["skips", "head"]) -> list[ExitPoint]:
-    """Return the exit points of a stage's model that give a fact.
+def _list_points(stage: Stage, context: Context) -> list[ExitPoint]:
+    model = context.model(stage)
+    return find_points(context.options, model, model.variant(stage.variant))
+
+
+def find_points(options: EarlyExitOptions, model: Model, variant: Variant) -> list[ExitPoint]:
+    """Return the exit points of a model that options ask for; all of their kind where none is.
 
     Raises:
-        ChainError: None does.
+        ChainError: It has none of the kind, or none of a path.
     """
-    variant = context.model(stage).variant(stage.variant)
+    fact, subject = FACTS[options.mode], f"{model.name}:{variant.name}"
     points = [point for point in variant.exits if getattr(point, fact)]
     if not points:
-        given = {
-            "skips": "says what an exit for every sample leaves out (`skips`); a plugin says it "
-            'with Variant(exits=[ExitPoint(path="...", skips=["..."])])',
-            "head": "makes a head for it (`head`); a plugin gives one with "
-            'Variant(exits=[ExitPoint(path="...", head=...)])',
-        }
-        raise ChainError(f"{stage.model}:{stage.variant} has no exit point that {given[fact]}")
-    return points
+        raise ChainError(f"{subject} has no exit point that {LACKING[fact]}")
+    asked = options.at.split()
+    return [_pick(points, path, subject) for path in asked] if asked else points
 
 
-def _pick(points: Sequence[ExitPoint], path: str, stage: Stage) -> ExitPoint:
+FACTS = {"static": "skips", "dynamic": "head"}
+"""By the mode, what an exit point has to give."""
+LACKING = {
+    "skips": "says what an exit for every sample leaves out (`skips`); a plugin says it "
+    'with Variant(exits=[ExitPoint(path="...", skips=["..."])])',
+    "head": "makes a head for it (`head`); a plugin gives one with "
+    'Variant(exits=[ExitPoint(path="...", head=...)])',
+}
+
+
+def _pick(points: Sequence[ExitPoint], path: str, subject: str) -> ExitPoint:
     """Return the exit point of that path."""
     for point in points:
         if point.path == path:
             return point
     known = [point.path for point in points]
     near = get_close_matches(path, known, n=3, cutoff=0.4) or known[:12]
-    raise ChainError(
-        f"{stage.model}:{stage.variant} has no exit point {path!r} of this kind; "
-        f"it has {', '.join(near)}"
-    )
+    raise ChainError(f"{subject} has no exit point {path!r} of this kind; it has {', '.join(near)}")
+
+
+def look_at_exits(options: EarlyExitOptions, model: Model, variant: Variant) -> Sequence[Any]:
+    """Refuse a model without the exits that are asked for; no second model is needed.
+
+    Raises:
+        ChainError: It has none of the kind, or none of a path.
+    """
+    find_points(options, model, variant)
+    return ()
 
 
 def replay(live: Any, arguments: Mapping[str, Any]) -> Any:
@@ -254,6 +268,7 @@ def edgebench_operators() -> Iterator[Operator]:
         needs=find_needs,
         reads=["torch-module"],
         writes="torch-module",
+        companions=look_at_exits,
         accepts=accepts,
         once=ONCE,
         replay=replay,

@@ -26,9 +26,9 @@ from edgebench_kit.onnx.cut_rules import find_rule, find_sizes
 from edgebench_kit.onnx.cuts import Graph
 from edgebench_kit.onnx.graphs import count_parameters
 from edgebench_kit.onnx.hindrances import explain_uncut
-from edgebench_kit.onnx.named_cuts import find_named
+from edgebench_kit.onnx.named_cuts import find_named, split_cuts
 from edgebench_kit.onnx.parts_and_whole import OTHER_SIDE, SIDE, find_tolerance
-from edgebench_kit.onnx.pipeline_cuts import PipelineCuts
+from edgebench_kit.onnx.pipeline_cuts import PipelineCuts, Ranked
 from edgebench_kit.onnx.scopes import find_free_name
 from edgebench_kit.onnx.splitting import split_graph
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from edgebench_kit.onnx.cut_lists import Cut
     from edgebench_kit.onnx.pipeline_cuts import Place
 
-CUT = "cut already"
+CUT = "cut already; one partition(pieces=3) makes three pieces"
 """What a pipeline is from then on."""
 MEASURED = 20
 """At how many cuts of a quantized graph where floats cross the pieces are run for a table."""
@@ -66,6 +66,16 @@ class PartitionOptions:
             raise ValueError(
                 f"tensor names the cut, which choose={self.choose} would choose; leave one out"
             )
+        if self.tensor and (named := len(split_cuts(self.tensor))) != self.pieces - 1:
+            raise ValueError(_say_other_number(self.tensor, named))
+
+
+def _say_other_number(tensor: str, named: int) -> str:
+    """Say how many pieces tensors that are named make, or how many can be named."""
+    said = f"tensor={tensor!r} names {named} cut{'s' * (named != 1)}"
+    if named in (1, 2):
+        return f"{said}, which makes {named + 1} pieces; say pieces={named + 1}"
+    return f"{said}; name one or two, joined by ; (the tensors of one are joined by +)"
 
 
 def apply(pipeline: Pipeline, context: Context) -> Pipeline:
@@ -82,7 +92,7 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
     options = context.options
     cuts = PipelineCuts(pipeline, find_sizes(context) if _predicts(options) else {})
     if options.tensor:
-        places = find_named(cuts, options.tensor, options.pieces)
+        places = find_named(cuts, options.tensor)
     else:
         rule = find_rule(options.choose, cuts, options.pieces, context)
         places = cuts.choose(rule, options.pieces)
@@ -191,16 +201,11 @@ def list_cuts(pipeline: Pipeline, context: Context) -> Cuts:
     At the first cuts of a quantized graph where floats cross the pieces are run beside the whole.
 
     Raises:
-        ChainError: The rule needs to know where the pieces will run.
+        ChainError: The rule needs to know where the pieces will run, three pieces are asked for, or
+            the named tensors do not cut the pipeline.
     """
-    rule = context.options.choose
-    if rule == "min-latency":
-        raise ChainError(
-            "choose=min-latency needs profiles of the tiers, which a table of cuts has not; list "
-            "by balanced-bytes or min-transfer"
-        )
     cuts = PipelineCuts(pipeline)
-    ranked = cuts.rank(find_rule(rule, cuts, 2))
+    ranked = _rank(cuts, context.options)
     exact = [_is_exact(place, cuts) for place in ranked.places]
     floats = [at for at, one in enumerate(exact) if not one][:MEASURED]
     differences = {}
@@ -219,6 +224,23 @@ def list_cuts(pipeline: Pipeline, context: Context) -> Cuts:
         for at, place in enumerate(ranked.places)
     ]
     return Cuts(cuts=shown, total=ranked.total, more=ranked.more, assumed=cuts.assumed)
+
+
+def _rank(cuts: PipelineCuts, options: PartitionOptions) -> Ranked:
+    """Return the cut that is named; all, best first, where none is."""
+    if options.pieces > 2:
+        raise ChainError(
+            f"a table lists single cuts, and pieces={options.pieces} makes {options.pieces - 1} "
+            "that are chosen together; leave pieces out"
+        )
+    if options.tensor:
+        return Ranked(places=tuple(find_named(cuts, options.tensor)), total=1, more=False)
+    if options.choose == "min-latency":
+        raise ChainError(
+            "choose=min-latency needs profiles of the tiers, which a table of cuts has not; list "
+            "by balanced-bytes or min-transfer"
+        )
+    return cuts.rank(find_rule(options.choose, cuts, 2))
 
 
 def _is_exact(place: Place, cuts: PipelineCuts) -> bool:

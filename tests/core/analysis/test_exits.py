@@ -68,6 +68,16 @@ def test_each_exit_and_the_end_have_their_tier_their_share_and_their_latency(thr
     assert [one.scored_rate for one in find_exits(three)] == [0.3, 0.2, pytest.approx(0.5)]
 
 
+def test_requests_that_leave_within_the_last_stage_are_not_told_from_those_that_end():
+    """Of these only the share is recorded, not which they are."""
+    result = leaving("mobile", "edge", ran=[[1, 1], [1, 1]], latency=[1e-3, 3e-3], bytes_out={})
+    blocks = [attrs.evolve(block, exit_rates={"1": 0.9}) for block in result.blocks]
+    inner, end = find_exits(attrs.evolve(result, blocks=tuple(blocks)))
+    assert (inner.stage, inner.exit, inner.rate, end.rate) == (1, 0, 0.9, pytest.approx(0.1))
+    for one in (inner, end):
+        assert (one.requests, one.mean_s) == (None, None)
+
+
 def test_what_was_not_sent_counts_as_nothing(three):
     assert find_sent(three) == {"mobile": 200.0, "answer": 10.0}
     document = three.to_json()

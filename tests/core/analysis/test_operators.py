@@ -6,6 +6,7 @@ import attrs
 
 from edgebench.analysis.operators import describe_operators
 from edgebench.analysis.result import Result
+from edgebench.cases.case import BackendChoice
 from edgebench.records.facts import Contribution, StepFacts
 from edgebench.testing.results import case_of, result_of
 
@@ -68,6 +69,36 @@ def test_a_beginning_that_is_none_says_how_it_would_be():
         "not scored in this run: add --operator 'prune'",
         "",
     ]
+
+
+def test_a_beginning_of_fewer_pieces_is_told_where_it_would_be_measured():
+    steps = told(after("prune+cut", "mobile", "edge"))["prune+cut"]["steps"]
+    assert [step["after"]["why_not"] for step in steps[:2]] == [
+        "not scored in this run: add --operator 'identity' --placement mobile",
+        "not scored in this run: add --operator 'prune' --placement mobile",
+    ]
+
+
+def test_a_beginning_that_does_not_fit_where_it_was_asked_for_is_told_where_it_does():
+    reason = "mobile-edge needs 2 pieces, prune gives 1"
+    there = Result(case=case_of("prune", "mobile", "edge"), status="skipped", reason=reason)
+    whole = after("prune+cut", "mobile", "edge")
+    why = f"'prune' was not scored in this run: skipped: {reason}"
+    assert told(whole, there)["prune+cut"]["steps"][1]["after"]["why_not"] == (
+        f"{why}; add --placement mobile"
+    )
+    # Where it does fit it was tried, and what is to be done is another matter.
+    alone = Result(case=case_of("prune", "mobile"), status="failed", reason="no room")
+    assert told(whole, there, alone)["prune+cut"]["steps"][1]["after"]["why_not"] == why
+
+
+def test_tiers_with_backends_of_their_own_are_not_promised_a_beginning():
+    whole = after("cut", "mobile", "edge")
+    case = attrs.evolve(whole.case, backends=[BackendChoice("a"), BackendChoice("b")])
+    (built, _) = told(attrs.evolve(whole, case=case))["cut"]["steps"]
+    assert built["after"]["why_not"] == (
+        "not scored in this run: mobile-edge has several backends, 'identity' needs one"
+    )
 
 
 def test_a_beginning_that_could_not_be_says_why():

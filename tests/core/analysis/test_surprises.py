@@ -9,7 +9,7 @@ import pytest
 from edgebench.records.facts import StageFacts, StepFacts
 from edgebench.testing.results import case_of, result_of, run_of
 
-STEP = StepFacts(what="built")
+STEP = StepFacts(what="built", formats=("blob",), nodes={"Conv": 8, "Relu": 8})
 
 
 def result(chain, ms, *tiers, precision="f32", parameters=100, operations=1000, **facts):
@@ -90,6 +90,36 @@ def test_fewer_operations_that_do_not_show_are_told_with_where_the_time_is():
     )
     assert "narrower layers may use the processor less well" in found.reasons[0]
     assert found.reasons[1].startswith("90% of a request is not inference, most of it processing")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"nodes": {"Conv": 4, "Relu": 8}}, {"nodes": {}}, {"formats": ("graph",)}]
+)
+def test_layers_that_were_left_out_are_not_called_narrower(changes):
+    short = result("shorter", 4.0, parameters=50, operations=600)
+    last = attrs.evolve(short.facts.steps[-1], **changes)
+    known = attrs.evolve(short.facts, steps=(*short.facts.steps[:-1], last))
+    (found,) = surprises(PLAIN, attrs.evolve(short, facts=known))
+    assert found.reasons == (
+        "time is not in proportion to operations: what was left out may have taken little",
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"parameters": 50, "operations": 600}, {"precision": "int8"}, {"precision": "f16"}, {}],
+)
+def test_where_blocks_are_too_few_to_tell_that_is_the_only_reason(changes):
+    once = [attrs.evolve(one, blocks=one.blocks[:1], planned=1)
+            for one in (PLAIN, result("less", 4.1, **changes))]  # fmt: skip
+    (found,) = surprises(*once)
+    assert found.reasons == ("too few blocks to tell: 1 measured, at least 3 are needed",)
+
+
+@pytest.mark.parametrize(("left", "told"), [(93, False), (89, True)])
+def test_a_few_percent_less_that_do_not_show_are_no_surprise(left, told):
+    found = surprises(PLAIN, result("less", 4.0, parameters=left, operations=10 * left))
+    assert bool(found) is told
 
 
 @pytest.mark.parametrize(

@@ -127,16 +127,42 @@ def test_values_take_the_types_of_their_fields():
     ("pair", "said"),
     [
         (("cuont", "1"), "shrink has no option 'cuont'; did you mean 'count'?"),
-        (("count", "many"), "shrink: count must be int, not 'many'"),
+        (("count", "many"), "shrink: count must be a whole number, not 'many'"),
         (("mode", "middle"), "shrink: mode must be low or high, not 'middle'"),
-        (("fast", "perhaps"), "shrink: fast must be bool, not 'perhaps'"),
-        (("count", "0"), "shrink: 'count' must be > 0: 0"),
+        (("fast", "perhaps"), "shrink: fast must be true or false, not 'perhaps'"),
+        (("count", "0"), "shrink: count must be more than 0, not 0"),
     ],
 )
 def test_a_wrong_option_is_one_clear_line(pair, said):
     with pytest.raises(OptionError) as caught:
         structure(Options, (pair,), "shrink")
     assert str(caught.value) == said
+
+
+@attrs.frozen(kw_only=True)
+class Limited:
+    least: int = attrs.field(default=1, validator=attrs.validators.ge(1))
+    most: float = attrs.field(default=1.0, validator=attrs.validators.le(1))
+    below: float = attrs.field(default=1.0, validator=attrs.validators.lt(9.5))
+    one: int = attrs.field(default=2, validator=attrs.validators.in_([2, 4, 8]))
+    word: str = attrs.field(default="a", validator=attrs.validators.max_len(3))
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        (("least", "0"), "least must be a number from 1, not 0"),
+        (("most", "1.5"), "most must be at most 1, not 1.5"),
+        (("below", "nan"), "below must be less than 9.5, not nan"),
+        (("one", "3"), "one must be 2 or 4 or 8, not 3"),
+        # What is not a limit is as its validator says it.
+        (("word", "long"), "Length of 'word' must be <= 3: 4"),
+    ],
+)
+def test_limits_are_said_in_words(pair, said):
+    with pytest.raises(OptionError) as caught:
+        structure(Limited, (pair,), "shrink")
+    assert str(caught.value) == f"shrink: {said}"
 
 
 def test_canonical_options_leave_out_what_says_the_default():

@@ -75,7 +75,7 @@ def test_what_is_not_installed_is_named_and_says_how_to_get_it(chains):
     [
         ("toy-rond", UnknownName, "did you mean 'toy-round'"),
         ("toy-round(digit=1)", OptionError, "did you mean 'digits'"),
-        ("toy-round(digits=x)", OptionError, "digits must be int, not 'x'"),
+        ("toy-round(digits=x)", OptionError, "digits must be a whole number, not 'x'"),
         ("toy-round+", ChainError, "a name is expected"),
     ],
 )

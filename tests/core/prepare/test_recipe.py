@@ -286,3 +286,32 @@ def test_a_second_model_has_weights_of_its_own_kind(world):
     trained = Maker(recipes, lambda *_: None).prepare(toy_case())
     files = [(each / "stage-0" / "matrix.npy").read_bytes() for each in (path, trained)]
     assert files[0] == files[1]
+
+
+REPLACED = """
+    from edgebench import ChainError, Operator, hookimpl
+
+    def stand_in(pipeline, context):
+        second = context.prepared("toy:small", "")
+        return pipeline.replaced([pipeline.stages[0].changed(context.live(second.stages[0]).live)])
+
+    def want_toy(options, model, variant):
+        if model.name != "toy":
+            raise ChainError(f"{model.name} is no toy")
+        return ()
+
+    @hookimpl
+    def edgebench_operators():
+        yield Operator(name="swap", summary="Another model.", apply=stand_in, replaces=True,
+                       companions=lambda *_: [("toy:small", "")], reads=["toy-matrix"])
+        yield Operator(name="want", summary="Toys only.", apply=lambda p, c: p, may_keep=True,
+                       companions=want_toy)
+"""
+
+
+def test_what_follows_an_operator_that_replaces_the_model_is_asked_of_the_new_one(world):
+    recipes = world(REPLACED, MODEL.format(shift=0))
+    case = toy_case("swap+want", model="mine")
+    assert Maker(recipes, lambda *_: None).prepare(case)
+    with pytest.raises(ChainError, match="mine is no toy"):
+        Maker(recipes, lambda *_: None).prepare(attrs.evolve(case, chain="want+swap"))

@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgebench_kit.onnx.cut_lists import CutFinder, find_cuts
 from edgebench_kit.onnx.cuts import Graph
+from edgebench_kit.onnx.graphs import count_parameters, walk_bodies
 from edgebench_kit.onnx.splitting import split_graph
 
 from .test_cuts import (
@@ -69,25 +70,34 @@ def test_integers_that_cross_give_the_same_bits(tmp_path_factory, made, seed):
 
 
 @settings(max_examples=60)
-@given(graphs())
+@given(graphs(kinds=(*KINDS, "If", "Held")))
 def test_what_each_side_weighs_is_what_its_part_holds(made):
+    """Weights and nodes within bodies lie on the side of their conditional."""
     graph = Graph.of(made)
+    finder = CutFinder(graph=graph)
+    assert finder.parameters == count_parameters(made)
     for cut in find_cuts(graph, MOST)[:20]:
         parts = split_graph(graph, cut.names)
-        weights = tuple(sum(len(one.raw_data) for one in p.graph.initializer) for p in parts)
+        weights = tuple(sum(map(weigh, walk_bodies(part.graph))) for part in parts)
         assert cut.weights == weights
         assert cut.parameters == tuple(size // 4 for size in weights)
         assert cut.sent == len(cut.names) * CHANNELS * SIDE * SIDE * 4
-        ops = [
-            sum(count_by_hand(node) for node in part.graph.node if node.op_type != "Relu")
-            for part in parts
-        ]
-        assert list(cut.operations) == ops
+        assert list(cut.operations) == [count_by_hand(part.graph) for part in parts]
 
 
-def count_by_hand(node):
+def weigh(graph):
+    return sum(len(one.raw_data) for one in graph.initializer)
+
+
+def count_by_hand(graph):
     pixels = CHANNELS * SIDE * SIDE
-    return {"Conv": pixels * CHANNELS * 9, "MatMul": pixels * SIDE}.get(node.op_type, 0)
+    own = {"Conv": pixels * CHANNELS * 9, "MatMul": pixels * SIDE}
+    return sum(
+        max(count_by_hand(one.g) for one in node.attribute)
+        if node.op_type == "If"
+        else own.get(node.op_type, 0)
+        for node in graph.node
+    )
 
 
 def test_what_a_branch_captures_crosses_where_it_is_wanted():

@@ -68,16 +68,13 @@ def feeds_for(seed, batch=2):
     return {"x": random.standard_normal((batch, CHANNELS, SIDE, SIDE)).astype("f4")}
 
 
-def choose_between(number, source, captured):
-    """Return nodes that double or shift a tensor, by what another holds; bodies read both."""
-    end = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, None)  # noqa: E731
+def choose_between(number, source, captured, held=None):
+    """Return nodes that double or shift a tensor, by what another holds; bodies read both.
+
+    Each multiplies by what it holds, if that is given; they call it by the same name.
+    """
     bodies = {
-        branch: helper.make_graph(
-            [helper.make_node(op, [source, captured], [f"{branch}{number}"])],
-            branch,
-            [],
-            [end(f"{branch}{number}")],
-        )
+        branch: make_body(f"{branch}{number}", [op, source, captured], f"held{number}", held)
         for branch, op in (("then_branch", "Add"), ("else_branch", "Sub"))
     }
     return [
@@ -85,6 +82,17 @@ def choose_between(number, source, captured):
         helper.make_node("Greater", [f"mean{number}", "middle"], [f"sure{number}"]),
         helper.make_node("If", [f"sure{number}"], [f"t{number}"], **bodies),
     ]
+
+
+def make_body(name, chosen, weight, held):
+    """Return a body of one node, and of a product with what is held."""
+    kind, *inputs = chosen
+    nodes, tensors = [helper.make_node(kind, inputs, [name])], []
+    if held is not None:
+        nodes.append(helper.make_node("MatMul", [name, weight], [f"{name}.out"]))
+        tensors = [numpy_helper.from_array(held, weight)]
+    end = helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, None)
+    return helper.make_graph(nodes, name, [], [end], tensors)
 
 
 @st.composite
@@ -105,13 +113,14 @@ def graphs(draw, kinds=KINDS):
             weight = "shared" if kind == "Shared" else f"w{number}"
             constants[weight] = random.standard_normal((SIDE, SIDE)).astype("f4") / 3
             inputs.append(weight)
-        elif kind in {"Add", "If"}:
+        elif kind in {"Add", "If", "Held"}:
             inputs.append(names[draw(st.integers(0, len(names) - 1))])
         pads = {"pads": [1, 1, 1, 1]} if kind == "Conv" else {}
         op = "MatMul" if kind == "Shared" else kind
-        if kind == "If":
+        if kind in {"If", "Held"}:
             constants["middle"] = np.array(0.01, "f4")
-            nodes += choose_between(number, *inputs)
+            held = random.standard_normal((SIDE, SIDE)).astype("f4") / 3
+            nodes += choose_between(number, *inputs, held if kind == "Held" else None)
         else:
             nodes.append(helper.make_node(op, inputs, [f"t{number}"], **pads))
         unread = [name for name in unread if name not in inputs] + [f"t{number}"]

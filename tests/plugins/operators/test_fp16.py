@@ -330,7 +330,7 @@ def test_what_is_in_halves_or_quantized_is_refused(context):
         [node("QuantizeLinear", "x s", "q"), node("DequantizeLinear", "q s", "y")],
         {"s": np.float32(1)},
     )
-    assert OPERATOR.accepts(quantized) == "it is quantized already"
+    assert OPERATOR.accepts(quantized) == "it is in reduced precision already"
 
 
 def test_nothing_to_watch_is_said(context):

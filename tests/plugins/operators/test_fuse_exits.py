@@ -14,7 +14,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from edgebench import Exit, NoOptions, Pipeline, Stage, TensorSpec
+from edgebench_kit.onnx.cut_lists import find_cuts
+from edgebench_kit.onnx.cuts import Graph
 from edgebench_kit.onnx.graphs import count_parameters
+from edgebench_kit.onnx.splitting import split_graph
 from edgebench_plugins.operators import fuse_exits
 
 (OPERATOR,) = fuse_exits.edgebench_operators()
@@ -130,6 +133,18 @@ def test_one_graph_answers_as_the_stages_do_alone_and_in_a_batch(exits, x):
 
 def test_the_weights_within_conditionals_are_counted():
     assert count_parameters(fuse(pipeline(2)).live) == 3 * WIDTH * (WIDTH + CLASSES)
+
+
+def test_each_side_of_a_cut_has_what_its_conditionals_hold():
+    graph = Graph.of(fuse(pipeline(2)).live)
+    each = WIDTH * (WIDTH + CLASSES)
+    cuts = {cut.names: cut for cut in find_cuts(graph, 2)}
+    for cut in cuts.values():
+        parts = split_graph(graph, cut.names)
+        assert cut.parameters == tuple(map(count_parameters, parts))
+        assert sum(cut.operations) == 3 * each
+    assert cuts["h0", "early0"].parameters == (each, 2 * each)
+    assert cuts["h0", "early0"].operations == (each, 2 * each)
 
 
 def test_a_sample_that_leaves_spares_the_nodes_behind_the_exit(x, tmp_path):

@@ -118,7 +118,7 @@ def test_both_runtimes_read_what_it_makes(scored, capfd):
         got = there.run(done, feed)["logits"]
         assert 0 < np.linalg.norm(got - wanted) / np.linalg.norm(wanted) < 0.1
     assert capfd.readouterr() == ("", "")
-    assert OPERATOR.accepts(done) == "it is quantized already"
+    assert OPERATOR.accepts(done) == "it is in reduced precision already"
 
 
 def test_what_costs_too_much_is_given_back_and_named(scored):

@@ -168,6 +168,30 @@ def test_an_unknown_tensor_gets_the_nearest(context):
         cut_at(chain(8, 8, 8), context, "t11")
 
 
+def test_more_cuts_than_are_near_are_counted_with_who_lists_them(context):
+    with pytest.raises(ChainError) as caught:
+        cut_at(chain(8, 8, 8, 8, 8, 8), context, "t11")
+    assert str(caught.value) == (
+        "no tensor is called 't11'; it can be cut at t1, t4, t3, and 2 others; "
+        "`edgebench plan --cuts MODEL` lists them all"
+    )
+
+
+def test_where_no_tensor_cuts_alone_several_are_offered_together(context):
+    pipeline = chain(8, 8)
+    graph = pipeline.stages[0].live.graph
+    graph.node[1].input[0], graph.node[1].output[0] = "input", "t1"
+    graph.node.append(helper.make_node("Add", ["t0", "t1"], ["logits"]))
+    with pytest.raises(ChainError) as caught:
+        cut_at(pipeline, context, "nope")
+    offered = ["input+t0", "input+t1", "t0+t1"]
+    assert str(caught.value) == (
+        f"no tensor is called 'nope'; it can be cut at {', '.join(offered)}"
+    )
+    for text in offered:
+        assert "+".join(cut_at(pipeline, context, text).crossing(1)) == text
+
+
 def test_a_tensor_that_does_not_separate_is_told_what_else_crosses(residual, context):
     graph = Graph.of(residual.stages[0].live)
     able = {cut.names[0] for cut in find_cuts(graph)}
@@ -269,7 +293,8 @@ def test_an_exit_stays_where_its_tensors_are(context):
 def test_what_is_cut_is_not_cut_again(residual, context):
     assert OPERATOR.accepts(residual) is True
     done = cut_at(residual, context)
-    assert OPERATOR.accepts(done) == f"it is {OPERATOR.once}" == "it is cut already"
+    assert OPERATOR.accepts(done) == f"it is {OPERATOR.once}"
+    assert OPERATOR.once == "cut already; one partition(pieces=3) makes three pieces"
 
 
 def test_parts_that_are_not_the_whole_are_caught(context, monkeypatch):

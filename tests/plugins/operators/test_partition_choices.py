@@ -177,12 +177,11 @@ def test_several_cuts_are_named(context, text):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("t0", "3 pieces need 2 cuts, and 't0' names 1"),
         ("t2;t0", "nothing lies between the cuts 't2;t0', in this order"),
         ("t1;t1", "nothing lies between"),
     ],
 )
-def test_cuts_that_are_too_few_or_out_of_order_are_refused(context, text, why):
+def test_cuts_that_are_out_of_order_are_refused(context, text, why):
     with pytest.raises(ChainError, match=why):
         OPERATOR.apply(chain(8, 8, 8, 8), context(PartitionOptions(pieces=3, tensor=text)))
 
@@ -233,6 +232,13 @@ def test_between_two_stages_there_is_nothing_to_split(context):
     done = OPERATOR.apply(pipeline, context(PartitionOptions()))
     assert done.cuts == (1,)
     assert done.stages == pipeline.stages
+
+
+@pytest.mark.parametrize(("text", "share"), [("t0", 1 / 4), ("middle", 1 / 2)])
+def test_a_named_cut_of_several_stages_is_listed_with_its_shares_of_all(context, text, share):
+    listed = OPERATOR.list_cuts(in_two_stages(), context(PartitionOptions(tensor=text)))
+    (cut,) = listed.cuts
+    assert tuple(cut.parameters) == tuple(cut.operations) == (share, 1 - share)
 
 
 def test_three_pieces_of_two_stages(context):

@@ -422,5 +422,7 @@ def test_an_empty_split_fails_the_case(residual, training, split):
 
 def test_what_is_quantized_is_refused():
     done = piped(staged(None, precision="int8 (54%)"))
-    assert OPERATOR.accepts(done) == f"it is {OPERATOR.once}" == "it is quantized already"
+    assert (
+        OPERATOR.accepts(done) == f"it is {OPERATOR.once}" == "it is in reduced precision already"
+    )
     assert OPERATOR.accepts(piped(staged(None))) is True

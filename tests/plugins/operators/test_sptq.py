@@ -152,9 +152,13 @@ def test_less_than_one_sample_is_refused():
 
 def test_what_is_quantized_is_not_quantized_again(residual, quantized, context):
     assert OPERATOR.accepts(residual) is True
-    assert OPERATOR.accepts(quantized) == f"it is {OPERATOR.once}" == "it is quantized already"
+    assert (
+        OPERATOR.accepts(quantized)
+        == f"it is {OPERATOR.once}"
+        == "it is in reduced precision already"
+    )
     written = attrs.evolve(context().saved(quantized.stages[0]), live=None)
-    assert "quantized already" in OPERATOR.accepts(quantized.replaced([written]))
+    assert "in reduced precision already" in OPERATOR.accepts(quantized.replaced([written]))
 
 
 def test_it_leaves_no_files_and_no_chatter(residual, context, draw, tmp_path, monkeypatch, capfd):

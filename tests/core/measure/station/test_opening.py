@@ -56,7 +56,9 @@ def test_options_are_structured_for_the_backend(work):
 def test_an_option_of_the_wrong_type_is_refused(work):
     choice = BackendChoice("tiny", "", (("stage", "first"),))
     with (
-        pytest.raises(OptionError, match="the backend tiny: stage must be int, not 'first'"),
+        pytest.raises(
+            OptionError, match="the backend tiny: stage must be a whole number, not 'first'"
+        ),
         open_piece(work(backend=choice)),
     ):
         pass
