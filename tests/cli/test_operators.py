@@ -26,6 +26,8 @@ EXITS = """
         def apply(pipeline, context):
             toy = sys.modules["edgebench_file_toy"]
             (stage,) = pipeline.stages
+            context.chose("threshold", threshold)
+            context.chose("at", "the middle")
             leaves = Exit(condition="sure", answer=["early"], threshold=threshold)
             specs = [toy.spec("early", 3), attrs.evolve(toy.spec("sure", 1), shape=("batch",))]
             front = attrs.evolve(stage, outputs=specs, exit=leaves)
@@ -162,6 +164,8 @@ def test_exits_are_told_by_tier_with_what_was_sent(run, here, monkeypatch):
         text = flowing(here("report", *words).out)
         assert "exits of toy:small early on mobile-edge with toy-numpy" in text
         assert "exit 0 (stage 0) mobile" in text
+        said = "chosen, early: threshold 0.70, at the middle"
+        assert (said in text) == (words == ("--operators",))
         assert "kB a request on average" in text
 
 

@@ -37,6 +37,7 @@ def describe_steps(made: Iterable[Made]) -> Iterator[StepFacts]:
             nodes=_add_nodes(counted),
             seconds=provenance.seconds,
             training_s=provenance.training_s,
+            chosen=provenance.chosen,
             doubts=tuple(doubt for doubt in pipeline.doubts if doubt not in doubted),
         )
         doubted = pipeline.doubts

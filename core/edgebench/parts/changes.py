@@ -164,6 +164,13 @@ class Context(Protocol):
         that could not be made, or one that held only in part.
         """
 
+    def chose(self, name: str, value: str | float) -> None:
+        """Note what the operator decided by itself where its options leave that to it.
+
+        It stands beside what the operator did, so that the choice can be judged, and named as an
+        option in another run: `context.chose("student", "resnet:tiny")`.
+        """
+
 
 @attrs.frozen(kw_only=True)
 class Operator(Part):

@@ -33,6 +33,8 @@ class OperatorContext:
     runner: Runner
     keys: Keys
     step: Operate
+    chosen: dict[str, str | float] = attrs.field(factory=dict)
+    """What the operator decided by itself, by what it calls it."""
     doubts: list[str] = attrs.field(init=False)
     """What speaks against what the operator makes: as it notes, and as its profiles say."""
 
@@ -191,6 +193,10 @@ class OperatorContext:
         """Note what speaks against the figures of the result."""
         if (said := f"{self._name}: {reason}") not in self.doubts:
             self.doubts.append(said)
+
+    def chose(self, name: str, value: str | float) -> None:
+        """Note what the operator decided by itself."""
+        self.chosen[name] = value
 
     @property
     def _before(self) -> Pipeline:

@@ -140,11 +140,13 @@ class Maker:
         def fill(directory: Path) -> None:
             self.progress(0, 1, step.what)
             begin, before = time.monotonic(), len(self.stages.trained_s)
-            pipeline = self._do(step)
+            chosen: dict[str, str | float] = {}
+            pipeline = self._do(step, chosen)
             self._save(step, pipeline, directory)
             provenance = Provenance(
                 seconds=time.monotonic() - begin,
                 training_s=sum(self.stages.trained_s[before:]),
+                chosen=chosen,
                 contents=tuple(self._describe(step, pipeline)),
             )
             write_provenance(provenance, directory)
@@ -183,13 +185,14 @@ class Maker:
             kept = known.get(stage.directory) if stage.directory else None
             yield kept or self.stages.describe(stage)
 
-    def _do(self, step: Step) -> Pipeline:
+    def _do(self, step: Step, chosen: dict[str, str | float]) -> Pipeline:
+        """Return what a step makes, and put down what its operator chose."""
         if isinstance(step, Base):
             with blame(self.recipes.plugins, Model, step.case.model):
                 return self._base(step.case)
         if isinstance(step, Operate):
             with blame(self.recipes.plugins, Operator, step.operation.operator.name):
-                return self._operate(step)
+                return self._operate(step, chosen)
         if isinstance(step, Convert):
             return self._convert(step)
         raise TypeError(f"the process that prepares does not measure: {step.what}")
@@ -218,7 +221,7 @@ class Maker:
             weights = attrs.evolve(weights, path=fetch(asset, self.progress))
         return model.build(case.variant, weights)
 
-    def _operate(self, step: Operate) -> Pipeline:
+    def _operate(self, step: Operate, chosen: dict[str, str | float]) -> Pipeline:
         pipeline, operator = read_pipeline(step.before), step.operation.operator
         accepted = operator.accepts(pipeline)
         if accepted is not True:
@@ -227,7 +230,7 @@ class Maker:
             _refuse_states(pipeline, operator.name)
             pipeline = pipeline.replaced([self.stages.live(stage) for stage in pipeline.stages])
         with Runner.open(self.stages, step.case, self.answers) as runner:
-            context = OperatorContext(runner, self.recipes.keys, step)
+            context = OperatorContext(runner, self.recipes.keys, step, chosen)
             changed = operator.apply(pipeline, context)
         doubts = [*context.doubts, *check_change(operator, pipeline, changed, self.stages)]
         announced = step.operation.cuts

@@ -1,4 +1,4 @@
-"""What is known of how a step was made: what it took, and what is in each of its stages.
+"""What is known of how a step was made: what it took, what it chose, and what is in its stages.
 
 It lies beside the pipeline and is no part of what that holds: how long something took makes nothing
 that follows from it another. What an older version made has no such file.
@@ -7,7 +7,9 @@ that follows from it another. What an older version made has no such file.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -24,6 +26,8 @@ class Provenance:
     """What it took, writing its files among it; None where it is not known, as all else here."""
     training_s: float | None = None
     """How much of that a trainer took; 0 where nothing was trained."""
+    chosen: Mapping[str, Any] = attrs.field(factory=dict)
+    """What an operator decided by itself, a text or a number, by what it calls it."""
     contents: tuple[Contents | None, ...] = ()
     """What is in each stage; None for one whose format cannot tell."""
 

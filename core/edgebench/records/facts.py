@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
@@ -120,6 +121,8 @@ class StepFacts:
     """What it took when it was made; None where that is not known."""
     training_s: float | None = None
     """How much of that was training."""
+    chosen: Mapping[str, Any] = attrs.field(factory=dict, converter=freeze_mapping)
+    """What its operator decided by itself: the cut, the exit, the student."""
     doubts: tuple[str, ...] = ()
     """What it added to the reasons to doubt the result."""
 

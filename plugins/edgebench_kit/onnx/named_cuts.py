@@ -12,7 +12,7 @@ from edgebench_kit.onnx.hindrances import explain_obstacle, list_names
 from edgebench_kit.onnx.pipeline_cuts import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from edgebench_kit.onnx.cut_lists import CutFinder
     from edgebench_kit.onnx.pipeline_cuts import PipelineCuts
@@ -26,12 +26,25 @@ def split_cuts(text: str) -> list[str]:
     return [part.strip() for part in text.split(";") if part.strip()]
 
 
+def name_places(cuts: PipelineCuts, places: Iterable[Place]) -> str:
+    """Write places as the text that `find_named` finds them by."""
+    return ";".join(_name_place(cuts, place) for place in places)
+
+
+def _name_place(cuts: PipelineCuts, place: Place) -> str:
+    text = "+".join(place.cut.names)
+    several = place.inside and len(list(_list_holders(cuts, place.cut.names))) > 1
+    return f"{text}@{place.stage}" if several else text
+
+
 def find_named(cuts: PipelineCuts, text: str) -> list[Place]:
     """Return the places of the cuts that a text names: tensors joined by `+`, cuts by `;`.
 
+    Where several stages have tensors of these names, `@` and the number of a stage follow them.
+
     Raises:
-        ChainError: A tensor is not there, the tensors do not separate the graph, or the cuts do not
-            lie one behind the other.
+        ChainError: A tensor is not there or in several stages, the tensors do not separate the
+            graph, or the cuts do not lie one behind the other.
     """
     places = [_find_one(cuts, part) for part in split_cuts(text)]
     if not cuts.is_rising(places):
@@ -43,22 +56,37 @@ def _find_one(cuts: PipelineCuts, text: str) -> Place:
     for finder in cuts.finders:
         if text in finder.names or text in finder.graph.infos:
             return _find_place(cuts, [text])
-    return _find_place(cuts, [name for name in re.split(r"[+\s]+", text) if name])
+    named = re.fullmatch(r"(.+)@(\d+)", text)
+    joined, stage = (named[1], int(named[2])) if named else (text, None)
+    return _find_place(cuts, [name for name in re.split(r"[+\s]+", joined) if name], stage)
 
 
-def _find_place(cuts: PipelineCuts, names: Sequence[str]) -> Place:
-    if (between := cuts.find_between(names)) is not None:
+def _find_place(cuts: PipelineCuts, names: Sequence[str], stage: int | None = None) -> Place:
+    if stage is None and (between := cuts.find_between(names)) is not None:
         return between
+    found = [one for one in _list_holders(cuts, names) if stage is None or one[0] == stage]
+    if not found:
+        raise ChainError(_explain_unknown(cuts, names, stage))
+    if len(found) > 1:
+        written, numbers = "+".join(names), [str(number) for number, _ in found]
+        raise ChainError(
+            f"stages {list_names(numbers)} each have {written!r}; "
+            f'tensor="{written}@{numbers[0]}" means that of stage {numbers[0]}'
+        )
+    ((number, own),) = found
+    cut, crossing = cuts.finders[number].find(own)
+    if cut is None:
+        raise ChainError(_explain(cuts.finders[number], own, crossing))
+    return Place(stage=number, cut=cuts.widen(cut, number), inside=True, costs=())
+
+
+def _list_holders(cuts: PipelineCuts, names: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the numbers of the stages that have all these tensors, and what each calls them."""
     for number, finder in enumerate(cuts.finders):
         inside = {spec.name: spec.inside for spec in cuts.pipeline.stages[number].outputs}
         own = [name if name in finder.graph.infos else inside.get(name, name) for name in names]
         if all(name in finder.names for name in own):
-            cut, crossing = finder.find(own)
-            if cut is not None:
-                wide = cuts.widen(cut, number)
-                return Place(stage=number, cut=wide, inside=True, costs=())
-            raise ChainError(_explain(finder, own, crossing))
-    raise ChainError(_explain_unknown(cuts, names))
+            yield number, own
 
 
 def _explain(finder: CutFinder, names: Sequence[str], crossing: Sequence[str]) -> str:
@@ -77,7 +105,12 @@ def _explain(finder: CutFinder, names: Sequence[str], crossing: Sequence[str]) -
     return f"the graph cannot be cut at {written!r}: {said}"
 
 
-def _explain_unknown(cuts: PipelineCuts, names: Sequence[str]) -> str:
+def _explain_unknown(cuts: PipelineCuts, names: Sequence[str], stage: int | None) -> str:
+    held = [str(number) for number, _ in _list_holders(cuts, names)]
+    if held:
+        several = len(held) > 1
+        said = f"stage{'s' * several} {list_names(held)} {'have' if several else 'has'} it"
+        return f"stage {stage} has no {'+'.join(names)!r}; {said}"
     for graph in cuts.graphs:
         for name in names:
             if name in graph.varying or name in graph.constants:
@@ -92,7 +125,7 @@ def _offer(cuts: PipelineCuts, name: str) -> str:
     if not found.places:
         return "and no single one separates the graph"
     places = sorted(found.places, key=lambda one: (len(one.cut.names), one.stage, one.cut.nodes))
-    known = ["+".join(one.cut.names) for one in places]
+    known = [_name_place(cuts, one) for one in places]
     alone = [one.cut.names[0] for one in places if len(one.cut.names) == 1]
     near = get_close_matches(name, alone, n=3, cutoff=0.4) or known[:OFFERED]
     others = found.total - len(near)

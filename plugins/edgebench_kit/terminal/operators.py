@@ -140,8 +140,10 @@ def _write_difference(step: Step) -> str:
 
 
 def _describe_steps(steps: Sequence[Step]) -> Iterator[str]:
-    """Yield what became of nodes, what chains took, what was not scored, what is doubted."""
+    """Yield what was chosen, what became of nodes, what chains took, what is not known."""
     for step in steps:
+        if step["chosen"]:
+            yield f"chosen, {step['what']}: {_write_choices(step['chosen'])}"
         if step["changed_nodes"]:
             yield f"nodes, {step['what']}: {_write_changes(step['changed_nodes'])}"
     yield from _describe_latencies([step for step in steps if step["after"]])
@@ -150,6 +152,13 @@ def _describe_steps(steps: Sequence[Step]) -> Iterator[str]:
             yield f"after {step['what']}: {why}"
         for doubt in step["doubts"]:
             yield f"doubt: {doubt}"
+
+
+def _write_choices(chosen: Mapping[str, str | float]) -> str:
+    return ", ".join(
+        f"{name} {value if isinstance(value, str) else write_figure(value, 1)}"
+        for name, value in chosen.items()
+    )
 
 
 def _write_changes(changes: Sequence[Mapping[str, Any]]) -> str:

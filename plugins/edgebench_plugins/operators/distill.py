@@ -94,6 +94,7 @@ def _prepare_student(teacher: Stage, context: Context) -> tuple[Stage, Stage]:
     """Return the student's stage as it is, and under the teacher's names of tensors."""
     model = context.model(teacher)
     name = _name_student(context.options, model, model.variant(teacher.variant))
+    context.chose("student", name)
     student = context.live(context.prepared(name, "").stages[0])
     return student, attrs.evolve(
         student,

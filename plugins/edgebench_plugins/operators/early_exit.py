@@ -98,6 +98,7 @@ def _leave_out(pipeline: Pipeline, context: Context) -> Pipeline:
     """Leave out what an exit point skips, for every sample."""
     stage = pipeline.stages[0]
     point = min(_list_points(stage, context), key=lambda one: len(one.skips))
+    context.chose("at", point.path)
     inputs = draw_inputs(stage, context.seed)
     spans = trace_modules(stage.live, inputs)
     if lost := [path for path in point.skips if path not in spans]:
@@ -162,6 +163,9 @@ def _let_leave(pipeline: Pipeline, context: Context) -> Pipeline:
     trained = exits.train(context, budget)
     found = find_exits(exits, trained, context, choose=not context.options.at)
     _doubt_exits(found, context)
+    context.chose("at", " ".join(found.paths))
+    if sum(found.tuned.shares):
+        context.chose("threshold", found.tuned.threshold)
     return make_stages(pipeline, exits, trained, found, NAME)
 
 

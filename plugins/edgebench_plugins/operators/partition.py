@@ -26,7 +26,7 @@ from edgebench_kit.onnx.cut_rules import find_rule, find_sizes
 from edgebench_kit.onnx.cuts import Graph
 from edgebench_kit.onnx.graphs import count_parameters
 from edgebench_kit.onnx.hindrances import explain_uncut
-from edgebench_kit.onnx.named_cuts import find_named, split_cuts
+from edgebench_kit.onnx.named_cuts import find_named, name_places, split_cuts
 from edgebench_kit.onnx.parts_and_whole import OTHER_SIDE, SIDE, find_tolerance
 from edgebench_kit.onnx.pipeline_cuts import PipelineCuts, Ranked
 from edgebench_kit.onnx.scopes import find_free_name
@@ -56,7 +56,8 @@ class PartitionOptions:
     links between."""
     tensor: str = ""
     """The tensors to cut at instead, by their names in the graph, joined by `+`; where there are
-    several cuts, these by `;`."""
+    several cuts, these by `;`. Of tensors that several stages have, `@` and a stage's number say
+    which are meant."""
     pieces: int = attrs.field(default=2, validator=attrs.validators.in_((2, 3)))
     """How many pieces are made: 2, or 3 for three tiers."""
 
@@ -100,6 +101,10 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
             _doubt_sizes(cuts, context)
     if len(places) != options.pieces - 1:
         raise ChainError(_explain_none(cuts, options.pieces))
+    if not options.tensor:
+        context.chose("tensor", name_places(cuts, places))
+    for place, what in zip(places, ("bytes", "bytes of the second"), strict=False):
+        context.chose(what, place.cut.sent)
     return cut_at(pipeline, cuts, places, context)
 
 

@@ -34,6 +34,8 @@ COUNTING = """
         import attrs
         (stage,) = pipeline.stages
         context.doubt("halved")
+        context.chose("rows", 4)
+        context.chose("how", "every other")
         return pipeline.replaced([attrs.evolve(stage.changed(stage.live[::2]), format="counted")])
 
     @hookimpl
@@ -82,6 +84,13 @@ def test_a_step_counts_what_is_in_its_stages_where_the_format_can_tell(world):
     assert built.contents == (None,)
     counted = Contents(nodes={"MatMul": 1, "rows": 4}, operations=12)
     assert halved.contents == kept.contents == (counted,)
+
+
+def test_a_step_keeps_what_its_operator_chose(world):
+    recipes = world(COUNTING)
+    built, halved, kept = (one for _, one in trace(recipes, "halve+keep"))
+    assert halved.chosen == {"rows": 4, "how": "every other"}
+    assert built.chosen == kept.chosen == {}
 
 
 def test_what_a_step_took_is_no_part_of_what_it_holds(world):

@@ -46,6 +46,7 @@ class LocalContext:
     seed: int = 7
     asked: list = attrs.field(factory=list)
     doubts: list = attrs.field(factory=list)
+    chosen: dict = attrs.field(factory=dict)
 
     def inputs(self, split):
         self.asked.append(split)
@@ -76,6 +77,9 @@ class LocalContext:
 
     def doubt(self, reason):
         self.doubts.append(reason)
+
+    def chose(self, name, value):
+        self.chosen[name] = value
 
 
 @pytest.fixture

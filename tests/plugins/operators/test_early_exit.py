@@ -91,6 +91,7 @@ class LocalContext:
     seed: int = 7
     asked: set = attrs.field(factory=set)
     doubts: list = attrs.field(factory=list)
+    chosen: dict = attrs.field(factory=dict)
     metrics: tuple = (ACCURACY,)
     most: int = 10**6
     """How many samples of a split there are at most."""
@@ -113,6 +114,9 @@ class LocalContext:
 
     def doubt(self, reason):
         self.doubts.append(reason)
+
+    def chose(self, name, value):
+        self.chosen[name] = value
 
 
 def network():
@@ -172,6 +176,7 @@ def test_samples_leave_and_little_is_lost(trained, divided):
     assert before - right < 0.02
     assert 0.3 < left.float().mean() < 1
     assert not context.doubts
+    assert context.chosen == {"at": POINT.path, "threshold": made.stages[0].exit.threshold}
     assert context.asked == {"validation", "calibration"}, "the trainer asks for what it trains on"
 
 
@@ -282,10 +287,10 @@ def test_a_static_exit_leaves_out_what_its_point_skips(trained):
 
 def test_a_static_exit_that_is_not_named_leaves_out_least(trained):
     less = ExitPoint(path="2", skips=["3"])
-    (stage,) = OPERATOR.apply(
-        trained, LocalContext(model_of([POINT, less]), EarlyExitOptions())
-    ).stages
+    context = LocalContext(model_of([POINT, less]), EarlyExitOptions())
+    (stage,) = OPERATOR.apply(trained, context).stages
     assert stage.edits[0].values["skips"] == {"3": 0}
+    assert context.chosen == {"at": "2"}
 
 
 def pruned():

@@ -67,6 +67,21 @@ def test_the_least_is_sent(context):
     assert [spec.name for spec in done.stages[0].outputs] == ["t2"]
 
 
+@pytest.mark.parametrize("pieces", [2, 3])
+@pytest.mark.parametrize("whole", [True, False], ids=["one stage", "two stages"])
+def test_what_was_chosen_is_noted_as_the_text_that_cuts_there(context, whole, pieces):
+    pipeline = chain(8, 8, 8, 8, 8) if whole else in_two_stages()
+    here = context(PartitionOptions(pieces=pieces))
+    done = OPERATOR.apply(pipeline, here)
+    again = OPERATOR.apply(
+        pipeline, context(PartitionOptions(tensor=here.chosen["tensor"], pieces=pieces))
+    )
+    assert again.cuts == done.cuts
+    written = [[spec.name for spec in stage.outputs] for stage in done.stages]
+    assert [[spec.name for spec in stage.outputs] for stage in again.stages] == written
+    assert here.chosen["bytes"] == 8 * 4
+
+
 @pytest.mark.parametrize(
     ("rate", "crossing"), [(1e9, "t0"), (5e3, "t2")], ids=["fast link", "slow link"]
 )
@@ -234,16 +249,32 @@ def test_between_two_stages_there_is_nothing_to_split(context):
     assert done.stages == pipeline.stages
 
 
-@pytest.mark.parametrize(("text", "share"), [("t0", 1 / 4), ("middle", 1 / 2)])
+@pytest.mark.parametrize(("text", "share"), [("t0@0", 1 / 4), ("middle", 1 / 2)])
 def test_a_named_cut_of_several_stages_is_listed_with_its_shares_of_all(context, text, share):
     listed = OPERATOR.list_cuts(in_two_stages(), context(PartitionOptions(tensor=text)))
     (cut,) = listed.cuts
     assert tuple(cut.parameters) == tuple(cut.operations) == (share, 1 - share)
 
 
+@pytest.mark.parametrize("text", ["t0", "t0@2", "t0@0"])
+def test_a_tensor_that_two_stages_have_is_named_with_its_stage(context, text):
+    pipeline = in_two_stages()
+    options = context(PartitionOptions(tensor=text))
+    if text == "t0@0":
+        assert OPERATOR.apply(pipeline, options).cuts == (1,)
+        return
+    with pytest.raises(ChainError) as caught:
+        OPERATOR.apply(pipeline, options)
+    said = {
+        "t0": "stages 0, 1 each have 't0'; tensor=\"t0@0\" means that of stage 0",
+        "t0@2": "stage 2 has no 't0'; stages 0, 1 have it",
+    }
+    assert str(caught.value) == said[text]
+
+
 def test_three_pieces_of_two_stages(context):
     pipeline = in_two_stages()
-    done = OPERATOR.apply(pipeline, context(PartitionOptions(pieces=3, tensor="t0;middle")))
+    done = OPERATOR.apply(pipeline, context(PartitionOptions(pieces=3, tensor="t0@0;middle")))
     assert done.cuts == (1, 2)
     assert [stage.outputs[0].name for stage in done.stages] == ["t0", "middle", "logits"]
     np.testing.assert_array_equal(give(done, context()), give(pipeline, context()))
@@ -251,7 +282,7 @@ def test_three_pieces_of_two_stages(context):
 
 def test_an_exit_stays_with_the_part_whose_answer_it_is(context):
     leaves = Exit(condition="middle", answer=("middle",), threshold=0.5)
-    done = OPERATOR.apply(in_two_stages(leaves), context(PartitionOptions(tensor="t0")))
+    done = OPERATOR.apply(in_two_stages(leaves), context(PartitionOptions(tensor="t0@0")))
     assert [stage.exit for stage in done.stages] == [None, leaves, None]
     assert done.cuts == (1,)
 

@@ -76,6 +76,7 @@ class Trained:
     record: Model
     samples: Samples
     doubts: list = attrs.field(factory=list)
+    chosen: dict = attrs.field(factory=dict)
     budgets: list = attrs.field(factory=list)
 
     def live(self, stage):
@@ -95,6 +96,9 @@ class Trained:
 
     def doubt(self, reason):
         self.doubts.append(reason)
+
+    def chose(self, name, value):
+        self.chosen[name] = value
 
 
 def make_network():

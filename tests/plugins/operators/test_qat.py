@@ -55,6 +55,7 @@ class Training:
     target: Quantization = attrs.field(factory=Quantization)
     options: QatOptions = attrs.field(factory=QatOptions)
     doubts: list = attrs.field(factory=list)
+    chosen: dict = attrs.field(factory=dict)
     fitted: list = attrs.field(factory=list)
 
     def model(self, stage):
@@ -76,6 +77,9 @@ class Training:
 
     def doubt(self, reason):
         self.doubts.append(reason)
+
+    def chose(self, name, value):
+        self.chosen[name] = value
 
 
 @pytest.fixture(scope="module")
