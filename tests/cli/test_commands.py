@@ -344,6 +344,7 @@ def test_plugins_list_ends_with_1_if_one_is_faulty(cli, tmp_path):
 
 def test_doctor_says_what_is_missing_and_ends_with_1_if_nothing_runs(cli, lacking, tmp_path):
     said = cli("doctor", "--registry", lacking, COLUMNS="200")
+    assert re.search(r"integer_instructions +[\w, ]+ *$", said.out, re.MULTILINE)
     assert said.status == 0
     for title in ("this machine", "backends", "fabrics", "missing"):
         assert re.search(rf"^{title} *$", said.out, re.MULTILINE)

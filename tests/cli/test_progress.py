@@ -53,6 +53,15 @@ def test_the_first_interrupt_is_noted_and_the_second_raised(capsys):
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.fixture
+def hearing():
+    """Let a hang-up end this program, also where whoever started it had that ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hearing")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_what_else_ends_programs_is_heard_as_an_interrupt(capsys, number):
     with hear_interrupts(Common()) as interrupts:

@@ -151,6 +151,8 @@ def _write_machine(
             yield name.removesuffix("_bytes"), write_size(value)
         elif name == "frequency_hz":
             yield "frequency", " to ".join(f"{hertz / 1e9:.2f} GHz" for hertz in value)
+        elif isinstance(value, tuple):
+            yield name, ", ".join(map(str, value)) or "none"
         else:
             yield name, value
     ratio = noise["work_p95_s"] / noise["work_median_s"]

@@ -95,8 +95,9 @@ class Stopped(KeyboardInterrupt):
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the end of a sentence that offers the nearest *known* name, or lists a few."""
     names = sorted(set(known))
-    if close := get_close_matches(name, names, n=1, cutoff=0.5):
-        return f"; did you mean {close[0]!r}?"
+    by_letters = {one.casefold(): one for one in names}
+    if close := get_close_matches(name.casefold(), by_letters, n=1, cutoff=0.5):
+        return f"; did you mean {by_letters[close[0]]!r}?"
     if not names:
         return "; none is known"
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")

@@ -37,7 +37,9 @@ POINTS = 100
 class NncfOptions:
     """How much may be lost, and how the ranges of the activations are found."""
 
-    max_drop: float = attrs.field(default=1.0, validator=attrs.validators.ge(0))
+    max_drop: float = attrs.field(
+        default=1.0, validator=[attrs.validators.ge(0), attrs.validators.le(100)]
+    )
     """The most that the dataset's first figure of merit may fall on the validation split, in
     points."""
     samples: int = attrs.field(default=100, validator=attrs.validators.ge(1))

@@ -7,6 +7,8 @@ from edgebench.parts.errors import nearest, one_line
 
 def test_the_nearest_name_is_offered():
     assert nearest("sptk", ["partition", "sptq"]) == "; did you mean 'sptq'?"
+    assert nearest("SPTQ", ["QAT", "sptq"]) == "; did you mean 'sptq'?"
+    assert nearest("qat", ["QAT", "sptq"]) == "; did you mean 'QAT'?"
 
 
 def test_without_a_near_name_all_are_listed_in_order_and_each_once():

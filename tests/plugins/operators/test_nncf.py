@@ -165,9 +165,10 @@ def test_it_asks_for_no_split_but_those_it_needs(scored):
     assert set(here.asked) == {"calibration", "validation"} == set(OPERATOR.needs)
 
 
-def test_a_drop_below_nothing_is_refused():
-    with pytest.raises(ValueError, match="max_drop"):
-        NncfOptions(max_drop=-1)
+def test_a_drop_that_cannot_be_is_refused():
+    for points in (-1, 101):
+        with pytest.raises(ValueError, match="max_drop"):
+            NncfOptions(max_drop=points)
 
 
 def test_a_graph_that_it_spoils_is_told_and_not_handed_on(scored):
