@@ -264,6 +264,17 @@ def test_the_exit_that_was_chosen_is_the_one_that_its_name_gives(trained):
     assert "at" not in named.chosen, "it was not left to the operator"
 
 
+class ByName(nn.Sequential):
+    def forward(self, x):
+        return {"logits": super().forward(x)}
+
+
+def test_a_model_that_answers_by_name_is_refused_with_that_reason():
+    pipeline = pipeline_of(ByName(*network().children()))
+    with pytest.raises(ChainError, match="gives a tensor or a tuple, and one here gives logits by"):
+        OPERATOR.apply(pipeline, LocalContext(model_of([POINT]), DYNAMIC))
+
+
 @pytest.mark.parametrize("other", [ExitPoint(path="9", head=Deaf), attrs.evolve(POINT, path="")])
 def test_an_exit_that_is_not_asked_for_may_be_none(trained, other):
     lacking = attrs.evolve(other, head=lambda: nn.Linear(99, CLASSES))
