@@ -97,6 +97,8 @@ def _list_holders(cuts: PipelineCuts, names: Sequence[str]) -> Iterator[tuple[in
     """Yield the numbers of the stages that have all these tensors, and what each calls them."""
     for number, finder in enumerate(cuts.finders):
         inside = {spec.name: spec.inside for spec in cuts.pipeline.stages[number].outputs}
+        # As tables of cuts show sizes: with a row for each sample.
+        inside.update({rows: name for name, rows in finder.graph.name_rows().items()})
         own = [name if name in finder.graph.infos else inside.get(name, name) for name in names]
         if all(name in finder.names for name in own):
             yield number, own
@@ -124,11 +126,12 @@ def _explain_unknown(cuts: PipelineCuts, names: Sequence[str], stage: int | None
         several = len(held) > 1
         said = f"stage{'s' * several} {list_names(held)} {'have' if several else 'has'} it"
         return f"stage {stage} has no {'+'.join(names)!r}; {said}"
+    known = {name for graph in cuts.graphs for name in (*graph.varying, *graph.constants)}
     for graph in cuts.graphs:
-        for name in names:
+        for name in names if known.issuperset(names) else ():
             if name in graph.varying or name in graph.constants:
                 return f"the graph cannot be cut at {name!r}: {_explain_left_out(cuts, name)}"
-    name = next(one for one in names if not any(one in finder.names for finder in cuts.finders))
+    name = next(one for one in names if one not in known)
     return f"no tensor is called {name!r}; {_offer(cuts, name)}"
 
 
