@@ -168,7 +168,7 @@ class Context(Protocol):
         """Note what the operator decided by itself where its options leave that to it.
 
         It stands beside what the operator did, so that the choice can be judged, and named as an
-        option in another run: `context.chose("student", "resnet:tiny")`.
+        option in another run: `context.chose("student", "net:tiny")`.
         """
 
 

@@ -22,8 +22,19 @@ OFFERED = 12
 
 
 def split_cuts(text: str) -> list[str]:
-    """Return the parts of a text that name a cut each: they are joined by `;`."""
-    return [part.strip() for part in text.split(";") if part.strip()]
+    """Return the parts of a text that name a cut each: they are joined by `;`, but in a quote."""
+    parts = re.findall(r"(?:'[^']*'|[^;])+", text)
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _split_names(text: str) -> list[str]:
+    """Return the tensors that a text names: joined by `+` or blanks, but in single quotes."""
+    return [quoted or plain for quoted, plain in re.findall(r"'([^']+)'|([^+\s]+)", text)]
+
+
+def join_names(names: Iterable[str]) -> str:
+    """Write the tensors of a cut as they are read: quoted where a name would be read apart."""
+    return "+".join(f"'{one}'" if re.search(r"[;+\s]|@\d+$", one) else one for one in names)
 
 
 def name_places(cuts: PipelineCuts, places: Iterable[Place]) -> str:
@@ -32,7 +43,7 @@ def name_places(cuts: PipelineCuts, places: Iterable[Place]) -> str:
 
 
 def _name_place(cuts: PipelineCuts, place: Place) -> str:
-    text = "+".join(place.cut.names)
+    text = join_names(place.cut.names)
     several = place.inside and len(list(_list_holders(cuts, place.cut.names))) > 1
     return f"{text}@{place.stage}" if several else text
 
@@ -40,6 +51,8 @@ def _name_place(cuts: PipelineCuts, place: Place) -> str:
 def find_named(cuts: PipelineCuts, text: str) -> list[Place]:
     """Return the places of the cuts that a text names: tensors joined by `+`, cuts by `;`.
 
+    A name that holds one of these or a blank stands in single quotes, as converters from other
+    frameworks write them (`'Relu;BiasAdd'`).
     Where several stages have tensors of these names, `@` and the number of a stage follow them.
 
     Raises:
@@ -58,7 +71,7 @@ def _find_one(cuts: PipelineCuts, text: str) -> Place:
             return _find_place(cuts, [text])
     named = re.fullmatch(r"(.+)@(\d+)", text)
     joined, stage = (named[1], int(named[2])) if named else (text, None)
-    return _find_place(cuts, [name for name in re.split(r"[+\s]+", joined) if name], stage)
+    return _find_place(cuts, _split_names(joined), stage)
 
 
 def _find_place(cuts: PipelineCuts, names: Sequence[str], stage: int | None = None) -> Place:
@@ -68,7 +81,7 @@ def _find_place(cuts: PipelineCuts, names: Sequence[str], stage: int | None = No
     if not found:
         raise ChainError(_explain_unknown(cuts, names, stage))
     if len(found) > 1:
-        written, numbers = "+".join(names), [str(number) for number, _ in found]
+        written, numbers = join_names(names), [str(number) for number, _ in found]
         raise ChainError(
             f"stages {list_names(numbers)} each have {written!r}; "
             f'tensor="{written}@{numbers[0]}" means that of stage {numbers[0]}'
@@ -84,6 +97,8 @@ def _list_holders(cuts: PipelineCuts, names: Sequence[str]) -> Iterator[tuple[in
     """Yield the numbers of the stages that have all these tensors, and what each calls them."""
     for number, finder in enumerate(cuts.finders):
         inside = {spec.name: spec.inside for spec in cuts.pipeline.stages[number].outputs}
+        # As tables of cuts show sizes: with a row for each sample.
+        inside.update({rows: name for name, rows in finder.graph.name_rows().items()})
         own = [name if name in finder.graph.infos else inside.get(name, name) for name in names]
         if all(name in finder.names for name in own):
             yield number, own
@@ -100,7 +115,7 @@ def _explain(finder: CutFinder, names: Sequence[str], crossing: Sequence[str]) -
         return f"the graph cannot be cut at {written!r}: {list_names(lacking)} does not cross there"
     offer = ""
     if len(crossing) <= MOST_TENSORS and finder.find(crossing)[0] is not None:
-        offer = f'; tensor="{"+".join(crossing)}" cuts there'
+        offer = f'; tensor="{join_names(crossing)}" cuts there'
     said = f"{list_names(others)} would have to cross too{offer}"
     return f"the graph cannot be cut at {written!r}: {said}"
 
@@ -111,11 +126,12 @@ def _explain_unknown(cuts: PipelineCuts, names: Sequence[str], stage: int | None
         several = len(held) > 1
         said = f"stage{'s' * several} {list_names(held)} {'have' if several else 'has'} it"
         return f"stage {stage} has no {'+'.join(names)!r}; {said}"
+    known = {name for graph in cuts.graphs for name in (*graph.varying, *graph.constants)}
     for graph in cuts.graphs:
-        for name in names:
+        for name in names if known.issuperset(names) else ():
             if name in graph.varying or name in graph.constants:
                 return f"the graph cannot be cut at {name!r}: {_explain_left_out(cuts, name)}"
-    name = next(one for one in names if not any(one in finder.names for finder in cuts.finders))
+    name = next(one for one in names if one not in known)
     return f"no tensor is called {name!r}; {_offer(cuts, name)}"
 
 
@@ -127,7 +143,8 @@ def _offer(cuts: PipelineCuts, name: str) -> str:
     places = sorted(found.places, key=lambda one: (len(one.cut.names), one.stage, one.cut.nodes))
     known = [_name_place(cuts, one) for one in places]
     alone = [one.cut.names[0] for one in places if len(one.cut.names) == 1]
-    near = get_close_matches(name, alone, n=3, cutoff=0.4) or known[:OFFERED]
+    close = get_close_matches(name, alone, n=3, cutoff=0.4)
+    near = [join_names([one]) for one in close] or known[:OFFERED]
     others = found.total - len(near)
     count = f"{'more than ' * found.more}{others:,} other{'s' * (others != 1)}"
     lists = f", and {count}; `edgebench plan --cuts MODEL` lists them all" * (others > 0)

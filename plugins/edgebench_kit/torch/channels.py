@@ -225,6 +225,8 @@ def _run(module: nn.Module, examples: Sequence[torch.Tensor], fault: str) -> Sha
     finally:
         for hook in hooks:
             hook.remove()
+    if isinstance(given, Mapping):
+        given = tuple(given.values())
     return [tuple(one.shape) for one in (given if isinstance(given, tuple) else (given,))]
 
 

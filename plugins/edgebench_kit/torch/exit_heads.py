@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from edgebench import ChainError
 from edgebench_kit.torch.segments import sign_forward
 
 if TYPE_CHECKING:
@@ -54,7 +55,16 @@ def _define_leaving(inputs: int) -> Any:
 
 
 def list_answers(written: Any) -> tuple[Any, ...]:
-    """Return what a network or a head gives as a tuple of tensors, in its order."""
+    """Return what a network or a head gives as a tuple of tensors, in its order.
+
+    Raises:
+        ChainError: It gives them by name.
+    """
+    if isinstance(written, Mapping):
+        raise ChainError(
+            "exits are for a module that gives a tensor or a tuple, and one here gives "
+            f"{', '.join(map(str, written))} by name"
+        )
     return tuple(written) if isinstance(written, tuple | list) else (written,)
 
 

@@ -19,7 +19,7 @@ from edgebench import (
     Stage,
     Tensors,
 )
-from edgebench.metrics.classes import choose_classes_axis
+from edgebench_kit.torch.exit_checks import check_point, check_stage, find_axis
 from edgebench_kit.torch.exit_heads import list_answers, measure_confidence, train_beside
 from edgebench_kit.torch.exit_thresholds import Answered, Tuned, tune_threshold
 from edgebench_kit.torch.fitted_heads import make_head
@@ -54,33 +54,48 @@ class Exits:
     """What handling a request needs beside the network."""
     operations: Mapping[str, int]
     """How many are done until a module has run, for the examples; the whole network's under ""."""
+    asked: frozenset[str]
+    """The paths of those that are to be had; heads of the others are trained beside theirs."""
 
     @classmethod
-    def of(cls, pipeline: Pipeline, points: Sequence[ExitPoint], context: Context) -> Exits:
+    def of(
+        cls,
+        pipeline: Pipeline,
+        points: Sequence[ExitPoint],
+        context: Context,
+        beside: Sequence[ExitPoint] = (),
+    ) -> Exits:
         """Look at a network with real inputs.
+
+        What heads learn depends on which are trained together. So those of exit points that lie
+        *beside* are too, as far as they can be left at: a point that was chosen of all and is then
+        named gives the same exit.
 
         Raises:
             ChainError: It cannot be left early at one of the points: the message says why.
             CaseFailed: There is no input to look at.
         """
         stage = pipeline.stages[0]
-        _check_stage(pipeline, stage, context)
+        check_stage(pipeline, stage, context)
         inputs = [one for one, _ in islice(context.inputs("validation"), EXAMPLES)]
         if not inputs:
             raise CaseFailed("the validation split is empty: nothing to tune an exit on")
         examples = _stack(stage, inputs)
         spans = trace_modules(stage.live, examples)
         for point in points:
-            _check_point(point.path, spans.get(point.path), len(examples[0]))
-        return cls(
+            check_point(point.path, spans.get(point.path), len(examples[0]))
+        found = cls(
             stage=stage,
-            points=tuple(sorted(points, key=lambda point: spans[point.path].ended)),
+            points=_sort(points, spans),
             spans=spans,
             examples=examples,
-            axis=_find_axis(pipeline),
+            axis=find_axis(pipeline),
             resources=pipeline.resources,
             operations=count_operations(stage.live, examples),
+            asked=frozenset(point.path for point in points),
         )
+        able = [point for point in beside if point.path not in found.asked and found._fits(point)]
+        return attrs.evolve(found, points=_sort([*points, *able], spans))
 
     def train(self, context: Context, budget: Budget) -> nn.Module:
         """Train the heads of all exits together, each on the model's own loss."""
@@ -104,15 +119,30 @@ class Exits:
 
     def _make_heads(self) -> list[nn.Module]:
         """Make the heads, as wide as what they read where the network is no longer as built."""
+        wanted = self._list_shapes()
+        return [self._make_head(point, wanted) for point in self.points]
+
+    def _list_shapes(self) -> list[tuple[int, ...]]:
         import torch
 
         with evaluating(self.stage.live), torch.no_grad():
-            whole = list_answers(self.stage.live(*self.examples))
-        wanted = [tuple(answer.shape) for answer in whole]
-        return [
-            make_head(point, self.spans[point.path].written, wanted, fit=bool(self.stage.edits))
-            for point in self.points
-        ]
+            return [tuple(one.shape) for one in list_answers(self.stage.live(*self.examples))]
+
+    def _make_head(self, point: ExitPoint, wanted: Sequence[tuple[int, ...]]) -> nn.Module:
+        written = self.spans[point.path].written
+        return make_head(point, written, wanted, fit=bool(self.stage.edits))
+
+    def _fits(self, point: ExitPoint) -> bool:
+        """Say whether a network can be left at a point that is not asked for."""
+        import torch
+
+        try:
+            check_point(point.path, self.spans.get(point.path), len(self.examples[0]))
+            with torch.random.fork_rng(devices=[]):
+                self._make_head(point, self._list_shapes())
+        except ChainError:
+            return False
+        return True
 
     @property
     def given(self) -> tuple[None, ...]:
@@ -131,13 +161,14 @@ class Found:
 
 
 def find_exits(exits: Exits, learned: Any, context: Context, *, choose: bool) -> Found:
-    """Tune the threshold of all exits, or choose the one with which the least is computed.
+    """Tune the threshold of the exits asked for, or choose that with which least is computed.
 
     Of those with which equally much is, the first is taken.
     """
     answered = _answer(exits, learned, context)
     everything = tuple(range(len(exits.points)))
-    groups = [(number,) for number in everything] if choose else [everything]
+    asked = tuple(number for number in everything if exits.points[number].path in exits.asked)
+    groups = [(number,) for number in everything] if choose else [asked]
     tried = [
         (numbers, tune_threshold(answered.pick(numbers), context.options.max_drop))
         for numbers in groups
@@ -209,6 +240,11 @@ def _batch(split: Any) -> Iterator[list[tuple[Tensors, Any]]]:
         yield batch
 
 
+def _sort(points: Sequence[ExitPoint], spans: Mapping[str, Span]) -> tuple[ExitPoint, ...]:
+    """Return exit points in the order in which they are reached."""
+    return tuple(sorted(points, key=lambda point: spans[point.path].ended))
+
+
 def _stack(stage: Stage, samples: Sequence[Tensors]) -> tuple[Any, ...]:
     """Make one batch of samples, each a batch of one, as tensors in a stage's order."""
     import numpy as np
@@ -238,61 +274,3 @@ def _sum_losses(model: Model, names: Sequence[str], exits: int) -> Callable[[Any
         return sum(each[1:], each[0])
 
     return loss
-
-
-def _check_stage(pipeline: Pipeline, stage: Stage, context: Context) -> None:
-    """See that an exit can answer in place of a stage, and that this can be judged.
-
-    Raises:
-        ChainError: It cannot.
-    """
-    if tuple(spec.name for spec in stage.outputs) != pipeline.outputs:
-        raise ChainError(
-            f"an exit answers what the model does, {', '.join(pipeline.outputs)}, and its stage "
-            f"gives {', '.join(spec.name for spec in stage.outputs)}"
-        )
-    if not context.metrics:
-        raise ChainError(
-            "the threshold of an exit is tuned by the first figure of the dataset, which has none; "
-            "a plugin gives it with Dataset(metrics=...)"
-        )
-    for spec in stage.inputs:
-        if words := [size for size in spec.shape[1:] if isinstance(size, str)]:
-            raise ChainError(
-                f"a model is divided at exits for inputs of one size, and {spec.name!r} of "
-                f"{stage.model}:{stage.variant} is open in its {words[0]}"
-            )
-
-
-def _check_point(path: str, span: Span | None, samples: int) -> None:
-    """See that a module is a place where a network can be left.
-
-    Raises:
-        ChainError: It is not.
-    """
-    why = ""
-    if span is None:
-        why = "no module of that path runs"
-    elif span.calls != 1:
-        why = f"the module runs {span.calls} times for one answer"
-    elif span.form is None or len(span.written) != samples:
-        why = "the module does not give a tensor with a row for each sample"
-    if why:
-        raise ChainError(f"the model cannot be left early at {path!r}: {why}")
-
-
-def _find_axis(pipeline: Pipeline) -> int:
-    """Return the axis of the classes in the first output, which confidence is measured along.
-
-    Raises:
-        ChainError: There is none.
-    """
-    first = pipeline.outputs[0]
-    spec = next(one for stage in pipeline.stages for one in stage.outputs if one.name == first)
-    axis = choose_classes_axis(pipeline.classes, len(spec.shape))
-    if axis is None:
-        raise ChainError(
-            f"how sure an exit is shows in scores of classes, and the output {first!r} of "
-            f"{pipeline.model} has none"
-        )
-    return axis

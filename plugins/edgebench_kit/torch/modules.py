@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from edgebench import CaseFailed, TensorSpec
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 
@@ -23,6 +26,28 @@ def allocate_module(make: Callable[[], nn.Module]) -> nn.Module:
 def count_parameters(module: nn.Module) -> int:
     """Count the trained values of a module."""
     return sum(weight.numel() for weight in module.parameters())
+
+
+def name_outputs(given: Any, outputs: Sequence[TensorSpec]) -> dict[str, torch.Tensor]:
+    """Return what a module gave by the names of its stage's outputs.
+
+    A module gives one tensor, several in the order of the outputs, or a mapping by name.
+
+    Raises:
+        CaseFailed: It gave something else.
+    """
+    import torch
+
+    if isinstance(given, Mapping):
+        if lost := [spec.inside for spec in outputs if spec.inside not in given]:
+            said = ", ".join(map(str, given))
+            raise CaseFailed(f"the module gives a mapping of {said}, which has no {lost[0]!r}")
+        return {spec.name: given[spec.inside] for spec in outputs}
+    tensors = [given] if isinstance(given, torch.Tensor) else list(given)
+    if len(tensors) != len(outputs):
+        names = ", ".join(spec.name for spec in outputs)
+        raise CaseFailed(f"the module gives {len(tensors)} outputs, not {names}")
+    return {spec.name: tensor for spec, tensor in zip(outputs, tensors, strict=True)}
 
 
 def name_first(paths: Sequence[str]) -> str:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import CaseFailed, Split, Stage
+from edgebench_kit.torch.modules import name_outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import torch
     from numpy.typing import NDArray
@@ -42,12 +43,6 @@ class Samples:
             answers=self.answers[some],
             taught={name: tensor[some] for name, tensor in self.taught.items()},
         )
-
-
-def name_outputs(given: Any, names: Sequence[str]) -> dict[str, torch.Tensor]:
-    """Return what a module gave by the names of its stage's outputs."""
-    outputs = given if isinstance(given, tuple) else (given,)
-    return dict(zip(names, outputs, strict=True))
 
 
 def stack_split(
@@ -124,13 +119,14 @@ def _ask(
     import torch
 
     inputs = [stacked[spec.name] for spec in teacher.inputs]
-    count, names = len(inputs[0]), [spec.name for spec in teacher.outputs]
+    count = len(inputs[0])
     taught: dict[str, torch.Tensor] = {}
     teacher.live.eval()
     with torch.no_grad():
         for begin in range(0, count, batch):
             some = slice(begin, begin + batch)
-            said = name_outputs(teacher.live(*(tensor[some] for tensor in inputs)), names)
+            given = teacher.live(*(tensor[some] for tensor in inputs))
+            said = name_outputs(given, teacher.outputs)
             for name, tensor in said.items():
                 if name not in taught:
                     room = _allocate(count, tensor[0].numpy(), files)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgebench import CaseFailed, Converter, Stage, Tensors, TensorSpec, hookimpl
 from edgebench.metrics.differences import find_excess
+from edgebench_kit.torch.modules import name_outputs
 
 if TYPE_CHECKING:
     import torch
@@ -76,16 +77,11 @@ def _compare(stage: Stage, program: Any, module: Any, inputs: tuple[torch.Tensor
     """Run both on all examples and on the first alone."""
     run = program.module()
     for some in (inputs, tuple(tensor[:1] for tensor in inputs)):
-        for spec, wanted, got in zip(
-            stage.outputs, _tensors(module(*some)), _tensors(run(*some)), strict=True
-        ):
-            right, other = (one.detach().double().numpy() for one in (wanted, got))
+        wanted, got = (name_outputs(each(*some), stage.outputs) for each in (module, run))
+        for spec in stage.outputs:
+            right, other = (one[spec.name].detach().double().numpy() for one in (wanted, got))
             if excess := find_excess(right, other, TOLERANCE):
                 raise CaseFailed(
                     f"the exported program of {stage.model}:{stage.variant} gives another answer "
                     f"than the module: {spec.name!r} {excess}"
                 )
-
-
-def _tensors(given: Any) -> tuple[torch.Tensor, ...]:
-    return given if isinstance(given, tuple) else (given,)

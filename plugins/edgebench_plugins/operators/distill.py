@@ -94,7 +94,8 @@ def _prepare_student(teacher: Stage, context: Context) -> tuple[Stage, Stage]:
     """Return the student's stage as it is, and under the teacher's names of tensors."""
     model = context.model(teacher)
     name = _name_student(context.options, model, model.variant(teacher.variant))
-    context.chose("student", name)
+    if not context.options.student:
+        context.chose("student", name)
     student = context.live(context.prepared(name, "").stages[0])
     return student, attrs.evolve(
         student,

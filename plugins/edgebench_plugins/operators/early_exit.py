@@ -97,8 +97,9 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
 def _leave_out(pipeline: Pipeline, context: Context) -> Pipeline:
     """Leave out what an exit point skips, for every sample."""
     stage = pipeline.stages[0]
-    point = min(_list_points(stage, context), key=lambda one: len(one.skips))
-    context.chose("at", point.path)
+    point = min(_list_points(stage, context, context.options.at), key=lambda one: len(one.skips))
+    if not context.options.at:
+        context.chose("at", point.path)
     inputs = draw_inputs(stage, context.seed)
     spans = trace_modules(stage.live, inputs)
     if lost := [path for path in point.skips if path not in spans]:
@@ -152,18 +153,19 @@ def _suggest_order(stage: Stage) -> str:
 def _let_leave(pipeline: Pipeline, context: Context) -> Pipeline:
     """Train heads, find the threshold, and divide the model at its exits."""
     stage = pipeline.stages[0]
-    points = _list_points(stage, context)
+    points = _list_points(stage, context, context.options.at)
     if context.model(stage).loss is None:
         raise ChainError(
             f"{stage.model} gives no loss to train the heads of its exits with; a plugin gives it "
             "with Model(loss=...)"
         )
-    exits = Exits.of(pipeline, points, context)
+    exits = Exits.of(pipeline, points, context, _list_points(stage, context, ""))
     budget = scale_budget(context.model(stage).budget, context.options.budget)
     trained = exits.train(context, budget)
     found = find_exits(exits, trained, context, choose=not context.options.at)
     _doubt_exits(found, context)
-    context.chose("at", " ".join(found.paths))
+    if not context.options.at:
+        context.chose("at", " ".join(found.paths))
     if sum(found.tuned.shares):
         context.chose("threshold", found.tuned.threshold)
     return make_stages(pipeline, exits, trained, found, NAME)
@@ -189,9 +191,9 @@ def _doubt_exits(found: Found, context: Context) -> None:
 # --- both ----------------------------------------------------------------------------------------
 
 
-def _list_points(stage: Stage, context: Context) -> list[ExitPoint]:
-    model = context.model(stage)
-    return find_points(context.options, model, model.variant(stage.variant))
+def _list_points(stage: Stage, context: Context, at: str) -> list[ExitPoint]:
+    model, options = context.model(stage), attrs.evolve(context.options, at=at)
+    return find_points(options, model, model.variant(stage.variant))
 
 
 def find_points(options: EarlyExitOptions, model: Model, variant: Variant) -> list[ExitPoint]:

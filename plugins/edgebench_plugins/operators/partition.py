@@ -56,8 +56,8 @@ class PartitionOptions:
     links between."""
     tensor: str = ""
     """The tensors to cut at instead, by their names in the graph, joined by `+`; where there are
-    several cuts, these by `;`. Of tensors that several stages have, `@` and a stage's number say
-    which are meant."""
+    several cuts, these by `;`. A name that holds one of these or a blank stands in single quotes.
+    Of tensors that several stages have, `@` and a stage's number say which are meant."""
     pieces: int = attrs.field(default=2, validator=attrs.validators.in_((2, 3)))
     """How many pieces are made: 2, or 3 for three tiers."""
 
@@ -75,7 +75,8 @@ def _say_other_number(tensor: str, named: int) -> str:
     """Say how many pieces tensors that are named make, or how many can be named."""
     said = f"tensor={tensor!r} names {named} cut{'s' * (named != 1)}"
     if named in (1, 2):
-        return f"{said}, which makes {named + 1} pieces; say pieces={named + 1}"
+        quoted = ", or, if that is one name, put it in single quotes" if ";" in tensor else ""
+        return f"{said}, which makes {named + 1} pieces; say pieces={named + 1}{quoted}"
     return f"{said}; name one or two, joined by ; (the tensors of one are joined by +)"
 
 

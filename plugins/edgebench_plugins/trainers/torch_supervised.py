@@ -11,7 +11,8 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from edgebench import Budget, CaseFailed, Split, Stage, Trainer, hookimpl
-from edgebench_kit.torch.samples import Samples, name_outputs, stack_split
+from edgebench_kit.torch.modules import name_outputs
+from edgebench_kit.torch.samples import Samples, stack_split
 
 if TYPE_CHECKING:
     import torch
@@ -66,7 +67,7 @@ class _Course:
         self.budget = budget
         self.title = f"{stage.model}:{stage.variant}"
         self._loss = loss
-        self._outputs = [spec.name for spec in stage.outputs]
+        self._outputs = stage.outputs
         self._best = math.inf
         self._weights: dict[str, Any] = {}
         self._worse = 0

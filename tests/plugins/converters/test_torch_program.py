@@ -152,7 +152,17 @@ def test_large_outputs_may_differ_in_proportion():
         convert(stage_of(Large()), {"x": x * 1e-6})
 
 
+class ByName(nn.Module):
+    def forward(self, x):
+        return {"other": 0 * x, "y": 2 * x}
+
+
+def test_outputs_may_come_by_name():
+    done = convert(stage_of(ByName()), {"x": random(3, 4)})
+    assert torch.equal(done.live.module()(torch.ones(2, 4))["y"], torch.full((2, 4), 2.0))
+
+
 def test_a_missing_output_is_not_overlooked():
     stage = stage_of(Both(), inputs=[spec("a", "batch", 4), spec("b", "batch", 4)])
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(CaseFailed, match="the module gives 2 outputs, not y"):
         convert(stage, {"a": random(2, 4), "b": random(2, 4)})

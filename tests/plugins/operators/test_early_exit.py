@@ -251,6 +251,38 @@ class Deaf(nn.Module):
         return self.scores(0 * hidden)
 
 
+def test_the_exit_that_was_chosen_is_the_one_that_its_name_gives(trained):
+    model = model_of([ExitPoint(path="1", head=Deaf), attrs.evolve(POINT, path="3")])
+    chose = LocalContext(model, DYNAMIC)
+    made = OPERATOR.apply(trained, chose).stages[0]
+    assert chose.chosen["at"] == "3"
+    named = LocalContext(model, EarlyExitOptions(mode="dynamic", at="3"))
+    again = OPERATOR.apply(trained, named).stages[0]
+    assert again.exit.threshold == made.exit.threshold
+    weights = again.live.state_dict()
+    assert all(torch.equal(one, weights[name]) for name, one in made.live.state_dict().items())
+    assert "at" not in named.chosen, "it was not left to the operator"
+
+
+class ByName(nn.Sequential):
+    def forward(self, x):
+        return {"logits": super().forward(x)}
+
+
+def test_a_model_that_answers_by_name_is_refused_with_that_reason():
+    pipeline = pipeline_of(ByName(*network().children()))
+    with pytest.raises(ChainError, match="gives a tensor or a tuple, and one here gives logits by"):
+        OPERATOR.apply(pipeline, LocalContext(model_of([POINT]), DYNAMIC))
+
+
+@pytest.mark.parametrize("other", [ExitPoint(path="9", head=Deaf), attrs.evolve(POINT, path="")])
+def test_an_exit_that_is_not_asked_for_may_be_none(trained, other):
+    lacking = attrs.evolve(other, head=lambda: nn.Linear(99, CLASSES))
+    options = EarlyExitOptions(mode="dynamic", at="1")
+    made = OPERATOR.apply(trained, LocalContext(model_of([lacking, POINT]), options))
+    assert [stage.edits[-1].values["exit"] for stage in made.stages] == ["1", ""]
+
+
 def test_an_exit_that_no_sample_may_take_is_a_doubt_with_its_numbers(trained):
     context = LocalContext(model_of([ExitPoint(path="1", head=Deaf)]), DYNAMIC)
     made = OPERATOR.apply(trained, context)

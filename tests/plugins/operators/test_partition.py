@@ -168,6 +168,11 @@ def test_an_unknown_tensor_gets_the_nearest(context):
         cut_at(chain(8, 8, 8), context, "t11")
 
 
+def test_of_several_tensors_the_one_that_is_not_there_is_named(context):
+    with pytest.raises(ChainError, match="no tensor is called 'nope'"):
+        cut_at(chain(8, 8, 8), context, "t0+nope")
+
+
 def test_more_cuts_than_are_near_are_counted_with_who_lists_them(context):
     with pytest.raises(ChainError) as caught:
         cut_at(chain(8, 8, 8, 8, 8, 8), context, "t11")
@@ -220,13 +225,14 @@ def test_a_graph_that_no_tensor_separates_is_refused(context):
         cut_at(chain(8), context)
 
 
-def test_a_size_crosses_with_a_row_for_each_sample(context):
+@pytest.mark.parametrize("named", ["size+t0", "size.rows+t0"], ids=["graph's", "table's"])
+def test_a_size_crosses_with_a_row_for_each_sample(context, named):
     pipeline = chain(8, 8)
     graph = pipeline.stages[0].live.graph
     graph.node[-1].output[0] = "flat"
     graph.node.append(helper.make_node("Shape", ["input"], ["size"]))
     graph.node.append(helper.make_node("Reshape", ["flat", "size"], ["logits"]))
-    done = cut_at(pipeline, context, "size+t0")
+    done = cut_at(pipeline, context, named)
     assert {(one.dtype, one.shape) for one in done.stages[0].outputs} == {
         ("int64", ("batch", 2)),
         ("float32", ("batch", 8)),

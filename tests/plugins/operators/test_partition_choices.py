@@ -82,6 +82,26 @@ def test_what_was_chosen_is_noted_as_the_text_that_cuts_there(context, whole, pi
     assert here.chosen["bytes"] == 8 * 4
 
 
+def rename(pipeline, before, after):
+    for node in pipeline.stages[0].live.graph.node:
+        for names in (node.input, node.output):
+            names[:] = [after if name == before else name for name in names]
+    return pipeline
+
+
+@pytest.mark.parametrize("name", ["m/Relu;m/BiasAdd", "a+b", "a b", "a@1"])
+@pytest.mark.parametrize("pieces", [2, 3])
+def test_names_that_hold_what_joins_them_are_noted_as_they_are_asked_for(context, name, pieces):
+    """Graphs that were made by others have such names, those of TensorFlow Lite with `;`."""
+    here = context(PartitionOptions(choose="min-transfer", pieces=pieces))
+    done = OPERATOR.apply(rename(narrowing(), "t2", name), here)
+    asked = PartitionOptions(tensor=here.chosen["tensor"], pieces=pieces)
+    again = OPERATOR.apply(rename(narrowing(), "t2", name), context(asked))
+    ports = [[spec.inside for spec in stage.outputs] for stage in done.stages]
+    assert [[spec.inside for spec in stage.outputs] for stage in again.stages] == ports
+    assert [name] in ports
+
+
 @pytest.mark.parametrize(
     ("rate", "crossing"), [(1e9, "t0"), (5e3, "t2")], ids=["fast link", "slow link"]
 )

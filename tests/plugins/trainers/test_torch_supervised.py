@@ -167,6 +167,43 @@ def test_inputs_and_outputs_go_by_their_order_in_the_stage():
     assert torch.equal(seen[0]["plain"], torch.full((4, 4), 2.0))
 
 
+class ByName(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return {"other": 0 * x, "y": self.layer(x)}
+
+
+def test_outputs_may_come_by_name():
+    """As those of a model of transformers do; what the stage does not name is left."""
+    seen = set()
+
+    def noting(outputs, answers):
+        seen.update(outputs)
+        return loss(outputs, answers)
+
+    items = split(40, 1)
+    made = fit(stage_of(ByName()), noting, items, items, Budget(epochs=1), 0, silent)
+    assert seen == {"y"}
+    assert set(made.live(torch.zeros(1, 4))) == {"other", "y"}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "why"),
+    [
+        (("z",), "the module gives a mapping of other, y, which has no 'z'"),
+        (("a", "b"), "the module gives 1 outputs, not a, b"),
+    ],
+)
+def test_outputs_that_are_not_those_of_the_stage_fail_the_case(outputs, why):
+    module = ByName() if outputs == ("z",) else nn.Linear(4, 2)
+    items = split(40, 1)
+    with pytest.raises(CaseFailed, match=re.escape(why)):
+        fit(stage_of(module, outputs=outputs), loss, items, items, Budget(epochs=1), 0, silent)
+
+
 def test_answers_may_be_arrays():
     items = [({"x": np.ones((1, 4), np.float32)}, np.array([1.0, 0.0], np.float32))] * 6
     stage = stage_of(network())
