@@ -134,7 +134,7 @@ class _Followed:
         except Exception as error:
             # Torch-pruning meets what it does not know with whatever comes up.
             raise ChainError(
-                "torch-pruning cannot follow its channels, as where a reshape shuffles them: "
+                f"torch-pruning cannot follow its channels {_guess_hindrance(module)}: "
                 f"{_say(error)}"
             ) from error
         layers = [layer for layer in list_layers(module) if layer not in kept]
@@ -202,6 +202,16 @@ def _tell_heads(
 
 def _find_projection(module: nn.Module, where: Attention) -> Any:
     return module.get_submodule(f"{where.path}.{where.projections[0]}")
+
+
+def _guess_hindrance(module: nn.Module) -> str:
+    """Say what torch-pruning most likely stumbled over."""
+    from torch import nn
+
+    recurrent = [name for name, one in module.named_modules() if isinstance(one, nn.RNNBase)]
+    if recurrent:
+        return f"through recurrent layers ({name_first(recurrent)})"
+    return "(as where a reshape shuffles them)"
 
 
 def _run(module: nn.Module, examples: Sequence[torch.Tensor], fault: str) -> Shapes:

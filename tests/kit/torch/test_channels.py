@@ -230,3 +230,17 @@ def test_a_module_that_counts_on_its_width_is_refused_with_the_place_and_the_rem
 
     with pytest.raises(ChainError, match=r"fewer channels .*Variant\.keep.* behind 'body'"):
         prune_channels(Fixed(), PICTURE, HALF)
+
+
+def test_recurrent_layers_that_cannot_be_followed_are_named():
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.reader = nn.Conv1d(3, 16, 3), nn.GRU(16, 16, batch_first=True)
+            self.head = nn.Linear(16, 5)
+
+        def forward(self, x):
+            return self.head(self.reader(self.body(x).transpose(1, 2))[0][:, -1])
+
+    with pytest.raises(ChainError, match=r"through recurrent layers \('reader'\): IndexError"):
+        prune_channels(Recurrent(), (torch.zeros(2, 3, 8),), HALF)
