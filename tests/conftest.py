@@ -38,6 +38,8 @@ def pytest_configure(config):
 
     Shells do so with whatever they start in the background, and it is inherited.
     """
+    # Users have no such variable, and what a process printed is in its log all the same.
+    os.environ.pop("PYTHONUNBUFFERED", None)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # No test is a timed one, on a busy machine neither.
     settings.register_profile(

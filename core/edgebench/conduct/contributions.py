@@ -54,7 +54,7 @@ def find_contribution(
     found = Contribution(operator=operator, against="")
     other = next(list_like(case, before, plan.cases), None)
     if other is None:
-        pieces = 1 + sum(operation.cuts for operation in chains.of(before))
+        pieces = 1 + sum(operation.cuts for operation in chains.of(case.chain)[:-1])
         why = say_unscored(case, before, pieces, _list_reasons(case, before, plan))
         return attrs.evolve(found, why_not=why)
     try:

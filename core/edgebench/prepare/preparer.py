@@ -166,7 +166,8 @@ class Preparer:
         own = {**_PATIENT, MARK: mark, "TMPDIR": str(order.parent)}
         with log.open("wb") as printed:
             worker = subprocess.Popen(
-                [sys.executable, "-m", "edgebench.prepare.worker", str(order), str(writing)],
+                # Unbuffered: what parts have printed is to be there however the worker ends.
+                [sys.executable, "-u", "-m", "edgebench.prepare.worker", str(order), str(writing)],
                 stdin=subprocess.DEVNULL,
                 stdout=printed,
                 stderr=subprocess.STDOUT,

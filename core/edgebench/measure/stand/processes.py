@@ -151,7 +151,7 @@ class Processes:
         )
         # What they leave behind there goes with the block.
         env |= {"TMPDIR": str(there), MARK: self._mark}
-        argv = [sys.executable, "-P", "-m", module, str(there / FILE)]
+        argv = [sys.executable, "-u", "-P", "-m", module, str(there / FILE)]
         with _defer_interrupts():
             running = host.spawn(argv, env, place / "log")
             self._by_name[order.name] = Process(running, os.pidfd_open(running.pid), code)
