@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 import edgebench.cli
-from edgebench.cli.printing import escape_controls, make_console
+from edgebench.cli.printing import escape_controls, make_console, print_error
 from edgebench.records.database import Database
 
 RAW = re.compile(r"(?!\n|\t|\r\n)[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -135,3 +135,24 @@ def test_a_reader_that_has_seen_enough_is_no_failure(process, words):
     with os.fdopen(writing, "w") as gone:
         said = edgebench_to(gone, subprocess.PIPE, *words)
     assert (said.returncode, said.stderr) == (0, "")
+
+
+class Interrupted(io.FileIO):
+    """A file during whose first write a signal's handler prints too."""
+
+    heard = False
+
+    def write(self, data):
+        if not self.heard:
+            self.heard = True
+            print_error("ending\n")
+        return super().write(data)
+
+
+def test_the_handler_of_a_signal_prints_while_something_is_printed(monkeypatch, tmp_path):
+    path = tmp_path / "said"
+    with io.TextIOWrapper(io.BufferedWriter(Interrupted(path, "w")), write_through=True) as error:
+        monkeypatch.setattr(sys, "stderr", error)
+        print_error("measured\n")
+        monkeypatch.undo()
+    assert sorted(path.read_text().splitlines()) == ["ending", "measured"]

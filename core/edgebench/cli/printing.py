@@ -46,9 +46,15 @@ def print_out(text: str, out: IO[str]) -> None:
 
 def print_error(text: str) -> None:
     """Print a text on standard error; where that cannot be written, nobody can be told."""
+    shown = escape_controls(text)
     try:
-        sys.stderr.write(escape_controls(text))
-        sys.stderr.flush()
+        try:
+            sys.stderr.write(shown)
+            sys.stderr.flush()
+        except RuntimeError:
+            # A signal came while something was being written, and its handler has a word to say:
+            # the buffer takes no second writer, what lies below it does.
+            os.write(sys.stderr.fileno(), shown.encode(errors="backslashreplace"))
     except (OSError, ValueError):
         _discard(sys.stderr)
 
