@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-5
 """How far the fused graph may be from the stages, relative to the largest output beyond 1."""
+AWAY = 0.01
+"""How far a threshold by which all leave, or none, lies from how sure an exit is, relative to that
+beyond 1: so that rounding decides nothing."""
 
 
 def apply(pipeline: Pipeline, context: Context) -> Pipeline:
@@ -119,8 +122,15 @@ def _compare(pipeline: Pipeline, left: str, context: Context) -> None:
             f"inputs: {shorten_reason(error)}"
         )
         return
-    for choose in (None, min, max, fmean):
+    for choose in (None, _let_all, _let_none, fmean):
         moved = pipeline if choose is None else _move_thresholds(pipeline, sure, choose)
+        if _leaves_to_rounding(moved, sure):
+            if choose is fmean:
+                context.doubt(
+                    "the fused graph was not compared where some inputs leave and others do not, "
+                    "as an exit is equally sure of all made-up ones"
+                )
+            continue
         fused = _fuse(moved, left)
         for given in (alone, inputs):
             wanted = _run(moved.stages, given, pipeline.outputs)
@@ -133,6 +143,26 @@ def _find_conditions(pipeline: Pipeline, inputs: Tensors) -> dict[str, list[floa
     through = [attrs.evolve(stage, exit=None) for stage in pipeline.stages]
     found = _run(through, inputs, conditions)
     return {name: found[name].reshape(-1).tolist() for name in conditions}
+
+
+def _let_all(sure: Sequence[float]) -> float:
+    """Return a threshold by which all leave."""
+    return min(sure) - AWAY * max(1.0, abs(min(sure)))
+
+
+def _let_none(sure: Sequence[float]) -> float:
+    """Return a threshold by which none leaves."""
+    return max(sure) + AWAY * max(1.0, abs(max(sure)))
+
+
+def _leaves_to_rounding(pipeline: Pipeline, sure: Mapping[str, Sequence[float]]) -> bool:
+    """Say whether an exit is as sure of a sample as its threshold asks, but for rounding."""
+    return any(
+        abs(found - stage.exit.threshold) < TOLERANCE * max(1.0, abs(found))
+        for stage in pipeline.stages
+        if stage.exit
+        for found in sure[stage.exit.condition]
+    )
 
 
 def _move_thresholds(

@@ -190,3 +190,35 @@ def test_the_host_counts_who_left_by_the_graphs_own_output(x):
 def test_what_has_nothing_to_fuse_is_refused(changed, why):
     assert OPERATOR.accepts(pipeline(1)) is True
     assert OPERATOR.accepts(changed(pipeline(1))).startswith(why)
+
+
+@pytest.mark.parametrize("exits", [1, 2])
+def test_it_is_compared_where_no_rounding_decides_who_leaves(exits, monkeypatch):
+    moved, known = [], []
+    move = fuse_exits._move_thresholds
+
+    def note(whole, sure, choose):
+        known.append(sure)
+        moved.append(move(whole, sure, choose))
+        return moved[-1]
+
+    monkeypatch.setattr(fuse_exits, "_move_thresholds", note)
+    fuse(pipeline(exits))
+    # By the first all leave, by the second none.
+    for whole, sure, left in zip(moved, known, (2, 0, 1), strict=True):
+        for one in whole.stages[:-1]:
+            found = sure[one.exit.condition]
+            assert all(abs(each - one.exit.threshold) > 1e-5 for each in found)
+            assert sum(each >= one.exit.threshold for each in found) == left
+
+
+def test_inputs_of_which_an_exit_is_equally_sure_are_compared_all_the_same():
+    whole = pipeline(1)
+    constants = whole.stages[0].live.graph.initializer
+    constants[1].CopyFrom(onnx.numpy_helper.from_array(np.zeros((WIDTH, CLASSES), "f4"), "v"))
+    doubts = []
+    context = SimpleNamespace(options=NoOptions(), seed=3, doubt=doubts.append)
+    (fused,) = OPERATOR.apply(whole, context).stages
+    assert fused.live.graph.node
+    (doubt,) = doubts
+    assert "equally sure of all made-up ones" in doubt
