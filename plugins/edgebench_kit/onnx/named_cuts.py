@@ -126,13 +126,15 @@ def _explain_unknown(cuts: PipelineCuts, names: Sequence[str], stage: int | None
         several = len(held) > 1
         said = f"stage{'s' * several} {list_names(held)} {'have' if several else 'has'} it"
         return f"stage {stage} has no {'+'.join(names)!r}; {said}"
-    known = {name for graph in cuts.graphs for name in (*graph.varying, *graph.constants)}
-    for graph in cuts.graphs:
-        for name in names if known.issuperset(names) else ():
-            if name in graph.varying or name in graph.constants:
-                return f"the graph cannot be cut at {name!r}: {_explain_left_out(cuts, name)}"
-    name = next(one for one in names if one not in known)
-    return f"no tensor is called {name!r}; {_offer(cuts, name)}"
+    found = [
+        name
+        for graph in cuts.graphs
+        for name in names
+        if name in graph.varying or name in graph.constants
+    ]
+    if lost := [name for name in names if name not in found]:
+        return f"no tensor is called {lost[0]!r}; {_offer(cuts, lost[0])}"
+    return f"the graph cannot be cut at {found[0]!r}: {_explain_left_out(cuts, found[0])}"
 
 
 def _offer(cuts: PipelineCuts, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -119,18 +120,19 @@ class Exits:
 
     def _make_heads(self) -> list[nn.Module]:
         """Make the heads, as wide as what they read where the network is no longer as built."""
-        wanted = self._list_shapes()
-        return [self._make_head(point, wanted) for point in self.points]
+        return [self._make_head(point) for point in self.points]
 
-    def _list_shapes(self) -> list[tuple[int, ...]]:
+    @cached_property
+    def _wanted(self) -> list[tuple[int, ...]]:
+        """The shapes of what the whole network answers, which a head is to give."""
         import torch
 
         with evaluating(self.stage.live), torch.no_grad():
             return [tuple(one.shape) for one in list_answers(self.stage.live(*self.examples))]
 
-    def _make_head(self, point: ExitPoint, wanted: Sequence[tuple[int, ...]]) -> nn.Module:
+    def _make_head(self, point: ExitPoint) -> nn.Module:
         written = self.spans[point.path].written
-        return make_head(point, written, wanted, fit=bool(self.stage.edits))
+        return make_head(point, written, self._wanted, fit=bool(self.stage.edits))
 
     def _fits(self, point: ExitPoint) -> bool:
         """Say whether a network can be left at a point that is not asked for."""
@@ -139,7 +141,7 @@ class Exits:
         try:
             check_point(point.path, self.spans.get(point.path), len(self.examples[0]))
             with torch.random.fork_rng(devices=[]):
-                self._make_head(point, self._list_shapes())
+                self._make_head(point)
         except ChainError:
             return False
         return True
