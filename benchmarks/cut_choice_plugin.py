@@ -1,4 +1,4 @@
-"""What `cut_choice.py` asks with: `rank-cuts` does as `min-latency` and tells its ranking."""
+"""What `cut_choice.py` asks with: `rank-cuts` does as `min-latency` and tells its predictions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 
 from edgebench import Context, Operator, Pipeline, hookimpl
-from edgebench_kit.onnx.cut_rules import find_rule
+from edgebench_kit.onnx.cut_rules import predict_latency
 from edgebench_kit.onnx.pipeline_cuts import PipelineCuts
 from edgebench_plugins.operators import partition
 
@@ -22,10 +22,11 @@ class RankOptions:
 
 
 def rank(pipeline: Pipeline, context: Context) -> Pipeline:
-    """Write all cuts with what they are predicted to add; cut at the first."""
+    """Write what all cuts, and none, are predicted to add; cut at the first."""
     cuts = PipelineCuts(pipeline)
-    listed = cuts.rank(find_rule("min-latency", cuts, 2, context)).places
-    document = [
+    prediction = predict_latency(cuts, context)
+    listed = cuts.rank(prediction.predict).places
+    ranked = [
         {
             "tensor": "+".join(place.cut.names),
             "bytes": place.cut.sent,
@@ -35,7 +36,8 @@ def rank(pipeline: Pipeline, context: Context) -> Pipeline:
         }
         for place in listed
     ]
-    Path(context.options.path).write_text(json.dumps(document))
+    whole = dict(zip(context.placement.tiers, prediction.predict_whole(), strict=True))
+    Path(context.options.path).write_text(json.dumps({"cuts": ranked, "whole": whole}))
     return partition.cut_at(pipeline, cuts, listed[:1], context)
 
 

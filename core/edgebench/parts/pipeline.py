@@ -268,5 +268,9 @@ class Profile:
     """Why there are no times by node, where there are none: what its backend does not give."""
     sizes: Mapping[str, int] = attrs.field(factory=dict)
     """Of the inputs that it was measured with the sizes that shapes leave open, by their names."""
+    request_bytes: int | None = None
+    """The mean of the requests that its inputs came from; None where they were made up."""
+    preprocess_s: float = 0.0
+    """The median time of making the tensors of one request, decoding included."""
     doubts: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
     """What speaks against the times, a clause each: a doubt of each case that is given them."""

@@ -17,25 +17,41 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edgebench_kit.onnx.pipeline_cuts import PipelineCuts, Rule
+    from edgebench_kit.onnx.pipeline_cuts import PipelineCuts, Place, Rule
 
 
-def find_rule(name: str, cuts: PipelineCuts, pieces: int, context: Context | None = None) -> Rule:
-    """Return the rule of a name: `balanced-bytes`, `min-transfer` or `min-latency`.
+def find_rule(name: str, pieces: int) -> Rule:
+    """Return the rule of a name that looks at a pipeline alone: `balanced-bytes`, `min-transfer`.
+
+    The rule `min-latency` is `Prediction.predict`.
+    """
+    return partial(_measure_balance, pieces) if name == "balanced-bytes" else _measure_transfer
+
+
+def predict_latency(cuts: PipelineCuts, context: Context) -> Prediction:
+    """Return what cuts are predicted to take on the tiers of a placement, the rule `min-latency`.
 
     Raises:
         ChainError: A tier was not profiled, or no links lead from one to the next.
     """
-    if name == "balanced-bytes":
-        return partial(_measure_balance, pieces)
-    if name == "min-transfer":
-        return _measure_transfer
-    if context is None:
-        raise ChainError("min-latency is predicted for tiers, and none are given")
     tiers = context.placement.tiers
     hops = [_find_links(context.links, one, other) for one, other in pairwise(tiers)]
     _doubt_profiles(context, cuts)
-    return Prediction.of(cuts, [_find_profile(context, tier) for tier in tiers], hops).predict
+    return Prediction.of(cuts, [_find_profile(context, tier) for tier in tiers], hops)
+
+
+def doubt_cutting(prediction: Prediction, places: Sequence[Place], context: Context) -> None:
+    """Note that no cut is predicted to answer before the whole pipeline on one of the tiers."""
+    cut = sum(place.costs[1] for place in places)
+    tier, whole = min(
+        zip(context.placement.tiers, prediction.predict_whole(), strict=True),
+        key=lambda one: one[1],
+    )
+    if whole <= cut:
+        context.doubt(
+            f"no cut is predicted to answer before the whole on {tier}: the one that was chosen "
+            f"takes {1e3 * (cut - whole):.3g} ms more, and what calling another piece takes"
+        )
 
 
 def _doubt_profiles(context: Context, cuts: PipelineCuts) -> None:
@@ -116,6 +132,10 @@ class Prediction:
     """By tier and stage the seconds of each node that a cut lies between."""
     hops: Sequence[tuple[Link, ...]]
     """By cut, the links that what crosses takes."""
+    preprocessing: Sequence[float]
+    """By tier the seconds of making a request's tensors."""
+    request_bytes: int
+    """Of what crosses in place of tensors where the first tier does nothing."""
 
     @classmethod
     def of(
@@ -133,7 +153,14 @@ class Prediction:
                 work = finder.operations.tolist()
                 stages.append(np.array(spread_times(owners, known, took, work), float))
             times.append(stages)
-        return cls(times=times, hops=hops)
+        made_up = sum(map(cuts.count_bytes, cuts.pipeline.inputs))
+        counted = profiles[0].request_bytes
+        return cls(
+            times=times,
+            hops=hops,
+            preprocessing=[profile.preprocess_s for profile in profiles],
+            request_bytes=made_up if counted is None else counted,
+        )
 
     def predict(self, weighed: Weighed, stage: int, hop: int) -> Sequence[NDArray[Any]]:
         """Return what cuts add to the latency of running all on the last tier, in seconds.
@@ -144,6 +171,22 @@ class Prediction:
         # Summed over the cuts of a pipeline this is its latency, but for what is the same for all.
         saved = self._sum_times(hop, weighed, stage) - self._sum_times(hop + 1, weighed, stage)
         return [saved + sum(weighed.sent * 8 / one.rate + one.delay for one in self.hops[hop])]
+
+    def predict_whole(self) -> list[float]:
+        """Return by tier what running all there adds, in seconds, to the same as `predict` does.
+
+        A request travels to that tier as it is, is made to tensors there, and not on the first. The
+        answer has a shorter way back, which is counted by its delay alone.
+        """
+        took = [sum(float(one.sum()) for one in stages) for stages in self.times]
+        found = []
+        for tier, (here, preparing) in enumerate(zip(took, self.preprocessing, strict=True)):
+            there = [link for links in self.hops[:tier] for link in links]
+            spared = [link for links in self.hops[tier:] for link in links]
+            sent = sum(self.request_bytes * 8 / link.rate + link.delay for link in there)
+            back = sum(link.delay for link in spared)
+            found.append(here - took[-1] + preparing - self.preprocessing[0] + sent - back)
+        return found
 
     def _sum_times(self, tier: int, weighed: Weighed, stage: int) -> NDArray[Any]:
         earlier = sum(float(one.sum()) for one in self.times[tier][:stage])

@@ -26,7 +26,8 @@ TEXT = 8
 """The element type of texts, which cannot lie beside the graph."""
 QUANTIZED = "in reduced precision already"
 """What a graph is that `is_quantized` says it of, as operators and looks call it."""
-
+UNTRAINED = {"QuantizeLinear": 1, "DequantizeLinear": 1, "BatchNormalization": 3}
+"""Operators of which the inputs from a place on are not trained: steps, and running statistics."""
 INTEGERS = frozenset(
     [
         *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"),
@@ -100,7 +101,10 @@ def count_weight_bytes(model: Any) -> int:
 
 
 def count_parameters(model: Any) -> int:
-    """Count the trained values, in bodies too: not those that are shapes and quantization steps."""
+    """Count the trained values, in bodies too.
+
+    Shapes, quantization steps and the running statistics of batch normalization are none.
+    """
     return sum(count for _, count in walk_parameters(model))
 
 
@@ -112,17 +116,17 @@ def walk_parameters(model: Any, *graphs: Any) -> Iterator[tuple[str, int]]:
         graphs: Those of its graphs and bodies whose constants are wanted; all, without any.
     """
     bodies = list(walk_bodies(model.graph))
-    steps = {
+    untrained = {
         name
         for body in bodies
         for node in body.node
-        if node.op_type in {"QuantizeLinear", "DequantizeLinear"}
-        for name in node.input[1:]
+        if node.op_type in UNTRAINED
+        for name in node.input[UNTRAINED[node.op_type] :]
     }
     shapes = {7, 9}  # int64 and bool: sizes, axes, switches
     for body in graphs or bodies:
         for one in body.initializer:
-            if one.name not in steps and one.data_type not in shapes:
+            if one.name not in untrained and one.data_type not in shapes:
                 yield one.name, prod(one.dims)
 
 

@@ -104,7 +104,7 @@ class PipelineCuts:
         specs = [*self.pipeline.inputs, *(one for stage in stages for one in stage.outputs)]
         return {spec.name: spec for spec in specs}
 
-    def _count_bytes(self, spec: TensorSpec) -> int:
+    def count_bytes(self, spec: TensorSpec) -> int:
         """Return the bytes of a tensor for one sample."""
         import numpy as np
 
@@ -145,7 +145,7 @@ class PipelineCuts:
             weighed,
             front=weighed.front + sum(self._weights[:number]),
             tail=weighed.tail + sum(self._weights[number + 1 :]),
-            sent=weighed.sent + sum(map(self._count_bytes, self._list_beside(number))),
+            sent=weighed.sent + sum(map(self.count_bytes, self._list_beside(number))),
             widths=weighed.widths + len(self._list_beside(number)),
         )
 
@@ -166,7 +166,7 @@ class PipelineCuts:
                 weights=self._sum(sides, self._weights),
                 parameters=self._sum(sides, [one.parameters for one in self.finders]),
                 operations=self._sum(sides, [int(one.operations.sum()) for one in self.finders]),
-                sent=sum(map(self._count_bytes, crossing)),
+                sent=sum(map(self.count_bytes, crossing)),
                 quantized=any(graph.holds_quantized for graph in self.graphs),
                 nodes=0,
             )
@@ -213,7 +213,7 @@ class PipelineCuts:
         return attrs.evolve(
             cut,
             crossing=(*cut.crossing, *beside),
-            sent=cut.sent + sum(map(self._count_bytes, beside)),
+            sent=cut.sent + sum(map(self.count_bytes, beside)),
             weights=(
                 cut.weights[0] + sum(self._weights[:number]),
                 cut.weights[1] + sum(self._weights[number + 1 :]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from math import ceil, prod
 from typing import TYPE_CHECKING, Any
 
 from edgebench import ChainError
@@ -14,14 +15,34 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+MOST_PLACES = 4096
+"""At how many places of an answer at most, such as pixels, its confidence is looked at."""
+
+
 def measure_confidence(scores: torch.Tensor, axis: int) -> torch.Tensor:
     """Return how sure scores are of their largest: of (batch, ...) logits, (batch,) of 0 to 1.
 
     The largest probability along the axis of the classes (Teerapittayanon et al., 2016, take the
-    entropy; Kaya et al., 2019, this), the mean over all places where there are several.
+    entropy; Kaya et al., 2019, this). Where each of several places has classes it is the mean over
+    a regular grid of at most 4,096 of them: neighbouring pixels are as sure as one another, and to
+    look at each would cost a runtime a third of a small network.
     """
-    sure = (scores.amax(axis) - scores.logsumexp(axis)).exp()
+    axis %= scores.ndim
+    step = _find_step([size for at, size in enumerate(scores.shape) if at not in (0, axis)])
+    if step > 1:
+        whole, some = slice(None), slice(None, None, step)
+        scores = scores[tuple(whole if at in (0, axis) else some for at in range(scores.ndim))]
+    # One over the sum: runtimes take four times as long over a logsumexp along such an axis.
+    sure = 1 / (scores - scores.amax(axis, keepdim=True)).exp().sum(axis)
     return sure.flatten(1).mean(1) if sure.ndim > 1 else sure
+
+
+def _find_step(sizes: Sequence[int]) -> int:
+    """Return the least step along each axis that leaves no more places than are looked at."""
+    step = 1
+    while prod(ceil(size / step) for size in sizes) > MOST_PLACES:
+        step += 1
+    return step
 
 
 def leave_with(part: nn.Module, head: nn.Module, axis: int, inputs: int) -> nn.Module:

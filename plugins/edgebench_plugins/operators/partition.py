@@ -22,7 +22,12 @@ from edgebench import (
     Cut as ShownCut,
 )
 from edgebench_kit.onnx.compared_parts import PartsCompared
-from edgebench_kit.onnx.cut_rules import find_rule, find_sizes
+from edgebench_kit.onnx.cut_rules import (
+    doubt_cutting,
+    find_rule,
+    find_sizes,
+    predict_latency,
+)
 from edgebench_kit.onnx.cuts import Graph
 from edgebench_kit.onnx.graphs import count_parameters
 from edgebench_kit.onnx.hindrances import explain_uncut
@@ -95,10 +100,14 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
     cuts = PipelineCuts(pipeline, find_sizes(context) if _predicts(options) else {})
     if options.tensor:
         places = find_named(cuts, options.tensor)
+    elif options.choose == "min-latency":
+        prediction = predict_latency(cuts, context)
+        if places := cuts.choose(prediction.predict, options.pieces):
+            doubt_cutting(prediction, places, context)
+        _doubt_sizes(cuts, context)
     else:
-        rule = find_rule(options.choose, cuts, options.pieces, context)
-        places = cuts.choose(rule, options.pieces)
-        if options.choose != "balanced-bytes":
+        places = cuts.choose(find_rule(options.choose, options.pieces), options.pieces)
+        if options.choose == "min-transfer":
             _doubt_sizes(cuts, context)
     if len(places) != options.pieces - 1:
         raise ChainError(_explain_none(cuts, options.pieces))
@@ -246,7 +255,7 @@ def _rank(cuts: PipelineCuts, options: PartitionOptions) -> Ranked:
             "choose=min-latency needs profiles of the tiers, which a table of cuts has not; list "
             "by balanced-bytes or min-transfer"
         )
-    return cuts.rank(find_rule(options.choose, cuts, 2))
+    return cuts.rank(find_rule(options.choose, 2))
 
 
 def _is_exact(place: Place, cuts: PipelineCuts) -> bool:

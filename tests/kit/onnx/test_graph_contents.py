@@ -129,6 +129,15 @@ def test_torch_counts_as_many_operations():
     assert count_layers(net) == {"Conv2d": 2, "ReLU": 1, "Flatten": 1, "Linear": 1}
 
 
+def test_running_statistics_are_no_parameters():
+    """As torch counts them: buffers of the module, which no training step changes."""
+    text = """agraph (float[N,6,4,4] x) => (float[N,6,4,4] y) {
+        y = BatchNormalization(x, scale, bias, mean, variance)
+    }"""
+    weights = dict.fromkeys(("scale", "bias", "mean", "variance"), (6,))
+    assert describe_graph(model(text, **weights)).parameters == 6 + 6
+
+
 def test_a_graph_is_left_as_it_was():
     made = model(CONV, w=(6, 3, 3, 3))
     before = made.SerializeToString()

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import cycle, islice
-from statistics import median, quantiles
+from statistics import mean, median, quantiles
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -33,7 +33,7 @@ from edgebench.parts.errors import CaseFailed, DataError
 from edgebench.parts.pipeline import Pipeline, Tensors, TensorSpec, join_batches
 from edgebench.parts.places import Backend
 from edgebench.parts.subjects import Model
-from edgebench.prepare.data import Preprocessed, draw_tensors
+from edgebench.prepare.data import draw_tensors
 from edgebench.sessions.outputs import find_sizes
 from edgebench.sessions.profiling import profile_session, tells_nodes
 from edgebench.store.splits import open_split
@@ -67,7 +67,7 @@ class Profiler:
         """Return the fields of a `Profile`."""
         stages, nodes, silent = [], [], False
         sizes: dict[str, list[int]] = defaultdict(list)
-        samples = self._take_samples()
+        requests, samples = self._take_samples()
         size = len(next(iter(samples[0].values())))
         factor = self.order.work.slowdown / size
         for done, stage in enumerate(self.piece.stages):
@@ -87,23 +87,39 @@ class Profiler:
             "nodes": nodes,
             "no_nodes": why,
             "sizes": {word: int(median(found)) for word, found in sizes.items()},
+            "request_bytes": round(mean(map(len, requests))) if requests else None,
+            "preprocess_s": self.order.work.slowdown * self._time_preprocessing(requests),
             "doubts": self._doubts,
         }
 
     def _specs(self, stage: OpenStage) -> Sequence[TensorSpec]:
         return self.piece.pipeline.stages[stage.number].inputs
 
-    def _take_samples(self) -> list[dict[str, NDArray[Any]]]:
-        """Return a few inputs as batches that the pipeline takes: of one sample, if it may be."""
+    def _take_samples(self) -> tuple[list[bytes], list[dict[str, NDArray[Any]]]]:
+        """Return a few requests, and each as a batch that the pipeline takes.
+
+        Batches are of one sample, if they may be. One is drawn where there are no requests.
+        """
         pipeline = self.piece.pipeline
         sizes = [spec.shape[0] for spec in pipeline.inputs if spec.shape]
         size = next((one for one in sizes if isinstance(one, int)), 1)
-        split = open_split(self.order.split)
-        if not len(split):
-            return [dict(self._draw(pipeline, size))]
+        requests = [payload for payload, _ in islice(open_split(self.order.split), SAMPLES)]
+        if not requests:
+            return [], [dict(self._draw(pipeline, size))]
+        return requests, [join_batches([self._preprocess(one)] * size) for one in requests]
+
+    def _preprocess(self, request: bytes) -> Tensors:
+        model, variant = self.piece.model, self.order.work.variant
         with blame(self.plugins, Model, self.order.work.model):
-            whole = Preprocessed(split, self.piece.model, self.order.work.variant)
-            return [join_batches([one] * size) for one, _ in islice(whole, SAMPLES)]
+            return model.preprocess(model.decode(request, variant), variant)
+
+    def _time_preprocessing(self, requests: Sequence[bytes]) -> float:
+        taken = []
+        for request in [*requests] * LEAST:
+            begin = now()
+            self._preprocess(request)
+            taken.append((now() - begin) / 1e9)
+        return median(taken) if taken else 0.0
 
     def _draw(self, pipeline: Pipeline, size: int) -> Tensors:
         try:

@@ -5,6 +5,7 @@ import pytest
 
 from edgebench import CaseFailed
 from edgebench.measure.stand.profiling import profile_on_host
+from edgebench.store.splits import open_split
 
 SLEEPS = (("sleep_ms", "5"),)
 
@@ -29,7 +30,15 @@ def test_where_a_split_holds_nothing_inputs_are_drawn(deploy, fabric, split):
     deployment = deploy("mobile")
     empty = attrs.evolve(deployment, split=split.parent / "empty")
     keep_nothing(split, empty.split)
-    assert profile_on_host(empty, fabric).stages[0] > 0
+    found = profile_on_host(empty, fabric)
+    assert found.stages[0] > 0
+    assert (found.request_bytes, found.preprocess_s) == (None, 0)
+
+
+def test_requests_are_counted_as_they_are_sent_and_their_tensors_timed(deploy, fabric, split):
+    found = profile_on_host(deploy("mobile"), fabric)
+    assert found.request_bytes == len(open_split(split)[0])
+    assert 0 < found.preprocess_s < 1
 
 
 def keep_nothing(split, place):
