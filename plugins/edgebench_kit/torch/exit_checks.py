@@ -46,7 +46,7 @@ def check_point(path: str, span: Span | None, samples: int) -> None:
         why = "no module of that path runs"
     elif span.calls != 1:
         why = f"the module runs {span.calls} times for one answer"
-    elif span.form is None or len(span.written) != samples:
+    elif span.form is None or span.shape[:1] != (samples,):
         why = "the module does not give a tensor with a row for each sample"
     if why:
         raise ChainError(f"the model cannot be left early at {path!r}: {why}")

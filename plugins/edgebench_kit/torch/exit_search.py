@@ -82,7 +82,8 @@ class Exits:
         if not inputs:
             raise CaseFailed("the validation split is empty: nothing to tune an exit on")
         examples = _stack(stage, inputs)
-        spans = trace_modules(stage.live, examples)
+        paths = {point.path for point in (*points, *beside)}
+        spans = trace_modules(stage.live, examples, keep=paths)
         for point in points:
             check_point(point.path, spans.get(point.path), len(examples[0]))
         found = cls(

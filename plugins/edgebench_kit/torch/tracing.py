@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -28,26 +28,34 @@ class Span:
     calls: int = 0
     form: Form | None = None
     """What it wrote last; None if that is neither a tensor nor a tuple of such."""
+    shape: tuple[int, ...] = ()
+    """The shape of the tensor that it wrote last, of the first if there are several."""
     written: Any = None
-    """The tensor that it wrote last, the first if there are several."""
+    """That tensor, of a module whose tensor was to be kept."""
 
 
-def trace_modules(module: nn.Module, inputs: Sequence[Any]) -> dict[str, Span]:
+def trace_modules(
+    module: nn.Module, inputs: Sequence[Any], keep: Collection[str] = ()
+) -> dict[str, Span]:
     """Run a module once in evaluation, and return when those within it ran, by their paths.
 
     A module that stands at several paths has the first of them. The module itself has the path "".
+    What the modules at the paths *keep* write is kept; all that a large network writes would fill
+    a machine's memory.
     """
     import torch
 
     spans: dict[str, Span] = {}
     clock = count()
-    with _listening(module, spans, clock), evaluating(module), torch.no_grad():
+    with _listening(module, spans, clock, keep), evaluating(module), torch.no_grad():
         module(*inputs)
     return spans
 
 
 @contextmanager
-def _listening(module: nn.Module, spans: dict[str, Span], clock: Iterator[int]) -> Iterator[None]:
+def _listening(
+    module: nn.Module, spans: dict[str, Span], clock: Iterator[int], keep: Collection[str]
+) -> Iterator[None]:
     """Note what runs while the context is open."""
 
     def listen(path: str, part: nn.Module) -> list[Any]:
@@ -58,7 +66,9 @@ def _listening(module: nn.Module, spans: dict[str, Span], clock: Iterator[int]) 
             span = spans[path]
             span.ended, span.calls = next(clock), span.calls + 1
             span.form = describe_form(written, find_tensor((given, named)))
-            span.written = find_tensor(written)
+            tensor = find_tensor(written)
+            span.shape = () if tensor is None else tuple(tensor.shape)
+            span.written = tensor if path in keep else None
 
         return [
             part.register_forward_pre_hook(begin),

@@ -107,7 +107,7 @@ def _leave_out(pipeline: Pipeline, context: Context) -> Pipeline:
     written = {path: spans[path].form or {} for path in point.skips}
     items = {path: len(form.get("items", ())) for path, form in written.items()}
     shorter = leave_out(stage.live, items)
-    _check_shapes(shorter, inputs, spans[""].written, point, stage)
+    _check_shapes(shorter, inputs, spans[""].shape, point, stage)
     edit = Edit(operator=NAME, arguments=json.dumps({"mode": "static", "skips": items}))
     return pipeline.replaced(
         [
@@ -122,7 +122,11 @@ def _leave_out(pipeline: Pipeline, context: Context) -> Pipeline:
 
 
 def _check_shapes(
-    shorter: nn.Module, inputs: Sequence[Any], whole: Any, point: ExitPoint, stage: Stage
+    shorter: nn.Module,
+    inputs: Sequence[Any],
+    whole: tuple[int, ...],
+    point: ExitPoint,
+    stage: Stage,
 ) -> None:
     """See that what follows still fits.
 
@@ -131,14 +135,14 @@ def _check_shapes(
     """
     without = f"without {', '.join(point.skips)}"
     try:
-        made = trace_modules(shorter, inputs)[""].written
+        made = trace_modules(shorter, inputs)[""].shape
     except RuntimeError as error:
         said = str(error).strip().partition("\n")[0]
         raise ChainError(
             f"{without} the rest does not fit {point.path!r}: {said}{_suggest_order(stage)}"
         ) from error
-    if made.shape != whole.shape:
-        raise ChainError(f"{without} it gives {tuple(made.shape)}, not {tuple(whole.shape)}")
+    if made != whole:
+        raise ChainError(f"{without} it gives {made}, not {whole}")
 
 
 def _suggest_order(stage: Stage) -> str:

@@ -37,7 +37,7 @@ def nested(draw, depth=2):
 
 def cut(network, path, *inputs):
     """The first part, the last, and which inputs that still needs."""
-    spans = trace_modules(network, inputs)
+    spans = trace_modules(network, inputs, keep=[path])
     given = (None,) * len(inputs)
     front = make_part(network, plan_part(spans, "", [path], given))
     plan = plan_part(spans, path, [], given)
