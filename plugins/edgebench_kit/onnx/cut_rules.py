@@ -54,6 +54,16 @@ def doubt_cutting(prediction: Prediction, places: Sequence[Place], context: Cont
         )
 
 
+def doubt_sizes(cuts: PipelineCuts, context: Context) -> None:
+    """Note which sizes are not known that decide how much crosses."""
+    unknown = [f"{name} = {n}" for name, n in cuts.assumed.items() if name not in cuts.given]
+    if unknown:
+        context.doubt(
+            f"the cut was chosen by bytes that were counted with {', '.join(unknown)}, which the "
+            "model leaves open: other inputs may be better cut elsewhere"
+        )
+
+
 def _doubt_profiles(context: Context, cuts: PipelineCuts) -> None:
     """Note what a prediction takes for granted."""
     for tier in context.placement.tiers:

@@ -24,6 +24,7 @@ from edgebench import (
 from edgebench_kit.onnx.compared_parts import PartsCompared
 from edgebench_kit.onnx.cut_rules import (
     doubt_cutting,
+    doubt_sizes,
     find_rule,
     find_sizes,
     predict_latency,
@@ -104,11 +105,11 @@ def apply(pipeline: Pipeline, context: Context) -> Pipeline:
         prediction = predict_latency(cuts, context)
         if places := cuts.choose(prediction.predict, options.pieces):
             doubt_cutting(prediction, places, context)
-        _doubt_sizes(cuts, context)
+        doubt_sizes(cuts, context)
     else:
         places = cuts.choose(find_rule(options.choose, options.pieces), options.pieces)
         if options.choose == "min-transfer":
-            _doubt_sizes(cuts, context)
+            doubt_sizes(cuts, context)
     if len(places) != options.pieces - 1:
         raise ChainError(_explain_none(cuts, options.pieces))
     if not options.tensor:
@@ -135,16 +136,6 @@ def cut_at(
         bounds += [len(stages) + 1 + at for at in range(len(inner))]
         stages += _split(pipeline, number, inner, cuts.graphs[number], context) or [whole]
     return pipeline.replaced(stages, cuts=bounds)
-
-
-def _doubt_sizes(cuts: PipelineCuts, context: Context) -> None:
-    """Say which sizes are not known that decide how much crosses."""
-    unknown = [f"{name} = {n}" for name, n in cuts.assumed.items() if name not in cuts.given]
-    if unknown:
-        context.doubt(
-            f"the cut was chosen by bytes that were counted with {', '.join(unknown)}, which the "
-            "model leaves open: other inputs may be better cut elsewhere"
-        )
 
 
 def _explain_none(cuts: PipelineCuts, pieces: int) -> str:
