@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 
 from edgebench import Context, Operator, Pipeline, hookimpl
-from edgebench_kit.onnx.cut_rules import predict_latency
+from edgebench_kit.onnx.cut_rules import find_sizes, predict_latency
 from edgebench_kit.onnx.pipeline_cuts import PipelineCuts
 from edgebench_plugins.operators import partition
 
@@ -23,7 +23,7 @@ class RankOptions:
 
 def rank(pipeline: Pipeline, context: Context) -> Pipeline:
     """Write what all cuts, and none, are predicted to add; cut at the first."""
-    cuts = PipelineCuts(pipeline)
+    cuts = PipelineCuts(pipeline, find_sizes(context))
     prediction = predict_latency(cuts, context)
     listed = cuts.rank(prediction.predict).places
     ranked = [

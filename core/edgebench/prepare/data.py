@@ -27,8 +27,12 @@ class Preprocessed:
 
     def __iter__(self) -> Iterator[tuple[Tensors, Any]]:
         for payload, answer in self.payloads:
-            decoded = self.model.decode(payload, self.variant)
-            yield self.model.preprocess(decoded, self.variant), answer
+            yield preprocess(payload, self.model, self.variant), answer
+
+
+def preprocess(payload: bytes, model: Model, variant: str) -> Tensors:
+    """Return the tensors that a model takes for one sample, a batch of one."""
+    return model.preprocess(model.decode(payload, variant), variant)
 
 
 def take_batch(split: Preprocessed, most: int, bound: int) -> Tensors:

@@ -33,7 +33,7 @@ from edgebench.parts.errors import CaseFailed, DataError
 from edgebench.parts.pipeline import Pipeline, Tensors, TensorSpec, join_batches
 from edgebench.parts.places import Backend
 from edgebench.parts.subjects import Model
-from edgebench.prepare.data import draw_tensors
+from edgebench.prepare.data import draw_tensors, preprocess
 from edgebench.sessions.outputs import find_sizes
 from edgebench.sessions.profiling import profile_session, tells_nodes
 from edgebench.store.splits import open_split
@@ -109,9 +109,8 @@ class Profiler:
         return requests, [join_batches([self._preprocess(one)] * size) for one in requests]
 
     def _preprocess(self, request: bytes) -> Tensors:
-        model, variant = self.piece.model, self.order.work.variant
         with blame(self.plugins, Model, self.order.work.model):
-            return model.preprocess(model.decode(request, variant), variant)
+            return preprocess(request, self.piece.model, self.order.work.variant)
 
     def _time_preprocessing(self, requests: Sequence[bytes]) -> float:
         taken = []
