@@ -15,6 +15,7 @@ from edgebench_kit.onnx.sessions import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from edgebench_kit.onnx.plain_graphs import PlainGraph
 
@@ -25,6 +26,7 @@ Calibrating runs the graph in floats on 100 unless told otherwise; these take le
 and no more memory than the two graphs and one sample."""
 OTHERWISE = 0.05
 """The share of inputs that leave elsewhere than in floats from which on that is a doubt."""
+NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 def list_answers(pipeline: Pipeline) -> dict[str, Closeness]:
@@ -67,14 +69,14 @@ class Comparison:
         """Run the next stage in floats and what was made of it, each on what is known before it."""
         directory = plain.path.parent / "made"
         directory.mkdir()
-        made = open_session(directory / graph_files.write_graph(stage.live, directory)[0])
-        original = open_session(plain.original)
-        for place, (before, given) in enumerate(zip(self.floats, self.others, strict=True)):
-            right = run_stage(stage, original, before, plain.names.ends)
-            other = run_stage(stage, made, given)
-            for name in right.keys() & self.closenesses.keys():
+        made = directory / graph_files.write_graph(stage.live, directory)[0]
+        # One graph after the other: a session takes the memory of its weights once more.
+        self.floats = _run_each(stage, plain.original, self.floats, plain.names.ends)
+        self.others = _run_each(stage, made, self.others)
+        names = self.closenesses.keys() & {spec.name for spec in stage.outputs}
+        for right, other in zip(self.floats, self.others, strict=True):
+            for name in names:
                 self.closenesses[name] = self.closenesses[name].add(right[name], other[name])
-            self.floats[place], self.others[place] = {**before, **right}, {**given, **other}
         if stage.exit is not None:
             self.changed[stage.exit.condition] = self._count_changed(stage.exit)
 
@@ -99,8 +101,16 @@ class Comparison:
                 )
 
 
+def _run_each(
+    stage: Stage, path: Path, known: Sequence[Tensors], labels: Mapping[str, str] = NO_LABELS
+) -> list[Tensors]:
+    """Return what is known of each input, with what a graph of the stage gives for it."""
+    session = open_session(path)
+    return [{**each, **run_stage(stage, session, each, labels)} for each in known]
+
+
 def run_stage(
-    stage: Stage, session: Any, tensors: Tensors, labels: Mapping[str, str] = MappingProxyType({})
+    stage: Stage, session: Any, tensors: Tensors, labels: Mapping[str, str] = NO_LABELS
 ) -> dict[str, Any]:
     """Run a stage's graph, whose ends go by labels, and return its outputs by their names."""
     given = {labels.get(spec.inside, spec.inside): tensors[spec.name] for spec in stage.inputs}

@@ -137,7 +137,7 @@ class Processes:
     ) -> None:
         """Start `python -m module ORDER.json` on a host, under the name that the order gives.
 
-        Whose *code* it runs is said of one that ends, or hangs, without a word of its own on that.
+        What *code* it runs is said of one that ends, or is silent, without saying more itself.
         """
         place = self.directory / order.name.replace(" ", "-")
         place.mkdir()
@@ -203,7 +203,8 @@ class Processes:
         ready = self._wait(poller)
         if not ready:
             raise TimedOut(
-                f"no answer within {self.deadline_s:g} s{self._hanging()}: waited for {awaited}"
+                f"no answer within {self.deadline_s:g} s (--time-limit){self._find_silent()}: "
+                f"waited for {awaited}"
             )
         # What a process said before it ended counts, and comes through another thread.
         if self.control.socket not in ready and not self.control.socket.poll(GRACE_MS):
@@ -232,16 +233,19 @@ class Processes:
             if ready or not left:
                 return ready
 
-    def _hanging(self) -> str:
-        """Say which hosts do not even answer to their name; the driver cannot while it waits."""
+    def _find_silent(self) -> str:
+        """Say which hosts do not even answer to their name; the driver cannot while it waits.
+
+        One that hangs does not, and neither does one in the middle of a long request.
+        """
         hosts = [name for name in self._by_name if name != DRIVER]
         silent = set(hosts)
         for name in hosts:
             self.tell(name, {"verb": "ping"})
         while silent and self.control.socket.poll(GRACE_MS):
             silent.discard(self.control.take(self._by_name)[0])
-        hanging = (f"{name} hangs{self._by_name[name].name_code()}" for name in sorted(silent))
-        return "".join(f", {one}" for one in hanging)
+        named = (name + " was silent" + self._by_name[name].name_code() for name in sorted(silent))
+        return "".join(f", {one}" for one in named)
 
     def _explain_end(self, ready: set[Any]) -> str:
         for name, process in self._by_name.items():
