@@ -37,8 +37,9 @@ NETS = """
         yield eb.Model(name="nets", summary="Two layers.", build=build, dataset="toy-points",
                        format="torch-module", loss=loss,
                        budget=eb.Budget(epochs=8, batch=16, learning_rate=0.02),
-                       variants=[eb.Variant(name="large", weights=trained, student="small"),
-                                 eb.Variant(name="small", weights=trained),
+                       variants=[eb.Variant(name="large", parameters=771, weights=trained,
+                                            student="small"),
+                                 eb.Variant(name="small", parameters=50, weights=trained),
                                  eb.Variant(name="wide", weights=["random"])])
 """
 
@@ -141,3 +142,10 @@ def test_nonsense_among_the_options_is_one_line(nets, option):
     assert said.status == 2
     assert option.partition("=")[0] in said.err
     assert len(said.err.strip().splitlines()) == 1
+
+
+def test_parameters_that_a_model_does_not_have_are_doubted(nets):
+    words = ("--model", "nets:large", "--model", "nets:small", "--weights", "random")
+    doubts = {case["variant"]: case["doubts"] for case in nets(*words).json["cases"]}
+    assert "nets:small announces 50 parameters and has 51" in doubts["small"]
+    assert not [doubt for doubt in doubts["large"] if "announces" in doubt]

@@ -105,7 +105,7 @@ class Variant:
     name: str = attrs.field(validator=is_slug)
     summary: str = ""
     parameters: int | None = None
-    """Number of trained values; a test of the model holds it true."""
+    """Number of trained values; a case that counts another number doubts it."""
     weights: tuple[str, ...] = attrs.field(default=("own",), converter=texts)
     """The kinds of weights to choose from, the default first."""
     asset: str = ""

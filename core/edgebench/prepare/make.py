@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -150,14 +150,9 @@ class Maker:
                 contents=tuple(self._describe(step, pipeline)),
             )
             write_provenance(provenance, directory)
-            if isinstance(step, Operate) and _did_nothing(step, directory):
-                doubt = (
-                    f"{step.operation.operator.name}: what it made is to the byte what it was given"
-                )
-                write_pipeline(
-                    attrs.evolve(read_pipeline(directory), doubts=(*pipeline.doubts, doubt)),
-                    directory,
-                )
+            if doubt := self._find_doubt(step, directory, provenance.contents):
+                doubts = (*pipeline.doubts, doubt)
+                write_pipeline(attrs.evolve(read_pipeline(directory), doubts=doubts), directory)
 
         return self.recipes.store.make(step.key, step.what, fill)
 
@@ -184,6 +179,23 @@ class Maker:
         for stage in pipeline.stages:
             kept = known.get(stage.directory) if stage.directory else None
             yield kept or self.stages.describe(stage)
+
+    def _find_doubt(self, step: Step, directory: Path, contents: Sequence[Contents | None]) -> str:
+        """Say what speaks against what a step has written; nothing where nothing does."""
+        if isinstance(step, Operate):
+            operator = step.operation.operator
+            if not operator.may_keep and is_same(step.before, directory):
+                return f"{operator.name}: what it made is to the byte what it was given"
+        if isinstance(step, Base):
+            case = step.case
+            said = self.recipes.plugins.get(Model, case.model).variant(case.variant).parameters
+            counted = [one.parameters for one in contents if one and one.parameters is not None]
+            whole = len(counted) == len(contents)
+            if said is not None and whole and said != (found := sum(counted)):
+                return (
+                    f"{case.model}:{case.variant} announces {said:,} parameters and has {found:,}"
+                )
+        return ""
 
     def _do(self, step: Step, chosen: dict[str, str | float]) -> Pipeline:
         """Return what a step makes, and put down what its operator chose."""
@@ -281,8 +293,3 @@ def _refuse_states(pipeline: Pipeline, name: str) -> None:
             f"{name} cannot be applied: the model keeps the state {kept[0]!r} from request to "
             "request, and only sessions do so"
         )
-
-
-def _did_nothing(step: Operate, directory: Path) -> bool:
-    """Say whether an operator that must change something has written what it was given."""
-    return not step.operation.operator.may_keep and is_same(step.before, directory)
