@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.parts.changes import Contents
 from edgebench.parts.pipeline import Pipeline, Stage
-from edgebench.prepare.provenance import read_provenance
+from edgebench.prepare.provenance import add_known, read_provenance
 from edgebench.prepare.steps import Base, Convert, Made, Operate
 from edgebench.records.facts import StageFacts, StepFacts
 from edgebench.store.artifacts import read_pipeline
@@ -31,9 +31,9 @@ def describe_steps(made: Iterable[Made]) -> Iterator[StepFacts]:
             precisions=_distinct(stage.precision for stage in pipeline.stages),
             stages=len(pipeline.stages),
             pieces=len(pipeline.pieces),
-            bytes=_add(stage.size for stage in pipeline.stages),
-            parameters=_add(one.parameters for one in counted),
-            operations=_add(one.operations for one in counted),
+            bytes=add_known(stage.size for stage in pipeline.stages),
+            parameters=add_known(one.parameters for one in counted),
+            operations=add_known(one.operations for one in counted),
             nodes=_add_nodes(counted),
             seconds=provenance.seconds,
             training_s=provenance.training_s,
@@ -86,13 +86,6 @@ def _name(step: Base | Operate | Convert) -> str:
 
 def _distinct(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
-
-
-def _add(numbers: Iterable[int | None]) -> int | None:
-    """Return a sum; None where one of its numbers is not known."""
-    found = list(numbers)
-    known = [number for number in found if number is not None]
-    return sum(known) if len(known) == len(found) else None
 
 
 def _add_nodes(counted: Iterable[Contents]) -> dict[str, int]:

@@ -24,7 +24,12 @@ from edgebench.prepare.context import OperatorContext
 from edgebench.prepare.data import draw_tensors, take_batch
 from edgebench.prepare.keys import SPLIT_SEED
 from edgebench.prepare.orders import Progress
-from edgebench.prepare.provenance import Provenance, read_provenance, write_provenance
+from edgebench.prepare.provenance import (
+    Provenance,
+    add_known,
+    read_provenance,
+    write_provenance,
+)
 from edgebench.prepare.recipe import Recipes
 from edgebench.prepare.reference import Answers
 from edgebench.prepare.runner import Runner
@@ -189,9 +194,8 @@ class Maker:
         if isinstance(step, Base):
             case = step.case
             said = self.recipes.plugins.get(Model, case.model).variant(case.variant).parameters
-            counted = [one.parameters for one in contents if one and one.parameters is not None]
-            whole = len(counted) == len(contents)
-            if said is not None and whole and said != (found := sum(counted)):
+            found = add_known(one.parameters if one else None for one in contents)
+            if said is not None and found is not None and said != found:
                 return (
                     f"{case.model}:{case.variant} announces {said:,} parameters and has {found:,}"
                 )

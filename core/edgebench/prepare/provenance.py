@@ -7,7 +7,7 @@ that follows from it another. What an older version made has no such file.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,13 @@ class Provenance:
     """What an operator decided by itself, a text or a number, by what it calls it."""
     contents: tuple[Contents | None, ...] = ()
     """What is in each stage; None for one whose format cannot tell."""
+
+
+def add_known(numbers: Iterable[int | None]) -> int | None:
+    """Return the sum of what was counted of stages; None where it was not of one of them."""
+    found = list(numbers)
+    known = [number for number in found if number is not None]
+    return sum(known) if len(known) == len(found) else None
 
 
 def write_provenance(provenance: Provenance, directory: Path) -> None:

@@ -14,7 +14,7 @@ from edgebench_kit.onnx.closeness import Closeness
 from edgebench_kit.onnx.sessions import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from edgebench_kit.onnx.plain_graphs import PlainGraph
@@ -23,7 +23,7 @@ COMPARED = 32
 """How many inputs graphs are compared with those in floats on, one at a time.
 
 Calibrating runs the graph in floats on 100 unless told otherwise; these take less than that again,
-and no more memory than the two graphs and one sample."""
+and no more memory than one of the two graphs and what both give for them."""
 OTHERWISE = 0.05
 """The share of inputs that leave elsewhere than in floats from which on that is a doubt."""
 NO_LABELS: Mapping[str, str] = MappingProxyType({})
@@ -71,8 +71,8 @@ class Comparison:
         directory.mkdir()
         made = directory / graph_files.write_graph(stage.live, directory)[0]
         # One graph after the other: a session takes the memory of its weights once more.
-        self.floats = _run_each(stage, plain.original, self.floats, plain.names.ends)
-        self.others = _run_each(stage, made, self.others)
+        self.floats = [*run_each(stage, plain.original, self.floats, plain.names.ends)]
+        self.others = [*run_each(stage, made, self.others)]
         names = self.closenesses.keys() & {spec.name for spec in stage.outputs}
         for right, other in zip(self.floats, self.others, strict=True):
             for name in names:
@@ -101,12 +101,13 @@ class Comparison:
                 )
 
 
-def _run_each(
-    stage: Stage, path: Path, known: Sequence[Tensors], labels: Mapping[str, str] = NO_LABELS
-) -> list[Tensors]:
-    """Return what is known of each input, with what a graph of the stage gives for it."""
+def run_each(
+    stage: Stage, path: Path, known: Iterable[Tensors], labels: Mapping[str, str] = NO_LABELS
+) -> Iterator[dict[str, Any]]:
+    """Yield what is known of each input, with what a stage gives for it by its graph in a file."""
     session = open_session(path)
-    return [{**each, **run_stage(stage, session, each, labels)} for each in known]
+    for each in known:
+        yield {**each, **run_stage(stage, session, each, labels)}
 
 
 def run_stage(

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from edgebench import CaseFailed, Context, Pipeline, Stage, Tensors
 from edgebench_kit.onnx import graph_files
-from edgebench_kit.onnx.compared_stages import run_stage
-from edgebench_kit.onnx.sessions import open_session
+from edgebench_kit.onnx.compared_stages import run_each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,9 +53,8 @@ def run_on(
     """
     needed = pipeline.crossing(number + 1)
     with TemporaryDirectory(prefix="edgebench-") as scratch:
-        session = open_session(Path(scratch, graph_files.write_graph(stage.live, Path(scratch))[0]))
+        path = Path(scratch, graph_files.write_graph(stage.live, Path(scratch))[0])
         return [
             {name: array for name, array in after.items() if name in needed}
-            for sample in samples
-            for after in [{**sample, **run_stage(stage, session, sample)}]
+            for after in run_each(stage, path, samples)
         ]
