@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import CaseFailed, Quantization
-from edgebench_kit.onnx import graph_files, graphs, quantizable, scopes
+from edgebench_kit.onnx import graph_files, quantizable, scopes
 from edgebench_kit.onnx.scopes import LABEL, Labels
 from edgebench_kit.onnx.sessions import open_session, shorten_reason
 from edgebench_kit.onnx.silence import keep_silent
@@ -71,16 +71,17 @@ class Quantizer:
         model = graph_files.read_graph(self.path)
         left = self._find_lacking(model) | excluded
         quantizable.split_constants(model, self.labels, left)
-        quantized = _insert_pairs(model, self.ranges, self.target, left)
-        # The weights in floats, which are removed, take their memory as long as their graph lives.
-        made = graphs.copy_model(quantized, lambda tensor: tensor)
-        del model, quantized
+        made = _insert_pairs(model, self.ranges, self.target, left)
         scopes.sort_nodes(made.graph)
         directory = self.path.parent / "attempt"
         directory.mkdir(exist_ok=True)
-        path = directory / graph_files.write_graph(made, directory)[0]
+        path = directory / graph_files.FILE
+        light = graph_files.move_weights(made, directory / graph_files.WEIGHTS)
+        # The weights in floats, which are removed, take their memory as long as their graph lives.
+        del model, made
+        path.write_bytes(light.SerializeToString())
         open_session(path).run(None, dict(self.feed))
-        return made
+        return graph_files.load_weights(light, directory)
 
     def _find_lacking(self, model: Any) -> frozenset[str]:
         """Return the nodes with a tensor of floats whose range is not known, as of an empty one."""
