@@ -122,6 +122,8 @@ class Block:
     """Which block of its case, from 0."""
     order: int
     """Which block of the run, from 0, in the recorded random order."""
+    session: int = 0
+    """Which start of the run measured it, from 0: a run that is resumed begins another one."""
     status: str
     """`ok`, `failed` or `timeout`."""
     reason: str = ""
@@ -218,6 +220,14 @@ class Run:
     """What the harness costs, in seconds, by what was measured."""
     aa_difference: float | None = None
     """95th percentile of the relative difference between equal measurements on this machine."""
+    aa_blocks: int | None = None
+    """From how many blocks each that is known."""
+    aa_within: float | None = None
+    """Standard deviation of the logarithms of block medians within a round, of equal cases."""
+    aa_between: float | None = None
+    """That of the rounds themselves: what the blocks of a round share."""
+    source: str = ""
+    """Where results come from that were not measured here; empty for those that were."""
 
 
 @attrs.frozen(kw_only=True)

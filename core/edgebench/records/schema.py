@@ -1,4 +1,4 @@
-"""The tables of the results database, and how those of its first version are read and converted."""
+"""The tables of the results database, and how those of older versions are read and converted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgebench.records.packing import WIDEST, pack_seconds, unpack_seconds
 if TYPE_CHECKING:
     import sqlite3
 
-VERSION = 2
+VERSION = 3
 """The version of the tables that this edgebench writes."""
 OLDEST = 1
 """The oldest version that it reads, and converts when it opens the file for writing."""
@@ -19,7 +19,8 @@ CREATE TABLE runs (
     id TEXT PRIMARY KEY, started TEXT NOT NULL, finished TEXT, suite TEXT NOT NULL,
     seed INTEGER NOT NULL, tag TEXT NOT NULL, arguments TEXT NOT NULL,
     registry_digest TEXT NOT NULL, plan_digest TEXT NOT NULL, environment TEXT NOT NULL,
-    overheads_s TEXT NOT NULL, aa_difference REAL
+    overheads_s TEXT NOT NULL, aa_difference REAL, aa_blocks INTEGER, aa_within REAL,
+    aa_between REAL, source TEXT NOT NULL DEFAULT '' -- empty where it was measured
 );
 CREATE TABLE cases (
     run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, id TEXT NOT NULL,
@@ -33,6 +34,7 @@ CREATE TABLE blocks (
     id INTEGER PRIMARY KEY, run TEXT NOT NULL, case_id TEXT NOT NULL, number INTEGER NOT NULL,
     "order" INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, started TEXT NOT NULL,
     duration_s REAL NOT NULL, warmup TEXT NOT NULL, controller_cpu REAL,
+    session INTEGER NOT NULL DEFAULT 0, -- which start of the run measured it
     inputs TEXT, cold_s TEXT NOT NULL, bytes_out TEXT NOT NULL, exit_rates TEXT NOT NULL,
     links TEXT NOT NULL, tiers TEXT NOT NULL, peak_memory_bytes TEXT NOT NULL,
     machine TEXT NOT NULL, -- JSON, these and those above
@@ -86,38 +88,64 @@ SCHEMA = _TABLES + _SAMPLES
 """Samples are one row a block and phase, and rows to SQL through the view `requests`. A row a
 number took five times the space and the time; text three times the space."""
 
-_FIRST_AS_SECOND = """
+_ADDED = {
+    "runs": {
+        "aa_blocks": "INTEGER",
+        "aa_within": "REAL",
+        "aa_between": "REAL",
+        "source": "TEXT NOT NULL DEFAULT ''",
+    },
+    "blocks": {"session": "INTEGER NOT NULL DEFAULT 0"},
+}
+"""The columns that version 3 has and version 2 had not, by table, each with its type."""
+_FIRST_SAMPLES = """
 CREATE TEMP VIEW samples AS SELECT position AS id, block, kind, phase,
     json_array_length(seconds) AS count, NULL AS least_ns, seconds AS data FROM main.samples
 """
 
 
-def show_as_current(connection: sqlite3.Connection) -> None:
-    """Let a database of version 1, open for reading, look like one of this version.
+def show_as_current(connection: sqlite3.Connection, version: int) -> None:
+    """Let a database of an older version, open for reading, look like one of this version.
 
-    Its samples are JSON arrays of seconds, as this version keeps what does not fit into
-    nanoseconds; so a view of this connection alone does, and the file stays as it is.
+    Views of this connection alone do, and the file stays as it is. The samples of version 1 are
+    JSON arrays of seconds, as this version keeps what does not fit into nanoseconds.
     """
-    connection.execute(_FIRST_AS_SECOND)
+    for table, added in _ADDED.items():
+        names = ", ".join(f"{_find_default(kind)} AS {name}" for name, kind in added.items())
+        query = f"CREATE TEMP VIEW {table} AS SELECT *, rowid, {names} FROM main.{table}"  # noqa: S608
+        connection.execute(query)
+    if version == 1:
+        connection.execute(_FIRST_SAMPLES)
 
 
-def convert(connection: sqlite3.Connection) -> None:
-    """Turn a database of version 1, open for writing, into one of this version, or leave it.
+def _find_default(kind: str) -> str:
+    return kind.partition(" DEFAULT ")[2] or "NULL"
 
-    The samples are packed, and the scores dropped, which nothing read.
-    """
-    query = "SELECT block, kind, phase, seconds FROM old_samples ORDER BY block, position"
+
+def convert(connection: sqlite3.Connection, version: int) -> None:
+    """Turn a database of an older version, open for writing, into one of this, or leave it."""
     with connection:
-        connection.executescript(
-            "BEGIN IMMEDIATE; DROP VIEW requests; ALTER TABLE samples RENAME TO old_samples;"
-            + _SAMPLES
-        )
-        for block, kind, phase, text in connection.execute(query):
-            row = (block, kind, phase, *pack_seconds(unpack_seconds(0, None, text)))
-            connection.execute(INSERT_SAMPLES, row)
-        for table in ("old_samples", "score_arrays", "scores"):
-            connection.execute(f"DROP TABLE IF EXISTS {table}")
+        connection.execute("BEGIN IMMEDIATE")
+        if version == 1:
+            _pack_samples(connection)
+        for table, added in _ADDED.items():
+            for name, kind in added.items():
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _pack_samples(connection: sqlite3.Connection) -> None:
+    """Pack the samples of version 1, and drop its scores, which nothing read."""
+    query = "SELECT block, kind, phase, seconds FROM old_samples ORDER BY block, position"
+    connection.execute("DROP VIEW requests")
+    connection.execute("ALTER TABLE samples RENAME TO old_samples")
+    for statement in filter(str.strip, _SAMPLES.split(";\n")):
+        connection.execute(statement)
+    for block, kind, phase, text in connection.execute(query):
+        row = (block, kind, phase, *pack_seconds(unpack_seconds(0, None, text)))
+        connection.execute(INSERT_SAMPLES, row)
+    for table in ("old_samples", "score_arrays", "scores"):
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
 
 
 INSERT_SAMPLES = (

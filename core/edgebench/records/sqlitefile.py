@@ -88,7 +88,7 @@ def prepare_to_read(connection: sqlite3.Connection) -> None:
 def check_version(connection: sqlite3.Connection, path: Path, *, write: bool) -> None:
     """Refuse a file that is not ours, or of a version we do not read, or empty when it is read.
 
-    One of version 1 that is only read looks as if it were of this version from here on.
+    An older one that is only read looks as if it were of this version from here on.
     """
     application = _read_pragma(connection, "application_id")
     version = _read_pragma(connection, "user_version")
@@ -112,7 +112,7 @@ def check_version(connection: sqlite3.Connection, path: Path, *, write: bool) ->
             "choose another file with --db FILE"
         )
     if version < VERSION and not write:
-        show_as_current(connection)
+        show_as_current(connection, version)
 
 
 def prepare_to_write(connection: sqlite3.Connection) -> None:
@@ -125,8 +125,8 @@ def prepare_to_write(connection: sqlite3.Connection) -> None:
             f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION}; "
             f"PRAGMA user_version = {VERSION}; COMMIT;"
         )
-    elif _read_pragma(connection, "user_version") < VERSION:
-        convert(connection)
+    elif (version := _read_pragma(connection, "user_version")) < VERSION:
+        convert(connection, version)
     # What was converted, or removed, leaves the file as large as it was, also after a kill.
     if 2 * _read_pragma(connection, "freelist_count") > _read_pragma(connection, "page_count"):
         connection.execute("VACUUM")

@@ -1,4 +1,4 @@
-"""Databases of the first version: read as they are, and converted when they are written to."""
+"""Databases of older versions: read as they are, and converted when they are written to."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from edgebench.parts.documents import to_document
 from edgebench.parts.errors import DatabaseError
 from edgebench.records.database import Database
 from edgebench.records.outcome import Run
+from edgebench.records.schema import VERSION
 from edgebench.records.sqlitefile import APPLICATION
 from edgebench.testing.results import block_of, case_of, facts_of
 
@@ -114,7 +115,8 @@ def numbers(seconds):
 
 def fill(db):
     """Write a run of one case with two blocks, as the first version did."""
-    run = to_document(RUN)
+    later = ("aa_blocks", "aa_within", "aa_between", "source")
+    run = {name: value for name, value in to_document(RUN).items() if name not in later}
     run |= {name: text(run[name]) for name in ("arguments", "environment", "overheads_s")}
     insert(db, "runs", run)
     shown = {name: getattr(CASE, name) for name in ("id", "model", "variant", "chain", "backend")}
@@ -195,7 +197,7 @@ def test_a_first_database_is_converted_when_it_is_written_to(path):
     with closing(sqlite3.connect(path)) as plain:
         tables = {name for (name,) in plain.execute("SELECT name FROM sqlite_master")}
         after = plain.execute(query).fetchall()
-        assert plain.execute("PRAGMA user_version").fetchone() == (2,)
+        assert plain.execute("PRAGMA user_version").fetchone() == (VERSION,)
         assert plain.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert plain.execute("PRAGMA foreign_key_check").fetchall() == []
     assert [row for row in after if row[2] < 2] == before
@@ -272,7 +274,7 @@ def test_a_version_before_the_first_is_refused_in_one_line(tmp_path, write):
     with pytest.raises(DatabaseError) as caught, Database.open(path, write=write):
         pass
     assert str(caught.value) == (
-        f"{path} is of schema 0, and this edgebench reads 1 to 2; "
+        f"{path} is of schema 0, and this edgebench reads 1 to 3; "
         "choose another file with --db FILE"
     )
 
@@ -312,3 +314,50 @@ def test_what_a_killed_conversion_left_too_large_is_made_smaller_later(path):
     with Database.open(path, write=True) as database:
         check_content(database)
     assert path.stat().st_size < 400_000
+
+
+ADDED = {"runs": ("aa_blocks", "aa_within", "aa_between", "source"), "blocks": ("session",)}
+
+
+@pytest.fixture
+def second(tmp_path):
+    """A database of version 2: as this one writes it, without the columns that came later."""
+    path = tmp_path / "second.db"
+    with Database.open(path, write=True) as database:
+        database.begin_run(RUN)
+        database.add_cases(RUN.id, [CASE], blocks=3)
+        for block in BLOCKS:
+            database.save_block(
+                RUN.id,
+                CASE.id,
+                attrs.evolve(block, logs={"host mobile": "ready"} if block.number else {}),
+            )
+        database.finish_case(RUN.id, CASE.id, facts_of(CASE))
+    with closing(sqlite3.connect(path)) as plain:
+        for table, names in ADDED.items():
+            for name in names:
+                plain.execute(f"ALTER TABLE {table} DROP COLUMN {name}")
+        plain.execute("PRAGMA user_version = 2")
+        plain.execute("UPDATE logs SET block = 1 WHERE block IS NOT NULL")
+        plain.commit()
+    return path
+
+
+def test_a_second_database_is_read_and_stays_as_it_is(second):
+    before = digest(second)
+    with Database.open(second) as database:
+        check_content(database)
+        assert [one.id for one in database.read_runs()] == [RUN.id]
+    assert digest(second) == before
+
+
+def test_a_second_database_is_converted_when_it_is_written_to(second):
+    with Database.open(second, write=True) as database:
+        check_content(database)
+        database.save_block(RUN.id, CASE.id, attrs.evolve(block_of(CASE, 2), session=1))
+        assert [b.session for b in database.read_outcome(RUN.id, CASE.id).blocks] == [0, 0, 1]
+    with closing(sqlite3.connect(second)) as plain:
+        assert plain.execute("PRAGMA user_version").fetchone() == (VERSION,)
+        assert plain.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with Database.open(second) as database:
+        assert database.read_outcome(RUN.id, CASE.id).status == "ok"

@@ -1,0 +1,105 @@
+"""Whether a case is slower than another, faster, equal, or not told apart; and what would tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+
+from edgebench.analysis.rounds import Ratio, Rounds
+from edgebench.analysis.spread import find_t
+
+if TYPE_CHECKING:
+    from edgebench.analysis.result import Result
+
+LEVEL = 0.05
+"""How likely equal cases are to be called different anywhere among those that are compared."""
+MISSED = 0.2
+"""How likely a difference is to be missed that blocks are said to be enough for: power is 80 %."""
+MOST = 10_000
+"""More rounds than anybody measures."""
+
+
+def judge(ratio: Ratio, within: float, pairs: int = 1) -> str:
+    """Say whether the first of two cases is `slower`, `faster`, `equal` or `undecided`.
+
+    Equal where the whole 95 % interval of the ratio lies within the margin *within*. Slower or
+    faster where the ratio lies beyond the margin, and equal cases would not give it: p, times the
+    number of *pairs* that might have been looked at, is at most 5 % (Dunn 1961, JASA 56, 52-64).
+    For which case is the best is found by looking, so all pairs of those compared count.
+    """
+    if 1 / (1 + within) <= ratio.low and ratio.high <= 1 + within:
+        return "equal"
+    if ratio.p * pairs <= LEVEL:
+        if ratio.middle > 1 + within:
+            return "slower"
+        if ratio.middle < 1 / (1 + within):
+            return "faster"
+    return "undecided"
+
+
+def count_pairs(cases: int) -> int:
+    """Return how many pairs so many cases make, and at least 1."""
+    return max(1, cases * (cases - 1) // 2)
+
+
+def find_least_difference(ratio: Ratio, within: float, pairs: int = 1) -> float | None:
+    """Return the least difference that the blocks of two cases would have told in 80 of 100.
+
+    As a share of the faster, and never less than the margin: (t(1 - alpha / 2) + t(80 %)) times
+    the standard error, alpha being corrected for the *pairs* (Lachin 1981, Controlled Clinical
+    Trials 2, 93-113). None where nothing is known of the error.
+    """
+    if not ratio.freedom:
+        return None
+    reach = find_t(ratio.freedom, LEVEL / 2 / pairs) + find_t(ratio.freedom, MISSED)
+    return max(within, math.expm1(min(reach * ratio.error, math.log(1e6))))
+
+
+def count_more_rounds(ratio: Ratio, within: float, pairs: int = 1) -> int | None:
+    """Return about how many more rounds would tell two cases apart, or equal.
+
+    As `find_least_difference` calculates it, the difference seen being taken for the true one and
+    the error falling with the root of the rounds; of equal cases it is what lies between them and
+    the margin *within*, tested at 2.5 % to one side.
+
+    None if nothing is known of the error, or not even ten thousand would.
+    """
+    difference, margin = abs(math.log(ratio.middle)), math.log1p(within)
+    have = max(ratio.rounds, 2)
+    tail, reach = (LEVEL / 2 / pairs, difference)
+    if difference <= margin:
+        tail, reach = LEVEL / 2, margin - difference
+    if not ratio.freedom or not reach:
+        return None
+    single = ratio.error * math.sqrt(have)
+    for more in range(1, MOST):
+        freedom = ratio.freedom * (have + more - 1) / (have - 1)
+        needed = (find_t(freedom, tail) + find_t(freedom, MISSED)) * single
+        if needed <= reach * math.sqrt(have + more):
+            return more
+    return None
+
+
+@attrs.frozen(eq=False)
+class Verdicts:
+    """How the measured cases of a run stand to each other."""
+
+    rounds: Rounds
+    within: float
+    """The practical margin: a lesser difference counts as none."""
+
+    @classmethod
+    def of(cls, results: Sequence[Result], within: float) -> Verdicts:
+        """Prepare to judge the results of one run."""
+        return cls(Rounds.of(results), within)
+
+    def compare(self, one: Result, other: Result) -> Ratio:
+        """Return how many times the latency of one result is that of another."""
+        return self.rounds.compare(one.case, other.case)
+
+    def judge(self, one: Result, other: Result, pairs: int = 1) -> str:
+        """Say whether the first is `slower`, `faster`, `equal` or `undecided`."""
+        return judge(self.compare(one, other), self.within, pairs)
