@@ -18,7 +18,7 @@ VERSIONS = {
     "list.json": 2,
     "plan.json": 2,
     "plugins.json": 2,
-    "run.json": 3,
+    "run.json": 4,
     "show.json": 4,
     "store.json": 2,
 }

@@ -6,186 +6,49 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from edgebench.analysis.accuracy import describe_open, judge_loss
+from edgebench.analysis.accuracy import judge_loss
 from edgebench.analysis.agreement import is_refuted
+from edgebench.analysis.answer import Decision
 from edgebench.analysis.groups import find_groups
-from edgebench.analysis.intervals import compare_medians
-from edgebench.analysis.power import count_more_blocks
+from edgebench.analysis.prefixes import UNTRANSFORMED
+from edgebench.analysis.verdicts import (
+    Verdicts,
+    count_more_rounds,
+    count_pairs,
+    find_least_difference,
+)
 from edgebench.parts.grouping import group_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
-    from edgebench.analysis.intervals import Latency
     from edgebench.analysis.result import Result
     from edgebench.records.outcome import Run
 
 PRACTICAL = 0.02
 """The least difference that matters: 2 %."""
-NAMED = 9
-"""As many strategies are named in one list of a sentence; of more, how many there are."""
 
 
-def find_margin(run: Run) -> float:
-    """Return below which relative difference two strategies of a run are equal in practice."""
-    return max(PRACTICAL, run.aa_difference or 0.0)
+def find_margin(run: Run, blocks: int = 0) -> float:
+    """Return below which relative difference two strategies of a run are equal in practice.
 
-
-def compare_latencies(one: Latency, other: Latency, within: float) -> str:
-    """Say whether the first is `slower` than the second, `faster`, `equal` or `undecided`.
-
-    Equal when the whole 95 % interval of the ratio of the medians lies within the margin; slower
-    or faster when all of it lies on one side of 1 and the ratio beyond the margin.
+    What equal cases differ by counts for a run of as many *blocks* a case, or fewer, as that was
+    measured with: of more blocks the medians differ by less.
     """
-    middle, low, high = compare_medians(one, other)
-    if 1 / (1 + within) <= low and high <= 1 + within:
-        return "equal"
-    if low > 1 and middle > 1 + within:
-        return "slower"
-    if high < 1 and middle < 1 / (1 + within):
-        return "faster"
-    return "undecided"
-
-
-@attrs.frozen(kw_only=True)
-class Decision:
-    """The answer for one model under one set of conditions, and what it rests on.
-
-    Every strategy that was measured in two blocks or more stands in one of `fastest`, `equal`,
-    `undecided`, `slower`, `open` and `lost`. Either `fastest` is there or `undecided` holds two or
-    more, unless nothing is shown to keep its accuracy.
-    """
-
-    title: str
-    """Model and variant, and what sets the conditions apart from others of the run."""
-    cases: tuple[str, ...]
-    """The ids of the cases that were compared."""
-    within: float
-    """The practical margin of latency."""
-    decidable: bool = True
-    """Whether any case has all its blocks, and more than one."""
-    accuracy_known: bool = True
-    """Whether any loss of accuracy is known; if not, only latency was compared."""
-    fastest: Result | None = None
-    """The fastest of those that are shown to keep their accuracy; None where none is shown to be.
-    """
-    equal: tuple[Result, ...] = ()
-    """Strategies that are shown to keep their accuracy and to differ by less than the margin."""
-    undecided: tuple[Result, ...] = ()
-    """Where `fastest` is None, the strategies of which one is, that of the lowest median first: all
-    keep their accuracy, and the data does not tell them apart."""
-    blocks_needed: int | None = None
-    """About how many more blocks each would tell those apart; None if that is not foreseen."""
-    slower: tuple[Result, ...] = ()
-    """Strategies that keep their accuracy and are slower."""
-    open: tuple[Result, ...] = ()
-    """Strategies of which the data does not say whether they keep their accuracy."""
-    open_faster: tuple[Result, ...] = ()
-    """Those of them that are not shown to be as slow as the fastest, or slower: no answer is final
-    before they are settled."""
-    lost: tuple[Result, ...] = ()
-    """Strategies that lose accuracy, however fast they are."""
-    refuted: tuple[Result, ...] = ()
-    """Strategies whose outputs, or whose backend's, are another model's, however fast they are."""
-
-    @property
-    def sentence(self) -> str:
-        """The answer in words."""
-        return f"{self.title}: {' '.join([self._answer(), *self._beside()])}"
-
-    def _answer(self) -> str:
-        if not self.decidable:
-            return "no case was measured in two blocks or more, so none is decided."
-        if self.fastest is not None:
-            causes = dict.fromkeys(doubt.cause for doubt in self.fastest.reasons)
-            doubted = f"; there is reason to doubt it ({', '.join(causes)})" if causes else ""
-            return f"{self._title_fastest()} is {_describe_time(self.fastest)}{doubted}."
-        if self.undecided:
-            blind = "" if self.accuracy_known else f" {_UNKNOWN}"
-            return (
-                f"not decided{blind}: these {len(self.undecided)} cannot be told apart: "
-                f"{_list(self.undecided, describe_strategy)} (medians of "
-                f"{_span_medians(self.undecided)}); {self._describe_need()}."
-            )
-        if self.open:
-            return "not decided: no strategy is shown to keep its accuracy."
-        if self.refuted and not self.lost:
-            return "no strategy that was measured agrees with another runtime."
-        return "no strategy that was measured keeps its accuracy."
-
-    def _title_fastest(self) -> str:
-        if not self.accuracy_known:
-            return f"the fastest {_UNKNOWN}"
-        others = self.equal or self.slower or not (self.open or self.lost)
-        return f"the {'fastest' if others else 'only one'} that is shown to keep its accuracy"
-
-    def _describe_need(self) -> str:
-        if self.blocks_needed is None:
-            return "how many more blocks would is not foreseen"
-        return f"about {self.blocks_needed} more block{'s' * (self.blocks_needed != 1)} each would"
-
-    def _beside(self) -> Iterator[str]:
-        """Yield what else bears on the answer, a sentence each."""
-        if self.equal:
-            yield f"Equal to it within {self.within:.0%}: {_list(self.equal, describe_strategy)}."
-        if self.undecided and (count := len(self.slower)):
-            yield f"{count} other{'s are' if count > 1 else ' is'} slower."
-        if self.open_faster:
-            rivals = _list(self.open_faster, _describe_rival)
-            yield f"Not shown to keep accuracy, and perhaps faster: {rivals}."
-        if self.lost:
-            yield f"Out, as accuracy is lost: {_list(self.lost, _describe_lost)}."
-        if self.refuted:
-            refuted = _list(self.refuted, describe_strategy)
-            yield f"Out, as another runtime computes something else: {refuted}."
-
-
-_UNKNOWN = "(accuracy is not known)"
-
-
-def describe_strategy(result: Result) -> str:
-    """Return a strategy in words."""
-    case = result.case
-    return f"{case.chain} on {case.placement} with {case.backend}"
-
-
-def _describe_time(result: Result) -> str:
-    if result.latency is None:
-        return describe_strategy(result)
-    median, ends = result.latency.median, result.latency.interval()
-    low, high = (f"{end * 1e3:.3g}" for end in ends)
-    return f"{describe_strategy(result)}, {median * 1e3:.3g} ms ({low} to {high})"
-
-
-def _span_medians(results: Sequence[Result]) -> str:
-    medians = [1e3 * (result.median or 0.0) for result in results]
-    return f"{min(medians):.3g} to {max(medians):.3g} ms"
-
-
-def _describe_rival(result: Result) -> str:
-    known = result.figure is not None and result.figure.loss is not None
-    why = describe_open(result.figure) if known and result.figure else "its loss is not known"
-    return f"{_describe_time(result)}: {why}"
-
-
-def _describe_lost(result: Result) -> str:
-    loss = (result.figure.loss if result.figure else None) or 0.0
-    return f"{describe_strategy(result)} (by {loss * 100:.1f} points)"
-
-
-def _list(results: Sequence[Result], describe: Callable[[Result], str]) -> str:
-    more = f"; and {len(results) - NAMED} more" if len(results) > NAMED else ""
-    return "; ".join(describe(result) for result in results[:NAMED]) + more
+    known = run.aa_difference or 0.0
+    counts = run.aa_blocks is None or blocks <= run.aa_blocks
+    return max(PRACTICAL, known if counts else 0.0)
 
 
 def decide_all(run: Run, results: Sequence[Result]) -> tuple[Decision, ...]:
     """Return the decision for each group of results that may be compared, in plan order."""
     measured = [result for result in results if result.latency is not None]
-    within = find_margin(run)
-    return tuple(decide(title, found, within) for title, found in find_groups(measured))
+    blocks = max((len(result.measured) for result in measured), default=0)
+    verdicts = Verdicts.of(measured, find_margin(run, blocks))
+    return tuple(decide(title, found, verdicts) for title, found in find_groups(measured))
 
 
-def decide(title: str, results: Sequence[Result], within: float) -> Decision:
+def decide(title: str, results: Sequence[Result], verdicts: Verdicts) -> Decision:
     """Decide among the measured results of one group.
 
     Only a case with all its blocks can be the fastest: what one process measured says nothing of
@@ -194,7 +57,7 @@ def decide(title: str, results: Sequence[Result], within: float) -> Decision:
     """
     whole = [result for result in results if result.status == "ok" and len(result.measured) > 1]
     sound = [result for result in whole if not is_refuted(result.facts)]
-    ranked = sorted(sound, key=lambda result: result.median or 0.0)
+    ranked = rank(sound, verdicts)
     judged = group_by(ranked, lambda one: judge_loss(one.figure) if one.figure else "")
     # Where no loss is known, latency alone decides, and the sentence says so.
     known = set(judged) != {""}
@@ -203,7 +66,7 @@ def decide(title: str, results: Sequence[Result], within: float) -> Decision:
     decision = Decision(
         title=title,
         cases=tuple(result.case.id for result in results),
-        within=within,
+        within=verdicts.within,
         decidable=bool(whole),
         accuracy_known=known,
         open=unsettled,
@@ -211,34 +74,45 @@ def decide(title: str, results: Sequence[Result], within: float) -> Decision:
         lost=tuple(lost),
         refuted=tuple(one for one in whole if one not in sound),
     )
-    return _rank(decision, fit) if fit else decision
+    return _rank(decision, fit, verdicts) if fit else decision
 
 
-def _rank(decision: Decision, fit: Sequence[Result]) -> Decision:
-    """Fill in how those that keep their accuracy, the lowest median first, stand to each other."""
+def rank(results: Sequence[Result], verdicts: Verdicts) -> list[Result]:
+    """Return results by median; by what those would be in the same rounds where they had others."""
+    if len({frozenset(verdicts.rounds.medians[one.case]) for one in results}) <= 1:
+        return sorted(results, key=lambda one: one.median or 0.0)
+    adjusted = verdicts.rounds.adjust([one.case for one in results])
+    return sorted(results, key=lambda one: adjusted[one.case])
+
+
+def _rank(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Decision:
+    """Fill in how those that keep their accuracy, the best first, stand to each other."""
     quickest, *others = fit
-    within = decision.within
-    told = group_by(others, lambda other: _compare(other, quickest, within))
+    pairs = count_pairs(len(fit) + len(decision.open))
+
+    def stand(one: Result) -> str:
+        return verdicts.judge(one, quickest, pairs)
+
+    told = group_by(others, stand)
     equal, unclear = told.get("equal", []), told.get("undecided", [])
-    rivals = [
-        one for one in decision.open if _compare(one, quickest, within) in ("faster", "undecided")
-    ]
+    rivals = [one for one in decision.open if stand(one) in ("faster", "undecided")]
     ranked = attrs.evolve(decision, slower=tuple(told.get("slower", ())), open_faster=tuple(rivals))
     if not unclear:
-        return attrs.evolve(ranked, fastest=quickest, equal=tuple(equal))
-    needed = [
-        count_more_blocks(other.latency, quickest.latency, within)
-        for other in unclear
-        if other.latency and quickest.latency
-    ]
+        return _crown(attrs.evolve(ranked, equal=tuple(equal)), fit, verdicts)
+    ratios = [verdicts.compare(one, quickest) for one in unclear]
+    needed = [count_more_rounds(one, decision.within, pairs) for one in ratios]
+    least = [find_least_difference(one, decision.within, pairs) for one in ratios]
     return attrs.evolve(
         ranked,
         undecided=tuple(one for one in fit if one is quickest or one in equal or one in unclear),
         blocks_needed=None if None in needed else max(filter(None, needed), default=None),
+        least_difference=None if None in least else max(filter(None, least), default=None),
     )
 
 
-def _compare(one: Result, other: Result, within: float) -> str:
-    if one.latency is None or other.latency is None:
-        return "undecided"
-    return compare_latencies(one.latency, other.latency, within)
+def _crown(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Decision:
+    """Name the fastest, and what it gains over the fastest that changes nothing of the model."""
+    quickest = fit[0]
+    plain = next((one for one in fit if one.case.chain == UNTRANSFORMED), None)
+    gain = verdicts.compare(plain, quickest) if plain and plain is not quickest else None
+    return attrs.evolve(decision, fastest=quickest, untransformed=plain, gain=gain)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench.analysis.spread import estimate, find_t
 from edgebench.records.freezing import freeze_array, freeze_arrays
 
 if TYPE_CHECKING:
@@ -132,11 +133,33 @@ class Latency:
         return ends
 
     def interval(self, name: str = "median") -> tuple[float, float]:
-        """Return the 95 % interval of the median, or of a percentile by its name, in seconds."""
+        """Return the 95 % interval of the median, or of a percentile by its name, in seconds.
+
+        That of the median is Student's, of the logarithms of the block medians: the blocks are what
+        is repeated, and the requests of one share its process. That of a percentile, and of the
+        median of a single block, is the bootstrap's.
+        """
+        if name == "median" and len(self.blocks) > 1:
+            return self._compute_interval()
         ends = self._ends[:, list(QUANTILES).index(name)]
         low, high = _widen(ends, self._quantiles[name], find_widening(len(self.blocks)))
         # Widening must not lead below what any request ever took.
         return max(low, float(self.seconds.min())), high
+
+    def _compute_interval(self) -> tuple[float, float]:
+        found = estimate([math.log(value) for value in self.block_medians])
+        # Two blocks may reach beyond what a number holds; a millionfold is as good.
+        half = min(find_t(found.freedom) * found.error, 14.0)
+        low, high = math.exp(found.middle - half), math.exp(found.middle + half)
+        return min(low, self.median), max(high, self.median)
+
+    @property
+    def precision(self) -> float | None:
+        """How far the interval of its median reaches, as a share of it; None of a single block."""
+        if len(self.blocks) < 2:
+            return None
+        low, high = self.interval()
+        return (high - low) / 2 / self.median
 
 
 def _resamples(blocks: tuple[NDArray[Any], ...], rng: Generator) -> Iterator[NDArray[Any]]:
@@ -165,20 +188,3 @@ def _widen(ends: NDArray[Any], middle: float, wider: float) -> tuple[float, floa
     """Return the ends of the middle 95 % of draws, moved away from the estimate."""
     low, high = (middle + wider * (end - middle) for end in ends.tolist())
     return min(middle, low), max(middle, high)
-
-
-def compare_medians(slow: Latency, fast: Latency) -> tuple[float, float, float]:
-    """Return how many times the first median is the second, and the ends of its 95 % interval.
-
-    On a logarithmic scale, where swapping the two mirrors the interval.
-    """
-    import numpy as np
-
-    middle = math.log(slow.median / fast.median)
-    draws = np.log(slow.draws[:, 0]) - np.log(fast.draws[:, 0])
-    fewest = min(len(slow.blocks), len(fast.blocks))
-    ends = np.quantile(draws, (0.025, 0.975))
-    low, high = _widen(ends, middle, find_widening(fewest))
-    # Two blocks widen an interval beyond what a number holds; a millionfold is as good.
-    low, high = max(low, middle - 14.0), min(high, middle + 14.0)
-    return math.exp(middle), math.exp(low), math.exp(high)

@@ -17,8 +17,9 @@ from edgebench.parts.documents import to_document
 from edgebench.records.outcome import Run, RunOutcome, find_only
 
 if TYPE_CHECKING:
+    from edgebench.analysis.answer import Decision
     from edgebench.analysis.causes import Cause
-    from edgebench.analysis.decisions import Decision
+    from edgebench.analysis.rounds import Ratio
     from edgebench.analysis.surprises import Surprise
 
 STANDINGS = ("equal", "undecided", "slower", "open", "open_faster", "lost", "refuted")
@@ -42,6 +43,12 @@ class RunResults:
     def of(cls, kept: RunOutcome) -> RunResults:
         """Return the results of what a database holds of a run."""
         return cls(run=kept.run, results=tuple(map(Result.of, kept.cases)), path=kept.path)
+
+    @cached_property
+    def margin(self) -> float:
+        """The practical margin: latencies that differ by a lesser share are equal."""
+        blocks = max((len(result.measured) for result in self.results), default=0)
+        return find_margin(self.run, blocks)
 
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:
@@ -77,7 +84,7 @@ class RunResults:
         """Return the whole document that `run --json` and `report --json` print."""
         run = self.run
         return {
-            "schema": 3,
+            "schema": 4,
             "run": run.id,
             "db": str(self.path),
             "started": run.started,
@@ -85,12 +92,14 @@ class RunResults:
             "suite": run.suite,
             "seed": run.seed,
             "tag": run.tag,
+            "source": run.source,
+            "aa": _describe_aa(run),
             "arguments": list(run.arguments),
             "registry_digest": run.registry_digest,
             "plan_digest": run.plan_digest,
             "environment": to_document(run.environment),
             "overheads_s": dict(run.overheads_s),
-            "margin": find_margin(run),
+            "margin": self.margin,
             "accuracy_margin": self._accuracy_margin,
             "cases": [result.to_json() for result in self.results],
             "doubts_by_cause": [
@@ -111,6 +120,20 @@ def _decision(decision: Decision) -> dict[str, Any]:
         "fastest": decision.fastest.case.id if decision.fastest else None,
         **{name: [one.case.id for one in getattr(decision, name)] for name in STANDINGS},
         "blocks_needed": decision.blocks_needed,
+        "least_difference": decision.least_difference,
+        "untransformed": decision.untransformed.case.id if decision.untransformed else None,
+        "gain": _describe_ratio(decision.gain) if decision.gain else None,
         "accuracy_known": decision.accuracy_known,
         "sentence": decision.sentence,
     }
+
+
+def _describe_aa(run: Run) -> dict[str, Any] | None:
+    if run.aa_difference is None:
+        return None
+    names = ("difference", "blocks", "within", "between")
+    return {name: getattr(run, f"aa_{name}") for name in names}
+
+
+def _describe_ratio(ratio: Ratio) -> dict[str, Any]:
+    return {"ratio": ratio.middle, "ci95": [ratio.low, ratio.high], "rounds": ratio.rounds}

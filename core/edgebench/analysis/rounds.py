@@ -136,9 +136,10 @@ class Rounds:
 
     def _compare_unpaired(self, one: Case, other: Case) -> Ratio:
         own, base = (estimate(list(self.medians[case].values())) for case in (one, other))
-        variance = own.variance + base.variance
-        parts = [part.variance**2 / part.freedom for part in (own, base) if part.freedom]
-        freedom = variance**2 / sum(parts) if len(parts) == 2 and sum(parts) else 0.0  # noqa: PLR2004 (both)
+        variance, freedom = own.variance + base.variance, 0.0
+        if own.freedom and base.freedom and variance:
+            parts = own.variance**2 / own.freedom + base.variance**2 / base.freedom
+            freedom = variance**2 / parts
         return Ratio.of(Estimate(own.middle - base.middle, variance, freedom), 0)
 
     def _find_prior(self, case: Case, rounds: frozenset[Round]) -> Prior:
@@ -194,7 +195,7 @@ def find_log_median(block: Block) -> float:
     """Return the logarithm of the median seconds of a block's requests."""
     import numpy as np
 
-    return math.log(float(np.median(block.latency_s)))
+    return math.log(float(np.median(np.asarray(block.latency_s))))
 
 
 def _fit_prior(table: NDArray[Any]) -> Prior:
@@ -205,7 +206,7 @@ def _fit_prior(table: NDArray[Any]) -> Prior:
     the difference of two cases.
     """
     cases, rounds = table.shape if table.ndim > 1 else (0, 0)
-    if cases <= 2:  # noqa: PLR2004 (two have one difference, which is theirs)
+    if cases <= 2:
         return Prior(0.0, 0.0)
     left = table - table.mean(axis=1, keepdims=True)
     left -= left.mean(axis=0, keepdims=True)

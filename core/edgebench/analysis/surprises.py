@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from edgebench.analysis.decisions import compare_latencies, find_margin
+from edgebench.analysis.decisions import find_margin
 from edgebench.analysis.doubts import FEWEST_BLOCKS
 from edgebench.analysis.exits import find_exits
 from edgebench.analysis.prefixes import UNTRANSFORMED
+from edgebench.analysis.verdicts import Verdicts
 
 if TYPE_CHECKING:
     from edgebench.analysis.result import Result
@@ -44,23 +45,24 @@ class Surprise:
 
 def find_surprises(run: Run, results: Sequence[Result]) -> tuple[Surprise, ...]:
     """Return what surprises in the results of a run, in their order."""
-    within, by_case = find_margin(run), {one.case: one for one in results}
+    by_case = {one.case: one for one in results}
+    verdicts = Verdicts.of(results, find_margin(run))
     return tuple(
         Surprise(case=result.case.id, text=text, reasons=tuple(reasons))
         for result in results
-        for text, reasons in _look_at(result, by_case, run, within)
+        for text, reasons in _look_at(result, by_case, run, verdicts)
     )
 
 
 Found = Iterator[tuple[str, list[str]]]
 
 
-def _look_at(result: Result, by_case: Mapping[Case, Result], run: Run, within: float) -> Found:
+def _look_at(result: Result, by_case: Mapping[Case, Result], run: Run, verdicts: Verdicts) -> Found:
     before = list(_list_before(result, by_case)) if result.latency else []
     if _is_integer(result):
-        yield from _look_at_integers(result, before, run, within)
+        yield from _look_at_integers(result, before, run, verdicts)
     else:
-        yield from _look_at_shapes(result, before, within)
+        yield from _look_at_shapes(result, before, verdicts)
     yield from _look_at_exits(result)
     yield from _look_at_cuts(result)
 
@@ -77,21 +79,21 @@ def _list_before(result: Result, by_case: Mapping[Case, Result]) -> Iterator[Res
             yield found
 
 
-def _is_slow(own: Result, other: Result, within: float) -> bool:
+def _is_slow(own: Result, other: Result, verdicts: Verdicts) -> bool:
     """Say whether a result is no faster than another."""
     if own.latency is None or other.latency is None:
         return False
-    verdict = compare_latencies(own.latency, other.latency, within)
+    verdict = verdicts.judge(own, other)
     undecided = verdict == "undecided" and own.latency.median >= other.latency.median
     return undecided or verdict in ("slower", "equal")
 
 
-def _find_too_few(own: Result, other: Result, within: float) -> list[str]:
+def _find_too_few(own: Result, other: Result, verdicts: Verdicts) -> list[str]:
     """Say that nothing could have been shown, where that is so."""
     if own.latency is None or other.latency is None:
         return []
     blocks = min(len(own.latency.blocks), len(other.latency.blocks))
-    verdict = compare_latencies(own.latency, other.latency, within)
+    verdict = verdicts.judge(own, other)
     # Of one block each no verdict counts: what differs between processes is not in it.
     if blocks > 1 and (verdict != "undecided" or blocks >= FEWEST_BLOCKS):
         return []
@@ -124,12 +126,14 @@ def _is_integer(result: Result) -> bool:
     return any(stage.precision.startswith("int") for stage in result.facts.stages)
 
 
-def _look_at_integers(result: Result, before: Sequence[Result], run: Run, within: float) -> Found:
+def _look_at_integers(
+    result: Result, before: Sequence[Result], run: Run, verdicts: Verdicts
+) -> Found:
     floats = next((one for one in before if not _is_integer(one)), None)
-    if floats is not None and _is_slow(result, floats, within):
+    if floats is not None and _is_slow(result, floats, verdicts):
         text = f"integers are not shown to be faster than floats: {_compare(result, floats)}"
         others = [*_find_remarks(result), _judge_processor(run), *_find_rest(result)]
-        yield text, _find_too_few(result, floats, within) or others
+        yield text, _find_too_few(result, floats, verdicts) or others
 
 
 def _find_remarks(result: Result) -> Sequence[str]:
@@ -151,11 +155,11 @@ def _judge_processor(run: Run) -> str:
 # --- shapes ---------------------------------------------------------------------------------------
 
 
-def _look_at_shapes(result: Result, beginnings: Sequence[Result], within: float) -> Found:
+def _look_at_shapes(result: Result, beginnings: Sequence[Result], verdicts: Verdicts) -> Found:
     before = next(iter(beginnings), None)
-    if before is None or _is_integer(before) or not _is_slow(result, before, within):
+    if before is None or _is_integer(before) or not _is_slow(result, before, verdicts):
         return
-    too_few = _find_too_few(result, before, within)
+    too_few = _find_too_few(result, before, verdicts)
     lost = {name: _find_share_lost(before, result, name) for name in ("parameters", "operations")}
     known = {name: share for name, share in lost.items() if share is not None}
     words = " and ".join(f"{share:.0%} fewer {name}" for name, share in known.items())

@@ -1,4 +1,4 @@
-"""What is read from a results database: runs, cases, outcomes, and what is known beside them."""
+"""What is read from a results database: runs, what their cases gave, and what they printed."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 import pytest
 
+from edgebench.analysis import decisions
 from edgebench.analysis.agreement import (
     NOT_CHECKED,
     count_not_finite,
@@ -19,11 +20,15 @@ from edgebench.analysis.agreement import (
     measure_differences,
     tolerate,
 )
-from edgebench.analysis.decisions import decide
+from edgebench.analysis.verdicts import Verdicts
 from edgebench.records.facts import Agreement, Facts, Figure, RuntimeCheck
 from edgebench.testing.results import case_of, result_of
 
 NAN, INF = float("nan"), float("inf")
+
+
+def decide(title, results, within):
+    return decisions.decide(title, results, Verdicts.of(results, within))
 
 
 def measured(*pairs, names=()):

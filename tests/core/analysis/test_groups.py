@@ -3,9 +3,14 @@ from __future__ import annotations
 import attrs
 
 from edgebench import Link
-from edgebench.analysis.decisions import decide
+from edgebench.analysis import decisions
 from edgebench.analysis.groups import find_groups
+from edgebench.analysis.verdicts import Verdicts
 from edgebench.testing.results import case_of, result_of, run_of
+
+
+def decide(title, results, within):
+    return decisions.decide(title, results, Verdicts.of(results, within))
 
 
 def at(chain, *tiers, rate=None, **changes):

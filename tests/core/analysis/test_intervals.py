@@ -11,7 +11,6 @@ from edgebench.analysis import intervals
 from edgebench.analysis.intervals import (
     PERCENTILES,
     Latency,
-    compare_medians,
     count_needed,
     find_widening,
 )
@@ -67,8 +66,8 @@ def test_one_request_is_all_there_is():
 
 def test_the_same_seed_gives_the_same_interval():
     blocks = np.random.default_rng(5).lognormal(size=(3, 40))
-    assert latency(*blocks, seed=1).interval() == latency(*blocks, seed=1).interval()
-    assert latency(*blocks, seed=1).interval() != latency(*blocks, seed=2).interval()
+    one, same, other = (latency(*blocks, seed=seed).interval("p90") for seed in (1, 1, 2))
+    assert one == same != other
 
 
 def test_an_interval_holds_its_estimate_and_no_negative_time():
@@ -140,15 +139,22 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(blocks, between, withi
     assert hits / 200 >= 0.89
 
 
-def test_without_widening_three_blocks_would_hold_it_too_rarely(monkeypatch):
-    monkeypatch.setattr(intervals, "RESAMPLES", 300)
-    monkeypatch.setattr(intervals, "find_widening", lambda _: 1.0)
+def count_hits(name, truth, *, between, within):
     rng = np.random.default_rng(11)
     hits = 0
     for _ in range(200):
-        low, high = drawn(rng, 3, 40, 0.1, 0.02).interval()
-        hits += low <= 1 <= high
-    assert hits / 200 < 0.85
+        low, high = drawn(rng, 3, 40, between, within).interval(name)
+        hits += low <= truth <= high
+    return hits / 200
+
+
+def test_without_widening_three_blocks_would_hold_a_percentile_too_rarely(monkeypatch):
+    monkeypatch.setattr(intervals, "RESAMPLES", 300)
+    # What blocks and requests differ by adds up: so does the percentile of all requests.
+    truth = math.exp(1.2816 * math.hypot(0.02, 0.05))
+    widened = count_hits("p90", truth, between=0.02, within=0.05)
+    monkeypatch.setattr(intervals, "find_widening", lambda _: 1.0)
+    assert count_hits("p90", truth, between=0.02, within=0.05) < 0.92 < widened
 
 
 def test_widening_is_students_t_over_the_normal():
@@ -159,18 +165,17 @@ def test_widening_is_students_t_over_the_normal():
     assert all(find_widening(n) > find_widening(n + 1) for n in range(2, 31))
 
 
-def test_the_ratio_of_medians_and_its_mirror():
-    rng = np.random.default_rng(3)
-    fast, slow = drawn(rng, 5, 100, 0.005, 0.05), drawn(rng, 5, 100, 0.005, 0.05)
-    slow = latency(*(1.8 * block for block in slow.blocks), seed=9)
-    middle, low, high = compare_medians(slow, fast)
-    assert low < 1.8 < high
-    assert high / low < 1.15
-    back, lowest, highest = compare_medians(fast, slow)
-    assert back == pytest.approx(1 / middle)
-    assert (lowest, highest) == (pytest.approx(1 / high), pytest.approx(1 / low))
+def test_the_interval_of_the_median_is_students_of_block_medians():
+    """By hand: logarithms 0, 0.1 and 0.2, t(97.5 %, 2) = 4.3027, error 0.1 / sqrt(3)."""
+    sample = latency(*(np.full(9, math.exp(value)) for value in (0.0, 0.1, 0.2)))
+    half = 4.3027 * 0.1 / math.sqrt(3)
+    assert sample.interval() == pytest.approx(
+        (math.exp(0.1 - half), math.exp(0.1 + half)), rel=1e-4
+    )
+    assert sample.precision == pytest.approx(math.sinh(half), rel=1e-4)
+    assert latency([1.0, 2.0]).precision is None
 
 
-def test_the_ratio_of_two_blocks_is_wide_and_finite():
-    middle, low, high = compare_medians(latency([1e-4], [1.0]), latency([1e-3], [1e-3], [2e-3]))
-    assert 0 < low < middle < high < math.inf
+def test_the_interval_of_two_far_blocks_is_wide_and_finite():
+    low, high = latency([1e-4], [1.0]).interval()
+    assert 0 < low < 1e-4 < 1 < high < math.inf
