@@ -48,6 +48,42 @@ def decide_all(run: Run, results: Sequence[Result]) -> tuple[Decision, ...]:
     return tuple(decide(title, found, verdicts) for title, found in find_groups(measured))
 
 
+@attrs.frozen(kw_only=True)
+class Sorted:
+    """The results of one group by whether they may win, each list as they came."""
+
+    whole: Sequence[Result]
+    """Those with all their blocks, and more than one."""
+    refuted: Sequence[Result]
+    """Those of them whose outputs are another model's."""
+    fit: Sequence[Result]
+    """Those that are shown to keep their accuracy; where none is known, all that are left."""
+    lost: Sequence[Result]
+    """Those that lose it."""
+    known: bool
+    """Whether any loss of accuracy is known; if not, latency alone decides."""
+
+    @property
+    def open(self) -> Sequence[Result]:
+        """Those of which the data does not say whether they keep their accuracy."""
+        others = (*self.refuted, *self.fit, *self.lost)
+        return [one for one in self.whole if one not in others]
+
+
+def sort_out(whole: Sequence[Result]) -> Sorted:
+    """Sort results by whether they may win."""
+    sound = [result for result in whole if not is_refuted(result.facts)]
+    judged = group_by(sound, lambda one: judge_loss(one.figure) if one.figure else "")
+    known = set(judged) != {""}
+    return Sorted(
+        whole=whole,
+        refuted=[one for one in whole if one not in sound],
+        fit=judged.get("shown" if known else "", []),
+        lost=judged.get("lost", []),
+        known=known,
+    )
+
+
 def decide(title: str, results: Sequence[Result], verdicts: Verdicts) -> Decision:
     """Decide among the measured results of one group.
 
@@ -56,25 +92,20 @@ def decide(title: str, results: Sequence[Result], verdicts: Verdicts) -> Decisio
     Nothing is the fastest that the data does not tell from the others that keep their accuracy.
     """
     whole = [result for result in results if result.status == "ok" and len(result.measured) > 1]
-    sound = [result for result in whole if not is_refuted(result.facts)]
-    ranked = rank(sound, verdicts)
-    judged = group_by(ranked, lambda one: judge_loss(one.figure) if one.figure else "")
-    # Where no loss is known, latency alone decides, and the sentence says so.
-    known = set(judged) != {""}
-    fit, lost = judged.get("shown" if known else "", []), judged.get("lost", [])
-    unsettled = tuple(one for one in ranked if one not in fit and one not in lost)
+    found = sort_out(rank(whole, verdicts))
+    unsettled = tuple(found.open)
     decision = Decision(
         title=title,
         cases=tuple(result.case.id for result in results),
         within=verdicts.within,
         decidable=bool(whole),
-        accuracy_known=known,
+        accuracy_known=found.known,
         open=unsettled,
         open_faster=unsettled,
-        lost=tuple(lost),
-        refuted=tuple(one for one in whole if one not in sound),
+        lost=tuple(found.lost),
+        refuted=tuple(found.refuted),
     )
-    return _rank(decision, fit, verdicts) if fit else decision
+    return _rank(decision, found.fit, verdicts) if found.fit else decision
 
 
 def rank(results: Sequence[Result], verdicts: Verdicts) -> list[Result]:

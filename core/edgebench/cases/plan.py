@@ -74,7 +74,8 @@ class Plan:
         ids = [case.id for case in self.cases]
         study, suite = self.study, self.study.suite
         how = [suite.accuracy_margin, study.bounded, study.seed, study.score_limit]
-        return digest([ids, suite.blocks, suite.requests, *how])
+        more = [suite.until, suite.max_blocks, study.precision, study.copies]
+        return digest([ids, suite.blocks, suite.requests, *how, *more])
 
 
 def make_plan(study: Study, plugins: Plugins, ask: Ask) -> Plan:

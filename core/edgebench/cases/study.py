@@ -34,3 +34,8 @@ class Study:
     """How many samples of a test split are scored; None for all."""
     bounded: bool = False
     """Whether a block of slow requests may have fewer."""
+    precision: float | None = None
+    """How far the interval of a case's median may reach, as a share of it, for no more blocks to be
+    added; None where none are added for it."""
+    copies: int = 1
+    """How many times a case is measured in each round, to see what equal cases differ by."""

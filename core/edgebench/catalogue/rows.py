@@ -15,26 +15,18 @@ from edgebench.parts.part import Part
 from edgebench.parts.places import Backend, Fabric, Link, Reporter, Tier
 from edgebench.parts.subjects import Dataset, Model
 
-KINDS: Mapping[str, type[Part]] = MappingProxyType(
-    {
-        "model": Model,
-        "dataset": Dataset,
-        "operator": Operator,
-        "tier": Tier,
-        "fabric": Fabric,
-        "backend": Backend,
-        "format": Format,
-        "converter": Converter,
-        "trainer": Trainer,
-        "reporter": Reporter,
-    }
-)
+_RECORDS: tuple[type[Part], ...] = (
+    Model, Dataset, Operator, Tier, Fabric, Backend, Format, Converter, Trainer, Reporter,
+)  # fmt: skip
+KINDS: Mapping[str, type[Part]] = MappingProxyType({one.__name__.lower(): one for one in _RECORDS})
 """The record of each kind of part, in the order in which people are shown them."""
 WORDS: Mapping[type[Part], str] = MappingProxyType({kind: word for word, kind in KINDS.items()})
 """The word for each record; its hook is `edgebench_` and the plural."""
 
 BLOCKS = 5
 """Blocks a case is measured in, unless its suite says otherwise."""
+MAX_BLOCKS = 20
+"""As many blocks a case at most where blocks are added until enough is known."""
 REQUESTS = 100
 """Measured requests a block, unless its suite says otherwise."""
 BOUND_S = 5.0
@@ -191,6 +183,10 @@ class Suite:
     blocks: int = BLOCKS
     requests: int = REQUESTS
     """Measured requests a block."""
+    until: str = attrs.field(default="", validator=attrs.validators.in_(("", "decided")))
+    """`decided` where blocks are added until the best of each model is known; else empty."""
+    max_blocks: int = MAX_BLOCKS
+    """As many at most, where blocks are added."""
     input_at: str = ""
     """The tier that holds the input; empty for the registry's default."""
     accuracy_margin: float = attrs.field(default=ACCURACY_MARGIN, validator=_points)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from edgebench.conduct.turns import adds_blocks, count_blocks
 from edgebench.records.database import Database
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ def _estimate_measuring(plan: Plan, seen: Mapping[str, float]) -> tuple[float, s
     if known:
         others = f"; of the others {source}" if known < len(plan.cases) else ""
         source = f"as {known} of {len(plan.cases)} were measured before{others}"
-    return sum(blocks) * plan.study.suite.blocks, source
+    if adds_blocks(plan.study):
+        source += ", and every case takes all blocks it may have"
+    return sum(blocks) * count_blocks(plan.study), source
 
 
 def _add_up(rows: list[sqlite3.Row], seconds: str, key: str, store: Store) -> float | None:

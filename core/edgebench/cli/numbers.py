@@ -50,6 +50,16 @@ def seconds(text: str) -> float:
     return number
 
 
+def share(text: str) -> float:
+    """Return the share that a percentage is, more than 0 and less than 100 %."""
+    number = _number(text.removesuffix("%"))
+    if not text.endswith("%") or not 0 < number < 100:
+        raise argparse.ArgumentTypeError(
+            f"must be a percentage between 0% and 100%, as 2%, not {text!r}"
+        )
+    return number / 100
+
+
 def margin(text: str) -> float:
     """Return the points of `accuracy=POINTS`, more than 0 and at most 100."""
     name, equals, points = text.partition("=")

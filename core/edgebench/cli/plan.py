@@ -18,6 +18,7 @@ from edgebench.parts.units import write_link
 if TYPE_CHECKING:
     from edgebench.cases.case import Case
     from edgebench.cases.plan import Plan, Skipped
+    from edgebench.cases.study import Study
     from edgebench.cli.estimates import Estimate
 
 SCHEMA = 2
@@ -39,6 +40,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     """Print the plan."""
     from edgebench.cli.estimates import estimate_run
     from edgebench.cli.study import plan_study
+    from edgebench.conduct.turns import count_blocks
 
     if args.cuts:
         from edgebench.cli.cuts import print_cuts
@@ -52,7 +54,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
                 "schema": SCHEMA,
                 "cases": [_describe(case) for case in plan.cases],
                 "skipped": [_describe(one.case) | {"reason": one.reason} for one in plan.skipped],
-                "blocks": plan.study.suite.blocks,
+                "blocks": count_blocks(plan.study),
                 "requests": plan.study.suite.requests,
                 "bound_s": BOUND_S if plan.study.bounded else None,
                 **attrs.asdict(estimate),
@@ -79,11 +81,23 @@ def _show(plan: Plan, estimate: Estimate, common: Common) -> None:
     common.show(
         f"{_count(len(plan.cases), 'case')} to measure, "
         f"{_count(len(plan.skipped), 'case')} skipped; "
-        f"{_count(suite.blocks, 'block')} a case, "
+        f"{_describe_blocks(plan.study)}, "
         f"{_count(suite.requests, 'request')} a block{within}; "
         f"measuring takes about {estimate.estimate_s:.0f} s ({estimate.estimate_from}); "
         f"{estimate.before}"
     )
+
+
+def _describe_blocks(study: Study) -> str:
+    from edgebench.conduct.turns import adds_blocks, count_blocks
+
+    most = count_blocks(study)
+    if not adds_blocks(study):
+        copies = f" of {study.copies} copies" if study.copies > 1 else ""
+        return f"{_count(most, 'block')} a case{copies}"
+    known = f"each median is known to {study.precision:.2g}" if study.precision else ""
+    decided = "the best is known" if study.suite.until else ""
+    return f"blocks are added until {' and '.join(filter(None, (known, decided)))}, {most} at most"
 
 
 def _list_skipped(

@@ -194,7 +194,9 @@ def show_progress(
         yield Progress(common, args, interrupts)
         return
     with _make_bars() as bars:
-        blocks = len(plan.cases) * plan.study.suite.blocks
+        from edgebench.conduct.turns import count_blocks
+
+        blocks = len(plan.cases) * count_blocks(plan.study)
         tasks = {
             "prepare": bars.add_task("prepare", total=len(plan.cases), what=""),
             "measure": bars.add_task("measure", total=blocks, what=""),

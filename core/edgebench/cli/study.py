@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from edgebench.analysis.enough import FEWEST_TO_DROP
+from edgebench.analysis.repeatability import COPIES
 from edgebench.cases.study import Study
-from edgebench.catalogue.rows import SCENARIO, Product, Suite
+from edgebench.catalogue.rows import MAX_BLOCKS, SCENARIO, Product, Suite
 from edgebench.cli.common import Common, add_database
-from edgebench.cli.numbers import count, margin, natural
+from edgebench.cli.numbers import count, margin, natural, share
 from edgebench.parts.errors import EdgebenchError, UnknownName
 from edgebench.parts.places import Backend, Fabric, Link, Tier
 from edgebench.parts.units import parse_link
@@ -61,17 +63,30 @@ def declare(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--blocks", type=count, metavar="N", help="blocks a case (the suite's, or 5)")
     how.add_argument("--requests", type=count, metavar="N",
                      help="measured requests a block (the suite's, or 100 within 5 s)")  # fmt: skip
+    how.add_argument("--until", choices=["decided"],
+                     help="add blocks to what is not told from the best of its model, and drop "
+                          "what is beaten (a fixed count of blocks)")  # fmt: skip
+    how.add_argument("--precision", type=share, metavar="P",
+                     help="add blocks until each median is known to so much, as 2%%")  # fmt: skip
+    how.add_argument("--max-blocks", type=count, metavar="N",
+                     help=f"so many at most, where blocks are added ({MAX_BLOCKS})")  # fmt: skip
+    how.add_argument("--aa", action="store_true",
+                     help=f"measure {COPIES} copies of the first case, to see what equal cases "
+                          "differ by on this machine")  # fmt: skip
     how.add_argument("--margin", dest="accuracy_margin", type=margin, metavar="accuracy=POINTS",
                      help="a loss of less counts as none (the suite's, or 1)")  # fmt: skip
     add_database(how)
 
 
-HOW = ("link", "input_at", "weights", "data", "input_data", "threads", "seed")
+HOW = (
+    "link", "input_at", "weights", "data", "input_data", "threads", "seed", "until", "precision",
+    "max_blocks", "aa",
+)  # fmt: skip
 """Other options that say what is measured, all empty by default."""
 PRODUCT = ("model", "operator", "placement", "backend", "fabric", "scenario")
 """The options whose product is measured where no suite is named."""
 
-GIVEN = ("blocks", "requests", "accuracy_margin")
+GIVEN = ("blocks", "requests", "accuracy_margin", "until", "max_blocks")
 """The options that go before what a suite says."""
 
 
@@ -89,8 +104,12 @@ def make_study(args: argparse.Namespace, common: Common) -> Study:
         suites = ", ".join(common.registry.suites)
         raise EdgebenchError(f"say what to run: a suite ({suites}), or --model and other options")
     given = {name: getattr(args, name) for name in GIVEN if getattr(args, name)}
+    suite = attrs.evolve(suite, **given)
+    _check_blocks(suite, args)
     return Study(
-        suite=attrs.evolve(suite, **given),
+        suite=attrs.evolve(suite, until="") if args.aa else suite,
+        precision=args.precision,
+        copies=COPIES if args.aa else 1,
         sweep=tuple(_parse_link(text, common) for text in args.link),
         input_at=args.input_at,
         weights=args.weights,
@@ -102,6 +121,19 @@ def make_study(args: argparse.Namespace, common: Common) -> Study:
         score_limit=args.score_limit,
         bounded=not args.suite and not args.requests,
     )
+
+
+def _check_blocks(suite: Suite, args: argparse.Namespace) -> None:
+    """Refuse options of how many blocks are measured that do not go together."""
+    if args.aa and (args.until or args.precision or args.max_blocks):
+        raise EdgebenchError("--aa measures a fixed count of blocks; leave out what adds blocks")
+    if args.blocks and suite.until:
+        raise EdgebenchError("--blocks is a fixed count; with --until decided give --max-blocks")
+    if args.max_blocks and not (suite.until or args.precision):
+        raise EdgebenchError("--max-blocks bounds added blocks; give --until or --precision too")
+    least = args.blocks or FEWEST_TO_DROP
+    if (suite.until or args.precision) and suite.max_blocks < least:
+        raise EdgebenchError(f"--max-blocks must be at least {least}, not {suite.max_blocks}")
 
 
 def plan_study(args: argparse.Namespace, common: Common) -> Plan:
@@ -120,6 +152,8 @@ def plan_study(args: argparse.Namespace, common: Common) -> Plan:
         # Where none is named every backend is taken.
         lacks = [line.why_not for line in common.plugins.listed(Backend) if line.why_not]
         raise EdgebenchError(f"no backend is installed: {'; '.join(lacks) or 'none is known'}")
+    if plan.study.copies > 1:
+        plan = attrs.evolve(plan, cases=plan.cases[:1], skipped=())
     # Planning has asked for more than whether they load.
     common.refuse_faults()
     for fault in common.plugins.faults:

@@ -21,6 +21,7 @@ from edgebench.cases.case import Case
 from edgebench.catalogue.rows import BOUND_S
 from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.scoring import Scores
+from edgebench.conduct.turns import Turns
 from edgebench.conduct.watcher import Watcher
 from edgebench.measure.stand.block import measure_block
 from edgebench.measure.stand.deployment import Deployment
@@ -29,6 +30,7 @@ from edgebench.parts.grouping import group_by
 from edgebench.parts.places import Fabric
 from edgebench.records.database import Database
 from edgebench.records.facts import Facts
+from edgebench.records.outcome import Run
 
 GIVE_UP_AFTER = 2
 """Blocks of one case that may fail in a row before the rest of them is given up."""
@@ -42,7 +44,7 @@ class Conductor:
     """Conducts one run into an open database."""
 
     database: Database
-    run_id: str
+    run: Run
     resumed: bool
     """Whether the run was begun before, and ended early."""
     deployments: Deployments
@@ -66,7 +68,7 @@ class Conductor:
             self._measure(cases, dict(self._ready(unfinished)))
 
     def _complete(self, case: Case) -> bool:
-        return self.database.read_outcome(self.run_id, case.id, timed=False).status == "ok"
+        return self.database.read_outcome(self.run.id, case.id, timed=False).status == "ok"
 
     # --- preparing and scoring -------------------------------------------------------------------
 
@@ -97,7 +99,7 @@ class Conductor:
         begin = time.monotonic()
         prepared = self.deployments.preparer.prepare(case)
         if prepared.log:
-            self.database.save_log(self.run_id, case.id, "preparing", prepared.log)
+            self.database.save_log(self.run.id, case.id, "preparing", prepared.log)
         deployment = self.deployments.deploy(case, prepared.path)
         ready = time.monotonic()
         facts = self.scores.find_facts(deployment)
@@ -109,20 +111,37 @@ class Conductor:
 
     def _measure(self, cases: Sequence[Case], ready: Mapping[str, Deployment]) -> None:
         """Measure the blocks of a model's cases, in rounds of random order."""
-        done = self.database.list_finished_blocks(self.run_id)
-        last = self.deployments.plan.study.suite.blocks - 1
-        for number in range(self.deployments.plan.study.suite.blocks):
+        study = self.deployments.plan.study
+        turns = Turns(database=self.database, run=self.run, study=study, cases=cases)
+        done = self.database.list_finished_blocks(self.run.id)
+        for number in range(turns.most):
             for case in self._round(cases, number):
                 # Those that are left out have their numbers, so that resuming changes none.
                 order = next(self._order)
                 if self.watcher.stopping():
                     return
-                if case.id not in ready:
+                if case.id not in ready or case.id in turns.enough:
                     continue
                 if (case.id, number) not in done and not self._given_up(case):
-                    self._block(attrs.evolve(ready[case.id], number=number, order=order))
-                if number == last:
+                    self._block(turns.deploy(ready[case.id], number, order))
+                if number == turns.most - 1 and not turns.open_ended:
                     self._finish(case)
+            if turns.open_ended and not self._look(turns, ready):
+                return
+
+    def _look(self, turns: Turns, ready: Mapping[str, Deployment]) -> bool:
+        """End the cases that need no more blocks; return whether any needs more."""
+        turns.look()
+        going = [case for case in turns.cases if case.id in ready and not self._ended(case)]
+        more = [case for case in going if case.id not in turns.enough and not self._given_up(case)]
+        for case in going:
+            why = turns.enough.get(case.id)
+            if not more or (why and why.for_good):
+                self._finish(case, why.words if why else "")
+        return bool(more)
+
+    def _ended(self, case: Case) -> bool:
+        return bool(self._facts[case.id].stopped or self._facts[case.id].status)
 
     def _round(self, cases: Sequence[Case], number: int) -> Sequence[Case]:
         shuffler = random.Random(f"{self.deployments.plan.study.seed}/{number}")  # noqa: S311 (an order)
@@ -136,7 +155,7 @@ class Conductor:
         case = deployment.case
         block = measure_block(deployment, self.deployments.plugins.get(Fabric, case.fabric))
         try:
-            self.database.save_block(self.run_id, case.id, block)
+            self.database.save_block(self.run.id, case.id, block)
         except UNWRITABLE as error:
             # A plugin gave it something that no database holds: the other cases did not.
             self._failures[case.id] = GIVE_UP_AFTER
@@ -165,30 +184,35 @@ class Conductor:
 
         What cannot be kept there is not known here either: it would be kept again with the reason.
         """
-        self.database.finish_case(self.run_id, case.id, facts)
+        self.database.finish_case(self.run.id, case.id, facts)
         self._facts[case.id] = facts
 
     def _close(self, case: Case, status: str, reason: str, log: str) -> None:
         """Keep why a case ended before its blocks were measured, and what was printed."""
         self._note(case, status=status, reason=reason)
         if log:
-            self.database.save_log(self.run_id, case.id, "preparing", log)
+            self.database.save_log(self.run.id, case.id, "preparing", log)
         self._tell_finished(case)
 
-    def _finish(self, case: Case) -> None:
+    def _finish(self, case: Case, enough: str = "") -> None:
+        """Keep why a case has no more blocks than it has; *enough*, where more were not needed."""
         if not self._facts[case.id].status:
-            self._note(case, stopped=self._explain_end(case))
+            blocks, requests = self.database.count_requests(self.run.id, case.id)
+            if enough:
+                self.database.plan_blocks(self.run.id, case.id, blocks)
+            self._note(case, stopped=enough or self._explain_end(case, blocks, requests))
         self._tell_finished(case)
 
-    def _explain_end(self, case: Case) -> str:
+    def _explain_end(self, case: Case, blocks: int, requests: int) -> str:
         """Say why a case has no more requests than it has."""
         if self._given_up(case):
             return f"{GIVE_UP_AFTER} blocks that failed in a row"
         study = self.deployments.plan.study
         suite = study.suite
         stopped = f"{suite.blocks} block{'s' * (suite.blocks != 1)} planned"
+        if study.copies > 1:
+            stopped += f" of each of {study.copies} copies"
         # What a block that failed would have given is no fault of the bound's.
-        blocks, requests = self.database.count_requests(self.run_id, case.id)
         wanted = blocks * suite.requests
         if study.bounded and requests < wanted:
             stopped += f" of {BOUND_S:g} s each: {requests} of {wanted} requests"
@@ -199,7 +223,7 @@ class Conductor:
         # A result holds all samples, which take the longest to read.
         if not self.deployments.plugins.hears("edgebench_case_finished"):
             return
-        result = Result.of(self.database.read_outcome(self.run_id, case.id))
+        result = Result.of(self.database.read_outcome(self.run.id, case.id))
         try:
             self.deployments.plugins.tell("edgebench_case_finished", case=case, result=result)
         except EdgebenchError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import attrs
 
+from edgebench.analysis.repeatability import Repeatability
 from edgebench.cases.plan import Plan
 from edgebench.catalogue.plugins import Plugins
 from edgebench.conduct.conductor import Conductor
@@ -15,6 +16,7 @@ from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.fingerprint import describe_environment, fingerprint
 from edgebench.conduct.profiling import Profiling
 from edgebench.conduct.scoring import Scores
+from edgebench.conduct.turns import count_blocks
 from edgebench.conduct.watcher import Watcher
 from edgebench.measure.stand.overheads import measure_overheads
 from edgebench.parts.errors import CaseFailed
@@ -78,24 +80,34 @@ def execute(
         )
         _check(plan, preparer)
         if run_id is None:
-            record = _describe_run(plan, recipes, scratch)
+            record = _describe_run(plan, recipes, scratch, database)
             run_id = database.begin_run(
                 attrs.evolve(record, tag=tag, arguments=arguments, plan_digest=planned)
             )
         skipped = [(one.case, one.reason) for one in plan.skipped]
-        database.add_cases(run_id, plan.cases, blocks=plan.study.suite.blocks, skipped=skipped)
+        database.add_cases(run_id, plan.cases, blocks=count_blocks(plan.study), skipped=skipped)
         deployments = Deployments(plan=plan, preparer=preparer, limit_s=limit_s, scratch=scratch)
         Conductor(
             database=database,
-            run_id=run_id,
+            run=database.find_run(run_id),
             resumed=resumed,
             deployments=deployments,
             scores=Scores(deployments=deployments),
             watcher=watcher,
         ).conduct()
     if not watcher.stopping():
-        database.finish_run(run_id, _now())
+        _finish(plan, database, run_id)
     return run_id
+
+
+def _finish(plan: Plan, database: Database, run_id: str) -> None:
+    """Note that a run came to its end, and what equal cases differ by where it measured that."""
+    for case in plan.cases if plan.study.copies > 1 else ():
+        blocks = database.read_outcome(run_id, case.id).measured
+        if found := Repeatability.of(blocks, plan.study.copies):
+            known = {f"aa_{name}": value for name, value in attrs.asdict(found).items()}
+            database.save_aa(attrs.evolve(database.find_run(run_id), **known))
+    database.finish_run(run_id, _now())
 
 
 def _open_profiling(recipes: Recipes, watcher: Watcher, limit_s: float, scratch: Path) -> Profiling:
@@ -110,16 +122,20 @@ def _open_profiling(recipes: Recipes, watcher: Watcher, limit_s: float, scratch:
     )
 
 
-def _describe_run(plan: Plan, recipes: Recipes, scratch: Path) -> Run:
+def _describe_run(plan: Plan, recipes: Recipes, scratch: Path, database: Database) -> Run:
     """Return the record of a run that begins now, on this machine."""
-    return Run(
+    environment = describe_environment(recipes)
+    run = Run(
         started=_now(),
         suite=plan.study.suite.name,
         seed=plan.study.seed,
         registry_digest=recipes.plugins.registry.digest,
-        environment=describe_environment(recipes),
+        environment=environment,
         overheads_s=measure_overheads(scratch),
     )
+    before = None if plan.study.copies > 1 else database.find_aa(environment)
+    names = [name for name in attrs.fields_dict(Run) if name.startswith("aa_")]
+    return attrs.evolve(run, **{name: getattr(before, name) for name in names if before})
 
 
 def _check(plan: Plan, preparer: Preparer) -> None:

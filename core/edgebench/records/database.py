@@ -122,6 +122,20 @@ class Database(Readings):
         with self._transaction() as db:
             db.execute("UPDATE cases SET facts = ? WHERE run = ? AND id = ?", kept)
 
+    def plan_blocks(self, run: str, case_id: str, blocks: int) -> None:
+        """Note how many blocks a case is to have after all."""
+        with self._transaction() as db:
+            kept = (blocks, run, case_id)
+            db.execute("UPDATE cases SET planned = ? WHERE run = ? AND id = ?", kept)
+
+    def save_aa(self, run: Run) -> None:
+        """Keep what equal cases were found to differ by in a run."""
+        names = ("aa_difference", "aa_blocks", "aa_within", "aa_between")
+        changes = ", ".join(f"{name} = ?" for name in names)
+        values = [getattr(run, name) for name in names]
+        with self._transaction() as db:
+            db.execute(f"UPDATE runs SET {changes} WHERE id = ?", (*values, run.id))  # noqa: S608
+
     def finish_run(self, run: str, finished: str) -> None:
         """Note when (UTC, ISO 8601) a run came to its end; one that was interrupted has none."""
         with self._transaction() as db:

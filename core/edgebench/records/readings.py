@@ -37,6 +37,13 @@ class Readings:
         found = self._select("SELECT * FROM runs ORDER BY started, rowid")
         return tuple(columns.read_run(row) for row in found)
 
+    def find_aa(self, environment: Mapping[str, Any]) -> Run | None:
+        """Return the latest run that knows what equal cases differ by on such a machine."""
+        names = ("processor", "cpus", "architecture")
+        here = [environment.get(name) for name in names]
+        known = (run for run in reversed(self.read_runs()) if run.aa_difference is not None)
+        return next((r for r in known if [r.environment.get(n) for n in names] == here), None)
+
     def read_run(self, name: str = "latest") -> RunOutcome:
         """Return a run and what its cases gave.
 
@@ -46,7 +53,7 @@ class Readings:
             DatabaseError: There is no such run.
         """
         with explain_damage(self.path):
-            run = self._find(name)
+            run = self.find_run(name)
             return RunOutcome(run=run, cases=tuple(self._read_cases(run.id)), path=self.path)
 
     def find_case(self, beginning: str, run: str = "") -> tuple[Run, Case]:
@@ -58,7 +65,7 @@ class Readings:
             DatabaseError: There is no such run.
             UnknownName: No case, or more than one, has an id that begins so.
         """
-        last = self._find(run or "latest")
+        last = self.find_run(run or "latest")
         runs = [last] if run else reversed(self.read_runs())
         holding = (r for r in runs if any(c.startswith(beginning) for c in self._list_cases(r)))
         one = next(holding, last)
@@ -120,7 +127,12 @@ class Readings:
             blocks.setdefault(row["case_id"], []).append(made)
         return blocks
 
-    def _find(self, name: str) -> Run:
+    def find_run(self, name: str) -> Run:
+        """Return a run by its id, the only beginning of one, or `latest`, without its cases.
+
+        Raises:
+            DatabaseError: There is no such run.
+        """
         runs = self.read_runs()
         if not runs:
             raise DatabaseError(f"{self.path} holds no run yet; `edgebench run SUITE` makes one")

@@ -1,0 +1,146 @@
+"""When a case has blocks enough: it is told from the best of its model, or known well enough."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+import attrs
+
+from edgebench.analysis.spread import estimate, find_t
+from edgebench.analysis.verdicts import LEVEL, judge
+
+if TYPE_CHECKING:
+    from edgebench.analysis.rounds import Ratio, Rounds
+    from edgebench.cases.case import Case
+
+FEWEST_TO_DROP = 2
+"""Rounds before any case is dropped."""
+FEWEST_TO_KNOW = 3
+"""Blocks before a median counts as known: the interval of two may be narrow by chance."""
+NARROW = 0.55
+"""Share of the margin that the interval of a ratio may reach for no more blocks to be added: of
+equal cases it then lies within the margin in most cases."""
+
+
+@attrs.frozen
+class Enough:
+    """Why a case needs no more blocks."""
+
+    words: str
+    for_good: bool
+    """Whether it stays so whatever the others give; else it is looked at again after each round."""
+
+
+@attrs.frozen(kw_only=True)
+class Rule:
+    """When cases of one model need no more blocks, looked at after each round."""
+
+    within: float
+    """The practical margin of latency."""
+    most: int
+    """Blocks a case at most."""
+    decided: bool = False
+    """Whether the best that keeps its accuracy is looked for, and who is beaten is dropped."""
+    precision: float | None = None
+    """How far the interval of a median may reach, as a share of it; None for no matter."""
+    fewest: int = FEWEST_TO_DROP
+    """Blocks a case at least."""
+
+    def find(
+        self, rounds: Rounds, fit: Collection[Case], dropped: Mapping[Case, Enough] | None = None
+    ) -> Mapping[Case, Enough]:
+        """Return the cases that need no more blocks, each with why.
+
+        Args:
+            rounds: What was measured of all cases that compete with each other.
+            fit: Those that keep their accuracy, or all where none is known; the others have
+                enough once they have the fewest blocks, since more of them settle no accuracy.
+            dropped: What was found before to be enough for good.
+        """
+        found = dict(dropped or {})
+        measured = {case: len(medians) for case, medians in rounds.medians.items()}
+        if max(measured.values(), default=0) < self.fewest:
+            return found
+        for case in measured.keys() - {*fit} - found.keys():
+            if measured[case] >= self.fewest and self._knows(rounds, case):
+                found[case] = Enough(f"{_count(measured[case])}: more settle no accuracy", True)
+        left = [case for case in measured if case in {*fit} - found.keys() and measured[case]]
+        if left:
+            found |= self._find_among(rounds, left)
+        return found
+
+    def _find_among(self, rounds: Rounds, left: list[Case]) -> Mapping[Case, Enough]:
+        """Return those of the cases that are left that have enough, the best among them."""
+        adjusted = rounds.adjust(left)
+        best = min(left, key=adjusted.__getitem__)
+        found: dict[Case, Enough] = {}
+        for case in left:
+            have = len(rounds.medians[case])
+            if case is not best and (why := self._judge(rounds, case, best, len(left))):
+                found[case] = why
+            elif have >= self.most:
+                found[case] = Enough(f"{_count(have)}, the most that were allowed", True)
+        others = [case for case in left if case is not best]
+        # The best is needed as long as anyone is held against it.
+        if (
+            best not in found
+            and all(case in found for case in others)
+            and self._knows(rounds, best)
+        ):
+            how = "the best is known" if self.decided else "its median is known"
+            found[best] = Enough(f"{_count(len(rounds.medians[best]))}: {how}", False)
+        return found
+
+    def _judge(self, rounds: Rounds, case: Case, best: Case, cases: int) -> Enough | None:
+        """Say why a case needs no more blocks to be held against the best; None if it does."""
+        ratio = rounds.compare(case, best)
+        looks, after = ratio.rounds, _count(len(rounds.medians[case]))
+        if self.decided and looks >= FEWEST_TO_DROP and self._is_beaten(ratio, cases - 1):
+            return Enough(f"beaten after {after} by {best.id}", True)
+        if not self._knows(rounds, case):
+            return None
+        verdict = judge(ratio, self.within, max(1, cases - 1))
+        if verdict == "equal":
+            return Enough(f"{after}: equal to {best.id} within {self.within:.2g}", False)
+        if verdict == "slower" and not self.decided:
+            return Enough(f"{after}: slower than {best.id}", False)
+        if ratio.rounds >= FEWEST_TO_KNOW and ratio.half_width <= NARROW * self.within:
+            words = f"{after}: its ratio to {best.id} is known to {ratio.half_width:.1%}"
+            return Enough(words, False)
+        return None
+
+    def _is_beaten(self, ratio: Ratio, others: int) -> bool:
+        """Say whether a case is slower by more than the margin, looked at after every round.
+
+        Each look may spend its share of the 5 % only: what the spending function of Lan and
+        DeMets 1983, Biometrika 70, 659-663, of Pocock's kind, gives between the last look and this
+        one, divided by the number of *others* that might have been the best (Bonferroni).
+        """
+        spent = spend(ratio.rounds / self.most)
+        if ratio.rounds > FEWEST_TO_DROP:
+            spent -= spend((ratio.rounds - 1) / self.most)
+        return ratio.middle > 1 + self.within and ratio.p <= spent / max(1, others)
+
+    def _knows(self, rounds: Rounds, case: Case) -> bool:
+        """Say whether the median of a case is known as well as is wanted."""
+        if self.precision is None:
+            return True
+        values = list(rounds.medians[case].values())
+        if len(values) < max(FEWEST_TO_KNOW, self.fewest):
+            return False
+        found = estimate(values)
+        return math.expm1(find_t(found.freedom) * found.error) <= self.precision
+
+
+def spend(share: float) -> float:
+    """Return how much of the 5 % may be spent once so large a share of the rounds is measured.
+
+    alpha ln(1 + (e - 1) t), the function of Lan and DeMets 1983 that comes near Pocock's boundary.
+    """
+    return LEVEL * math.log1p((math.e - 1) * min(1.0, share))
+
+
+def _count(blocks: int) -> str:
+    return f"{blocks} block{'s' * (blocks != 1)}"
