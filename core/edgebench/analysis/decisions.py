@@ -18,6 +18,7 @@ from edgebench.analysis.verdicts import (
     find_least_difference,
 )
 from edgebench.parts.grouping import group_by
+from edgebench.records.facts import BEATEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,7 @@ def decide_all(run: Run, results: Sequence[Result]) -> tuple[Decision, ...]:
     """Return the decision for each group of results that may be compared, in plan order."""
     measured = [result for result in results if result.latency is not None]
     blocks = max((len(result.measured) for result in measured), default=0)
-    verdicts = Verdicts.of(measured, find_margin(run, blocks))
+    verdicts = Verdicts.of(measured, find_margin(run, blocks), run.max_blocks)
     return tuple(decide(title, found, verdicts) for title, found in find_groups(measured))
 
 
@@ -113,7 +114,12 @@ def rank(results: Sequence[Result], verdicts: Verdicts) -> list[Result]:
     if len({frozenset(verdicts.rounds.medians[one.case]) for one in results}) <= 1:
         return sorted(results, key=lambda one: one.median or 0.0)
     adjusted = verdicts.rounds.adjust([one.case for one in results])
-    return sorted(results, key=lambda one: adjusted[one.case])
+    return sorted(results, key=lambda one: (is_beaten(one), adjusted[one.case]))
+
+
+def is_beaten(result: Result) -> bool:
+    """Say whether a result was dropped since another is faster by more than the margin."""
+    return result.facts.stopped.startswith(BEATEN)
 
 
 def _rank(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Decision:
@@ -122,7 +128,8 @@ def _rank(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Deci
     pairs = count_pairs(len(fit) + len(decision.open))
 
     def stand(one: Result) -> str:
-        return verdicts.judge(one, quickest, pairs)
+        # The test that dropped it was made when it was dropped.
+        return "slower" if is_beaten(one) else verdicts.judge(one, quickest, pairs)
 
     told = group_by(others, stand)
     equal, unclear = told.get("equal", []), told.get("undecided", [])

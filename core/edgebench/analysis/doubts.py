@@ -10,6 +10,7 @@ import attrs
 
 from edgebench.analysis.agreement import find_disagreements
 from edgebench.analysis.links import collect_tier_checks, predict_travel_s, summarise_links
+from edgebench.records.facts import BEATEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -73,7 +74,8 @@ def find_doubts(
     found += _lost_blocks(outcome)
     found += [Doubt("pipeline", text) for text in outcome.facts.doubts]
     if latency is not None:
-        found += _size(latency)
+        if not outcome.facts.stopped.startswith(BEATEN):
+            found += _size(latency)
         found += _steadiness(latency)
         found += _warm_up(outcome)
         found += _phases(outcome, latency.median, groups)

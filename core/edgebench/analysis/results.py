@@ -94,6 +94,7 @@ class RunResults:
             "tag": run.tag,
             "source": run.source,
             "aa": _describe_aa(run),
+            "max_blocks": run.max_blocks,
             "arguments": list(run.arguments),
             "registry_digest": run.registry_digest,
             "plan_digest": run.plan_digest,

@@ -10,10 +10,11 @@ import attrs
 
 from edgebench.analysis.block_size import choose_requests
 from edgebench.analysis.decisions import find_margin, sort_out
-from edgebench.analysis.enough import FEWEST_TO_DROP, Enough, Rule
+from edgebench.analysis.enough import Enough, Rule
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.result import Result
 from edgebench.analysis.rounds import Rounds
+from edgebench.analysis.verdicts import FIRST_LOOK
 
 if TYPE_CHECKING:
     from edgebench.cases.case import Case
@@ -95,9 +96,11 @@ class Turns:
             most=self.study.suite.max_blocks,
             decided=decided,
             precision=self.study.precision,
-            fewest=FEWEST_TO_DROP if decided else self.study.suite.blocks,
+            fewest=FIRST_LOOK if decided else self.study.suite.blocks,
         )
-        fit = {one.case for one in sort_out(group).fit}
+        found = sort_out(group)
+        # Where none is shown to keep its accuracy, the fastest of the open ones is looked for.
+        fit = {one.case for one in found.fit or found.open}
         enough = rule.find(Rounds.of(group), fit, self._for_good.get(title))
         self._for_good[title] = {case: why for case, why in enough.items() if why.for_good}
         return enough

@@ -10,6 +10,8 @@ import attrs
 from edgebench.records.freezing import freeze_mapping
 
 STATUSES = ("ok", "partial", "skipped", "failed", "timeout")
+BEATEN = "beaten after"
+"""How it begins why a case was dropped: few blocks suffice for that."""
 
 
 @attrs.frozen(kw_only=True)
