@@ -48,6 +48,8 @@ PUBLIC = [
     "Format",
     "Host",
     "HostFacts",
+    "Imported",
+    "Importer",
     "Link",
     "Look",
     "Metric",

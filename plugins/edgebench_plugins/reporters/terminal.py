@@ -88,15 +88,17 @@ class Report:
 
 
 def _title(document: Mapping[str, Any]) -> str:
-    what = document["suite"] or "cases of the command line"
+    imported = f"imported from {document['source']}" if document["source"] else ""
+    what = document["suite"] or imported or "cases of the command line"
     tag = f", tag {document['tag']}" if document["tag"] else ""
     where = document["environment"].get("processor") or "a processor not readable here"
+    on = f"on {where}" if not imported else imported if document["suite"] else "not measured here"
     found = Counter(case["status"] for case in document["cases"])
     count = len(document["cases"])
     statuses = ", ".join(f"{many} {status}" for status, many in found.most_common())
     return (
         f"{what}, run {document['run']}{tag}, {count} case{'s' * (count != 1)}"
-        f"{f' ({statuses})' * bool(found)}, on {where}"
+        f"{f' ({statuses})' * bool(found)}, {on}"
     )
 
 
