@@ -18,7 +18,7 @@ from edgebench.parts.part import NAME
 from edgebench.parts.places import Link
 
 Row = TypeVar("Row")
-_TABLES = ("plugins", "tiers", "links", "hybrids", "defaults", "suites", "assets")
+_TABLES = ("plugins", "tiers", "links", "hybrids", "defaults", "suites", "assets", "conclusions")
 
 
 @attrs.frozen(kw_only=True)

@@ -24,6 +24,7 @@ from edgebench_kit.terminal.operators import (
     lay_out_exits,
     lay_out_operators,
 )
+from edgebench_kit.terminal.questions import lay_out_questions
 from edgebench_kit.terminal.tables import explain_tables, lay_out
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ class Report:
             yield from lay_out_operators(self.document, options.max_width)
             if not self.document["operators"]:
                 yield Text("\nno case of this run has steps on record")
+            return
+        if self.document["questions"]:
+            yield from lay_out_questions(self.document["questions"], in_full=self.in_full)
             return
         yield from _section("Weights and inputs", describe_subjects(cases))
         yield from _section("How tiers and links were made", describe_places(cases))
