@@ -191,3 +191,64 @@ def test_names_that_are_not_known_and_a_reader_that_fails(
 ):
     (tmp_path / "a.lab").write_text(line)
     mistaken(here("import", "a.lab", *lab, "--plugin", toy), said)
+
+
+def test_what_the_studies_asked_is_answered_of_an_imported_package(here, conforms, package):
+    here("import", package)
+    document = conforms(here("report", "--questions", "--json").json, "run")["questions"]
+    assert {one["mode"] for one in document["asked"]} == {"study"}
+    answers = {one["title"]: one["sentence"] for one in document["asked"]}
+    assert answers == {
+        "Which tier for identity?": "edge (1,127 ms) is the fastest; mobile takes 2 times as long.",
+        "Which tier for sptq?": "edge (563 ms) is the fastest; mobile takes 2 times as long.",
+        "Which operator on edge?": "sptq (563 ms) is the fastest; identity takes 2 times as long.",
+        "Which operator on mobile?": "sptq (1,127 ms) is the fastest; identity takes 2 times as long.",
+    }
+    verdicts = {one["name"]: one["verdict"] for one in document["conclusions"]}
+    assert verdicts["whitebox-edge-for-pictures"] == "agrees"
+    assert set(verdicts.values()) == {"agrees", "cannot decide"}
+    assert here("report", "--json").json["questions"] is None
+
+
+def test_questions_are_legible_at_eighty_columns(here, package, monkeypatch):
+    here("import", package)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = here("report", "--questions").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    # A table's line is one line: what is folded there cannot be read.
+    (line,) = (one for one in lines if one.split()[:2] == ["edge", "1,127"])
+    assert line.split()[2:] == ["1.00", "-", "-", "n/a"]
+    text = " ".join(" ".join(lines).split())
+    assert "Study mode: imported, one block each" in text
+    assert "n/a: the files that were imported hold latencies alone" in text
+    assert "measured under one setting of its links (mobile-edge=200mbit)" in text
+    assert "What the white-box study concluded" in text
+
+
+def test_a_run_of_one_block_is_asked_and_nothing_is_tested(here, conforms, measured):
+    said = here("report", "--questions", "--json", "--db", measured.db)
+    document = conforms(said.json, "run")["questions"]
+    assert {one["mode"] for one in document["asked"]} == {"none"}
+    assert {one["verdict"] for one in document["conclusions"]} == {"cannot decide"}
+
+
+def test_a_conclusion_of_ones_own_is_held_too_and_a_malformed_one_is_named(
+    here, mistaken, package, tmp_path
+):
+    mine = tmp_path / "mine.toml"
+    row = """
+        [conclusions.mine]
+        study = "ours"
+        source = "last spring"
+        words = "Mobile is faster."
+        models = ["resnet:*"]
+        relation = "faster"
+        strategies = ["sptq on mobile"]
+        others = ["sptq on edge"]
+        """
+    mine.write_text(dedent(row))
+    here("import", package)
+    text = here("report", "--questions", "--registry", mine).out
+    assert "Mobile is faster. (last spring)\n  disagrees in 1 of 1" in text
+    mine.write_text(dedent(row).replace("faster", "nicer"))
+    mistaken(here("report", "--questions", "--registry", mine), mine, "line 7", "relation")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import attrs
@@ -29,6 +30,11 @@ class Setting:
     beside: tuple[Result, ...]
     """Those that are not shown to be slower; all others where nothing was tested."""
 
+    @property
+    def placements(self) -> tuple[str, ...]:
+        """Where these run, each once: of one of them nothing shows that it is not the best."""
+        return tuple(dict.fromkeys(str(one.case.placement) for one in (self.best, *self.beside)))
+
 
 @attrs.frozen(kw_only=True)
 class Grid:
@@ -45,14 +51,17 @@ class Grid:
         if len(self.settings) == 1:
             under = f" ({', '.join(self.links)})" if self.links else ""
             return f"measured under one setting of its links{under}; --link A-B=RATE repeats"
-        by_place = group_by(self.settings, lambda one: str(one.best.case.placement))
+        by_place = group_by(self.settings, lambda one: " or ".join(one.placements))
         if len(by_place) == 1:
             return f"{next(iter(by_place))} is best under all {len(self.settings)} settings"
         parts = [
             f"{place} under {'; '.join(one.links for one in found)}"
             for place, found in by_place.items()
         ]
-        return f"the best placement changes: {', and '.join(parts)}"
+        sets = [set(one.placements) for one in self.settings]
+        changes = any(one.isdisjoint(other) for one, other in combinations(sets, 2))
+        lead = "changes" if changes else "is not shown to change"
+        return f"the best placement {lead}: {', and '.join(parts)}"
 
 
 def find_grids(results: Sequence[Result], verdicts: Verdicts) -> tuple[Grid, ...]:

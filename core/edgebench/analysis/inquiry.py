@@ -10,7 +10,7 @@ import attrs
 from edgebench.analysis.bandwidths import Grid, find_grids
 from edgebench.analysis.conclusions import Conclusion, Held, hold_all
 from edgebench.analysis.group_tests import Versus, is_normal
-from edgebench.analysis.questions import Question, ask_all, describe_test, name_in
+from edgebench.analysis.questions import Question, ask_all, count_points, describe_test, name_in
 from edgebench.analysis.verdicts import Verdicts
 
 if TYPE_CHECKING:
@@ -87,9 +87,11 @@ def _describe_strategy(result: Result, question: Question) -> dict[str, Any]:
         "case": result.case.id,
         "name": name_in(question.kind, result),
         "median_s": result.median,
-        "ratio": (result.median or 0.0) / (best.median or 1.0),
+        "ratio": stand.ratio if stand else (result.median or 0.0) / (best.median or 1.0),
         "against_best": _describe_pair(stand) if stand else None,
-        "accuracy_change": -100 * figure.loss if figure and figure.loss is not None else None,
+        "accuracy_change": count_points(figure.loss)
+        if figure and figure.loss is not None
+        else None,
         "no_accuracy": "" if figure else result.facts.no_accuracy or "not scored",
     }
 

@@ -153,8 +153,9 @@ def _answer(question: Question) -> str:
     slower = stands.pop("slower", [])
     lead = f"{name} {'has the lowest median' if stands else 'is the fastest'}"
     if slower:
-        times = [f"{name_in(kind, one)} {found.ratio:.3g} times" for one, found in slower]
-        lead += f"; {_enumerate(times)} as long"
+        takes = [f"{name_in(kind, one)} takes {found.ratio:.3g}" for one, found in slower[:1]]
+        takes += [f"{name_in(kind, one)} {found.ratio:.3g}" for one, found in slower[1:]]
+        lead += f"; {_enumerate(takes)} times as long"
     parts = [lead]
     for verdict, alike in stands.items():
         names = _enumerate([name_in(kind, one) for one, _ in alike])
@@ -177,7 +178,7 @@ def _enumerate(names: Sequence[str]) -> str:
 def _say_accuracy(result: Result) -> str:
     """Say what a strategy costs in accuracy, where that is known."""
     known = result.figure is not None and result.figure.loss is not None
-    return f" Its accuracy changes by {write_change(result)}." if known else ""
+    return f" Accuracy of the first: {write_change(result)}." if known else ""
 
 
 def write_change(result: Result) -> str:
@@ -185,7 +186,16 @@ def write_change(result: Result) -> str:
     figure = result.figure
     if figure is None or figure.loss is None:
         return "n/a"
-    return f"{-100 * figure.loss:+.2f} points, {judge_loss(figure)}"
+    return f"{_CHANGES[judge_loss(figure)]} ({count_points(figure.loss):+.2f} points)"
+
+
+_CHANGES = {"shown": "kept", "lost": "lost", "open": "not shown to be kept"}
+
+
+def count_points(loss: float) -> float:
+    """Return by how many points an accuracy changed that lost so much, 0 to 1."""
+    # So that nothing lost is 0 and not -0.
+    return 0.0 - 100 * loss
 
 
 def write_ms(seconds: float | None) -> str:
@@ -208,5 +218,13 @@ def describe_test(test: GroupTest) -> str:
     of = f"{span} requests each" if test.mode == STUDY else f"{span} rounds"
     return (
         f"{test.name} over {of}: {test.whole.statistic:,.4g}, {write_p(test.whole.p)}; "
-        f"{test.post_hoc}, {test.correction.title()}."
+        f"{test.post_hoc}, {test.correction.title()}{_say_signed(test)}."
     )
+
+
+def _say_signed(test: GroupTest) -> str:
+    """Say what Wilcoxon's test gives of the first two, where so many rounds can tell anything."""
+    found = test.find(test.results[1], test.results[0])
+    if found is None or found.wilcoxon is None:
+        return ""
+    return f"; Wilcoxon of the first two, exact and adjusted, {write_p(found.wilcoxon)}"
