@@ -49,6 +49,7 @@ def test_kruskal_wallis_is_scipys(name):
     assert (found.statistic, found.p) == pytest.approx((expected.statistic, expected.pvalue))
 
 
+@pytest.mark.framework
 @pytest.mark.parametrize("name", GROUPS)
 @pytest.mark.parametrize("correction", ["none", "bonferroni", "holm"])
 def test_conover_iman_is_that_of_scikit_posthocs(posthocs, name, correction):
@@ -162,6 +163,7 @@ def test_friedman_is_scipys(name):
     assert (found.statistic, found.p) == pytest.approx((expected.statistic, expected.pvalue))
 
 
+@pytest.mark.framework
 @pytest.mark.parametrize("name", BLOCKS)
 @pytest.mark.parametrize("correction", ["none", "holm"])
 def test_conover_friedman_is_that_of_scikit_posthocs(posthocs, name, correction):
