@@ -7,13 +7,16 @@ studies did and says so.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench.analysis.intervals import NORMAL
 from edgebench.analysis.rank_tests import (
+    MAGNITUDES,
     Pair,
     adjust,
     conover_friedman,
@@ -23,7 +26,7 @@ from edgebench.analysis.rank_tests import (
     shapiro_wilk,
     wilcoxon_exact,
 )
-from edgebench.analysis.verdicts import LEVEL, Verdicts, count_pairs
+from edgebench.analysis.verdicts import LEVEL, Verdicts, count_pairs, find_least_difference
 
 if TYPE_CHECKING:
     from edgebench.analysis.rank_tests import RankTest
@@ -50,6 +53,8 @@ class Versus:
     ratio_ci95: tuple[float, float] | None = None
     """Within rounds; None in study mode."""
     tested: Pair
+    least: float | None = None
+    """The least difference, as a share, that their rounds would have told; None in study mode."""
     wilcoxon: float | None = None
     """The exact p of the signed ranks over rounds, adjusted too; None where Holm could not be met.
     """
@@ -85,7 +90,9 @@ class GroupTest:
     why_not: str = ""
     """Why nothing was tested."""
     name: str = ""
-    """The test of all of them; so the two next."""
+    """The test of all of them."""
+    symbol: str = ""
+    """What its statistic is called."""
     post_hoc: str = ""
     correction: str = ""
     whole: RankTest | None = None
@@ -108,7 +115,8 @@ def compare_all(results: Sequence[Result], verdicts: Verdicts) -> GroupTest:
 
     In study mode: Kruskal-Wallis over the requests, Conover-Iman with Holm's correction, and
     Cliff's delta. Two differ where the adjusted p is at most 5 % and delta is not negligible; they
-    are equal where it is negligible, and undecided otherwise.
+    are equal where it is negligible and there are enough requests to tell (about 120 of each), and
+    undecided otherwise.
 
     By rounds: Friedman and Conover-Friedman with Holm's correction over the block medians of the
     rounds that all of them share; how two stand follows from the interval of their ratio within
@@ -165,25 +173,37 @@ def is_normal(result: Result) -> bool | None:
 
 def _test_requests(ranked: tuple[Result, ...]) -> GroupTest:
     samples = [one.latency.seconds for one in ranked if one.latency]
+    sizes = tuple(map(len, samples))
     pairs = conover_iman(samples, CORRECTION)
     return GroupTest(
         results=ranked,
         mode=STUDY,
         name="Kruskal-Wallis",
+        symbol="H",
         post_hoc="Conover-Iman",
         correction=CORRECTION,
         whole=kruskal_wallis(samples),
-        replicates=tuple(map(len, samples)),
-        pairs=tuple(_pair_up(ranked, pair, _judge_requests(pair)) for pair in pairs),
+        replicates=sizes,
+        pairs=tuple(_pair_up(ranked, pair, _judge_requests(pair, sizes)) for pair in pairs),
     )
 
 
-def _judge_requests(pair: Pair) -> str:
+def _judge_requests(pair: Pair, sizes: Sequence[int]) -> str:
     if pair.magnitude == "negligible":
-        return "equal"
+        few = _find_half_width(sizes[pair.first], sizes[pair.second]) > MAGNITUDES["negligible"]
+        return "undecided" if few else "equal"
     if pair.adjusted > LEVEL:
         return "undecided"
     return "slower" if pair.delta > 0 else "faster"
+
+
+def _find_half_width(one: int, other: int) -> float:
+    """Return how far delta reaches to each side of 0, in 95 of 100, where nothing differs.
+
+    Its variance is then (n + m + 1) / 3 n m (Mann and Whitney 1947, Annals of Mathematical
+    Statistics 18).
+    """
+    return NORMAL * math.sqrt((one + other + 1) / (3 * one * other))
 
 
 def _pair_up(ranked: Sequence[Result], pair: Pair, verdict: str) -> Versus:
@@ -205,6 +225,7 @@ def _test_rounds(
         results=ranked,
         mode=ROUNDS,
         name="Friedman",
+        symbol="Q",
         post_hoc="Conover-Friedman",
         correction=CORRECTION,
         whole=friedman(table),
@@ -236,5 +257,6 @@ def _judge_rounds(
         ratio=ratio.middle,
         ratio_ci95=(ratio.low, ratio.high),
         tested=pair,
+        least=find_least_difference(ratio, verdicts.within, count_pairs(len(ranked))),
         wilcoxon=signed,
     )

@@ -107,6 +107,7 @@ def _describe_pair(pair: Versus) -> dict[str, Any]:
         "p": tested.p,
         "adjusted": tested.adjusted,
         "wilcoxon": pair.wilcoxon,
+        "least_difference": pair.least,
         "delta": tested.delta,
         "magnitude": tested.magnitude,
     }

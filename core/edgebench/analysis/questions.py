@@ -6,14 +6,14 @@ model shows from where it runs, on more tiers than one: no operator is known her
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
 
 from edgebench.analysis.accuracy import judge_loss
 from edgebench.analysis.agreement import is_refuted
-from edgebench.analysis.group_tests import NONE, STUDY, GroupTest, compare_all
+from edgebench.analysis.group_tests import NONE, STUDY, GroupTest, Versus, compare_all
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.prefixes import UNTRANSFORMED
 from edgebench.cases.chain import parse_chain
@@ -159,7 +159,8 @@ def _answer(question: Question) -> str:
     parts = [lead]
     for verdict, alike in stands.items():
         names = _enumerate([name_in(kind, one) for one, _ in alike])
-        parts.append(f"{names} {_STANDS[verdict].format('' if len(alike) > 1 else 's')}")
+        said = _STANDS[verdict].format("" if len(alike) > 1 else "s")
+        parts.append(f"{names} {said}{_say_least(found for _, found in alike)}")
     return "; ".join(parts) + f".{_say_accuracy(best)}"
 
 
@@ -169,6 +170,12 @@ _STANDS = {
     "faster": "take{} longer at the median, yet less by ranks",
 }
 """What is said of strategies that are not slower than that of the lowest median."""
+
+
+def _say_least(stands: Iterable[Versus]) -> str:
+    """Say what difference would have been told of those that are not told apart."""
+    least = [one.least for one in stands if one.verdict == "undecided" and one.least]
+    return f" (a difference of {max(least):.0%} would have been)" if least else ""
 
 
 def _enumerate(names: Sequence[str]) -> str:
@@ -215,9 +222,10 @@ def describe_test(test: GroupTest) -> str:
         return f"Not tested: {test.why_not}."
     each = sorted(set(test.replicates))
     span = f"{each[0]:,}" if len(each) == 1 else f"{each[0]:,} to {each[-1]:,}"
-    of = f"{span} requests each" if test.mode == STUDY else f"{span} rounds"
+    of = f"{span} request{'s' * (span != '1')} each" if test.mode == STUDY else f"{span} rounds"
     return (
-        f"{test.name} over {of}: {test.whole.statistic:,.4g}, {write_p(test.whole.p)}; "
+        f"{test.name} over {of}: {test.symbol} = {test.whole.statistic:,.4g}, "
+        f"{write_p(test.whole.p)}; "
         f"{test.post_hoc}, {test.correction.title()}{_say_signed(test)}."
     )
 

@@ -76,12 +76,15 @@ def _write_cells(strategy: Entry) -> Iterator[str]:
     yield f"{_write_ms(strategy['median_s'])}"
     yield write_figure(strategy["ratio"], 1)
     yield _write_p(stand["adjusted"]) if stand else "-"
-    yield f"{stand['delta']:+.2f} {_MARKS[stand['verdict']]}" if stand else "-"
+    yield _write_effect(stand) if stand else "-"
     change = strategy["accuracy_change"]
     yield "n/a" if change is None else f"{change:+.2f}"
 
 
-_MARKS = {"slower": "<", "faster": ">", "equal": "=", "undecided": "?"}
+def _write_effect(stand: Entry) -> str:
+    """Write Cliff's delta, and how large that is, or how else the two stand."""
+    mark = {"equal": "=", "undecided": "?"}.get(stand["verdict"], stand["magnitude"])
+    return f"{round(stand['delta'], 2) + 0.0:+.2f} {mark}"
 
 
 def _write_ms(seconds: float) -> str:
@@ -108,7 +111,7 @@ def _explain(questions: Entry) -> str:
     normal = questions["normal"]
     first = (
         "The first has the lowest median; times, adjusted p and Cliff's delta are of each against "
-        "it (< slower, = no difference that matters, ? not told apart); points: the change of "
+        "it (= no difference that matters, ? not told apart); points: the change of "
         "accuracy against the untransformed model"
     )
     strategies = [each for one in questions["asked"] for each in one["strategies"]]
@@ -118,8 +121,12 @@ def _explain(questions: Entry) -> str:
         said.append(
             "Study mode: imported, one block each, so requests are tested as the studies did, "
             "which says nothing of another day or process; two are equal where delta is "
-            f"negligible. Of {normal['of']} cases the requests of {normal['cases']} may be "
-            "normally distributed (Shapiro-Wilk, 5 %), so ranks are compared."
+            "negligible."
+        )
+    if "study" in modes and normal["of"]:
+        said.append(
+            f"Of {normal['of']} cases the requests of {normal['cases']} may be normally "
+            "distributed (Shapiro-Wilk, 5 %), so ranks are compared."
         )
     if "rounds" in modes:
         said.append(

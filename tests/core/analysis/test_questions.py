@@ -25,8 +25,15 @@ def imported(chain, *tiers, ms=2.0, seed=0, spread=0.1):
     result = result_of(
         case_of(chain, *tiers), median_s=ms / 1e3, blocks=1, seed=seed, spread=spread
     )
-    facts = attrs.evolve(result.facts, imported="one block of 5 passes", figures=())
-    return attrs.evolve(result, facts=attrs.evolve(facts, no_accuracy="latencies alone"))
+    facts = attrs.evolve(
+        result.facts,
+        imported="one block of 5 passes",
+        figures=(),
+        no_accuracy="latencies alone",
+    )
+    seconds = ms / 1e3 * np.exp(spread * np.random.default_rng(seed).standard_normal(500))
+    block = attrs.evolve(result.blocks[0], latency_s=seconds, phases_s={})
+    return attrs.evolve(result, facts=facts, blocks=(block,))
 
 
 def judge(results):
@@ -134,7 +141,7 @@ def test_what_was_imported_as_one_block_is_tested_by_requests_and_says_so():
     (question,) = ask_all(results, judge(results))
     test = question.test
     assert (test.mode, test.name, test.post_hoc) == ("study", "Kruskal-Wallis", "Conover-Iman")
-    assert test.replicates == (100, 100, 100)
+    assert test.replicates == (500, 500, 500)
     *_, slow = test.results
     assert test.find(slow, test.results[0]).verdict == "slower"
     assert test.find(test.results[1], test.results[0]).verdict == "equal"
@@ -157,8 +164,9 @@ def test_a_small_effect_of_few_requests_is_undecided_and_never_equal():
         (block,) = result.blocks
         return attrs.evolve(result, blocks=(attrs.evolve(block, latency_s=np.array(values)),))
 
-    pair = [short(one, [1.0, 2.0, 3.0]), short(other, [1.5, 2.5, 3.5])]
-    assert compare_all(pair, judge(pair)).pairs[0].verdict == "undecided"
+    for values in ([1.5, 2.5, 3.5], [1.0, 2.0, 3.0]):
+        pair = [short(one, [1.0, 2.0, 3.0]), short(other, values)]
+        assert compare_all(pair, judge(pair)).pairs[0].verdict == "undecided"
 
 
 def slow_link(rate, chain, *tiers, ms):
@@ -203,3 +211,22 @@ def test_the_document_has_every_pair_and_how_each_stands_to_the_first():
     assert second["against_best"]["verdict"] == "slower"
     assert second["accuracy_change"] == 0.0
     assert document["normal"]["of"] == len(ALL)
+
+
+def test_beside_what_is_not_told_apart_stands_what_would_have_been():
+    vague = [
+        at("identity", "mobile", ms=2.0, blocks=3),
+        attrs.evolve(at("identity", "edge", ms=2.1, blocks=3, seed=1)),
+    ]
+    wide = [
+        attrs.evolve(
+            one, blocks=tuple(attrs.evolve(b, latency_s=b.latency_s * f) for b, f in zip(one.blocks, by, strict=True))
+        )
+        for one, by in zip(vague, [(1.0, 1.3, 0.8), (1.2, 0.9, 1.0)], strict=True)
+    ]  # fmt: skip
+    (question,) = ask_all(wide, judge(wide))
+    (pair,) = question.test.pairs
+    assert pair.verdict == "undecided"
+    assert f"cannot be told from it (a difference of {pair.least:.0%} would have been)" in (
+        question.sentence
+    )
