@@ -9,6 +9,7 @@ import attrs
 from edgebench.analysis.accuracy import judge_loss
 from edgebench.analysis.agreement import is_refuted
 from edgebench.analysis.answer import Decision
+from edgebench.analysis.group_tests import answer_by_study
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.prefixes import UNTRANSFORMED
 from edgebench.analysis.verdicts import (
@@ -100,6 +101,7 @@ def decide(title: str, results: Sequence[Result], verdicts: Verdicts) -> Decisio
         cases=tuple(result.case.id for result in results),
         within=verdicts.within,
         decidable=bool(whole),
+        study="" if whole else answer_by_study(results, verdicts),
         accuracy_known=found.known,
         open=unsettled,
         open_faster=unsettled,
