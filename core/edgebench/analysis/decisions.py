@@ -12,7 +12,9 @@ from edgebench.analysis.answer import Decision
 from edgebench.analysis.group_tests import answer_by_study
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.prefixes import UNTRANSFORMED
+from edgebench.analysis.rank_tests import friedman
 from edgebench.analysis.verdicts import (
+    FIRST_LOOK,
     Verdicts,
     count_more_rounds,
     count_pairs,
@@ -133,6 +135,7 @@ def _rank(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Deci
         # The test that dropped it was made when it was dropped.
         return "slower" if is_beaten(one) else verdicts.judge(one, quickest, pairs)
 
+    decision = attrs.evolve(decision, differs_p=_test_any(fit, verdicts))
     told = group_by(others, stand)
     equal, unclear = told.get("equal", []), told.get("undecided", [])
     rivals = [one for one in decision.open if stand(one) in ("faster", "undecided")]
@@ -148,6 +151,15 @@ def _rank(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Deci
         blocks_needed=None if None in needed else max(filter(None, needed), default=None),
         least_difference=None if None in least else max(filter(None, least), default=None),
     )
+
+
+def _test_any(fit: Sequence[Result], verdicts: Verdicts) -> float | None:
+    """Return the p of some results differing in nothing, over the rounds that all of them share."""
+    cases = [one.case for one in fit]
+    shared = verdicts.rounds.find_common(cases)
+    if len(cases) < 2 or len(shared) < FIRST_LOOK:
+        return None
+    return friedman(verdicts.rounds.tabulate(cases, shared).T).p
 
 
 def _crown(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Decision:

@@ -125,8 +125,7 @@ def compare_all(results: Sequence[Result], verdicts: Verdicts) -> GroupTest:
     ranked = tuple(sorted(results, key=lambda one: one.median or 0.0))
     if any(one.facts.imported for one in ranked):
         return _test_requests(ranked)
-    medians = [verdicts.rounds.medians[one.case] for one in ranked]
-    shared = sorted(set(medians[0]).intersection(*medians[1:]))
+    shared = sorted(verdicts.rounds.find_common([one.case for one in ranked]))
     if len(shared) < FEWEST_ROUNDS:
         many = f"{len(shared)} round{'s' * (len(shared) != 1)}"
         why = f"{many} shared by all of them, and at least {FEWEST_ROUNDS} are needed"
