@@ -6,7 +6,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgebench_kit.terminal.columns import (
+from edgebench_kit.reports.columns import (
     COLD,
     ONE_TABLE,
     PEAK,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from edgebench_kit.terminal.columns import Case
+    from edgebench_kit.reports.figures import Case
 
 
 def lay_out(

@@ -11,19 +11,16 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import Reporter, hookimpl
-from edgebench_kit.terminal.notes import (
+from edgebench_kit.reports.notes import (
     describe_agreements,
     describe_doubts,
     describe_places,
     describe_subjects,
+    describe_surprises,
     group_unmeasured,
     list_doubts,
 )
-from edgebench_kit.terminal.operators import (
-    describe_surprises,
-    lay_out_exits,
-    lay_out_operators,
-)
+from edgebench_kit.terminal.operators import lay_out_exits, lay_out_operators
 from edgebench_kit.terminal.tables import explain_tables, lay_out
 
 if TYPE_CHECKING:
