@@ -201,8 +201,8 @@ def _draw_boxes(boxes: Sequence[Box], rows: Rows) -> Any:
             "median": [write_figure(box.quantiles[2], 1) for box in boxes],
         }
     )
-    plot.segment("q0", "middle", "q4", "middle", source=source, line_color=BLUE, line_alpha=0.6)
-    bars = plot.quad("q1", "q3", "top", "bottom", source=source, fill_color=BLUE, fill_alpha=0.45,
+    plot.segment("q0", "middle", "q4", "middle", source=source, line_color=BLUE, line_alpha=0.8)
+    bars = plot.quad("q1", "q3", "top", "bottom", source=source, fill_color=BLUE, fill_alpha=0.6,
                      line_color=None)  # fmt: skip
     plot.segment("q2", "top", "q2", "bottom", source=source, line_width=2,
                           line_color=INK)  # fmt: skip

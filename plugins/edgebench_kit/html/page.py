@@ -141,7 +141,7 @@ def _list_facts(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "started", document["started"]
     yield "finished", document["finished"] or "not finished"
     statuses = ", ".join(f"{many} {status}" for status, many in found.most_common())
-    yield "cases", f"{len(document['cases'])}{f': {statuses}' if statuses else ''}"
+    yield "cases", statuses or "none"
     yield "on", document["environment"].get("processor") or f"a processor {NOT_READABLE}"
     if document["arguments"]:
         yield "command", " ".join(["edgebench", *document["arguments"]])
@@ -178,8 +178,8 @@ def _write_fact(name: str, value: Any) -> str:
     if value is None or value == "":
         return NOT_READABLE
     if isinstance(value, list | tuple):
-        return " to ".join(dict.fromkeys(_write_fact(name, one) for one in value)) \
-            if name.endswith("_hz") else ", ".join(map(str, value)) or "none"
+        joined = " to " if name.endswith("_hz") else ", "
+        return joined.join(dict.fromkeys(_write_fact(name, one) for one in value)) or "none"
     if name.endswith("_bytes"):
         return f"{value / 2**30:.3g} GiB"
     if name.endswith("_hz"):

@@ -63,7 +63,7 @@ class Row:
     """What it may be chosen by: the values of `FILTERS`."""
 
 
-FILTERS = ("model", "status", "stands", "backend", "placement")
+FILTERS = ("model", "stands", "placement", "backend", "status")
 Write = tuple["Callable[[Case], str]", "Callable[[Case], float | None]"]
 
 
@@ -85,12 +85,7 @@ def list_heads(cases: Sequence[Case]) -> Iterator[Head]:
     metrics = {next(iter(case["accuracy"])) for case in cases if case["accuracy"]}
     metric = metrics.pop() if len(metrics) == 1 else "accuracy"
     yield Head("#", "The number by which charts name a strategy")
-    yield Head("model", "Model and variant")
-    yield Head("strategy", "The chain of operators")
-    yield Head("placement", "Which tiers compute; * marks a tier that is emulated")
-    yield Head("backend", "The runtime")
-    yield Head("status", "What became of the case")
-    yield Head("stands", "How it stands to the answer of its model")
+    yield from (Head(name, title) for name, title in _NAMED.items() if _differ(name, cases))
     yield Head("median ms", "Median latency of a request, with its 95 % interval", figures=True)
     yield Head("p95 ms", "95 % percentile of the latency, with its interval", figures=True)
     yield Head(f"{metric} %", "What was deployed scores, with its interval", figures=True)
@@ -102,26 +97,43 @@ def list_heads(cases: Sequence[Case]) -> Iterator[Head]:
     yield Head("doubts", "How many reasons there are to doubt it", figures=True)
 
 
+_NAMED = {
+    "model": "Model and variant",
+    "strategy": "The chain, where it runs (* marks a tier that is emulated), and the runtime",
+    "status": "What became of the case",
+    "stands": "How it stands to the answer of its model",
+}
+
+
+def _differ(name: str, cases: Sequence[Case]) -> bool:
+    """Say whether a column tells cases apart; of all the same, it would only take room."""
+    keys = {"model": "subject", "status": "status"}
+    return name not in keys or len({case[keys[name]] for case in cases}) > 1
+
+
 def list_rows(document: Mapping[str, Any], numbers: Mapping[str, int]) -> Iterator[Row]:
     """Yield all cases of a run in the order of their numbers."""
     decisions: dict[str, Mapping[str, Any]] = {}
     for decision in document["decisions"]:
         for one in decision["cases"]:
             decisions.setdefault(one, decision)
-    for case in sorted(document["cases"], key=lambda one: numbers[one["id"]]):
-        yield _make_row(case, numbers[case["id"]], decisions.get(case["id"]))
+    cases = document["cases"]
+    shown = [name for name in _NAMED if _differ(name, cases)]
+    for case in sorted(cases, key=lambda one: numbers[one["id"]]):
+        yield _make_row(case, numbers[case["id"]], decisions.get(case["id"]), shown)
 
 
-def _make_row(case: Case, number: int, decision: Mapping[str, Any] | None) -> Row:
+def _make_row(
+    case: Case, number: int, decision: Mapping[str, Any] | None, shown: Sequence[str]
+) -> Row:
     standing = find_standing(case["id"], decision) if decision else None
     words = standing.label if standing else "-"
+    place = f"{write_place(case)}, {case['backend']}"
     names = {
-        "model": case["subject"],
-        "strategy": case["chain"],
-        "placement": write_place(case),
-        "backend": case["backend"],
-        "status": case["status"],
-        "stands": words,
+        "model": Cell(case["subject"], sort=case["subject"]),
+        "strategy": Cell(case["chain"], place, f"{case['chain']} {place}"),
+        "status": Cell(case["status"], sort=case["status"]),
+        "stands": Cell(words, sort=words),
     }
     return Row(
         number=number,
@@ -130,10 +142,16 @@ def _make_row(case: Case, number: int, decision: Mapping[str, Any] | None) -> Ro
         colour=standing.colour if standing else "inherit",
         cells=(
             Cell(str(number), sort=number),
-            *(Cell(text, sort=text) for text in names.values()),
+            *(names[name] for name in shown),
             *_list_figures(case),
         ),
-        filters={name: names[name] for name in FILTERS},
+        filters={
+            "model": case["subject"],
+            "stands": words,
+            "placement": write_place(case),
+            "backend": case["backend"],
+            "status": case["status"],
+        },
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
     from edgebench_kit.reports.figures import Case
 
-NUMBERED = 24
-"""Of more strategies than these only those on the front carry their numbers."""
+APART = (0.07, 0.05)
+"""Numbers of strategies that lie closer than these shares of the axes would cover each other."""
 
 
 @attrs.frozen
@@ -181,7 +182,7 @@ def _draw(points: Sequence[Point], front: Sequence[Point], what: str, steps: str
         y0=[one.y for one in points] + [one.y_ends[0] for one in points],
         y1=[one.y for one in points] + [one.y_ends[1] for one in points],
         line_color=GREY,
-        line_alpha=0.45,
+        line_alpha=0.35,
     )
     plot.step(
         x=[one.x for one in front], y=[one.y for one in front], mode=steps,
@@ -193,7 +194,7 @@ def _draw(points: Sequence[Point], front: Sequence[Point], what: str, steps: str
         [one for one in drawn if one is not None],
         {"": "label", "median ms": "latency", what: "worth", "stands": "standing"},
     )
-    shown = points if len(points) <= NUMBERED else front
+    shown = _choose_numbered(points, front, wide=wide)
     plot.text(
         x=[one.x for one in shown],
         y=[one.y for one in shown],
@@ -204,6 +205,23 @@ def _draw(points: Sequence[Point], front: Sequence[Point], what: str, steps: str
         text_color=INK,
     )
     return plot
+
+
+def _choose_numbered(points: Sequence[Point], front: Sequence[Point], *, wide: bool) -> list[Point]:
+    """Return the points that carry their numbers: those on the front first, none over another."""
+
+    def place(point: Point) -> tuple[float, float]:
+        return math.log(point.x) if wide else point.x, point.y
+
+    spans = [max(values) - min(values) for values in zip(*map(place, points), strict=True)]
+    room = [share * span for share, span in zip(APART, spans, strict=True)]
+    chosen: list[Point] = []
+    for point in sorted(points, key=lambda one: (one not in front, one.x)):
+        x, y = place(point)
+        others = map(place, chosen)
+        if not any(abs(x - a) <= room[0] and abs(y - b) <= room[1] for a, b in others):
+            chosen.append(point)
+    return chosen
 
 
 def _scatter(plot: Any, points: Sequence[Point], standing: Standing) -> Any:

@@ -12,7 +12,11 @@
   const waiting = new Set(items.keys());
   const placeholders = JSON.parse(document.getElementById("colours").textContent);
 
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const theme = document.getElementById("theme");
+
   function paint(text) {
+    root.dataset.painted = theme.value || (dark.matches ? "dark" : "light");
     const ink = getComputedStyle(document.body).color;
     const faint = getComputedStyle(document.querySelector("footer")).borderTopColor;
     return text.replaceAll(placeholders.ink, ink).replaceAll(placeholders.faint, faint);
@@ -52,8 +56,6 @@
 
   // --- light and dark ----------------------------------------------------------------------------
 
-  const theme = document.getElementById("theme");
-
   function redraw() {
     for (const name of items.keys()) if (!waiting.has(name)) draw(name);
   }
@@ -62,7 +64,7 @@
     root.dataset.theme = theme.value;
     redraw();
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  dark.addEventListener("change", redraw);
 
   // --- the table ---------------------------------------------------------------------------------
 
