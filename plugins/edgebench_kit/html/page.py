@@ -21,7 +21,6 @@ from edgebench_kit.reports.notes import (
     describe_agreements,
     describe_places,
     describe_subjects,
-    describe_surprises,
     group_unmeasured,
     name_strategy,
 )
@@ -98,7 +97,7 @@ def _describe(results: RunResults) -> dict[str, Any]:
         "choices": {name: sorted({row.filters[name] for row in rows}) for name in FILTERS},
         "unmeasured": list(group_unmeasured(cases)),
         "doubts": list(_list_doubts(document, numbers)),
-        "surprises": list(describe_surprises(document, [case["id"] for case in cases])),
+        "surprises": list(_list_surprises(document, numbers)),
         "places": list(describe_places(cases)),
         "subjects": list(describe_subjects(cases)),
         "agreements": list(describe_agreements(cases)),
@@ -108,6 +107,15 @@ def _describe(results: RunResults) -> dict[str, Any]:
         "charting": find_charting() if drawn else None,
         "own": find_own(),
     }
+
+
+@attrs.frozen(kw_only=True)
+class Surprising:
+    """What surprises of some cases, and why it may be."""
+
+    text: str
+    reasons: tuple[str, ...]
+    names: tuple[str, ...]
 
 
 def _draw_groups(
@@ -152,10 +160,26 @@ def _list_facts(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "registry", document["registry_digest"][:12]
 
 
-def _list_doubts(document: Mapping[str, Any], numbers: Mapping[str, int]) -> Iterator[Doubted]:
-    names = {
+def _name_cases(document: Mapping[str, Any], numbers: Mapping[str, int]) -> Mapping[str, str]:
+    return {
         case["id"]: f"#{numbers[case['id']]} {name_strategy(case)}" for case in document["cases"]
     }
+
+
+def _list_surprises(
+    document: Mapping[str, Any], numbers: Mapping[str, int]
+) -> Iterator[Surprising]:
+    names = _name_cases(document, numbers)
+    found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for one in document["surprises"]:
+        alike = found.setdefault((one["text"], tuple(one["reasons"])), [])
+        alike.append(names[one["case"]])
+    for (text, reasons), listed in found.items():
+        yield Surprising(text=text, reasons=reasons, names=tuple(listed))
+
+
+def _list_doubts(document: Mapping[str, Any], numbers: Mapping[str, int]) -> Iterator[Doubted]:
+    names = _name_cases(document, numbers)
     for cause in document["doubts_by_cause"]:
         kinds = [
             (kind["text"], tuple(names[one] for one in kind["cases"])) for kind in cause["kinds"]

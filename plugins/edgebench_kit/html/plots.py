@@ -94,12 +94,23 @@ def start_plot(
         axis.axis_label_text_color = axis.major_label_text_color = INK
         axis.axis_line_color = axis.major_tick_line_color = FAINT
         axis.minor_tick_line_color = None
+    _write_plainly(plot, wide)
     plot.grid.grid_line_color = FAINT
     plot.grid.grid_line_alpha = 0.6
     if not y:
         plot.yaxis.visible = False
         plot.ygrid.visible = False
     return plot
+
+
+def _write_plainly(plot: Any, wide: tuple[bool, bool]) -> None:
+    """Let a logarithmic axis say 10 and 20, and not powers of ten."""
+    from bokeh.models import LogTicker, NumeralTickFormatter
+
+    for axis, logarithmic in ((plot.xaxis, wide[0]), (plot.yaxis, wide[1])):
+        if logarithmic:
+            axis.ticker = LogTicker(mantissas=[1, 2, 5], desired_num_ticks=7)
+            axis.formatter = NumeralTickFormatter(format="0[.][000]")
 
 
 def add_hover(plot: Any, renderers: Sequence[Any], told: Mapping[str, str]) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from edgebench_kit.html.tradeoffs import find_standing
+from edgebench_kit.html.sweeps import find_sweeps
+from edgebench_kit.html.tradeoffs import STANDINGS, Standing, find_standing
 from edgebench_kit.reports.columns import (
     write_accuracy,
     write_cold,
@@ -20,7 +21,7 @@ from edgebench_kit.reports.columns import (
 from edgebench_kit.reports.figures import write_figure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from typing import Any
 
     from edgebench_kit.reports.figures import Case
@@ -113,22 +114,33 @@ def _differ(name: str, cases: Sequence[Case]) -> bool:
 
 def list_rows(document: Mapping[str, Any], numbers: Mapping[str, int]) -> Iterator[Row]:
     """Yield all cases of a run in the order of their numbers."""
-    decisions: dict[str, Mapping[str, Any]] = {}
+    standings: dict[str, list[Standing]] = {case["id"]: [] for case in document["cases"]}
     for decision in document["decisions"]:
         for one in decision["cases"]:
-            decisions.setdefault(one, decision)
+            standings[one].append(find_standing(one, decision))
     cases = document["cases"]
     shown = [name for name in _NAMED if _differ(name, cases)]
+    swept = {sweep.link for sweep in find_sweeps(cases)}
     for case in sorted(cases, key=lambda one: numbers[one["id"]]):
-        yield _make_row(case, numbers[case["id"]], decisions.get(case["id"]), shown)
+        place = ", ".join([write_place(case), case["backend"], *_list_links(case, swept)])
+        yield _make_row(case, place, numbers[case["id"]], standings[case["id"]], shown)
+
+
+def _list_links(case: Case, swept: Collection[str]) -> Iterator[str]:
+    """Yield what sets apart cases that a run measured under several settings of a link."""
+    for link in case["network"]:
+        name = "-".join(link["between"])
+        if name in swept:
+            yield f"{name} {link['rate_bit_s'] / 1e6:g} Mbit/s {link['delay_s'] * 1e3:g} ms"
 
 
 def _make_row(
-    case: Case, number: int, decision: Mapping[str, Any] | None, shown: Sequence[str]
+    case: Case, place: str, number: int, found: Sequence[Standing], shown: Sequence[str]
 ) -> Row:
-    standing = find_standing(case["id"], decision) if decision else None
+    standing = min(found, key=STANDINGS.index, default=None)
     words = standing.label if standing else "-"
-    place = f"{write_place(case)}, {case['backend']}"
+    if len(set(found)) > 1 and standing:
+        words += f" in {found.count(standing)} of {len(found)}"
     names = {
         "model": Cell(case["subject"], sort=case["subject"]),
         "strategy": Cell(case["chain"], place, f"{case['chain']} {place}"),
