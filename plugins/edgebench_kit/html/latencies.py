@@ -274,8 +274,12 @@ def _draw_parts(used: Sequence[str], rows: Rows) -> Any:
         )
         drawn.append(plot.quad("left", "right", "top", "bottom", source=source, color=colour))
     plot.segment(
-        x0=whole, x1=whole, y0=[top - 0.03 for top, _ in spans], y1=[low + 0.03 for _, low in spans],
-        line_width=2, line_color=INK,
-    )  # fmt: skip
+        x0=whole,
+        x1=whole,
+        y0=[top - 0.03 for top, _ in spans],
+        y1=[bottom + 0.03 for _, bottom in spans],
+        line_width=2,
+        line_color=INK,
+    )
     add_hover(plot, drawn, {"": "label", "part": "part", "ms": "ms"})
     return plot

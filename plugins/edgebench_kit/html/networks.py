@@ -93,7 +93,7 @@ def _describe(sweep: Sweep, crossings: Sequence[Crossing]) -> str:
         return f"From {low} to {high} the lowest median is that of {_name(first)}."
     told = [f"At {sweep.write(sweep.settings[0])} the lowest median is that of {_name(first)}"]
     told += [f"from about {sweep.write(one.at)} on that of {_name(one.after)}" for one in crossings]
-    where = "one over the rate" if sweep.rates else "the delay"
+    where = "the inverse of the rate" if sweep.rates else "the delay"
     return (
         f"{'; '.join(told)}. Between what was measured, latency is taken to be linear in {where}; "
         "how sure it is which of two is the faster stands in the answers."

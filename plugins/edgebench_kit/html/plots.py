@@ -12,8 +12,8 @@ CYAN, MAGENTA, GREY, INDIGO = "#33bbee", "#ee3377", "#8c8c8c", "#7a5ea8"
 """Colours that those who see colours otherwise tell apart, on light and on dark: Tol's «vibrant»
 (https://sronpersonalpages.nl/~pault/) and two for what stands back."""
 INK, FAINT = "#404142", "#d0d1d2"
-"""What stands in charts for the colours of texts and of lines behind all else: the page puts its own
-there, as it knows whether it is light or dark."""
+"""What stands in charts for the colours of texts and of lines behind all else: the page puts its
+own there, as it knows whether it is light or dark."""
 WIDE_RANGE = 8
 """An axis whose largest figure is so many times its smallest is logarithmic."""
 
@@ -125,4 +125,5 @@ def finish(plot: Any, name: str) -> Mapping[str, Any]:
     """Return what the script of the page draws into the element of that id, as JSON."""
     from bokeh.embed import json_item
 
-    return json_item(plot, target=name)
+    item: Mapping[str, Any] = json_item(plot, target=name)
+    return item

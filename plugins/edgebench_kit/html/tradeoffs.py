@@ -121,8 +121,9 @@ def draw_tradeoff(
         name=name,
         title=f"{metric or 'Size'} against latency",
         words=(
-            f"{len(points)} {'strategy' if len(points) == 1 else 'strategies'}. Further left is faster; {better} further "
-            f"{'up' if metric else 'down'}. On the Pareto front, beaten by none in both: {listed}. "
+            f"{len(points)} {'strategy' if len(points) == 1 else 'strategies'}. Further left is "
+            f"faster; {better} further {'up' if metric else 'down'}. "
+            f"On the Pareto front, beaten by none in both: {listed}. "
             "Lines are 95 % intervals; the numbers are those of the table."
         ),
         item=finish(plot, name),
