@@ -29,7 +29,7 @@ def render(results: RunResults) -> str:
         for result in results.results
         if result.latency is not None
     }
-    return json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False)
+    return json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def _name(result: Result) -> str:
