@@ -106,7 +106,7 @@ def test_the_page_names_what_to_install_where_its_charts_are_missing(python, mea
     program = """
         import sys
 
-        (at,) = (n for n, one in enumerate(sys.meta_path) if one.__name__ == "PathFinder")
+        (at,) = (n for n, one in enumerate(sys.meta_path) if getattr(one, "__name__", "") == "PathFinder")
         found = sys.meta_path[at].find_spec
 
         class Others:
