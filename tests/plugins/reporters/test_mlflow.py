@@ -13,7 +13,6 @@ from edgebench.catalogue.registry import Registry
 from edgebench.testing.results import case_of, result_of, run_of
 from edgebench_plugins.reporters.mlflow import edgebench_reporters
 
-mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed: the extra 'mlflow'")
 pytestmark = [
     pytest.mark.framework,
     # What MLflow and what it stands on do of their own accord.
@@ -23,6 +22,7 @@ pytestmark = [
 
 @pytest.fixture
 def client(tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed: the extra 'mlflow'")
     for name, value in Registry.read().plugins["mlflow"].silence.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
