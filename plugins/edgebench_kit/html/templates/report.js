@@ -26,7 +26,13 @@
     waiting.delete(name);
     const place = document.getElementById(name);
     place.replaceChildren();
-    return Bokeh.embed.embed_item(JSON.parse(paint(items.get(name))), name);
+    // One that cannot be drawn, in a browser too old perhaps, is to keep no other from it.
+    return Promise.resolve()
+      .then(() => Bokeh.embed.embed_item(JSON.parse(paint(items.get(name))), name))
+      .catch((error) => {
+        place.textContent = "This chart cannot be drawn here; its figures are in the table below.";
+        console.error(name, error);
+      });
   }
 
   // Those in sight first, and the others one by one while nothing else is to be done: whoever
