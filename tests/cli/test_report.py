@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
+
+from edgebench import Registry
 
 BINARY = dedent(
     """
@@ -91,6 +95,26 @@ def test_a_reporter_of_a_stranger_gets_what_ours_get(here, measured, plugin):
     assert run == same == measured.document["run"]
     assert sentence == measured.document["decisions"][0]["sentence"]
     assert samples == sum(case["samples"] for case in measured.document["cases"])
+
+
+def test_the_example_of_the_page_does_what_it_says(here, measured, plugin):
+    page = Path(__file__).parents[2].joinpath("docs", "reports.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    words = ("report", "--db", measured.db, "--plugin", plugin(example), "--format", "answers")
+    sentences = [decision["sentence"] for decision in measured.document["decisions"]]
+    assert here(*words).out.splitlines() == sentences
+
+
+def test_the_page_tells_of_every_form_that_ships():
+    page = Path(__file__).parents[2].joinpath("docs", "reports.md").read_text(encoding="utf-8")
+    table = page.partition("| form |")[2].partition("\n\n")[0]
+    shipped = {
+        name for row in Registry.read().plugins.values() for name in row.offers.get("reporter", ())
+    }
+    assert (
+        set(re.findall(r"`([a-z]+)`", "".join(re.findall(r"^\|[^|]+", table, re.MULTILINE))))
+        == shipped
+    )
 
 
 @pytest.mark.parametrize("name", ["csv", "markdown", "junit", "bencher"])
