@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -19,9 +19,10 @@ from edgebench_kit.html.plots import (
     Key,
     add_hover,
     finish,
+    is_wide,
     start_plot,
 )
-from edgebench_kit.html.sweeps import CONDITIONS
+from edgebench_kit.html.sweeps import CONDITIONS, write_network
 from edgebench_kit.reports.figures import write_ends, write_figure
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ class Curve:
         """The percentage of the work that each leaves on the first tier."""
         return [100 * (find_share(case) or 0.0) for case in self.cases]
 
+    @property
+    def milliseconds(self) -> list[float]:
+        """The median latency of each."""
+        return [1e3 * case["latency_s"]["median"] for case in self.cases]
+
 
 def find_share(case: Case) -> float | None:
     """Return which share of a sample's operations the first tier does; of bytes, if not counted.
@@ -64,37 +70,45 @@ def find_share(case: Case) -> float | None:
 
 
 def find_curves(cases: Sequence[Case]) -> Iterator[Curve]:
-    """Yield the curves of a run: three cuts or more of one chain, placement, backend and links.
+    """Yield the curves of a run: three cuts or more of one chain, placement, backend and network.
 
-    The chain and placement are the same; what differs is the options of its operators.
+    The names of the operators are the same; what differs is their options.
     """
-    groups: dict[tuple[Any, ...], list[Case]] = defaultdict(list)
+    groups: dict[tuple[str, ...], list[Case]] = defaultdict(list)
     for case in cases:
         several = len({stage["tier"] for stage in case["stages"]}) > 1
         if case["latency_s"] and several and find_share(case) is not None:
             names = "+".join(one.partition("(")[0] for one in OPERATOR.findall(case["chain"]))
-            label = f"{names} {case['placement']} {case['backend']}"
-            conditions = tuple(str(case[one]) for one in CONDITIONS)
-            groups[*conditions, str(case["network"]), label].append(case)
-    for (subject, *_, label), found in groups.items():
+            label = f"{names} on {case['placement']} with {case['backend']}"
+            conditions = [str(case[one]) for one in CONDITIONS]
+            groups[*conditions, label, ", ".join(write_network(case))].append(case)
+    labels = Counter(label for *_, label, _ in groups)
+    for (subject, *_, label, network), found in groups.items():
         ranked = sorted(found, key=lambda one: find_share(one) or 0.0)
         if len({find_share(case) for case in ranked}) > 2:
-            yield Curve(subject=subject, label=label, cases=tuple(ranked))
+            told = f"{label}, {network}" if labels[label] > 1 else label
+            yield Curve(subject=subject, label=told, cases=tuple(ranked))
 
 
 def draw_cuts(
     name: str, subject: str, curves: Sequence[Curve], numbers: Mapping[str, int]
 ) -> Chart:
     """Draw the curves of one model."""
-    plot = start_plot(HEIGHT, x="share of the work on the first tier (%)", y="median latency (ms)")
+    medians = [one for curve in curves for one in curve.milliseconds]
+    plot = start_plot(
+        HEIGHT,
+        x="share of the work on the first tier (%)",
+        y="median latency (ms)",
+        wide=(False, is_wide(medians)),
+    )
     drawn = [
         _draw(plot, curve, COLOURS[at % len(COLOURS)], numbers) for at, curve in enumerate(curves)
     ]
     add_hover(plot, drawn, {"": "label", "on the first tier": "share", "median ms": "latency"})
     least = [min(curve.cases, key=lambda one: one["latency_s"]["median"]) for curve in curves]
     words = "; ".join(
-        f"of {curve.label} the fastest is {best['chain']} (#{numbers[best['id']]}) with "
-        f"{100 * (find_share(best) or 0.0):.0f} % of the work on the first tier"
+        f"of {curve.label} the lowest is #{numbers[best['id']]} {best['chain']}, with "
+        f"{100 * (find_share(best) or 0.0):.1f} % of the work on the first tier"
         for curve, best in zip(curves, least, strict=True)
     )
     return Chart(
@@ -127,7 +141,7 @@ def _draw(plot: Any, curve: Curve, colour: str, numbers: Mapping[str, int]) -> A
     source = ColumnDataSource(
         {
             "x": curve.shares,
-            "y": [1e3 * one["median"] for one in latencies],
+            "y": curve.milliseconds,
             "low": [1e3 * one["ci95"][0] for one in latencies],
             "high": [1e3 * one["ci95"][1] for one in latencies],
             "label": [f"#{numbers[case['id']]} {case['chain']}" for case in curve.cases],
@@ -136,5 +150,9 @@ def _draw(plot: Any, curve: Curve, colour: str, numbers: Mapping[str, int]) -> A
         }
     )
     plot.segment("x", "low", "x", "high", source=source, line_color=colour, line_width=1.5)
-    plot.line("x", "y", source=source, line_color=colour)
+    # Of tensors at the same place one may be the smaller: the line joins the lowest at each.
+    lowest: dict[float, float] = {}
+    for x, y in zip(curve.shares, curve.milliseconds, strict=True):
+        lowest[x] = min(y, lowest.get(x, y))
+    plot.line(list(lowest), list(lowest.values()), line_color=colour)
     return plot.scatter("x", "y", source=source, color=colour, size=9)

@@ -105,12 +105,14 @@ def start_plot(
 
 def _write_plainly(plot: Any, wide: tuple[bool, bool]) -> None:
     """Let a logarithmic axis say 10 and 20, and not powers of ten."""
-    from bokeh.models import LogTicker, NumeralTickFormatter
+    from bokeh.models import FixedTicker, NumeralTickFormatter
 
+    # Of few decades the library makes steps that are alike, and so leaves the small ones bare.
+    ticks = [step * 10.0**power for power in range(-4, 7) for step in (1, 2, 5)]
     for axis, logarithmic in ((plot.xaxis, wide[0]), (plot.yaxis, wide[1])):
         if logarithmic:
-            axis.ticker = LogTicker(mantissas=[1, 2, 5], desired_num_ticks=7)
-            axis.formatter = NumeralTickFormatter(format="0[.][000]")
+            axis.ticker = FixedTicker(ticks=ticks)
+            axis.formatter = NumeralTickFormatter(format="0[.][0000]")
 
 
 def add_hover(plot: Any, renderers: Sequence[Any], told: Mapping[str, str]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from edgebench_kit.html.sweeps import find_sweeps
+from edgebench_kit.html.sweeps import find_sweeps, write_network
 from edgebench_kit.html.tradeoffs import STANDINGS, Standing, find_standing
 from edgebench_kit.reports.columns import (
     write_accuracy,
@@ -21,7 +21,7 @@ from edgebench_kit.reports.columns import (
 from edgebench_kit.reports.figures import write_figure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     from edgebench_kit.reports.figures import Case
@@ -122,16 +122,9 @@ def list_rows(document: Mapping[str, Any], numbers: Mapping[str, int]) -> Iterat
     shown = [name for name in _NAMED if _differ(name, cases)]
     swept = {sweep.link for sweep in find_sweeps(cases)}
     for case in sorted(cases, key=lambda one: numbers[one["id"]]):
-        place = ", ".join([write_place(case), case["backend"], *_list_links(case, swept)])
+        # What sets apart cases that were measured under several settings of a link.
+        place = ", ".join([write_place(case), case["backend"], *write_network(case, swept)])
         yield _make_row(case, place, numbers[case["id"]], standings[case["id"]], shown)
-
-
-def _list_links(case: Case, swept: Collection[str]) -> Iterator[str]:
-    """Yield what sets apart cases that a run measured under several settings of a link."""
-    for link in case["network"]:
-        name = "-".join(link["between"])
-        if name in swept:
-            yield f"{name} {link['rate_bit_s'] / 1e6:g} Mbit/s {link['delay_s'] * 1e3:g} ms"
 
 
 def _make_row(

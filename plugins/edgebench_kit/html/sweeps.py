@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from edgebench_kit.reports.figures import Case
 
@@ -66,6 +66,16 @@ class Sweep:
     def write(self, setting: float) -> str:
         """Return a setting as people write it."""
         return f"{setting / 1e6:.3g} Mbit/s" if self.rates else f"{setting * 1e3:.3g} ms"
+
+
+def write_network(case: Case, among: Collection[str] | None = None) -> list[str]:
+    """Return each link of a case as people write it; only some, where names are given."""
+    named = [("-".join(link["between"]), link) for link in case["network"]]
+    return [
+        f"{name} {link['rate_bit_s'] / 1e6:g} Mbit/s {link['delay_s'] * 1e3:g} ms"
+        for name, link in named
+        if among is None or name in among
+    ]
 
 
 def find_sweeps(cases: Sequence[Case]) -> Iterator[Sweep]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
+from edgebench import Link
 from edgebench.records.facts import StageFacts
 from edgebench.testing.results import case_of, result_of, run_of
 from edgebench_kit.html.cuts import find_curves, find_share
@@ -43,8 +44,20 @@ def test_cuts_of_one_chain_make_a_curve_whatever_their_options_hold():
     )
     (curve,) = find_curves(found)
     assert curve.shares == [25, 50, 75]
-    assert curve.label == "cut mobile-edge eager"
+    assert curve.label == "cut on mobile-edge with eager"
 
 
 def test_two_cuts_make_no_curve():
     assert list(find_curves(cases_of(cut("cut(at=a)", 1, 2), cut("cut(at=b)", 2, 2)))) == []
+
+
+def test_the_same_cuts_under_several_networks_are_a_curve_each_that_says_which():
+    found = []
+    for rate in (1e6, 1e7):
+        for share in (25, 50, 75):
+            one = cut(f"cut(at={share})", share, 100 - share)
+            links = [Link(between=link.between, rate=rate, delay=0.01) for link in one.case.links]
+            found.append(attrs.evolve(one, case=attrs.evolve(one.case, links=links)))
+    assert [curve.label for curve in find_curves(cases_of(*found))] == [
+        f"cut on mobile-edge with eager, mobile-edge {rate} Mbit/s 10 ms" for rate in (1, 10)
+    ]

@@ -227,7 +227,7 @@ def test_several_cuts_are_drawn_as_a_curve():
         results.append(attrs.evolve(result, facts=attrs.evolve(result.facts, stages=tuple(stages))))
     page = Page(page_of(*results))
     assert "cuts-0" in page.items
-    assert "the fastest is cut(at=1) (#1) with 25 % of the work on the first tier" in page.text
+    assert "the lowest is #1 cut(at=1), with 25.0 % of the work on the first tier" in page.text
 
 
 def test_what_the_page_is_made_of_ships_with_the_package():
