@@ -35,6 +35,8 @@ class Decision:
     """The practical margin of latency."""
     decidable: bool = True
     """Whether any case has all its blocks, and more than one."""
+    study: str = ""
+    """What the study mode says of cases that were imported as one block each; empty for others."""
     accuracy_known: bool = True
     """Whether any loss of accuracy is known; if not, only latency was compared."""
     fastest: Result | None = None
@@ -72,7 +74,7 @@ class Decision:
 
     def _answer(self) -> str:
         if not self.decidable:
-            return "no case was measured in two blocks or more, so none is decided."
+            return self.study or "no case was measured in two blocks or more, so none is decided."
         if self.fastest is not None:
             causes = dict.fromkeys(doubt.cause for doubt in self.fastest.reasons)
             doubted = f"; there is reason to doubt it ({', '.join(causes)})" if causes else ""

@@ -9,6 +9,7 @@ import attrs
 from edgebench.analysis.accuracy import judge_loss
 from edgebench.analysis.agreement import is_refuted
 from edgebench.analysis.answer import Decision
+from edgebench.analysis.group_tests import answer_by_study
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.prefixes import UNTRANSFORMED
 from edgebench.analysis.verdicts import (
@@ -18,6 +19,7 @@ from edgebench.analysis.verdicts import (
     find_least_difference,
 )
 from edgebench.parts.grouping import group_by
+from edgebench.records.facts import BEATEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +46,7 @@ def decide_all(run: Run, results: Sequence[Result]) -> tuple[Decision, ...]:
     """Return the decision for each group of results that may be compared, in plan order."""
     measured = [result for result in results if result.latency is not None]
     blocks = max((len(result.measured) for result in measured), default=0)
-    verdicts = Verdicts.of(measured, find_margin(run, blocks))
+    verdicts = Verdicts.of(measured, find_margin(run, blocks), run.max_blocks)
     return tuple(decide(title, found, verdicts) for title, found in find_groups(measured))
 
 
@@ -99,6 +101,7 @@ def decide(title: str, results: Sequence[Result], verdicts: Verdicts) -> Decisio
         cases=tuple(result.case.id for result in results),
         within=verdicts.within,
         decidable=bool(whole),
+        study="" if whole else answer_by_study(results, verdicts),
         accuracy_known=found.known,
         open=unsettled,
         open_faster=unsettled,
@@ -113,7 +116,12 @@ def rank(results: Sequence[Result], verdicts: Verdicts) -> list[Result]:
     if len({frozenset(verdicts.rounds.medians[one.case]) for one in results}) <= 1:
         return sorted(results, key=lambda one: one.median or 0.0)
     adjusted = verdicts.rounds.adjust([one.case for one in results])
-    return sorted(results, key=lambda one: adjusted[one.case])
+    return sorted(results, key=lambda one: (is_beaten(one), adjusted[one.case]))
+
+
+def is_beaten(result: Result) -> bool:
+    """Say whether a result was dropped since another is faster by more than the margin."""
+    return result.facts.stopped.startswith(BEATEN)
 
 
 def _rank(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Decision:
@@ -122,7 +130,8 @@ def _rank(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Deci
     pairs = count_pairs(len(fit) + len(decision.open))
 
     def stand(one: Result) -> str:
-        return verdicts.judge(one, quickest, pairs)
+        # The test that dropped it was made when it was dropped.
+        return "slower" if is_beaten(one) else verdicts.judge(one, quickest, pairs)
 
     told = group_by(others, stand)
     equal, unclear = told.get("equal", []), told.get("undecided", [])

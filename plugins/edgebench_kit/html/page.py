@@ -16,7 +16,7 @@ from edgebench_kit.html.rows import FILTERS, list_heads, list_rows, number_cases
 from edgebench_kit.html.script import find_charting, find_own
 from edgebench_kit.html.sweeps import find_sweeps
 from edgebench_kit.html.tradeoffs import draw_tradeoff
-from edgebench_kit.reports.answers import describe_run, find_answers
+from edgebench_kit.reports.answers import describe_run, find_answers, name_run, place_run
 from edgebench_kit.reports.notes import (
     describe_agreements,
     describe_places,
@@ -85,7 +85,7 @@ def _describe(results: RunResults) -> dict[str, Any]:
     drawn = bool(groups or sweeps or cuts)
     return {
         "document": document,
-        "title": document["suite"] or "cases of the command line",
+        "title": name_run(document),
         "facts": dict(_list_facts(document)),
         "answers": list(find_answers(document)),
         "groups": groups,
@@ -150,7 +150,7 @@ def _list_facts(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "finished", document["finished"] or "not finished"
     statuses = ", ".join(f"{many} {status}" for status, many in found.most_common())
     yield "cases", statuses or "none"
-    yield "on", document["environment"].get("processor") or f"a processor {NOT_READABLE}"
+    yield "on", place_run(document)
     if document["arguments"]:
         yield "command", " ".join(["edgebench", *document["arguments"]])
     yield "margin of latency", f"{document['margin']:.1%}"

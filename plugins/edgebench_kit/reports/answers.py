@@ -39,6 +39,19 @@ def describe_run(results: RunResults) -> dict[str, Any]:
     return {**document, "cases": cases}
 
 
+def name_run(document: Mapping[str, Any]) -> str:
+    """Return what a run is called: its suite, or where it comes from."""
+    imported = f"imported from {document['source']}" if document["source"] else ""
+    return str(document["suite"] or imported or "cases of the command line")
+
+
+def place_run(document: Mapping[str, Any]) -> str:
+    """Return where a run was measured, as far as that is known."""
+    if document["source"]:
+        return f"not measured here, imported from {document['source']}"
+    return document["environment"].get("processor") or "a processor not readable here"
+
+
 def find_answers(document: Mapping[str, Any]) -> Iterator[Answer]:
     """Yield the answers of a run, in the order of its decisions."""
     cases = {case["id"]: case for case in document["cases"]}

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from edgebench import Reporter, hookimpl
-from edgebench_kit.reports.answers import describe_run, find_answers
+from edgebench_kit.reports.answers import describe_run, find_answers, name_run, place_run
 from edgebench_kit.reports.columns import list_figures
 from edgebench_kit.reports.notes import (
     describe_agreements,
@@ -46,8 +46,7 @@ def render(results: RunResults) -> str:
 
 def _lay_out(document: Mapping[str, Any]) -> Iterator[str]:
     cases = document["cases"]
-    title = document["suite"] or "cases of the command line"
-    yield f"## edgebench: {escape(title)}"
+    yield f"## edgebench: {escape(name_run(document))}"
     yield ""
     answers = list(find_answers(document))
     for answer in answers:
@@ -64,9 +63,10 @@ def _lay_out(document: Mapping[str, Any]) -> Iterator[str]:
     yield from _fold("How tiers and links were made", describe_places(cases))
     yield from _fold("Weights and inputs", describe_subjects(cases))
     yield from _fold("Agreement with another runtime", describe_agreements(cases))
-    where = document["environment"].get("processor") or "a processor not readable here"
     tag = f", tag {document['tag']}" if document["tag"] else ""
-    yield escape(f"Run {document['run']}{tag}, started {document['started']}, on {where}.")
+    yield escape(
+        f"Run {document['run']}{tag}, started {document['started']}; {place_run(document)}."
+    )
 
 
 def _write_answer(answer: Answer) -> Iterator[str]:
