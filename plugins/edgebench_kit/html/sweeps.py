@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from edgebench_kit.reports.figures import Case
 
 CONDITIONS = ("subject", "weights", "fabric", "scenario", "batch", "threads")
+Setting = tuple[float, float]
+"""The rate of a link in bits a second, and its delay in seconds."""
 STRATEGY = ("chain", "placement", "backend")
 
 
@@ -79,7 +81,7 @@ def write_network(case: Case, among: Collection[str] | None = None) -> list[str]
 
 
 def find_sweeps(cases: Sequence[Case]) -> Iterator[Sweep]:
-    """Yield the sweeps of a run: of each model, link and fixed figure that has two settings."""
+    """Yield the sweeps of a run: of each model and link, and of each fixed rate or delay."""
     groups: dict[tuple[Any, ...], list[Case]] = defaultdict(list)
     for case in cases:
         if case["latency_s"] and not case["refuted"]:
@@ -92,50 +94,69 @@ def find_sweeps(cases: Sequence[Case]) -> Iterator[Sweep]:
 
 
 def _sweep(subject: str, between: tuple[str, ...], cases: Sequence[Case]) -> Iterator[Sweep]:
-    seen = {setting for case in cases if (setting := _find_setting(case, between))}
-    for rates, fixed_at in ((True, 1), (False, 0)):
+    measured = list(_list_measured(cases, between))
+    seen = {one for at in measured for one in at if one is not None}
+    for fixed_at in (1, 0):
         for fixed in sorted({one[fixed_at] for one in seen}):
-            settings = sorted({one[1 - fixed_at] for one in seen if one[fixed_at] == fixed})
-            wanted = [(one, fixed) if rates else (fixed, one) for one in settings]
-            lines = _find_lines(cases, between, wanted)
-            if len(settings) > 1 and lines:
+            if settings := _choose_settings(measured, fixed_at, fixed):
                 yield Sweep(
                     subject=subject,
                     link="-".join(between),
-                    rates=rates,
+                    rates=fixed_at == 1,
                     fixed=fixed,
-                    settings=tuple(settings),
-                    lines=lines,
+                    settings=tuple(one[1 - fixed_at] for one in settings),
+                    lines=tuple(_list_lines(measured, settings)),
                 )
 
 
-def _find_setting(case: Case, between: tuple[str, ...]) -> tuple[float, float] | None:
+def _list_measured(
+    cases: Sequence[Case], between: tuple[str, ...]
+) -> Iterator[Mapping[Setting | None, Case]]:
+    """Yield the cases of each strategy by how a link was set: by None where it does not use it.
+
+    Where other links vary too, they stay as they are in the first case of a strategy.
+    """
+    by_strategy: dict[tuple[str, ...], list[Case]] = defaultdict(list)
+    for case in cases:
+        by_strategy[tuple(case[one] for one in STRATEGY)].append(case)
+    for found in by_strategy.values():
+        others = _find_others(found[0], between)
+        alike = [case for case in found if _find_others(case, between) == others]
+        yield {_find_setting(case, between): case for case in reversed(alike)}
+
+
+def _find_setting(case: Case, between: tuple[str, ...]) -> Setting | None:
     found = (link for link in case["network"] if tuple(link["between"]) == between)
     return next(((link["rate_bit_s"], link["delay_s"]) for link in found), None)
 
 
-def _find_lines(
-    cases: Sequence[Case], between: tuple[str, ...], wanted: Iterable[tuple[float, float]]
-) -> tuple[Line, ...]:
-    """Return the strategies that were measured at all settings, or do not use the link.
+def _choose_settings(
+    measured: Iterable[Mapping[Setting | None, Case]], fixed_at: int, fixed: float
+) -> list[Setting]:
+    """Return the settings, rising, at which the most was measured of strategies that have them all.
 
-    Where other links vary too, they stay as they are in the first case of a strategy.
+    One of the two figures of a setting, by its place, is fixed. Empty where no strategy has two.
     """
-    wanted = tuple(wanted)
-    by_strategy: dict[tuple[str, ...], list[Case]] = defaultdict(list)
-    for case in cases:
-        by_strategy[tuple(case[one] for one in STRATEGY)].append(case)
-    lines = []
-    for found in by_strategy.values():
-        others = _find_others(found[0], between)
-        alike = [case for case in found if _find_others(case, between) == others]
-        at = {_find_setting(case, between): case for case in reversed(alike)}
+    kept = [frozenset(one for one in at if one and one[fixed_at] == fixed) for at in measured]
+    several = {one for one in kept if len(one) > 1}
+
+    def weigh(settings: frozenset[Setting]) -> tuple[int, int, list[Setting]]:
+        count = sum(settings <= other for other in kept)
+        return count * len(settings), len(settings), sorted(settings)
+
+    chosen: frozenset[Setting] = max(several, key=weigh, default=frozenset())
+    return sorted(chosen)
+
+
+def _list_lines(
+    measured: Iterable[Mapping[Setting | None, Case]], settings: Sequence[Setting]
+) -> Iterator[Line]:
+    """Yield the strategies that were measured at all settings, or do not use the link."""
+    for at in measured:
         if None in at:
-            lines.append(Line((at[None],) * len(wanted)))
-        elif set(wanted) <= set(at):
-            lines.append(Line(tuple(at[one] for one in wanted)))
-    used = any(len({case["id"] for case in line.cases}) > 1 for line in lines)
-    return tuple(lines) if used else ()
+            yield Line((at[None],) * len(settings))
+        elif set(settings) <= set(at):
+            yield Line(tuple(at[one] for one in settings))
 
 
 def _find_others(case: Case, between: tuple[str, ...]) -> list[Mapping[str, Any]]:

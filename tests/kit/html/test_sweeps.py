@@ -84,3 +84,14 @@ def test_delays_are_swept_too():
 
 def test_nothing_is_swept_where_a_link_has_one_setting():
     assert sweeps_of([at(1e6, "plain", seconds=0.1), at(1e6, "plain", "cloud", seconds=0.2)]) == []
+
+
+def test_those_settings_are_swept_at_which_the_most_was_measured():
+    results = [at(1e9, "plain", "cloud", seconds=0.1)]
+    for rate in RATES:
+        results.append(at(rate, "cut", "mobile", "cloud", seconds=0.04 + 2e5 / rate))
+        results.append(at(rate, "other", "mobile", "cloud", seconds=0.05 + 2e5 / rate))
+    results.append(at(1e9, "cut", "mobile", "cloud", seconds=0.04))
+    (sweep,) = sweeps_of(results)
+    assert sweep.settings == RATES
+    assert [line.cases[0]["chain"] for line in sweep.lines] == ["cut", "other"]
