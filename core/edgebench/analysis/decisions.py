@@ -12,7 +12,9 @@ from edgebench.analysis.answer import Decision
 from edgebench.analysis.group_tests import answer_by_study
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.prefixes import UNTRANSFORMED
+from edgebench.analysis.rank_tests import friedman
 from edgebench.analysis.verdicts import (
+    FIRST_LOOK,
     Verdicts,
     count_more_rounds,
     count_pairs,
@@ -68,18 +70,19 @@ class Sorted:
     @property
     def open(self) -> Sequence[Result]:
         """Those of which the data does not say whether they keep their accuracy."""
-        others = (*self.refuted, *self.fit, *self.lost)
-        return [one for one in self.whole if one not in others]
+        others = {one.case.id for one in (*self.refuted, *self.fit, *self.lost)}
+        return [one for one in self.whole if one.case.id not in others]
 
 
 def sort_out(whole: Sequence[Result]) -> Sorted:
     """Sort results by whether they may win."""
-    sound = [result for result in whole if not is_refuted(result.facts)]
+    by_word = group_by(whole, lambda one: is_refuted(one.facts))
+    sound = by_word.get(False, [])
     judged = group_by(sound, lambda one: judge_loss(one.figure) if one.figure else "")
     known = set(judged) != {""}
     return Sorted(
         whole=whole,
-        refuted=[one for one in whole if one not in sound],
+        refuted=by_word.get(True, []),
         fit=judged.get("shown" if known else "", []),
         lost=judged.get("lost", []),
         known=known,
@@ -133,21 +136,32 @@ def _rank(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Deci
         # The test that dropped it was made when it was dropped.
         return "slower" if is_beaten(one) else verdicts.judge(one, quickest, pairs)
 
+    decision = attrs.evolve(decision, differs_p=_test_any(fit, verdicts))
     told = group_by(others, stand)
     equal, unclear = told.get("equal", []), told.get("undecided", [])
     rivals = [one for one in decision.open if stand(one) in ("faster", "undecided")]
     ranked = attrs.evolve(decision, slower=tuple(told.get("slower", ())), open_faster=tuple(rivals))
     if not unclear:
         return _crown(attrs.evolve(ranked, equal=tuple(equal)), fit, verdicts)
+    untold = {one.case.id for one in (*equal, *unclear)}
     ratios = [verdicts.compare(one, quickest) for one in unclear]
     needed = [count_more_rounds(one, decision.within, pairs) for one in ratios]
     least = [find_least_difference(one, decision.within, pairs) for one in ratios]
     return attrs.evolve(
         ranked,
-        undecided=tuple(one for one in fit if one is quickest or one in equal or one in unclear),
+        undecided=tuple(one for one in fit if one is quickest or one.case.id in untold),
         blocks_needed=None if None in needed else max(filter(None, needed), default=None),
         least_difference=None if None in least else max(filter(None, least), default=None),
     )
+
+
+def _test_any(fit: Sequence[Result], verdicts: Verdicts) -> float | None:
+    """Return the p of some results differing in nothing, over the rounds that all of them share."""
+    cases = [one.case for one in fit]
+    shared = verdicts.rounds.find_common(cases)
+    if len(cases) < 2 or len(shared) < FIRST_LOOK:
+        return None
+    return friedman(verdicts.rounds.tabulate(cases, shared).T).p
 
 
 def _crown(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Decision:

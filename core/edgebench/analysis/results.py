@@ -134,6 +134,7 @@ def _decision(decision: Decision) -> dict[str, Any]:
         "fastest": decision.fastest.case.id if decision.fastest else None,
         **{name: [one.case.id for one in getattr(decision, name)] for name in STANDINGS},
         "blocks_needed": decision.blocks_needed,
+        "differs_p": decision.differs_p,
         "least_difference": decision.least_difference,
         "untransformed": decision.untransformed.case.id if decision.untransformed else None,
         "gain": _describe_ratio(decision.gain) if decision.gain else None,
