@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
+from itertools import groupby, zip_longest
+from operator import itemgetter
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -147,11 +148,19 @@ def _table(
     widest = [
         max(cell_len(line) for part in parts for line in part[at]) for at in range(len(names))
     ]
-    yield Text(_join(parts[0], widest, head), style="dim")
+    styled = [("dim", _join(parts[0], widest, head))]
     for case, part, line in zip(cases, parts[1:], figures, strict=True):
-        lost = case["refuted"] or case["id"] in decision.get("lost", ())
-        style = "dim" if lost else "bold" if case["id"] == decision.get("fastest") else ""
-        yield Text(_join(part, widest, line), style=style)
+        styled.append((_find_style(case, decision), _join(part, widest, line)))
+    for style, alike in groupby(styled, key=itemgetter(0)):
+        # What is folded already need not be looked at again.
+        text = "\n".join(lines for _, lines in alike)
+        yield Text(text, style=style, no_wrap=True, overflow="ignore")
+
+
+def _find_style(case: Case, decision: Mapping[str, Any]) -> str:
+    if case["refuted"] or case["id"] in decision.get("lost", ()):
+        return "dim"
+    return "bold" if case["id"] == decision.get("fastest") else ""
 
 
 def _fold(cell: str, room: int) -> list[str]:
