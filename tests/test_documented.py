@@ -289,7 +289,12 @@ def test_every_extra_is_on_the_page_of_installing_and_is_the_smallest_that_serve
             found |= resolve(inner.rstrip("]").split(",")) if inner else {name}
         return found
 
-    imported = {"PIL": "pillow", "sklearn": "scikit-learn", "torch_pruning": "torch-pruning"}
+    imported = {
+        "PIL": "pillow",
+        "sklearn": "scikit-learn",
+        "mlflow": "mlflow-skinny",
+        "torch_pruning": "torch-pruning",
+    }
     for row in Registry.read().plugins.values():
         if row.requires:
             (said,) = re.findall(r"edgebench\[([\w,]+)\]", row.install)

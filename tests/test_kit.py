@@ -26,7 +26,9 @@ FAMILIES: dict[str, set[str]] = {
     "vision": {"torch"},
     "text": {"torch"},
     "onnx": set(),
-    "terminal": set(),
+    "reports": set(),
+    "terminal": {"reports"},
+    "html": {"reports"},
 }
 """Every family of the kit, and which others it may import."""
 
@@ -203,8 +205,10 @@ USED = stands_on()
             ["torch.", "vision.", "text."],
         ),
         (["torch", "torch-program"], ["vision.", "text.", "onnx.", "torch.weight_files"]),
-        (["terminal"], ["torch.", "vision.", "text.", "onnx."]),
-        (["identity", "process", "json"], [""]),
+        (["terminal", "markdown"], ["torch.", "vision.", "text.", "onnx.", "html."]),
+        (["html"], ["torch.", "vision.", "text.", "onnx.", "terminal."]),
+        (["csv", "parquet", "mlflow"], ["html.", "terminal.", "reports.notes"]),
+        (["identity", "process", "json", "junit", "bencher"], [""]),
     ],
 )
 def test_a_plugin_does_not_stand_on_what_it_does_not_use(plugins, kept_out):

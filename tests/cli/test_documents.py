@@ -70,7 +70,17 @@ def test_list_of_the_kinds_that_are_for_authors(here, toy, conforms):
     kinds = ("formats", "converters", "trainers", "reporters")
     document = conforms(here("list", *kinds, "--json", "--plugin", toy).json, "list")
     assert {row["name"] for row in document["trainers"]} >= {"toy-trainer"}
-    assert [row["name"] for row in document["reporters"]] == ["json", "terminal"]
+    assert [row["name"] for row in document["reporters"]] == [
+        "bencher",
+        "csv",
+        "html",
+        "json",
+        "junit",
+        "markdown",
+        "mlflow",
+        "parquet",
+        "terminal",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from edgebench.analysis.conclusions import read_conclusions
 from edgebench.analysis.results import RunResults
 from edgebench.catalogue.blame import blame
 from edgebench.cli.common import Common, add_database
-from edgebench.cli.printing import make_console
+from edgebench.cli.printing import explain_output, make_console
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.places import Reporter
 from edgebench.records.database import Database
@@ -52,15 +52,37 @@ def print_results(
         laid = reporter.render(attrs.evolve(results, in_full=common.verbose))
     if output is not None:
         _write(laid, output)
+    elif isinstance(laid, bytes):
+        _print_bytes(laid, reporter, common)
     elif isinstance(laid, str):
         common.print(laid)
     else:
         common.show(laid)
 
 
+def _print_bytes(laid: bytes, reporter: Reporter, common: Common) -> None:
+    """Send on what is no text, unless a terminal would show it.
+
+    Raises:
+        EdgebenchError: It would.
+    """
+    # What stands in for standard output may take texts alone.
+    binary = getattr(common.out, "buffer", None)
+    if binary is None or common.out.isatty():
+        raise EdgebenchError(
+            f"a report of the format {reporter.name} is no text; write it to a file with -o FILE"
+        )
+    with explain_output(common.out):
+        binary.write(laid)
+
+
 def _write(laid: Any, output: Path) -> None:
     try:
-        with output.open("w") as file:
+        if isinstance(laid, bytes):
+            output.write_bytes(laid)
+            return
+        # In one encoding everywhere; what has no place in it is written as it would be escaped.
+        with output.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             if isinstance(laid, str):
                 file.write(laid)
             else:

@@ -220,7 +220,8 @@ class Reporter(Part):
     """A way to lay out the results of a run."""
 
     render: Callable[..., Any] = attrs.field(validator=is_callable)
-    """From a `RunResults` to something to print, or a text to write to a file."""
+    """From a `RunResults` to what is printed, or written to a file: a text, bytes where a format is
+    no text, or something that rich lays out."""
 
 
 @attrs.frozen(kw_only=True)

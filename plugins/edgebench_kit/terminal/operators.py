@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench_kit.terminal.columns import (
+from edgebench_kit.reports.figures import (
     write_amount,
     write_ends,
     write_figure,
     write_with_interval,
 )
-from edgebench_kit.terminal.notes import name_strategy
+from edgebench_kit.reports.notes import describe_surprises, name_strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rich.console import RenderableType
     from rich.table import Table
 
-    from edgebench_kit.terminal.columns import Case
+    from edgebench_kit.reports.figures import Case
 
 Step = dict[str, Any]
 ONE_TABLE = 116
@@ -189,16 +189,6 @@ def _list_reasons(after: Mapping[str, Any]) -> Iterator[str]:
     contribution = after.get("contribution")
     if contribution and contribution["why_not"]:
         yield f"what {contribution['operator']} added is not known: {contribution['why_not']}"
-
-
-def describe_surprises(document: Mapping[str, Any], cases: Iterable[str]) -> Iterator[str]:
-    """Yield what surprises of some cases, and below it why that may be."""
-    by_id = {case["id"]: case for case in document["cases"]}
-    for one in document["surprises"]:
-        if one["case"] in cases:
-            case = by_id[one["case"]]
-            yield f"{case['chain']} on {case['placement']} with {case['backend']}: {one['text']}"
-            yield from (f"  may be: {reason}" for reason in one["reasons"])
 
 
 # --- exits ----------------------------------------------------------------------------------------

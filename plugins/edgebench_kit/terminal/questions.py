@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from edgebench_kit.terminal.columns import write_figure
+from edgebench_kit.reports.figures import write_figure
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import Reporter, hookimpl
-from edgebench_kit.terminal.notes import (
+from edgebench_kit.reports.answers import describe_run, find_answers
+from edgebench_kit.reports.notes import (
     describe_agreements,
     describe_doubts,
     describe_places,
     describe_subjects,
+    describe_surprises,
     group_unmeasured,
     list_doubts,
 )
-from edgebench_kit.terminal.operators import (
-    describe_surprises,
-    lay_out_exits,
-    lay_out_operators,
-)
+from edgebench_kit.terminal.operators import lay_out_exits, lay_out_operators
 from edgebench_kit.terminal.questions import lay_out_questions
 from edgebench_kit.terminal.tables import explain_tables, lay_out
 
@@ -34,6 +32,10 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from edgebench import RunResults
+
+
+DOUBTS = 3
+"""As many reasons to doubt an answer stand below it."""
 
 
 @attrs.frozen
@@ -88,7 +90,19 @@ class Report:
                 yield from lay_out_exits(case)
         if decisions:
             yield Text(f"\n{explain_tables(self.document, width)}", style="dim")
-        yield from _section("Answer", (one["sentence"] for one in decisions))
+        yield from _section("Answer", _list_answers(self.document))
+
+
+def _list_answers(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield each answer, what it gains, and what touches it: a few lines each."""
+    for answer in find_answers(document):
+        yield f"{answer.title}: {answer.words}"
+        if answer.gain:
+            yield f"  {answer.gain}"
+        for doubt in answer.doubts[:DOUBTS]:
+            yield f"  doubt: {doubt}"
+        if (left := len(answer.doubts) - DOUBTS) > 0:
+            yield f"  and {left} more doubt{'s' * (left > 1)}"
 
 
 def _title(document: Mapping[str, Any]) -> str:
@@ -117,12 +131,8 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[Text]:
 
 def render(results: RunResults) -> Report:
     """Lay out a run for a terminal."""
-    document = results.to_json()
-    subjects = {result.case.id: result.case.subject for result in results.results}
-    cases = [{**case, "subject": subjects[case["id"]]} for case in document["cases"]]
-    return Report(
-        {**document, "cases": cases}, in_full=results.in_full, by_operator=results.by_operator
-    )
+    document = describe_run(results)
+    return Report(document, in_full=results.in_full, by_operator=results.by_operator)
 
 
 @hookimpl

@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from edgebench import Weights
@@ -301,7 +302,8 @@ def test_doubts_are_grouped_by_cause_with_the_worst_of_each():
         "(d on mobile with eager) "
         "All of them: edgebench report 20260102-030405 --verbose"
     ) in text
-    assert "20%" not in text
+    assert "20%" not in text.partition("Answer")[0]
+    assert "doubt: other programs took up to 20% of the processor time" in text
 
 
 def test_in_full_each_doubt_of_each_case_is_printed():
@@ -387,3 +389,34 @@ def test_a_subject_is_written_in_one_way():
     assert "toy:small(side=64): the fastest " in text
     assert "toy:small(side=64): own weights" in text
     assert '"64"' not in text
+
+
+# --- the answer ----------------------------------------------------------------------------------
+
+
+def test_what_the_answer_gains_over_doing_nothing_stands_last():
+    plain = result_of(case_of("identity"), median_s=8e-3, seed=1)
+    text = shown(run_of([plain, result_of(case_of("shrink"), median_s=4e-3, seed=2)]))
+    answer = flowing(text.partition("Answer\n")[2])
+    assert re.fullmatch(
+        r"toy:small: the fastest that is shown to keep its accuracy is shrink .* "
+        r"It is 2 times \([\d.]+ to 2[\d.]*\) as fast as doing nothing: "
+        r"identity on mobile with eager, 8\.02 ms\.",
+        answer,
+    )
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_of_many_reasons_to_doubt_the_answer_the_worst_stand_below_it():
+    case = case_of("shrink")
+    facts = attrs.evolve(facts_of(case), doubts=tuple(f"reason {n}" for n in range(5)))
+    answer = shown(run_of([attrs.evolve(result_of(case), facts=facts)])).partition("Answer\n")[2]
+    assert re.findall(r"doubt: (.*\d)", answer) == ["reason 0", "reason 1", "reason 2"]
+    assert "and 2 more doubts" in answer
+
+
+def test_wide_characters_and_long_names_are_folded_within_the_width():
+    named = result_of(case_of("模型" * 40 + "x" * 50, backend="b" * 90))
+    for width in (60, 80, 160):
+        lines = shown(run_of([named]), width).splitlines()
+        assert max(map(cell_len, lines)) <= width

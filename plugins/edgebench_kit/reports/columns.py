@@ -1,4 +1,4 @@
-"""The columns of a terminal report: what stands in them, and from which width they are shown."""
+"""The columns of a report: what stands in them, and from which width they are shown."""
 
 from __future__ import annotations
 
@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench_kit.reports.figures import (
+    is_emulated,
+    write_ends,
+    write_figure,
+    write_with_interval,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-Case = dict[str, Any]
+    from edgebench_kit.reports.figures import Case
+
 TIGHT = 76
 """Columns below which there is room for what decides alone."""
 PEAK, SENT, COLD = 88, 96, 104
@@ -46,15 +54,15 @@ def list_figures(cases: Sequence[Case], decision: Mapping[str, Any]) -> Iterator
     """Yield the columns of the table of strategies: their names, and what was measured."""
     metric = next((one for case in cases for one in case["accuracy"]), None)
     yield Column("strategy", _name, name=True)
-    yield Column("median ms\n(95 %)", lambda case: _mark(case, decision) + _write_median(case))
-    yield Column("p95 ms\n(95 %)", _write_p95, TIGHT)
-    yield Column(f"{metric} %\n(95 %)" if metric else "outputs", _write_accuracy)
+    yield Column("median ms\n(95 %)", lambda case: _mark(case, decision) + write_median(case))
+    yield Column("p95 ms\n(95 %)", write_p95, TIGHT)
+    yield Column(f"{metric} %\n(95 %)" if metric else "outputs", write_accuracy)
     if metric:
-        yield Column("lost points\n(95 %)", _write_loss)
-    yield Column("model\nMB", _write_size, TIGHT)
+        yield Column("lost points\n(95 %)", write_loss)
+    yield Column("model\nMB", write_size, TIGHT)
     yield Column("peak\nMB", lambda case: write_figure(case["peak_memory_bytes"], 1e-6), PEAK)
-    yield Column("sent\nkB", _write_sent, SENT)
-    yield Column("cold\ns", _write_cold, COLD)
+    yield Column("sent\nkB", write_sent, SENT)
+    yield Column("cold\ns", write_cold, COLD)
 
 
 def list_parts(width: int) -> Iterator[Column]:
@@ -63,30 +71,27 @@ def list_parts(width: int) -> Iterator[Column]:
         head = tight if width < TIGHT else roomy
         if width >= ONE_TABLE:
             head = f"{roomy.replace(HYPHEN, '')}\nms"
-        yield Column(head, partial(_write_part, key))
+        yield Column(head, partial(write_part, key))
 
 
-def _write_part(key: str, case: Case) -> str:
+def write_part(key: str, case: Case) -> str:
+    """Write the median milliseconds of one part of a request."""
     return write_figure(case["groups_s"].get(key), 1e3)
 
 
 def _name(case: Case) -> str:
     unfinished = f" ({case['status']})" if case["status"] != "ok" else ""
-    return f"{case['chain']}\n{_place(case)} {case['backend']}{unfinished}"
+    return f"{case['chain']}\n{write_place(case)} {case['backend']}{unfinished}"
 
 
 def name_shortly(case: Case) -> str:
     """Write a strategy in one line: without its backend."""
-    return f"{case['chain']} {_place(case)}"
+    return f"{case['chain']} {write_place(case)}"
 
 
-def _place(case: Case) -> str:
+def write_place(case: Case) -> str:
+    """Write a placement, marked where a tier of it is emulated."""
     return f"{case['placement']}{'*' * any(is_emulated(tier) for tier in case['tiers'])}"
-
-
-def is_emulated(tier: Mapping[str, Any]) -> bool:
-    """Say whether a tier, as a document has it, waits to be as slow as it claims."""
-    return "emulated" in tier["enforced"].get("cpu", "")
 
 
 def _mark(case: Case, decision: Mapping[str, Any]) -> str:
@@ -96,11 +101,13 @@ def _mark(case: Case, decision: Mapping[str, Any]) -> str:
     return next((mark for mark, name in marks.items() if case["id"] in decision.get(name, ())), "")
 
 
-def _write_median(case: Case) -> str:
+def write_median(case: Case) -> str:
+    """Write the median latency in milliseconds and, below it, its interval."""
     return write_with_interval(case["latency_s"]["median"], case["latency_s"]["ci95"], 1e3)
 
 
-def _write_p95(case: Case) -> str:
+def write_p95(case: Case) -> str:
+    """Write the 95 % percentile and its interval, or how many requests it needs."""
     latency = case["latency_s"]
     bounds = latency["percentiles_ci95"]["p95"]
     if bounds is None:
@@ -108,7 +115,8 @@ def _write_p95(case: Case) -> str:
     return write_with_interval(latency["p95"], bounds, 1e3)
 
 
-def _write_accuracy(case: Case) -> str:
+def write_accuracy(case: Case) -> str:
+    """Write the accuracy in percent and its interval, or how outputs agree where there is none."""
     metric = next(iter(case["accuracy"]), None)
     if metric is None:
         return f"n/a\n{_write_agreement(case)}"
@@ -129,7 +137,7 @@ def _write_agreement(case: Case) -> str:
     return f"within {found['relative_difference'] or 0.0:.1g}"
 
 
-def _write_loss(case: Case) -> str:
+def write_loss(case: Case) -> str:
     """Write what was lost of the accuracy in points, and what that shows."""
     metric = next(iter(case["accuracy"]), None)
     loss = case["accuracy_loss"].get(metric)
@@ -140,44 +148,19 @@ def _write_loss(case: Case) -> str:
     return f"{verdict} {points}\n{write_ends(loss['ci95'], 1) if loss['ci95'] else '-'}"
 
 
-def _write_size(case: Case) -> str:
+def write_size(case: Case) -> str:
+    """Write the megabytes of the files of a model."""
     size = case["model_bytes"]
     return f"{size / 1e6:.1g}" if size and size < 1e4 else write_figure(size, 1e-6)
 
 
-def _write_sent(case: Case) -> str:
+def write_sent(case: Case) -> str:
+    """Write the kilobytes that all tiers send on for a request."""
     sent = [size for tier, size in case["bytes_sent"].items() if tier != "answer"]
     return write_figure(sum(sent), 1e-3)
 
 
-def _write_cold(case: Case) -> str:
+def write_cold(case: Case) -> str:
+    """Write the seconds from the start of the slowest process to its first answer."""
     spent = [sum(phases.values()) for phases in case["cold_s"].values()]
     return write_figure(max(spent, default=None), 1)
-
-
-# --- figures --------------------------------------------------------------------------------------
-
-
-def write_figure(value: float | None, factor: float) -> str:
-    """Write a number in four characters where that is possible; `-` for None."""
-    if value is None:
-        return "-"
-    scaled = value * factor
-    digits = next((d for bound, d in ((9.995, 2), (99.95, 1)) if abs(scaled) < bound), 0)
-    return f"{round(scaled, digits) + 0.0:.{digits}f}"
-
-
-def write_amount(value: float | None, factor: float) -> str:
-    """Write a number like any figure, but one that is not zero with digits that say so."""
-    written = write_figure(value, factor)
-    return f"{value * factor:.2g}" if value and not float(written) else written
-
-
-def write_with_interval(value: float, bounds: Sequence[float], factor: float) -> str:
-    """Write a number and, below it, the ends of its interval."""
-    return f"{write_figure(value, factor)}\n{write_ends(bounds, factor)}"
-
-
-def write_ends(bounds: Sequence[float], factor: float) -> str:
-    """Write the two ends of an interval."""
-    return "..".join(write_figure(end, factor) for end in bounds)

@@ -1,16 +1,16 @@
-"""What a terminal report says beside its tables: doubts, reasons, tiers, links and inputs."""
+"""What a report says beside its tables: doubts, reasons, tiers, links and inputs."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from edgebench_kit.terminal.columns import is_emulated
+from edgebench_kit.reports.figures import is_emulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from edgebench_kit.terminal.columns import Case
+    from edgebench_kit.reports.figures import Case
 
 KINDS = 3
 """As many kinds of doubts of one cause are printed."""
@@ -135,3 +135,13 @@ def _describe_link(found: Sequence[Mapping[str, Any]]) -> str:
         f"{first['source']} to {first['target']}: {first['rate_bit_s'] / 1e6:.4g} Mbit/s{late} "
         f"claimed, {seen}, round trip {min(idle):.3g} to {max(idle):.3g} ms"
     )
+
+
+def describe_surprises(document: Mapping[str, Any], cases: Iterable[str]) -> Iterator[str]:
+    """Yield what surprises of some cases, and below it why that may be."""
+    by_id = {case["id"]: case for case in document["cases"]}
+    for one in document["surprises"]:
+        if one["case"] in cases:
+            case = by_id[one["case"]]
+            yield f"{case['chain']} on {case['placement']} with {case['backend']}: {one['text']}"
+            yield from (f"  may be: {reason}" for reason in one["reasons"])

@@ -1,0 +1,1 @@
+"""What the HTML reporter is made of: charts, and the page that holds them."""

@@ -1,0 +1,1 @@
+"""What reports of every form share: words and figures."""
