@@ -50,9 +50,6 @@ class Pair:
     """What that is called."""
 
 
-# --- effect sizes and corrections ----------------------------------------------------------------
-
-
 def cliffs_delta(one: ArrayLike, other: ArrayLike) -> float:
     """Return by how much more often a value of the first is larger than one of the second.
 
@@ -102,9 +99,6 @@ def adjust(p_values: Sequence[float], correction: str) -> tuple[float, ...]:
         least = max(least, min(1.0, (count - step) * p_values[place]))
         found[place] = least
     return tuple(found)
-
-
-# --- groups of values that share nothing ---------------------------------------------------------
 
 
 def shapiro_wilk(values: ArrayLike) -> RankTest | None:
@@ -199,9 +193,6 @@ def _make_pairs(
         pair = Pair(first=i, second=j, t=t, p=p, adjusted=q, delta=delta, magnitude=magnitude)
         found.append(pair)
     return tuple(found)
-
-
-# --- values that belong together -----------------------------------------------------------------
 
 
 def wilcoxon_exact(one: ArrayLike, other: ArrayLike) -> RankTest:
