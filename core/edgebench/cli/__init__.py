@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "plan": "show the cases that `run` would measure, and why others are skipped",
     "run": "measure a suite, or the product of models, operators, placements, ...",
     "report": "lay out the results of a run",
+    "recommend": "say which strategy to choose under bounds, and what that rests on",
     "logs": "show what the processes of a case printed",
     "store": "show or clean the artifact store",
     "plugins": "list plugins: installed, missing, faulty, blocked",

@@ -1,0 +1,291 @@
+"""Which strategies to choose under bounds: ranked, with how likely each is to be the best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench.analysis.admission import (
+    VERDICTS,
+    Check,
+    check_drop,
+    check_exact,
+    check_latency,
+    refuse_unknown_metric,
+)
+from edgebench.analysis.agreement import is_refuted
+from edgebench.analysis.bounds import Bound, Drop
+from edgebench.analysis.draws import Resampling, judge_ratio
+from edgebench.analysis.front import find_front
+from edgebench.analysis.groups import find_groups
+from edgebench.records.outcome import Run
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edgebench.analysis.draws import Figure
+    from edgebench.analysis.prices import Prices
+    from edgebench.analysis.result import Result
+
+RANKED_BY = "latency.median"
+"""The best of those that keep to all bounds has the lowest of this figure."""
+
+
+@attrs.frozen(kw_only=True)
+class Wish:
+    """What somebody asks of a strategy."""
+
+    bounds: tuple[Bound, ...] = ()
+    drops: tuple[Drop, ...] = ()
+    """Without any the margin of the study bounds the figure that decides."""
+    admit_open: bool = False
+    """Whether what is not shown to keep to a bound, nor not to, is taken for what keeps to it."""
+
+
+@attrs.frozen(kw_only=True)
+class Candidate:
+    """A strategy, how it stands to each bound, and to the best."""
+
+    result: Result
+    checks: tuple[Check, ...]
+    median: float
+    """Seconds."""
+    ends: tuple[float, float]
+    """The 95 % interval of the median, of the same resamples as everything else here."""
+    probability: float | None = None
+    """In how many of the resamples it is the best of those that keep to the bounds, 0 to 1; None
+    where it does not compete."""
+    standing: str = ""
+    """`best`, or to the best: `equal`, `undecided`, `slower`; empty where it is not ranked."""
+    ratio: tuple[float, float, float] | None = None
+    """Its median over that of the best, and the ends of the 95 % interval."""
+
+    @property
+    def verdict(self) -> str:
+        """One of `VERDICTS`: the worst of its checks."""
+        return max((one.verdict for one in self.checks), key=VERDICTS.index, default="met")
+
+    @property
+    def failing(self) -> tuple[Check, ...]:
+        """The checks that it does not meet."""
+        return tuple(one for one in self.checks if one.verdict != "met")
+
+
+@attrs.frozen(kw_only=True)
+class Advice:
+    """What is recommended of one model under one set of conditions."""
+
+    title: str
+    within: float
+    """The margin below which two medians are equal in practice."""
+    bounds: tuple[Bound | Drop, ...]
+    """Those that were applied: a study's margin too where no loss was bounded."""
+    accuracy_known: bool
+    by_request: bool
+    """Whether requests were drawn, as each case is one block."""
+    rounds: int
+    ranked: tuple[Candidate, ...] = ()
+    """Shown to keep to all bounds, or admitted; the best first."""
+    open: tuple[Candidate, ...] = ()
+    """Neither shown to keep to them nor not to; that of the lowest median first, as all below."""
+    unchecked: tuple[Candidate, ...] = ()
+    """Of which a bound cannot be checked."""
+    missed: tuple[Candidate, ...] = ()
+    refuted: tuple[Result, ...] = ()
+    """Whose outputs are another model's: never recommended."""
+    unfinished: tuple[Result, ...] = ()
+    """Without all their blocks, or of one block alone: never recommended either."""
+    front: tuple[Result, ...] = ()
+    """Beaten by none in latency, accuracy and size together, whatever the bounds."""
+
+    @property
+    def best(self) -> Candidate | None:
+        """The first that is recommended; None if nothing is."""
+        return self.ranked[0] if self.ranked else None
+
+    @property
+    def nearest(self) -> Candidate | None:
+        """Where nothing is recommended, what misses the fewest bounds, and these by the least."""
+        if self.ranked:
+            return None
+        rest = [*self.open, *self.unchecked, *self.missed]
+        return min(rest, key=_measure_miss, default=None)
+
+    @property
+    def none_best(self) -> float:
+        """In how many resamples nothing that competes keeps to the bounds, 0 to 1."""
+        known = [one.probability for one in (*self.ranked, *self.open) if one.probability]
+        return max(0.0, 1 - sum(known))
+
+
+def _measure_miss(candidate: Candidate) -> tuple[int, float]:
+    return len(candidate.failing), max(one.excess for one in candidate.failing)
+
+
+def advise(
+    run: Run, results: Sequence[Result], wish: Wish, prices: Prices, within: float
+) -> tuple[Advice, ...]:
+    """Return what is recommended of each group of results that may be compared, in plan order.
+
+    Raises:
+        UnknownName: A loss is bounded of a figure that no case has.
+    """
+    refuse_unknown_metric(wish.drops, results)
+    # What is imported has one block a case, and is no worse for it than it is anyway.
+    single = bool(getattr(run, "source", ""))
+    begun = [one for one in results if one.measured or one.status in ("failed", "timeout")]
+    return tuple(
+        _advise(title, found, wish, prices, within, single=single, seed=run.seed)
+        for title, found in find_groups(begun)
+    )
+
+
+def _advise(
+    title: str,
+    results: Sequence[Result],
+    wish: Wish,
+    prices: Prices,
+    within: float,
+    *,
+    single: bool,
+    seed: int,
+) -> Advice:
+    whole = [
+        one
+        for one in results
+        if one.status == "ok" and (len(one.measured) > 1 or (single and one.measured))
+    ]
+    refuted = [one for one in whole if is_refuted(one.facts)]
+    left = {one.case.id for one in results} - {one.case.id for one in whole}
+    out = {one.case.id for one in refuted}
+    sound = [one for one in whole if one.case.id not in out]
+    drops = wish.drops or _assume_drops(sound)
+    resampling = Resampling(sound, seed)
+    told = Advice(
+        title=title,
+        within=within,
+        bounds=(*wish.bounds, *drops),
+        accuracy_known=any(one.figure and one.figure.loss is not None for one in sound),
+        by_request=bool(sound) and resampling.by_request,
+        rounds=len(resampling.rounds),
+        refuted=tuple(refuted),
+        unfinished=tuple(one for one in results if one.case.id in left),
+    )
+    if not sound:
+        return told
+    figure = resampling.find(RANKED_BY)
+    timed = {bound: resampling.find(bound.figure) for bound in wish.bounds if bound.timed}
+    checks = list(_check(sound, wish.bounds, drops, timed, prices))
+    candidates = [
+        Candidate(result=result, checks=own, median=median, ends=(low, high))
+        for result, own, median, (low, high) in zip(
+            sound, checks, figure.estimates.tolist(), figure.ends.T.tolist(), strict=True
+        )
+    ]
+    told = attrs.evolve(told, front=find_front(sound, figure.estimates))
+    return _rank(told, candidates, figure, timed, admit_open=wish.admit_open)
+
+
+def _assume_drops(results: Sequence[Result]) -> tuple[Drop, ...]:
+    """Return the margin of the study, where any loss is known, as a bound."""
+    figures = [one.figure for one in results if one.figure and one.figure.loss is not None]
+    return (Drop("accuracy", round(100 * figures[0].margin, 9)),) if figures else ()
+
+
+def _check(
+    results: Sequence[Result],
+    bounds: Sequence[Bound],
+    drops: Sequence[Drop],
+    timed: dict[Bound, Figure],
+    prices: Prices,
+) -> Iterator[tuple[Check, ...]]:
+    """Yield of each case how it stands to each bound, in their order."""
+    columns = [
+        check_latency(results, bound, timed[bound])
+        if bound.timed
+        else [check_exact(one, bound, prices) for one in results]
+        for bound in bounds
+    ]
+    columns += [[check_drop(one, drop) for one in results] for drop in drops]
+    yield from zip(*columns, strict=True) if columns else (() for _ in results)
+
+
+def _rank(
+    told: Advice,
+    candidates: Sequence[Candidate],
+    figure: Figure,
+    timed: dict[Bound, Figure],
+    *,
+    admit_open: bool,
+) -> Advice:
+    """Fill in who is recommended, how likely each is the best, and how they stand to each other."""
+    shares = _share_best(candidates, figure, timed, admit_open=admit_open)
+    found = [
+        attrs.evolve(one, probability=share) for one, share in zip(candidates, shares, strict=True)
+    ]
+    admitted = ("met", "open") if admit_open else ("met",)
+    order = sorted(range(len(found)), key=lambda at: found[at].median)
+    fit = [at for at in order if found[at].verdict in admitted]
+    # Of two that are the best as often, that of the lower median.
+    fit.sort(key=lambda at: -(found[at].probability or 0.0))
+    taken = set(fit)
+    rest = [found[at] for at in order if at not in taken]
+    return attrs.evolve(
+        told,
+        ranked=tuple(_compare(found, fit, figure, told.within)) if fit else (),
+        open=tuple(one for one in rest if one.verdict == "open"),
+        unchecked=tuple(one for one in rest if one.verdict == "unchecked"),
+        missed=tuple(one for one in rest if one.verdict == "missed"),
+    )
+
+
+def _compare(
+    found: Sequence[Candidate], fit: Sequence[int], figure: Figure, within: float
+) -> Iterator[Candidate]:
+    ratios = figure.compare(fit[0]).T.tolist()
+    for place, at in enumerate(fit):
+        middle, low, high = ratios[at]
+        standing = judge_ratio((middle, low, high), within) if place else "best"
+        # What was drawn as the best less often is not called faster than what was.
+        yield attrs.evolve(
+            found[at],
+            standing="undecided" if standing == "faster" else standing,
+            ratio=(middle, low, high),
+        )
+
+
+def _share_best(
+    candidates: Sequence[Candidate],
+    figure: Figure,
+    timed: dict[Bound, Figure],
+    *,
+    admit_open: bool,
+) -> list[float | None]:
+    """Return in which share of the resamples each is the quickest that keeps to the bounds.
+
+    A bound on latency is held against what was drawn; what else is bounded is not drawn, and who is
+    not shown to keep to it does not compete.
+    """
+    import numpy as np
+
+    admitted = ("met", "open") if admit_open else ("met",)
+    competing = np.array([_competes(one, admitted) for one in candidates])
+    keeps: NDArray[Any] = np.broadcast_to(competing, figure.values.shape).copy()
+    for bound, drawn in timed.items():
+        keeps &= drawn.values <= bound.limit
+    drawn_medians = np.where(keeps, figure.values, np.inf)
+    best = drawn_medians.argmin(axis=1)[keeps.any(axis=1)]
+    shares = np.bincount(best, minlength=len(candidates)) / len(figure.values)
+    return [share if own else None for share, own in zip(shares.tolist(), competing, strict=True)]
+
+
+def _competes(candidate: Candidate, admitted: Sequence[str]) -> bool:
+    """Say whether a strategy is shown to keep to all bounds but those on latency."""
+    return all(
+        one.verdict != "unchecked"
+        if isinstance(one.bound, Bound) and one.bound.timed
+        else one.verdict in admitted
+        for one in candidate.checks
+    )

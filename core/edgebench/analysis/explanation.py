@@ -1,0 +1,136 @@
+"""Why a strategy is as it is: what each operator of its chain and each hop contributed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from edgebench.analysis.draws import Resampling
+from edgebench.analysis.prefixes import UNTRANSFORMED, list_like
+from edgebench.analysis.prices import find_carried, find_tier_seconds, list_hops
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from edgebench.analysis.result import Result
+    from edgebench.cases.case import Case
+
+
+@attrs.frozen(kw_only=True)
+class StepShare:
+    """What one operator changed, against the chain without it."""
+
+    operator: str
+    against: str
+    """The case of the chain without it, in words; empty where none was measured."""
+    case: str = ""
+    """Its id."""
+    ratio: tuple[float, float, float] | None = None
+    """The median after it over that before, and the ends of the 95 % interval."""
+    bytes_ratio: float | None = None
+    """The bytes of the model after it over those before."""
+    points: float | None = None
+    """The points of the figure that decides by which it fell."""
+    why_not: str = ""
+    """Why there is nothing to compare with."""
+
+
+@attrs.frozen(kw_only=True)
+class TierShare:
+    """How long a request keeps one tier at work."""
+
+    tier: str
+    seconds: float
+    """The mean, waits of an emulated tier among them."""
+
+
+@attrs.frozen(kw_only=True)
+class HopShare:
+    """What a request takes on one hop of its route."""
+
+    source: str
+    target: str
+    bytes: float
+    """The mean that travels, there and back."""
+    claimed_s: float
+    """The seconds of these bytes at the rate of the link, and its delay both ways."""
+
+
+@attrs.frozen(kw_only=True)
+class Explanation:
+    """What a strategy is made of."""
+
+    steps: tuple[StepShare, ...]
+    """One for each operator, in order."""
+    tiers: tuple[TierShare, ...]
+    hops: tuple[HopShare, ...]
+    phases: Mapping[str, float]
+    """The median seconds of each phase."""
+
+
+def explain(result: Result, by_case: Mapping[Case, Result]) -> Explanation:
+    """Explain a result by itself, and by the other results of its run."""
+    seconds, carried = find_tier_seconds(result), find_carried(result)
+    links = zip(list_hops(result), result.case.links, strict=False)
+    return Explanation(
+        steps=tuple(_explain_steps(result, by_case)),
+        tiers=tuple(TierShare(tier=tier, seconds=spent) for tier, spent in seconds.items()),
+        hops=tuple(
+            HopShare(
+                source=hop[0],
+                target=hop[1],
+                bytes=carried[hop],
+                claimed_s=carried[hop] * 8 / link.rate + 2 * link.delay,
+            )
+            for hop, link in links
+            if hop in carried
+        ),
+        phases=result.phases,
+    )
+
+
+def _explain_steps(result: Result, by_case: Mapping[Case, Result]) -> Iterator[StepShare]:
+    steps = result.facts.steps
+    operators = [step for step in steps if step.operator and step.chain != UNTRANSFORMED]
+    after: Result | None = None
+    # From the whole chain back, as each step is held against the nearest that was measured alike.
+    found = []
+    for number in reversed(range(len(operators))):
+        own = result if number == len(operators) - 1 else after
+        chain = operators[number - 1].chain if number else UNTRANSFORMED
+        after = _find_measured(own or result, chain, by_case)
+        found.append(_explain_step(operators[number].what, own, after, chain))
+    yield from reversed(found)
+
+
+def _find_measured(result: Result, chain: str, by_case: Mapping[Case, Result]) -> Result | None:
+    """Return the measured case of a chain placed alike; else the quickest of a placement of its own.
+
+    A chain that is not cut yet cannot be placed as one that is.
+    """
+    alike = [by_case[one] for one in list_like(result.case, chain, by_case)]
+    measured = [one for one in alike if one.latency is not None and one is not result]
+    placed = [one for one in measured if one.case.placement == result.case.placement]
+    own = set(result.case.links)
+    near = [one for one in measured if set(one.case.links) <= own]
+    return next(iter(placed), min(near, key=lambda one: one.median or 0.0, default=None))
+
+
+def _explain_step(
+    operator: str, after: Result | None, before: Result | None, chain: str
+) -> StepShare:
+    if after is None or before is None:
+        why = f"{chain} was not measured in this run" if before is None else "nothing to hold it to"
+        return StepShare(operator=operator, against="", why_not=why)
+    ratio = Resampling([after, before]).find("latency.median").compare(1)[:, 0].tolist()
+    sizes = (after.model_bytes, before.model_bytes)
+    figures = (after.figure, before.figure)
+    return StepShare(
+        operator=operator,
+        against=f"{before.case.chain} on {before.case.placement}",
+        case=before.case.id,
+        ratio=(ratio[0], ratio[1], ratio[2]),
+        bytes_ratio=sizes[0] / sizes[1] if sizes[0] and sizes[1] else None,
+        points=100 * (figures[1].value - figures[0].value) if figures[0] and figures[1] else None,
+    )
