@@ -27,7 +27,7 @@ def find_front(results: Sequence[Result], medians: NDArray[Any]) -> tuple[Result
     points = np.stack([np.asarray(medians), -value, sizes.astype(float)], axis=1)
     order = np.lexsort(points.T[::-1])
     front: list[int] = []
-    # Sorted, only what comes before can dominate what comes after, and who is on the front suffices.
+    # Sorted, only what comes before can dominate, and of that who is on the front suffices.
     for at in order.tolist():
         kept = points[front]
         no_worse = (kept <= points[at]).all(axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -62,8 +63,7 @@ class Prices:
 
 def list_hops(outcome: Outcome) -> list[tuple[str, str]]:
     """Return the pairs of tiers between which a request of a case travels."""
-    route = outcome.case.route
-    return list(zip(route, route[1:], strict=False))
+    return list(itertools.pairwise(outcome.case.route))
 
 
 def find_carried(outcome: Outcome) -> Mapping[tuple[str, str], float]:

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "run": "measure a suite, or the product of models, operators, placements, ...",
     "report": "lay out the results of a run",
     "recommend": "say which strategy to choose under bounds, and what that rests on",
+    "predict": "say what strategies would take under other links, or cut elsewhere",
     "logs": "show what the processes of a case printed",
     "store": "show or clean the artifact store",
     "plugins": "list plugins: installed, missing, faulty, blocked",

@@ -226,10 +226,16 @@ def list_cuts(pipeline: Pipeline, context: Context) -> Cuts:
             operations=_share(place.cut.operations, sum(place.cut.operations)),
             exact=exact[at],
             difference=differences.get(at),
+            written=_write(name_places(cuts, [place])),
         )
         for at, place in enumerate(ranked.places)
     ]
     return Cuts(cuts=shown, total=ranked.total, more=ranked.more, assumed=cuts.assumed)
+
+
+def _write(tensor: str) -> str:
+    """Return how the operator is written that cuts at some tensors; empty for a quote in a name."""
+    return "" if '"' in tensor else f'partition(tensor="{tensor}")'
 
 
 def _rank(cuts: PipelineCuts, options: PartitionOptions) -> Ranked:
