@@ -1,4 +1,4 @@
-"""What several cases might have measured: rounds drawn again, jointly for all cases that share them.
+"""What several cases might have measured: rounds are drawn again, for all cases that share them.
 
 A round is one pass over the cases of a model, one block each: what its minute did to one case it
 did to all. So a resample draws rounds, and a case has in it the blocks of the rounds that were

@@ -105,7 +105,7 @@ def _explain_steps(result: Result, by_case: Mapping[Case, Result]) -> Iterator[S
 
 
 def _find_measured(result: Result, chain: str, by_case: Mapping[Case, Result]) -> Result | None:
-    """Return the measured case of a chain placed alike; else the quickest of a placement of its own.
+    """Return the measured case of a chain placed alike; else the quickest placed otherwise.
 
     A chain that is not cut yet cannot be placed as one that is.
     """

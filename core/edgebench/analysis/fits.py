@@ -46,7 +46,7 @@ class Fit:
 
     @cached_property
     def found(self) -> NDArray[Any]:
-        """Seconds of computing and of hops that were not varied, then bytes; shape (1 + varied,)."""
+        """Seconds of computing and of hops that were not varied, then bytes, (1 + varied,)."""
         import numpy as np
 
         medians = np.array([one.median for one in self.results], dtype=float)

@@ -94,7 +94,10 @@ def _predict(alike: Sequence[Result], links: Sequence[Link]) -> Prediction | Ref
     """Predict a strategy from all the settings in which it was measured."""
     wanted = replace_links(alike[0].case, links)
     measured = next((one for one in alike if _same(one.case.links, wanted.links)), None)
-    others = [one for one in alike if one is not measured] or list(alike)
+    others = [one for one in alike if one is not measured]
+    if not others:
+        # There is nothing else to predict it from, nor any need to.
+        return predict_from(alike[0], wanted, alike, None)
     if all(block.phases_s for one in others for block in one.measured):
         base = min(others, key=lambda one: measure_distance(one.case.links, wanted.links))
         return predict_from(base, wanted, others, measured)
@@ -111,7 +114,7 @@ def _differ(others: Sequence[Result], wanted: Case) -> bool:
 
 
 def replace_links(case: Case, links: Sequence[Link]) -> Case:
-    """Return a case with those of its links exchanged that stand among others for a pair of tiers."""
+    """Return a case with other links in the place of its own, where they join the same tiers."""
     new = [next((to for to in links if to.joins(*own.between)), own) for own in case.links]
     return attrs.evolve(case, links=tuple(new))
 

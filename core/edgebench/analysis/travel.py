@@ -27,8 +27,8 @@ def exchange_links(outcome: Outcome, block: Block, links: Sequence[Link]) -> NDA
     """Return what the requests of a block would have taken over other links, shape (requests,).
 
     *links* stand in the place of the case's own, each for one hop of its route. What a hop took
-    beyond what its link claims stays as it was. Where requests differ on their way by more than
-    answers do, it is taken to be their bytes, and grows and shrinks as those take longer or shorter.
+    beyond what its link claims stays as it was; what requests differ by on their way because of
+    their bytes grows and shrinks as those take longer or shorter.
     """
     import numpy as np
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from edgebench.analysis.predictions import Prediction
-    from edgebench.analysis.result import Result
+    from edgebench.cases.case import Case
     from edgebench.conduct.predicting import Forecast
     from edgebench.parts.places import Link
     from edgebench.prepare.recipe import Recipes
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
 
     with Database.open(args.db) as database:
         results = RunResults.of(database.read_run(args.run_id))
-    links = read_links(args.link, results.results)
+    links = read_links(args.link, [one.case for one in results.results])
     recipes: Recipes = Recipes(common.plugins, common.store)
     found = forecast(results.results, links, recipes)
     if common.json:
@@ -58,14 +58,14 @@ def run(args: argparse.Namespace, common: Common) -> int:
     return int(not (found.strategies or found.cuts))
 
 
-def read_links(texts: Sequence[str], results: Sequence[Result]) -> tuple[Link, ...]:
+def read_links(texts: Sequence[str], cases: Sequence[Case]) -> tuple[Link, ...]:
     """Return links as they are written, one for each pair of tiers that a run has a link between.
 
     Raises:
         EdgebenchError: One is malformed or given twice, or no case of the run uses it.
     """
     links: list[Link] = []
-    used = {write_pair(link): link for one in results for link in one.case.links}
+    used = {write_pair(link): link for case in cases for link in case.links}
     for text in texts:
         link = parse_link(text)
         if any(link.joins(*other.between) for other in links):

@@ -1,4 +1,4 @@
-"""Where the pipelines of measured cases could be cut as well, as the operator that cut them says."""
+"""Where the pipelines of measured cases could be cut as well, as the operator that cuts says."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from edgebench.conduct.fingerprint import describe_environment, fingerprint
 from edgebench.conduct.profiling import Profiling
 from edgebench.conduct.scoring import Scores
 from edgebench.conduct.turns import adds_blocks, count_blocks
+from edgebench.conduct.verifying import Verification, verify
 from edgebench.conduct.watcher import Watcher
 from edgebench.measure.stand.overheads import measure_overheads
 from edgebench.parts.errors import CaseFailed
@@ -38,6 +39,7 @@ def execute(
     limit_s: float = 300.0,
     prepare_limit_s: float = 1800.0,
     resume: bool = False,
+    verification: Verification | None = None,
     tag: str = "",
     arguments: tuple[str, ...] = (),
 ) -> str:
@@ -53,6 +55,7 @@ def execute(
             heard.
         prepare_limit_s: Seconds of silence after which the preparing of a case is ended.
         resume: Whether to go on with the latest unfinished run of such a plan, where there is one.
+        verification: Which predictions are measured when everything planned is.
         tag: A text kept with the run.
         arguments: The command line, kept with the run.
 
@@ -95,6 +98,8 @@ def execute(
             scores=Scores(deployments=deployments),
             watcher=watcher,
         ).conduct()
+        if verification is not None and not watcher.stopping():
+            verify(verification, run_id, database, deployments, watcher)
     if not watcher.stopping():
         _finish(plan, database, run_id)
     return run_id
