@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -20,6 +21,7 @@ from edgebench.analysis.bounds import Bound, Drop
 from edgebench.analysis.draws import Resampling, judge_ratio
 from edgebench.analysis.front import find_front
 from edgebench.analysis.groups import find_groups
+from edgebench.analysis.verdicts import Verdicts, count_pairs, judge
 from edgebench.records.outcome import Run
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from edgebench.analysis.prices import Prices
     from edgebench.analysis.result import Result
 
+Triple = tuple[float, float, float]
 RANKED_BY = "latency.median"
 """The best of those that keep to all bounds has the lowest of this figure."""
 
@@ -134,7 +137,7 @@ def advise(
     """
     refuse_unknown_metric(wish.drops, results)
     # What is imported has one block a case, and is no worse for it than it is anyway.
-    single = bool(getattr(run, "source", ""))
+    single = bool(run.source)
     begun = [one for one in results if one.measured or one.status in ("failed", "timeout")]
     return tuple(
         _advise(title, found, wish, prices, within, single=single, seed=run.seed)
@@ -176,6 +179,7 @@ def _advise(
     if not sound:
         return told
     figure = resampling.find(RANKED_BY)
+    verdicts = None if resampling.by_request else Verdicts.of(sound, within)
     timed = {bound: resampling.find(bound.figure) for bound in wish.bounds if bound.timed}
     checks = list(_check(sound, wish.bounds, drops, timed, prices))
     candidates = [
@@ -185,7 +189,8 @@ def _advise(
         )
     ]
     told = attrs.evolve(told, front=find_front(sound, figure.estimates))
-    return _rank(told, candidates, figure, timed, admit_open=wish.admit_open)
+    stand = partial(_compare, candidates, figure, verdicts, within)
+    return _rank(told, candidates, figure, timed, stand, admit_open=wish.admit_open)
 
 
 def _assume_drops(results: Sequence[Result]) -> tuple[Drop, ...]:
@@ -217,6 +222,7 @@ def _rank(
     candidates: Sequence[Candidate],
     figure: Figure,
     timed: dict[Bound, Figure],
+    stand: Callable[[Sequence[int]], Iterator[tuple[str, Triple]]],
     *,
     admit_open: bool,
 ) -> Advice:
@@ -232,9 +238,13 @@ def _rank(
     fit.sort(key=lambda at: -(found[at].probability or 0.0))
     taken = set(fit)
     rest = [found[at] for at in order if at not in taken]
+    standings = stand(fit) if fit else ()
     return attrs.evolve(
         told,
-        ranked=tuple(_compare(found, fit, figure, told.within)) if fit else (),
+        ranked=tuple(
+            attrs.evolve(found[at], standing=standing, ratio=ratio)
+            for at, (standing, ratio) in zip(fit, standings, strict=True)
+        ),
         open=tuple(one for one in rest if one.verdict == "open"),
         unchecked=tuple(one for one in rest if one.verdict == "unchecked"),
         missed=tuple(one for one in rest if one.verdict == "missed"),
@@ -242,18 +252,31 @@ def _rank(
 
 
 def _compare(
-    found: Sequence[Candidate], fit: Sequence[int], figure: Figure, within: float
-) -> Iterator[Candidate]:
-    ratios = figure.compare(fit[0]).T.tolist()
+    candidates: Sequence[Candidate],
+    figure: Figure,
+    verdicts: Verdicts | None,
+    within: float,
+    fit: Sequence[int],
+) -> Iterator[tuple[str, Triple]]:
+    """Yield how each of those recommended stands to the first, and the ratio of their medians.
+
+    Within rounds; by the resamples where each case is one block.
+    """
+    best, pairs = candidates[fit[0]].result, count_pairs(len(fit))
+    drawn = figure.compare(fit[0]).T.tolist() if verdicts is None else []
     for place, at in enumerate(fit):
-        middle, low, high = ratios[at]
-        standing = judge_ratio((middle, low, high), within) if place else "best"
+        if not place:
+            yield "best", (1.0, 1.0, 1.0)
+            continue
+        if verdicts is None:
+            middle, low, high = drawn[at]
+            standing = judge_ratio((middle, low, high), within)
+        else:
+            found = verdicts.compare(candidates[at].result, best)
+            middle, low, high = found.middle, found.low, found.high
+            standing = judge(found, within, pairs)
         # What was drawn as the best less often is not called faster than what was.
-        yield attrs.evolve(
-            found[at],
-            standing="undecided" if standing == "faster" else standing,
-            ratio=(middle, low, high),
-        )
+        yield "undecided" if standing == "faster" else standing, (middle, low, high)
 
 
 def _share_best(

@@ -8,28 +8,26 @@ import attrs
 
 from edgebench.analysis.bounds import Drop
 from edgebench.analysis.evidence import find_evidence
-from edgebench.analysis.explanation import explain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from edgebench.analysis.admission import Check
     from edgebench.analysis.advice import Advice, Candidate
     from edgebench.analysis.bounds import Bound
-    from edgebench.analysis.result import Result
-    from edgebench.cases.case import Case
+    from edgebench.analysis.explanation import Explainer
 
 SCHEMA = 1
 
 
 def describe_advices(
-    advices: Sequence[Advice], by_case: Mapping[Case, Result] | None
+    advices: Sequence[Advice], explainer: Explainer | None
 ) -> list[dict[str, Any]]:
-    """Return a document of each advice; what is ranked is explained if the results are given."""
-    return [_describe(one, by_case) for one in advices]
+    """Return a document of each advice; what is ranked is explained if somebody can."""
+    return [_describe(one, explainer) for one in advices]
 
 
-def _describe(advice: Advice, by_case: Mapping[Case, Result] | None) -> dict[str, Any]:
+def _describe(advice: Advice, explainer: Explainer | None) -> dict[str, Any]:
     evidence, nearest = find_evidence(advice), advice.nearest
     return {
         "title": advice.title,
@@ -37,7 +35,7 @@ def _describe(advice: Advice, by_case: Mapping[Case, Result] | None) -> dict[str
         "bounds": [_describe_bound(one) for one in advice.bounds],
         "accuracy_known": advice.accuracy_known,
         "recommended": advice.best.result.case.id if advice.best else None,
-        "ranked": [_describe_candidate(one, by_case) for one in advice.ranked],
+        "ranked": [_describe_candidate(one, explainer) for one in advice.ranked],
         "open": [_describe_candidate(one) for one in advice.open],
         "unchecked": [_describe_candidate(one) for one in advice.unchecked],
         "missed": [_describe_candidate(one) for one in advice.missed],
@@ -56,9 +54,7 @@ def _describe_bound(bound: Bound | Drop) -> dict[str, Any]:
     return {"figure": bound.figure, "kind": "max", "limit": bound.limit}
 
 
-def _describe_candidate(
-    candidate: Candidate, by_case: Mapping[Case, Result] | None = None
-) -> dict[str, Any]:
+def _describe_candidate(candidate: Candidate, explainer: Explainer | None = None) -> dict[str, Any]:
     case = candidate.result.case
     return {
         "id": case.id,
@@ -72,8 +68,8 @@ def _describe_candidate(
         "standing": candidate.standing or None,
         "ratio": list(candidate.ratio) if candidate.ratio else None,
         "checks": [_describe_check(one) for one in candidate.checks],
-        "explanation": _list_texts(attrs.asdict(explain(candidate.result, by_case)))
-        if by_case is not None
+        "explanation": _list_texts(attrs.asdict(explainer.explain(candidate.result)))
+        if explainer is not None
         else None,
     }
 

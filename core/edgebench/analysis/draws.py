@@ -22,6 +22,7 @@ import attrs
 
 from edgebench.analysis.bounds import find_quantile
 from edgebench.analysis.intervals import RESAMPLES, find_widening
+from edgebench.analysis.rounds import Round, name_round
 from edgebench.parts.grouping import group_by
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Figure:
 def judge_ratio(ratio: Sequence[float], within: float) -> str:
     """Say of a ratio and its interval whether it is `slower`, `faster`, `equal` or `undecided`.
 
-    By the rule of `edgebench.analysis.decisions.compare_latencies`.
+    Where requests were drawn: rounds say more (`edgebench.analysis.verdicts`).
     """
     middle, low, high = ratio
     if 1 / (1 + within) <= low and high <= 1 + within:
@@ -88,9 +89,9 @@ class Resampling:
     seed: int = 0
 
     @cached_property
-    def rounds(self) -> tuple[int, ...]:
-        """The numbers of the rounds that any of the cases has a block of."""
-        return tuple(sorted({b.number for one in self.results for b in one.measured}))
+    def rounds(self) -> tuple[Round, ...]:
+        """The rounds that any of the cases has a block of."""
+        return tuple(sorted({name_round(b) for one in self.results for b in one.measured}))
 
     @property
     def by_request(self) -> bool:
@@ -136,14 +137,14 @@ class Resampling:
         """Return the logarithm of the figure of each block, shape (cases, rounds); NaN for none."""
         import numpy as np
 
-        place = {number: at for at, number in enumerate(self.rounds)}
+        place = {each: at for at, each in enumerate(self.rounds)}
         blocks: list[tuple[int, Block]] = [
             (row, block) for row, one in enumerate(self.results) for block in one.measured
         ]
         values = _compute([np.asarray(block.latency_s) for _, block in blocks], quantile)
         table = np.full((len(self.results), len(self.rounds)), np.nan)
         rows = [row for row, _ in blocks]
-        table[rows, [place[block.number] for _, block in blocks]] = np.log(values)
+        table[rows, [place[name_round(block)] for _, block in blocks]] = np.log(values)
         return table
 
     def _draw_requests(self, estimates: NDArray[Any], quantile: float | None) -> NDArray[Any]:

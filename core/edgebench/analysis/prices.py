@@ -42,7 +42,9 @@ class Prices:
         if not seconds or len(carried) < len(outcome.case.route) - 1:
             return None, "its phases or its bytes are not known"
         tiers = sum(s * (self._price_of_tier(tier) or 0) / HOUR_S for tier, s in seconds.items())
-        links = sum(b * (self._price_of_link(*hop) or 0) / GIGABYTE for hop, b in carried.items())
+        links = sum(
+            b * (self._price_of_link(outcome, *hop) or 0) / GIGABYTE for hop, b in carried.items()
+        )
         return tiers + links, ""
 
     def _list_lacking(self, outcome: Outcome) -> Iterator[str]:
@@ -50,15 +52,17 @@ class Prices:
             if self._price_of_tier(tier) is None:
                 yield f"the tier {tier}"
         for hop in list_hops(outcome):
-            if self._price_of_link(*hop) is None:
+            if self._price_of_link(outcome, *hop) is None:
                 yield f"the link {'-'.join(hop)}"
 
     def _price_of_tier(self, tier: str) -> float | None:
         return self.tiers[tier].price_per_hour if tier in self.tiers else None
 
-    def _price_of_link(self, one: str, other: str) -> float | None:
-        found = (link.price_per_gb for link in self.links if link.joins(one, other))
-        return next(found, None)
+    def _price_of_link(self, outcome: Outcome, one: str, other: str) -> float | None:
+        # A suite may state one of its own links; the registry goes before it, as it is today's.
+        links = (*self.links, *outcome.case.links)
+        found = (link.price_per_gb for link in links if link.joins(one, other))
+        return next((price for price in found if price is not None), None)
 
 
 def list_hops(outcome: Outcome) -> list[tuple[str, str]]:

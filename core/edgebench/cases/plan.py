@@ -256,14 +256,11 @@ def _overlay(known: Sequence[Link], newer: Sequence[Link]) -> tuple[Link, ...]:
 
     The newer one keeps the older one's direction, so that a link is always written alike.
     """
-    links = list(known)
+    links = {frozenset(old.between): old for old in known}
     for new in newer:
-        same = [i for i, old in enumerate(links) if old.joins(*new.between)]
-        if same:
-            links[same[0]] = attrs.evolve(new, between=links[same[0]].between)
-        else:
-            links.append(new)
-    return tuple(links)
+        old = links.get(frozenset(new.between), new)
+        links[frozenset(new.between)] = attrs.evolve(new, between=old.between)
+    return tuple(links.values())
 
 
 def _choose_backend(backends: Backends, tier: str) -> BackendChoice:

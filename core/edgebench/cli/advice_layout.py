@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from edgebench.analysis.answer import NAMED, describe_strategy
 from edgebench.analysis.bounds import Drop, write_figure
-from edgebench.analysis.decisions import NAMED, describe_strategy
 from edgebench.analysis.evidence import find_evidence
-from edgebench.analysis.explanation import explain
 from edgebench.cli.explanation_layout import lay_out_explanation
 from edgebench.cli.tables import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from edgebench.analysis.admission import Check
     from edgebench.analysis.advice import Advice, Candidate
     from edgebench.analysis.bounds import Bound
-    from edgebench.analysis.result import Result
-    from edgebench.cases.case import Case
+    from edgebench.analysis.explanation import Explainer
 
 SHOWN = 20
 """The most strategies of the table: what is ranked behind them is counted."""
@@ -26,18 +24,18 @@ EXPLAINED = 3
 """Of so many of the best each contribution is shown."""
 
 
-def lay_out_advice(advice: Advice, by_case: Mapping[Case, Result] | None) -> Iterator[Any]:
-    """Yield what to print of an advice; explained where the results of the run are given."""
+def lay_out_advice(advice: Advice, explainer: Explainer | None) -> Iterator[Any]:
+    """Yield what to print of an advice; explained where somebody can."""
     from rich.text import Text
 
     yield Text(f"\n{advice.title}", style="bold")
     yield f"at most: {', '.join(map(_write_bound, advice.bounds)) or 'nothing is bounded'}"
     if advice.ranked:
         yield _lay_out_ranked(advice)
-    if by_case is not None:
+    if explainer is not None:
         for candidate in advice.ranked[:EXPLAINED]:
             yield from lay_out_explanation(
-                describe_strategy(candidate.result), explain(candidate.result, by_case)
+                describe_strategy(candidate.result), explainer.explain(candidate.result)
             )
     yield from _list_beside(advice)
     yield Text("\nAnswer", style="bold")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgebench.cli.tables import table, write_size
+from edgebench.cli.tables import write_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +24,8 @@ def lay_out_explanation(strategy: str, found: Explanation) -> Iterator[Any]:
         took = f"{1e3 * hop.claimed_s:.3g} ms by the link"
         yield f"  {way}: {write_size(hop.bytes)}, {took}"
     if found.phases:
-        cells = [[name, f"{1e3 * seconds:.3g}"] for name, seconds in found.phases.items()]
-        yield table("", ["phase", "median ms"], cells)
+        parts = (f"{name} {1e3 * seconds:.3g}" for name, seconds in found.phases.items())
+        yield f"  medians of phases in ms: {', '.join(parts)}"
 
 
 def _write_step(step: StepShare) -> str:

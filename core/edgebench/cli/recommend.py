@@ -8,6 +8,7 @@ from edgebench.analysis.advice import Wish, advise
 from edgebench.analysis.advice_document import SCHEMA, describe_advices
 from edgebench.analysis.bounds import parse_bound, parse_drop
 from edgebench.analysis.decisions import find_margin
+from edgebench.analysis.explanation import Explainer
 from edgebench.analysis.prices import Prices
 from edgebench.analysis.results import RunResults
 from edgebench.cli.advice_layout import lay_out_advice
@@ -48,14 +49,15 @@ def run(args: argparse.Namespace, common: Common) -> int:
         results = RunResults.of(database.read_run(args.run_id))
     kept, registry = results.run, common.registry
     prices = Prices(tiers=registry.tiers, links=registry.links)
-    advices = advise(kept, results.results, wish, prices, find_margin(kept))
-    by_case = {one.case: one for one in results.results} if args.explain else None
+    blocks = max((len(one.measured) for one in results.results), default=0)
+    advices = advise(kept, results.results, wish, prices, find_margin(kept, blocks))
+    explainer = Explainer(results.results) if args.explain else None
     if common.json:
-        found = describe_advices(advices, by_case)
+        found = describe_advices(advices, explainer)
         common.emit({"schema": SCHEMA, "run": kept.id, "db": str(args.db), "models": found})
     else:
         for advice in advices:
-            for part in lay_out_advice(advice, by_case):
+            for part in lay_out_advice(advice, explainer):
                 common.show(part)
         if not advices:
             common.show(f"run {kept.id} measured nothing, so nothing is recommended")
