@@ -40,6 +40,8 @@ def test_every_command_has_a_schema_that_insists_on_its_version():
             "plugins",
             "completion",
             "doctor",
+            "predict",
+            "recommend",
         )
     }
     for name in shipped:
