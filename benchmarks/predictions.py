@@ -76,7 +76,7 @@ def edgebench(args: Any, *words: object) -> Any:
 
 
 def choose_cuts(args: Any, model: str, place: Path) -> list[str]:
-    """Return chains that cut elsewhere than `CUT` does, spread over what they are predicted to take."""
+    """Return chains that cut elsewhere than `CUT` does, spread over their predictions."""
     words = ("--model", model, "--operator", CUT, "--placement", "mobile-edge", *HOW)
     edgebench(args, "run", *words, "--db", place / "first.db", "--blocks", 2, "--requests", 5)
     found = [one["chain"] for one in edgebench(args, "predict", "--db", place / "first.db")["cuts"]]
@@ -144,6 +144,12 @@ def judge(args: Any, model: str, place: Path) -> list[Errors]:
     return [Errors(model=model, kind=kind, errors=own) for kind, own in found.items() if own]
 
 
+def pool(kind: str, found: Sequence[Errors]) -> Errors:
+    """Return the errors of one kind of all models."""
+    errors = [error for one in found if one.kind == kind for error in one.errors]
+    return Errors(model="all", kind=kind, errors=errors)
+
+
 def describe(one: Errors) -> list[str]:
     """Write a row of the table."""
     worst = max(one.errors, key=abs)
@@ -177,11 +183,7 @@ def main() -> int:
             place = Path(args.keep or scratch, model.replace(":", "-"))
             place.mkdir(parents=True, exist_ok=True)
             found += judge(args, model, place)
-    every = [
-        Errors(model="all", kind=kind, errors=[e for one in found if one.kind == kind for e in one.errors])
-        for kind in PROMISED
-        if any(one.kind == kind for one in found)
-    ]  # fmt: skip
+    every = [pool(kind, found) for kind in PROMISED]
     if args.json:
         print(json.dumps([{**attrs.asdict(one), "median": one.median} for one in [*found, *every]]))
     else:

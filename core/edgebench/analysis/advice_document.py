@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edgebench.analysis.admission import Check
-    from edgebench.analysis.advice import Advice, Candidate
+    from edgebench.analysis.advised import Advice, Candidate
     from edgebench.analysis.bounds import Bound
     from edgebench.analysis.explanation import Explainer
 

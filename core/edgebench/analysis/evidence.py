@@ -9,7 +9,7 @@ import attrs
 from edgebench.analysis.links import collect_tier_checks
 
 if TYPE_CHECKING:
-    from edgebench.analysis.advice import Advice
+    from edgebench.analysis.advised import Advice
     from edgebench.analysis.result import Result
 
 EMULATED = "emulated"

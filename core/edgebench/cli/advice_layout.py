@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from edgebench.analysis.admission import Check
-    from edgebench.analysis.advice import Advice, Candidate
+    from edgebench.analysis.advised import Advice, Candidate
     from edgebench.analysis.bounds import Bound
     from edgebench.analysis.explanation import Explainer
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from edgebench.analysis.advice import Wish, advise
+from edgebench.analysis.advice import advise
 from edgebench.analysis.advice_document import SCHEMA, describe_advices
+from edgebench.analysis.advised import Wish
 from edgebench.analysis.bounds import parse_bound, parse_drop
 from edgebench.analysis.decisions import find_margin
 from edgebench.analysis.explanation import Explainer

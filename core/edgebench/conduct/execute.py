@@ -74,13 +74,7 @@ def execute(
     recipes.store.clear_up()
     with open_scratch() as scratch:
         profiling = _open_profiling(recipes, watcher, limit_s, scratch)
-        preparer = Preparer(
-            recipes=recipes,
-            progress=watcher.preparing,
-            limit_s=prepare_limit_s,
-            stopping=watcher.stopping,
-            measure=profiling.find_or_measure,
-        )
+        preparer = _open_preparer(profiling, recipes, watcher, prepare_limit_s)
         _check(plan, preparer)
         if run_id is None:
             record = _describe_run(plan, recipes, scratch, database)
@@ -98,8 +92,7 @@ def execute(
             scores=Scores(deployments=deployments),
             watcher=watcher,
         ).conduct()
-        if verification is not None and not watcher.stopping():
-            verify(verification, run_id, database, deployments, watcher)
+        verify(verification, run_id, database, deployments, watcher)
     if not watcher.stopping():
         _finish(plan, database, run_id)
     return run_id
@@ -113,6 +106,19 @@ def _finish(plan: Plan, database: Database, run_id: str) -> None:
             known = {f"aa_{name}": value for name, value in attrs.asdict(found).items()}
             database.save_aa(attrs.evolve(database.find_run(run_id), **known))
     database.finish_run(run_id, _now())
+
+
+def _open_preparer(
+    profiling: Profiling, recipes: Recipes, watcher: Watcher, limit_s: float
+) -> Preparer:
+    """Return what prepares cases."""
+    return Preparer(
+        recipes=recipes,
+        progress=watcher.preparing,
+        limit_s=limit_s,
+        stopping=watcher.stopping,
+        measure=profiling.find_or_measure,
+    )
 
 
 def _open_profiling(recipes: Recipes, watcher: Watcher, limit_s: float, scratch: Path) -> Profiling:

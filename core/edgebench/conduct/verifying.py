@@ -36,7 +36,7 @@ class Verification:
 
 
 def verify(
-    verification: Verification,
+    verification: Verification | None,
     run_id: str,
     database: Database,
     deployments: Deployments,
@@ -44,8 +44,10 @@ def verify(
 ) -> None:
     """Measure the best predictions of a run as further cases of it, and keep what was predicted.
 
-    Nothing is measured where nothing can be predicted.
+    Nothing is measured where nothing is to be verified, or can be predicted.
     """
+    if verification is None or watcher.stopping():
+        return
     kept = database.read_run(run_id).cases
     # A run that goes on verifies what it began to: its own further cases predict nothing.
     results = [Result.of(one) for one in kept if one.facts.prediction is None]

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from edgebench.analysis.admission import check_drop
-from edgebench.analysis.advice import Wish, advise
+from edgebench.analysis.advice import advise
+from edgebench.analysis.advised import Wish
 from edgebench.analysis.bounds import Drop, parse_bound, parse_drop
 from edgebench.analysis.evidence import find_evidence
 from edgebench.analysis.labels import foresee_labels
