@@ -148,7 +148,7 @@ def _write_bytes(count: float) -> str:
     for unit in ("GB", "MB", "kB"):
         if count >= SIZES[unit]:
             return f"{_digits(count / SIZES[unit])}{unit}"
-    return f"{count:.0f}B"
+    return f"{_digits(count)}B"
 
 
 def _digits(value: float) -> str:

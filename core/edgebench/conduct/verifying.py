@@ -48,31 +48,30 @@ def verify(
     """
     if verification is None or watcher.stopping():
         return
-    kept = database.read_run(run_id).cases
+    plan = deployments.plan
+    planned = {case.id for case in plan.cases}
     # A run that goes on verifies what it began to: its own further cases predict nothing.
-    results = [Result.of(one) for one in kept if one.facts.prediction is None]
-    chosen = choose(results, verification, deployments)
+    kept = [one for one in database.read_run(run_id).cases if one.case.id in planned]
+    chosen = choose([Result.of(one) for one in kept], verification, deployments)
     if not chosen:
         return
-    plan = deployments.plan
-    more = plan_again(
-        plan.study,
-        [one.case for one in chosen],
-        deployments.plugins,
-        ask_in_processes,
-    )
-    database.add_cases(run_id, more.cases, blocks=plan.study.suite.blocks, begin=len(results))
+    # As many blocks as anything else is measured in that nobody waits for to be decided.
+    suite = attrs.evolve(plan.study.suite, until="")
+    study = attrs.evolve(plan.study, suite=suite, precision=None, copies=1)
+    cases = [one.case for one in chosen]
+    more = plan_again(study, cases, deployments.plugins, ask_in_processes)
+    begin = len(plan.cases) + len(plan.skipped)
+    database.add_cases(run_id, more.cases, blocks=suite.blocks, begin=begin)
     for one in chosen:
         _note(one, run_id, database)
     again = attrs.evolve(deployments, plan=more)
     Conductor(
         database=database,
-        run_id=run_id,
+        run=database.find_run(run_id),
         resumed=True,
         deployments=again,
         scores=Scores(deployments=again),
         watcher=watcher,
-        first=1 + max((b.number for one in results for b in one.blocks), default=-1),
     ).conduct()
     # What is found out of a case while it is prepared and measured replaces what was known before.
     for one in chosen:

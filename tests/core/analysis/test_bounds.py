@@ -70,7 +70,7 @@ def test_a_bound_that_is_written_reads_back_nearly_equal(figure, limit):
         limit = max(limit, 1.0)
     again = parse_bound(str(Bound(figure, limit)))
     assert again.figure == figure
-    assert again.limit == pytest.approx(limit, rel=0.5 if limit < 10 else 0.01)
+    assert again.limit == pytest.approx(limit, rel=0.01)
 
 
 def test_drops_are_points():
