@@ -50,10 +50,10 @@ def _write_bound(bound: Bound | Drop) -> str:
 
 def _lay_out_ranked(advice: Advice) -> Any:
     names = [
-        "points lost" if isinstance(one, Drop) else one.figure.removeprefix("latency.")
+        "lost" if isinstance(one, Drop) else one.figure.removeprefix("latency.")
         for one in advice.bounds
     ]
-    columns = ["# strategy", "median ms", "is best", "to the best", *names]
+    columns = ["#", "strategy", "median ms", "best", "to best", *names]
     rows = []
     for place, one in enumerate(advice.ranked[:SHOWN], 1):
         case = one.result.case
@@ -62,14 +62,15 @@ def _lay_out_ranked(advice: Advice) -> Any:
         median = f"{1e3 * one.median:.3g}\n{_span(one.ends)}"
         rows.append(
             [
-                f"{place} {case.chain}\n  {case.placement} {case.backend}",
+                str(place),
+                f"{case.chain}\n{case.placement} {case.backend}",
                 median,
                 share,
                 _stand(one),
                 *shown,
             ]
         )
-    return table("", columns, rows)
+    return table("", columns, rows, folded=1)
 
 
 def _span(ends: Sequence[float]) -> str:

@@ -151,14 +151,21 @@ def _lay_out(title: str, found: Sequence[Prediction]) -> Iterator[Any]:
     from edgebench.cli.tables import table
 
     measured = any(one.measured for one in found)
-    columns = ["# strategy", "median ms", "p95 ms", *(["measured"] if measured else []), "rests on"]
+    columns = [
+        "#",
+        "strategy",
+        "median ms",
+        "p95 ms",
+        *(["measured"] if measured else []),
+        "rests on",
+    ]
     notes: dict[str, int] = {}
     rows = []
     for place, one in enumerate(found, 1):
         said = f"{one.basis}; beyond: {one.extrapolated}" if one.extrapolated else one.basis
         note = notes.setdefault(said, len(notes) + 1)
         rows.append([*_write_row(place, one, measured=measured), f"({note})"])
-    yield table(title, columns, rows)
+    yield table(title, columns, rows, folded=1)
     for said, note in notes.items():
         yield f"({note}) {said}"
 
@@ -168,7 +175,8 @@ def _write_row(place: int, one: Prediction, *, measured: bool) -> list[str]:
     low, high = (f"{1e3 * end:.3g}" for end in one.ci95_s)
     p95 = one.percentiles_s.get("p95")
     row = [
-        f"{place} {case.chain}\n  {case.subject} {case.placement} {case.backend}",
+        str(place),
+        f"{case.chain}\n{case.subject} {case.placement} {case.backend}",
         f"{1e3 * one.median_s:.3g}\n{low}..{high}",
         f"{1e3 * p95:.3g}" if p95 is not None else "-",
     ]
