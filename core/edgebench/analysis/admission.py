@@ -57,7 +57,7 @@ class Check:
             return None
         digit = 10.0 ** (math.floor(math.log10(most)) - 2)
         # One that is met exactly is not met by a loss, which must lie under it.
-        enough = (math.floor(most / digit) + 1) * digit
+        enough = float(f"{(math.floor(most / digit) + 1) * digit:.3g}")
         if isinstance(self.bound, Drop):
             return Drop(self.bound.metric, enough) if enough <= 100 else None
         return Bound(self.bound.figure, enough)

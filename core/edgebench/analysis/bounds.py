@@ -141,7 +141,7 @@ def _write_price(price: float) -> str:
 
 
 def _write_time(seconds: float) -> str:
-    return f"{_digits(seconds * 1e3)}ms"
+    return f"{write_ms(seconds)}ms"
 
 
 def _write_bytes(count: float) -> str:
@@ -149,6 +149,11 @@ def _write_bytes(count: float) -> str:
         if count >= SIZES[unit]:
             return f"{_digits(count / SIZES[unit])}{unit}"
     return f"{_digits(count)}B"
+
+
+def write_ms(seconds: float) -> str:
+    """Write seconds as milliseconds without their unit, for people."""
+    return _digits(seconds * 1e3)
 
 
 def _digits(value: float) -> str:

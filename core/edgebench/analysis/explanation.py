@@ -108,7 +108,8 @@ class Explainer:
     def _explain_steps(self, result: Result) -> Iterator[StepShare]:
         steps = result.facts.steps
         operators = [step for step in steps if step.operator and step.chain != UNTRANSFORMED]
-        after: Result | None = result
+        whole = bool(operators) and operators[-1].chain == result.case.chain
+        after: Result | None = result if whole else None
         found = []
         # From the whole chain back: each step is held against the nearest that was measured alike.
         for number in reversed(range(len(operators))):

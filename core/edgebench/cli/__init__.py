@@ -39,7 +39,7 @@ COMMANDS: Mapping[str, str] = {
 EPILOG = """\
 exit status:
   0    done, and every case that ran succeeded
-  1    a case failed, nothing was measured, or a check found something
+  1    a case failed, nothing was measured, a gate was not met, or a check found something
   2    a mistake in what was asked for, said in one line on standard error
   130  interrupted: the first Ctrl-C ends after the block under way, the second now
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edgebench.analysis.answer import NAMED, describe_strategy
-from edgebench.analysis.bounds import Drop, write_figure
+from edgebench.analysis.bounds import Drop, write_figure, write_ms
 from edgebench.analysis.evidence import find_evidence
 from edgebench.cli.explanation_layout import lay_out_explanation
 from edgebench.cli.tables import table
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 """The most strategies of the table: what is ranked behind them is counted."""
+LEGEND = (
+    "best: in how many of 1,000 resamples it is the quickest that keeps to the bounds; to best: "
+    "its median over that of the best; lost: points of accuracy, and the most that are not excluded"
+)
 EXPLAINED = 3
 """Of so many of the best each contribution is shown."""
 
@@ -32,6 +36,7 @@ def lay_out_advice(advice: Advice, explainer: Explainer | None) -> Iterator[Any]
     yield f"at most: {', '.join(map(_write_bound, advice.bounds)) or 'nothing is bounded'}"
     if advice.ranked:
         yield _lay_out_ranked(advice)
+        yield LEGEND
     if explainer is not None:
         for candidate in advice.ranked[:EXPLAINED]:
             yield from lay_out_explanation(
@@ -59,7 +64,7 @@ def _lay_out_ranked(advice: Advice) -> Any:
         case = one.result.case
         shown = [_write_check(check) for check in one.checks]
         share = f"{one.probability:.0%}" if one.probability is not None else "-"
-        median = f"{1e3 * one.median:.3g}\n{_span(one.ends)}"
+        median = f"{write_ms(one.median)}\n{_span(one.ends)}"
         rows.append(
             [
                 str(place),
@@ -75,7 +80,7 @@ def _lay_out_ranked(advice: Advice) -> Any:
 
 def _span(ends: Sequence[float]) -> str:
     low, high = ends
-    return f"{1e3 * low:.3g}..{1e3 * high:.3g}"
+    return f"{write_ms(low)}..{write_ms(high)}"
 
 
 def _stand(candidate: Candidate) -> str:
@@ -123,7 +128,7 @@ def _write_failing(candidate: Candidate) -> str:
 
 def _write_median(candidate: Candidate) -> str:
     low, high = candidate.ends
-    return f"{1e3 * candidate.median:.3g} ms ({1e3 * low:.3g} to {1e3 * high:.3g})"
+    return f"{write_ms(candidate.median)} ms ({write_ms(low)} to {write_ms(high)})"
 
 
 def _answer(advice: Advice) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from edgebench.analysis.bounds import write_ms
 from edgebench.cli.tables import write_size
 
 if TYPE_CHECKING:
@@ -18,13 +19,13 @@ def lay_out_explanation(strategy: str, found: Explanation) -> Iterator[Any]:
     for step in found.steps:
         yield f"  {step.operator}: {_write_step(step)}"
     for tier in found.tiers:
-        yield f"  {tier.tier} is at work {1e3 * tier.seconds:.3g} ms a request"
+        yield f"  {tier.tier} is at work {write_ms(tier.seconds)} ms a request"
     for hop in found.hops:
         way = f"{hop.source} to {hop.target} and back"
-        took = f"{1e3 * hop.claimed_s:.3g} ms by the link"
+        took = f"{write_ms(hop.claimed_s)} ms by the link"
         yield f"  {way}: {write_size(hop.bytes)}, {took}"
     if found.phases:
-        parts = (f"{name} {1e3 * seconds:.3g}" for name, seconds in found.phases.items())
+        parts = (f"{name} {write_ms(seconds)}" for name, seconds in found.phases.items())
         yield f"  medians of phases in ms: {', '.join(parts)}"
 
 

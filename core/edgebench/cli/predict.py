@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from edgebench.analysis.bounds import write_ms
 from edgebench.analysis.links import describe_links
 from edgebench.analysis.results import RunResults
 from edgebench.cli.common import Common, add_database
@@ -172,13 +173,13 @@ def _lay_out(title: str, found: Sequence[Prediction]) -> Iterator[Any]:
 
 def _write_row(place: int, one: Prediction, *, measured: bool) -> list[str]:
     case = one.case
-    low, high = (f"{1e3 * end:.3g}" for end in one.ci95_s)
+    low, high = map(write_ms, one.ci95_s)
     p95 = one.percentiles_s.get("p95")
     row = [
         str(place),
         f"{case.chain}\n{case.subject} {case.placement} {case.backend}",
-        f"{1e3 * one.median_s:.3g}\n{low}..{high}",
-        f"{1e3 * p95:.3g}" if p95 is not None else "-",
+        f"{write_ms(one.median_s)}\n{low}..{high}",
+        write_ms(p95) if p95 is not None else "-",
     ]
     if measured:
         row.append(_write_measured(one))
@@ -188,4 +189,4 @@ def _write_row(place: int, one: Prediction, *, measured: bool) -> list[str]:
 def _write_measured(one: Prediction) -> str:
     if one.measured is None or one.measured.median is None or one.error is None:
         return "-"
-    return f"{1e3 * one.measured.median:.3g}\n{one.error:+.1%}"
+    return f"{write_ms(one.measured.median)}\n{one.error:+.1%}"
