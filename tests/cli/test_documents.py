@@ -19,7 +19,7 @@ VERSIONS = {
     "plan.json": 2,
     "plugins.json": 2,
     "run.json": 4,
-    "show.json": 4,
+    "show.json": 5,
     "store.json": 2,
 }
 """Of the documents that have changed since version 1."""
