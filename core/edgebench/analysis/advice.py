@@ -87,7 +87,7 @@ def _advise(
     if not sound:
         return told
     figure = resampling.find(RANKED_BY)
-    verdicts = None if resampling.by_request else Verdicts.of(sound, within)
+    verdicts = None if resampling.by_request else Verdicts(resampling.medians, within)
     timed = {bound: resampling.find(bound.figure) for bound in wish.bounds if bound.timed}
     checks = list(_check(sound, wish.bounds, drops, timed, prices))
     candidates = [

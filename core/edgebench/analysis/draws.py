@@ -22,7 +22,7 @@ import attrs
 
 from edgebench.analysis.bounds import find_quantile
 from edgebench.analysis.intervals import RESAMPLES, find_widening
-from edgebench.analysis.rounds import Round, name_round
+from edgebench.analysis.rounds import Round, Rounds, name_round
 from edgebench.parts.grouping import group_by
 
 if TYPE_CHECKING:
@@ -105,6 +105,21 @@ class Resampling:
         estimates = _compute([_join(blocks) for blocks in pooled], quantile)
         draw = self._draw_requests if self.by_request else self._draw_rounds
         return Figure(estimates, draw(estimates, quantile))
+
+    @property
+    def medians(self) -> Rounds:
+        """The medians of all blocks, by which cases are compared within rounds."""
+        table = self._tabulate(0.5).tolist()
+        return Rounds(
+            {
+                one.case: {
+                    each: value
+                    for each, value in zip(self.rounds, row, strict=True)
+                    if not math.isnan(value)
+                }
+                for one, row in zip(self.results, table, strict=True)
+            }
+        )
 
     def _draw_rounds(self, estimates: NDArray[Any], quantile: float | None) -> NDArray[Any]:
         import numpy as np
