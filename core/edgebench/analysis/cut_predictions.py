@@ -49,6 +49,8 @@ class Candidate:
     """What crosses for one sample."""
     share: float
     """The share of the operations before it, 0 to 1."""
+    assumed: str = ""
+    """The sizes that the model leaves open and that the bytes are counted with; empty for none."""
 
 
 @attrs.frozen(eq=False)
@@ -169,6 +171,8 @@ class CutModel:
         return f"{many} measured behind {shares} of the operations{rest}"
 
     def _beyond(self, candidate: Candidate) -> Iterator[str]:
+        if candidate.assumed:
+            yield f"bytes are counted with {candidate.assumed}, which the model leaves open"
         for curve, share in zip(self.curves, (candidate.share, 1 - candidate.share), strict=True):
             if not curve.reaches(share):
                 yield f"{curve.tier} was measured with no more than {self._most(curve):.0%}"

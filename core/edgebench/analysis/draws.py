@@ -131,10 +131,13 @@ class Resampling:
         times = self._drawn
         counts = times @ held.T
         sums = times @ known.T
-        # Of a resample without any block of a case nothing new is known of it.
+        many = held.sum(axis=1)
+        # Of a resample without any block of a case nothing new is known of it. One that was not in
+        # all rounds has more or fewer of its n in a resample than n - 1, and spreads as if it had.
         means = np.where(counts > 0, sums / np.maximum(counts, 1.0), own)
-        wider = np.array([find_widening(int(many)) for many in held.sum(axis=1)])
-        found: NDArray[Any] = estimates * np.exp(wider * (means - own))
+        alike = np.sqrt(counts / np.maximum(many - 1, 1))
+        wider = np.array([find_widening(each) for each in many.tolist()])
+        found: NDArray[Any] = estimates * np.exp(wider * alike * (means - own))
         return found
 
     @cached_property

@@ -50,12 +50,14 @@ def list_candidates(case: Case, recipes: Recipes) -> Sequence[Candidate] | str:
         cuts = Maker(recipes, lambda *_: None).list_cuts(whole, operation)
     except EdgebenchError as error:
         return str(error)
+    assumed = ", ".join(f"{name} = {size}" for name, size in cuts.assumed.items())
     before = "" if chain == UNTRANSFORMED else f"{chain}+"
     return [
         Candidate(
             chain=recipes.chains.spell(before + cut.written),
             bytes=cut.bytes,
             share=cut.operations[0],
+            assumed=assumed,
         )
         for cut in cuts.cuts
         if cut.written and cut.exact

@@ -99,3 +99,9 @@ def test_of_cuts_that_divide_alike_the_one_that_sends_least_and_none_that_was_me
     ]
     found = predict([CUT, *WHOLE], *near)
     assert [one.case.chain for one in found] == ["little", "less"]
+
+
+def test_bytes_that_were_counted_with_assumed_sizes_are_said_to_be():
+    elsewhere = Candidate(chain="cut(at=2)", bytes=10e3, share=0.7, assumed="height = 224")
+    (found,) = predict([CUT, *WHOLE], elsewhere)
+    assert found.extrapolated == "bytes are counted with height = 224, which the model leaves open"

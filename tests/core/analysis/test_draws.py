@@ -57,6 +57,15 @@ def test_rounds_of_other_starts_of_a_run_are_other_rounds():
     assert high / low > 1.2
 
 
+def test_a_case_of_fewer_rounds_spreads_as_by_itself():
+    rng = np.random.default_rng(5)
+    few = noisy("few", np.exp(0.05 * rng.standard_normal(4)))
+    others = [noisy("other", np.exp(0.05 * rng.standard_normal(20)), seed=1)]
+    alone = np.log(Resampling([few]).find("latency.median").values[:, 0]).std()
+    among = np.log(Resampling([few, *others]).find("latency.median").values[:, 0]).std()
+    assert among == pytest.approx(alone, rel=0.1)
+
+
 def test_the_interval_of_a_median_covers():
     """Simulated: block medians differ by 1.7 %, three to five blocks, against the true median."""
     rng = np.random.default_rng(0)
