@@ -9,9 +9,12 @@ import attrs
 from edgebench.analysis.accuracy import judge_loss
 from edgebench.analysis.agreement import is_refuted
 from edgebench.analysis.answer import Decision
+from edgebench.analysis.group_tests import answer_by_study
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.prefixes import UNTRANSFORMED
+from edgebench.analysis.rank_tests import friedman
 from edgebench.analysis.verdicts import (
+    FIRST_LOOK,
     Verdicts,
     count_more_rounds,
     count_pairs,
@@ -100,6 +103,7 @@ def decide(title: str, results: Sequence[Result], verdicts: Verdicts) -> Decisio
         cases=tuple(result.case.id for result in results),
         within=verdicts.within,
         decidable=bool(whole),
+        study="" if whole else answer_by_study(results, verdicts),
         accuracy_known=found.known,
         open=unsettled,
         open_faster=unsettled,
@@ -131,6 +135,7 @@ def _rank(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Deci
         # The test that dropped it was made when it was dropped.
         return "slower" if is_beaten(one) else verdicts.judge(one, quickest, pairs)
 
+    decision = attrs.evolve(decision, differs_p=_test_any(fit, verdicts))
     told = group_by(others, stand)
     equal, unclear = told.get("equal", []), told.get("undecided", [])
     rivals = [one for one in decision.open if stand(one) in ("faster", "undecided")]
@@ -146,6 +151,15 @@ def _rank(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Deci
         blocks_needed=None if None in needed else max(filter(None, needed), default=None),
         least_difference=None if None in least else max(filter(None, least), default=None),
     )
+
+
+def _test_any(fit: Sequence[Result], verdicts: Verdicts) -> float | None:
+    """Return the p of some results differing in nothing, over the rounds that all of them share."""
+    cases = [one.case for one in fit]
+    shared = verdicts.rounds.find_common(cases)
+    if len(cases) < 2 or len(shared) < FIRST_LOOK:
+        return None
+    return friedman(verdicts.rounds.tabulate(cases, shared).T).p
 
 
 def _crown(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Decision:

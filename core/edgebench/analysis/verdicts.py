@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05
 """How likely equal cases are to be called different anywhere among those that are compared."""
+SPENT = 0.01
+"""The same where blocks are added: who looks again and again, and drops for good, risks less."""
 FIRST_LOOK = 2
 """Rounds after which the data is looked at for the first time where blocks are added."""
 MISSED = 0.2
@@ -38,8 +40,8 @@ def find_level(rounds: int, most: int | None) -> float:
 
 
 def _spend(share: float) -> float:
-    """Return how much of the 5 % may be spent once so large a share of the rounds is measured."""
-    return LEVEL * math.log1p((math.e - 1) * max(0.0, min(1.0, share)))
+    """Return how much of the 1 % may be spent once so large a share of the rounds is measured."""
+    return SPENT * math.log1p((math.e - 1) * max(0.0, min(1.0, share)))
 
 
 def judge(ratio: Ratio, within: float, pairs: int = 1, most: int | None = None) -> str:
@@ -48,8 +50,8 @@ def judge(ratio: Ratio, within: float, pairs: int = 1, most: int | None = None) 
     Equal where the whole 95 % interval of the ratio lies within the margin *within*. Slower or
     faster where the ratio lies beyond the margin, and equal cases would not give it: p, times the
     number of *pairs* that might have been looked at, is at most 5 % (Dunn 1961, JASA 56, 52-64).
-    For which case is the best is found by looking, so all pairs of those compared count. Of the 5 %
-    each look has its share where blocks were added, *most* at most (`find_level`).
+    For which case is the best is found by looking, so all pairs of those compared count. Where
+    blocks were added, *most* at most, each look has its share of 1 % (`find_level`).
     """
     if 1 / (1 + within) <= ratio.low and ratio.high <= 1 + within:
         return "equal"

@@ -73,8 +73,8 @@ class Turns:
             requests=self.requests or deployment.requests,
         )
 
-    def look(self) -> None:
-        """Look at what was measured so far."""
+    def look(self, rounds: int) -> None:
+        """Look at what was measured in so many rounds."""
         kept = (self.database.read_outcome(self.run.id, case.id) for case in self.cases)
         results = [one for one in map(Result.of, kept) if one.latency is not None]
         needed: set[str] = set()
@@ -85,6 +85,9 @@ class Turns:
             needed |= {one.case.id for one in group if one.case not in enough}
         # A case that competes under several conditions is measured as long as one needs it.
         self.enough = {name: why for name, why in found.items() if name not in needed}
+        if rounds >= self.most:
+            last = Enough(f"no more than {rounds} rounds were allowed", True)
+            self.enough = {**dict.fromkeys(needed, last), **self.enough}
         if self.study.bounded:
             self.requests = choose_requests(results, self.study.suite.requests)
 

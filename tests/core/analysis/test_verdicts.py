@@ -119,9 +119,9 @@ def test_results_are_judged_by_their_rounds():
     assert verdicts.compare(slow, fast).middle == pytest.approx(2.0, rel=1e-2)
 
 
-def test_looking_after_every_round_spends_five_in_a_hundred_in_all():
+def test_looking_after_every_round_spends_one_in_a_hundred_in_all():
     levels = [find_level(rounds, 20) for rounds in range(2, 21)]
-    assert sum(levels) == pytest.approx(0.05)
+    assert sum(levels) == pytest.approx(0.01)
     assert min(levels) > 0
     assert find_level(7, None) == 0.05
     assert judge(ratio(1.05, 0.02), 0.02, most=20) == "undecided"
