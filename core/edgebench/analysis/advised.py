@@ -79,6 +79,22 @@ class Advice:
     front: tuple[Result, ...] = ()
     """Beaten by none in latency, accuracy and size together, whatever the bounds."""
 
+    def with_result(self, result: Result) -> Advice:
+        """Return the same with more known of one result: it was read without its phases."""
+
+        def refresh(found: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+            same = (one.result.case.id == result.case.id for one in found)
+            pairs = zip(found, same, strict=True)
+            return tuple(attrs.evolve(one, result=result) if own else one for one, own in pairs)
+
+        return attrs.evolve(
+            self,
+            ranked=refresh(self.ranked),
+            open=refresh(self.open),
+            unchecked=refresh(self.unchecked),
+            missed=refresh(self.missed),
+        )
+
     @property
     def best(self) -> Candidate | None:
         """The first that is recommended; None if nothing is."""

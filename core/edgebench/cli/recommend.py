@@ -6,16 +6,20 @@ import argparse
 
 from edgebench.analysis.advice import advise
 from edgebench.analysis.advice_document import SCHEMA, describe_advices
-from edgebench.analysis.advised import Wish
+from edgebench.analysis.advised import Advice, Wish
 from edgebench.analysis.bounds import parse_bound, parse_drop
 from edgebench.analysis.decisions import find_margin
 from edgebench.analysis.explanation import Explainer
 from edgebench.analysis.prices import Prices
+from edgebench.analysis.result import Result
 from edgebench.analysis.results import RunResults
 from edgebench.cli.advice_layout import lay_out_advice
 from edgebench.cli.common import Common, add_database
 from edgebench.parts.errors import EdgebenchError
 from edgebench.records.database import Database
+
+PHASED = ("bytes", "price")
+"""The figures that need to be known by phase: what was not sent on, and who was at work."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -46,12 +50,15 @@ def run(args: argparse.Namespace, common: Common) -> int:
     )
     _refuse_twice([one.figure for one in wish.bounds], "--max")
     _refuse_twice([one.metric for one in wish.drops], "--max-drop")
+    phases = args.explain or any(one.figure in PHASED for one in wish.bounds)
     with Database.open(args.db) as database:
-        results = RunResults.of(database.read_run(args.run_id))
-    kept, registry = results.run, common.registry
-    prices = Prices(tiers=registry.tiers, links=registry.links)
-    blocks = max((len(one.measured) for one in results.results), default=0)
-    advices = advise(kept, results.results, wish, prices, find_margin(kept, blocks))
+        results = RunResults.of(database.read_run(args.run_id, phases=phases))
+        kept, registry = results.run, common.registry
+        prices = Prices(tiers=registry.tiers, links=registry.links)
+        blocks = max((len(one.measured) for one in results.results), default=0)
+        advices = advise(kept, results.results, wish, prices, find_margin(kept, blocks))
+        if not phases:
+            advices = tuple(_complete(one, kept.id, database) for one in advices)
     explainer = Explainer(results.results) if args.explain else None
     if common.json:
         found = describe_advices(advices, explainer)
@@ -63,6 +70,15 @@ def run(args: argparse.Namespace, common: Common) -> int:
         if not advices:
             common.show(f"run {kept.id} measured nothing, so nothing is recommended")
     return int(not advices or any(one.best is None for one in advices))
+
+
+def _complete(advice: Advice, run: str, database: Database) -> Advice:
+    """Read of what is recommended, or nearest to it, all that doubts of it are found by."""
+    candidate = advice.best or advice.nearest
+    if candidate is None:
+        return advice
+    outcome = database.read_outcome(run, candidate.result.case.id)
+    return advice.with_result(Result.of(outcome))
 
 
 def _refuse_twice(names: list[str], option: str) -> None:
