@@ -18,7 +18,8 @@ import pytest
 from edgebench.cli import COMMANDS, import_command, main
 
 COMMON = ("--json", "--registry", "--plugin", "--without", "--quiet", "--verbose")
-NAMES = ("list", "show", "plan", "run", "report", "import", "logs", "store", "plugins",
+NAMES = ("list", "show", "plan", "run", "report", "recommend", "predict", "import", "logs", "store",
+         "plugins",
          "completion", "doctor")  # fmt: skip
 ESCAPE = "\x1b"
 

@@ -154,7 +154,8 @@ def test_units_stand_in_the_names_of_plain_fields():
     tier = to_plain(Tier(name="edge", summary="One.", cpus=2, memory=2**30))
     assert (tier["memory_bytes"], "memory" in tier) == (2**30, False)
     link = to_plain(Link(between=("a", "b"), rate=1e6, delay=0.5))
-    assert link == {"between": ["a", "b"], "rate_bit_s": 1e6, "delay_s": 0.5, "source": ""}
+    assert link == {"between": ["a", "b"], "rate_bit_s": 1e6, "delay_s": 0.5, "price_per_gb": None,
+                    "source": ""}  # fmt: skip
 
 
 def test_of_callables_only_those_that_need_not_be_there_are_told():

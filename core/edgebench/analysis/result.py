@@ -98,8 +98,18 @@ class Result(Outcome):
             "stages": _stages(self),
             "versions": dict(facts.versions),
             "artifact": facts.artifact,
+            "prediction": _prediction(self),
             "doubts": list(self.doubts),
         }
+
+
+def _prediction(result: Result) -> dict[str, Any] | None:
+    """Return what a case was predicted to take, and how far that is from what it took."""
+    found, measured = result.facts.prediction, result.median
+    if found is None:
+        return None
+    error = found.median_s / measured - 1 if measured else None
+    return {**attrs.asdict(found), "ci95_s": list(found.ci95_s), "error": error}
 
 
 def _figures(result: Result) -> dict[str, Any]:

@@ -68,13 +68,12 @@ def expand_subjects(text: str, plugins: Plugins, weights: str, seed: int) -> lis
         if weights:
             raise ChainError(f"{text} brings its own weights; leave out --weights {weights}")
         return [claimed]
+    wanted = [text]
     if is_pattern(text):
         # A model that is a file stands for none until its path is given.
         models = [one for one in plugins.all(Model).values() if one.from_file is None]
         every = [f"{model.name}:{variant.name}" for model in models for variant in model.variants]
         wanted = match_names("model", text if ":" in text else f"{text}:*", every)
-    else:
-        wanted = [text]
     return [_subject(each, plugins, weights, seed) for each in wanted]
 
 

@@ -98,11 +98,11 @@ def make_plan(study: Study, plugins: Plugins, ask: Ask) -> Plan:
         return _compose(study, cases.values(), skipped.values(), reasons)
 
 
-def plan_again(study: Study, case: Case, plugins: Plugins, ask: Ask) -> Plan:
-    """Plan one case as it was, with what it is compared with; *study* says how it is measured."""
+def plan_again(study: Study, cases: Sequence[Case], plugins: Plugins, ask: Ask) -> Plan:
+    """Plan cases as they are, with what they are compared with; *study* says how."""
     with Reasons.open(plugins, Chains(plugins), ask) as reasons:
-        reasons.ask_backends([case])
-        return _compose(study, [case], [], reasons)
+        reasons.ask_backends(cases)
+        return _compose(study, cases, [], reasons)
 
 
 def _compose(

@@ -56,7 +56,7 @@ def find_route(
     passed: list[Link] = []
     for goal in placement.tiers:
         for link in _shortest(here, goal, links):
-            here = _far_end(link, here)
+            (here,) = {here} ^ set(link.between)
             tiers.append(here)
             passed.append(link)
     return tuple(tiers), tuple(passed)
@@ -99,7 +99,8 @@ def _uses(case: Case, link: Link) -> bool:
 
 def _find_ways(start: str, links: Sequence[Link]) -> dict[str, tuple[Link, ...]]:
     return find_ways(
-        start, lambda here: ((link, _far_end(link, here)) for link in links if here in link.between)
+        start,
+        lambda here: ((ln, ({here} ^ {*ln.between}).pop()) for ln in links if here in ln.between),
     )
 
 
@@ -108,8 +109,3 @@ def _shortest(start: str, goal: str, links: Sequence[Link]) -> tuple[Link, ...]:
     if goal not in ways:
         raise ChainError(_say_unlinked(start, goal))
     return ways[goal]
-
-
-def _far_end(link: Link, here: str) -> str:
-    one, other = link.between
-    return other if one == here else one

@@ -52,9 +52,8 @@ class Registry:
         # Read again: what is wrong with a name shows only when the plugins are asked.
         files = (Table.parse(path).table("suites") for path in reversed(self.paths))
         table = next(one for one in files if suite in one.values).table(suite)
-        if product is None:
-            return table.error(str(error), "input_at")
-        return table.tables("cases")[product].error(str(error))
+        row = table if product is None else table.tables("cases")[product]
+        return row.error(str(error), "input_at" if product is None else "")
 
     @classmethod
     def read(cls, extra: Sequence[Path] = ()) -> Registry:

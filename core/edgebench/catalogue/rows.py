@@ -109,6 +109,8 @@ class TierRow:
     speed: float | None = None
     """That of one of its threads over one thread of this machine."""
     threads: int = 1
+    price_per_hour: float | None = None
+    """What an hour of it costs, in the one currency of all prices; None where nobody states it."""
     summary: str
     source: str
     """Where the facts come from."""

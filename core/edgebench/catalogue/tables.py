@@ -240,6 +240,11 @@ def _real(value: Any) -> float:
     return number
 
 
+def _price(value: Any) -> float:
+    # What belongs to the user costs nothing.
+    return 0.0 if value == 0 and value is not False else _real(value)
+
+
 def _pair(value: Any) -> tuple[str, ...]:
     if len(set(texts(value))) != 2 or len(value) != 2:
         raise ValueError(f"must name two tiers, not {value}")
@@ -269,5 +274,7 @@ _READERS: Mapping[Any, Callable[[Any], Any]] = {
 _WRITTEN: Mapping[str, Callable[[Any], Any]] = {
     "rate": lambda value: parse_rate(text(value)),
     "delay": lambda value: parse_delay(text(value)),
+    "price_per_gb": _price,
+    "price_per_hour": _price,
 }
-"""By the key, where numbers are written with their unit."""
+"""By the key, where numbers are written with their unit, or may be nothing."""

@@ -25,6 +25,8 @@ COMMANDS: Mapping[str, str] = {
     "plan": "show the cases that `run` would measure, and why others are skipped",
     "run": "measure a suite, or the product of models, operators, placements, ...",
     "report": "lay out the results of a run",
+    "recommend": "say which strategy to choose under bounds, and what that rests on",
+    "predict": "say what strategies would take under other links, or cut elsewhere",
     "import": "take in results of another database, or of another program",
     "logs": "show what the processes of a case printed",
     "store": "show or clean the artifact store",
@@ -38,7 +40,7 @@ COMMANDS: Mapping[str, str] = {
 EPILOG = """\
 exit status:
   0    done, and every case that ran succeeded
-  1    a case failed, nothing was measured, or a check found something
+  1    a case failed, nothing was measured, a gate was not met, or a check found something
   2    a mistake in what was asked for, said in one line on standard error
   130  interrupted: the first Ctrl-C ends after the block under way, the second now
 

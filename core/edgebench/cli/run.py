@@ -10,7 +10,7 @@ from edgebench.cases.study import Study
 from edgebench.catalogue.rows import ACCURACY_MARGIN, Suite
 from edgebench.cli.common import INTERRUPTED, Common
 from edgebench.cli.logs import write_log
-from edgebench.cli.numbers import seconds
+from edgebench.cli.numbers import count, seconds
 from edgebench.cli.progress import Interrupts, hear_interrupts, show_progress
 from edgebench.cli.report import print_results
 from edgebench.cli.study import HOW, PRODUCT, declare, plan_study
@@ -19,6 +19,7 @@ from edgebench.records.database import Database
 
 if TYPE_CHECKING:
     from edgebench.cases.plan import Plan
+    from edgebench.conduct.verifying import Verification
 
 LIMIT_S = 300.0
 """Seconds that a block may take, and that scoring may be silent."""
@@ -40,6 +41,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
                       help="end preparing that is silent for as long, in seconds "
                            f"({PREPARE_LIMIT_S:g}; what --time-limit says where that is given, "
                            f"and at least {LEAST_PREPARE_LIMIT_S:g})")  # fmt: skip
+    more.add_argument("--verify-predictions", type=count, metavar="N",
+                      help="measure as well what `predict` would name: of each model the N best "
+                           "cuts that were not measured, or strategies under --predict-link"
+                      )  # fmt: skip
+    more.add_argument("--predict-link", action="append", default=[], metavar="A-B=RATE[,DELAY]",
+                      help="with --verify-predictions: predict under this link; repeats for other "
+                           "pairs of tiers")  # fmt: skip
     more.add_argument("--tag", default="", metavar="TEXT", help="kept with the run")
     more.add_argument("--case", metavar="ID", help="measure one case of the last run again")
     more.add_argument("--debug", action="store_true",
@@ -102,7 +110,7 @@ def _plan_of_case(args: argparse.Namespace, common: Common) -> Plan:
     )
     bounded, limit = not args.requests, args.score_limit
     study = Study(suite=suite, bounded=bounded, seed=case.seed, score_limit=limit)
-    return plan_again(study, case, common.plugins, ask_in_processes)
+    return plan_again(study, [case], common.plugins, ask_in_processes)
 
 
 def _prepare_limit(args: argparse.Namespace) -> float:
@@ -110,6 +118,25 @@ def _prepare_limit(args: argparse.Namespace) -> float:
     if args.prepare_limit or not args.time_limit:
         return float(args.prepare_limit or PREPARE_LIMIT_S)
     return max(float(args.time_limit), LEAST_PREPARE_LIMIT_S)
+
+
+def _read_verification(args: argparse.Namespace, plan: Plan) -> Verification | None:
+    """Return which predictions are to be measured; None if none are.
+
+    Raises:
+        EdgebenchError: A link is malformed, or no case of the plan uses it.
+    """
+    # Imported here because `--help` need not load what measures.
+    from edgebench.cli.predict import read_links
+    from edgebench.conduct.verifying import Verification
+
+    if args.predict_link and not args.verify_predictions:
+        raise EdgebenchError("--predict-link says what to verify; add --verify-predictions N")
+    if not args.verify_predictions:
+        return None
+    return Verification(
+        count=args.verify_predictions, links=read_links(args.predict_link, plan.cases)
+    )
 
 
 def _execute(
@@ -123,6 +150,7 @@ def _execute(
     # Imported here because `--help` need not load what measures.
     from edgebench.conduct.execute import execute
 
+    verification = _read_verification(args, plan)
     with show_progress(plan, interrupts, args, common) as progress:
         return execute(
             plan,
@@ -133,6 +161,7 @@ def _execute(
             limit_s=args.time_limit or LIMIT_S,
             prepare_limit_s=_prepare_limit(args),
             resume=args.resume,
+            verification=verification,
             tag=args.tag,
             arguments=common.words,
         )

@@ -14,11 +14,21 @@ from edgebench.catalogue.registry import shipped_registry
 Item = Mapping[str, Any]
 
 
-def table(title: str, columns: Sequence[str], lines: Iterable[Sequence[Any]]) -> Table:
-    """Lay out lines under columns; what users or plugins wrote is shown as it is."""
+def table(
+    title: str,
+    columns: Sequence[str],
+    lines: Iterable[Sequence[Any]],
+    *,
+    folded: int | None = None,
+) -> Table:
+    """Lay out lines under columns; what users or plugins wrote is shown as it is.
+
+    The first column is never folded; only the one that is *folded* is, where it is given.
+    """
     laid = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for number, column in enumerate(columns):
-        laid.add_column(Text(column), overflow="fold", no_wrap=number == 0)
+        whole = number == 0 if folded is None else number != folded
+        laid.add_column(Text(column), overflow="fold", no_wrap=whole)
     for line in lines:
         laid.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in line))
     return laid

@@ -17,6 +17,7 @@ from edgebench.conduct.fingerprint import describe_environment, fingerprint
 from edgebench.conduct.profiling import Profiling
 from edgebench.conduct.scoring import Scores
 from edgebench.conduct.turns import adds_blocks, count_blocks
+from edgebench.conduct.verifying import Verification, verify
 from edgebench.conduct.watcher import Watcher
 from edgebench.measure.stand.overheads import measure_overheads
 from edgebench.parts.errors import CaseFailed
@@ -38,6 +39,7 @@ def execute(
     limit_s: float = 300.0,
     prepare_limit_s: float = 1800.0,
     resume: bool = False,
+    verification: Verification | None = None,
     tag: str = "",
     arguments: tuple[str, ...] = (),
 ) -> str:
@@ -53,6 +55,7 @@ def execute(
             heard.
         prepare_limit_s: Seconds of silence after which the preparing of a case is ended.
         resume: Whether to go on with the latest unfinished run of such a plan, where there is one.
+        verification: Which predictions are measured when everything planned is.
         tag: A text kept with the run.
         arguments: The command line, kept with the run.
 
@@ -71,13 +74,7 @@ def execute(
     recipes.store.clear_up()
     with open_scratch() as scratch:
         profiling = _open_profiling(recipes, watcher, limit_s, scratch)
-        preparer = Preparer(
-            recipes=recipes,
-            progress=watcher.preparing,
-            limit_s=prepare_limit_s,
-            stopping=watcher.stopping,
-            measure=profiling.find_or_measure,
-        )
+        preparer = _open_preparer(profiling, recipes, watcher, prepare_limit_s)
         _check(plan, preparer)
         if run_id is None:
             record = _describe_run(plan, recipes, scratch, database)
@@ -95,6 +92,7 @@ def execute(
             scores=Scores(deployments=deployments),
             watcher=watcher,
         ).conduct()
+        verify(verification, run_id, database, deployments, watcher)
     if not watcher.stopping():
         _finish(plan, database, run_id)
     return run_id
@@ -108,6 +106,19 @@ def _finish(plan: Plan, database: Database, run_id: str) -> None:
             known = {f"aa_{name}": value for name, value in attrs.asdict(found).items()}
             database.save_aa(attrs.evolve(database.find_run(run_id), **known))
     database.finish_run(run_id, _now())
+
+
+def _open_preparer(
+    profiling: Profiling, recipes: Recipes, watcher: Watcher, limit_s: float
+) -> Preparer:
+    """Return what prepares cases."""
+    return Preparer(
+        recipes=recipes,
+        progress=watcher.preparing,
+        limit_s=limit_s,
+        stopping=watcher.stopping,
+        measure=profiling.find_or_measure,
+    )
 
 
 def _open_profiling(recipes: Recipes, watcher: Watcher, limit_s: float, scratch: Path) -> Profiling:

@@ -26,6 +26,8 @@ class Cut:
     difference: float | None = None
     """By how much at most they were measured to differ, relative to the largest output where that
     exceeds 1; None where it was not measured."""
+    written: str = ""
+    """The operator with the options that cut just there; empty where none do."""
 
 
 @attrs.frozen(kw_only=True)

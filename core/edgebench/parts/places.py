@@ -42,6 +42,8 @@ class Link:
     """Payload goodput in bit/s."""
     delay: float = attrs.field(default=0.0, validator=[is_number, attrs.validators.ge(0)])
     """Added one-way delay in seconds."""
+    price_per_gb: float | None = None
+    """What 10^9 bytes over it cost, in the currency of all prices; None where nobody states it."""
     source: str = ""
     """Where the figures come from."""
 

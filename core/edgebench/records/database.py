@@ -93,15 +93,17 @@ class Database(Readings):
         *,
         blocks: int,
         skipped: Iterable[tuple[Case, str]] = (),
+        begin: int = 0,
     ) -> None:
         """Add the planned cases of a run, each of so many blocks, and the skipped with reasons.
 
-        A case that the run holds already stays as it is, so a resumed run may add its plan again.
+        They stand from the place *begin* on. A case that the run holds already stays as it is, so a
+        resumed run may add its plan again.
         """
         entries: list[tuple[Case, int, str | None]] = [(case, blocks, None) for case in cases]
         entries += [(case, 0, reason) for case, reason in skipped]
         with self._transaction() as db:
-            for position, (case, planned, reason) in enumerate(entries):
+            for position, (case, planned, reason) in enumerate(entries, begin):
                 row = columns.write_case(run, case)
                 row |= {"position": position, "planned": planned, "skipped": reason}
                 _insert(db, "cases", row, or_else="IGNORE")

@@ -147,6 +147,23 @@ class Contribution:
 
 
 @attrs.frozen(kw_only=True)
+class Predicted:
+    """What a case was predicted to take before it was measured."""
+
+    median_s: float
+    ci95_s: tuple[float, float]
+    """Of the median, by what differs between the blocks that it was predicted from."""
+    kind: str
+    """`links` or `cut`, as `predict` says."""
+    base: str
+    """The id of the case that it was predicted from."""
+    basis: str
+    """What it rests on, in words."""
+    extrapolated: str = ""
+    """What of it lies beyond what was measured; empty where nothing does."""
+
+
+@attrs.frozen(kw_only=True)
 class Facts:
     """What is known of a case beside its blocks, written when its last block is."""
 
@@ -194,3 +211,5 @@ class Facts:
     """Seconds in which it was scored, its reference too where no case before had that scored."""
     stopped: str = ""
     """Which bound ended the measuring, in words."""
+    prediction: Predicted | None = None
+    """What it was predicted to take, where it was measured to verify that."""

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from edgebench.records.outcome import Block
 
 
+_NO_PHASES = " AND kind <> 'phase'"
+
+
 class Readings:
     """What can be read from an open results database."""
 
@@ -44,17 +47,19 @@ class Readings:
         known = (run for run in reversed(self.read_runs()) if run.aa_difference is not None)
         return next((r for r in known if [r.environment.get(n) for n in names] == here), None)
 
-    def read_run(self, name: str = "latest") -> RunOutcome:
+    def read_run(self, name: str = "latest", *, phases: bool = True) -> RunOutcome:
         """Return a run and what its cases gave.
 
-        *name* is an id, the only beginning of one, or `latest`.
+        *name* is an id, the only beginning of one, or `latest`. Without *phases* nothing is read of
+        what each request spent its time on, which is most of a run.
 
         Raises:
             DatabaseError: There is no such run.
         """
         with explain_damage(self.path):
             run = self.find_run(name)
-            return RunOutcome(run=run, cases=tuple(self._read_cases(run.id)), path=self.path)
+            cases = tuple(self._read_cases(run.id, phases=phases))
+            return RunOutcome(run=run, cases=cases, path=self.path)
 
     def find_case(self, beginning: str, run: str = "") -> tuple[Run, Case]:
         """Return a case by its id, or the only beginning of one, and the run that holds it.
@@ -102,21 +107,24 @@ class Readings:
                 return outcome
         raise DatabaseError(f"run {run} of {self.path} has no case {case_id}")
 
-    def _read_cases(self, run: str, *case_id: str, timed: bool = True) -> Iterator[Outcome]:
+    def _read_cases(
+        self, run: str, *case_id: str, timed: bool = True, phases: bool = True
+    ) -> Iterator[Outcome]:
         """Yield what the cases of a run, or one of them, have given, in planned order."""
-        blocks = self._blocks(run, *case_id, timed=timed)
+        blocks = self._blocks(run, *case_id, timed=timed, phases=phases)
         chosen = "WHERE run = ?" + " AND id = ?" * len(case_id)
         query = f"SELECT * FROM cases {chosen} ORDER BY position, rowid"  # noqa: S608 - our own text
         for row in self._select(query, run, *case_id):
             yield columns.read_outcome(row, blocks.get(row["id"], ()))
 
-    def _blocks(self, run: str, *case_id: str, timed: bool) -> dict[str, list[Block]]:
+    def _blocks(self, run: str, *case_id: str, timed: bool, phases: bool) -> dict[str, list[Block]]:
         """Return the blocks of each case in order, failed ones among them, without their logs."""
         chosen = "WHERE run = ?" + " AND case_id = ?" * len(case_id)
         samples: dict[int, list[Samples]] = {}
         query = (
             "SELECT block, kind, phase, count, least_ns, data FROM samples s "  # noqa: S608 - ours
-            f"JOIN blocks ON block = blocks.id {chosen} ORDER BY block, s.id"
+            f"JOIN blocks ON block = blocks.id {chosen}{'' if phases else _NO_PHASES} "
+            "ORDER BY block, s.id"
         )
         for block, *kept in self._select(query, run, *case_id) if timed else ():
             samples.setdefault(block, []).append(tuple(kept))

@@ -42,6 +42,12 @@ def name_places(cuts: PipelineCuts, places: Iterable[Place]) -> str:
     return ";".join(_name_place(cuts, place) for place in places)
 
 
+def write_option(cuts: PipelineCuts, place: Place, operator: str) -> str:
+    """Write an operator whose option `tensor` names a place; empty where a name has a quote."""
+    text = _name_place(cuts, place)
+    return "" if '"' in text else f'{operator}(tensor="{text}")'
+
+
 def _name_place(cuts: PipelineCuts, place: Place) -> str:
     text = join_names(place.cut.names)
     several = place.inside and len(list(_list_holders(cuts, place.cut.names))) > 1

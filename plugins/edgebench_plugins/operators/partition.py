@@ -32,7 +32,7 @@ from edgebench_kit.onnx.cut_rules import (
 from edgebench_kit.onnx.cuts import Graph
 from edgebench_kit.onnx.graphs import count_parameters
 from edgebench_kit.onnx.hindrances import explain_uncut
-from edgebench_kit.onnx.named_cuts import find_named, name_places, split_cuts
+from edgebench_kit.onnx.named_cuts import find_named, name_places, split_cuts, write_option
 from edgebench_kit.onnx.parts_and_whole import OTHER_SIDE, SIDE, find_tolerance
 from edgebench_kit.onnx.pipeline_cuts import PipelineCuts, Ranked
 from edgebench_kit.onnx.scopes import find_free_name
@@ -226,6 +226,7 @@ def list_cuts(pipeline: Pipeline, context: Context) -> Cuts:
             operations=_share(place.cut.operations, sum(place.cut.operations)),
             exact=exact[at],
             difference=differences.get(at),
+            written=write_option(cuts, place, "partition"),
         )
         for at, place in enumerate(ranked.places)
     ]

@@ -22,6 +22,7 @@ from edgebench_kit.reports.notes import (
     list_doubts,
 )
 from edgebench_kit.terminal.operators import lay_out_exits, lay_out_operators
+from edgebench_kit.terminal.predicted import describe_predicted
 from edgebench_kit.terminal.questions import lay_out_questions
 from edgebench_kit.terminal.tables import explain_tables, lay_out
 
@@ -75,6 +76,7 @@ class Report:
         yield from _section("Agreement with another runtime", describe_agreements(cases))
         surprises = describe_surprises(self.document, [case["id"] for case in cases])
         yield from _section("What surprises, and why it may be", surprises)
+        yield from _section("Predictions, and what was measured", describe_predicted(cases))
         yield from self._decide(options.max_width)
 
     def _decide(self, width: int) -> Iterator[RenderableType]:

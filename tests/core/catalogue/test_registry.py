@@ -511,8 +511,8 @@ def test_what_is_not_text_gives_the_line(tmp_path):
         ),
         pytest.param(
             TIER + 'name = "ring"\n',
-            "6: [tiers.watch] name: unknown key; known are: accelerator, cpus, memory_gib, source, "
-            "speed, summary, threads",
+            "6: [tiers.watch] name: unknown key; known are: accelerator, cpus, memory_gib, "
+            "price_per_hour, source, speed, summary, threads",
             id="a name within a row",
         ),
         pytest.param(

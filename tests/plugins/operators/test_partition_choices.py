@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgebench import ChainError, Exit, Link, Pipeline, Placement, Profile, TensorSpec
+from edgebench.cases.chain import parse_chain
 from edgebench_kit.onnx.cut_lists import CutFinder, find_cuts
 from edgebench_kit.onnx.cuts import Graph
 from edgebench_plugins.operators import partition
@@ -358,6 +359,15 @@ def test_an_exit_stays_with_the_part_whose_answer_it_is(context):
     done = OPERATOR.apply(in_two_stages(leaves), context(PartitionOptions(tensor="t0@0")))
     assert [stage.exit for stage in done.stages] == [None, leaves, None]
     assert done.cuts == (1,)
+
+
+def test_a_listed_cut_is_written_as_the_operator_that_cuts_there(residual, context):
+    for cut in OPERATOR.list_cuts(residual, context(PartitionOptions())).cuts:
+        (named,) = parse_chain(cut.written, {})
+        assert named.name == OPERATOR.name
+        done = OPERATOR.apply(residual, context(PartitionOptions(**dict(named.options))))
+        crossing = [spec.name for spec in done.stages[0].outputs]
+        assert crossing == [spec.name for spec in cut.crossing]
 
 
 def test_the_cuts_are_listed_as_they_would_be_chosen(residual, context):
