@@ -40,6 +40,9 @@ def test_every_command_has_a_schema_that_insists_on_its_version():
             "plugins",
             "completion",
             "doctor",
+            "compare",
+            "runs",
+            "history",
         )
     }
     for name in shipped:

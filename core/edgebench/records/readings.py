@@ -44,8 +44,8 @@ class Readings:
         known = (run for run in reversed(self.read_runs()) if run.aa_difference is not None)
         return next((r for r in known if [r.environment.get(n) for n in names] == here), None)
 
-    def read_run(self, name: str = "latest") -> RunOutcome:
-        """Return a run and what its cases gave.
+    def read_run(self, name: str = "latest", *, timed: bool = True) -> RunOutcome:
+        """Return a run and what its cases gave; unless *timed*, as `read_outcome` does.
 
         *name* is an id, the only beginning of one, or `latest`.
 
@@ -54,7 +54,8 @@ class Readings:
         """
         with explain_damage(self.path):
             run = self.find_run(name)
-            return RunOutcome(run=run, cases=tuple(self._read_cases(run.id)), path=self.path)
+            cases = tuple(self._read_cases(run.id, timed=timed))
+            return RunOutcome(run=run, cases=cases, path=self.path)
 
     def find_case(self, beginning: str, run: str = "") -> tuple[Run, Case]:
         """Return a case by its id, or the only beginning of one, and the run that holds it.
