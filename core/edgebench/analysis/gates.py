@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.analysis.estimates import Estimate, find_levels
+from edgebench.analysis.likeness import find_load
 from edgebench.analysis.quantities import QUANTITIES, Quantity, Unknown
 from edgebench.parts.errors import EdgebenchError, UnknownName
 
@@ -35,6 +36,9 @@ _WRITTEN = re.compile(
     r"\s*(?P<figure>[^\s<>=]*)\s*(?P<sign>[<>]=?|=+|)\s*"
     r"(?P<bound>(?P<plus>[+-]?)\s*(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>[A-Za-z%]*))\s*"
 )
+BUSIER = 0.1
+"""By how much more of a machine's processor time other programs may use before a latency that is
+longer proves nothing."""
 EXAMPLES = '"latency.p95 > +5%", "latency.median > 50ms" or "accuracy < -1"'
 
 
@@ -137,9 +141,11 @@ def judge_gate(gate: Gate, comparison: Comparison) -> list[Passage]:
     """Hold all cases of two runs against a bound; those that one has not measured are open.
 
     A bound is passed where all of the interval lies beyond it that holds for all cases at once
-    (Holm): noise alone does that to any of them in one build of forty, however many cases.
+    (Holm): noise alone does that to any of them in one build of forty, however many cases. What a
+    machine may have done that was busier than before is open.
     """
     found = [(pair, _estimate(gate, pair)) for pair in comparison.pairs]
+    found = [(pair, _doubt(gate, pair, one)) for pair, one in found]
     known = {pair.case.id: one for pair, one in found if isinstance(one, Estimate)}
     place = _place(gate)
     # An interval's one end is a test at half its level.
@@ -161,6 +167,18 @@ def judge_gate(gate: Gate, comparison: Comparison) -> list[Passage]:
 def _say_why(pair: Pair) -> str:
     failed = pair.after if not pair.after.measured else pair.before
     return f"{failed.status} {failed.reason}".strip()
+
+
+def _doubt(gate: Gate, pair: Pair, one: Estimate | Unknown) -> Estimate | Unknown:
+    """Return an estimate of latency only where no other program may have made what it shows."""
+    if isinstance(one, Unknown) or gate.quantity.unit != "s" or not gate.difference:
+        return one
+    loads = [find_load(result) for result in (pair.before, pair.after)]
+    busier = loads[1] - loads[0] if gate.above else loads[0] - loads[1]
+    if busier <= BUSIER:
+        return one
+    used = " and then ".join(f"{load:.0%}" for load in loads)
+    return Unknown(f"other programs used {used} of the machine: measure again when it is calm")
 
 
 def _estimate(gate: Gate, pair: Pair) -> Estimate | Unknown:

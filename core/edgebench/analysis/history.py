@@ -62,7 +62,7 @@ def follow(
 ) -> tuple[Series, ...]:
     """Follow a figure through runs, the earliest first, case by case.
 
-    *case* is how the id of a case begins, and *model* a model, with globs as `*:small`; empty for all.
+    *case* is how the id of a case begins, and *model* a model, with globs; empty for all.
     """
     found = [
         (run, result.case, value)

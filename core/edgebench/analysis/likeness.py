@@ -144,15 +144,20 @@ def _write(value: Any) -> str:
 
 def _find_load(before: RunResults, after: RunResults) -> Iterator[Difference]:
     for key, what in (("busy", "used by other programs"), ("steal", "taken by other machines")):
-        one, other = (_find_median(run, key) for run in (before, after))
+        one, other = (_find_median(run.results, key) for run in (before, after))
         if one is not None and other is not None and abs(one - other) >= NOTABLE:
             yield Difference(f"processor time {what}", f"{one:.0%}", f"{other:.0%}")
 
 
-def _find_median(run: RunResults, key: str) -> float | None:
-    blocks = (block for one in run.results for block in one.measured)
+def _find_median(results: Sequence[Result], key: str) -> float | None:
+    blocks = (block for one in results for block in one.measured)
     found = [block.machine[key] for block in blocks if block.machine.get(key) is not None]
     return median(found) if found else None
+
+
+def find_load(result: Result) -> float:
+    """Return the share of the machine's processor time that others had, as far as it is known."""
+    return sum(_find_median([result], key) or 0.0 for key in ("busy", "steal"))
 
 
 def find_changed(before: Result, after: Result) -> tuple[Difference, ...]:

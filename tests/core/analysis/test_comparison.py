@@ -261,3 +261,19 @@ def test_blocks_of_the_shape_of_the_first_version_are_read():
     assert all(isinstance(one, Block) for one in blocks)
     bare = attrs.evolve(result, blocks=tuple(blocks))
     assert verdicts(Comparison.of(run_of([bare]), run_of([bare]))) == ["equal"]
+
+
+def test_what_a_busier_machine_may_have_done_fails_no_build():
+    result, gate = result_of(case_of()), Gate.parse("latency.median > +5%")
+    slower = result_of(case_of(), median_s=3e-3)
+    busy = [attrs.evolve(b, machine={**b.machine, "busy": 0.3}) for b in slower.blocks]
+    later = attrs.evolve(slower, blocks=tuple(busy))
+    (one,) = judge_gate(gate, Comparison.of(run_of([result]), run_of([slower])))
+    assert one.verdict == "passed"
+    (one,) = judge_gate(gate, Comparison.of(run_of([result]), run_of([later])))
+    assert one.verdict == "open"
+    assert "1% and then 30%" in one.why_not
+    (one,) = judge_gate(gate, Comparison.of(run_of([later]), run_of([later])))
+    assert one.verdict == "kept"
+    (size,) = judge_gate(Gate.parse("size > 1kB"), Comparison.of(run_of([result]), run_of([later])))
+    assert size.verdict == "passed"
