@@ -43,6 +43,7 @@ def test_every_command_has_a_schema_that_insists_on_its_version():
             "compare",
             "runs",
             "history",
+            "export",
         )
     }
     for name in shipped:

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "run": "measure a suite, or the product of models, operators, placements, ...",
     "report": "lay out the results of a run",
     "compare": "say what changed from one run to another, case by case; a gate for CI",
+    "export": "write a measured strategy into a directory that runs without edgebench",
     "runs": "list what runs a database holds, or remove one",
     "history": "show a figure over runs, with the points where it changed",
     "logs": "show what the processes of a case printed",
