@@ -173,7 +173,7 @@ def main() -> None:
         parser.error("say --inputs FILE, or --listen HOST:PORT")
     try:
         run_once(args) if args.inputs else listen(args)
-    except Refused as error:
+    except (Refused, OSError, KeyError) as error:
         sys.exit(f"piece.py: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
