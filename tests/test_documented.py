@@ -69,6 +69,7 @@ PUBLIC = [
     "Split",
     "Stage",
     "State",
+    "Tables",
     "TensorSpec",
     "Tensors",
     "Tier",
@@ -79,6 +80,8 @@ PUBLIC = [
     "Weights",
     "count_processors",
     "hookimpl",
+    "results",
+    "run",
     "to_npz",
 ]
 

@@ -119,7 +119,7 @@ def _make_parser(common: _Parser, words: Sequence[str]) -> _Parser:
     return parser
 
 
-def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, Common]:
+def parse_words(words: Sequence[str]) -> tuple[argparse.Namespace, Common]:
     """Return a command's own options, and those of every command, which stand where they like.
 
     Raises:
@@ -159,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         try:
-            args, common = _parse(words)
+            args, common = parse_words(words)
         except SystemExit:
             return 0
         # What plugins print, while they are imported or asked, is no result.
