@@ -18,6 +18,7 @@ from edgebench.analysis.result import Result
 from edgebench.catalogue.blame import blame
 from edgebench.catalogue.plugins import Plugins
 from edgebench.export.example import Example, find_example
+from edgebench.export.exported import Exported
 from edgebench.export.licences import find_licence
 from edgebench.export.readme import write_readme
 from edgebench.export.requirements import list_requirements
@@ -34,20 +35,6 @@ from edgebench.sessions.state import expose_states
 from edgebench.store.artifacts import Store, read_pipeline
 from edgebench.store.digests import file_digest
 from edgebench.store.npz import to_npz
-
-
-@attrs.frozen(kw_only=True)
-class Exported:
-    """What was exported, and what its users must be told."""
-
-    directory: Path
-    pieces: tuple[str, ...]
-    """The folders, in order, each named for its tier."""
-    licence: str
-    example: str
-    """What the example input is, in words."""
-    doubts: tuple[str, ...]
-    """What is not as it was measured, a clause each."""
 
 
 @attrs.frozen(kw_only=True)
@@ -168,8 +155,11 @@ class Export:
     def _write_stage(self, stage: Stage, opening: Opening, inside: Path) -> str:
         backend = opening.backend
         program = backend.program
-        if program is None:  # refused before
+        if program is None or stage.directory is None:  # refused before, and never so
             return ""
+        for name in stage.files:
+            (inside / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(stage.directory / name, inside / name)
         with blame(self.plugins, Backend, backend.name):
             return program(
                 expose_states(stage), opening.device, opening.threads, opening.options, inside

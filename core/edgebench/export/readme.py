@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edgebench.analysis.result import Result
-    from edgebench.export.exporting import Exported
+    from edgebench.export.exported import Exported
     from edgebench.parts.pipeline import Pipeline, TensorSpec
     from edgebench.records.outcome import Run
 

@@ -25,7 +25,6 @@ from edgebench import (
     hookimpl,
 )
 from edgebench_kit.onnx import unfused
-from edgebench_kit.stage_files import copy_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -224,8 +223,7 @@ def open_stage(directory):
 def write_program(
     stage: Stage, device: str, threads: int, options: OnnxruntimeOptions, directory: Path
 ) -> str:
-    """Copy the graph, and return what opens it without edgebench."""
-    copy_files(stage, directory)
+    """Return what opens the graph without edgebench."""
     return PROGRAM.format(
         threads=threads,
         spinning=int(options.spinning),

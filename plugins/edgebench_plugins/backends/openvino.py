@@ -217,6 +217,8 @@ def write_program(
     with _read_rightly(openvino.Core(), stage.file) as model:
         openvino_models.open_batch(model)
         openvino.save_model(model, directory / openvino_models.FILE, compress_to_fp16=False)
+    for name in stage.files:
+        (directory / name).unlink()
     return openvino_models.write_program(stage, device, _properties(device, threads, options))
 
 

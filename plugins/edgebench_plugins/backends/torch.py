@@ -22,7 +22,6 @@ from edgebench import (
     Usable,
     hookimpl,
 )
-from edgebench_kit.stage_files import copy_files
 from edgebench_kit.torch.programs import open_program, refuse_pickles
 
 
@@ -119,13 +118,12 @@ def open_stage(directory):
 def write_program(
     stage: Stage, device: str, threads: int, options: NoOptions, directory: Path
 ) -> str:
-    """Copy the program, in which there is no pickle, and return what opens it without edgebench.
+    """Return what opens the program, in which there is no pickle, without edgebench.
 
     Raises:
         CaseFailed: There is one.
     """
     refuse_pickles(stage.file)
-    copy_files(stage, directory)
     return PROGRAM.format(
         threads=threads,
         file=stage.files[0],
