@@ -55,7 +55,7 @@ def main() -> None:
             one, other = (run_of([draw(result, blocks, requests, slow, rng)]) for _ in "ab")
             (pair,) = Comparison.of(one, other).pairs
             for name in FIGURES:
-                found = pair.find_difference(QUANTITIES[name])
+                found = pair.find_difference(QUANTITIES[name], *pair.estimate(QUANTITIES[name]))
                 low, high = found.interval()
                 held[name] += (low <= 0 <= high) / args.draws
                 width[name] += (high - low) / 2 / args.draws

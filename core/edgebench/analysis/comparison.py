@@ -69,13 +69,8 @@ class Pair:
                 raise Unknown(f"{where}: {why}", why.blocks) from None
         return found[0], found[1]
 
-    def find_difference(self, quantity: Quantity) -> Estimate:
-        """Return the logarithm of what it is after, over before; of accuracy the points between.
-
-        Raises:
-            Unknown: One of them does not have it.
-        """
-        before, after = self.estimate(quantity)
+    def find_difference(self, quantity: Quantity, before: Estimate, after: Estimate) -> Estimate:
+        """Return the logarithm of what it is after, over before; of accuracy the points between."""
         scored = {one.facts.score_key for one in (self.before, self.after)}
         if quantity.name == "accuracy" and len(scored) == 1 and "" not in scored:
             # It is the same score, of the same answers, that both stand on.
@@ -195,7 +190,7 @@ class Comparison:
         """What differs between the machines and the conditions."""
         return find_surroundings(self.before, self.after)
 
-    @property
+    @cached_property
     def margin(self) -> float:
         """Below which relative difference a case is equal in practice: the larger of both runs'."""
         fewest = min(len(r.measured) for one in self.pairs for r in (one.before, one.after))
@@ -222,7 +217,7 @@ class Comparison:
         within = math.log1p(self.margin) if quantity.relative else _find_points(pair)
         try:
             before, after = pair.estimate(quantity)
-            difference = pair.find_difference(quantity)
+            difference = pair.find_difference(quantity, before, after)
         except Unknown as why:
             return Change(
                 case=pair.case,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench.parts.grouping import group_by
+
 if TYPE_CHECKING:
     from edgebench.analysis.comparison import Change, Comparison
     from edgebench.analysis.gates import Passage
@@ -18,6 +20,7 @@ def describe_comparison(
     comparison: Comparison, passages: Sequence[Passage], *, status: int
 ) -> dict[str, Any]:
     """Return the document that `compare --json` prints."""
+    by_case = group_by(comparison.changes, lambda one: one.case.id)
     return {
         "schema": 1,
         "before": _describe_run(comparison.before),
@@ -35,9 +38,7 @@ def describe_comparison(
                 "inputs_matched": pair.requests[0].matched,
                 "changed": [attrs.asdict(one) for one in pair.changed],
                 "figures": {
-                    one.quantity.name: _describe_change(one)
-                    for one in comparison.changes
-                    if one.case.id == pair.case.id
+                    one.quantity.name: _describe_change(one) for one in by_case[pair.case.id]
                 },
             }
             for pair in comparison.pairs

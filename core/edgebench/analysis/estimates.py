@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -113,31 +114,31 @@ class Estimate:
         Trials 2, 93-113), with the difference d seen now taken for the true one. None if not even
         ten thousand would, or where it rests on no blocks.
         """
-        import numpy as np
         from scipy.special import ndtri
 
         distance = abs(self.value - bound)
         deviation = self.below if self.value > bound else self.above
         if not self.blocks or not distance:
             return None
-        more = np.arange(1, MOST)
-        total = self.blocks + more
-        quantiles = find_quantile(
-            1 - level / 2, self.freedom * (total - 1) / max(1, self.blocks - 1)
-        )
-        needed = (quantiles + float(ndtri(POWER))) * deviation * np.sqrt(self.blocks / total)
-        enough = np.flatnonzero(needed < distance)
-        return int(more[enough[0]]) if len(enough) else None
+        reach = float(ndtri(POWER))
+
+        def tells(more: int) -> bool:
+            total = self.blocks + more
+            freedom = self.freedom * (total - 1) / max(1, self.blocks - 1)
+            needed = find_quantile(1 - level / 2, freedom) + reach
+            return needed * deviation * math.sqrt(self.blocks / total) < distance
+
+        # The more blocks, the more they tell.
+        found = bisect_left(range(1, MOST), True, key=tells) + 1
+        return found if found < MOST else None
 
 
-def find_quantile(share: float, freedom: Any) -> Any:
-    """Return the quantile of Student's t, of one number of degrees of freedom or of many."""
-    import numpy as np
+def find_quantile(share: float, freedom: float) -> float:
+    """Return the quantile of Student's t."""
     from scipy.special import stdtrit
 
     # Of more it is the normal's, to all digits that anyone prints.
-    found = stdtrit(np.minimum(freedom, 1e6), share)
-    return found if np.ndim(freedom) else float(found)
+    return float(stdtrit(min(freedom, 1e6), share))
 
 
 def find_levels(chances: Sequence[float], level: float = LEVEL) -> tuple[float, ...]:

@@ -184,11 +184,11 @@ def _doubt(gate: Gate, pair: Pair, one: Estimate | Unknown) -> Estimate | Unknow
 def _estimate(gate: Gate, pair: Pair) -> Estimate | Unknown:
     """Return what a bound is held against, or why it is not known."""
     try:
-        if gate.difference and (gate.relative or not gate.quantity.relative):
-            return pair.find_difference(gate.quantity)
         before, after = pair.estimate(gate.quantity)
     except Unknown as why:
         return why
+    if gate.difference and (gate.relative or not gate.quantity.relative):
+        return pair.find_difference(gate.quantity, before, after)
     if not gate.difference:
         return after
     return _unfold(after).less(_unfold(before))

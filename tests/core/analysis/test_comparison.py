@@ -111,7 +111,9 @@ def test_intervals_hold_the_truth(blocks, tail):
         )
         (pair,) = Comparison.of(one, other).pairs
         for name in names:
-            low, high = pair.find_difference(QUANTITIES[name]).interval()
+            low, high = pair.find_difference(
+                QUANTITIES[name], *pair.estimate(QUANTITIES[name])
+            ).interval()
             held[name] += low <= 0 <= high
     # Three deviations of 300 draws, about 95 %; a slow block in twenty makes them wider.
     assert all(count >= 300 * 0.95 - 12 for count in held.values()), held
