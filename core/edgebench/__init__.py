@@ -42,6 +42,7 @@ from edgebench.parts.places import (
     Fabric as Fabric,
     Host as Host,
     HostFacts as HostFacts,
+    Importer as Importer,
     Link as Link,
     Placement as Placement,
     Quantization as Quantization,
@@ -72,11 +73,13 @@ if typing.TYPE_CHECKING:
     from edgebench.catalogue.registry import Registry as Registry
     from edgebench.cli.from_python import results as results, run as run
     from edgebench.records.environment import count_processors as count_processors
+    from edgebench.records.imported import Imported as Imported
     from edgebench.records.outcome import Block as Block, Run as Run
 
 _LATER = {
     "Block": "records.outcome",
     "Case": "cases.case",
+    "Imported": "records.imported",
     "Registry": "catalogue.registry",
     "Result": "analysis.result",
     "Run": "records.outcome",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.analysis.accuracy import describe_open
+from edgebench.analysis.verdicts import LEVEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +36,8 @@ class Decision:
     """The practical margin of latency."""
     decidable: bool = True
     """Whether any case has all its blocks, and more than one."""
+    study: str = ""
+    """What the study mode says of cases that were imported as one block each; empty for others."""
     accuracy_known: bool = True
     """Whether any loss of accuracy is known; if not, only latency was compared."""
     fastest: Result | None = None
@@ -47,6 +50,9 @@ class Decision:
     keep their accuracy, and the data does not tell them apart."""
     blocks_needed: int | None = None
     """About how many more blocks each would tell those apart; None if that is not foreseen."""
+    differs_p: float | None = None
+    """The p of those that keep their accuracy differing in nothing: Friedman's test over the rounds
+    that all of them share; None of one strategy, or fewer than two rounds."""
     least_difference: float | None = None
     """The least difference, as a share, that the blocks of those could have told in 80 of 100."""
     untransformed: Result | None = None
@@ -72,7 +78,7 @@ class Decision:
 
     def _answer(self) -> str:
         if not self.decidable:
-            return "no case was measured in two blocks or more, so none is decided."
+            return self.study or "no case was measured in two blocks or more, so none is decided."
         if self.fastest is not None:
             causes = dict.fromkeys(doubt.cause for doubt in self.fastest.reasons)
             doubted = f"; there is reason to doubt it ({', '.join(causes)})" if causes else ""
@@ -104,7 +110,10 @@ class Decision:
     def _say_least(self) -> str:
         if self.least_difference is None:
             return ""
-        return f"; a difference of {self.least_difference:.1%} could have been told"
+        told = f"; a difference of {self.least_difference:.1%} could have been told"
+        if self.slower or self.differs_p is None or self.differs_p <= LEVEL:
+            return told
+        return f"{told}, and that any differ is not shown (Friedman, p = {self.differs_p:.2g})"
 
     def _beside(self) -> Iterator[str]:
         """Yield what else bears on the answer, a sentence each."""

@@ -9,15 +9,19 @@ import attrs
 from edgebench.analysis.accuracy import judge_loss
 from edgebench.analysis.agreement import is_refuted
 from edgebench.analysis.answer import Decision
+from edgebench.analysis.group_tests import answer_by_study
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.prefixes import UNTRANSFORMED
+from edgebench.analysis.rank_tests import friedman
 from edgebench.analysis.verdicts import (
+    FIRST_LOOK,
     Verdicts,
     count_more_rounds,
     count_pairs,
     find_least_difference,
 )
 from edgebench.parts.grouping import group_by
+from edgebench.records.facts import BEATEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +48,7 @@ def decide_all(run: Run, results: Sequence[Result]) -> tuple[Decision, ...]:
     """Return the decision for each group of results that may be compared, in plan order."""
     measured = [result for result in results if result.latency is not None]
     blocks = max((len(result.measured) for result in measured), default=0)
-    verdicts = Verdicts.of(measured, find_margin(run, blocks))
+    verdicts = Verdicts.of(measured, find_margin(run, blocks), run.max_blocks)
     return tuple(decide(title, found, verdicts) for title, found in find_groups(measured))
 
 
@@ -99,6 +103,7 @@ def decide(title: str, results: Sequence[Result], verdicts: Verdicts) -> Decisio
         cases=tuple(result.case.id for result in results),
         within=verdicts.within,
         decidable=bool(whole),
+        study="" if whole else answer_by_study(results, verdicts),
         accuracy_known=found.known,
         open=unsettled,
         open_faster=unsettled,
@@ -113,7 +118,12 @@ def rank(results: Sequence[Result], verdicts: Verdicts) -> list[Result]:
     if len({frozenset(verdicts.rounds.medians[one.case]) for one in results}) <= 1:
         return sorted(results, key=lambda one: one.median or 0.0)
     adjusted = verdicts.rounds.adjust([one.case for one in results])
-    return sorted(results, key=lambda one: adjusted[one.case])
+    return sorted(results, key=lambda one: (is_beaten(one), adjusted[one.case]))
+
+
+def is_beaten(result: Result) -> bool:
+    """Say whether a result was dropped since another is faster by more than the margin."""
+    return result.facts.stopped.startswith(BEATEN)
 
 
 def _rank(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Decision:
@@ -122,8 +132,10 @@ def _rank(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Deci
     pairs = count_pairs(len(fit) + len(decision.open))
 
     def stand(one: Result) -> str:
-        return verdicts.judge(one, quickest, pairs)
+        # The test that dropped it was made when it was dropped.
+        return "slower" if is_beaten(one) else verdicts.judge(one, quickest, pairs)
 
+    decision = attrs.evolve(decision, differs_p=_test_any(fit, verdicts))
     told = group_by(others, stand)
     equal, unclear = told.get("equal", []), told.get("undecided", [])
     rivals = [one for one in decision.open if stand(one) in ("faster", "undecided")]
@@ -139,6 +151,15 @@ def _rank(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Deci
         blocks_needed=None if None in needed else max(filter(None, needed), default=None),
         least_difference=None if None in least else max(filter(None, least), default=None),
     )
+
+
+def _test_any(fit: Sequence[Result], verdicts: Verdicts) -> float | None:
+    """Return the p of some results differing in nothing, over the rounds that all of them share."""
+    cases = [one.case for one in fit]
+    shared = verdicts.rounds.find_common(cases)
+    if len(cases) < 2 or len(shared) < FIRST_LOOK:
+        return None
+    return friedman(verdicts.rounds.tabulate(cases, shared).T).p
 
 
 def _crown(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Decision:

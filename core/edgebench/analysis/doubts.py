@@ -10,6 +10,7 @@ import attrs
 
 from edgebench.analysis.agreement import find_disagreements
 from edgebench.analysis.links import collect_tier_checks, predict_travel_s, summarise_links
+from edgebench.records.facts import BEATEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ CPU = "cpu"
 """What backends call the processor among their devices."""
 CAUSES = (
     "model",
+    "import",
     "blocks",
     "links",
     "tiers",
@@ -42,9 +44,9 @@ CAUSES = (
     "warm-up",
 )
 """What reasons to doubt are about, that first which casts the most doubt: outputs of another model,
-blocks that were lost or are too few, links and tiers that are not what they claim, what was noted
-of the pipeline and its inputs while it was prepared and scored, medians that move, time in no
-phase, the machine, the warm-up."""
+what was imported and not measured here, blocks that were lost or are too few, links and tiers that
+are not what they claim, what was noted of the pipeline and its inputs while it was prepared and
+scored, medians that move, time in no phase, the machine, the warm-up."""
 
 
 @attrs.frozen
@@ -70,10 +72,14 @@ def find_doubts(
         groups: The median seconds that a request spends on each kind of phase.
     """
     found = [Doubt("model", text) for text in find_disagreements(outcome.facts)]
+    found += _import(outcome)
     found += _lost_blocks(outcome)
     found += [Doubt("pipeline", text) for text in outcome.facts.doubts]
     if latency is not None:
-        found += _size(latency)
+        # Of what was imported it is said already that one block is all there is, and few suffice to
+        # drop what is beaten.
+        if not outcome.facts.imported and not outcome.facts.stopped.startswith(BEATEN):
+            found += _size(latency)
         found += _steadiness(latency)
         found += _warm_up(outcome)
         found += _phases(outcome, latency.median, groups)
@@ -86,6 +92,11 @@ def find_doubts(
 def _share(bound: tuple[float, float], whole: float) -> float:
     """Return the larger of a share of the whole and a fixed number of seconds."""
     return max(bound[0] * whole, bound[1])
+
+
+def _import(outcome: Outcome) -> Iterator[Doubt]:
+    if how := outcome.facts.imported:
+        yield Doubt("import", f"imported: not measured here, {how}")
 
 
 def _lost_blocks(outcome: Outcome) -> Iterator[Doubt]:

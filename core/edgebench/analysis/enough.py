@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.analysis.spread import estimate, find_t
-from edgebench.analysis.verdicts import LEVEL, judge
+from edgebench.analysis.verdicts import FIRST_LOOK, find_level, judge
+from edgebench.records.facts import BEATEN
 
 if TYPE_CHECKING:
     from edgebench.analysis.rounds import Ratio, Rounds
     from edgebench.cases.case import Case
 
-FEWEST_TO_DROP = 2
-"""Rounds before any case is dropped."""
 FEWEST_TO_KNOW = 3
 """Blocks before a median counts as known: the interval of two may be narrow by chance."""
 NARROW = 0.55
@@ -45,7 +44,7 @@ class Rule:
     """Whether the best that keeps its accuracy is looked for, and who is beaten is dropped."""
     precision: float | None = None
     """How far the interval of a median may reach, as a share of it; None for no matter."""
-    fewest: int = FEWEST_TO_DROP
+    fewest: int = FIRST_LOOK
     """Blocks a case at least."""
 
     def find(
@@ -68,17 +67,17 @@ class Rule:
                 found[case] = Enough(f"{_count(measured[case])}: more settle no accuracy", True)
         left = [case for case in measured if case in {*fit} - found.keys() and measured[case]]
         if left:
-            found |= self._find_among(rounds, left)
+            found |= self._find_among(rounds, left, len({*fit}) - 1)
         return found
 
-    def _find_among(self, rounds: Rounds, left: list[Case]) -> Mapping[Case, Enough]:
+    def _find_among(self, rounds: Rounds, left: list[Case], rivals: int) -> Mapping[Case, Enough]:
         """Return those of the cases that are left that have enough, the best among them."""
         adjusted = rounds.adjust(left)
         best = min(left, key=adjusted.__getitem__)
         found: dict[Case, Enough] = {}
         for case in left:
             have = len(rounds.medians[case])
-            if case is not best and (why := self._judge(rounds, case, best, len(left))):
+            if case is not best and (why := self._judge(rounds, case, best, rivals)):
                 found[case] = why
             elif have >= self.most:
                 found[case] = Enough(f"{_count(have)}, the most that were allowed", True)
@@ -93,15 +92,15 @@ class Rule:
             found[best] = Enough(f"{_count(len(rounds.medians[best]))}: {how}", False)
         return found
 
-    def _judge(self, rounds: Rounds, case: Case, best: Case, cases: int) -> Enough | None:
+    def _judge(self, rounds: Rounds, case: Case, best: Case, rivals: int) -> Enough | None:
         """Say why a case needs no more blocks to be held against the best; None if it does."""
         ratio = rounds.compare(case, best)
         looks, after = ratio.rounds, _count(len(rounds.medians[case]))
-        if self.decided and looks >= FEWEST_TO_DROP and self._is_beaten(ratio, cases - 1):
-            return Enough(f"beaten after {after} by {best.id}", True)
+        if self.decided and looks >= FIRST_LOOK and self._is_beaten(ratio, rivals):
+            return Enough(f"{BEATEN} {after} by {best.id}", True)
         if not self._knows(rounds, case):
             return None
-        verdict = judge(ratio, self.within, max(1, cases - 1))
+        verdict = judge(ratio, self.within, max(1, rivals), self.most)
         if verdict == "equal":
             return Enough(f"{after}: equal to {best.id} within {self.within:.2g}", False)
         if verdict == "slower" and not self.decided:
@@ -111,17 +110,14 @@ class Rule:
             return Enough(words, False)
         return None
 
-    def _is_beaten(self, ratio: Ratio, others: int) -> bool:
+    def _is_beaten(self, ratio: Ratio, rivals: int) -> bool:
         """Say whether a case is slower by more than the margin, looked at after every round.
 
-        Each look may spend its share of the 5 % only: what the spending function of Lan and
-        DeMets 1983, Biometrika 70, 659-663, of Pocock's kind, gives between the last look and this
-        one, divided by the number of *others* that might have been the best (Bonferroni).
+        What one look may spend is divided by the number of *rivals* that might have been the best
+        (Bonferroni).
         """
-        spent = spend(ratio.rounds / self.most)
-        if ratio.rounds > FEWEST_TO_DROP:
-            spent -= spend((ratio.rounds - 1) / self.most)
-        return ratio.middle > 1 + self.within and ratio.p <= spent / max(1, others)
+        level = find_level(ratio.rounds, self.most)
+        return ratio.middle > 1 + self.within and ratio.p * max(1, rivals) <= level
 
     def _knows(self, rounds: Rounds, case: Case) -> bool:
         """Say whether the median of a case is known as well as is wanted."""
@@ -132,14 +128,6 @@ class Rule:
             return False
         found = estimate(values)
         return math.expm1(find_t(found.freedom) * found.error) <= self.precision
-
-
-def spend(share: float) -> float:
-    """Return how much of the 5 % may be spent once so large a share of the rounds is measured.
-
-    alpha ln(1 + (e - 1) t), the function of Lan and DeMets 1983 that comes near Pocock's boundary.
-    """
-    return LEVEL * math.log1p((math.e - 1) * min(1.0, share))
 
 
 def _count(blocks: int) -> str:

@@ -25,13 +25,21 @@ def find_groups(results: Sequence[Result]) -> Iterator[tuple[str, list[Result]]]
     A link that a run measures at several rates or delays makes a group of each; a case that does
     not use that link stands in all of them.
     """
+    for name, setting, chosen in find_settings(results):
+        yield ", ".join([name, *map(write_link, setting)]), chosen
+
+
+def find_settings(
+    results: Sequence[Result],
+) -> Iterator[tuple[str, tuple[Link, ...], list[Result]]]:
+    """Yield the same groups, each under its model and the setting of the links that are swept."""
     for name, found in _by_model(results).items():
         # Of a link that all cases share nothing is swept: then there is one setting, of no link.
         swept = _swept(found)
         for setting in product(*swept.values()):
             links = dict(zip(swept, setting, strict=True))
             chosen = [result for result in found if _under(result.case, links)]
-            yield ", ".join([name, *map(write_link, setting)]), chosen
+            yield name, setting, chosen
 
 
 def _by_model(results: Sequence[Result]) -> Mapping[str, list[Result]]:

@@ -10,6 +10,7 @@ import attrs
 
 from edgebench.analysis.causes import group_doubts
 from edgebench.analysis.decisions import decide_all, find_margin
+from edgebench.analysis.inquiry import Questions
 from edgebench.analysis.operators import describe_operators
 from edgebench.analysis.result import Result
 from edgebench.analysis.surprises import find_surprises
@@ -19,6 +20,7 @@ from edgebench.records.outcome import Run, RunOutcome, find_only
 if TYPE_CHECKING:
     from edgebench.analysis.answer import Decision
     from edgebench.analysis.causes import Cause
+    from edgebench.analysis.conclusions import Conclusion
     from edgebench.analysis.rounds import Ratio
     from edgebench.analysis.surprises import Surprise
 
@@ -38,6 +40,9 @@ class RunResults:
     """Whether whoever reads them wants every detail, as with `--verbose`."""
     by_operator: bool = False
     """Whether whoever reads them asks what each operator did, as with `--operators`."""
+    conclusions: tuple[Conclusion, ...] | None = None
+    """What studies concluded, for whoever asks what they asked, as with `--questions`; else None.
+    """
 
     @classmethod
     def of(cls, kept: RunOutcome) -> RunResults:
@@ -64,6 +69,13 @@ class RunResults:
     def surprises(self) -> tuple[Surprise, ...]:
         """What is not as expected of its results, each with why that may be."""
         return find_surprises(self.run, self.results)
+
+    @cached_property
+    def questions(self) -> Questions | None:
+        """What the studies asked and what the data answers; None where nobody asks."""
+        if self.conclusions is None:
+            return None
+        return Questions.of(self.results, self.margin, self.conclusions)
 
     @property
     def _accuracy_margin(self) -> float | None:
@@ -94,6 +106,7 @@ class RunResults:
             "tag": run.tag,
             "source": run.source,
             "aa": _describe_aa(run),
+            "max_blocks": run.max_blocks,
             "arguments": list(run.arguments),
             "registry_digest": run.registry_digest,
             "plan_digest": run.plan_digest,
@@ -110,6 +123,7 @@ class RunResults:
             "surprises": [
                 {**attrs.asdict(one), "reasons": list(one.reasons)} for one in self.surprises
             ],
+            "questions": self.questions.to_json() if self.questions else None,
         }
 
 
@@ -120,6 +134,7 @@ def _decision(decision: Decision) -> dict[str, Any]:
         "fastest": decision.fastest.case.id if decision.fastest else None,
         **{name: [one.case.id for one in getattr(decision, name)] for name in STANDINGS},
         "blocks_needed": decision.blocks_needed,
+        "differs_p": decision.differs_p,
         "least_difference": decision.least_difference,
         "untransformed": decision.untransformed.case.id if decision.untransformed else None,
         "gain": _describe_ratio(decision.gain) if decision.gain else None,

@@ -117,6 +117,11 @@ class Rounds:
             return frozenset()
         return frozenset(self.medians[one].keys() & self.medians[other].keys())
 
+    def find_common(self, cases: Sequence[Case]) -> frozenset[Round]:
+        """Return the rounds in which all of some cases of one model were measured."""
+        rounds = [frozenset(self.medians[case]) for case in cases]
+        return frozenset.intersection(*rounds) if rounds else frozenset()
+
     def compare(self, one: Case, other: Case) -> Ratio:
         """Return how many times the latency of one case is that of another.
 

@@ -46,7 +46,7 @@ class Surprise:
 def find_surprises(run: Run, results: Sequence[Result]) -> tuple[Surprise, ...]:
     """Return what surprises in the results of a run, in their order."""
     by_case = {one.case: one for one in results}
-    verdicts = Verdicts.of(results, find_margin(run))
+    verdicts = Verdicts.of(results, find_margin(run), run.max_blocks)
     return tuple(
         Surprise(case=result.case.id, text=text, reasons=tuple(reasons))
         for result in results

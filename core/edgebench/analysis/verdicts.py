@@ -16,23 +16,46 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05
 """How likely equal cases are to be called different anywhere among those that are compared."""
+SPENT = 0.01
+"""The same where blocks are added: who looks again and again, and drops for good, risks less."""
+FIRST_LOOK = 2
+"""Rounds after which the data is looked at for the first time where blocks are added."""
 MISSED = 0.2
 """How likely a difference is to be missed that blocks are said to be enough for: power is 80 %."""
 MOST = 10_000
 """More rounds than anybody measures."""
 
 
-def judge(ratio: Ratio, within: float, pairs: int = 1) -> str:
+def find_level(rounds: int, most: int | None) -> float:
+    """Return how likely equal cases may be to be called different at one look.
+
+    5 % where the count of blocks is fixed. Where *most* rounds might have been measured, and the
+    data was looked at after each, one look may spend what the spending function of Lan and DeMets
+    1983, Biometrika 70, 659-663, of Pocock's kind, gives between the last look and this one.
+    """
+    if most is None:
+        return LEVEL
+    before = _spend((rounds - 1) / most) if rounds > FIRST_LOOK else 0.0
+    return _spend(rounds / most) - before
+
+
+def _spend(share: float) -> float:
+    """Return how much of the 1 % may be spent once so large a share of the rounds is measured."""
+    return SPENT * math.log1p((math.e - 1) * max(0.0, min(1.0, share)))
+
+
+def judge(ratio: Ratio, within: float, pairs: int = 1, most: int | None = None) -> str:
     """Say whether the first of two cases is `slower`, `faster`, `equal` or `undecided`.
 
     Equal where the whole 95 % interval of the ratio lies within the margin *within*. Slower or
     faster where the ratio lies beyond the margin, and equal cases would not give it: p, times the
     number of *pairs* that might have been looked at, is at most 5 % (Dunn 1961, JASA 56, 52-64).
-    For which case is the best is found by looking, so all pairs of those compared count.
+    For which case is the best is found by looking, so all pairs of those compared count. Where
+    blocks were added, *most* at most, each look has its share of 1 % (`find_level`).
     """
     if 1 / (1 + within) <= ratio.low and ratio.high <= 1 + within:
         return "equal"
-    if ratio.p * pairs <= LEVEL:
+    if ratio.p * pairs <= find_level(ratio.rounds, most):
         if ratio.middle > 1 + within:
             return "slower"
         if ratio.middle < 1 / (1 + within):
@@ -90,11 +113,13 @@ class Verdicts:
     rounds: Rounds
     within: float
     """The practical margin: a lesser difference counts as none."""
+    most: int | None = None
+    """How many blocks a case might have had, where they were added; None of a fixed count."""
 
     @classmethod
-    def of(cls, results: Sequence[Result], within: float) -> Verdicts:
+    def of(cls, results: Sequence[Result], within: float, most: int | None = None) -> Verdicts:
         """Prepare to judge the results of one run."""
-        return cls(Rounds.of(results), within)
+        return cls(Rounds.of(results), within, most)
 
     def compare(self, one: Result, other: Result) -> Ratio:
         """Return how many times the latency of one result is that of another."""
@@ -102,4 +127,4 @@ class Verdicts:
 
     def judge(self, one: Result, other: Result, pairs: int = 1) -> str:
         """Say whether the first is `slower`, `faster`, `equal` or `undecided`."""
-        return judge(self.compare(one, other), self.within, pairs)
+        return judge(self.compare(one, other), self.within, pairs, self.most)

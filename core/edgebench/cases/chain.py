@@ -221,10 +221,9 @@ def _truth(value: Any) -> bool:
 
 def list_options(options: Any) -> dict[str, Any]:
     """Return the values of an options instance as plain JSON values, defaults included."""
-    values = attrs.asdict(options)
     return {
         key: value if isinstance(value, bool | int | float | None) else str(value)
-        for key, value in values.items()
+        for key, value in attrs.asdict(options).items()
     }
 
 

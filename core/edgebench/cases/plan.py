@@ -24,15 +24,11 @@ from edgebench.cases.expand import (
 from edgebench.cases.inputs import check_data, check_used, choose_data, choose_dataset
 from edgebench.cases.operations import Chains
 from edgebench.cases.reasons import Reasons
-from edgebench.cases.routes import (
-    check_links_used,
-    find_route,
-    list_placements,
-    parse_placement,
-)
+from edgebench.cases.routes import check_links_used, find_route, list_placements, parse_placement
 from edgebench.cases.study import Study
 from edgebench.cases.usable import Ask
 from edgebench.catalogue.plugins import Plugins
+from edgebench.catalogue.registry import overlay_links
 from edgebench.catalogue.rows import Product, Skip
 from edgebench.parts.digest import digest
 from edgebench.parts.errors import ChainError, OptionError, UnknownName
@@ -184,9 +180,9 @@ class _Expansion:
         """Yield every combination of the swept links over the links that are known."""
         # A link is the same both ways, however it is written.
         by_pair = group_by(self.study.sweep, lambda link: frozenset(link.between))
-        known = _overlay(self.plugins.registry.links, self.study.suite.links)
+        known = overlay_links(self.plugins.registry.links, self.study.suite.links)
         for setting in product(*by_pair.values()):
-            yield _overlay(known, setting)
+            yield overlay_links(known, setting)
 
     def _of_product(self, row: Product, links: Sequence[Link]) -> Iterator[tuple[Case, str]]:
         scenario = str(parse_named(row.scenario, "scenario"))
@@ -249,21 +245,6 @@ class _Expansion:
             seed=study.seed,
         )
         return case, unlinked
-
-
-def _overlay(known: Sequence[Link], newer: Sequence[Link]) -> tuple[Link, ...]:
-    """Return the links with the newer ones in place of those between the same tiers.
-
-    The newer one keeps the older one's direction, so that a link is always written alike.
-    """
-    links = list(known)
-    for new in newer:
-        same = [i for i, old in enumerate(links) if old.joins(*new.between)]
-        if same:
-            links[same[0]] = attrs.evolve(new, between=links[same[0]].between)
-        else:
-            links.append(new)
-    return tuple(links)
 
 
 def _choose_backend(backends: Backends, tier: str) -> BackendChoice:

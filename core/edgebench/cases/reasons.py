@@ -156,9 +156,8 @@ class Reasons:
     def _check_pieces(self, case: Case) -> str | None:
         pieces = 1 + sum(operation.cuts for operation in self.chains.of(case.chain))
         tiers = len(case.placement.tiers)
-        needed = f"{tiers} piece{'s' * (tiers > 1)}"
-        said = f"{case.placement} needs {needed}, {case.chain} gives {pieces}"
-        return None if pieces == tiers else said
+        needed = f"{case.placement} needs {tiers} piece{'s' * (tiers > 1)}"
+        return None if pieces == tiers else f"{needed}, {case.chain} gives {pieces}"
 
     def _check_needs(self, case: Case) -> str | None:
         model = self.plugins.get(Model, case.model)

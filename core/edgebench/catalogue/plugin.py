@@ -127,8 +127,7 @@ class Plugin:
     @property
     def handle(self) -> str:
         """A name by which `--without` blocks it and, if possible, nothing else."""
-        stranger = self.row is None and self.distribution
-        return self.distribution if stranger else self.name
+        return self.name if self.row else self.distribution or self.name
 
     @property
     def listens(self) -> bool:

@@ -18,7 +18,7 @@ from edgebench.parts.part import NAME
 from edgebench.parts.places import Link
 
 Row = TypeVar("Row")
-_TABLES = ("plugins", "tiers", "links", "hybrids", "defaults", "suites", "assets")
+_TABLES = ("plugins", "tiers", "links", "hybrids", "defaults", "suites", "assets", "conclusions")
 
 
 @attrs.frozen(kw_only=True)
@@ -85,7 +85,7 @@ class Registry:
             self,
             plugins=_merge_rows(self.plugins, offering),
             tiers=_merge_rows(self.tiers, _read_rows(root.table("tiers"), TierRow, file=root.file)),
-            links=_merge_links(self.links, [table.row(Link) for table in root.tables("links")]),
+            links=overlay_links(self.links, [table.row(Link) for table in root.tables("links")]),
             hybrids=_merge_rows(self.hybrids, chains),
             defaults=_read_defaults(root.table("defaults"), self.defaults),
             suites=_merge_rows(self.suites, _read_rows(root.table("suites"), Suite)),
@@ -111,9 +111,19 @@ def _merge_rows(known: Mapping[str, Row], rows: Mapping[str, Row]) -> Mapping[st
     return MappingProxyType({**known, **rows})
 
 
-def _merge_links(known: Sequence[Link], links: Sequence[Link]) -> tuple[Link, ...]:
-    kept = [link for link in known if not any(new.joins(*link.between) for new in links)]
-    return (*kept, *links)
+def overlay_links(known: Sequence[Link], newer: Sequence[Link]) -> tuple[Link, ...]:
+    """Return the links with the newer ones in place of those between the same tiers.
+
+    The newer one keeps the older one's direction, so that a link is always written alike.
+    """
+    links = list(known)
+    for new in newer:
+        same = [i for i, old in enumerate(links) if old.joins(*new.between)]
+        if same:
+            links[same[0]] = attrs.evolve(new, between=links[same[0]].between)
+        else:
+            links.append(new)
+    return tuple(links)
 
 
 def _check_names(table: Table) -> Iterator[str]:

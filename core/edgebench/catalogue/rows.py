@@ -12,11 +12,12 @@ import attrs
 
 from edgebench.parts.changes import Converter, Format, Operator, Trainer
 from edgebench.parts.part import Part
-from edgebench.parts.places import Backend, Fabric, Link, Reporter, Tier
+from edgebench.parts.places import Backend, Fabric, Importer, Link, Reporter, Tier
 from edgebench.parts.subjects import Dataset, Model
 
 _RECORDS: tuple[type[Part], ...] = (
     Model, Dataset, Operator, Tier, Fabric, Backend, Format, Converter, Trainer, Reporter,
+    Importer,
 )  # fmt: skip
 KINDS: Mapping[str, type[Part]] = MappingProxyType({one.__name__.lower(): one for one in _RECORDS})
 """The record of each kind of part, in the order in which people are shown them."""

@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "export": "write a measured strategy into a directory that runs without edgebench",
     "runs": "list what runs a database holds, or remove one",
     "history": "show a figure over runs, with the points where it changed",
+    "import": "take in results of another database, or of another program",
     "logs": "show what the processes of a case printed",
     "store": "show or clean the artifact store",
     "plugins": "list plugins: installed, missing, faulty, blocked",
@@ -90,8 +91,9 @@ class _Parser(argparse.ArgumentParser):
 
 def import_command(name: str) -> ModuleType:
     """Import the module of a command: it has `configure(parser)` and `run(args, common) -> int`."""
-    # A submodule called `list` would replace the builtin in this module.
-    return import_module(f"edgebench.cli.{'list_' if name == 'list' else name}")
+    # A submodule called `list` would replace the builtin in this module; `import` is no name.
+    word = f"{name}_" if name in ("import", "list") else name
+    return import_module(f"edgebench.cli.{word}")
 
 
 def _make_parser(common: _Parser, words: Sequence[str]) -> _Parser:

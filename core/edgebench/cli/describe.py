@@ -274,5 +274,5 @@ SHOWN = ("models", "variants", "datasets", "operators", "hybrids", "tiers", "lin
 """The kinds that `list` shows unasked."""
 LISTED = ("models", "datasets", "operators", "variants", "hybrids", "tiers", "links", "fabrics",
           "backends", "suites", "plugins", "formats", "converters", "trainers",
-          "reporters")  # fmt: skip
+          "reporters", "importers")  # fmt: skip
 """All kinds that it knows, in the order in which its help names them."""

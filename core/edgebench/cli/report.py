@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from edgebench.analysis.conclusions import read_conclusions
 from edgebench.analysis.results import RunResults
 from edgebench.catalogue.blame import blame
 from edgebench.cli.common import Common, add_database
@@ -27,6 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="write the report there instead of printing it")  # fmt: skip
     parser.add_argument("--operators", action="store_true",
                         help="what each operator of a chain did, step by step")  # fmt: skip
+    parser.add_argument("--questions", action="store_true",
+                        help="what the studies asked and concluded, of this run")  # fmt: skip
     add_database(parser)
 
 
@@ -35,6 +38,8 @@ def run(args: argparse.Namespace, common: Common) -> int:
     with Database.open(args.db) as database:
         results = RunResults.of(database.read_run(args.run_id))
     results = attrs.evolve(results, by_operator=args.operators)
+    if args.questions:
+        results = attrs.evolve(results, conclusions=read_conclusions(common.registry))
     print_results(results, common.find_reporter(args.format), args.output, common)
     return 0
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from edgebench.analysis.enough import FEWEST_TO_DROP
 from edgebench.analysis.repeatability import COPIES
+from edgebench.analysis.verdicts import FIRST_LOOK
 from edgebench.cases.study import Study
 from edgebench.catalogue.rows import MAX_BLOCKS, SCENARIO, Product, Suite
 from edgebench.cli.common import Common, add_database
@@ -60,6 +60,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
                      help="what training, orders and drawn inputs follow from (0)")  # fmt: skip
     how.add_argument("--score-limit", type=count, metavar="N",
                      help="samples of each test split that are scored (all)")  # fmt: skip
+    _declare_blocks(how)
+    add_database(how)
+
+
+def _declare_blocks(how: argparse._ArgumentGroup) -> None:
+    """Declare the options that say how long a case is measured, and what counts as lost."""
     how.add_argument("--blocks", type=count, metavar="N", help="blocks a case (the suite's, or 5)")
     how.add_argument("--requests", type=count, metavar="N",
                      help="measured requests a block (the suite's, or 100 within 5 s)")  # fmt: skip
@@ -75,7 +81,6 @@ def declare(parser: argparse.ArgumentParser) -> None:
                           "differ by on this machine")  # fmt: skip
     how.add_argument("--margin", dest="accuracy_margin", type=margin, metavar="accuracy=POINTS",
                      help="a loss of less counts as none (the suite's, or 1)")  # fmt: skip
-    add_database(how)
 
 
 HOW = (
@@ -131,7 +136,7 @@ def _check_blocks(suite: Suite, args: argparse.Namespace) -> None:
         raise EdgebenchError("--blocks is a fixed count; with --until decided give --max-blocks")
     if args.max_blocks and not (suite.until or args.precision):
         raise EdgebenchError("--max-blocks bounds added blocks; give --until or --precision too")
-    least = args.blocks or FEWEST_TO_DROP
+    least = args.blocks or FIRST_LOOK
     if (suite.until or args.precision) and suite.max_blocks < least:
         raise EdgebenchError(f"--max-blocks must be at least {least}, not {suite.max_blocks}")
 

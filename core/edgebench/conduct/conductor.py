@@ -126,12 +126,12 @@ class Conductor:
                     self._block(turns.deploy(ready[case.id], number, order))
                 if number == turns.most - 1 and not turns.open_ended:
                     self._finish(case)
-            if turns.open_ended and not self._look(turns, ready):
+            if turns.open_ended and not self._look(turns, ready, number + 1):
                 return
 
-    def _look(self, turns: Turns, ready: Mapping[str, Deployment]) -> bool:
-        """End the cases that need no more blocks; return whether any needs more."""
-        turns.look()
+    def _look(self, turns: Turns, ready: Mapping[str, Deployment], rounds: int) -> bool:
+        """End the cases that need no more blocks; return whether any is to have more."""
+        turns.look(rounds)
         going = [case for case in turns.cases if case.id in ready and not self._ended(case)]
         more = [case for case in going if case.id not in turns.enough and not self._given_up(case)]
         for case in going:

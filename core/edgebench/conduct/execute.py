@@ -16,7 +16,7 @@ from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.fingerprint import describe_environment, fingerprint
 from edgebench.conduct.profiling import Profiling
 from edgebench.conduct.scoring import Scores
-from edgebench.conduct.turns import count_blocks
+from edgebench.conduct.turns import adds_blocks, count_blocks
 from edgebench.conduct.watcher import Watcher
 from edgebench.measure.stand.overheads import measure_overheads
 from edgebench.parts.errors import CaseFailed
@@ -132,6 +132,7 @@ def _describe_run(plan: Plan, recipes: Recipes, scratch: Path, database: Databas
         registry_digest=recipes.plugins.registry.digest,
         environment=environment,
         overheads_s=measure_overheads(scratch),
+        max_blocks=plan.study.suite.max_blocks if adds_blocks(plan.study) else None,
     )
     before = None if plan.study.copies > 1 else database.find_aa(environment)
     names = [name for name in attrs.fields_dict(Run) if name.startswith("aa_")]

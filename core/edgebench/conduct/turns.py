@@ -10,10 +10,11 @@ import attrs
 
 from edgebench.analysis.block_size import choose_requests
 from edgebench.analysis.decisions import find_margin, sort_out
-from edgebench.analysis.enough import FEWEST_TO_DROP, Enough, Rule
+from edgebench.analysis.enough import Enough, Rule
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.result import Result
 from edgebench.analysis.rounds import Rounds
+from edgebench.analysis.verdicts import FIRST_LOOK
 
 if TYPE_CHECKING:
     from edgebench.cases.case import Case
@@ -72,8 +73,8 @@ class Turns:
             requests=self.requests or deployment.requests,
         )
 
-    def look(self) -> None:
-        """Look at what was measured so far."""
+    def look(self, rounds: int) -> None:
+        """Look at what was measured in so many rounds."""
         kept = (self.database.read_outcome(self.run.id, case.id) for case in self.cases)
         results = [one for one in map(Result.of, kept) if one.latency is not None]
         needed: set[str] = set()
@@ -84,6 +85,9 @@ class Turns:
             needed |= {one.case.id for one in group if one.case not in enough}
         # A case that competes under several conditions is measured as long as one needs it.
         self.enough = {name: why for name, why in found.items() if name not in needed}
+        if rounds >= self.most:
+            last = Enough(f"no more than {rounds} rounds were allowed", True)
+            self.enough = {**dict.fromkeys(needed, last), **self.enough}
         if self.study.bounded:
             self.requests = choose_requests(results, self.study.suite.requests)
 
@@ -95,9 +99,11 @@ class Turns:
             most=self.study.suite.max_blocks,
             decided=decided,
             precision=self.study.precision,
-            fewest=FEWEST_TO_DROP if decided else self.study.suite.blocks,
+            fewest=FIRST_LOOK if decided else self.study.suite.blocks,
         )
-        fit = {one.case for one in sort_out(group).fit}
+        found = sort_out(group)
+        # Where none is shown to keep its accuracy, the fastest of the open ones is looked for.
+        fit = {one.case for one in found.fit or found.open}
         enough = rule.find(Rounds.of(group), fit, self._for_good.get(title))
         self._for_good[title] = {case: why for case, why in enough.items() if why.for_good}
         return enough

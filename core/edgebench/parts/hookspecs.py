@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Dataset,
         Fabric,
         Format,
+        Importer,
         Model,
         Operator,
         Registry,
@@ -197,6 +198,22 @@ class Hooks(Protocol):
         @hookimpl
         def edgebench_reporters():
             yield Reporter(name="haiku", summary="Three lines.", render=render)
+        ```
+        """
+        ...
+
+    @hookspec
+    def edgebench_importers(self, registry: Registry) -> Iterable[Importer]:
+        """Offer importers.
+
+        Called when results are imported. Yield `Importer` records. What one reads becomes ordinary
+        results in the database. `registry` holds the rows of all registry files, for importers that
+        follow from them.
+
+        ```python
+        @hookimpl
+        def edgebench_importers():
+            yield Importer(name="lab", summary="Our sheets.", claims=is_sheet, read=read_sheet)
         ```
         """
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -227,3 +227,14 @@ class Reporter(Part):
 
     render: Callable[..., Any] = attrs.field(validator=is_callable)
     """From a `RunResults` to something to print, or a text to write to a file."""
+
+
+@attrs.frozen(kw_only=True)
+class Importer(Part):
+    """A reader of results that another program measured."""
+
+    claims: Callable[[Path], bool] = attrs.field(validator=is_callable)
+    """Whether a file or a directory holds what it reads; asked of whatever a user names."""
+    read: Callable[[Path], Iterable[Any]] = attrs.field(validator=is_callable)
+    """From a file or directory that it claims to an `Imported` for each case. What is not as it
+    must be raises an `EdgebenchError` with the file and the line."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from typing import Any
 
 from edgebench.parts.pipeline import Tensors
@@ -9,9 +11,6 @@ from edgebench.parts.pipeline import Tensors
 
 def encode_plainly(prediction: Any) -> bytes:
     """Encode scores of shape (classes,) as the winning class and its score, others as `.npy`."""
-    import io
-    import json
-
     import numpy as np
 
     scores = np.asarray(prediction)
@@ -25,8 +24,6 @@ def encode_plainly(prediction: Any) -> bytes:
 
 def read_arrays(payload: bytes, variant: str) -> Any:
     """Read a payload in numpy's `.npy` form (one array) or `.npz` form (arrays by name)."""
-    import io
-
     import numpy as np
 
     loaded = np.load(io.BytesIO(payload), allow_pickle=False)

@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench.parts.errors import UnknownName
-from edgebench.parts.part import (
-    NoOptions,
-    Part,
-    is_callable,
-    is_slug,
-    options_class,
-    texts,
-)
+from edgebench.parts.part import NoOptions, Part, is_callable, is_slug, options_class, texts
 from edgebench.parts.pipeline import Pipeline, Tensors, as_tuple
 from edgebench.parts.plain import encode_plainly, pick_first_output, read_arrays, take_arrays
 
@@ -227,8 +220,7 @@ class Model(Part):
 
     def datasets_of(self, variant: str) -> tuple[str, ...]:
         """Return every dataset that *variant* has an accuracy on, its own first."""
-        own = self.dataset_of(variant)
-        return (*([own] if own else []), *self.variant(variant).datasets)
+        return tuple(filter(None, (self.dataset_of(variant), *self.variant(variant).datasets)))
 
 
 @attrs.frozen(kw_only=True)

@@ -57,12 +57,19 @@ class Database(Readings):
             yield cls(connection, path)
 
     @contextmanager
+    def write_at_once(self) -> Iterator[None]:
+        """Keep all that is written meanwhile in one transaction, or nothing of it."""
+        with self._transaction():
+            yield
+
+    @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Keep all that the body writes, or nothing of it."""
-        with explain_errors(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            with self._connection:
-                yield self._connection
+        """Keep all that the body writes, or nothing of it; within another it is part of that."""
+        with explain_errors(self.path), ExitStack() as whole:
+            if not self._connection.in_transaction:
+                self._connection.execute("BEGIN IMMEDIATE")
+                whole.enter_context(self._connection)
+            yield self._connection
 
     def begin_run(self, run: Run) -> str:
         """Add a run, and return the id it was given.

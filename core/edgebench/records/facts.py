@@ -10,6 +10,8 @@ import attrs
 from edgebench.records.freezing import freeze_mapping
 
 STATUSES = ("ok", "partial", "skipped", "failed", "timeout")
+BEATEN = "beaten after"
+"""How it begins why a case was dropped: few blocks suffice for that."""
 
 
 @attrs.frozen(kw_only=True)
@@ -183,6 +185,9 @@ class Facts:
     versions: Mapping[str, str] = attrs.field(factory=dict, converter=freeze_mapping)
     doubts: tuple[str, ...] = ()
     """Reasons to doubt the result that its blocks cannot tell, a sentence each."""
+    imported: str = ""
+    """How another program measured it, in words, where only that is known: no block of it says what
+    differs between processes. Empty where blocks were measured as here."""
     preparing_s: float | None = None
     """Seconds in which its pipeline was prepared and compiled; few where that was in the store."""
     scoring_s: float | None = None

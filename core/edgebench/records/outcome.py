@@ -226,6 +226,9 @@ class Run:
     """Standard deviation of the logarithms of block medians within a round, of equal cases."""
     aa_between: float | None = None
     """That of the rounds themselves: what the blocks of a round share."""
+    max_blocks: int | None = None
+    """How many blocks a case might have had, where they were added until enough was known; None
+    where their count was fixed."""
     source: str = ""
     """Where results come from that were not measured here; empty for those that were."""
 

@@ -20,7 +20,8 @@ CREATE TABLE runs (
     seed INTEGER NOT NULL, tag TEXT NOT NULL, arguments TEXT NOT NULL,
     registry_digest TEXT NOT NULL, plan_digest TEXT NOT NULL, environment TEXT NOT NULL,
     overheads_s TEXT NOT NULL, aa_difference REAL, aa_blocks INTEGER, aa_within REAL,
-    aa_between REAL, source TEXT NOT NULL DEFAULT '' -- empty where it was measured
+    aa_between REAL, max_blocks INTEGER, -- null where the count of blocks was fixed
+    source TEXT NOT NULL DEFAULT '' -- empty where it was measured
 );
 CREATE TABLE cases (
     run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, id TEXT NOT NULL,
@@ -93,6 +94,7 @@ _ADDED = {
         "aa_blocks": "INTEGER",
         "aa_within": "REAL",
         "aa_between": "REAL",
+        "max_blocks": "INTEGER",
         "source": "TEXT NOT NULL DEFAULT ''",
     },
     "blocks": {"session": "INTEGER NOT NULL DEFAULT 0"},

@@ -24,6 +24,7 @@ from edgebench_kit.terminal.operators import (
     lay_out_exits,
     lay_out_operators,
 )
+from edgebench_kit.terminal.questions import lay_out_questions
 from edgebench_kit.terminal.tables import explain_tables, lay_out
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ class Report:
             if not self.document["operators"]:
                 yield Text("\nno case of this run has steps on record")
             return
+        if self.document["questions"]:
+            yield from lay_out_questions(self.document["questions"], in_full=self.in_full)
+            return
         yield from _section("Weights and inputs", describe_subjects(cases))
         yield from _section("How tiers and links were made", describe_places(cases))
         yield from _section("Not measured, or not to the end", group_unmeasured(cases))
@@ -88,15 +92,17 @@ class Report:
 
 
 def _title(document: Mapping[str, Any]) -> str:
-    what = document["suite"] or "cases of the command line"
+    imported = f"imported from {document['source']}" if document["source"] else ""
+    what = document["suite"] or imported or "cases of the command line"
     tag = f", tag {document['tag']}" if document["tag"] else ""
     where = document["environment"].get("processor") or "a processor not readable here"
+    on = f"on {where}" if not imported else imported if document["suite"] else "not measured here"
     found = Counter(case["status"] for case in document["cases"])
     count = len(document["cases"])
     statuses = ", ".join(f"{many} {status}" for status, many in found.most_common())
     return (
         f"{what}, run {document['run']}{tag}, {count} case{'s' * (count != 1)}"
-        f"{f' ({statuses})' * bool(found)}, on {where}"
+        f"{f' ({statuses})' * bool(found)}, {on}"
     )
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import attrs
+import pytest
+from scipy import stats
 
 from edgebench.analysis import decisions
 from edgebench.analysis.decisions import find_margin
@@ -159,3 +161,34 @@ def test_each_model_has_its_own_decision_and_unmeasured_ones_have_none():
         ("one:small", small),
         ("two:small", other),
     ]
+
+
+def test_the_answer_says_what_it_gains_and_what_could_have_been_told():
+    plain, best = result("identity", 4.0, seed=1), result("best", 2.0, seed=2)
+    found = decide("toy:small", [plain, best], 0.02)
+    assert (found.untransformed, found.fastest) == (plain, best)
+    assert found.gain.middle == pytest.approx(2.0, rel=0.01)
+    assert found.gain.low < found.gain.middle < found.gain.high
+    alone = decide("toy:small", [plain], 0.02)
+    assert (alone.untransformed, alone.gain, alone.differs_p) == (plain, None, None)
+
+
+def test_that_nothing_differs_at_all_is_a_test_of_all_of_them_by_round():
+    alike = [result(name, 2.0, spread=0.3, seed=seed) for seed, name in enumerate("abcd")]
+    found = decide("toy:small", alike, 0.02)
+    assert found.differs_p > 0.05
+    medians = [one.latency.block_medians for one in found.undecided]
+    assert found.differs_p == pytest.approx(stats.friedmanchisquare(*medians).pvalue)
+    told = (
+        f"; a difference of {found.least_difference:.1%} could have been told, and that any differ"
+    )
+    assert f"{told} is not shown (Friedman, p = {found.differs_p:.2g})." in found.sentence
+
+
+def test_what_was_dropped_when_it_was_beaten_is_slower():
+    """Its two blocks would tell no more at the end than they did when it was dropped."""
+    best, beaten = result("best", 2.0, spread=0.2), result("beaten", 1.9, spread=0.2, seed=3)
+    facts = attrs.evolve(beaten.facts, stopped=f"beaten after 2 blocks by {best.case.id}")
+    beaten = attrs.evolve(beaten, blocks=beaten.blocks[:2], planned=2, facts=facts)
+    found = decide("toy:small", [beaten, best], 0.02)
+    assert (found.fastest, found.slower) == (best, (beaten,))

@@ -14,6 +14,7 @@ from edgebench.analysis.verdicts import (
     count_more_rounds,
     count_pairs,
     find_least_difference,
+    find_level,
     judge,
 )
 from edgebench.testing.results import case_of, result_of
@@ -116,3 +117,11 @@ def test_results_are_judged_by_their_rounds():
     verdicts = Verdicts.of([slow, fast], 0.02)
     assert (verdicts.judge(slow, fast), verdicts.judge(fast, slow)) == ("slower", "faster")
     assert verdicts.compare(slow, fast).middle == pytest.approx(2.0, rel=1e-2)
+
+
+def test_looking_after_every_round_spends_one_in_a_hundred_in_all():
+    levels = [find_level(rounds, 20) for rounds in range(2, 21)]
+    assert sum(levels) == pytest.approx(0.01)
+    assert min(levels) > 0
+    assert find_level(7, None) == 0.05
+    assert judge(ratio(1.05, 0.02), 0.02, most=20) == "undecided"

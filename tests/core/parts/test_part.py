@@ -12,6 +12,7 @@ from edgebench import (
     Dataset,
     Fabric,
     Format,
+    Importer,
     Link,
     Metric,
     Model,
@@ -34,6 +35,7 @@ CALLABLES = {
     Converter: {"source": "a", "target": "b", "convert": print},
     Trainer: {"format": "a", "fit": print},
     Reporter: {"render": print},
+    Importer: {"claims": print, "read": print},
     Tier: {"cpus": 1, "memory": 1},
 }
 

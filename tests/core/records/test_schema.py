@@ -115,7 +115,7 @@ def numbers(seconds):
 
 def fill(db):
     """Write a run of one case with two blocks, as the first version did."""
-    later = ("aa_blocks", "aa_within", "aa_between", "source")
+    later = ("aa_blocks", "aa_within", "aa_between", "max_blocks", "source")
     run = {name: value for name, value in to_document(RUN).items() if name not in later}
     run |= {name: text(run[name]) for name in ("arguments", "environment", "overheads_s")}
     insert(db, "runs", run)
@@ -316,7 +316,10 @@ def test_what_a_killed_conversion_left_too_large_is_made_smaller_later(path):
     assert path.stat().st_size < 400_000
 
 
-ADDED = {"runs": ("aa_blocks", "aa_within", "aa_between", "source"), "blocks": ("session",)}
+ADDED = {
+    "runs": ("aa_blocks", "aa_within", "aa_between", "max_blocks", "source"),
+    "blocks": ("session",),
+}
 
 
 @pytest.fixture

@@ -1,0 +1,261 @@
+"""Several strategies of one model held against each other: all of them, then each two.
+
+Where blocks were measured in rounds, a round is the replicate: requests of one process are one
+draw. Of what was imported as one block only the study mode is left, which tests requests as the
+studies did and says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench.analysis.intervals import NORMAL
+from edgebench.analysis.rank_tests import (
+    MAGNITUDES,
+    Pair,
+    adjust,
+    conover_friedman,
+    conover_iman,
+    friedman,
+    kruskal_wallis,
+    shapiro_wilk,
+    wilcoxon_exact,
+)
+from edgebench.analysis.verdicts import LEVEL, Verdicts, count_pairs, find_least_difference
+
+if TYPE_CHECKING:
+    from edgebench.analysis.rank_tests import RankTest
+    from edgebench.analysis.result import Result
+    from edgebench.analysis.rounds import Round
+
+STUDY, ROUNDS, NONE = "study", "rounds", "none"
+"""What a replicate is: a request, as in the studies; a round; nothing, as there are too few."""
+FEWEST_ROUNDS = 2
+CORRECTION = "holm"
+"""How the p values of all pairs of one question are adjusted."""
+
+
+@attrs.frozen(kw_only=True)
+class Versus:
+    """How one strategy stands to another."""
+
+    first: Result
+    second: Result
+    verdict: str
+    """Of the first: `faster`, `slower`, `equal` or `undecided`."""
+    ratio: float
+    """How many times the first takes as long as the second."""
+    ratio_ci95: tuple[float, float] | None = None
+    """Within rounds; None in study mode."""
+    tested: Pair
+    least: float | None = None
+    """The least difference, as a share, that their rounds would have told; None in study mode."""
+    wilcoxon: float | None = None
+    """The exact p of the signed ranks over rounds, adjusted too; None where Holm could not be met.
+    """
+
+    def turn(self) -> Versus:
+        """Return how the second stands to the first."""
+        ends = self.ratio_ci95
+        turned = {"faster": "slower", "slower": "faster"}
+        return attrs.evolve(
+            self,
+            first=self.second,
+            second=self.first,
+            verdict=turned.get(self.verdict, self.verdict),
+            ratio=1 / self.ratio,
+            ratio_ci95=(1 / ends[1], 1 / ends[0]) if ends else None,
+            tested=attrs.evolve(
+                self.tested,
+                first=self.tested.second,
+                second=self.tested.first,
+                delta=-self.tested.delta,
+            ),
+        )
+
+
+@attrs.frozen(kw_only=True)
+class GroupTest:
+    """What is found of several strategies."""
+
+    results: tuple[Result, ...]
+    """The strategies, the lowest median first."""
+    mode: str
+    """One of `STUDY`, `ROUNDS` and `NONE`."""
+    why_not: str = ""
+    """Why nothing was tested."""
+    name: str = ""
+    """The test of all of them."""
+    symbol: str = ""
+    """What its statistic is called."""
+    post_hoc: str = ""
+    correction: str = ""
+    whole: RankTest | None = None
+    replicates: tuple[int, ...] = ()
+    """How many requests of each, or how many rounds of all."""
+    pairs: tuple[Versus, ...] = ()
+
+    def find(self, one: Result, other: Result) -> Versus | None:
+        """Return how one strategy stands to another; None where that was not tested."""
+        return self._by_ids.get((one.case.id, other.case.id))
+
+    @cached_property
+    def _by_ids(self) -> Mapping[tuple[str, str], Versus]:
+        ways = [way for pair in self.pairs for way in (pair, pair.turn())]
+        return {(way.first.case.id, way.second.case.id): way for way in ways}
+
+
+def compare_all(results: Sequence[Result], verdicts: Verdicts) -> GroupTest:
+    """Hold measured results against each other, at least two, all of one model.
+
+    In study mode: Kruskal-Wallis over the requests, Conover-Iman with Holm's correction, and
+    Cliff's delta. Two differ where the adjusted p is at most 5 % and delta is not negligible; they
+    are equal where it is negligible and there are enough requests to tell (about 120 of each), and
+    undecided otherwise.
+
+    By rounds: Friedman and Conover-Friedman with Holm's correction over the block medians of the
+    rounds that all of them share; how two stand follows from the interval of their ratio within
+    rounds (`verdicts.judge`). Wilcoxon's signed ranks are added where so many rounds can meet Holm.
+    """
+    ranked = tuple(sorted(results, key=lambda one: one.median or 0.0))
+    if any(one.facts.imported for one in ranked):
+        return _test_requests(ranked)
+    shared = sorted(verdicts.rounds.find_common([one.case for one in ranked]))
+    if len(shared) < FEWEST_ROUNDS:
+        many = f"{len(shared)} round{'s' * (len(shared) != 1)}"
+        why = f"{many} shared by all of them, and at least {FEWEST_ROUNDS} are needed"
+        return GroupTest(results=ranked, mode=NONE, why_not=why)
+    return _test_rounds(ranked, shared, verdicts)
+
+
+def answer_by_study(results: Sequence[Result], verdicts: Verdicts) -> str:
+    """Say what the study mode finds the fastest of strategies that were imported as one block.
+
+    Empty where none was, or nothing is left to compare.
+    """
+    imported = [one for one in results if one.facts.imported]
+    if len(imported) < 2:
+        return ""
+    test = compare_all(imported, verdicts)
+    best, *others = test.results
+    stands = [found for one in others if (found := test.find(one, best))]
+    beside = [one.first for one in stands if one.verdict != "slower"]
+    name, seconds = _name(best), best.median or 0.0
+    lead = f"has the lowest median, {seconds * 1e3:,.0f} ms, and is the fastest"
+    if beside:
+        names = ", ".join(map(_name, beside))
+        lead = f"has the lowest median, {seconds * 1e3:,.0f} ms; not told from it: {names}"
+    return (
+        f"by study mode ({test.name} over requests, {test.post_hoc} with "
+        f"{test.correction.title()}'s correction), as one block each was imported: {name} {lead}. "
+        "What differs between processes or days is not in it."
+    )
+
+
+def _name(result: Result) -> str:
+    return f"{result.case.chain} on {result.case.placement}"
+
+
+def is_normal(result: Result) -> bool | None:
+    """Say whether requests may be normally distributed (Shapiro-Wilk at 5 %); None if not known."""
+    found = shapiro_wilk(result.latency.seconds) if result.latency else None
+    return None if found is None else found.p > LEVEL
+
+
+# --- requests ------------------------------------------------------------------------------------
+
+
+def _test_requests(ranked: tuple[Result, ...]) -> GroupTest:
+    samples = [one.latency.seconds for one in ranked if one.latency]
+    sizes = tuple(map(len, samples))
+    pairs = conover_iman(samples, CORRECTION)
+    return GroupTest(
+        results=ranked,
+        mode=STUDY,
+        name="Kruskal-Wallis",
+        symbol="H",
+        post_hoc="Conover-Iman",
+        correction=CORRECTION,
+        whole=kruskal_wallis(samples),
+        replicates=sizes,
+        pairs=tuple(_pair_up(ranked, pair, _judge_requests(pair, sizes)) for pair in pairs),
+    )
+
+
+def _judge_requests(pair: Pair, sizes: Sequence[int]) -> str:
+    if pair.magnitude == "negligible":
+        few = _find_half_width(sizes[pair.first], sizes[pair.second]) > MAGNITUDES["negligible"]
+        return "undecided" if few else "equal"
+    if pair.adjusted > LEVEL:
+        return "undecided"
+    return "slower" if pair.delta > 0 else "faster"
+
+
+def _find_half_width(one: int, other: int) -> float:
+    """Return how far delta reaches to each side of 0, in 95 of 100, where nothing differs.
+
+    Its variance is then (n + m + 1) / 3 n m (Mann and Whitney 1947, Annals of Mathematical
+    Statistics 18).
+    """
+    return NORMAL * math.sqrt((one + other + 1) / (3 * one * other))
+
+
+def _pair_up(ranked: Sequence[Result], pair: Pair, verdict: str) -> Versus:
+    first, second = ranked[pair.first], ranked[pair.second]
+    ratio = (first.median or 0.0) / (second.median or 1.0)
+    return Versus(first=first, second=second, verdict=verdict, ratio=ratio, tested=pair)
+
+
+# --- rounds --------------------------------------------------------------------------------------
+
+
+def _test_rounds(
+    ranked: tuple[Result, ...], shared: Sequence[Round], verdicts: Verdicts
+) -> GroupTest:
+    table: Any = verdicts.rounds.tabulate([one.case for one in ranked], shared).T
+    pairs = conover_friedman(table, CORRECTION)
+    signed = _rank_signs(table, pairs)
+    return GroupTest(
+        results=ranked,
+        mode=ROUNDS,
+        name="Friedman",
+        symbol="Q",
+        post_hoc="Conover-Friedman",
+        correction=CORRECTION,
+        whole=friedman(table),
+        replicates=(len(shared),),
+        pairs=tuple(
+            _judge_rounds(ranked, pair, verdicts, p) for pair, p in zip(pairs, signed, strict=True)
+        ),
+    )
+
+
+def _rank_signs(table: Any, pairs: Sequence[Pair]) -> Sequence[float | None]:
+    """Return Wilcoxon's p for each pair, adjusted; None where not even the least could be met."""
+    least = 2.0 ** (1 - len(table))
+    if least * len(pairs) > LEVEL:
+        return [None] * len(pairs)
+    found = [wilcoxon_exact(table[:, pair.first], table[:, pair.second]).p for pair in pairs]
+    return adjust(found, CORRECTION)
+
+
+def _judge_rounds(
+    ranked: Sequence[Result], pair: Pair, verdicts: Verdicts, signed: float | None
+) -> Versus:
+    first, second = ranked[pair.first], ranked[pair.second]
+    ratio = verdicts.compare(first, second)
+    return Versus(
+        first=first,
+        second=second,
+        verdict=verdicts.judge(first, second, count_pairs(len(ranked))),
+        ratio=ratio.middle,
+        ratio_ci95=(ratio.low, ratio.high),
+        tested=pair,
+        least=find_least_difference(ratio, verdicts.within, count_pairs(len(ranked))),
+        wilcoxon=signed,
+    )

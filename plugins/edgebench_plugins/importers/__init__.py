@@ -1,0 +1,1 @@
+"""The shipped importers, one file a plugin."""
