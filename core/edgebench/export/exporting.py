@@ -95,7 +95,8 @@ class Export:
         case, facts = self.result.case, self.result.facts
         if not facts.artifact:
             why = f": {self.result.reason}" if self.result.reason else ""
-            raise EdgebenchError(f"case {case.id} of run {self.run.id} was not measured{why}")
+            was = "was not measured here" if self.result.measured else "was not measured"
+            raise EdgebenchError(f"case {case.id} of run {self.run.id} {was}{why}")
         place = self.store.find(facts.artifact)
         if place is None:
             raise EdgebenchError(
