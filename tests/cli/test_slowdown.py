@@ -52,8 +52,10 @@ def test_a_tenth_more_is_slower_and_the_same_again_is_not(cli, toy, tmp_path):
     same, slower = (cli(*compare, found[0], other) for other in found[1:])
     assert same.status == 0, same.out
     assert verdicts(same.json).isdisjoint({"slower", "faster"})
-    assert slower.status == 1, slower.out
     assert verdicts(slower.json) == {"slower"}
+    (gate,) = slower.json["gates"]
+    # Where something else has begun to use this machine meanwhile, that is not shown, and said.
+    assert slower.status == (0 if "measure again" in gate["why_not"] else 1), slower.out
 
 
 def verdicts(document):

@@ -18,8 +18,8 @@ yours, and so does reading the outputs. input.npz holds {example}; output.npz wh
 for it, with the backends, devices, threads and options that were measured.
 """
 _FOLDERS = """\
-Each folder holds all that one machine needs: copy it there, and install its requirements.txt.
-Neither edgebench nor its plugins are needed.
+Each folder holds all that one machine needs: copy it there, and install its requirements.txt for
+Python 3.10 or newer. Neither edgebench nor its plugins are needed.
 """
 
 
