@@ -70,18 +70,19 @@ class Sorted:
     @property
     def open(self) -> Sequence[Result]:
         """Those of which the data does not say whether they keep their accuracy."""
-        others = (*self.refuted, *self.fit, *self.lost)
-        return [one for one in self.whole if one not in others]
+        others = {one.case.id for one in (*self.refuted, *self.fit, *self.lost)}
+        return [one for one in self.whole if one.case.id not in others]
 
 
 def sort_out(whole: Sequence[Result]) -> Sorted:
     """Sort results by whether they may win."""
-    sound = [result for result in whole if not is_refuted(result.facts)]
+    by_word = group_by(whole, lambda one: is_refuted(one.facts))
+    sound = by_word.get(False, [])
     judged = group_by(sound, lambda one: judge_loss(one.figure) if one.figure else "")
     known = set(judged) != {""}
     return Sorted(
         whole=whole,
-        refuted=[one for one in whole if one not in sound],
+        refuted=by_word.get(True, []),
         fit=judged.get("shown" if known else "", []),
         lost=judged.get("lost", []),
         known=known,
@@ -142,12 +143,13 @@ def _rank(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Deci
     ranked = attrs.evolve(decision, slower=tuple(told.get("slower", ())), open_faster=tuple(rivals))
     if not unclear:
         return _crown(attrs.evolve(ranked, equal=tuple(equal)), fit, verdicts)
+    untold = {one.case.id for one in (*equal, *unclear)}
     ratios = [verdicts.compare(one, quickest) for one in unclear]
     needed = [count_more_rounds(one, decision.within, pairs) for one in ratios]
     least = [find_least_difference(one, decision.within, pairs) for one in ratios]
     return attrs.evolve(
         ranked,
-        undecided=tuple(one for one in fit if one is quickest or one in equal or one in unclear),
+        undecided=tuple(one for one in fit if one is quickest or one.case.id in untold),
         blocks_needed=None if None in needed else max(filter(None, needed), default=None),
         least_difference=None if None in least else max(filter(None, least), default=None),
     )
