@@ -72,6 +72,7 @@ PUBLIC = [
     "Split",
     "Stage",
     "State",
+    "Tables",
     "TensorSpec",
     "Tensors",
     "Tier",
@@ -82,6 +83,8 @@ PUBLIC = [
     "Weights",
     "count_processors",
     "hookimpl",
+    "results",
+    "run",
     "to_npz",
 ]
 

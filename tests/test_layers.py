@@ -27,6 +27,7 @@ LAYERS = (
     "measure.stand",
     "analysis",
     "conduct",
+    "export",
     "testing",
     "cli",
 )

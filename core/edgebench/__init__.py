@@ -66,10 +66,12 @@ from edgebench.parts.subjects import (
 )
 
 if typing.TYPE_CHECKING:
+    from edgebench.analysis.plain_tables import Tables as Tables
     from edgebench.analysis.result import Result as Result
     from edgebench.analysis.results import RunResults as RunResults
     from edgebench.cases.case import Case as Case
     from edgebench.catalogue.registry import Registry as Registry
+    from edgebench.cli.from_python import results as results, run as run
     from edgebench.records.environment import count_processors as count_processors
     from edgebench.records.imported import Imported as Imported
     from edgebench.records.outcome import Block as Block, Run as Run
@@ -82,7 +84,10 @@ _LATER = {
     "Result": "analysis.result",
     "Run": "records.outcome",
     "RunResults": "analysis.results",
+    "Tables": "analysis.plain_tables",
     "count_processors": "records.environment",
+    "results": "cli.from_python",
+    "run": "cli.from_python",
 }
 """By its name, the module of what is imported only when it is asked for: plugins name these in
 types, if at all, and neither `--help` nor `list` need wait for them."""

@@ -18,9 +18,10 @@ import pytest
 from edgebench.cli import COMMANDS, import_command, main
 
 COMMON = ("--json", "--registry", "--plugin", "--without", "--quiet", "--verbose")
-NAMES = ("list", "show", "plan", "run", "report", "recommend", "predict", "import", "logs", "store",
-         "plugins",
-         "completion", "doctor")  # fmt: skip
+NAMES = (
+    "list", "show", "plan", "run", "report", "recommend", "predict", "compare", "export", "runs",
+    "history", "import", "logs", "store", "plugins", "completion", "doctor",
+)  # fmt: skip
 ESCAPE = "\x1b"
 
 

@@ -43,6 +43,10 @@ def test_every_command_has_a_schema_that_insists_on_its_version():
             "doctor",
             "predict",
             "recommend",
+            "compare",
+            "runs",
+            "history",
+            "export",
         )
     }
     for name in shipped:

@@ -27,6 +27,10 @@ COMMANDS: Mapping[str, str] = {
     "report": "lay out the results of a run",
     "recommend": "say which strategy to choose under bounds, and what that rests on",
     "predict": "say what strategies would take under other links, or cut elsewhere",
+    "compare": "say what changed from one run to another, case by case; a gate for CI",
+    "export": "write a measured strategy into a directory that runs without edgebench",
+    "runs": "list what runs a database holds, or remove one",
+    "history": "show a figure over runs, with the points where it changed",
     "import": "take in results of another database, or of another program",
     "logs": "show what the processes of a case printed",
     "store": "show or clean the artifact store",
@@ -119,7 +123,7 @@ def _make_parser(common: _Parser, words: Sequence[str]) -> _Parser:
     return parser
 
 
-def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, Common]:
+def parse_words(words: Sequence[str]) -> tuple[argparse.Namespace, Common]:
     """Return a command's own options, and those of every command, which stand where they like.
 
     Raises:
@@ -159,7 +163,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         try:
-            args, common = _parse(words)
+            args, common = parse_words(words)
         except SystemExit:
             return 0
         # What plugins print, while they are imported or asked, is no result.

@@ -50,6 +50,11 @@ def print_results(
     """Lay results out with a reporter, and print them or write them to a file."""
     with blame(common.plugins, Reporter, reporter.name):
         laid = reporter.render(attrs.evolve(results, in_full=common.verbose))
+    print_laid(laid, output, common)
+
+
+def print_laid(laid: Any, output: Path | None, common: Common) -> None:
+    """Print what is laid out, a text or a renderable, or write it to a file."""
     if output is not None:
         _write(laid, output)
     elif isinstance(laid, bytes):

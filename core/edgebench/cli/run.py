@@ -20,6 +20,7 @@ from edgebench.records.database import Database
 if TYPE_CHECKING:
     from edgebench.cases.plan import Plan
     from edgebench.conduct.verifying import Verification
+    from edgebench.conduct.watcher import Watcher
 
 LIMIT_S = 300.0
 """Seconds that a block may take, and that scoring may be silent."""
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     if args.debug and not args.case:
         raise EdgebenchError("--debug shows one case; say which with --case ID")
     reporter = common.find_reporter()  # that it is missing is to be known before measuring
-    plan = _plan_of_case(args, common) if args.case else _plan_of_study(args, common)
+    plan = _plan_of_case(args, common) if args.case else plan_what_is_asked(args, common)
     with hear_interrupts(common) as interrupts:
         with Database.open(args.db, write=True) as database:
             try:
@@ -79,7 +80,12 @@ def run(args: argparse.Namespace, common: Common) -> int:
     return int("ok" not in statuses or not statuses <= {"ok", "skipped"})
 
 
-def _plan_of_study(args: argparse.Namespace, common: Common) -> Plan:
+def plan_what_is_asked(args: argparse.Namespace, common: Common) -> Plan:
+    """Plan what the options ask for.
+
+    Raises:
+        EdgebenchError: No case of it can be run.
+    """
     plan = plan_study(args, common)
     if not plan.cases:
         reasons = dict.fromkeys(one.reason for one in plan.skipped)
@@ -147,21 +153,28 @@ def _execute(
     common: Common,
 ) -> str:
     """Execute a plan into the database with progress shown, and return the id of the run."""
+    with show_progress(plan, interrupts, args, common) as progress:
+        return execute_plan(plan, database, progress, args, common)
+
+
+def execute_plan(
+    plan: Plan, database: Database, watcher: Watcher, args: argparse.Namespace, common: Common
+) -> str:
+    """Execute a plan into the database as the options say, and return the id of the run."""
     # Imported here because `--help` need not load what measures.
     from edgebench.conduct.execute import execute
 
     verification = _read_verification(args, plan)
-    with show_progress(plan, interrupts, args, common) as progress:
-        return execute(
-            plan,
-            database,
-            common.plugins,
-            store=common.store,
-            watcher=progress,
-            limit_s=args.time_limit or LIMIT_S,
-            prepare_limit_s=_prepare_limit(args),
-            resume=args.resume,
-            verification=verification,
-            tag=args.tag,
-            arguments=common.words,
-        )
+    return execute(
+        plan,
+        database,
+        common.plugins,
+        store=common.store,
+        watcher=watcher,
+        limit_s=args.time_limit or LIMIT_S,
+        prepare_limit_s=_prepare_limit(args),
+        resume=args.resume,
+        verification=verification,
+        tag=args.tag,
+        arguments=common.words,
+    )

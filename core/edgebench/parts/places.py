@@ -136,6 +136,12 @@ class Backend(Part):
     compile: Callable[[Stage, str, int, Any, Path], Stage] | None = None
     """`compile(stage, device, threads, options, directory)`: make, once and on the host, a stage
     whose files lie in *directory* and which `open` takes; timed as `compile`."""
+    program: Callable[[Stage, str, int, Any, Path], str] | None = None
+    """`program(stage, device, threads, options, directory)`: return Python that opens a stage as
+    `open` does, without edgebench. It defines `open_stage(directory)`, which gives a function from
+    the stage's inputs to its outputs, both by the names in its file. *directory* holds a copy of
+    the stage's files; others may be written there, and what is not needed removed. None for a
+    backend whose cases cannot be exported."""
     options: type = attrs.field(default=NoOptions, validator=options_class)
     quantization: Quantization = Quantization()
     precision: Callable[[Any], str] = attrs.field(default=lambda _: "f32", validator=is_callable)

@@ -96,21 +96,12 @@ class Runner:
 
         Every stage is run for every sample, which costs time that nobody measures here.
         """
-        import numpy as np
-
         tensors = dict(inputs)
         for stage, choice in zip(pipeline.stages, choices, strict=True):
             tensors.update(self.stage(stage, tensors, choice))
         # Two pipelines that are run in turn, as to compare them, are not opened again and again.
         self._close_oldest(max(MOST_OPEN, 2 * len(pipeline.stages)))
-        outputs = {name: tensors[name] for name in pipeline.outputs}
-        # From the last exit to the first: a sample leaves at the first that lets it.
-        for leaves in (stage.exit for stage in reversed(pipeline.stages) if stage.exit):
-            gone = np.asarray(tensors[leaves.condition]).reshape(-1) >= leaves.threshold
-            for name, answer in zip(pipeline.outputs, leaves.answer, strict=True):
-                shape = (-1,) + (1,) * (outputs[name].ndim - 1)
-                outputs[name] = np.where(gone.reshape(shape), tensors[answer], outputs[name])
-        return outputs
+        return take_answers(pipeline, tensors)
 
     def stage(self, stage: Stage, tensors: Tensors, choice: BackendChoice) -> dict[str, Any]:
         """Run one stage on the tensors that it reads, and return those that it writes."""
@@ -155,6 +146,20 @@ class Runner:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=self.scratch)))
         files = self.stages.write(stage, place)
         return attrs.evolve(stage, directory=place, files=files)
+
+
+def take_answers(pipeline: Pipeline, tensors: Tensors) -> dict[str, Any]:
+    """Return the outputs of a pipeline from all that its stages wrote: where samples leave."""
+    import numpy as np
+
+    outputs = {name: tensors[name] for name in pipeline.outputs}
+    # From the last exit to the first: a sample leaves at the first that lets it.
+    for leaves in (stage.exit for stage in reversed(pipeline.stages) if stage.exit):
+        gone = np.asarray(tensors[leaves.condition]).reshape(-1) >= leaves.threshold
+        for name, answer in zip(pipeline.outputs, leaves.answer, strict=True):
+            shape = (-1,) + (1,) * (outputs[name].ndim - 1)
+            outputs[name] = np.where(gone.reshape(shape), tensors[answer], outputs[name])
+    return outputs
 
 
 def _double(array: Any, spec: TensorSpec) -> Any:

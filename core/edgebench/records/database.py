@@ -150,6 +150,11 @@ class Database(Readings):
         with self._transaction() as db:
             db.execute("UPDATE runs SET finished = ? WHERE id = ?", (finished, run))
 
+    def remove_run(self, run: str) -> None:
+        """Remove a run and all that belongs to it."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM runs WHERE id = ?", (run,))
+
 
 def _insert(
     db: sqlite3.Connection, table: str, row: Mapping[str, Any], *, or_else: str = "ABORT"

@@ -47,8 +47,10 @@ class Readings:
         known = (run for run in reversed(self.read_runs()) if run.aa_difference is not None)
         return next((r for r in known if [r.environment.get(n) for n in names] == here), None)
 
-    def read_run(self, name: str = "latest", *, phases: bool = True) -> RunOutcome:
-        """Return a run and what its cases gave.
+    def read_run(
+        self, name: str = "latest", *, timed: bool = True, phases: bool = True
+    ) -> RunOutcome:
+        """Return a run and what its cases gave; unless *timed*, as `read_outcome` does.
 
         *name* is an id, the only beginning of one, or `latest`. Without *phases* nothing is read of
         what each request spent its time on, which is most of a run.
@@ -58,7 +60,7 @@ class Readings:
         """
         with explain_damage(self.path):
             run = self.find_run(name)
-            cases = tuple(self._read_cases(run.id, phases=phases))
+            cases = tuple(self._read_cases(run.id, timed=timed, phases=phases))
             return RunOutcome(run=run, cases=cases, path=self.path)
 
     def find_case(self, beginning: str, run: str = "") -> tuple[Run, Case]:

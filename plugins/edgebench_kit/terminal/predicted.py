@@ -5,12 +5,12 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
-from edgebench_kit.terminal.notes import name_strategy
+from edgebench_kit.reports.notes import name_strategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from edgebench_kit.terminal.columns import Case
+    from edgebench_kit.reports.columns import Case
 
 
 def describe_predicted(cases: Iterable[Case]) -> Iterator[str]:

@@ -32,6 +32,13 @@ if TYPE_CHECKING:
     from edgebench_kit.onnx import node_times
 
 PROVIDERS = {"cpu": "CPUExecutionProvider"}
+LEVELS = {
+    "all": "ORT_ENABLE_ALL",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "basic": "ORT_ENABLE_BASIC",
+    "disabled": "ORT_DISABLE_ALL",
+}
+"""By how far it may rewrite a graph, what the runtime calls that."""
 EXTERNAL = "session.model_external_initializers_file_folder_path"
 KERNEL = "_kernel_time"
 """How the events of its traces end that time a node."""
@@ -187,14 +194,44 @@ def _session_options(threads: int, options: OnnxruntimeOptions) -> Any:
     asked.inter_op_num_threads = 1
     asked.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     asked.add_session_config_entry("session.intra_op.allow_spinning", str(int(options.spinning)))
-    levels = onnxruntime.GraphOptimizationLevel
-    asked.graph_optimization_level = {
-        "all": levels.ORT_ENABLE_ALL,
-        "extended": levels.ORT_ENABLE_EXTENDED,
-        "basic": levels.ORT_ENABLE_BASIC,
-        "disabled": levels.ORT_DISABLE_ALL,
-    }[options.graph_optimization]
+    level = LEVELS[options.graph_optimization]
+    asked.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
     return asked
+
+
+PROGRAM = """\
+\"\"\"Opens a graph with ONNX Runtime, as it was measured.\"\"\"
+
+import onnxruntime
+
+
+def open_stage(directory):
+    asked = onnxruntime.SessionOptions()
+    asked.intra_op_num_threads = {threads}
+    asked.inter_op_num_threads = 1
+    asked.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    asked.add_session_config_entry("session.intra_op.allow_spinning", "{spinning}")
+    asked.graph_optimization_level = onnxruntime.GraphOptimizationLevel.{level}
+    session = onnxruntime.InferenceSession(
+        str(directory / {file!r}), asked, providers=[{provider!r}]
+    )
+    outputs = {outputs!r}
+    return lambda inputs: dict(zip(outputs, session.run(outputs, inputs)))
+"""
+
+
+def write_program(
+    stage: Stage, device: str, threads: int, options: OnnxruntimeOptions, directory: Path
+) -> str:
+    """Return what opens the graph without edgebench."""
+    return PROGRAM.format(
+        threads=threads,
+        spinning=int(options.spinning),
+        level=LEVELS[options.graph_optimization],
+        file=stage.files[0],
+        provider=PROVIDERS[device],
+        outputs=[spec.inside for spec in stage.outputs],
+    )
 
 
 def devices() -> Sequence[str]:
@@ -232,6 +269,7 @@ def edgebench_backends() -> Iterator[Backend]:
         formats=["onnx"],
         devices=devices,
         usable=usable,
+        program=write_program,
         options=OnnxruntimeOptions,
         # Its integer kernels for processors take unsigned activations and signed weights; signed
         # activations were slower than f32.

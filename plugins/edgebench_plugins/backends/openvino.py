@@ -21,6 +21,7 @@ from edgebench import (
     Usable,
     hookimpl,
 )
+from edgebench_kit.onnx import openvino_models
 from edgebench_kit.onnx.openvino_errors import find_reason
 
 if TYPE_CHECKING:
@@ -29,12 +30,6 @@ if TYPE_CHECKING:
     from edgebench_kit.onnx import node_times
 
 
-WEIGHTED = frozenset(["MatMul", "Convolution", "ConvolutionBackpropData"])
-"""Its operators whose second input it lays out anew, where that is constant."""
-QUANTIZED = frozenset(["FakeQuantize"])
-"""What it makes of QuantizeLinear and DequantizeLinear that follow each other."""
-RECURRENT = frozenset(["GRUSequence", "LSTMSequence", "RNNSequence"])
-"""What it makes of recurrent nodes."""
 MERGED = "originalLayersNames"
 """Where it keeps which nodes one that it runs is made of."""
 WARM_UP = 3
@@ -131,7 +126,7 @@ def open_session(
         asked = {**_properties(device, threads, options), **properties}
         try:
             with _read_rightly(core, stage.file) as model:
-                _open_batch(model)
+                openvino_models.open_batch(model)
                 return core.compile_model(model, device.upper(), asked)
         except RuntimeError as error:
             raise CaseFailed(find_reason(error)) from error
@@ -181,7 +176,7 @@ def _read_rightly(core: Any, file: Path) -> Iterator[Any]:
 
     rewritten = openvino_readings.rewrite(file)
     model = core.read_model(file) if rewritten is None else None
-    if model is not None and not _find_mixed(model):
+    if model is not None and not openvino_models.find_mixed(model):
         yield model
         return
     rewritten = rewritten or graph_files.read_graph(file)
@@ -189,48 +184,9 @@ def _read_rightly(core: Any, file: Path) -> Iterator[Any]:
     with tempfile.TemporaryDirectory(prefix="edgebench-") as directory:
         place = Path(directory)
         model = core.read_model(place / graph_files.write_graph(rewritten, place)[0])
-        if mixed := _find_mixed(model):
+        if mixed := openvino_models.find_mixed(model):
             raise CaseFailed(f"openvino would compute another model: it mixes up {mixed}")
         yield model
-
-
-def _open_batch(model: Any) -> None:
-    """Open the first dimension of the inputs of a quantized model that multiplies matrices.
-
-    With few rows a thread, and their number fixed, products of integers come out wrong (2026.4). A
-    model with recurrent nodes stays as it is: with an open batch others of its nodes do.
-    """
-    kinds = {op.get_type_name() for op in model.get_ops()}
-    if "MatMul" in kinds and kinds & QUANTIZED and not kinds & RECURRENT:
-        shapes = {one: one.get_partial_shape() for one in model.inputs}
-        for shape in shapes.values():
-            if len(shape):
-                shape[0] = -1
-        model.reshape(shapes)
-
-
-def _find_mixed(model: Any) -> str:
-    """Return which weights of a model are read in two ways; empty if none are.
-
-    Of such, laid out anew, it keeps one (2026.4): it knows them by where they lie and their shape.
-    """
-    fixed: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
-    ways: dict[str, tuple[str, ...]] = {}
-    for op in model.get_ordered_ops():
-        kind, read = op.get_type_name(), [one.get_node().get_name() for one in op.input_values()]
-        if kind == "Constant":
-            # Of a matrix, what it is read through.
-            fixed[op.get_name()] = {(op.get_friendly_name(), ())} if len(op.shape) > 1 else set()
-        elif read and all(name in fixed for name in read):
-            found = {(root, (*way, kind)) for name in read for root, way in fixed[name]}
-            fixed[op.get_name()] = found
-        elif kind in WEIGHTED:
-            settings = str(op.get_attributes()) if kind == "MatMul" else ""
-            for root, way in fixed.get(read[1], ()):
-                whole = (*way, kind, settings)
-                if ways.setdefault(root, whole) != whole:
-                    return f"the two ways in which the weights {root!r} are read"
-    return ""
 
 
 def _properties(device: str, threads: int, options: OpenvinoOptions) -> dict[str, Any]:
@@ -246,6 +202,24 @@ def _properties(device: str, threads: int, options: OpenvinoOptions) -> dict[str
         "INFERENCE_NUM_THREADS": threads,
         "ENABLE_CPU_PINNING": False,  # which processors are its own is the host's to say
     }
+
+
+def write_program(
+    stage: Stage, device: str, threads: int, options: OpenvinoOptions, directory: Path
+) -> str:
+    """Write the graph as it is read and compiled here, and return what opens it.
+
+    Raises:
+        CaseFailed: OpenVINO would read another graph.
+    """
+    import openvino
+
+    with _read_rightly(openvino.Core(), stage.file) as model:
+        openvino_models.open_batch(model)
+        openvino.save_model(model, directory / openvino_models.FILE, compress_to_fp16=False)
+    for name in stage.files:
+        (directory / name).unlink()
+    return openvino_models.write_program(stage, device, _properties(device, threads, options))
 
 
 def devices() -> Sequence[str]:
@@ -287,6 +261,7 @@ def edgebench_backends() -> Iterator[Backend]:
         formats=["onnx"],
         devices=devices,
         usable=usable,
+        program=write_program,
         options=OpenvinoOptions,
         quantization=Quantization(activation="uint8", weight="int8", per_channel=True),
         precision=precision,

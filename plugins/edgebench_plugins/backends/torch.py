@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -21,7 +22,7 @@ from edgebench import (
     Usable,
     hookimpl,
 )
-from edgebench_kit.torch.programs import open_program
+from edgebench_kit.torch.programs import open_program, refuse_pickles
 
 
 @attrs.frozen
@@ -85,6 +86,52 @@ def _take_the_warning() -> None:
         torch.from_numpy(array)
 
 
+PROGRAM = """\
+\"\"\"Opens an exported program with torch, as it was measured.\"\"\"
+
+import numpy
+import torch
+
+
+def open_stage(directory):
+    torch.set_num_threads({threads})
+    program = torch.export.load(str(directory / {file!r}))
+    module = program.module(check_guards=False)
+    inputs, outputs = {inputs!r}, {outputs!r}
+
+    def run(tensors):
+        # Arrays that may not be written to are copied: torch would warn of them.
+        given = [torch.from_numpy(numpy.require(tensors[name], requirements="CW"))
+                 for name in inputs]
+        with torch.inference_mode():
+            result = module(*given)
+        if isinstance(result, dict):
+            return {{name: result[name].numpy() for name in outputs}}
+        if not isinstance(result, (tuple, list)):
+            result = [result]
+        return {{name: value.numpy() for name, value in zip(outputs, result)}}
+
+    return run
+"""
+
+
+def write_program(
+    stage: Stage, device: str, threads: int, options: NoOptions, directory: Path
+) -> str:
+    """Return what opens the program, in which there is no pickle, without edgebench.
+
+    Raises:
+        CaseFailed: There is one.
+    """
+    refuse_pickles(stage.file)
+    return PROGRAM.format(
+        threads=threads,
+        file=stage.files[0],
+        inputs=[spec.inside for spec in stage.inputs],
+        outputs=[spec.inside for spec in stage.outputs],
+    )
+
+
 def devices() -> Sequence[str]:
     """List the devices that programs run on here."""
     return ("cpu",) if find_spec("torch") else ()
@@ -112,6 +159,7 @@ def edgebench_backends() -> Iterator[Backend]:
         summary="PyTorch, eagerly: what a model costs before it is deployed.",
         open=open_session,
         formats=["torch-program"],
+        program=write_program,
         devices=devices,
         usable=usable,
         versions=versions,

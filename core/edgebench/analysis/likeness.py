@@ -1,0 +1,174 @@
+"""What makes two results of one case alike, or not: inputs, conditions, and the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edgebench.analysis.result import Result
+    from edgebench.analysis.results import RunResults
+    from edgebench.records.outcome import Block
+
+LEAST_SHARED = 0.5
+"""Inputs are matched where at least so large a share of both runs' requests sent the same ones."""
+NOTABLE = 0.05
+"""The least difference of a machine's load that is named, as a share of its processors' time."""
+PASSING = frozenset(("frequency_hz", "clock_resolution_s", "commit"))
+"""What a run notes of a machine that differs from minute to minute, or that the version says."""
+
+
+# --- inputs ------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class Requests:
+    """The requests of a case in one run, weighed so that inputs count alike in both."""
+
+    blocks: tuple[NDArray[Any], ...] = attrs.field(eq=False, repr=False)
+    """Of each block seconds and weights, shape (2, requests)."""
+    shortest: int
+    """The requests of the shortest block of both runs."""
+    matched: bool
+    """Whether the inputs of both runs were the same, or have been matched."""
+
+
+def weigh_alike(before: Result, after: Result) -> tuple[Requests, Requests]:
+    """Return the requests of both, weighed so that each input counts as much in the one as other.
+
+    An input that one run sent oftener than the other would, where it takes longer, make that run
+    slower. What only one of them sent is left out. Nothing is weighed where both sent each input
+    equally often, or where so little was sent by both that what is left would say less.
+    """
+    import numpy as np
+
+    sent = [_join_inputs(one.measured) for one in (before, after)]
+    shares = [_find_shares(one) for one in sent]
+    both = shares[0].keys() & shares[1].keys()
+    covered = min((sum(one[name] for name in both) for one in shares), default=0.0)
+    alike = shares[0] == shares[1]
+    matched = alike or covered >= LEAST_SHARED
+    made = []
+    for result, own in zip((before, after), shares, strict=True):
+        weights = {n: (shares[0][n] + shares[1][n]) / (2 * own[n]) for n in both}
+        made.append(
+            [_weigh(block, weights if matched and not alike else None) for block in result.measured]
+        )
+    counts = [block.shape[1] for blocks in made for block in blocks]
+    return tuple(  # type: ignore[return-value]
+        Requests(
+            blocks=tuple(block for block in blocks if np.size(block)),
+            shortest=min(counts, default=0),
+            matched=matched,
+        )
+        for blocks in made
+    )
+
+
+def _join_inputs(blocks: Sequence[Block]) -> list[int]:
+    return [one for b in blocks if b.inputs is not None for one in b.inputs.tolist()]
+
+
+def _find_shares(sent: Sequence[int]) -> dict[int, float]:
+    counts: dict[int, int] = {}
+    for one in sent:
+        counts[one] = counts.get(one, 0) + 1
+    return {one: count / len(sent) for one, count in counts.items()}
+
+
+def _weigh(block: Block, weights: Mapping[int, float] | None) -> NDArray[Any]:
+    import numpy as np
+
+    seconds = np.asarray(block.latency_s, dtype=float)
+    if weights is None or block.inputs is None:
+        return np.stack([seconds, np.ones(len(seconds))])
+    given = np.array([weights.get(one, 0.0) for one in block.inputs.tolist()])
+    return np.stack([seconds, given])[:, given > 0]
+
+
+# --- what else differs ---------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Difference:
+    """Something that is not the same in two runs, beside what they measured."""
+
+    what: str
+    before: str
+    after: str
+
+
+def find_surroundings(before: RunResults, after: RunResults) -> tuple[Difference, ...]:
+    """Return what differs between the machines and the conditions of two runs.
+
+    The processor, the versions of what they stand on, how the tiers were made real, the load.
+    """
+    one, other = (_describe(run) for run in (before, after))
+    names = dict.fromkeys([*one, *other])
+    pairs = ((name, one.get(name, ""), other.get(name, "")) for name in names)
+    return (
+        *(Difference(n, a or "not known", b or "not known") for n, a, b in pairs if a != b),
+        *_find_load(before, after),
+    )
+
+
+def _describe(run: RunResults) -> dict[str, str]:
+    environment = dict(run.run.environment)
+    versions = environment.pop("versions", None) or {}
+    said = {name: _write(value) for name, value in environment.items() if name not in PASSING}
+    said |= {f"version of {name}": _write(value) for name, value in versions.items()}
+    results = [one for one in run.results if one.measured]
+    used = {name: value for one in results for name, value in one.facts.versions.items()}
+    said |= {f"version of {name}": value for name, value in used.items()}
+    said["fabric"] = ", ".join(sorted({one.case.fabric for one in results}))
+    enforced = {
+        f"{key} of {tier.name}": value
+        for one in results
+        for block in one.measured
+        for tier in block.tiers
+        for key, value in tier.enforced.items()
+    }
+    return {**said, **{name: text.partition(":")[0] for name, text in enforced.items()}}
+
+
+def _write(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_write, value))
+    return "" if value is None else str(value)
+
+
+def _find_load(before: RunResults, after: RunResults) -> Iterator[Difference]:
+    for key, what in (("busy", "used by other programs"), ("steal", "taken by other machines")):
+        one, other = (_find_median(run.results, key) for run in (before, after))
+        if one is not None and other is not None and abs(one - other) >= NOTABLE:
+            yield Difference(f"processor time {what}", f"{one:.0%}", f"{other:.0%}")
+
+
+def _find_median(results: Sequence[Result], key: str) -> float | None:
+    blocks = (block for one in results for block in one.measured)
+    found = [block.machine[key] for block in blocks if block.machine.get(key) is not None]
+    return median(found) if found else None
+
+
+def find_load(result: Result) -> float:
+    """Return the share of the machine's processor time that others had, as far as it is known."""
+    return sum(_find_median([result], key) or 0.0 for key in ("busy", "steal"))
+
+
+def find_changed(before: Result, after: Result) -> tuple[Difference, ...]:
+    """Return what differs in how two results of one case were made, their figures aside."""
+    sides = (before.facts, after.facts)
+    pairs = {name: [getattr(one, name) for one in sides] for name in ("device", "precision")}
+    pairs["artifact"] = [one.artifact[:8] for one in sides]
+    return tuple(Difference(name, a, b) for name, (a, b) in pairs.items() if a != b and a and b)
+
+
+def tell_apart(one: Result, other: Result) -> tuple[str, ...]:
+    """Return the names of what makes two cases two, though they are written alike."""
+    kept = [attrs.asdict(result.case, recurse=False) for result in (one, other)]
+    return tuple(name for name in kept[0] if name != "seed" and kept[0][name] != kept[1][name])

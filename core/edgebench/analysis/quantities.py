@@ -1,0 +1,185 @@
+"""What two runs are compared by: each figure of a case, how it is estimated and how written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from edgebench.analysis.estimates import Estimate
+from edgebench.analysis.exits import find_sent
+from edgebench.analysis.intervals import PERCENTILES, count_needed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edgebench.analysis.estimates import Blocks
+    from edgebench.analysis.likeness import Requests
+    from edgebench.analysis.result import Result
+
+
+@attrs.frozen(kw_only=True)
+class Quantity:
+    """A figure that cases have, by which they are compared."""
+
+    name: str
+    unit: str
+    """`s`, `bytes`, or `points`: of accuracy, whose values are shares and differences points."""
+    more: str
+    """What a case is called that has more of it; and less."""
+    less: str
+
+    @property
+    def relative(self) -> bool:
+        """Whether differences are shares of what was there before, not points."""
+        return self.unit != "points"
+
+
+_LATENCIES = ("latency.median", "latency.mean", *(f"latency.{name}" for name in PERCENTILES))
+QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
+    {name: Quantity(name=name, unit="s", more="slower", less="faster") for name in _LATENCIES}
+    | {"accuracy": Quantity(name="accuracy", unit="points", more="better", less="worse")}
+    | {
+        name: Quantity(name=name, unit="bytes", more="more", less="less")
+        for name in ("size", "memory", "bytes")
+    }
+)
+"""By name: latency; the accuracy that decides; the size of the model; peak memory, of the tier that
+needs most; and the bytes that a request sends, the answer's among them."""
+
+
+class Unknown(Exception):
+    """A figure that a result does not have, with why, in words."""
+
+    def __init__(self, why: str, blocks: int | None = None) -> None:
+        """Keep why, and about how many more blocks would give it, where that is known."""
+        super().__init__(why)
+        self.blocks = blocks
+
+
+def estimate(quantity: Quantity, result: Result, requests: Requests) -> Estimate:
+    """Estimate a figure of a result; what has a ratio is estimated on a logarithmic scale.
+
+    Raises:
+        Unknown: The result does not have it.
+    """
+    if quantity.name == "accuracy":
+        return _estimate_accuracy(result)
+    if quantity.name == "size":
+        return _exactly(result.model_bytes, "the size of its model is not known")
+    if quantity.unit == "bytes":
+        return _estimate_counts(quantity.name, result)
+    return _estimate_latency(quantity.name.partition(".")[2], requests)
+
+
+def _estimate_accuracy(result: Result) -> Estimate:
+    figure = result.figure
+    if figure is None:
+        raise Unknown(f"it has no accuracy ({result.facts.no_accuracy or 'not scored'})")
+    low, high = figure.ci95
+    points = (100 * one for one in (figure.value, low, high))
+    return Estimate.of_interval(*points)
+
+
+def _exactly(count: float | None, why: str) -> Estimate:
+    if not count:
+        raise Unknown(why)
+    return Estimate(value=math.log(count), below=0.0, above=0.0)
+
+
+def _estimate_counts(name: str, result: Result) -> Estimate:
+    blocks = result.measured
+    if name == "memory":
+        counts = [float(max(block.peak_memory_bytes.values(), default=0)) for block in blocks]
+    else:
+        alone = (attrs.evolve(result, blocks=(block,)) for block in blocks)
+        counts = [math.fsum(find_sent(one).values()) for one in alone]
+    if not counts or min(counts) <= 0:
+        raise Unknown("it has no peak memory" if name == "memory" else "it sends nothing")
+    # What is counted is the same in each block, or nearly: two of them then say enough.
+    if min(counts) == max(counts):
+        return attrs.evolve(_exactly(counts[0], ""), blocks=len(counts))
+    _need_two(len(counts))
+    return Estimate.of_blocks([_logarithm(one) for one in counts], _mean)
+
+
+def _logarithm(count: float) -> Any:
+    import numpy as np
+
+    return np.array([math.log(count)])
+
+
+def _mean(blocks: Blocks) -> float:
+    return math.fsum(float(block.mean()) for block in blocks) / len(blocks)
+
+
+def _estimate_latency(name: str, requests: Requests) -> Estimate:
+    """Estimate the logarithm of the median or the mean of all requests, or of a percentile.
+
+    A percentile is that of a block, averaged over the blocks: where one block in twenty is slower
+    by a third, the p95 of all requests lies between the two, and no few blocks say where.
+    """
+    blocks = requests.blocks
+    if name not in PERCENTILES:
+        _need_two(len(blocks))
+        return Estimate.of_blocks(blocks, partial(_pool, name))
+    _need_requests(name, blocks)
+    _need_two(len(blocks))
+    # Of fewer requests a high percentile is lower: all blocks are to hold as many.
+    alike = [block[:, : requests.shortest] for block in blocks]
+    return Estimate.of_blocks(
+        [_logarithm(_find_quantile(block, PERCENTILES[name])) for block in alike], _mean
+    )
+
+
+def _pool(name: str, blocks: Blocks) -> float:
+    import numpy as np
+
+    joined = np.concatenate(blocks, axis=1)
+    if name == "median":
+        return math.log(_find_quantile(joined, 0.5))
+    return math.log(np.average(joined[0], weights=joined[1]))
+
+
+def _find_quantile(block: NDArray[Any], quantile: float) -> float:
+    import numpy as np
+
+    seconds, weights = block
+    if (weights == weights[0]).all():
+        return float(np.quantile(seconds, quantile))
+    return float(np.quantile(seconds, quantile, weights=weights, method="inverted_cdf"))
+
+
+def _need_two(blocks: int) -> None:
+    if blocks < 2:
+        raise Unknown(f"at least 2 blocks are needed, not {blocks}", 2 - blocks)
+
+
+def _need_requests(name: str, blocks: Blocks) -> None:
+    have, need = sum(block.shape[1] for block in blocks), count_needed(PERCENTILES[name])
+    if have < need:
+        each = have / max(1, len(blocks))
+        more = math.ceil((need - have) / each) if each else None
+        raise Unknown(f"{name} needs {need} requests, not {have}", more)
+
+
+def read_value(quantity: Quantity, result: Result) -> float | None:
+    """Return a figure as reports show it, of however few blocks: seconds, bytes, or per cent."""
+    if quantity.name == "accuracy":
+        return 100 * result.figure.value if result.figure else None
+    if quantity.name == "size":
+        return result.model_bytes
+    if quantity.name == "memory":
+        return max((p for b in result.measured for p in b.peak_memory_bytes.values()), default=None)
+    if quantity.name == "bytes":
+        return math.fsum(find_sent(result).values()) or None
+    name, latency = quantity.name.partition(".")[2], result.latency
+    if latency is None:
+        return None
+    if name in PERCENTILES:
+        return latency.percentile(name)
+    return latency.median if name == "median" else float(latency.seconds.mean())

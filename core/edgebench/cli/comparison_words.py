@@ -1,0 +1,165 @@
+"""What is said of a comparison, in words and figures for people, whatever lays it out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from edgebench.analysis.comparison import Change, Comparison
+    from edgebench.analysis.gates import Passage
+    from edgebench.analysis.quantities import Quantity
+    from edgebench.analysis.results import RunResults
+
+HEAD = ("verdict", "case", "before", "after", "change (95 %)")
+FIRST = "latency.median"
+"""The figure whose changes are shown for every case."""
+
+
+@attrs.frozen
+class Line:
+    """One line of a table of changes: a cell for each of `HEAD`."""
+
+    cells: tuple[str, ...]
+    changed: bool
+
+
+def write_value(quantity: Quantity, value: float | None) -> str:
+    """Write a figure of a case with its unit."""
+    if value is None:
+        return "-"
+    if quantity.unit == "s":
+        return f"{value * 1e3:.4g} ms"
+    if quantity.unit == "points":
+        return f"{value:.2f} %"
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if value >= scale:
+            return f"{value / scale:.4g} {unit}"
+    return f"{value:.4g} B"
+
+
+def write_share(quantity: Quantity, value: float) -> str:
+    """Write a difference: in per cent of what was before, or in points."""
+    return f"{100 * value:+.1f} %" if quantity.relative else f"{value:+.2f}"
+
+
+def write_change(change: Change) -> str:
+    """Write a difference with its interval; why it is not known, where it is not."""
+    ends, share = change.interval(), change.share
+    if ends is None or share is None:
+        return change.why_not
+    quantity = change.quantity
+    low, high = (write_share(quantity, end).removesuffix(" %") for end in ends)
+    return f"{write_share(quantity, share)} ({low} to {high})"
+
+
+def list_lines(changes: Sequence[Change]) -> list[Line]:
+    """Return a line of a table for each change."""
+    return [
+        Line(
+            (
+                one.verdict,
+                one.case.label,
+                write_value(one.quantity, one.before),
+                write_value(one.quantity, one.after),
+                write_change(one),
+            ),
+            one.changed,
+        )
+        for one in changes
+    ]
+
+
+def write_run(results: RunResults) -> str:
+    """Write which run one is."""
+    run = results.run
+    what = ", ".join(filter(None, (run.suite, run.tag and f"tag {run.tag}", run.started)))
+    return f"{run.id} ({what}) of {results.path}"
+
+
+def list_surroundings(comparison: Comparison) -> list[str]:
+    """Return what differs beside the figures, a line each."""
+    found = [f"{one.what}: {one.before} -> {one.after}" for one in comparison.surroundings]
+    made = Counter(one for pair in comparison.pairs for one in pair.changed)
+    for change, count in made.items():
+        where = f"{change.what} of {count} case{'s' * (count != 1)}"
+        found.append(f"{where}: {change.before} -> {change.after}")
+    if other := [pair for pair in comparison.pairs if not pair.requests[0].matched]:
+        found.append(f"inputs of {len(other)} cases: others were sent, so they were not matched")
+    return found
+
+
+def list_unmatched(comparison: Comparison) -> Iterator[str]:
+    """Yield the cases that were not compared, a line each."""
+    for where, alone in (("before", comparison.only_before), ("after", comparison.only_after)):
+        for one in alone:
+            said = comparison.explain_unmatched(one)
+            yield f"only in the run {where}: {one.case.label}{said and f' ({said})'}"
+    for pair in comparison.unmeasured:
+        failed = "before" if not pair.before.measured else "after"
+        result = pair.before if failed == "before" else pair.after
+        reason = f": {result.reason}" if result.reason else ""
+        yield f"not measured {failed}: {pair.case.label}, {result.status}{reason}"
+
+
+def list_others(comparison: Comparison) -> list[Change]:
+    """Return the changes that are shown of figures other than the first, and that are news.
+
+    That the mean is slower where the median is says nothing.
+    """
+    first = {one.case.id: one.verdict for one in comparison.list_changes(FIRST)}
+    return [
+        one
+        for one in comparison.changes
+        if one.changed and one.quantity.name != FIRST and one.verdict != first[one.case.id]
+    ]
+
+
+def write_answer(comparison: Comparison) -> str:
+    """Say in one sentence how many cases are slower, faster, equal, or not told apart."""
+    changes = comparison.list_changes(FIRST)
+    counts = Counter(one.verdict for one in changes)
+    order = ("slower", "faster", "equal", "undecided", "unknown")
+    said = ", ".join(f"{counts[one]} {one}" for one in order if counts[one])
+    needed = [one.blocks_needed for one in changes if one.verdict in ("undecided", "unknown")]
+    known = [one for one in needed if one is not None]
+    more = f"; about {max(known)} more blocks each would tell" if known else ""
+    many = f"of {len(changes)} case{'s' * (len(changes) != 1)}, median latency"
+    return f"{many}: {said} (margin {comparison.margin:.1%}){more}."
+
+
+def write_passage(passage: Passage) -> str:
+    """Say how one case stands to a gate."""
+    case, gate = passage.case, passage.gate
+    if passage.value is None or passage.ends is None:
+        found = passage.why_not
+    else:
+        value, low, high = (_write_bound(passage, one) for one in (passage.value, *passage.ends))
+        found = f"{value} ({low} to {high})"
+    need = ""
+    if passage.verdict == "open":
+        more = passage.blocks_needed
+        some = f"about {more} more block{'s' * (more != 1)} each would tell" if more else ""
+        need = f"; not enough data: {some or 'how many blocks would tell is not foreseen'}"
+    return f"{passage.verdict}: {gate.text}: {case.label}: {found}{need}"
+
+
+def _write_bound(passage: Passage, value: float) -> str:
+    gate = passage.gate
+    if gate.relative or (gate.difference and not gate.quantity.relative):
+        return write_share(gate.quantity, value)
+    sign = "+" if gate.difference and value >= 0 else "-" if gate.difference else ""
+    return sign + write_value(gate.quantity, abs(value) if gate.difference else value)
+
+
+def write_gate_answer(passages: Sequence[Passage], *, strict: bool) -> str:
+    """Say in one sentence whether the gates hold."""
+    counts = Counter(one.verdict for one in passages)
+    said = f"{counts['passed']} of {len(passages)} checks failed"
+    if counts["open"]:
+        how = "fails under --strict" if strict else "fails nothing; --strict would"
+        said += f", {counts['open']} not decided, which {how}"
+    return f"gates: {said}."

@@ -1,0 +1,90 @@
+"""`edgebench runs [rm RUN...]`: what runs a database holds."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from edgebench.cli.common import Common, add_database
+from edgebench.parts.errors import EdgebenchError
+from edgebench.records.database import Database
+
+if TYPE_CHECKING:
+    from edgebench.records.outcome import RunOutcome
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's own options."""
+    parser.add_argument("action", nargs="?", choices=["rm"], metavar="rm", help="remove runs")
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="their ids, in full")
+    add_database(parser)
+
+
+def run(args: argparse.Namespace, common: Common) -> int:
+    """List the runs, or remove some."""
+    if args.action:
+        _remove(args, common)
+        return 0
+    with Database.open(args.db) as database:
+        found = [database.read_run(one.id, timed=False) for one in database.read_runs()]
+    if common.json:
+        common.emit({"db": str(args.db), "runs": [_describe(one) for one in found]})
+        return 0
+    from edgebench.cli.tables import table
+
+    rows = [
+        (
+            one.run.id,
+            one.run.started.replace("T", " ")[:16],
+            one.run.suite or "-",
+            one.run.tag or "-",
+            len(one.cases),
+            ", ".join(f"{count} {status}" for status, count in _count(one).items()),
+            "" if one.run.finished else "not finished",
+        )
+        for one in found
+    ]
+    columns = ("run", "started (UTC)", "suite", "tag", "cases", "status", "")
+    common.show(table(f"runs of {args.db}", columns, rows))
+    return 0
+
+
+def _count(found: RunOutcome) -> dict[str, int]:
+    return dict(Counter(one.status for one in found.cases).most_common())
+
+
+def _describe(found: RunOutcome) -> dict[str, object]:
+    names = ("started", "finished", "suite", "tag")
+    return {
+        "run": found.run.id,
+        **{name: getattr(found.run, name) for name in names},
+        "cases": len(found.cases),
+        "statuses": _count(found),
+        "models": list(dict.fromkeys(one.case.subject for one in found.cases)),
+    }
+
+
+def _remove(args: argparse.Namespace, common: Common) -> None:
+    """Remove runs, all or none of them.
+
+    Raises:
+        EdgebenchError: None is named, or one is not named in full.
+    """
+    if not args.runs:
+        raise EdgebenchError("say which run to remove: edgebench runs rm RUN")
+    # Before it is opened for writing, which would make a file where there is none.
+    with Database.open(args.db) as database:
+        for name in args.runs:
+            found = database.read_run(name, timed=False).run.id
+            if found != name:
+                raise EdgebenchError(
+                    f"{name!r} stands for run {found}; to remove that, give its id in full"
+                )
+    with Database.open(args.db, write=True) as database:
+        for name in args.runs:
+            database.remove_run(name)
+    if common.json:
+        common.emit({"db": str(args.db), "removed": list(args.runs)})
+    else:
+        common.show(f"removed {', '.join(args.runs)}")

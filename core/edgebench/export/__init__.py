@@ -1,0 +1,1 @@
+"""A strategy as files that run without this package: programs, stages, tensors, figures."""

@@ -1,0 +1,281 @@
+"""Two runs compared: what is alike is not told apart, what is slower is."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+import numpy as np
+import pytest
+
+from edgebench.analysis.comparison import Comparison
+from edgebench.analysis.gates import Gate, judge_gate
+from edgebench.analysis.likeness import weigh_alike
+from edgebench.analysis.quantities import QUANTITIES
+from edgebench.parts.errors import EdgebenchError
+from edgebench.records.outcome import Block
+from edgebench.testing.results import block_of, case_of, facts_of, result_of, run_of
+
+CHAINS = [f"chain-{n}" for n in range(14)]
+
+
+def varied(case, rng, *, median_s=2e-3, blocks=10, requests=40, between=0.017, tail=0.0, facts=()):
+    """Make a result whose blocks differ as those of a machine do."""
+    made = []
+    for number in range(blocks):
+        slow = 1.3 if rng.random() < tail else 1.0
+        middle = median_s * math.exp(between * rng.standard_normal()) * slow
+        seed = int(rng.integers(2**31))
+        made.append(
+            block_of(case, number, median_s=middle, requests=requests, spread=0.03, seed=seed)
+        )
+    result = result_of(case, blocks=1)
+    kept = attrs.evolve(result.facts, **dict(facts))
+    return attrs.evolve(result, blocks=tuple(made), planned=blocks, facts=kept)
+
+
+def runs(rng, slower=1.0, **how):
+    """Return two runs of fourteen cases, the later so many times slower."""
+    return [
+        run_of(
+            [
+                varied(case_of(chain), rng, median_s=factor * (1e-3 + 1e-4 * n), **how)
+                for n, chain in enumerate(CHAINS)
+            ],
+            id=name,
+        )
+        for name, factor in (("one", 1.0), ("two", slower))
+    ]
+
+
+def verdicts(comparison, quantity="latency.median"):
+    return [one.verdict for one in comparison.list_changes(quantity)]
+
+
+def test_runs_of_the_same_are_never_told_apart():
+    rng = np.random.default_rng(0)
+    for tail in (0.0, 0.05):
+        for _ in range(5):
+            found = verdicts(Comparison.of(*runs(rng, tail=tail)))
+            assert set(found) <= {"equal", "undecided"}
+
+
+def test_a_run_that_is_a_tenth_slower_is_slower():
+    before, after = runs(np.random.default_rng(1), slower=1.1)
+    comparison = Comparison.of(before, after)
+    assert set(verdicts(comparison)) == {"slower"}
+    assert set(verdicts(Comparison.of(after, before))) == {"faster"}
+    for change in comparison.list_changes("latency.median"):
+        low, high = change.interval()
+        assert low < change.share < high
+        assert change.share == pytest.approx(0.1, abs=0.04)
+        assert change.after / change.before - 1 == pytest.approx(change.share)
+
+
+def test_a_gate_fails_where_the_bound_is_shown_to_be_passed_and_nowhere_else():
+    before, after = runs(np.random.default_rng(2), slower=1.1)
+    gate = Gate.parse("latency.median > +5%")
+    slower = judge_gate(gate, Comparison.of(before, after))
+    assert {one.verdict for one in slower} <= {"passed", "open"}
+    assert sum(one.verdict == "passed" for one in slower) >= 10
+    same = judge_gate(gate, Comparison.of(before, before))
+    assert {one.verdict for one in same} == {"kept"}
+    assert {one.value for one in same} == {0.0}
+
+
+def test_noise_fails_no_build():
+    """Of hundred builds in which each case lies on the bound, at most one in forty may fail."""
+    rng = np.random.default_rng(3)
+    gate, failed = Gate.parse("latency.median > +5%"), 0
+    cases = [case_of(chain) for chain in CHAINS[:4]]
+    for _ in range(100):
+        before, after = (
+            run_of([varied(case, rng, median_s=s, blocks=3) for case in cases], id=str(s))
+            for s in (1e-3, 1.05e-3)
+        )
+        judged = judge_gate(gate, Comparison.of(before, after))
+        failed += any(one.verdict == "passed" for one in judged)
+    assert failed <= 7  # of a share of 1 in 40, more have a chance of 1 in 1,000
+
+
+@pytest.mark.parametrize("blocks", [3, 5, 10])
+@pytest.mark.parametrize("tail", [0.0, 0.05])
+def test_intervals_hold_the_truth(blocks, tail):
+    """As often as they say, with blocks that differ by 1.7 %, and one in twenty slower by 30 %."""
+    rng, case = np.random.default_rng(4), case_of()
+    names = ("latency.median", "latency.mean", "latency.p95")
+    held = dict.fromkeys(names, 0)
+    for _ in range(300):
+        one, other = (
+            run_of([varied(case, rng, blocks=blocks, tail=tail)], id=name) for name in "ab"
+        )
+        (pair,) = Comparison.of(one, other).pairs
+        for name in names:
+            low, high = pair.find_difference(
+                QUANTITIES[name], *pair.estimate(QUANTITIES[name])
+            ).interval()
+            held[name] += low <= 0 <= high
+    # Three deviations of 300 draws, about 95 %; a slow block in twenty makes them wider.
+    assert all(count >= 300 * 0.95 - 12 for count in held.values()), held
+
+
+def test_what_a_few_blocks_cannot_tell_is_open_and_says_how_many_would():
+    rng, case = np.random.default_rng(5), case_of()
+    before, after = (run_of([varied(case, rng, blocks=2)], id=name) for name in "ab")
+    (one,) = judge_gate(Gate.parse("latency.median > +1%"), Comparison.of(before, after))
+    assert one.verdict == "open"
+    assert one.blocks_needed > 1
+
+
+def test_one_block_and_too_few_requests_are_open():
+    rng, case = np.random.default_rng(6), case_of()
+    before, after = (run_of([varied(case, rng, blocks=1)], id=name) for name in "ab")
+    comparison = Comparison.of(before, after)
+    (median,) = judge_gate(Gate.parse("latency.median > +1%"), comparison)
+    assert (median.verdict, median.blocks_needed) == ("open", 1)
+    assert "2 blocks" in median.why_not
+    (tail,) = judge_gate(Gate.parse("latency.p99 > +1%"), comparison)
+    assert "473 requests, not 40" in tail.why_not
+    assert tail.blocks_needed == 11  # of 40 requests each
+
+
+def with_facts(result, **fields):
+    return attrs.evolve(result, facts=facts_of(result.case, **fields))
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "verdict"),
+    [
+        ("size", {"size": 330_000}, "more"),
+        ("size", {"size": 270_000}, "less"),
+        ("size", {"size": 301_000}, "equal"),
+        ("accuracy", {"value": 0.90}, "worse"),
+        ("accuracy", {"value": 0.97}, "undecided"),
+    ],
+)
+def test_figures_that_are_no_latencies(name, fields, verdict):
+    before = result_of(case_of())
+    after = with_facts(before, **fields)
+    after = attrs.evolve(after, facts=attrs.evolve(after.facts, score_key="c" * 64))
+    comparison = Comparison.of(run_of([before]), run_of([after]))
+    assert verdicts(comparison, name) == [verdict]
+
+
+def test_accuracies_of_one_score_are_equal():
+    result = result_of(case_of())
+    comparison = Comparison.of(run_of([result]), run_of([result]))
+    assert verdicts(comparison, "accuracy") == ["equal"]
+    assert verdicts(comparison, "bytes") == ["equal"]
+    assert verdicts(comparison, "memory") == ["equal"]
+
+
+def test_values_that_are_all_equal_are_compared_without_a_doubt():
+    before, after = (result_of(case_of(), median_s=s, spread=0.0) for s in (2e-3, 2.2e-3))
+    comparison = Comparison.of(run_of([before]), run_of([after]))
+    assert verdicts(comparison) == ["slower"]
+
+
+def test_inputs_count_alike_in_both():
+    """The second run sent the slow input three times as often, and is no slower for it."""
+    case = case_of()
+
+    def sent(times, requests):
+        inputs = np.array([0] * times + [1] * (requests - times))
+        blocks = []
+        for number in range(4):
+            rng = np.random.default_rng((times, number))
+            seconds = np.where(inputs == 0, 9e-3, 3e-3) * np.exp(0.01 * rng.standard_normal(40))
+            block = block_of(case, number, requests=requests)
+            blocks.append(attrs.evolve(block, latency_s=seconds, inputs=inputs, phases_s={}))
+        return attrs.evolve(result_of(case), blocks=tuple(blocks))
+
+    before, after = sent(10, 40), sent(30, 40)
+    assert before.median == pytest.approx(3e-3, rel=0.05)
+    assert after.median == pytest.approx(9e-3, rel=0.05)
+    (mean,) = Comparison.of(run_of([before]), run_of([after])).list_changes("latency.mean")
+    assert mean.verdict == "equal"
+    assert mean.after == pytest.approx(6e-3, rel=0.05)
+
+
+def test_inputs_of_which_few_are_shared_are_not_matched():
+    result = result_of(case_of())
+    blocks = [attrs.evolve(b, inputs=b.inputs + 100) for b in result.blocks]
+    pair = weigh_alike(result, attrs.evolve(result, blocks=tuple(blocks)))
+    assert [one.matched for one in pair] == [False, False]
+    assert [len(one.blocks) for one in pair] == [3, 3]
+
+
+def test_what_differs_beside_is_named():
+    result = result_of(case_of())
+    busy = attrs.evolve(
+        result,
+        blocks=tuple(attrs.evolve(b, machine={**b.machine, "busy": 0.4}) for b in result.blocks),
+        facts=attrs.evolve(result.facts, versions={"eager": "2.0"}, device="gpu"),
+    )
+    comparison = Comparison.of(
+        run_of([result]), run_of([busy], environment={"processor": "B", "frequency_hz": [1, 2]})
+    )
+    found = {one.what: (one.before, one.after) for one in comparison.surroundings}
+    assert found == {
+        "processor": ("A Processor", "B"),
+        "version of eager": ("1.0", "2.0"),
+        "processor time used by other programs": ("1%", "40%"),
+    }
+    assert [one.what for one in comparison.pairs[0].changed] == ["device"]
+
+
+def test_cases_of_one_run_alone_are_listed_with_what_sets_them_apart():
+    case = case_of("plain", "mobile", "edge")
+    slower = attrs.evolve(case, links=[attrs.evolve(case.links[0], rate=1e6)])
+    both = result_of(case_of())
+    comparison = Comparison.of(
+        run_of([both, result_of(case)]),
+        run_of([both, result_of(slower), result_of(case_of("other"))]),
+    )
+    assert [one.case for one in comparison.only_before] == [case]
+    assert comparison.explain_unmatched(comparison.only_before[0]) == "differs in links"
+    assert [comparison.explain_unmatched(one) for one in comparison.only_after] == [
+        "differs in links",
+        "",
+    ]
+
+
+def test_runs_with_nothing_in_common_are_refused():
+    with pytest.raises(EdgebenchError, match="no case in common"):
+        Comparison.of(run_of([result_of(case_of("a"))]), run_of([result_of(case_of("b"))]))
+
+
+def test_a_case_that_failed_in_one_is_open():
+    good, other = result_of(case_of("a")), result_of(case_of("b"))
+    failed = attrs.evolve(other, status="failed", reason="it broke", blocks=())
+    comparison = Comparison.of(run_of([good, other]), run_of([good, failed]))
+    kept, lost = judge_gate(Gate.parse("latency.median > +50%"), comparison)
+    assert (kept.verdict, lost.verdict) == ("kept", "open")
+    assert "it broke" in lost.why_not
+    with pytest.raises(EdgebenchError, match="measured no case"):
+        Comparison.of(run_of([other]), run_of([failed]))
+
+
+def test_blocks_of_the_shape_of_the_first_version_are_read():
+    """A result without inputs, as an imported one, is compared as it is."""
+    result = result_of(case_of())
+    blocks = [attrs.evolve(b, inputs=None, machine={}) for b in result.blocks]
+    assert all(isinstance(one, Block) for one in blocks)
+    bare = attrs.evolve(result, blocks=tuple(blocks))
+    assert verdicts(Comparison.of(run_of([bare]), run_of([bare]))) == ["equal"]
+
+
+def test_what_a_busier_machine_may_have_done_fails_no_build():
+    result, gate = result_of(case_of()), Gate.parse("latency.median > +5%")
+    slower = result_of(case_of(), median_s=3e-3)
+    busy = [attrs.evolve(b, machine={**b.machine, "busy": 0.3}) for b in slower.blocks]
+    later = attrs.evolve(slower, blocks=tuple(busy))
+    (one,) = judge_gate(gate, Comparison.of(run_of([result]), run_of([slower])))
+    assert one.verdict == "passed"
+    (one,) = judge_gate(gate, Comparison.of(run_of([result]), run_of([later])))
+    assert one.verdict == "open"
+    assert "1% and then 30%" in one.why_not
+    (one,) = judge_gate(gate, Comparison.of(run_of([later]), run_of([later])))
+    assert one.verdict == "kept"
+    (size,) = judge_gate(Gate.parse("size > 1kB"), Comparison.of(run_of([result]), run_of([later])))
+    assert size.verdict == "passed"
