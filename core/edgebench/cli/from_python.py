@@ -46,6 +46,8 @@ def run(
     resume: bool = False,
     time_limit: float | None = None,
     prepare_limit: float | None = None,
+    verify_predictions: int | None = None,
+    predict_link: Texts = (),
     tag: str = "",
     registry: Texts = (),
     plugin: Texts = (),

@@ -58,14 +58,14 @@ def print_laid(laid: Any, output: Path | None, common: Common) -> None:
     if output is not None:
         _write(laid, output)
     elif isinstance(laid, bytes):
-        _print_bytes(laid, reporter, common)
+        _print_bytes(laid, common)
     elif isinstance(laid, str):
         common.print(laid)
     else:
         common.show(laid)
 
 
-def _print_bytes(laid: bytes, reporter: Reporter, common: Common) -> None:
+def _print_bytes(laid: bytes, common: Common) -> None:
     """Send on what is no text, unless a terminal would show it.
 
     Raises:
@@ -74,9 +74,7 @@ def _print_bytes(laid: bytes, reporter: Reporter, common: Common) -> None:
     # What stands in for standard output may take texts alone.
     binary = getattr(common.out, "buffer", None)
     if binary is None or common.out.isatty():
-        raise EdgebenchError(
-            f"a report of the format {reporter.name} is no text; write it to a file with -o FILE"
-        )
+        raise EdgebenchError("a report of this format is no text; write it to a file with -o FILE")
     with explain_output(common.out):
         binary.write(laid)
 

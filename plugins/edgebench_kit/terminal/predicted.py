@@ -10,7 +10,7 @@ from edgebench_kit.reports.notes import name_strategy
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from edgebench_kit.reports.columns import Case
+    from edgebench_kit.reports.figures import Case
 
 
 def describe_predicted(cases: Iterable[Case]) -> Iterator[str]:
