@@ -33,7 +33,6 @@ from edgebench.analysis.enough import Rule
 from edgebench.analysis.intervals import Latency
 from edgebench.analysis.rounds import Rounds
 from edgebench.analysis.verdicts import judge
-from edgebench.records.facts import BEATEN
 from edgebench.testing.results import case_of
 
 WITHIN, BETWEEN, REQUESTS = 0.017, 0.010, 0.05
@@ -96,7 +95,7 @@ def add_blocks(rng: Generator, effects: NDArray[Any], rule: Rule, *, wild: float
         for case, value in zip(cases, logs.tolist(), strict=True):
             if case not in enough:
                 medians[case][0, number] = value
-        dropped = {case: why for case, why in enough.items() if why.for_good}
+        dropped = {case: why for case, why in enough.items() if why.beaten_by}
         enough = dict(rule.find(Rounds(medians), cases, dropped))
         if len(enough) == len(cases):
             break
@@ -123,7 +122,7 @@ def try_dropping(
     dropped = blocks = 0
     for _ in range(repeats):
         _, enough, count = add_blocks(rng, effects(rng), rule, wild=WILD)
-        dropped += CASES[0] in enough and enough[CASES[0]].words.startswith(BEATEN)
+        dropped += CASES[0] in enough and bool(enough[CASES[0]].beaten_by)
         blocks += count
     return {"dropped": dropped, "repeats": repeats, "blocks": blocks / (repeats * 14 * MOST)}
 

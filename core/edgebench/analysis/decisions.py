@@ -21,10 +21,9 @@ from edgebench.analysis.verdicts import (
     find_least_difference,
 )
 from edgebench.parts.grouping import group_by
-from edgebench.records.facts import BEATEN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from edgebench.analysis.result import Result
     from edgebench.records.outcome import Run
@@ -47,9 +46,15 @@ def find_margin(run: Run, blocks: int = 0) -> float:
 def decide_all(run: Run, results: Sequence[Result]) -> tuple[Decision, ...]:
     """Return the decision for each group of results that may be compared, in plan order."""
     measured = [result for result in results if result.latency is not None]
-    blocks = max((len(result.measured) for result in measured), default=0)
-    verdicts = Verdicts.of(measured, find_margin(run, blocks), run.max_blocks)
-    return tuple(decide(title, found, verdicts) for title, found in find_groups(measured))
+    return tuple(
+        decide(title, found, find_verdicts(run, found)) for title, found in find_groups(measured)
+    )
+
+
+def find_verdicts(run: Run, group: Sequence[Result]) -> Verdicts:
+    """Prepare to judge the measured results of one group, while they are measured and later."""
+    blocks = max((len(result.measured) for result in group), default=0)
+    return Verdicts.of(group, find_margin(run, blocks), run.max_blocks)
 
 
 @attrs.frozen(kw_only=True)
@@ -119,22 +124,24 @@ def rank(results: Sequence[Result], verdicts: Verdicts) -> list[Result]:
     if len({frozenset(verdicts.rounds.medians[one.case]) for one in results}) <= 1:
         return sorted(results, key=lambda one: one.median or 0.0)
     adjusted = verdicts.rounds.adjust([one.case for one in results])
-    return sorted(results, key=lambda one: (is_beaten(one), adjusted[one.case]))
+    ids = {one.case.id for one in results}
+    return sorted(results, key=lambda one: (is_beaten(one, ids), adjusted[one.case]))
 
 
-def is_beaten(result: Result) -> bool:
-    """Say whether a result was dropped since another is faster by more than the margin."""
-    return result.facts.stopped.startswith(BEATEN)
+def is_beaten(result: Result, ids: Collection[str]) -> bool:
+    """Say whether a result was dropped since one of these cases is faster by over the margin."""
+    return any(by in ids for by in result.facts.beaten_by)
 
 
 def _rank(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Decision:
     """Fill in how those that keep their accuracy, the best first, stand to each other."""
     quickest, *others = fit
     pairs = count_pairs(len(fit) + len(decision.open))
+    ids = {one.case.id for one in fit}
 
     def stand(one: Result) -> str:
         # The test that dropped it was made when it was dropped.
-        return "slower" if is_beaten(one) else verdicts.judge(one, quickest, pairs)
+        return "slower" if is_beaten(one, ids) else verdicts.judge(one, quickest, pairs)
 
     decision = attrs.evolve(decision, differs_p=_test_any(fit, verdicts))
     told = group_by(others, stand)
@@ -145,8 +152,8 @@ def _rank(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Deci
         return _crown(attrs.evolve(ranked, equal=tuple(equal)), fit, verdicts)
     untold = {one.case.id for one in (*equal, *unclear)}
     ratios = [verdicts.compare(one, quickest) for one in unclear]
-    needed = [count_more_rounds(one, decision.within, pairs) for one in ratios]
-    least = [find_least_difference(one, decision.within, pairs) for one in ratios]
+    needed = [count_more_rounds(one, decision.within, pairs, verdicts.most) for one in ratios]
+    least = [find_least_difference(one, decision.within, pairs, verdicts.most) for one in ratios]
     return attrs.evolve(
         ranked,
         undecided=tuple(one for one in fit if one is quickest or one.case.id in untold),

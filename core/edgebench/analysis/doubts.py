@@ -10,7 +10,6 @@ import attrs
 
 from edgebench.analysis.agreement import find_disagreements
 from edgebench.analysis.links import collect_tier_checks, predict_travel_s, summarise_links
-from edgebench.records.facts import BEATEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -78,7 +77,7 @@ def find_doubts(
     if latency is not None:
         # Of what was imported it is said already that one block is all there is, and few suffice to
         # drop what is beaten.
-        if not outcome.facts.imported and not outcome.facts.stopped.startswith(BEATEN):
+        if not outcome.facts.imported and not outcome.facts.beaten_by:
             found += _size(latency)
         found += _steadiness(latency)
         found += _warm_up(outcome)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.analysis.spread import estimate, find_t
-from edgebench.analysis.verdicts import FIRST_LOOK, find_level, judge
-from edgebench.records.facts import BEATEN
+from edgebench.analysis.verdicts import FIRST_LOOK, count_pairs, find_level, judge
 
 if TYPE_CHECKING:
     from edgebench.analysis.rounds import Ratio, Rounds
@@ -23,13 +22,15 @@ NARROW = 0.55
 equal cases it then lies within the margin in most cases."""
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Enough:
     """Why a case needs no more blocks."""
 
     words: str
-    for_good: bool
-    """Whether it stays so whatever the others give; else it is looked at again after each round."""
+    beaten_by: str = ""
+    """The id of the case that is faster by more than the margin: then it needs no more for good."""
+    exhausted: bool = False
+    """Whether it needs more, and may have none: so many were allowed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -56,7 +57,7 @@ class Rule:
             rounds: What was measured of all cases that compete with each other.
             fit: Those that keep their accuracy, or all where none is known; the others have
                 enough once they have the fewest blocks, since more of them settle no accuracy.
-            dropped: What was found before to be enough for good.
+            dropped: Those that were beaten before by one that competes still.
         """
         found = dict(dropped or {})
         measured = {case: len(medians) for case, medians in rounds.medians.items()}
@@ -64,50 +65,50 @@ class Rule:
             return found
         for case in measured.keys() - {*fit} - found.keys():
             if measured[case] >= self.fewest and self._knows(rounds, case):
-                found[case] = Enough(f"{_count(measured[case])}: more settle no accuracy", True)
+                found[case] = Enough(words=f"{_count(measured[case])}: more settle no accuracy")
         left = [case for case in measured if case in {*fit} - found.keys() and measured[case]]
         if left:
-            found |= self._find_among(rounds, left, len({*fit}) - 1)
+            found |= self._find_among(rounds, left, len(rounds.medians))
         return found
 
-    def _find_among(self, rounds: Rounds, left: list[Case], rivals: int) -> Mapping[Case, Enough]:
+    def _find_among(self, rounds: Rounds, left: list[Case], compared: int) -> Mapping[Case, Enough]:
         """Return those of the cases that are left that have enough, the best among them."""
         adjusted = rounds.adjust(left)
         best = min(left, key=adjusted.__getitem__)
         found: dict[Case, Enough] = {}
         for case in left:
             have = len(rounds.medians[case])
-            if case is not best and (why := self._judge(rounds, case, best, rivals)):
+            if case is not best and (why := self._judge(rounds, case, best, compared)):
                 found[case] = why
             elif have >= self.most:
-                found[case] = Enough(f"{_count(have)}, the most that were allowed", True)
-        others = [case for case in left if case is not best]
+                words = f"{_count(have)}, the most that were allowed"
+                found[case] = Enough(words=words, exhausted=True)
         # The best is needed as long as anyone is held against it.
-        if (
-            best not in found
-            and all(case in found for case in others)
-            and self._knows(rounds, best)
-        ):
+        others = [case for case in left if case is not best]
+        have = len(rounds.medians[best])
+        known = have >= FEWEST_TO_KNOW and self._knows(rounds, best)
+        if best not in found and known and all(case in found for case in others):
             how = "the best is known" if self.decided else "its median is known"
-            found[best] = Enough(f"{_count(len(rounds.medians[best]))}: {how}", False)
+            found[best] = Enough(words=f"{_count(have)}: {how}")
         return found
 
-    def _judge(self, rounds: Rounds, case: Case, best: Case, rivals: int) -> Enough | None:
+    def _judge(self, rounds: Rounds, case: Case, best: Case, compared: int) -> Enough | None:
         """Say why a case needs no more blocks to be held against the best; None if it does."""
         ratio = rounds.compare(case, best)
-        looks, after = ratio.rounds, _count(len(rounds.medians[case]))
-        if self.decided and looks >= FIRST_LOOK and self._is_beaten(ratio, rivals):
-            return Enough(f"{BEATEN} {after} by {best.id}", True)
+        after = _count(len(rounds.medians[case]))
+        if self.decided and ratio.rounds >= FIRST_LOOK and self._is_beaten(ratio, compared - 1):
+            return Enough(words=f"beaten after {after} by {best.id}", beaten_by=best.id)
         if not self._knows(rounds, case):
             return None
-        verdict = judge(ratio, self.within, max(1, rivals), self.most)
+        verdict = judge(ratio, self.within, count_pairs(compared), self.most)
         if verdict == "equal":
-            return Enough(f"{after}: equal to {best.id} within {self.within:.2g}", False)
+            return Enough(words=f"{after}: equal to {best.id} within {self.within:.2g}")
         if verdict == "slower" and not self.decided:
-            return Enough(f"{after}: slower than {best.id}", False)
+            return Enough(words=f"{after}: slower than {best.id}")
         if ratio.rounds >= FEWEST_TO_KNOW and ratio.half_width <= NARROW * self.within:
-            words = f"{after}: its ratio to {best.id} is known to {ratio.half_width:.1%}"
-            return Enough(words, False)
+            return Enough(
+                words=f"{after}: its ratio to {best.id} is known to {ratio.half_width:.1%}"
+            )
         return None
 
     def _is_beaten(self, ratio: Ratio, rivals: int) -> bool:

@@ -36,17 +36,18 @@ class Repeatability:
     def of(cls, blocks: Sequence[Block], copies: int) -> Repeatability | None:
         """Return that of a case whose blocks were measured so many times in each round.
 
-        Block n belongs to round n // *copies*. Only rounds that are whole count. None of fewer
-        than two of them, or of fewer than two copies.
+        Block n belongs to round n // *copies*. Only rounds that one start of the run measured whole
+        count. None of fewer than two of them, or of fewer than two copies.
 
         The deviations are those of a two-way layout of copies and rounds without interaction
         (Searle, Casella and McCulloch 1992, Variance Components, chapter 4).
         """
         import numpy as np
 
-        rounds: dict[int, dict[int, Block]] = {}
+        rounds: dict[tuple[int, int], dict[int, Block]] = {}
         for block in blocks:
-            rounds.setdefault(block.number // copies, {})[block.number % copies] = block
+            key = block.session, block.number // copies
+            rounds.setdefault(key, {})[block.number % copies] = block
         whole = [one for _, one in sorted(rounds.items()) if len(one) == copies]
         if copies < FEWEST or len(whole) < FEWEST:
             return None

@@ -51,10 +51,12 @@ class Ratio:
     """Degrees of freedom of that."""
     rounds: int
     """How many rounds it was taken within; 0 where the cases share too few."""
+    blocks: int
+    """How many blocks of each case it rests on; of the one that has fewer."""
 
     @classmethod
-    def of(cls, found: Estimate, rounds: int) -> Ratio:
-        """Make a ratio of an estimate of its logarithm."""
+    def of(cls, found: Estimate, rounds: int, blocks: int | None = None) -> Ratio:
+        """Make a ratio of an estimate of its logarithm; *blocks* where they share no rounds."""
         half = find_t(found.freedom) * found.error if found.freedom else FARTHEST
         middle = _limit(found.middle)
         return cls(
@@ -65,6 +67,7 @@ class Ratio:
             error=found.error,
             freedom=found.freedom,
             rounds=rounds,
+            blocks=rounds if blocks is None else blocks,
         )
 
     @property
@@ -145,7 +148,8 @@ class Rounds:
         if own.freedom and base.freedom and variance:
             parts = own.variance**2 / own.freedom + base.variance**2 / base.freedom
             freedom = variance**2 / parts
-        return Ratio.of(Estimate(own.middle - base.middle, variance, freedom), 0)
+        blocks = min(len(self.medians[one]), len(self.medians[other]))
+        return Ratio.of(Estimate(own.middle - base.middle, variance, freedom), 0, blocks)
 
     def _find_prior(self, case: Case, rounds: frozenset[Round]) -> Prior:
         """Return what the cases of a model say of the variance of one within these rounds."""
@@ -207,13 +211,14 @@ def _fit_prior(table: NDArray[Any]) -> Prior:
     """Fit the variances of cases to what rounds and cases do not explain of their block medians.
 
     *table* holds logarithms, shape (cases, rounds). Of cases and rounds each (cases - 1) / cases
-    of the variance is left by the means; (cases - 2) (rounds - 1) degrees of freedom are not in
-    the difference of two cases.
+    of the variance is left by the means; what all but two cases have of degrees of freedom is not
+    in the difference of these two.
     """
-    cases, rounds = table.shape if table.ndim > 1 else (0, 0)
+    cases = len(table)
     if cases <= 2:
         return Prior(0.0, 0.0)
     left = table - table.mean(axis=1, keepdims=True)
     left -= left.mean(axis=0, keepdims=True)
     scaled = left * math.sqrt(cases / (cases - 1))
-    return Prior.fit([estimate(row) for row in scaled], (cases - 2) * (rounds - 1))
+    found = [estimate(row) for row in scaled]
+    return Prior.fit(found, (cases - 2) * found[0].freedom)

@@ -31,10 +31,13 @@ def find_level(rounds: int, most: int | None) -> float:
 
     5 % where the count of blocks is fixed. Where *most* rounds might have been measured, and the
     data was looked at after each, one look may spend what the spending function of Lan and DeMets
-    1983, Biometrika 70, 659-663, of Pocock's kind, gives between the last look and this one.
+    1983, Biometrika 70, 659-663, of Pocock's kind, gives between the last look and this one; cases
+    that share no rounds are looked at once, with all of the 1 %.
     """
     if most is None:
         return LEVEL
+    if rounds < FIRST_LOOK:
+        return SPENT
     before = _spend((rounds - 1) / most) if rounds > FIRST_LOOK else 0.0
     return _spend(rounds / most) - before
 
@@ -68,20 +71,25 @@ def count_pairs(cases: int) -> int:
     return max(1, cases * (cases - 1) // 2)
 
 
-def find_least_difference(ratio: Ratio, within: float, pairs: int = 1) -> float | None:
+def find_least_difference(
+    ratio: Ratio, within: float, pairs: int = 1, most: int | None = None
+) -> float | None:
     """Return the least difference that the blocks of two cases would have told in 80 of 100.
 
     As a share of the faster, and never less than the margin: (t(1 - alpha / 2) + t(80 %)) times
-    the standard error, alpha being corrected for the *pairs* (Lachin 1981, Controlled Clinical
-    Trials 2, 93-113). None where nothing is known of the error.
+    the standard error, alpha being what `judge` tests at (Lachin 1981, Controlled Clinical Trials
+    2, 93-113). None where nothing is known of the error.
     """
     if not ratio.freedom:
         return None
-    reach = find_t(ratio.freedom, LEVEL / 2 / pairs) + find_t(ratio.freedom, MISSED)
+    tail = find_level(ratio.rounds, most) / 2 / pairs
+    reach = find_t(ratio.freedom, tail) + find_t(ratio.freedom, MISSED)
     return max(within, math.expm1(min(reach * ratio.error, math.log(1e6))))
 
 
-def count_more_rounds(ratio: Ratio, within: float, pairs: int = 1) -> int | None:
+def count_more_rounds(
+    ratio: Ratio, within: float, pairs: int = 1, most: int | None = None
+) -> int | None:
     """Return about how many more rounds would tell two cases apart, or equal.
 
     As `find_least_difference` calculates it, the difference seen being taken for the true one and
@@ -91,8 +99,8 @@ def count_more_rounds(ratio: Ratio, within: float, pairs: int = 1) -> int | None
     None if nothing is known of the error, or not even ten thousand would.
     """
     difference, margin = abs(math.log(ratio.middle)), math.log1p(within)
-    have = max(ratio.rounds, 2)
-    tail, reach = (LEVEL / 2 / pairs, difference)
+    have = max(ratio.blocks, 2)
+    tail, reach = find_level(ratio.rounds, most) / 2 / pairs, difference
     if difference <= margin:
         tail, reach = LEVEL / 2, margin - difference
     if not ratio.freedom or not reach:

@@ -99,7 +99,7 @@ def _plan_of_case(args: argparse.Namespace, common: Common) -> Plan:
     from edgebench.cases.plan import plan_again
     from edgebench.sessions.asking import ask_in_processes
 
-    given = ("suite", *PRODUCT, *HOW, "resume")
+    given = ("suite", *PRODUCT, *HOW, "resume", "verify_predictions")
     if args.batch != 1 or any(getattr(args, name) for name in given):
         raise EdgebenchError("--case measures a case as it was; leave out what else to run")
     with Database.open(args.db) as database:

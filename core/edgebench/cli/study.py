@@ -132,6 +132,10 @@ def _check_blocks(suite: Suite, args: argparse.Namespace) -> None:
     """Refuse options of how many blocks are measured that do not go together."""
     if args.aa and (args.until or args.precision or args.max_blocks):
         raise EdgebenchError("--aa measures a fixed count of blocks; leave out what adds blocks")
+    if args.aa and suite.blocks < FIRST_LOOK:
+        raise EdgebenchError(f"--aa needs at least {FIRST_LOOK} blocks of each copy; give --blocks")
+    if args.aa:
+        return
     if args.blocks and suite.until:
         raise EdgebenchError("--blocks is a fixed count; with --until decided give --max-blocks")
     if args.max_blocks and not (suite.until or args.precision):
@@ -158,7 +162,7 @@ def plan_study(args: argparse.Namespace, common: Common) -> Plan:
         lacks = [line.why_not for line in common.plugins.listed(Backend) if line.why_not]
         raise EdgebenchError(f"no backend is installed: {'; '.join(lacks) or 'none is known'}")
     if plan.study.copies > 1:
-        plan = attrs.evolve(plan, cases=plan.cases[:1], skipped=())
+        plan = attrs.evolve(plan, cases=plan.cases[:1], skipped=plan.skipped * (not plan.cases))
     # Planning has asked for more than whether they load.
     common.refuse_faults()
     for fault in common.plugins.faults:

@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from edgebench.analysis.enough import Enough
 from edgebench.analysis.result import Result
 from edgebench.cases.case import Case
 from edgebench.catalogue.rows import BOUND_S
@@ -47,6 +48,8 @@ class Conductor:
     run: Run
     resumed: bool
     """Whether the run was begun before, and ended early."""
+    resumption: int = 0
+    """Which start of the run this is, from 0."""
     deployments: Deployments
     scores: Scores
     watcher: Watcher
@@ -111,10 +114,18 @@ class Conductor:
 
     def _measure(self, cases: Sequence[Case], ready: Mapping[str, Deployment]) -> None:
         """Measure the blocks of a model's cases, in rounds of random order."""
-        study = self.deployments.plan.study
-        turns = Turns(database=self.database, run=self.run, study=study, cases=cases)
+        turns = Turns(
+            database=self.database,
+            run=self.run,
+            study=self.deployments.plan.study,
+            cases=cases,
+            resumption=self.resumption,
+        )
         done = self.database.list_finished_blocks(self.run.id)
+        if turns.open_ended and self.resumed:
+            turns.look(0, ())
         for number in range(turns.most):
+            measured = False
             for case in self._round(cases, number):
                 # Those that are left out have their numbers, so that resuming changes none.
                 order = next(self._order)
@@ -124,21 +135,29 @@ class Conductor:
                     continue
                 if (case.id, number) not in done and not self._given_up(case):
                     self._block(turns.deploy(ready[case.id], number, order))
+                    measured = True
                 if number == turns.most - 1 and not turns.open_ended:
                     self._finish(case)
-            if turns.open_ended and not self._look(turns, ready, number + 1):
+            # What an earlier start of the run has measured was looked at then.
+            last = number == turns.most - 1
+            if turns.open_ended and (measured or last) and not self._look(turns, ready, number + 1):
                 return
 
     def _look(self, turns: Turns, ready: Mapping[str, Deployment], rounds: int) -> bool:
-        """End the cases that need no more blocks; return whether any is to have more."""
-        turns.look(rounds)
+        """Say whether any case is to have more blocks; if none is, end them all."""
+        out = {case.id for case in turns.cases if self._given_up(case) or self._failed(case)}
+        turns.look(rounds, out)
         going = [case for case in turns.cases if case.id in ready and not self._ended(case)]
-        more = [case for case in going if case.id not in turns.enough and not self._given_up(case)]
+        if any(case.id not in turns.enough and case.id not in out for case in going):
+            return True
+        # Not before all have enough: who beat another may turn out not to work.
         for case in going:
             why = turns.enough.get(case.id)
-            if not more or (why and why.for_good):
-                self._finish(case, why.words if why else "")
-        return bool(more)
+            self._finish(case, why, turns.list_beaters(case.id) if why else ())
+        return False
+
+    def _failed(self, case: Case) -> bool:
+        return bool(self._facts.get(case.id, Facts()).status)
 
     def _ended(self, case: Case) -> bool:
         return bool(self._facts[case.id].stopped or self._facts[case.id].status)
@@ -194,13 +213,22 @@ class Conductor:
             self.database.save_log(self.run.id, case.id, "preparing", log)
         self._tell_finished(case)
 
-    def _finish(self, case: Case, enough: str = "") -> None:
-        """Keep why a case has no more blocks than it has; *enough*, where more were not needed."""
-        if not self._facts[case.id].status:
+    def _finish(
+        self, case: Case, enough: Enough | None = None, beaten_by: tuple[str, ...] = ()
+    ) -> None:
+        """Keep why a case has no more blocks than it has.
+
+        *enough* is why it needs no more, and *beaten_by* the ids of the cases that beat it.
+        """
+        if not self._failed(case):
             blocks, requests = self.database.count_requests(self.run.id, case.id)
+            stopped = enough.words if enough else self._explain_end(case, blocks, requests)
             if enough:
-                self.database.plan_blocks(self.run.id, case.id, blocks)
-            self._note(case, stopped=enough or self._explain_end(case, blocks, requests))
+                # A block that failed is missed where all that were allowed would not do.
+                given = self.database.count_blocks(self.run.id, case.id)
+                wanted = given if enough.exhausted else blocks
+                self.database.plan_blocks(self.run.id, case.id, wanted)
+            self._note(case, stopped=stopped, beaten_by=beaten_by)
         self._tell_finished(case)
 
     def _explain_end(self, case: Case, blocks: int, requests: int) -> str:

@@ -28,6 +28,8 @@ from edgebench.records.outcome import Run
 from edgebench.store.artifacts import Store
 from edgebench.store.scratch import clear_up, open_scratch
 
+NOT_KNOWN = "what equal cases differ by is not known: fewer than two rounds were measured whole"
+
 
 def execute(
     plan: Plan,
@@ -88,6 +90,7 @@ def execute(
             database=database,
             run=database.find_run(run_id),
             resumed=resumed,
+            resumption=database.count_sessions(run_id),
             deployments=deployments,
             scores=Scores(deployments=deployments),
             watcher=watcher,
@@ -105,6 +108,10 @@ def _finish(plan: Plan, database: Database, run_id: str) -> None:
         if found := Repeatability.of(blocks, plan.study.copies):
             known = {f"aa_{name}": value for name, value in attrs.asdict(found).items()}
             database.save_aa(attrs.evolve(database.find_run(run_id), **known))
+        else:
+            facts = database.read_outcome(run_id, case.id, timed=False).facts
+            doubts = (*facts.doubts, NOT_KNOWN)
+            database.finish_case(run_id, case.id, attrs.evolve(facts, doubts=doubts))
     database.finish_run(run_id, _now())
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
 
 from edgebench.analysis.block_size import choose_requests
-from edgebench.analysis.decisions import find_margin, sort_out
+from edgebench.analysis.decisions import find_verdicts, sort_out
 from edgebench.analysis.enough import Enough, Rule
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.result import Result
-from edgebench.analysis.rounds import Rounds
 from edgebench.analysis.verdicts import FIRST_LOOK
 
 if TYPE_CHECKING:
@@ -34,7 +32,7 @@ def count_blocks(study: Study) -> int:
     return study.copies * (study.suite.max_blocks if adds_blocks(study) else study.suite.blocks)
 
 
-@attrs.define(kw_only=True, slots=False)
+@attrs.define(kw_only=True)
 class Turns:
     """Which cases of one model need more blocks, as far as is known."""
 
@@ -42,12 +40,15 @@ class Turns:
     run: Run
     study: Study
     cases: Sequence[Case]
+    resumption: int
+    """Which start of the run this is, from 0."""
     requests: int | None = None
     """How many requests the next blocks should have; None for as many as the study says."""
     enough: Mapping[str, Enough] = attrs.field(factory=dict)
     """By id of a case, why it needs no more blocks."""
-    _for_good: dict[str, Mapping[Case, Enough]] = attrs.field(factory=dict, init=False)
-    """What was found in each group of cases that compete with each other."""
+    _beaten: dict[str, dict[str, Enough]] = attrs.field(factory=dict, init=False)
+    """By id of a case that was beaten, and of each that beat it, in which words."""
+    _out: Collection[str] = attrs.field(default=(), init=False)
 
     @property
     def open_ended(self) -> bool:
@@ -59,51 +60,71 @@ class Turns:
         """How many blocks a case may have."""
         return count_blocks(self.study)
 
-    @cached_property
-    def _session(self) -> int:
-        return self.database.count_sessions(self.run.id)
-
     def deploy(self, deployment: Deployment, number: int, order: int) -> Deployment:
         """Return how a block of a case is to be measured."""
         return attrs.evolve(
             deployment,
             number=number,
             order=order,
-            session=self._session,
+            session=self.resumption,
             requests=self.requests or deployment.requests,
         )
 
-    def look(self, rounds: int) -> None:
-        """Look at what was measured in so many rounds."""
+    def look(self, rounds: int, out: Collection[str]) -> None:
+        """Look at what was measured in so many rounds.
+
+        *out* are the ids of cases that are given up or failed: nobody is held against them.
+        """
+        self._out = out
         kept = (self.database.read_outcome(self.run.id, case.id) for case in self.cases)
-        results = [one for one in map(Result.of, kept) if one.latency is not None]
+        measured = [one for one in map(Result.of, kept) if one.latency is not None]
+        results = [one for one in measured if one.case.id not in out]
         needed: set[str] = set()
         found: dict[str, Enough] = {}
-        for title, group in find_groups(results):
-            enough = self._look_at(title, group)
-            found |= {case.id: why for case, why in enough.items()}
+        for _, group in find_groups(results):
+            enough = self._look_at(group)
             needed |= {one.case.id for one in group if one.case not in enough}
+            for case, why in enough.items():
+                # Who is the best, or equal to it, under one condition is not beaten by and large.
+                if case.id not in found or not why.beaten_by:
+                    found[case.id] = why
         # A case that competes under several conditions is measured as long as one needs it.
         self.enough = {name: why for name, why in found.items() if name not in needed}
         if rounds >= self.most:
-            last = Enough(f"no more than {rounds} rounds were allowed", True)
+            last = Enough(words=f"no more than {rounds} rounds were allowed", exhausted=True)
             self.enough = {**dict.fromkeys(needed, last), **self.enough}
         if self.study.bounded:
             self.requests = choose_requests(results, self.study.suite.requests)
 
-    def _look_at(self, title: str, group: Sequence[Result]) -> Mapping[Case, Enough]:
-        blocks = max(len(one.measured) for one in group)
+    def list_beaters(self, case: str) -> tuple[str, ...]:
+        """Return the ids of the cases that beat one, under one condition or several."""
+        return tuple(by for by in self._beaten.get(case, ()) if by not in self._out)
+
+    def _look_at(self, group: Sequence[Result]) -> Mapping[Case, Enough]:
+        verdicts = find_verdicts(self.run, group)
         decided = bool(self.study.suite.until)
         rule = Rule(
-            within=find_margin(self.run, blocks),
+            within=verdicts.within,
             most=self.study.suite.max_blocks,
             decided=decided,
             precision=self.study.precision,
             fewest=FIRST_LOOK if decided else self.study.suite.blocks,
         )
-        found = sort_out(group)
+        sorted_out = sort_out(group)
         # Where none is shown to keep its accuracy, the fastest of the open ones is looked for.
-        fit = {one.case for one in found.fit or found.open}
-        enough = rule.find(Rounds.of(group), fit, self._for_good.get(title))
-        self._for_good[title] = {case: why for case, why in enough.items() if why.for_good}
+        fit = {one.case for one in sorted_out.fit or sorted_out.open}
+        enough = rule.find(verdicts.rounds, fit, dict(self._recall(group)))
+        for case, why in enough.items():
+            if why.beaten_by:
+                self._beaten.setdefault(case.id, {})[why.beaten_by] = why
         return enough
+
+    def _recall(self, group: Sequence[Result]) -> Iterator[tuple[Case, Enough]]:
+        """Yield those of a group that were beaten before, by one that competes with them still."""
+        ids = {one.case.id for one in group}
+        for one in group:
+            # Those of an earlier start of the run are kept with their results alone.
+            said = {by: Enough(words=one.facts.stopped, beaten_by=by) for by in one.facts.beaten_by}
+            known = {**said, **self._beaten.get(one.case.id, {})}
+            if by := next(filter(ids.__contains__, known), None):
+                yield one.case, known[by]

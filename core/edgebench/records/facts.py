@@ -10,8 +10,6 @@ import attrs
 from edgebench.records.freezing import freeze_mapping
 
 STATUSES = ("ok", "partial", "skipped", "failed", "timeout")
-BEATEN = "beaten after"
-"""How it begins why a case was dropped: few blocks suffice for that."""
 
 
 @attrs.frozen(kw_only=True)
@@ -211,5 +209,7 @@ class Facts:
     """Seconds in which it was scored, its reference too where no case before had that scored."""
     stopped: str = ""
     """Which bound ended the measuring, in words."""
+    beaten_by: tuple[str, ...] = ()
+    """The ids of cases that are faster by more than the margin, where it was dropped for that."""
     prediction: Predicted | None = None
     """What it was predicted to take, where it was measured to verify that."""

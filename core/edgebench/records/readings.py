@@ -44,7 +44,8 @@ class Readings:
         """Return the latest run that knows what equal cases differ by on such a machine."""
         names = ("processor", "cpus", "architecture")
         here = [environment.get(name) for name in names]
-        known = (run for run in reversed(self.read_runs()) if run.aa_difference is not None)
+        runs = [run for run in reversed(self.read_runs()) if not run.source]
+        known = (run for run in runs if run.aa_difference is not None)
         return next((r for r in known if [r.environment.get(n) for n in names] == here), None)
 
     def read_run(
@@ -177,6 +178,11 @@ class Readings:
         """Return the case id and number of each block that need not be measured again."""
         query = "SELECT case_id, number FROM blocks WHERE run = ? AND status = 'ok'"
         return frozenset((row["case_id"], row["number"]) for row in self._select(query, run))
+
+    def count_blocks(self, run: str, case_id: str) -> int:
+        """Return how many blocks of a case there are, good or not; one measured again is one."""
+        query = "SELECT count(DISTINCT number) FROM blocks WHERE run = ? AND case_id = ?"
+        return int(self._select(query, run, case_id)[0][0])
 
     def count_sessions(self, run: str) -> int:
         """Return how many starts of a run have measured a block of it."""

@@ -188,7 +188,12 @@ def test_that_nothing_differs_at_all_is_a_test_of_all_of_them_by_round():
 def test_what_was_dropped_when_it_was_beaten_is_slower():
     """Its two blocks would tell no more at the end than they did when it was dropped."""
     best, beaten = result("best", 2.0, spread=0.2), result("beaten", 1.9, spread=0.2, seed=3)
-    facts = attrs.evolve(beaten.facts, stopped=f"beaten after 2 blocks by {best.case.id}")
+    facts = attrs.evolve(beaten.facts, beaten_by=(best.case.id,))
     beaten = attrs.evolve(beaten, blocks=beaten.blocks[:2], planned=2, facts=facts)
     found = decide("toy:small", [beaten, best], 0.02)
     assert (found.fastest, found.slower) == (best, (beaten,))
+    # Who beat it does not compete here, or turned out not to be whole.
+    other = result("other", 2.0, spread=0.2, seed=5)
+    assert decide("toy:small", [beaten, other], 0.02).slower == ()
+    broken = attrs.evolve(best, status="partial")
+    assert beaten in decide("toy:small", [beaten, broken, other], 0.02).undecided

@@ -46,6 +46,12 @@ def test_a_round_that_is_not_whole_does_not_count():
     assert Repeatability.of(blocks, 5) != Repeatability.of(blocks[:-1], 5)
 
 
+def test_a_round_that_two_starts_of_a_run_measured_is_not_whole():
+    blocks = list(blocks_of(np.random.default_rng(4).normal(0, 0.01, (4, 5))))
+    torn = [attrs.evolve(one, session=int(one.number >= 8)) for one in blocks]
+    assert Repeatability.of(torn, 5).blocks == 3
+
+
 @pytest.mark.parametrize(("rounds", "copies"), [(1, 20), (5, 1)])
 def test_of_one_round_or_one_copy_nothing_is_known(rounds, copies):
     assert Repeatability.of(list(blocks_of(np.zeros((rounds, copies)))), copies) is None

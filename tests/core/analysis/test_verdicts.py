@@ -125,3 +125,16 @@ def test_looking_after_every_round_spends_one_in_a_hundred_in_all():
     assert min(levels) > 0
     assert find_level(7, None) == 0.05
     assert judge(ratio(1.05, 0.02), 0.02, most=20) == "undecided"
+
+
+def test_cases_without_shared_rounds_can_be_told_apart_where_blocks_were_added():
+    seen = Ratio.of(Estimate(math.log(3.0), 0.01**2, 10), 0, blocks=3)
+    assert judge(seen, 0.02, most=20) == "slower"
+    assert find_level(0, 20) == 0.01
+
+
+def test_what_would_tell_rests_on_the_blocks_there_are_and_the_level_that_is_tested_at():
+    paired = Ratio.of(Estimate(math.log(1.025), 0.01**2, 18), 10)
+    unpaired = Ratio.of(Estimate(math.log(1.025), 0.01**2, 18), 0, blocks=10)
+    assert count_more_rounds(unpaired, 0.02, 91) == count_more_rounds(paired, 0.02, 91) > 5
+    assert find_least_difference(paired, 0.02, 91, 20) > find_least_difference(paired, 0.02, 91)

@@ -608,3 +608,18 @@ def test_a_kill_at_any_moment_loses_no_finished_block(path):
 def test_importing_it_brings_no_array_library(python):
     program = "import edgebench.records.database, json, sys; print(json.dumps(sorted(sys.modules)))"
     assert {"numpy", "rich", "cattrs"}.isdisjoint(json.loads(python(program).stdout))
+
+
+def test_what_equal_cases_differ_by_is_taken_from_this_machine_alone(tmp_path):
+    """An imported run is another machine's, whatever its processor is called."""
+    here = {"processor": "A", "cpus": 2, "architecture": "x"}
+    known = Run(
+        started="2026-01-02T03:04:05+00:00", environment=here, aa_difference=0.03, aa_blocks=5
+    )
+    other = attrs.evolve(known, environment={**here, "cpus": 4}, aa_difference=0.5)
+    foreign = attrs.evolve(known, source="elsewhere.db", aa_difference=0.7)
+    with Database.open(tmp_path / "aa.db", write=True) as database:
+        for run in (known, other, foreign):
+            database.begin_run(run)
+        assert database.find_aa(here).aa_difference == 0.03
+        assert database.find_aa({**here, "processor": "B"}) is None
