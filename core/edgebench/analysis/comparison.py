@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from edgebench.analysis.decisions import find_margin
+from edgebench.analysis.decisions import PRACTICAL, find_margin
 from edgebench.analysis.estimates import LEVEL, Estimate, find_levels
 from edgebench.analysis.likeness import (
     Difference,
@@ -214,7 +214,7 @@ class Comparison:
         return [attrs.evolve(one, blocks_needed=_count_blocks(one)) for one in told]
 
     def _find_change(self, pair: Pair, quantity: Quantity) -> Change:
-        within = math.log1p(self.margin) if quantity.relative else _find_points(pair)
+        within = self._find_margin(pair, quantity)
         try:
             before, after = pair.estimate(quantity)
             difference = pair.find_difference(quantity, before, after)
@@ -236,6 +236,15 @@ class Comparison:
             difference=difference,
             within=within,
         )
+
+    def _find_margin(self, pair: Pair, quantity: Quantity) -> float:
+        """Return within which difference they are equal, as the difference is written.
+
+        What equal cases differ by on a machine is a difference of latencies, and of nothing else.
+        """
+        if not quantity.relative:
+            return _find_points(pair)
+        return math.log1p(self.margin if quantity.unit == "s" else PRACTICAL)
 
     def explain_unmatched(self, one: Result) -> str:
         """Say by what a case differs that the other run has under the same label; or nothing."""

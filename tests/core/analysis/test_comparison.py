@@ -279,3 +279,114 @@ def test_what_a_busier_machine_may_have_done_fails_no_build():
     assert one.verdict == "kept"
     (size,) = judge_gate(Gate.parse("size > 1kB"), Comparison.of(run_of([result]), run_of([later])))
     assert size.verdict == "passed"
+
+
+def successive(case, blocks, *, requests=40, inputs=569, seed=0):
+    """Make a result whose blocks go on in the inputs where the block before has ended."""
+    rng, made = np.random.default_rng(seed), []
+    for number in range(blocks):
+        block = block_of(case, number, requests=requests, seed=int(rng.integers(2**31)))
+        first = number * requests
+        made.append(attrs.evolve(block, inputs=np.arange(first, first + requests) % inputs))
+    return attrs.evolve(result_of(case, blocks=1), blocks=tuple(made), planned=blocks)
+
+
+def test_runs_of_unequal_block_counts_that_share_no_later_input_are_compared():
+    case = case_of()
+    comparison = Comparison.of(
+        run_of([successive(case, 5, seed=1)]), run_of([successive(case, 3, seed=2)])
+    )
+    assert [len(one.blocks) for one in comparison.pairs[0].requests] == [3, 3]
+    found = {one.quantity.name: one.verdict for one in comparison.changes}
+    assert set(found) == set(QUANTITIES)
+    assert {found["latency.median"], found["latency.p90"]} <= {"equal", "undecided"}
+    assert found["latency.p99"] == "unknown"  # needs 473, where 120 are shared
+
+
+def test_percentiles_are_those_of_a_report():
+    rng, case = np.random.default_rng(7), case_of()
+    before, after = (run_of([varied(case, rng, blocks=12)], id=name) for name in "ab")
+    comparison = Comparison.of(before, after)
+    for name in ("p90", "p95", "p99"):
+        (change,) = comparison.list_changes(f"latency.{name}")
+        for value, run in ((change.before, before), (change.after, after)):
+            assert value == pytest.approx(run.results[0].latency.percentile(name), rel=1e-9)
+    (tail,) = comparison.list_changes("latency.p99.9")
+    assert (tail.verdict, tail.blocks_needed) == ("unknown", 107)
+
+
+def test_a_rare_tail_passes_a_bound_though_most_blocks_have_none_of_it():
+    """In every other block of 40 requests one takes 80 ms: the p99.9 is not that of a block."""
+    case, blocks = case_of(), []
+    for number in range(119):
+        block = block_of(case, number, requests=40, seed=number)
+        seconds = np.where((np.arange(40) == 7) & (number % 2 == 0), 0.08, block.latency_s)
+        blocks.append(attrs.evolve(block, latency_s=seconds, phases_s={}))
+    run = run_of([attrs.evolve(result_of(case), blocks=tuple(blocks), planned=119)])
+    (one,) = judge_gate(Gate.parse("latency.p99.9 > 50ms"), Comparison.of(run, run))
+    assert (one.verdict, one.value) == ("passed", pytest.approx(0.08))
+
+
+def test_a_percentile_of_inputs_that_are_weighed_has_an_interval():
+    """The slow input is sent three times as often, and the percentile of the matched is as before.
+
+    Where each input counts alike, three in ten requests are slow in both.
+    """
+    case = case_of()
+
+    def sent(slow):
+        inputs = np.array([0] * slow + [1] * (40 - slow))
+        blocks = []
+        for number in range(6):
+            rng = np.random.default_rng((slow, number))
+            seconds = np.where(inputs == 0, 9e-3, 3e-3) * np.exp(0.01 * rng.standard_normal(40))
+            block = block_of(case, number, requests=40)
+            blocks.append(attrs.evolve(block, latency_s=seconds, inputs=inputs, phases_s={}))
+        return attrs.evolve(result_of(case), blocks=tuple(blocks))
+
+    comparison = Comparison.of(run_of([sent(2)]), run_of([sent(10)]))
+    assert sent(2).latency.percentile("p90") == pytest.approx(3e-3, rel=0.1)
+    (change,) = comparison.list_changes("latency.p90")
+    assert change.before == pytest.approx(9e-3, rel=0.05)
+    assert change.after == pytest.approx(9e-3, rel=0.05)
+    low, high = change.interval()
+    assert low < 0 < high
+    assert change.verdict in ("equal", "undecided")
+
+
+def with_memory(case, size, blocks=1):
+    made = result_of(case, blocks=blocks)
+    held = [
+        attrs.evolve(b, peak_memory_bytes=dict.fromkeys(b.peak_memory_bytes, size))
+        for b in made.blocks
+    ]
+    return attrs.evolve(made, blocks=tuple(held))
+
+
+def test_the_peak_memory_of_one_block_fails_no_build():
+    before, after = (run_of([with_memory(case_of(), s)]) for s in (100_000_000, 103_000_000))
+    (one,) = judge_gate(Gate.parse("memory > +2%"), Comparison.of(before, after))
+    assert (one.verdict, one.blocks_needed) == ("open", 1)
+    assert verdicts(Comparison.of(before, after), "memory") == ["unknown"]
+    # What a request sends is counted, and the same in every block.
+    assert verdicts(Comparison.of(before, after), "bytes") == ["equal"]
+
+
+def test_what_latencies_differ_by_on_a_machine_makes_no_sizes_equal():
+    before = result_of(case_of())
+    after = with_facts(before, size=340_000)
+    runs = [run_of([one], aa_difference=0.15) for one in (before, after)]
+    comparison = Comparison.of(*runs)
+    assert comparison.margin == 0.15
+    assert verdicts(comparison, "size") == ["more"]
+    slower = run_of([result_of(case_of(), median_s=2.2e-3, spread=0.0)], aa_difference=0.15)
+    flat = run_of([result_of(case_of(), spread=0.0)], aa_difference=0.15)
+    assert verdicts(Comparison.of(flat, slower)) == ["equal"]
+
+
+def test_inputs_that_were_not_noted_are_not_said_to_match():
+    result = result_of(case_of())
+    bare = attrs.evolve(result, blocks=tuple(attrs.evolve(b, inputs=None) for b in result.blocks))
+    assert [one.matched for one in weigh_alike(bare, bare)] == [None, None]
+    assert [one.matched for one in weigh_alike(result, bare)] == [None, None]
+    assert [one.matched for one in weigh_alike(result, result)] == [True, True]
