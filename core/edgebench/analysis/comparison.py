@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from edgebench.analysis.likeness import (
     Requests,
     find_changed,
     find_surroundings,
+    name_cases,
     tell_apart,
     weigh_alike,
 )
@@ -90,7 +91,7 @@ class Change:
     difference: Estimate | None = None
     """Of logarithms, of accuracy of points; None where it is not known."""
     level: float = LEVEL
-    """What the interval leaves out that holds for all cases at once."""
+    """Of the test that tells it from 0, among those of this figure in all cases (Holm)."""
     within: float = 0.0
     """The margin within which they are equal in practice, as the difference is written."""
     why_not: str = ""
@@ -103,7 +104,8 @@ class Change:
         """`equal`, `undecided`, `unknown`, or what the quantity calls it that has more or less.
 
         Equal where the 95 % interval lies within the margin; more or less where the difference lies
-        beyond the margin and the interval that holds for all cases at once does not hold 0.
+        beyond the margin and the interval at the level of its test leaves 0 out, which is then so
+        for all cases at once.
         """
         if self.difference is None:
             return "unknown"
@@ -184,6 +186,11 @@ class Comparison:
             only_after=tuple(one for one in after.results if one.case.id not in known),
             unmeasured=tuple(one for one in both if one not in measured),
         )
+
+    @cached_property
+    def names(self) -> Mapping[str, str]:
+        """What the cases of both are called, by their ids, no two alike."""
+        return name_cases(one.case for run in (self.before, self.after) for one in run.results)
 
     @cached_property
     def surroundings(self) -> tuple[Difference, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from edgebench.analysis.result import Result
     from edgebench.analysis.results import RunResults
+    from edgebench.cases.case import Case
     from edgebench.records.outcome import Block
 
 LEAST_SHARED = 0.5
@@ -166,6 +168,13 @@ def find_changed(before: Result, after: Result) -> tuple[Difference, ...]:
     pairs = {name: [getattr(one, name) for one in sides] for name in ("device", "precision")}
     pairs["artifact"] = [one.artifact[:8] for one in sides]
     return tuple(Difference(name, a, b) for name, (a, b) in pairs.items() if a != b and a and b)
+
+
+def name_cases(cases: Iterable[Case]) -> dict[str, str]:
+    """Return what cases are called, by their ids: the id beside a label that several have."""
+    labels = {case.id: case.label for case in cases}
+    counts = Counter(labels.values())
+    return {name: f"{one} [{name}]" if counts[one] > 1 else one for name, one in labels.items()}
 
 
 def tell_apart(one: Result, other: Result) -> tuple[str, ...]:

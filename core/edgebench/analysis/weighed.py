@@ -36,7 +36,7 @@ class Weighed:
         return round(float(weights.sum() ** 2 / (weights**2).sum()))
 
     def percentile(self, name: str) -> float:
-        """Return a percentile in seconds: the least that so large a share of the weight is up to."""
+        """Return a percentile in seconds: the least that so much of the weight is up to."""
         import numpy as np
 
         found = np.quantile(
