@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 import pytest
 
+from edgebench.parts.errors import DataError
 from edgebench.records.database import Database
 from edgebench.testing.results import block_of, case_of, result_of, run_of
 
@@ -201,6 +202,20 @@ def test_runs_are_listed_and_removed(here, db, conforms, mistaken):
             "SELECT count(*) FROM samples WHERE block NOT IN (SELECT id FROM blocks)"
         ).fetchone()
     assert (kept[0], samples[0]) == (2, 0)
+
+
+def test_of_several_runs_all_are_removed_or_none(here, db, mistaken, monkeypatch):
+    names = [save(db, made(seed, blocks=1, cases=CASES[:1])) for seed in range(2)]
+    remove = Database.remove_run
+
+    def break_down(self, run):
+        if run == names[1]:
+            raise DataError("the disk is gone")
+        remove(self, run)
+
+    monkeypatch.setattr(Database, "remove_run", break_down)
+    mistaken(here("runs", "rm", *names), "the disk is gone")
+    assert [one["run"] for one in here("runs", "--json").json["runs"]] == names
 
 
 def test_runs_of_no_database(here, mistaken):
