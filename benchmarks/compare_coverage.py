@@ -23,7 +23,7 @@ from edgebench.analysis.result import Result
 from edgebench.records.outcome import Block
 from edgebench.testing.results import case_of, result_of, run_of
 
-FIGURES = ("latency.median", "latency.mean", "latency.p95")
+FIGURES = ("latency.median", "latency.mean", "latency.p90", "latency.p95")
 BLOCKS, REQUESTS, SLOW = (3, 5, 10, 20), (40, 100), (0.0, 0.05)
 BETWEEN, WITHIN = 0.017, 0.03
 

@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 import pytest
 
+from edgebench.parts.errors import DataError
 from edgebench.records.database import Database
 from edgebench.testing.results import block_of, case_of, result_of, run_of
 
@@ -203,6 +204,20 @@ def test_runs_are_listed_and_removed(here, db, conforms, mistaken):
     assert (kept[0], samples[0]) == (2, 0)
 
 
+def test_of_several_runs_all_are_removed_or_none(here, db, mistaken, monkeypatch):
+    names = [save(db, made(seed, blocks=1, cases=CASES[:1])) for seed in range(2)]
+    remove = Database.remove_run
+
+    def break_down(self, run):
+        if run == names[1]:
+            raise DataError("the disk is gone")
+        remove(self, run)
+
+    monkeypatch.setattr(Database, "remove_run", break_down)
+    mistaken(here("runs", "rm", *names), "the disk is gone")
+    assert [one["run"] for one in here("runs", "--json").json["runs"]] == names
+
+
 def test_runs_of_no_database(here, mistaken):
     mistaken(here("runs"), "there are no results")
     mistaken(here("runs", "rm", "x"), "there are no results")
@@ -257,3 +272,62 @@ def test_history_mistakes(here, long, mistaken):
     mistaken(here("history", "--tag", "none"), "no run", "tag")
     mistaken(here("history", "--model", "none"), "no case")
     mistaken(here("history", "--figure", "latency.p99.9"), "latency.p99.9")
+
+
+def sweep(*rates):
+    """Make one strategy under several settings of its link, which its label leaves out."""
+    case = case_of("plain", "mobile", "edge")
+    return tuple(attrs.evolve(case, links=[attrs.evolve(case.links[0], rate=r)]) for r in rates)
+
+
+def test_cases_of_a_sweep_have_names_of_their_own(here, db):
+    cases = (*sweep(1e6, 1e7), case_of("other"))
+    names = [save(db, made(seed, cases=cases)) for seed in (1, 2, 3, 4)]
+    for form in ("terminal", "markdown", "json", "junit"):
+        said = here("compare", *names[:2], *GATE, "--format", form, "--verbose").out
+        assert all(case.id in said for case in cases[:2]), form
+    tests = ET.fromstring(said).findall("testsuite/testcase")  # noqa: S314 - our own
+    assert len({(one.attrib["classname"], one.attrib["name"]) for one in tests}) == len(cases)
+    assert {cases[2].label} < {one.attrib["classname"] for one in tests}
+    followed = here("history").out
+    assert all(case.id in followed for case in cases[:2])
+    assert cases[2].id not in followed
+
+
+def test_what_is_not_foreseen_is_said_beside_what_is(here, db):
+    """Of blocks that differ e^10-fold no number foreseen would tell; of one block one more would."""
+    wild, few = made(1, blocks=2, cases=CASES[:2]).results
+    scattered = [
+        attrs.evolve(b, latency_s=b.latency_s * np.exp(10 * n), phases_s={})
+        for n, b in enumerate(wild.blocks)
+    ]
+    results = (
+        attrs.evolve(wild, blocks=tuple(scattered)),
+        attrs.evolve(few, blocks=few.blocks[:1]),
+    )
+    ids = [save(db, run_of(results)) for _ in "ab"]
+    said = " ".join(here("compare", *ids).out.split())
+    assert "about 1 more block each would tell 1 of these, and of 1 it is not foreseen" in said
+
+
+def test_a_lost_case_fails_under_strict_and_is_asked_for_no_blocks(here, db):
+    ids = [save(db, made(1, cases=CASES[:count])) for count in (2, 1)]
+    bound = ("--fail-if", "latency.median > +50%")
+    said = here("compare", *ids, *bound)
+    assert said.status == 0
+    assert "only the earlier run has this case" in " ".join(said.out.split())
+    assert "not foreseen" not in said.out
+    assert here("compare", *ids, *bound, "--strict").status == 1
+
+
+def test_the_document_says_where_inputs_are_not_known(here, db, conforms):
+    results = made(1, cases=CASES[:1])
+    bare = attrs.evolve(
+        results.results[0],
+        blocks=tuple(attrs.evolve(b, inputs=None) for b in results.results[0].blocks),
+    )
+    ids = [save(db, run_of([bare])) for _ in "ab"]
+    document = conforms(here("compare", *ids, "--json").json, "compare")
+    assert document["cases"][0]["inputs_matched"] is None
+    assert "interval_of_test" in document["cases"][0]["figures"]["latency.median"]
+    assert "inputs of 1 case: they were not noted" in " ".join(here("compare", *ids).out.split())

@@ -6,6 +6,7 @@ import inspect
 import re
 from pathlib import Path
 
+import attrs
 import pytest
 
 import edgebench
@@ -81,6 +82,24 @@ def test_tables_are_of_rows_that_are_alike():
             assert all(isinstance(v, str | int | float | None) for v in row.values())
     assert to_columns([]) == {}
     assert tables.cases[1]["median_s"] is None
+
+
+def test_what_sets_cases_apart_is_a_column():
+    case = case_of("plain", "mobile", "edge")
+    (link,) = case.links
+    cases = [
+        case,
+        attrs.evolve(case, links=[attrs.evolve(link, rate=1e6)]),
+        attrs.evolve(case, threads=2),
+        attrs.evolve(case, options=(("dims", "x=1"), ("fix", "y"))),
+        attrs.evolve(case, dataset="rings"),
+    ]
+    rows = edgebench.Tables(runs=(run_of([result_of(one) for one in cases]),)).cases
+    said = [{name: value for name, value in row.items() if name != "id"} for row in rows]
+    assert all(said.count(one) == 1 for one in said)
+    assert said[1]["links"] == "mobile-edge=1mbit,1ms"
+    assert (said[2]["threads"], said[3]["options"]) == (2, "dims=x=1,fix=y")
+    assert said[4]["dataset"] == "rings"
 
 
 def test_it_is_imported_when_it_is_asked_for(python):

@@ -7,6 +7,8 @@ from textwrap import dedent
 import pytest
 
 from edgebench.records.database import Database
+from edgebench.records.outcome import Run
+from edgebench.testing.results import block_of, case_of, facts_of
 
 
 @pytest.fixture
@@ -92,7 +94,10 @@ def test_an_id_that_is_taken_gets_a_number(here, measured):
         for _ in range(3)
     ]
     assert ids == [name, f"{name}-2", f"{name}-3"]
-    assert f"run {name}-4 (there {name})" in here("import", measured.db, "--db", "own.db").out
+    said = " ".join(here("import", measured.db, "--db", "own.db").out.split())
+    assert f"run {name}-4 (there {name})" in said
+    assert f"this is run {name} again" in said
+    assert f"this is run {name}-3 again" in said
 
 
 @pytest.mark.parametrize(
@@ -252,3 +257,21 @@ def test_a_conclusion_of_ones_own_is_held_too_and_a_malformed_one_is_named(
     assert "Mobile is faster. (last spring)\n  disagrees in 1 of 1" in text
     mine.write_text(dedent(row).replace("faster", "nicer"))
     mistaken(here("report", "--questions", "--registry", mine), mine, "line 7", "relation")
+
+
+def test_what_is_imported_twice_is_said_to_be_no_other_measurement(here, tmp_path, conforms):
+    """Of runs that two databases hold under one id, each is its own."""
+    for name in ("one.db", "two.db"):
+        with Database.open(tmp_path / name, write=True) as database:
+            case = case_of()
+            run = database.begin_run(Run(started="2026-01-02T03:04:05+00:00"))
+            database.add_cases(run, [case], blocks=1)
+            database.save_block(run, case.id, block_of(case))
+            database.finish_case(run, case.id, facts_of(case))
+    notes = []
+    for name in ("one.db", "two.db", "one.db"):
+        said = conforms(here("import", tmp_path / name, "--db", "own.db", "--json").json, "import")
+        notes.append(said["runs"][0]["notes"])
+    assert notes[:2] == [[], []]
+    assert len(notes[2]) == 1
+    assert "this is run 20260102-030405 again" in notes[2][0]

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import attrs
 
-from edgebench.analysis.decisions import find_margin
+from edgebench.analysis.decisions import PRACTICAL, find_margin
 from edgebench.analysis.estimates import LEVEL, Estimate, find_levels
 from edgebench.analysis.likeness import (
     Difference,
     Requests,
     find_changed,
     find_surroundings,
+    name_cases,
     tell_apart,
     weigh_alike,
 )
@@ -90,7 +91,7 @@ class Change:
     difference: Estimate | None = None
     """Of logarithms, of accuracy of points; None where it is not known."""
     level: float = LEVEL
-    """What the interval leaves out that holds for all cases at once."""
+    """Of the test that tells it from 0, among those of this figure in all cases (Holm)."""
     within: float = 0.0
     """The margin within which they are equal in practice, as the difference is written."""
     why_not: str = ""
@@ -103,7 +104,8 @@ class Change:
         """`equal`, `undecided`, `unknown`, or what the quantity calls it that has more or less.
 
         Equal where the 95 % interval lies within the margin; more or less where the difference lies
-        beyond the margin and the interval that holds for all cases at once does not hold 0.
+        beyond the margin and the interval at the level of its test leaves 0 out, which is then so
+        for all cases at once.
         """
         if self.difference is None:
             return "unknown"
@@ -186,6 +188,11 @@ class Comparison:
         )
 
     @cached_property
+    def names(self) -> Mapping[str, str]:
+        """What the cases of both are called, by their ids, no two alike."""
+        return name_cases(one.case for run in (self.before, self.after) for one in run.results)
+
+    @cached_property
     def surroundings(self) -> tuple[Difference, ...]:
         """What differs between the machines and the conditions."""
         return find_surroundings(self.before, self.after)
@@ -214,7 +221,7 @@ class Comparison:
         return [attrs.evolve(one, blocks_needed=_count_blocks(one)) for one in told]
 
     def _find_change(self, pair: Pair, quantity: Quantity) -> Change:
-        within = math.log1p(self.margin) if quantity.relative else _find_points(pair)
+        within = self._find_margin(pair, quantity)
         try:
             before, after = pair.estimate(quantity)
             difference = pair.find_difference(quantity, before, after)
@@ -236,6 +243,15 @@ class Comparison:
             difference=difference,
             within=within,
         )
+
+    def _find_margin(self, pair: Pair, quantity: Quantity) -> float:
+        """Return within which difference they are equal, as the difference is written.
+
+        What equal cases differ by on a machine is a difference of latencies, and of nothing else.
+        """
+        if not quantity.relative:
+            return _find_points(pair)
+        return math.log1p(self.margin if quantity.unit == "s" else PRACTICAL)
 
     def explain_unmatched(self, one: Result) -> str:
         """Say by what a case differs that the other run has under the same label; or nothing."""

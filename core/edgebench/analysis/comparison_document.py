@@ -68,7 +68,7 @@ def _describe_run(results: RunResults) -> dict[str, Any]:
 
 
 def _describe_change(change: Change) -> dict[str, Any]:
-    of_all = change.interval(change.level)
+    of_test = change.interval(change.level)
     alone = change.interval()
     return {
         "before": change.before,
@@ -76,7 +76,7 @@ def _describe_change(change: Change) -> dict[str, Any]:
         "unit": change.quantity.unit,
         "difference": change.share,
         "ci95": list(alone) if alone else None,
-        "ci95_of_all": list(of_all) if of_all else None,
+        "interval_of_test": list(of_test) if of_test else None,
         "verdict": change.verdict,
         "why_not": change.why_not,
         "blocks_needed": change.blocks_needed,

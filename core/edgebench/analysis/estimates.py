@@ -66,9 +66,17 @@ class Estimate:
         )
 
     @classmethod
-    def of_interval(cls, value: float, low: float, high: float) -> Estimate:
-        """Return the estimate that has this 95 % interval."""
-        return cls(value=value, below=(value - low) / NORMAL, above=(high - value) / NORMAL)
+    def of_interval(cls, value: float, low: float, high: float, *, blocks: int = 0) -> Estimate:
+        """Return the estimate that has this 95 % interval: Student's where it rests on blocks."""
+        freedom = blocks - 1 if blocks else math.inf
+        wide = find_quantile(1 - LEVEL / 2, freedom) if blocks else NORMAL
+        return cls(
+            value=value,
+            below=(value - low) / wide,
+            above=(high - value) / wide,
+            freedom=freedom,
+            blocks=blocks,
+        )
 
     def less(self, other: Estimate) -> Estimate:
         """Return what this lies above another one, of samples that have nothing in common.

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
 
 from edgebench.analysis.estimates import Estimate, find_levels
-from edgebench.analysis.likeness import find_load
-from edgebench.analysis.quantities import QUANTITIES, Quantity, Unknown
+from edgebench.analysis.likeness import Requests, find_load
+from edgebench.analysis.quantities import QUANTITIES, Quantity, Unknown, estimate
 from edgebench.parts.errors import EdgebenchError, UnknownName
 
 if TYPE_CHECKING:
     from edgebench.analysis.comparison import Comparison, Pair
+    from edgebench.analysis.result import Result
     from edgebench.cases.case import Case
 
 _UNITS: Mapping[str, Mapping[str, float]] = {
@@ -130,38 +131,64 @@ class Passage:
     value: float | None = None
     """What the bound is held against, in its unit."""
     ends: tuple[float, float] | None = None
-    """Of its interval, that holds for all cases at once; where the bound is kept, for this one."""
+    """Of the interval that the verdict rests on: at the level of its test among all bounds and
+    cases (Holm); where the bound is kept, of 95 % for this one alone."""
     why_not: str = ""
     """Why it is not known."""
     blocks_needed: int | None = None
     """Where it is open, about how many more blocks each would tell."""
 
 
-def judge_gate(gate: Gate, comparison: Comparison) -> list[Passage]:
-    """Hold all cases of two runs against a bound; those that one has not measured are open.
+def judge_gates(gates: Sequence[Gate], comparison: Comparison) -> list[Passage]:
+    """Hold all cases of two runs against bounds; what cannot be held against one is open.
 
-    A bound is passed where all of the interval lies beyond it that holds for all cases at once
-    (Holm): noise alone does that to any of them in one build of forty, however many cases. What a
-    machine may have done that was busier than before is open.
+    A bound is passed where all of the interval lies beyond it at the level that its test has among
+    those of all bounds and cases (Holm): noise alone does that to any of them in one build of
+    forty, however many there are. What a machine may have done that was busier than before is open.
     """
-    found = [(pair, _estimate(gate, pair)) for pair in comparison.pairs]
-    found = [(pair, _doubt(gate, pair, one)) for pair, one in found]
-    known = {pair.case.id: one for pair, one in found if isinstance(one, Estimate)}
-    place = _place(gate)
+    found = [(gate, case, one) for gate in gates for case, one in _estimate_all(gate, comparison)]
     # An interval's one end is a test at half its level.
-    chances = [2 * one.find_chance(place, above=gate.above) for one in known.values()]
-    levels = dict(zip(known, find_levels(chances), strict=True))
-    judged = [
-        _judge(gate, pair.case, one, levels[pair.case.id])
+    chances = [
+        2 * one.find_chance(_place(gate), above=gate.above)
+        for gate, _, one in found
         if isinstance(one, Estimate)
-        else _open(gate, pair.case, one)
-        for pair, one in found
     ]
-    lost = [
-        _open(gate, one.case, Unknown(f"it was not measured: {_say_why(one)}"))
-        for one in comparison.unmeasured
+    levels = iter(find_levels(chances))
+    return [
+        _judge(gate, case, one, next(levels))
+        if isinstance(one, Estimate)
+        else _open(gate, case, one)
+        for gate, case, one in found
     ]
-    return [*judged, *lost]
+
+
+def _estimate_all(gate: Gate, comparison: Comparison) -> Iterator[tuple[Case, Estimate | Unknown]]:
+    """Yield what each case has to hold against a bound, or why it is not known.
+
+    A bound on the later run alone takes no earlier one; a difference takes both, and there is none
+    of a case that is new.
+    """
+    for pair in comparison.pairs:
+        found = _estimate(gate, pair) if gate.difference else _estimate_alone(gate, pair.after)
+        yield pair.case, _doubt(gate, pair, found)
+    for pair in comparison.unmeasured:
+        if gate.difference:
+            yield pair.case, Unknown(f"it was not measured: {_say_why(pair)}")
+        else:
+            yield pair.case, _estimate_alone(gate, pair.after)
+    for one in () if gate.difference else comparison.only_after:
+        yield one.case, _estimate_alone(gate, one)
+    for one in comparison.only_before:
+        yield one.case, Unknown("only the earlier run has this case")
+
+
+def _estimate_alone(gate: Gate, result: Result) -> Estimate | Unknown:
+    if not result.measured:
+        return Unknown(f"it was not measured: {result.status} {result.reason}".strip())
+    try:
+        return estimate(gate.quantity, result, Requests.of(result))
+    except Unknown as why:
+        return why
 
 
 def _say_why(pair: Pair) -> str:
@@ -182,15 +209,13 @@ def _doubt(gate: Gate, pair: Pair, one: Estimate | Unknown) -> Estimate | Unknow
 
 
 def _estimate(gate: Gate, pair: Pair) -> Estimate | Unknown:
-    """Return what a bound is held against, or why it is not known."""
+    """Return the difference that a bound is held against, or why it is not known."""
     try:
         before, after = pair.estimate(gate.quantity)
     except Unknown as why:
         return why
-    if gate.difference and (gate.relative or not gate.quantity.relative):
+    if gate.relative or not gate.quantity.relative:
         return pair.find_difference(gate.quantity, before, after)
-    if not gate.difference:
-        return after
     return _unfold(after).less(_unfold(before))
 
 

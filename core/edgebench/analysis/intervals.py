@@ -113,7 +113,7 @@ class Latency:
         values = np.sort(self.seconds)
         quantiles = np.array(list(QUANTILES.values()))
         parts = []
-        for ranks in _resamples(self.blocks, np.random.default_rng(self.seed)):
+        for ranks in resample(self.blocks, np.random.default_rng(self.seed)):
             # Places in the sorted sample stand for the seconds: they are sorted in a tenth of the
             # time, and give the same.
             ranks.sort(axis=1)
@@ -142,7 +142,7 @@ class Latency:
         if name == "median" and len(self.blocks) > 1:
             return self._compute_interval()
         ends = self._ends[:, list(QUANTILES).index(name)]
-        low, high = _widen(ends, self._quantiles[name], find_widening(len(self.blocks)))
+        low, high = widen(ends, self._quantiles[name], find_widening(len(self.blocks)))
         # Widening must not lead below what any request ever took.
         return max(low, float(self.seconds.min())), high
 
@@ -162,7 +162,7 @@ class Latency:
         return (high - low) / 2 / self.median
 
 
-def _resamples(blocks: tuple[NDArray[Any], ...], rng: Generator) -> Iterator[NDArray[Any]]:
+def resample(blocks: tuple[NDArray[Any], ...], rng: Generator) -> Iterator[NDArray[Any]]:
     """Yield resampled requests as their places in the sorted sample, (some resamples, requests)."""
     import numpy as np
 
@@ -186,7 +186,7 @@ def _resamples(blocks: tuple[NDArray[Any], ...], rng: Generator) -> Iterator[NDA
             yield ranks.take(places).reshape(len(part), drawn * each)
 
 
-def _widen(ends: NDArray[Any], middle: float, wider: float) -> tuple[float, float]:
+def widen(ends: NDArray[Any], middle: float, wider: float) -> tuple[float, float]:
     """Return the ends of the middle 95 % of draws, moved away from the estimate."""
     low, high = (middle + wider * (end - middle) for end in ends.tolist())
     return min(middle, low), max(middle, high)

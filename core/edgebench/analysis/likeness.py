@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from edgebench.analysis.result import Result
     from edgebench.analysis.results import RunResults
+    from edgebench.cases.case import Case
     from edgebench.records.outcome import Block
 
 LEAST_SHARED = 0.5
@@ -31,11 +33,16 @@ class Requests:
     """The requests of a case in one run, weighed so that inputs count alike in both."""
 
     blocks: tuple[NDArray[Any], ...] = attrs.field(eq=False, repr=False)
-    """Of each block seconds and weights, shape (2, requests)."""
-    shortest: int
-    """The requests of the shortest block of both runs."""
-    matched: bool
-    """Whether the inputs of both runs were the same, or have been matched."""
+    """Of each block seconds and weights, shape (2, requests); none that has no request left."""
+    weighed: bool = False
+    """Whether they count otherwise than all alike."""
+    matched: bool | None = None
+    """Whether the inputs of both runs were the same, or have been matched; None if not known."""
+
+    @classmethod
+    def of(cls, result: Result) -> Requests:
+        """Take all requests of a result, each as much as any other."""
+        return cls(blocks=tuple(_weigh(block, None) for block in result.measured))
 
 
 def weigh_alike(before: Result, after: Result) -> tuple[Requests, Requests]:
@@ -45,29 +52,24 @@ def weigh_alike(before: Result, after: Result) -> tuple[Requests, Requests]:
     slower. What only one of them sent is left out. Nothing is weighed where both sent each input
     equally often, or where so little was sent by both that what is left would say less.
     """
-    import numpy as np
-
-    sent = [_join_inputs(one.measured) for one in (before, after)]
+    both_sides = (before, after)
+    if any(block.inputs is None for one in both_sides for block in one.measured):
+        return Requests.of(before), Requests.of(after)
+    sent = [_join_inputs(one.measured) for one in both_sides]
     shares = [_find_shares(one) for one in sent]
     both = shares[0].keys() & shares[1].keys()
     covered = min((sum(one[name] for name in both) for one in shares), default=0.0)
     alike = shares[0] == shares[1]
     matched = alike or covered >= LEAST_SHARED
+    weighed = matched and not alike
     made = []
-    for result, own in zip((before, after), shares, strict=True):
+    for result, own in zip(both_sides, shares, strict=True):
         weights = {n: (shares[0][n] + shares[1][n]) / (2 * own[n]) for n in both}
-        made.append(
-            [_weigh(block, weights if matched and not alike else None) for block in result.measured]
-        )
-    counts = [block.shape[1] for blocks in made for block in blocks]
-    return tuple(  # type: ignore[return-value]
-        Requests(
-            blocks=tuple(block for block in blocks if np.size(block)),
-            shortest=min(counts, default=0),
-            matched=matched,
-        )
-        for blocks in made
-    )
+        blocks = [_weigh(block, weights if weighed else None) for block in result.measured]
+        # A run of more blocks goes on to inputs that the other never sent.
+        kept = tuple(block for block in blocks if block.shape[1])
+        made.append(Requests(blocks=kept, weighed=weighed, matched=matched))
+    return made[0], made[1]
 
 
 def _join_inputs(blocks: Sequence[Block]) -> list[int]:
@@ -166,6 +168,13 @@ def find_changed(before: Result, after: Result) -> tuple[Difference, ...]:
     pairs = {name: [getattr(one, name) for one in sides] for name in ("device", "precision")}
     pairs["artifact"] = [one.artifact[:8] for one in sides]
     return tuple(Difference(name, a, b) for name, (a, b) in pairs.items() if a != b and a and b)
+
+
+def name_cases(cases: Iterable[Case]) -> dict[str, str]:
+    """Return what cases are called, by their ids: the id beside a label that several have."""
+    labels = {case.id: case.label for case in cases}
+    counts = Counter(labels.values())
+    return {name: f"{one} [{name}]" if counts[one] > 1 else one for name, one in labels.items()}
 
 
 def tell_apart(one: Result, other: Result) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from edgebench.analysis.intervals import PERCENTILES
 if TYPE_CHECKING:
     from edgebench.analysis.result import Result
     from edgebench.analysis.results import RunResults
+    from edgebench.parts.places import Link
     from edgebench.records.outcome import Block
 
 Row = Mapping[str, Any]
@@ -98,7 +99,9 @@ def _describe_case(result: Result) -> dict[str, Any]:
         "id": case.id,
         "model": case.model,
         "variant": case.variant,
+        "options": ",".join(f"{name}={value}" for name, value in case.options),
         "weights": case.weights.label,
+        "dataset": case.dataset,
         "chain": case.chain,
         "placement": str(case.placement),
         "backend": case.backend,
@@ -106,7 +109,9 @@ def _describe_case(result: Result) -> dict[str, Any]:
         "precision": facts.precision,
         "fabric": case.fabric,
         "scenario": case.scenario,
+        "links": "; ".join(map(_write_link, case.links)),
         "batch": case.batch,
+        "threads": case.threads,
         "status": result.status,
         "reason": result.reason,
         "blocks": len(result.measured),
@@ -117,6 +122,11 @@ def _describe_case(result: Result) -> dict[str, Any]:
         "peak_memory_bytes": max(peaks, default=None),
         "doubts": len(result.doubts),
     }
+
+
+def _write_link(link: Link) -> str:
+    """Write a link as `--link` takes it."""
+    return f"{'-'.join(link.between)}={link.rate / 1e6:g}mbit,{link.delay * 1e3:g}ms"
 
 
 def _describe_latency(result: Result) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import attrs
 from edgebench.analysis.estimates import Estimate
 from edgebench.analysis.exits import find_sent
 from edgebench.analysis.intervals import PERCENTILES, count_needed
+from edgebench.analysis.weighed import Weighed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,7 +74,11 @@ def estimate(quantity: Quantity, result: Result, requests: Requests) -> Estimate
         return _exactly(result.model_bytes, "the size of its model is not known")
     if quantity.unit == "bytes":
         return _estimate_counts(quantity.name, result)
-    return _estimate_latency(quantity.name.partition(".")[2], requests)
+    name = quantity.name.partition(".")[2]
+    if name in PERCENTILES:
+        return _estimate_percentile(name, result, requests)
+    _need_two(len(requests.blocks))
+    return Estimate.of_blocks(requests.blocks, partial(_pool, name))
 
 
 def _estimate_accuracy(result: Result) -> Estimate:
@@ -100,6 +105,9 @@ def _estimate_counts(name: str, result: Result) -> Estimate:
         counts = [math.fsum(find_sent(one).values()) for one in alone]
     if not counts or min(counts) <= 0:
         raise Unknown("it has no peak memory" if name == "memory" else "it sends nothing")
+    if name == "memory":
+        # What one process needed at its peak, another needs not: one block says nothing of that.
+        _need_two(len(counts))
     # What is counted is the same in each block, or nearly: two of them then say enough.
     if min(counts) == max(counts):
         return attrs.evolve(_exactly(counts[0], ""), blocks=len(counts))
@@ -117,23 +125,23 @@ def _mean(blocks: Blocks) -> float:
     return math.fsum(float(block.mean()) for block in blocks) / len(blocks)
 
 
-def _estimate_latency(name: str, requests: Requests) -> Estimate:
-    """Estimate the logarithm of the median or the mean of all requests, or of a percentile.
+def _estimate_percentile(name: str, result: Result, requests: Requests) -> Estimate:
+    """Estimate the logarithm of a percentile of all requests, as a report shows it.
 
-    A percentile is that of a block, averaged over the blocks: where one block in twenty is slower
-    by a third, the p95 of all requests lies between the two, and no few blocks say where.
+    Its interval resamples blocks, then requests (Rao and Wu 1988): where one block in twenty is
+    slower by a third, leaving out each block in turn says too little of a high percentile.
     """
     blocks = requests.blocks
-    if name not in PERCENTILES:
-        _need_two(len(blocks))
-        return Estimate.of_blocks(blocks, partial(_pool, name))
-    _need_requests(name, blocks)
+    weighed = Weighed(blocks=blocks) if requests.weighed and blocks else None
+    latency = weighed or result.latency
+    count = weighed.count if weighed else result.samples
+    _need_requests(name, count, len(blocks))
     _need_two(len(blocks))
-    # Of fewer requests a high percentile is lower: all blocks are to hold as many.
-    alike = [block[:, : requests.shortest] for block in blocks]
-    return Estimate.of_blocks(
-        [_logarithm(_find_quantile(block, PERCENTILES[name])) for block in alike], _mean
-    )
+    value = latency.percentile(name) if latency else None
+    if latency is None or value is None:  # refused before, and never so
+        raise Unknown("no request was measured")
+    ends = (math.log(end) for end in latency.interval(name))
+    return Estimate.of_interval(math.log(value), *ends, blocks=len(blocks))
 
 
 def _pool(name: str, blocks: Blocks) -> float:
@@ -159,11 +167,10 @@ def _need_two(blocks: int) -> None:
         raise Unknown(f"at least 2 blocks are needed, not {blocks}", 2 - blocks)
 
 
-def _need_requests(name: str, blocks: Blocks) -> None:
-    have, need = sum(block.shape[1] for block in blocks), count_needed(PERCENTILES[name])
+def _need_requests(name: str, have: int, blocks: int) -> None:
+    need = count_needed(PERCENTILES[name])
     if have < need:
-        each = have / max(1, len(blocks))
-        more = math.ceil((need - have) / each) if each else None
+        more = math.ceil((need - have) * blocks / have) if have else None
         raise Unknown(f"{name} needs {need} requests, not {have}", more)
 
 

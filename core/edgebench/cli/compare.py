@@ -39,11 +39,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, common: Common) -> int:
     """Compare, print, and return 1 if a bound is shown to be passed."""
     from edgebench.analysis.comparison import Comparison
-    from edgebench.analysis.gates import Gate, judge_gate
+    from edgebench.analysis.gates import Gate, judge_gates
 
     gates = [Gate.parse(text) for text in args.fail_if]
     comparison = Comparison.of(*(_read(one, args.db) for one in (args.before, args.after)))
-    passages = [one for gate in gates for one in judge_gate(gate, comparison)]
+    passages = judge_gates(gates, comparison)
     failing = {"passed", "open"} if args.strict else {"passed"}
     status = int(any(one.verdict in failing for one in passages))
     laid = _lay_out(comparison, passages, status, args, common)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgebench.cli.comparison_words import (
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from edgebench.analysis.gates import Passage
 
 HOLM = (
-    "The intervals are of each case alone; slower and faster hold for all cases at once (Holm). "
+    "The intervals are of each case alone; slower and faster hold for all cases at once, figure by "
+    "figure (Holm). "
     "Blocks of the two runs were measured at different times: what the machine did meanwhile is "
     "in the difference."
 )
@@ -43,26 +44,28 @@ def lay_out(
 
     from edgebench.cli.tables import table
 
+    names = comparison.names
+    first = list_lines(comparison.list_changes(FIRST), names)
     parts: list[Any] = [
         Text(f"before: {write_run(comparison.before)}"),
         Text(f"after:  {write_run(comparison.after)}"),
         *map(Text, _list_with_head("what differs beside", list_surroundings(comparison))),
-        table(FIRST, HEAD, [one.cells for one in list_lines(comparison.list_changes(FIRST))]),
+        table(FIRST, HEAD, [one.cells for one in first]),
     ]
     others = list_others(comparison)
     if in_full:
         named = dict.fromkeys(one.quantity.name for one in comparison.changes)
         for name in list(named)[1:]:
-            lines = list_lines(comparison.list_changes(name))
+            lines = list_lines(comparison.list_changes(name), names)
             parts.append(table(name, HEAD, [one.cells for one in lines]))
     else:
-        said = [_describe(one) for one in others]
+        said = [_describe(one, names) for one in others]
         parts += map(Text, _list_with_head("other figures that changed", said))
     parts += map(Text, _list_with_head("not compared", list(list_unmatched(comparison))))
     parts += [Text(HOLM, style="dim"), Text(write_answer(comparison), style="bold")]
     if passages:
         shown = [one for one in passages if in_full or one.verdict != "kept"]
-        parts += [Text(f"  {write_passage(one)}") for one in shown]
+        parts += [Text(f"  {write_passage(one, names)}") for one in shown]
         parts.append(Text(write_gate_answer(passages, strict=strict), style="bold"))
     return Group(*parts)
 
@@ -71,8 +74,9 @@ def _list_with_head(head: str, lines: Sequence[str]) -> list[str]:
     return [f"{head}:", *(f"  {line}" for line in lines)] if lines else []
 
 
-def _describe(change: Change) -> str:
-    return f"{change.quantity.name} {change.verdict}: {change.case.label}: {write_change(change)}"
+def _describe(change: Change, names: Mapping[str, str]) -> str:
+    what, name = f"{change.quantity.name} {change.verdict}", names[change.case.id]
+    return f"{what}: {name}: {write_change(change)}"
 
 
 # --- Markdown ------------------------------------------------------------------------------------
@@ -80,17 +84,19 @@ def _describe(change: Change) -> str:
 
 def write_markdown(comparison: Comparison, passages: Sequence[Passage], *, strict: bool) -> str:
     """Write a comparison for a pull request: the answer first."""
+    names = comparison.names
     lines = ["### edgebench compare", "", _escape(write_answer(comparison))]
     if passages:
         lines += ["", _escape(write_gate_answer(passages, strict=strict)), ""]
-        lines += [f"- {_escape(write_passage(one))}" for one in passages]
+        lines += [f"- {_escape(write_passage(one, names))}" for one in passages]
     lines += ["", f"Before: {_escape(write_run(comparison.before))}  "]
     lines += [f"After: {_escape(write_run(comparison.after))}"]
     lines += _write_list("What differs beside", list_surroundings(comparison))
     lines += ["", f"**{FIRST}**", "", _write_row(HEAD), _write_row(["---"] * len(HEAD))]
-    lines += [_write_row(one.cells) for one in list_lines(comparison.list_changes(FIRST))]
+    changes = comparison.list_changes(FIRST)
+    lines += [_write_row(one.cells) for one in list_lines(changes, names)]
     lines += _write_list(
-        "Other figures that changed", [_describe(one) for one in list_others(comparison)]
+        "Other figures that changed", [_describe(one, names) for one in list_others(comparison)]
     )
     lines += _write_list("Not compared", list(list_unmatched(comparison)))
     return "\n".join([*lines, "", HOLM, ""])
@@ -121,8 +127,8 @@ def write_junit(comparison: Comparison, passages: Sequence[Passage], *, strict: 
     before, after = comparison.before.run.id, comparison.after.run.id
     suite = ET.Element("testsuite", name=_clean(f"edgebench compare {before} {after}"))
     for one in passages:
-        test = _add_test(suite, one.case.label, one.gate.text)
-        said = _clean(write_passage(one))
+        test = _add_test(suite, comparison.names[one.case.id], one.gate.text)
+        said = _clean(write_passage(one, comparison.names))
         if one.verdict == "passed" or (strict and one.verdict == "open"):
             ET.SubElement(test, "failure", message=said)
         elif one.verdict == "open":
@@ -130,8 +136,8 @@ def write_junit(comparison: Comparison, passages: Sequence[Passage], *, strict: 
         else:
             ET.SubElement(test, "system-out").text = said
     for change in () if passages else comparison.list_changes(FIRST):
-        test = _add_test(suite, change.case.label, FIRST)
-        ET.SubElement(test, "system-out").text = _clean(_describe(change))
+        test = _add_test(suite, comparison.names[change.case.id], FIRST)
+        ET.SubElement(test, "system-out").text = _clean(_describe(change, comparison.names))
     for what, name in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
         suite.set(what, str(sum(1 for _ in suite.iter(name))))
     suite.set("errors", "0")

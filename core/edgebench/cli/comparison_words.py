@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -56,13 +56,13 @@ def write_change(change: Change) -> str:
     return f"{write_share(quantity, share)} ({low} to {high})"
 
 
-def list_lines(changes: Sequence[Change]) -> list[Line]:
-    """Return a line of a table for each change."""
+def list_lines(changes: Sequence[Change], names: Mapping[str, str]) -> list[Line]:
+    """Return a line of a table for each change; *names* are the cases', by their ids."""
     return [
         Line(
             (
                 one.verdict,
-                one.case.label,
+                names[one.case.id],
                 write_value(one.quantity, one.before),
                 write_value(one.quantity, one.after),
                 write_change(one),
@@ -87,8 +87,11 @@ def list_surroundings(comparison: Comparison) -> list[str]:
     for change, count in made.items():
         where = f"{change.what} of {count} case{'s' * (count != 1)}"
         found.append(f"{where}: {change.before} -> {change.after}")
-    if other := [pair for pair in comparison.pairs if not pair.requests[0].matched]:
-        found.append(f"inputs of {len(other)} cases: others were sent, so they were not matched")
+    matched = [pair.requests[0].matched for pair in comparison.pairs]
+    for state, why in ((False, "others were sent"), (None, "they were not noted in both runs")):
+        if count := matched.count(state):
+            cases = f"{count} case{'s' * (count != 1)}"
+            found.append(f"inputs of {cases}: {why}, so they were not matched")
     return found
 
 
@@ -97,12 +100,12 @@ def list_unmatched(comparison: Comparison) -> Iterator[str]:
     for where, alone in (("before", comparison.only_before), ("after", comparison.only_after)):
         for one in alone:
             said = comparison.explain_unmatched(one)
-            yield f"only in the run {where}: {one.case.label}{said and f' ({said})'}"
+            yield f"only in the run {where}: {comparison.names[one.case.id]}{said and f' ({said})'}"
     for pair in comparison.unmeasured:
         failed = "before" if not pair.before.measured else "after"
         result = pair.before if failed == "before" else pair.after
         reason = f": {result.reason}" if result.reason else ""
-        yield f"not measured {failed}: {pair.case.label}, {result.status}{reason}"
+        yield f"not measured {failed}: {comparison.names[pair.case.id]}, {result.status}{reason}"
 
 
 def list_others(comparison: Comparison) -> list[Change]:
@@ -124,15 +127,26 @@ def write_answer(comparison: Comparison) -> str:
     counts = Counter(one.verdict for one in changes)
     order = ("slower", "faster", "equal", "undecided", "unknown")
     said = ", ".join(f"{counts[one]} {one}" for one in order if counts[one])
-    needed = [one.blocks_needed for one in changes if one.verdict in ("undecided", "unknown")]
-    known = [one for one in needed if one is not None]
-    more = f"; about {max(known)} more blocks each would tell" if known else ""
+    more = _write_needs([one for one in changes if one.verdict in ("undecided", "unknown")])
     many = f"of {len(changes)} case{'s' * (len(changes) != 1)}, median latency"
     return f"{many}: {said} (margin {comparison.margin:.1%}){more}."
 
 
-def write_passage(passage: Passage) -> str:
-    """Say how one case stands to a gate."""
+def _write_needs(undecided: Sequence[Change]) -> str:
+    """Say how many more blocks would tell all of them, and of how many none is foreseen."""
+    known = [one.blocks_needed for one in undecided if one.blocks_needed is not None]
+    rest = len(undecided) - len(known)
+    if not undecided:
+        return ""
+    if not known:
+        return "; how many more blocks would tell is not foreseen"
+    of = f" {len(known)} of these" if rest else ""
+    said = f"; about {max(known)} more block{'s' * (max(known) != 1)} each would tell{of}"
+    return f"{said}, and of {rest} it is not foreseen" if rest else said
+
+
+def write_passage(passage: Passage, names: Mapping[str, str]) -> str:
+    """Say how one case stands to a gate; *names* are the cases', by their ids."""
     case, gate = passage.case, passage.gate
     if passage.value is None or passage.ends is None:
         found = passage.why_not
@@ -140,11 +154,12 @@ def write_passage(passage: Passage) -> str:
         value, low, high = (_write_bound(passage, one) for one in (passage.value, *passage.ends))
         found = f"{value} ({low} to {high})"
     need = ""
-    if passage.verdict == "open":
+    # Where it is said why it is open and no blocks would change that, there is no more to say.
+    if passage.verdict == "open" and (passage.blocks_needed or not passage.why_not):
         more = passage.blocks_needed
         some = f"about {more} more block{'s' * (more != 1)} each would tell" if more else ""
         need = f"; not enough data: {some or 'how many blocks would tell is not foreseen'}"
-    return f"{passage.verdict}: {gate.text}: {case.label}: {found}{need}"
+    return f"{passage.verdict}: {gate.text}: {names[case.id]}: {found}{need}"
 
 
 def _write_bound(passage: Passage, value: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgebench.cli.common import Common, add_database
@@ -77,18 +77,20 @@ def _lay_out(quantity: Quantity, series: Sequence[Series], common: Common) -> An
     from rich.console import Group
     from rich.text import Text
 
+    from edgebench.analysis.likeness import name_cases
     from edgebench.cli.tables import table
 
+    names = name_cases(one.case for one in series)
     parts: list[Any] = []
     if len(series) == 1 or common.verbose:
         parts = [
-            table(one.case.label, ("run", quantity.name, ""), _list_runs(quantity, one))
+            table(names[one.case.id], ("run", quantity.name, ""), _list_runs(quantity, one))
             for one in series
         ]
     else:
         columns = ("case", "first", "last", "runs", "changes")
-        parts = [table(quantity.name, columns, [_sum_up(quantity, one) for one in series])]
-    return Group(*parts, *map(Text, _say(quantity, series)))
+        parts = [table(quantity.name, columns, [_sum_up(quantity, one, names) for one in series])]
+    return Group(*parts, *map(Text, _say(quantity, series, names)))
 
 
 def _list_runs(quantity: Quantity, one: Series) -> Iterator[tuple[str, str, str]]:
@@ -100,15 +102,15 @@ def _list_runs(quantity: Quantity, one: Series) -> Iterator[tuple[str, str, str]
         yield name, write_value(quantity, value), said
 
 
-def _sum_up(quantity: Quantity, one: Series) -> tuple[str, ...]:
+def _sum_up(quantity: Quantity, one: Series, names: Mapping[str, str]) -> tuple[str, ...]:
     from edgebench.cli.comparison_words import write_value
 
     ends = (write_value(quantity, value) for value in (one.values[0], one.values[-1]))
     changes = ", ".join(_write_step(quantity, change) for change in one.changes)
-    return (one.case.label, *ends, draw_bars(one.values), changes or one.remark or "none")
+    return (names[one.case.id], *ends, draw_bars(one.values), changes or one.remark or "none")
 
 
-def _say(quantity: Quantity, series: Sequence[Series]) -> Iterator[str]:
+def _say(quantity: Quantity, series: Sequence[Series], names: Mapping[str, str]) -> Iterator[str]:
     """Yield what is said under the table: each change, run by run, or why none can be told."""
     from edgebench.parts.grouping import group_by
 
@@ -117,7 +119,7 @@ def _say(quantity: Quantity, series: Sequence[Series]) -> Iterator[str]:
         beside = "; ".join(f"{d.what}: {d.before} -> {d.after}" for d in changed[0][1].beside)
         yield f"changed at {name}{f' (beside: {beside})' if beside else ''}:"
         for one, change in changed:
-            yield f"  {_write_step(quantity, change)} {one.case.label}"
+            yield f"  {_write_step(quantity, change)} {names[one.case.id]}"
     if few := [one for one in series if one.remark]:
         yield f"nothing can be told of {len(few)} of {len(series)} cases: {few[0].remark}"
     elif not found:

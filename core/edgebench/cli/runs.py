@@ -81,7 +81,7 @@ def _remove(args: argparse.Namespace, common: Common) -> None:
                 raise EdgebenchError(
                     f"{name!r} stands for run {found}; to remove that, give its id in full"
                 )
-    with Database.open(args.db, write=True) as database:
+    with Database.open(args.db, write=True) as database, database.write_at_once():
         for name in args.runs:
             database.remove_run(name)
     if common.json:

@@ -50,7 +50,7 @@ class ImportedRun:
     requests: int
     """The measured ones in these."""
     notes: tuple[str, ...] = ()
-    """What was left out, a sentence each."""
+    """What was left out, and that it is here already, a sentence each."""
 
 
 def import_results(
@@ -109,7 +109,8 @@ def _find_importer(path: Path, plugins: Plugins) -> Importer:
 def _copy_runs(path: Path, database: Database, wanted: str) -> Iterable[ImportedRun]:
     if path.resolve() == database.path.resolve():
         raise DataError(f"{path} is the database itself; name another with --db FILE")
-    taken = {run.id for run in database.read_runs()}
+    known = database.read_runs()
+    taken = {run.id for run in known}
     with Database.open(path) as other:
         names = [wanted] if wanted else [run.id for run in other.read_runs()]
         for name in names or ["latest"]:
@@ -133,6 +134,18 @@ def _copy_runs(path: Path, database: Database, wanted: str) -> Iterable[Imported
                 cases=len(found.cases),
                 blocks=sum(len(outcome.measured) for outcome in found.cases),
                 requests=sum(outcome.samples for outcome in found.cases),
+                notes=tuple(_find_copies(found.run, source, known)),
+            )
+
+
+def _find_copies(run: Run, source: str, known: Iterable[Run]) -> Iterable[str]:
+    """Yield that a run is here already: what follows runs takes copies for runs of their own."""
+    for one in known:
+        named = one.id == run.id or one.id.startswith(f"{run.id}-")
+        if named and (one.started, one.source) == (run.started, source):
+            yield (
+                f"this is run {one.id} again, which comes from there too, and no other measurement;"
+                f" `edgebench runs rm {one.id}` removes the copy"
             )
 
 

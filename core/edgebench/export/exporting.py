@@ -56,12 +56,12 @@ class Export:
         """
         pipeline, openings = read_pipeline(self._find_artifact()), self._list_openings()
         self._refuse_backends(openings)
-        self._make_directory()
+        was_there = self._make_directory()
         try:
             return self._fill(pipeline, openings)
         except BaseException:
             # Half of it would be taken for all, and be in the way of the next.
-            shutil.rmtree(self.directory, ignore_errors=True)
+            self._clear(keep=was_there)
             raise
 
     def _fill(self, pipeline: Pipeline, openings: Sequence[Opening]) -> Exported:
@@ -125,13 +125,24 @@ class Export:
                     "without edgebench (Backend.program), so its cases cannot be exported"
                 )
 
-    def _make_directory(self) -> None:
+    def _clear(self, *, keep: bool) -> None:
+        """Remove what was written; the directory itself unless it was there before."""
+        if not keep:
+            shutil.rmtree(self.directory, ignore_errors=True)
+            return
+        for one in self.directory.iterdir():
+            shutil.rmtree(one) if one.is_dir() else one.unlink()
+
+    def _make_directory(self) -> bool:
+        """Make the directory that is to be filled, and return whether it was there, empty."""
+        was_there = self.directory.exists()
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             if any(self.directory.iterdir()):
                 raise EdgebenchError(f"{self.directory} is not empty; name another with -o DIR")
         except OSError as error:
             raise EdgebenchError(f"cannot write {self.directory}: {error.strerror}") from error
+        return was_there
 
     def _write_piece(
         self, pipeline: Pipeline, number: int, folder: str, opening: Opening

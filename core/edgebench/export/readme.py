@@ -82,6 +82,9 @@ _SAFETY = """\
 An address of this machine alone (127.0.0.1) is reached from nowhere else; others
 must be said. Messages are neither encrypted nor signed: let only machines that
 you trust reach a port, or go through a tunnel. A message larger than --most
-bytes, or of other tensors than piece.json says, is refused before room is made.
+bytes, or of other tensors than piece.json says, is refused before it is read;
+room is made as bytes come, and at most 16 connections are answered at once.
+States of a pipeline that keeps some from request to request are those of one
+connection: a new one starts anew.
 Files that are not those that were exported are not opened (SHA-256).
 """

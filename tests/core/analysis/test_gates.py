@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import string
 
+import attrs
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench.analysis.comparison import Comparison
-from edgebench.analysis.gates import Gate, judge_gate
+from edgebench.analysis.gates import Gate, judge_gates
 from edgebench.analysis.quantities import QUANTITIES
 from edgebench.parts.errors import EdgebenchError
-from edgebench.testing.results import case_of, result_of, run_of
+from edgebench.testing.results import block_of, case_of, result_of, run_of
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_what_is_accepted_is_judged(name, sign, plus, number, unit):
         return
     result = result_of(case_of("plain", "mobile", "edge"))
     comparison = Comparison.of(run_of([result]), run_of([result]))
-    (one,) = judge_gate(gate, comparison)
+    (one,) = judge_gates([gate], comparison)
     if one.value is not None and gate.difference:
         # Nothing has changed, and so lies on the other side of every bound that a change is.
         within = gate.bound < 0 if gate.above else gate.bound > 0
@@ -110,4 +112,58 @@ def test_what_is_accepted_is_judged(name, sign, plus, number, unit):
 def test_values_are_held_against_bounds(text, verdict):
     result = result_of(case_of(), spread=0.0)
     comparison = Comparison.of(run_of([result]), run_of([result]))
-    assert [one.verdict for one in judge_gate(Gate.parse(text), comparison)] == [verdict]
+    assert [one.verdict for one in judge_gates([Gate.parse(text)], comparison)] == [verdict]
+
+
+def sole_verdicts(text, before, after):
+    judged = judge_gates([Gate.parse(text)], Comparison.of(before, after))
+    return {one.case.chain: one.verdict for one in judged}
+
+
+def failed(case):
+    return attrs.evolve(result_of(case), status="failed", reason="it broke", blocks=())
+
+
+def test_a_bound_on_the_later_run_takes_no_earlier_one():
+    """Of one block, failed, or not there: what the earlier run holds makes no difference."""
+    cases = [case_of(name) for name in ("one-block", "broke", "new", "both")]
+    before = run_of([result_of(cases[0], blocks=1), failed(cases[1]), result_of(cases[3])])
+    after = run_of([result_of(case, median_s=0.2) for case in cases])
+    found = sole_verdicts("latency.median > 50ms", before, after)
+    assert found == dict.fromkeys(("one-block", "broke", "new", "both"), "passed")
+    # Of a difference, what the earlier run has not is open, and a new case has none.
+    found = sole_verdicts("latency.median > +5%", before, after)
+    assert found == {"one-block": "open", "broke": "open", "both": "passed"}
+
+
+@pytest.mark.parametrize("text", ["latency.median > +50%", "latency.median > 50ms"])
+def test_a_case_that_the_later_run_lost_is_open(text):
+    kept, lost = case_of("kept"), case_of("lost")
+    before, after = run_of([result_of(kept), result_of(lost)]), run_of([result_of(kept)])
+    assert sole_verdicts(text, before, after) == {"kept": "kept", "lost": "open"}
+
+
+def test_a_bound_on_a_case_that_failed_says_why():
+    broke, both = case_of("broke"), case_of("both")
+    before = run_of([result_of(broke), result_of(both)])
+    after = run_of([failed(broke), result_of(both)])
+    judged = judge_gates([Gate.parse("latency.median > 50ms")], Comparison.of(before, after))
+    assert [one.verdict for one in judged] == ["kept", "open"]
+    assert "it broke" in judged[1].why_not
+
+
+def test_levels_are_shared_by_all_bounds():
+    """What one bound would show alone is open among forty: together they err as one does."""
+    rng = np.random.default_rng(1)
+    case, blocks = case_of(), []
+    for factor in (1.0, 1.1):
+        medians = factor * 2e-3 * np.exp(0.02 * rng.standard_normal(4))
+        measured = [
+            block_of(case, n, median_s=float(s), seed=int(1e3 * factor))
+            for n, s in enumerate(medians)
+        ]
+        blocks.append(run_of([attrs.evolve(result_of(case), blocks=tuple(measured), planned=4)]))
+    comparison = Comparison.of(*blocks)
+    gate, others = Gate.parse("latency.median > +7%"), [Gate.parse("latency.median > +1000%")] * 39
+    assert [one.verdict for one in judge_gates([gate], comparison)] == ["passed"]
+    assert judge_gates([gate, *others], comparison)[0].verdict == "open"

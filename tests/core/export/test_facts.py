@@ -50,6 +50,19 @@ def test_another_version_than_was_measured_is_a_doubt():
     assert doubts == (f"numpy is {np.__version__} here, and was 1.2 when it was measured",)
 
 
+@pytest.mark.parametrize(("here", "before"), [("1.2.1", "1.2.10"), ("2", "21")])
+def test_a_version_that_begins_alike_is_another(monkeypatch, here, before):
+    monkeypatch.setattr("edgebench.export.requirements.version", lambda _: here)
+    _, doubts = list_requirements([], {"numpy": before})
+    assert doubts == (f"numpy is {here} here, and was {before} when it was measured",)
+
+
+def test_a_module_of_no_package_is_a_doubt():
+    text, doubts = list_requirements(["import my_own_runtime.part\n"], {})
+    assert text == f"numpy=={np.__version__}\n"
+    assert doubts == ("my_own_runtime, which a program imports, comes with no package known here",)
+
+
 def test_a_local_part_of_a_version_is_left_to_a_remark(monkeypatch):
     monkeypatch.setattr("edgebench.export.requirements.version", lambda _: "2.1+cpu")
     text, doubts = list_requirements([], {"numpy": "2.1+cpu"})

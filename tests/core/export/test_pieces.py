@@ -9,6 +9,9 @@ import socket
 import struct
 import subprocess
 import sys
+import time
+import tracemalloc
+from contextlib import ExitStack, suppress
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench.export.programs import messages
+from edgebench.export.programs.piece import MOST_CONNECTIONS
 from edgebench.export.source import write_program
 
 from ...exported import command, listening, load
@@ -70,10 +74,30 @@ def back(tmp_path):
                        last=True, stages=[stage])  # fmt: skip
 
 
+@pytest.fixture
+def stateless(tmp_path):
+    """A stage that adds a hundred."""
+    text = SECOND.replace('tensors["carried"]', "0")
+    stage = {"number": 1, "feeds": [["double", "double"]], "gives": [["answer", "answer"]],
+             "exit": None, "states": []}  # fmt: skip
+    return write_piece(tmp_path / "stateless", 1, text, reads=[spec("double", 3)], sends=[],
+                       last=True, stages=[stage])  # fmt: skip
+
+
+def converse(address, *requests):
+    """Return the answers to requests of one connection."""
+    with messages.connect(address) as connection:
+        return [exchange(connection, one)["answer"] for one in requests]
+
+
+def exchange(connection, tensors):
+    messages.send(connection, {}, tensors)
+    return messages.receive(connection, None, 2**20)
+
+
 def ask(address, tensors):
     with messages.connect(address) as connection:
-        messages.send(connection, {}, tensors)
-        return messages.receive(connection, None, 2**20)
+        return exchange(connection, tensors)
 
 
 def test_it_is_one_file_of_numpy_and_the_standard_library():
@@ -91,9 +115,7 @@ def test_it_is_one_file_of_numpy_and_the_standard_library():
 def test_samples_leave_are_sent_on_and_come_back_in_their_order(front, back, process):
     rows = np.array([[1, 2, 3], [4, 5, 6], [0, 1, 2], [7, 0, 0]], np.float32)
     with listening(back) as last, listening(front, "--next", last) as first:
-        found = ask(first, {"x": rows})["answer"]
-        again = ask(first, {"x": rows})["answer"]
-        others = ask(first, {"x": rows[1:2]})["answer"]
+        found, again, others = converse(first, {"x": rows}, {"x": rows}, {"x": rows[1:2]})
     stayed, gone = [0, 2], [1, 3]
     assert np.array_equal(found[stayed], 2 * rows[stayed] + 100)
     assert np.array_equal(found[gone], 2 * rows[gone])
@@ -219,3 +241,111 @@ def test_an_address_without_a_host_is_this_machine_alone(address):
     assert messages.parse("[::1]:9000") == ("::1", 9000)
     with pytest.raises(SystemExit, match="HOST:PORT"):
         messages.parse("here")
+
+
+def test_big_endian_numbers_arrive_as_the_numbers_they_are(front, tmp_path, process):
+    rows = np.array([[7, 2, 3]], ">f4")
+    one, other = socket.socketpair()
+    with one, other:
+        messages.send(one, {}, {"x": rows})
+        found = messages.receive(other, None, 1000)["x"]
+    assert np.array_equal(found, rows)
+    np.savez(tmp_path / "in.npz", x=rows)
+    with listening(front) as first:
+        words = (
+            "--send",
+            first,
+            "--inputs",
+            tmp_path / "in.npz",
+            "--outputs",
+            tmp_path / "out.npz",
+        )
+        done = subprocess.run(command(front, *words), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert np.array_equal(load(tmp_path / "out.npz")["answer"], 2 * rows)
+
+
+def test_a_side_that_ends_without_an_answer_is_an_error(front, tmp_path, process):
+    np.savez(tmp_path / "in.npz", x=np.ones((1, 3), np.float32))
+    out = tmp_path / "out.npz"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        words = command(front, "--send", address, "--inputs", tmp_path / "in.npz",
+                        "--outputs", out)  # fmt: skip
+        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as running:
+            connection, _ = server.accept()
+            with connection:
+                assert messages.receive(connection, None, 1000) is not None
+            said = running.communicate(timeout=60)[1]
+    assert running.returncode == 1
+    assert said == f"piece.py: the piece at {address} has ended without an answer\n"
+    assert not out.exists()
+
+
+def test_a_pause_loses_no_request(front, stateless, process):
+    """The next piece ends what is idle, and the piece before it connects anew."""
+    rows = np.array([[1, 2, 3]], np.float32)
+    with listening(stateless, "--idle", "0.2") as last, listening(front, "--next", last) as first:
+        with messages.connect(first) as connection:
+            for _ in range(2):
+                assert np.array_equal(exchange(connection, {"x": rows})["answer"], 2 * rows + 100)
+                time.sleep(0.8)
+        with messages.connect(last) as connection:
+            assert messages.receive(connection, None, 1000) is None  # an end, and no error
+
+
+def test_states_outlast_a_pause(back, process):
+    rows = np.ones((1, 3), np.float32)
+    with listening(back, "--idle", "0.2") as address, messages.connect(address) as connection:
+        for count in (1, 2):
+            found = exchange(connection, {"double": rows})["answer"]
+            assert np.array_equal(found, count * rows + 100)
+            time.sleep(0.8)
+
+
+def test_each_connection_has_states_of_its_own(front, back, process):
+    one, other = (np.full((1, 3), value, np.float32) for value in (1, 2))
+    with ExitStack() as stack:
+        last = stack.enter_context(listening(back))
+        first = stack.enter_context(listening(front, "--next", last))
+        both = [stack.enter_context(messages.connect(first)) for _ in range(2)]
+        for count in (1, 2, 3):
+            for connection, rows in zip(both, (one, other), strict=True):
+                found = exchange(connection, {"x": rows})["answer"]
+                assert np.array_equal(found, 2 * count * rows + 100)
+
+
+def test_more_connections_than_are_answered_are_refused_until_one_ends(waiting):
+    rows = np.ones((1, 3), np.float32)
+    with ExitStack() as stack:
+        held = [stack.enter_context(messages.connect(waiting)) for _ in range(MOST_CONNECTIONS)]
+        assert exchange(held[-1], {"double": rows})["answer"].shape == (1, 3)
+        more = stack.enter_context(messages.connect(waiting))
+        with pytest.raises(messages.Refused, match=f"{MOST_CONNECTIONS} connections already"):
+            messages.receive(more, None, 1000)
+    found = None
+    for _ in range(100):
+        with suppress(messages.Refused, OSError):
+            found = found or ask(waiting, {"double": rows})
+        time.sleep(0 if found else 0.05)
+    assert np.array_equal(found["answer"], rows + 100)
+
+
+def test_what_is_announced_and_does_not_come_takes_no_room():
+    one, other = socket.socketpair()
+    with one, other:
+        one.sendall(head(["x", "float32", [2**26]]) + b"1234")
+        one.shutdown(socket.SHUT_WR)
+        tracemalloc.start()
+        try:
+            with pytest.raises(messages.Refused, match="in the middle"):
+                messages.receive(other, None, 2**28)
+            most = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert most < 2**23
+
+
+def test_an_answer_may_take_longer_than_to_connect(waiting):
+    with messages.connect(waiting) as connection:
+        assert connection.gettimeout() == messages.WAIT_S > 60

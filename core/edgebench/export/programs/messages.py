@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import select
 import socket
 import struct
 import sys
@@ -17,6 +18,10 @@ from typing import Any
 import numpy as np
 
 MOST_HEAD, MOST_TENSORS = 65536, 256
+AT_ONCE = 2**20
+"""Bytes that are read at once."""
+WAIT_S = 600
+"""Seconds to wait for what the other side is about to say."""
 TYPES = frozenset(
     [
         *("bool", "float16", "float32", "float64"),
@@ -30,7 +35,8 @@ class Refused(Exception):
 
 
 def send(connection: socket.socket, head: dict[str, Any], tensors: dict[str, Any]) -> None:
-    """Send one message."""
+    """Send one message; the bytes of numbers are little-endian, whatever they were."""
+    tensors = {n: a.astype(a.dtype.newbyteorder("<"), copy=False) for n, a in tensors.items()}
     named = [[name, array.dtype.name, list(array.shape)] for name, array in tensors.items()]
     written = json.dumps({**head, "tensors": named}).encode()
     connection.sendall(struct.pack("!I", len(written)) + written)
@@ -43,7 +49,8 @@ def receive(
 ) -> dict[str, Any] | None:
     """Return the tensors of the next message, which must be as said; None where none comes.
 
-    Nothing is made room for before it is known how large it is, and that it may be.
+    Nothing is read before it is known how large it is, and that it may be; room is made for what
+    has come.
     """
     first = connection.recv(1)
     if not first:
@@ -60,7 +67,7 @@ def receive(
         raise Refused(f"the other side says: {head['error']}")
     sizes = check(named, specs, most)
     return {
-        name: np.ndarray(shape, dtype, read(connection, size))
+        name: np.ndarray(shape, np.dtype(dtype).newbyteorder("<"), read(connection, size))
         for (name, dtype, shape), size in zip(named, sizes, strict=True)
     }
 
@@ -100,21 +107,27 @@ def check_specs(named: list[tuple[str, str, list[Any]]], specs: list[dict[str, A
 
 
 def read(connection: socket.socket, length: int) -> bytearray:
-    """Return so many bytes."""
-    held = bytearray(length)
-    view = memoryview(held)
-    while view:
-        count = connection.recv_into(view)
-        if not count:
+    """Return so many bytes; room grows as they come, as what is announced may never."""
+    held = bytearray()
+    while len(held) < length:
+        part = connection.recv(min(length - len(held), AT_ONCE))
+        if not part:
             raise Refused("the other side has ended in the middle of a message")
-        view = view[count:]
+        held += part
     return held
+
+
+def is_over(connection: socket.socket) -> bool:
+    """Return whether the other side has ended, or has said what it was not asked."""
+    return bool(select.select([connection], [], [], 0)[0])
 
 
 def connect(address: str) -> socket.socket:
     """Connect to an address written HOST:PORT."""
     connection = socket.create_connection(parse(address), timeout=60)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # An answer may take longer: requests of others are answered before.
+    connection.settimeout(WAIT_S)
     return connection
 
 
