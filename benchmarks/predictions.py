@@ -145,7 +145,9 @@ def find_cut_errors(results: Sequence[Result], *, from_one: bool) -> Iterator[fl
                 model = CutModel(known, alone)
                 sent = median(b.bytes_out["mobile"] for b in wanted.measured)
                 candidate = Candidate(chain=wanted.case.chain, bytes=sent, share=share)
-                yield compare(model.predict(candidate, links), wanted, results)
+                found = model.predict(candidate, links)
+                if isinstance(found, Prediction):
+                    yield compare(found, wanted, results)
 
 
 def judge(args: Any, model: str, place: Path) -> list[Errors]:

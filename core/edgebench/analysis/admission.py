@@ -43,17 +43,25 @@ class Check:
     """How many labels would settle an open accuracy; None where none is, or is foreseen to."""
 
     @property
+    def _shown(self) -> float | None:
+        """The most that the figure is shown to be; None where nothing is shown of it."""
+        if self.ends:
+            return self.ends[1] if self.verdict != "unchecked" else None
+        # A loss without an interval might be any, whatever was counted.
+        unknown = self.verdict == "unchecked" or isinstance(self.bound, Drop)
+        return None if unknown else self.value
+
+    @property
     def excess(self) -> float:
         """How many times the bound is what is shown of the figure; infinite if nothing is."""
-        most = self.ends[1] if self.ends else self.value
         limit = self.bound.points if isinstance(self.bound, Drop) else self.bound.limit
-        return most / limit if most is not None and self.verdict != "unchecked" else float("inf")
+        return float("inf") if self._shown is None else self._shown / limit
 
     @property
     def relaxed(self) -> Bound | Drop | None:
         """The bound that it would meet, in three digits; None where none is known that it would."""
-        most = self.ends[1] if self.ends else self.value
-        if self.verdict == "unchecked" or most is None or most <= 0:
+        most = self._shown
+        if most is None or most <= 0:
             return None
         digit = 10.0 ** (math.floor(math.log10(most)) - 2)
         # One that is met exactly is not met by a loss, which must lie under it.

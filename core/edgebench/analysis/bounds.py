@@ -25,6 +25,8 @@ request in the currency of the registry."""
 EXAMPLES = ("latency.median", "latency.mean", "latency.p90", "latency.p95", "latency.p99")
 NUMBER = re.compile(r"(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*([A-Za-z]*)")
 PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
+FARTHEST = 1e-6
+"""The share beyond the farthest percentile: to tell it takes millions of requests."""
 
 
 @attrs.frozen
@@ -78,6 +80,8 @@ def parse_bound(text: str) -> Bound:
     units = DELAYS if _is_latency(figure) else FIGURES.get(figure)
     if units is None:
         raise OptionError(_say_unknown(figure))
+    if _is_latency(figure):
+        _refuse_far(figure)
     return Bound(figure, _read(value, units, figure))
 
 
@@ -87,6 +91,20 @@ def _is_latency(figure: str) -> bool:
         return False
     found = PERCENTILE.fullmatch(name)
     return name in ("median", "mean") or (found is not None and 0 < float(found[1]) < 100)
+
+
+def _refuse_far(figure: str) -> None:
+    """Refuse a percentile that no run has requests enough for.
+
+    Raises:
+        OptionError: It is one.
+    """
+    quantile = find_quantile(figure)
+    if quantile is not None and min(quantile, 1 - quantile) < FARTHEST:
+        raise OptionError(
+            f"{figure} needs more requests than a run measures; bound a percentile from "
+            f"p{100 * FARTHEST:.4f} to p{100 * (1 - FARTHEST):.4f}"
+        )
 
 
 def _say_unknown(figure: str) -> str:

@@ -25,12 +25,16 @@ from edgebench.analysis.predictions import (
     replace_links,
 )
 from edgebench.analysis.prices import find_slowdown
+from edgebench.analysis.rounds import name_round
+from edgebench.parts.grouping import group_by
+from edgebench.parts.places import Placement
 from edgebench.records.freezing import freeze_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from edgebench.analysis.result import Result
+    from edgebench.analysis.rounds import Round
     from edgebench.cases.case import Case
     from edgebench.parts.places import Link
     from edgebench.records.outcome import Block
@@ -61,15 +65,20 @@ class TierCurve:
     results: Sequence[tuple[float, Result]]
     """What was measured there, with the share that it had."""
 
-    def find_seconds(self, share: float, number: int) -> float:
+    @property
+    def most(self) -> float:
+        """The largest share that was measured there."""
+        return max(known for known, _ in self.results)
+
+    def find_seconds(self, share: float, each: Round) -> float:
         """Return the seconds of a share of the operations, in a round; in all where it has none."""
         import numpy as np
 
         points = {0.0: 0.0}
-        for known, result in self.results:
-            own = [block for block in result.measured if block.number == number]
-            blocks = own or result.measured
-            points[known] = median(compute_on(result, block, self.tier) for block in blocks)
+        for known, alike in group_by(self.results, lambda one: round(one[0], 6)).items():
+            blocks = [(result, block) for _, result in alike for block in result.measured]
+            own = [(result, block) for result, block in blocks if name_round(block) == each]
+            points[known] = median(compute_on(*one, self.tier) for one in own or blocks)
         shares = sorted(points)
         if share > shares[-1]:
             # Beyond the largest that was measured: in proportion to it.
@@ -113,24 +122,35 @@ class CutModel:
     def curves(self) -> tuple[TierCurve, TierCurve]:
         """How long each of the two computes."""
         front, rest = self.tiers
-        whole = {one.case.placement.tiers[0]: (1.0, one) for one in self.wholes}
+        whole = group_by(self.wholes, lambda one: one.case.placement.tiers[0])
         before = [(share, one) for share, one in self.cuts]
         behind = [(1 - share, one) for share, one in self.cuts]
         return (
-            TierCurve(front, [*before, *([whole[front]] if front in whole else [])]),
-            TierCurve(rest, [*behind, *([whole[rest]] if rest in whole else [])]),
+            TierCurve(front, [*before, *((1.0, one) for one in whole.get(front, ()))]),
+            TierCurve(rest, [*behind, *((1.0, one) for one in whole.get(rest, ()))]),
         )
 
-    def predict(self, candidate: Candidate, links: Sequence[Link]) -> Prediction:
-        """Predict a cut under links, from the measured one of the nearest share."""
+    @property
+    def lacking(self) -> str:
+        """Why nothing can be predicted: a tier computed nothing; empty where both did."""
+        idle = [curve.tier for curve in self.curves if curve.most <= SAME]
+        return f"no share of the operations was measured on {idle[0]}" if idle else ""
+
+    def list_settings(self, links: Sequence[Link]) -> Sequence[Sequence[Link]]:
+        """Return the links under which cuts are predicted: those of each cut, with *links* in them.
+
+        One for each setting in which cuts were measured, if it has another rate or delay.
+        """
+        found = [replace_links(one.case, links).links for _, one in self.cuts]
+        return list({tuple((one.rate, one.delay) for one in own): own for own in found}.values())
+
+    def predict(self, candidate: Candidate, links: Sequence[Link]) -> Prediction | Refusal:
+        """Predict a cut under links, from the measured one of the nearest setting and share."""
         share, base = min(
             self.cuts,
-            key=lambda one: (
-                measure_distance(one[1].case.links, replace_links(one[1].case, links).links),
-                abs(one[0] - candidate.share),
-            ),
+            key=lambda one: (*_measure_way(one[1], links), abs(one[0] - candidate.share)),
         )
-        wanted = replace_links(base.case, links)
+        wanted = attrs.evolve(replace_links(base.case, links), chain=candidate.chain)
         moved = predict_from(base, wanted, [one for _, one in self.cuts], None)
         between = self._list_between(wanted)
         more = candidate.bytes * wanted.batch - self._find_sent(base)
@@ -138,22 +158,24 @@ class CutModel:
         assert moved.latency is not None  # noqa: S101 - it is made of requests
         blocks = []
         for seconds, block in zip(moved.latency.blocks, base.measured, strict=True):
-            spent = self._compare(candidate.share, share, block.number)
-            blocks.append(freeze_array(seconds + max(added + spent, -0.99 * seconds.min())))
+            less = added + self._compare(candidate.share, share, name_round(block))
+            if less <= -seconds.min():
+                return Refusal(wanted, "by what was measured a request would take less than nothing")
+            blocks.append(freeze_array(seconds + less))
         return make_prediction(
             Latency(blocks=tuple(blocks), seed=int(base.case.id, 16)),
-            case=attrs.evolve(wanted, chain=candidate.chain),
+            case=wanted,
             kind="cut",
             base=base.case.id,
             basis=self._describe(),
             extrapolated="; ".join(filter(None, [moved.extrapolated, *self._beyond(candidate)])),
         )
 
-    def _compare(self, share: float, measured: float, number: int) -> float:
+    def _compare(self, share: float, measured: float, each: Round) -> float:
         """Return the seconds that computing takes more at one cut than at the measured one."""
         front, rest = self.curves
-        here = front.find_seconds(share, number) + rest.find_seconds(1 - share, number)
-        there = front.find_seconds(measured, number) + rest.find_seconds(1 - measured, number)
+        here = front.find_seconds(share, each) + rest.find_seconds(1 - share, each)
+        there = front.find_seconds(measured, each) + rest.find_seconds(1 - measured, each)
         return here - there
 
     def _list_between(self, case: Case) -> Sequence[Link]:
@@ -165,7 +187,8 @@ class CutModel:
 
     def _describe(self) -> str:
         shares = ", ".join(f"{100 * one:.0f} %" for one in sorted({one for one, _ in self.cuts}))
-        wholes = " and ".join(one.case.placement.tiers[0] for one in self.wholes)
+        alone = dict.fromkeys(one.case.placement.tiers[0] for one in self.wholes)
+        wholes = " and ".join(alone)
         rest = f", and the whole on {wholes}" if wholes else ""
         many = "cuts" if len({one for one, _ in self.cuts}) > 1 else "the cut"
         return f"{many} measured behind {shares} of the operations{rest}"
@@ -175,10 +198,14 @@ class CutModel:
             yield f"bytes are counted with {candidate.assumed}, which the model leaves open"
         for curve, share in zip(self.curves, (candidate.share, 1 - candidate.share), strict=True):
             if not curve.reaches(share):
-                yield f"{curve.tier} was measured with no more than {self._most(curve):.0%}"
+                yield f"{curve.tier} was measured with no more than {curve.most:.0%}"
 
-    def _most(self, curve: TierCurve) -> float:
-        return max(known for known, _ in curve.results)
+
+def _measure_way(result: Result, links: Sequence[Link]) -> tuple[float, float]:
+    """Return how far the rates and the delays lie from each other that a case has and is to."""
+    own, wanted = result.case.links, replace_links(result.case, links).links
+    delays = sum(abs(one.delay - to.delay) for one, to in zip(own, wanted, strict=True))
+    return measure_distance(own, wanted), delays
 
 
 def find_share(result: Result) -> float | None:
@@ -193,11 +220,13 @@ def find_share(result: Result) -> float | None:
 
 def predict_cuts(
     model: CutModel, candidates: Sequence[Candidate], links: Sequence[Link]
-) -> list[Prediction]:
-    """Predict the cuts of a pipeline that were not measured, the quickest first.
+) -> tuple[list[Prediction], list[Refusal]]:
+    """Predict the cuts of a pipeline that were not measured, in each setting, the quickest first.
 
     Of several that divide the operations alike the one that sends the least is taken.
     """
+    if model.lacking:
+        return [], [refuse_cuts(model.cuts[0][1].case, model.lacking)]
     measured = [share for share, _ in model.cuts]
     least: dict[float, Candidate] = {}
     for one in candidates:
@@ -207,8 +236,10 @@ def predict_cuts(
     new = [
         one for one in least.values() if all(abs(one.share - known) > SAME for known in measured)
     ]
-    found = [model.predict(one, links) for one in new]
-    return sorted(found, key=lambda one: one.median_s)
+    told = [model.predict(one, setting) for setting in model.list_settings(links) for one in new]
+    found = [one for one in told if isinstance(one, Prediction)]
+    refused = [one for one in told if isinstance(one, Refusal)]
+    return sorted(found, key=lambda one: one.median_s), refused
 
 
 def refuse_cuts(case: Case, why: str) -> Refusal:
@@ -233,20 +264,8 @@ def find_models(results: Sequence[Result], uncut: Mapping[str, str]) -> list[Cut
 
 def _list_wholes(cut: Case, results: Sequence[Result]) -> list[Result]:
     """Return the uncut pipeline as measured on each of the two tiers with that tier's backend."""
-    found: dict[str, Result] = {}
-    for tier, backend in zip(cut.placement.tiers, cut.backends, strict=True):
-        for one in results:
-            case = one.case
-            same = (case.chain, case.placement.tiers, case.backends) == (
-                cut.chain,
-                (tier,),
-                (backend,),
-            )
-            if same and (case.subject, case.weights, case.batch, case.threads) == (
-                cut.subject,
-                cut.weights,
-                cut.batch,
-                cut.threads,
-            ):
-                found.setdefault(tier, one)
-    return list(found.values())
+    alone = [
+        attrs.evolve(cut, placement=Placement((tier,)), backends=(backend,), route=())
+        for tier, backend in zip(cut.placement.tiers, cut.backends, strict=True)
+    ]
+    return [one for one in results if attrs.evolve(one.case, links=(), route=()) in alone]

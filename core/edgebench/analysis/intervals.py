@@ -45,10 +45,18 @@ def count_needed(quantile: float) -> int:
     The fewest of which, with 95 % confidence, at least two lie beyond it, so that it is not an
     extreme that one outlier makes: n q^(n-1) (1-q) + q^n <= 5 % (Wilks 1941, second order).
     """
-    count = 2
-    while count * quantile ** (count - 1) * (1 - quantile) + quantile**count > 0.05:
-        count += 1
-    return count
+    few, many = 1, 2
+    while not _supports(many, quantile):
+        few, many = many, 2 * many
+    while many - few > 1:
+        middle = (few + many) // 2
+        few, many = (few, middle) if _supports(middle, quantile) else (middle, many)
+    return many
+
+
+def _supports(count: int, quantile: float) -> bool:
+    most: float = count * quantile ** (count - 1) * (1 - quantile) + quantile**count
+    return most <= 0.05
 
 
 def find_widening(blocks: int) -> float:

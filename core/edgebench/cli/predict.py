@@ -10,6 +10,7 @@ from edgebench.analysis.links import describe_links
 from edgebench.analysis.results import RunResults
 from edgebench.cli.common import Common, add_database
 from edgebench.parts.errors import EdgebenchError, UnknownName
+from edgebench.parts.grouping import group_by
 from edgebench.parts.units import parse_link, write_link
 from edgebench.records.database import Database
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 SHOWN = 10
-"""Of so many cuts that were not measured the quickest are shown; with `--verbose` or `--json` all.
-"""
+"""So many cuts of a model and a setting of its links, the quickest, are shown of those that were
+not measured; with `--verbose` or `--json` all."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -133,10 +134,12 @@ def lay_out_forecast(
         under = ", ".join(map(write_link, links))
         yield from _lay_out(f"measured strategies under {under}", found.strategies)
     if found.cuts:
-        shown = found.cuts if in_full else found.cuts[:SHOWN]
-        yield from _lay_out("cuts that were not measured, the quickest first", shown)
-        if len(found.cuts) > len(shown):
-            yield f"{len(found.cuts):,} cuts, of which {len(shown)} are shown"
+        for (subject, under), own in group_by(found.cuts, _name_setting).items():
+            shown = own if in_full else own[:SHOWN]
+            title = f"cuts of {subject} under {under} that were not measured, the quickest first"
+            yield from _lay_out(title, shown)
+            if len(own) > len(shown):
+                yield f"{len(own):,} cuts, of which {len(shown)} are shown"
     for one in found.refused:
         yield f"not predicted: {one.case.label}: {one.why}"
     if not found.strategies and not found.cuts:
@@ -146,6 +149,10 @@ def lay_out_forecast(
         "Below a figure is its 95 % interval: of what differs between the blocks that were "
         "measured, and nothing of the error of predicting."
     )
+
+
+def _name_setting(one: Prediction) -> tuple[str, str]:
+    return one.case.subject, ", ".join(map(write_link, one.case.links))
 
 
 def _lay_out(title: str, found: Sequence[Prediction]) -> Iterator[Any]:

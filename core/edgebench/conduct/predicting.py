@@ -34,7 +34,7 @@ def forecast(results: Sequence[Result], links: Sequence[Link], recipes: Recipes 
     """Predict the measured strategies of a run under *links*, and cuts that were not measured.
 
     Without *recipes*, which say where else a pipeline could be cut, no cuts are predicted. Without
-    links they are predicted under each cut's own.
+    links they are predicted under each setting in which cuts were measured.
     """
     found, refused = predict_links(results, links) if links else ([], [])
     cuts: list[Prediction] = []
@@ -43,7 +43,9 @@ def forecast(results: Sequence[Result], links: Sequence[Link], recipes: Recipes 
         if isinstance(told, str):
             refused.append(refuse_cuts(model.cuts[0][1].case, told))
         else:
-            cuts += predict_cuts(model, told, links)
+            predicted, not_predicted = predict_cuts(model, told, links)
+            cuts += predicted
+            refused += not_predicted
     return Forecast(
         strategies=tuple(sorted(found, key=lambda one: (one.case.subject, one.median_s))),
         cuts=tuple(sorted(cuts, key=lambda one: (one.case.subject, one.median_s))),

@@ -132,6 +132,19 @@ def test_a_relaxed_drop_is_met():
     assert check_drop(lossy, check.relaxed).verdict == "met"
 
 
+def test_a_loss_without_an_interval_is_met_by_no_other_bound():
+    figure = Figure(metric="f1", value=0.9, ci95=(0.8, 1.0), samples=500, loss=0.004)
+    facts = attrs.evolve(facts_of(case_of("unknown")), figures=(figure,))
+    unknown = attrs.evolve(result("unknown", 1.0), facts=facts)
+    check = check_drop(unknown, Drop("accuracy", 0.3))
+    assert check.verdict == "open"
+    assert check.relaxed is None
+    assert check.excess == float("inf")
+    near = result("near", 1.0, loss=0.02)
+    found = ask([unknown, near], drops=["accuracy=1"])
+    assert found.nearest.result.case.chain == "near"
+
+
 def test_partial_failed_and_refuted_cases_are_never_recommended():
     partial = attrs.evolve(result("partial", 1.0), status="partial")
     single = result("single", 1.0, blocks=1)

@@ -33,6 +33,8 @@ def test_bounds_are_read_with_their_units(text, figure, limit):
         ("latency=5ms", "no figure is called 'latency'"),
         ("latency.p100=5ms", "no figure is called 'latency.p100'"),
         ("latency.p0=5ms", "no figure is called 'latency.p0'"),
+        ("latency.p99.9999999=5ms", "needs more requests than a run measures"),
+        ("latency.p0.00000000000000000001=5ms", "from p0.0001 to p99.9999"),
         ("latency.p95=5MB", "a number greater than 0 and s, ms or us, not '5MB'"),
         ("latency.p95=50", "a number greater than 0 and s, ms or us, not '50'"),
         ("latency.p95=0ms", "a number greater than 0"),
