@@ -25,6 +25,8 @@ VERDICTS = ("met", "open", "unchecked", "missed")
 """How a strategy stands to a bound, the best first: shown to keep to it; the interval holds the
 bound; not to be told from what was measured; shown not to keep to it."""
 
+ONE = "one block says nothing of what differs between blocks"
+
 
 @attrs.frozen(kw_only=True)
 class Check:
@@ -146,7 +148,13 @@ def check_latency(results: Sequence[Result], bound: Bound, figure: Figure) -> li
     # A percentile below the median has its few samples at the other end.
     needed = 0 if quantile is None else count_needed(max(quantile, 1 - quantile))
     rows = zip(results, figure.estimates.tolist(), figure.ends.T.tolist(), strict=True)
-    return [_check_latency(one, bound, needed, value, ends) for one, value, ends in rows]
+    many = any(len(one.measured) > 1 for one in results)
+    return [
+        _check_latency(one, bound, needed, value, ends)
+        if len(one.measured) > 1 or not many
+        else Check(bound=bound, verdict="unchecked", value=None, text=f"{bound.figure}: {ONE}")
+        for one, value, ends in rows
+    ]
 
 
 def _check_latency(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -15,13 +14,15 @@ from edgebench.analysis.admission import (
     check_latency,
     refuse_unknown_metric,
 )
-from edgebench.analysis.advised import Advice, Candidate, Triple, Wish
+from edgebench.analysis.advised import Advice, Candidate, Wish
 from edgebench.analysis.agreement import is_refuted
 from edgebench.analysis.bounds import Bound, Drop
-from edgebench.analysis.draws import Resampling, judge_ratio
+from edgebench.analysis.decisions import rank
+from edgebench.analysis.draws import Resampling
 from edgebench.analysis.front import find_front
 from edgebench.analysis.groups import find_groups
-from edgebench.analysis.verdicts import Verdicts, count_pairs, judge
+from edgebench.analysis.standings import Standings
+from edgebench.analysis.verdicts import Verdicts
 from edgebench.records.outcome import Run
 
 if TYPE_CHECKING:
@@ -44,12 +45,9 @@ def advise(
         UnknownName: A loss is bounded of a figure that no case has.
     """
     refuse_unknown_metric(wish.drops, results)
-    # What is imported has one block a case, and is no worse for it than it is anyway.
-    single = bool(run.source)
     begun = [one for one in results if one.measured or one.status in ("failed", "timeout")]
     return tuple(
-        _advise(title, found, wish, prices, within, single=single, seed=run.seed)
-        for title, found in find_groups(begun)
+        _advise(title, found, wish, prices, within, run) for title, found in find_groups(begun)
     )
 
 
@@ -59,10 +57,10 @@ def _advise(
     wish: Wish,
     prices: Prices,
     within: float,
-    *,
-    single: bool,
-    seed: int,
+    run: Run,
 ) -> Advice:
+    # What is imported has one block a case, and is no worse for it than it is anyway.
+    single = bool(run.source)
     whole = [
         one
         for one in results
@@ -73,7 +71,7 @@ def _advise(
     out = {one.case.id for one in refuted}
     sound = [one for one in whole if one.case.id not in out]
     drops = wish.drops or _assume_drops(sound)
-    resampling = Resampling(sound, seed)
+    resampling = Resampling(sound, run.seed)
     told = Advice(
         title=title,
         within=within,
@@ -87,7 +85,7 @@ def _advise(
     if not sound:
         return told
     figure = resampling.find(RANKED_BY)
-    verdicts = None if resampling.by_request else Verdicts(resampling.medians, within)
+    verdicts = Verdicts.of(sound, within, run.max_blocks)
     timed = {bound: resampling.find(bound.figure) for bound in wish.bounds if bound.timed}
     checks = list(_check(sound, wish.bounds, drops, timed, prices))
     candidates = [
@@ -97,8 +95,8 @@ def _advise(
         )
     ]
     told = attrs.evolve(told, front=find_front(sound, figure.estimates))
-    stand = partial(_compare, candidates, figure, verdicts, within)
-    return _rank(told, candidates, figure, timed, stand, admit_open=wish.admit_open)
+    standings = Standings(verdicts, figure, resampling.by_request)
+    return _rank(told, candidates, standings, timed, admit_open=wish.admit_open)
 
 
 def _assume_drops(results: Sequence[Result]) -> tuple[Drop, ...]:
@@ -128,30 +126,36 @@ def _check(
 def _rank(
     told: Advice,
     candidates: Sequence[Candidate],
-    figure: Figure,
+    standings: Standings,
     timed: dict[Bound, Figure],
-    stand: Callable[[Sequence[int]], Iterator[tuple[str, Triple]]],
     *,
     admit_open: bool,
 ) -> Advice:
     """Fill in who is recommended, how likely each is the best, and how they stand to each other."""
-    shares = _share_best(candidates, figure, timed, admit_open=admit_open)
-    found = [
-        attrs.evolve(one, probability=share) for one, share in zip(candidates, shares, strict=True)
-    ]
+    shares = _share_best(candidates, standings, timed, admit_open=admit_open)
+    found = {
+        one.result.case.id: attrs.evolve(one, probability=share)
+        for one, share in zip(candidates, shares, strict=True)
+    }
+    ranked = rank([one.result for one in candidates], standings.verdicts)
+    order = [found[one.case.id] for one in ranked]
     admitted = ("met", "open") if admit_open else ("met",)
-    order = sorted(range(len(found)), key=lambda at: found[at].median)
-    fit = [at for at in order if found[at].verdict in admitted]
     # Of two that are the best as often, that of the lower median.
-    fit.sort(key=lambda at: -(found[at].probability or 0.0))
-    taken = set(fit)
-    rest = [found[at] for at in order if at not in taken]
-    standings = stand(fit) if fit else ()
+    fit = sorted(
+        (one for one in order if one.verdict in admitted),
+        key=lambda one: -(one.probability or 0.0),
+    )
+    settled = standings.settle([one.result for one in fit])
+    test = standings.test(settled)
+    stands = standings.compare(settled, test) if settled else ()
+    taken = {one.case.id for one in settled}
+    rest = [one for one in order if one.result.case.id not in taken]
     return attrs.evolve(
         told,
+        studied=len(test.results) if test else 0,
         ranked=tuple(
-            attrs.evolve(found[at], standing=standing, ratio=ratio)
-            for at, (standing, ratio) in zip(fit, standings, strict=True)
+            attrs.evolve(found[one.case.id], standing=standing, ratio=ratio)
+            for one, (standing, ratio) in zip(settled, stands, strict=True)
         ),
         open=tuple(one for one in rest if one.verdict == "open"),
         unchecked=tuple(one for one in rest if one.verdict == "unchecked"),
@@ -159,56 +163,30 @@ def _rank(
     )
 
 
-def _compare(
-    candidates: Sequence[Candidate],
-    figure: Figure,
-    verdicts: Verdicts | None,
-    within: float,
-    fit: Sequence[int],
-) -> Iterator[tuple[str, Triple]]:
-    """Yield how each of those recommended stands to the first, and the ratio of their medians.
-
-    Within rounds; by the resamples where each case is one block.
-    """
-    best, pairs = candidates[fit[0]].result, count_pairs(len(fit))
-    drawn = figure.compare(fit[0]).T.tolist() if verdicts is None else []
-    for place, at in enumerate(fit):
-        if not place:
-            yield "best", (1.0, 1.0, 1.0)
-            continue
-        if verdicts is None:
-            middle, low, high = drawn[at]
-            standing = judge_ratio((middle, low, high), within)
-        else:
-            found = verdicts.compare(candidates[at].result, best)
-            middle, low, high = found.middle, found.low, found.high
-            standing = judge(found, within, pairs)
-        # What was drawn as the best less often is not called faster than what was.
-        yield "undecided" if standing == "faster" else standing, (middle, low, high)
-
-
 def _share_best(
     candidates: Sequence[Candidate],
-    figure: Figure,
+    standings: Standings,
     timed: dict[Bound, Figure],
     *,
     admit_open: bool,
 ) -> list[float | None]:
     """Return in which share of the resamples each is the quickest that keeps to the bounds.
 
-    A bound on latency is held against what was drawn; what else is bounded is not drawn, and who is
+    Cases that were measured in other rounds are drawn as if all had been in all of them. A bound on
+    latency is held against what was drawn; what else is bounded is not drawn, and who is
     not shown to keep to it does not compete.
     """
     import numpy as np
 
     admitted = ("met", "open") if admit_open else ("met",)
     competing = np.array([_competes(one, admitted) for one in candidates])
-    keeps: NDArray[Any] = np.broadcast_to(competing, figure.values.shape).copy()
+    values = standings.medians.values * standings.find_shifts()
+    keeps: NDArray[Any] = np.broadcast_to(competing, values.shape).copy()
     for bound, drawn in timed.items():
         keeps &= drawn.values <= bound.limit
-    drawn_medians = np.where(keeps, figure.values, np.inf)
+    drawn_medians = np.where(keeps, values, np.inf)
     best = drawn_medians.argmin(axis=1)[keeps.any(axis=1)]
-    shares = np.bincount(best, minlength=len(candidates)) / len(figure.values)
+    shares = np.bincount(best, minlength=len(candidates)) / len(values)
     return [share if own else None for share, own in zip(shares.tolist(), competing, strict=True)]
 
 

@@ -32,12 +32,13 @@ class Candidate:
     median: float
     """Seconds."""
     ends: tuple[float, float]
-    """The 95 % interval of the median, of the same resamples as everything else here."""
+    """The 95 % interval of the median, as a report shows it."""
     probability: float | None = None
     """In how many of the resamples it is the best of those that keep to the bounds, 0 to 1; None
     where it does not compete."""
     standing: str = ""
-    """`best`, or to the best: `equal`, `undecided`, `slower`; empty where it is not ranked."""
+    """`best`, or to the best: `equal`, `undecided`, `slower`; empty where it is not ranked, or was
+    not among the quickest that study mode compares."""
     ratio: tuple[float, float, float] | None = None
     """Its median over that of the best, and the ends of the 95 % interval."""
 
@@ -65,6 +66,8 @@ class Advice:
     by_request: bool
     """Whether requests were drawn, as each case is one block."""
     rounds: int
+    studied: int = 0
+    """How many strategies study mode held against each other; 0 where rounds tell."""
     ranked: tuple[Candidate, ...] = ()
     """Shown to keep to all bounds, or admitted; the best first."""
     open: tuple[Candidate, ...] = ()

@@ -160,7 +160,9 @@ class CutModel:
         for seconds, block in zip(moved.latency.blocks, base.measured, strict=True):
             less = added + self._compare(candidate.share, share, name_round(block))
             if less <= -seconds.min():
-                return Refusal(wanted, "by what was measured a request would take less than nothing")
+                return Refusal(
+                    wanted, "by what was measured a request would take less than nothing"
+                )
             blocks.append(freeze_array(seconds + less))
         return make_prediction(
             Latency(blocks=tuple(blocks), seed=int(base.case.id, 16)),

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench.analysis.bounds import find_quantile
-from edgebench.analysis.intervals import RESAMPLES, find_widening
-from edgebench.analysis.rounds import Round, Rounds, name_round
+from edgebench.analysis.intervals import QUANTILES, RESAMPLES, find_widening
+from edgebench.analysis.rounds import Round, name_round
 from edgebench.parts.grouping import group_by
 
 if TYPE_CHECKING:
@@ -42,12 +42,23 @@ class Figure:
     """Seconds, shape (cases,)."""
     values: NDArray[Any]
     """Seconds in each resample, shape (resamples, cases)."""
+    name: str
+    """What is estimated, as `median` or `p95`."""
+    results: Sequence[Result]
+    """The cases."""
 
     @cached_property
     def ends(self) -> NDArray[Any]:
-        """The ends of the 95 % interval of each, shape (2, cases); the estimate lies between."""
+        """The ends of the 95 % interval of each, shape (2, cases); the estimate lies between.
+
+        Those that a report shows (`Latency.interval`), where it shows the figure; else of the
+        resamples.
+        """
         import numpy as np
 
+        if self.name in QUANTILES:
+            known = [one.latency.interval(self.name) for one in self.results if one.latency]
+            return np.array(known).T
         low, high = np.quantile(self.values, (0.025, 0.975), axis=0)
         return np.stack([np.minimum(low, self.estimates), np.maximum(high, self.estimates)])
 
@@ -104,22 +115,8 @@ class Resampling:
         pooled = [[b.latency_s for b in one.measured] for one in self.results]
         estimates = _compute([_join(blocks) for blocks in pooled], quantile)
         draw = self._draw_requests if self.by_request else self._draw_rounds
-        return Figure(estimates, draw(estimates, quantile))
-
-    @property
-    def medians(self) -> Rounds:
-        """The medians of all blocks, by which cases are compared within rounds."""
-        table = self._tabulate(0.5).tolist()
-        return Rounds(
-            {
-                one.case: {
-                    each: value
-                    for each, value in zip(self.rounds, row, strict=True)
-                    if not math.isnan(value)
-                }
-                for one, row in zip(self.results, table, strict=True)
-            }
-        )
+        name = figure.removeprefix("latency.")
+        return Figure(estimates, draw(estimates, quantile), name, self.results)
 
     def _draw_rounds(self, estimates: NDArray[Any], quantile: float | None) -> NDArray[Any]:
         import numpy as np

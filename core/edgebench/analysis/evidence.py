@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.analysis.links import collect_tier_checks
+from edgebench.analysis.prices import EMULATED
 
 if TYPE_CHECKING:
     from edgebench.analysis.advised import Advice
     from edgebench.analysis.result import Result
-
-EMULATED = "emulated"
-"""What stands in the words for how a tier enforces what it claims, where it pretends."""
 
 
 @attrs.frozen(kw_only=True)
@@ -27,6 +25,8 @@ class Evidence:
     """Of all that were compared."""
     by_request: bool
     """Whether nothing is known of what differs between processes."""
+    studied: int
+    """How many strategies study mode held against each other; 0 where rounds tell."""
     labels: int | None
     emulated: tuple[str, ...]
     """The tiers of which anything is emulated, and `links` where those are."""
@@ -46,6 +46,7 @@ def find_evidence(advice: Advice) -> Evidence | None:
         requests=result.samples,
         rounds=advice.rounds,
         by_request=advice.by_request,
+        studied=advice.studied,
         labels=result.figure.samples if result.figure else None,
         emulated=tuple(_list_emulated(result)),
         doubts=result.doubts,

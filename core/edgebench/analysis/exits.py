@@ -107,14 +107,20 @@ def find_sent(outcome: Outcome) -> Mapping[str, float]:
     blocks = outcome.measured
     found: dict[str, float] = {}
     for tier in outcome.case.route[:-1]:
-        sent = [b.bytes_out.get(tier, 0.0) * _share_sent(outcome, b, tier) for b in blocks]
+        sent = [b.bytes_out.get(tier, 0.0) * _share_sent_on(outcome, b, tier) for b in blocks]
         if sent and any(tier in block.bytes_out or block.exit_rates for block in blocks):
             found[tier] = fmean(sent)
     answers = [block.bytes_out["answer"] for block in blocks if "answer" in block.bytes_out]
     return {**found, "answer": fmean(answers)} if answers else found
 
 
-def _share_sent(outcome: Outcome, block: Block, tier: str) -> float:
+def find_share_sent(outcome: Outcome, tier: str) -> float:
+    """Return the share of the requests that a tier sends on: so many answers come back to it."""
+    shares = [_share_sent_on(outcome, block, tier) for block in outcome.measured]
+    return fmean(shares) if shares else 1.0
+
+
+def _share_sent_on(outcome: Outcome, block: Block, tier: str) -> float:
     """Return the share of the requests of a block that a tier has sent on."""
     route = outcome.case.route
     behind = set(route[: route.index(tier) + 1])

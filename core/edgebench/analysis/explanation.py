@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.analysis.draws import Resampling
+from edgebench.analysis.exits import find_share_sent
 from edgebench.analysis.prefixes import UNTRANSFORMED, list_like
 from edgebench.analysis.prices import find_carried, find_tier_seconds, list_hops
 from edgebench.analysis.rounds import Rounds
@@ -56,7 +57,8 @@ class HopShare:
     bytes: float
     """The mean that travels, there and back."""
     claimed_s: float
-    """The seconds of these bytes at the rate of the link, and its delay both ways."""
+    """The mean seconds of these bytes at the rate of the link, and of its delay both ways; what
+    left before has none."""
 
 
 @attrs.frozen(kw_only=True)
@@ -97,7 +99,8 @@ class Explainer:
                     source=hop[0],
                     target=hop[1],
                     bytes=carried[hop],
-                    claimed_s=carried[hop] * 8 / link.rate + 2 * link.delay,
+                    claimed_s=carried[hop] * 8 / link.rate
+                    + 2 * link.delay * find_share_sent(result, hop[0]),
                 )
                 for hop, link in links
                 if hop in carried

@@ -68,9 +68,9 @@ class Fit:
         sure = "as many as are fitted, so nothing checks them" if points == unknown else ""
         off = sure or f"off by at most {self.residual:.1%}"
         sent = " and ".join(f"{count / 1e6:.3g} MB" for count in self.found[1:].tolist())
-        return (
-            f"{points} medians at several rates, {off}: {self.found[0]:.3g} s of computing, {sent}"
-        )
+        fixed = len(self.varied) < len(self.results[0].case.links)
+        rest = "computing and links of one rate" if fixed else "computing"
+        return f"{points} medians at several rates, {off}: {self.found[0]:.3g} s of {rest}, {sent}"
 
     def predict(self, wanted: Case) -> tuple[float, float, float] | str:
         """Return the median in seconds under the links of a case, and its 95 % interval.

@@ -150,14 +150,15 @@ def answer_by_study(results: Sequence[Result], verdicts: Verdicts) -> str:
     stands = [found for one in others if (found := test.find(one, best))]
     beside = [one.first for one in stands if one.verdict != "slower"]
     name, seconds = _name(best), best.median or 0.0
+    among = f" among the {CONTENDERS} of the lowest medians" * (len(imported) > CONTENDERS)
     lead = f"has the lowest median, {seconds * 1e3:,.0f} ms, and is the fastest"
     if beside:
         names = ", ".join(map(_name, beside))
         lead = f"has the lowest median, {seconds * 1e3:,.0f} ms; not told from it: {names}"
     return (
         f"by study mode ({test.name} over requests, {test.post_hoc} with "
-        f"{test.correction.title()}'s correction), as one block each was imported: {name} {lead}. "
-        "What differs between processes or days is not in it."
+        f"{test.correction.title()}'s correction{among}), as one block each was imported: "
+        f"{name} {lead}. What differs between processes or days is not in it."
     )
 
 

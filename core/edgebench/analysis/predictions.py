@@ -101,16 +101,10 @@ def _predict(alike: Sequence[Result], links: Sequence[Link]) -> Prediction | Ref
     if all(block.phases_s for one in others for block in one.measured):
         base = min(others, key=lambda one: measure_distance(one.case.links, wanted.links))
         return predict_from(base, wanted, others, measured)
-    if not _differ(others, wanted):
-        return predict_from(others[0], wanted, others, measured)
     fit = fit_rates(others)
     if isinstance(fit, str):
         return Refusal(wanted, fit)
     return _predict_fit(fit, wanted, measured)
-
-
-def _differ(others: Sequence[Result], wanted: Case) -> bool:
-    return not _same(others[0].case.links, wanted.links)
 
 
 def replace_links(case: Case, links: Sequence[Link]) -> Case:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench.analysis.exits import find_sent
+from edgebench.analysis.exits import find_sent, find_share_sent
 from edgebench.analysis.links import collect_tier_checks
 from edgebench.analysis.phases import find_family, find_group
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from edgebench.parts.places import Link
     from edgebench.records.outcome import Outcome
 
+EMULATED = "emulated"
+"""What stands in the words for how a tier enforces what it claims, where it pretends."""
 HOUR_S = 3600.0
 GIGABYTE = 1e9
 
@@ -74,7 +76,11 @@ def find_carried(outcome: Outcome) -> Mapping[tuple[str, str], float]:
     """Return the mean bytes of a request that each hop carries, there and back."""
     sent = find_sent(outcome)
     back = sent.get("answer", 0.0)
-    return {hop: sent[hop[0]] + back for hop in list_hops(outcome) if hop[0] in sent}
+    return {
+        hop: sent[hop[0]] + back * find_share_sent(outcome, hop[0])
+        for hop in list_hops(outcome)
+        if hop[0] in sent
+    }
 
 
 def find_tier_seconds(outcome: Outcome) -> Mapping[str, float]:
@@ -103,9 +109,14 @@ def find_tier_seconds(outcome: Outcome) -> Mapping[str, float]:
 
 
 def find_slowdown(outcome: Outcome, tier: str) -> float:
-    """Return by how much an emulated tier is slower than this machine; 1 where it is not known."""
+    """Return by how much an emulated tier is slower than this machine; 1 where it is not known.
+
+    1 too for a tier that is as slow as it claims by itself: its inference has taken as long.
+    """
     checks = collect_tier_checks(outcome).get(tier, ())
-    return max(1.0, 1 / checks[0].claimed) if checks and checks[0].claimed else 1.0
+    if not checks or not checks[0].claimed or EMULATED not in checks[0].enforced.get("cpu", ""):
+        return 1.0
+    return max(1.0, 1 / checks[0].claimed)
 
 
 def _find_tier(outcome: Outcome, phase: str) -> str | None:

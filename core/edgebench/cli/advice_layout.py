@@ -86,7 +86,7 @@ def _span(ends: Sequence[float]) -> str:
 def _stand(candidate: Candidate) -> str:
     if candidate.standing == "best" or candidate.ratio is None:
         return "-"
-    words = {"equal": "equal", "undecided": "not told", "slower": "slower"}
+    words = {"equal": "equal", "undecided": "not told", "slower": "slower", "": "-"}
     return f"{words[candidate.standing]}\nx {candidate.ratio[0]:.3g}"
 
 
@@ -146,8 +146,9 @@ def _answer(advice: Advice) -> Iterator[str]:
 
 
 def _name_others(advice: Advice) -> Iterator[str]:
+    margin = "by study mode" if advice.studied else f"within {advice.within:.0%}"
     for standing, words in (
-        ("equal", f"Equal to it within {advice.within:.0%}"),
+        ("equal", f"Equal to it {margin}"),
         ("undecided", "Not told apart from it"),
     ):
         found = [one.result for one in advice.ranked if one.standing == standing]
@@ -184,6 +185,13 @@ def _weigh(advice: Advice) -> Iterator[str]:
         yield (
             "Each case is one block, so requests were drawn and not rounds: what differs between "
             "processes is in none of these figures."
+        )
+    if evidence.studied:
+        few = evidence.studied < len(advice.ranked)
+        among = f", among the {evidence.studied} of the lowest medians" * few
+        yield (
+            "How others stand to it is by study mode (Conover-Iman over requests with Holm's "
+            f"correction, and Cliff's delta){among}."
         )
     if evidence.emulated:
         yield f"Emulated: {', '.join(evidence.emulated)}."

@@ -75,9 +75,7 @@ def slowed(result, factor, link=LINK, **fields):
         for block in result.blocks
     ]
     links = (link,) if result.case.links else ()
-    return attrs.evolve(
-        result, case=attrs.evolve(result.case, links=links), blocks=tuple(blocks)
-    )
+    return attrs.evolve(result, case=attrs.evolve(result.case, links=links), blocks=tuple(blocks))
 
 
 CUT = measured("cut(at=1)", "mobile", "edge", share=0.4)
@@ -142,8 +140,7 @@ def test_a_tier_that_computed_nothing_predicts_nothing(share, tier):
     refused = refuse([cut, whole], Candidate(chain="cut(at=2)", bytes=30e3, share=0.5))
     assert refused.case == cut.case
     assert refused.why == (
-        "its other cuts are not predicted: "
-        f"no share of the operations was measured on {tier}"
+        f"its other cuts are not predicted: no share of the operations was measured on {tier}"
     )
 
 

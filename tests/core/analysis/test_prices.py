@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edgebench.analysis.explanation import Explainer
-from edgebench.analysis.prices import Prices, find_carried, find_tier_seconds
+from edgebench.analysis.prices import Prices, find_carried, find_slowdown, find_tier_seconds
 from edgebench.catalogue.registry import Registry
 from edgebench.parts.places import Link
 from edgebench.records.facts import StepFacts
@@ -128,3 +128,28 @@ def test_what_each_operator_and_hop_contributed():
         "identity was not measured in this run",
         "shrink was not measured in this run",
     ]
+
+
+def test_what_leaves_on_the_first_tier_brings_no_answer_back():
+    result = cut_in_two()
+    # Of four requests one is sent on; the others have left behind the first stage.
+    gone = np.array([np.nan, np.nan, np.nan, 2.5e-3])
+    blocks = [
+        attrs.evolve(b, phases_s={**b.phases_s, "inference-1": gone}, exit_rates={"0": 0.75})
+        for b in result.blocks
+    ]
+    result = attrs.evolve(result, blocks=tuple(blocks))
+    assert find_carried(result) == {("mobile", "edge"): pytest.approx(10_100 / 4)}
+    (hop,) = Explainer([result]).explain(result).hops
+    assert hop.claimed_s == pytest.approx((10_100 * 8 / 100e6 + 2e-3) / 4)
+
+
+def test_a_tier_that_enforces_its_speed_is_not_slowed_once_more():
+    result = cut_in_two()
+    blocks = [
+        attrs.evolve(b, tiers=tuple(attrs.evolve(t, enforced={"cpu": "a quota"}) for t in b.tiers))
+        for b in result.blocks
+    ]
+    assert [find_slowdown(result, tier) for tier in ("mobile", "edge")] == [2.0, 2.0]
+    held = attrs.evolve(result, blocks=tuple(blocks))
+    assert [find_slowdown(held, tier) for tier in ("mobile", "edge")] == [1.0, 1.0]
