@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import attrs
 import pytest
+from rich.table import Table
 
+from edgebench.analysis.predictions import Prediction
+from edgebench.cli.predict import lay_out_forecast
+from edgebench.conduct.predicting import Forecast
+from edgebench.parts.units import parse_link
 from edgebench.records.database import Database
 from edgebench.records.outcome import Run
 from edgebench.testing.results import block_of, case_of, facts_of
@@ -184,3 +190,24 @@ def test_nothing_to_predict_is_status_1(here, kept):
 def test_no_kept_run_is_one_line(here, mistaken):
     mistaken(here("recommend"), "edgebench.db")
     mistaken(here("predict"), "edgebench.db")
+
+
+def test_the_quickest_cuts_are_shown_of_each_model_and_each_setting():
+    found = []
+    for model, rate in (("one", 1), ("one", 100), ("other", 1)):
+        case = case_of("cut", "mobile", "edge", model=model)
+        case = attrs.evolve(case, links=(parse_link(f"mobile-edge={rate}mbit"),))
+        found += [
+            Prediction(case=case, median_s=place / 1e3, ci95_s=(0.0, 1.0), kind="cut", base="",
+                       basis="what was measured")
+            for place in range(1, 13)
+        ]  # fmt: skip
+    forecast = Forecast(strategies=(), cuts=tuple(found), refused=())
+    parts = list(lay_out_forecast(forecast, ()))
+    titles = [" ".join(str(one.title).split()) for one in parts if isinstance(one, Table)]
+    assert [title.partition(" that")[0] for title in titles] == [
+        "cuts of one:small under mobile-edge=1mbit",
+        "cuts of one:small under mobile-edge=100mbit",
+        "cuts of other:small under mobile-edge=1mbit",
+    ]
+    assert parts.count("12 cuts, of which 10 are shown") == 3

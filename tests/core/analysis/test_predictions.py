@@ -146,3 +146,22 @@ def test_hops_that_vary_together_are_not_told_apart():
     found, (refusal,) = predict_links(results, [parse_link("edge-cloud=1mbit")])
     assert found == []
     assert "do not tell 2 hops and computing apart" in refusal.why
+
+
+def test_a_fit_says_that_what_did_not_vary_is_counted_with_computing():
+    results = []
+    for rate in ("10mbit", "50mbit", "100mbit"):
+        case = case_of("plain", "cloud")
+        links = (parse_link(f"mobile-edge={rate}"), parse_link("edge-cloud=20mbit"))
+        case = attrs.evolve(case, links=links, route=("mobile", "edge", "cloud"))
+        made = result_of(case, blocks=1)
+        results.append(
+            attrs.evolve(made, blocks=tuple(attrs.evolve(b, phases_s={}) for b in made.blocks))
+        )
+    (found,), _ = predict_links(results, [parse_link("mobile-edge=20mbit")])
+    assert " s of computing and links of one rate, " in found.basis
+    (single,), _ = predict_links(
+        [sent(f"mobile-edge={rate}", imported=True) for rate in ("10mbit", "50mbit")],
+        [parse_link("mobile-edge=20mbit")],
+    )
+    assert " s of computing, " in single.basis
