@@ -16,7 +16,7 @@ from edgebench.analysis.group_tests import CONTENDERS, compare_all
 from edgebench.analysis.verdicts import count_pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -58,29 +58,30 @@ class Standings:
     def settle(self, fit: Sequence[Result]) -> list[Result]:
         """Return results, the best first, with none before one that is shown to be faster.
 
-        What was dropped as beaten stands behind what was not. Where rounds show one to be faster
-        than the first, it takes its place.
+        What was dropped as beaten by one of them stands behind what was not. Where rounds show one
+        to be faster than the first, it takes its place.
         """
-        order = sorted(fit, key=is_beaten)
+        ids = {one.case.id for one in fit}
+        order = sorted(fit, key=lambda one: is_beaten(one, ids))
         if self.by_request:
             return order
         tried: set[str] = set()
         while order and order[0].case.id not in tried:
             first = order[0]
             tried.add(first.case.id)
-            quicker = [one for one in order if self._judge(one, first, len(fit)) == "faster"]
+            quicker = [one for one in order if self._judge(one, first, ids) == "faster"]
             if quicker:
                 best = min(quicker, key=lambda one: self.verdicts.compare(one, first).middle)
                 order = [best, *(one for one in order if one is not best)]
         return order
 
-    def _judge(self, one: Result, first: Result, many: int) -> str:
+    def _judge(self, one: Result, first: Result, ids: Collection[str]) -> str:
         if one is first:
             return "best"
         # The test that dropped it was made when it was dropped.
-        if is_beaten(one) and not is_beaten(first):
+        if is_beaten(one, ids) and not is_beaten(first, ids):
             return "slower"
-        return self.verdicts.judge(one, first, count_pairs(many))
+        return self.verdicts.judge(one, first, count_pairs(len(ids)))
 
     def test(self, fit: Sequence[Result]) -> GroupTest | None:
         """Return the study mode's test of imported cases, the first and the quickest of the others.
@@ -98,7 +99,7 @@ class Standings:
     ) -> Iterator[tuple[str, Triple]]:
         """Yield how each stands to the first, and the ratio of their medians with its interval."""
         places: Mapping[str, int] = {one.case.id: n for n, one in enumerate(self.medians.results)}
-        first = fit[0]
+        first, ids = fit[0], {one.case.id for one in fit}
         drawn = self.medians.compare(places[first.case.id]).T.tolist()
         for one in fit:
             middle, low, high = drawn[places[one.case.id]]
@@ -111,7 +112,7 @@ class Standings:
             elif self.by_request:
                 standing = judge_ratio((middle, low, high), self.verdicts.within)
             else:
-                standing = self._judge(one, first, len(fit))
+                standing = self._judge(one, first, ids)
                 ratio = self.verdicts.compare(one, first)
                 middle, low, high = ratio.middle, ratio.low, ratio.high
             # What was drawn as the best less often, by requests, is not called faster.
