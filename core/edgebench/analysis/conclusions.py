@@ -231,8 +231,8 @@ def _name(result: Result) -> str:
 def _say_stand(verdict: str, alike: Sequence[Versus]) -> str:
     words = {"equal": "equal to", "undecided": "not told from"}.get(verdict, f"{verdict} than")
     names = [
-        f"{_name(found.second)} ({write_ms(found.second.median)}, {found.ratio:.3g} times, "
-        f"delta {found.tested.delta:+.2f})"
+        f"{_name(found.second)} ({write_ms(found.second.median)}, {found.ratio:.3g} times"
+        + (f", delta {found.tested.delta:+.2f})" if found.tested else ", dropped early)")
         for found in alike
     ]
     return f"{words} {', '.join(names)}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -26,7 +27,13 @@ from edgebench.analysis.rank_tests import (
     shapiro_wilk,
     wilcoxon_exact,
 )
-from edgebench.analysis.verdicts import LEVEL, Verdicts, count_pairs, find_least_difference
+from edgebench.analysis.verdicts import (
+    LEVEL,
+    Verdicts,
+    count_pairs,
+    find_least_difference,
+    was_dropped,
+)
 
 if TYPE_CHECKING:
     from edgebench.analysis.rank_tests import RankTest
@@ -55,7 +62,8 @@ class Versus:
     """How many times the first takes as long as the second."""
     ratio_ci95: tuple[float, float] | None = None
     """Within rounds; None in study mode."""
-    tested: Pair
+    tested: Pair | None = None
+    """None where one of them was dropped early, and is left out of the tests."""
     least: float | None = None
     """The least difference, as a share, that their rounds would have told; None in study mode."""
     wilcoxon: float | None = None
@@ -73,13 +81,12 @@ class Versus:
             verdict=turned.get(self.verdict, self.verdict),
             ratio=1 / self.ratio,
             ratio_ci95=(1 / ends[1], 1 / ends[0]) if ends else None,
-            tested=attrs.evolve(
-                self.tested,
-                first=self.tested.second,
-                second=self.tested.first,
-                delta=-self.tested.delta,
-            ),
+            tested=_turn(self.tested) if self.tested else None,
         )
+
+
+def _turn(pair: Pair) -> Pair:
+    return attrs.evolve(pair, first=pair.second, second=pair.first, delta=-pair.delta)
 
 
 @attrs.frozen(kw_only=True)
@@ -87,7 +94,7 @@ class GroupTest:
     """What is found of several strategies."""
 
     results: tuple[Result, ...]
-    """The strategies, the lowest median first."""
+    """The strategies, the lowest median first, those that were dropped early last."""
     mode: str
     """One of `STUDY`, `ROUNDS` and `NONE`."""
     why_not: str = ""
@@ -102,6 +109,9 @@ class GroupTest:
     replicates: tuple[int, ...] = ()
     """How many requests of each, or how many rounds of all."""
     pairs: tuple[Versus, ...] = ()
+    dropped: tuple[Result, ...] = ()
+    """Those that were dropped early, as another was shown to be faster: the tests are without them.
+    """
 
     def find(self, one: Result, other: Result) -> Versus | None:
         """Return how one strategy stands to another; None where that was not tested."""
@@ -124,16 +134,19 @@ def compare_all(results: Sequence[Result], verdicts: Verdicts) -> GroupTest:
     By rounds: Friedman and Conover-Friedman with Holm's correction over the block medians of the
     rounds that all of them share; how two stand follows from the interval of their ratio within
     rounds (`verdicts.judge`). Wilcoxon's signed ranks are added where so many rounds can meet Holm.
+    What was dropped early is left out of the tests, which would have no more rounds than it had,
+    and is slower than what it was dropped for.
     """
-    ranked = tuple(sorted(results, key=lambda one: one.median or 0.0))
+    ranked = tuple(sorted(results, key=lambda one: (was_dropped(one), one.median or 0.0)))
     if any(one.facts.imported for one in ranked):
         return _test_requests(ranked)
-    shared = sorted(verdicts.rounds.find_common([one.case for one in ranked]))
+    kept = tuple(one for one in ranked if not was_dropped(one)) or ranked
+    shared = sorted(verdicts.rounds.find_common([one.case for one in kept]))
     if len(shared) < FEWEST_ROUNDS:
         many = f"{len(shared)} round{'s' * (len(shared) != 1)}"
         why = f"{many} shared by all of them, and at least {FEWEST_ROUNDS} are needed"
         return GroupTest(results=ranked, mode=NONE, why_not=why)
-    return _test_rounds(ranked, shared, verdicts)
+    return _test_rounds(ranked, len(kept), shared, verdicts)
 
 
 def answer_by_study(results: Sequence[Result], verdicts: Verdicts) -> str:
@@ -220,23 +233,34 @@ def _pair_up(ranked: Sequence[Result], pair: Pair, verdict: str) -> Versus:
 
 
 def _test_rounds(
-    ranked: tuple[Result, ...], shared: Sequence[Round], verdicts: Verdicts
+    ranked: tuple[Result, ...], kept: int, shared: Sequence[Round], verdicts: Verdicts
 ) -> GroupTest:
-    table: Any = verdicts.rounds.tabulate([one.case for one in ranked], shared).T
+    """Test the first of the ranked, as many as were kept, and hold the others against each."""
+    test = GroupTest(
+        results=ranked, mode=ROUNDS, replicates=(len(shared),), dropped=ranked[kept:],
+        pairs=tuple(
+            _judge_rounds(ranked, one, two, verdicts)
+            for one, two in combinations(range(len(ranked)), 2)
+            if two >= kept
+        ),
+    )  # fmt: skip
+    if kept < 2:
+        return attrs.evolve(test, why_not="all others were dropped early, as slower")
+    table: Any = verdicts.rounds.tabulate([one.case for one in ranked[:kept]], shared).T
     pairs = conover_friedman(table, CORRECTION)
-    signed = _rank_signs(table, pairs)
-    return GroupTest(
-        results=ranked,
-        mode=ROUNDS,
+    signed = zip(pairs, _rank_signs(table, pairs), strict=True)
+    judged = (
+        (_judge_rounds(ranked, pair.first, pair.second, verdicts), pair, p) for pair, p in signed
+    )
+    tested = (attrs.evolve(one, tested=pair, wilcoxon=p) for one, pair, p in judged)
+    return attrs.evolve(
+        test,
         name="Friedman",
         symbol="Q",
         post_hoc="Conover-Friedman",
         correction=CORRECTION,
         whole=friedman(table),
-        replicates=(len(shared),),
-        pairs=tuple(
-            _judge_rounds(ranked, pair, verdicts, p) for pair, p in zip(pairs, signed, strict=True)
-        ),
+        pairs=(*tested, *test.pairs),
     )
 
 
@@ -249,18 +273,14 @@ def _rank_signs(table: Any, pairs: Sequence[Pair]) -> Sequence[float | None]:
     return adjust(found, CORRECTION)
 
 
-def _judge_rounds(
-    ranked: Sequence[Result], pair: Pair, verdicts: Verdicts, signed: float | None
-) -> Versus:
-    first, second = ranked[pair.first], ranked[pair.second]
-    ratio = verdicts.compare(first, second)
+def _judge_rounds(ranked: Sequence[Result], one: int, two: int, verdicts: Verdicts) -> Versus:
+    first, second = ranked[one], ranked[two]
+    ratio, pairs = verdicts.compare(first, second), count_pairs(len(ranked))
     return Versus(
         first=first,
         second=second,
-        verdict=verdicts.judge(first, second, count_pairs(len(ranked))),
+        verdict=verdicts.stand(first, second, pairs),
         ratio=ratio.middle,
         ratio_ci95=(ratio.low, ratio.high),
-        tested=pair,
-        least=find_least_difference(ratio, verdicts.within, count_pairs(len(ranked))),
-        wilcoxon=signed,
+        least=find_least_difference(ratio, verdicts.within, pairs),
     )

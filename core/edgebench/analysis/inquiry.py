@@ -29,7 +29,11 @@ class Questions:
 
     @classmethod
     def of(
-        cls, results: Sequence[Result], within: float, conclusions: Sequence[Conclusion]
+        cls,
+        results: Sequence[Result],
+        within: float,
+        conclusions: Sequence[Conclusion],
+        most: int | None = None,
     ) -> Questions:
         """Ask everything of the results of one run.
 
@@ -37,9 +41,10 @@ class Questions:
             results: All of its results.
             within: The practical margin: a lesser difference counts as none.
             conclusions: Those that are held against it.
+            most: How many blocks a case might have had, where they were added.
         """
         measured = [one for one in results if one.latency]
-        verdicts = Verdicts.of(measured, within)
+        verdicts = Verdicts.of(measured, within, most)
         normal = [found for one in measured if (found := is_normal(one)) is not None]
         return cls(
             asked=ask_all(measured, verdicts),
@@ -72,6 +77,7 @@ def _describe_question(question: Question) -> dict[str, Any]:
         "statistic": test.whole.statistic if test.whole else None,
         "p": test.whole.p if test.whole else None,
         "replicates": list(test.replicates),
+        "dropped": [one.case.id for one in test.dropped],
         "strategies": [_describe_strategy(one, question) for one in test.results],
         "pairs": [_describe_pair(one) for one in test.pairs],
         "tested": describe_test(test),
@@ -104,12 +110,12 @@ def _describe_pair(pair: Versus) -> dict[str, Any]:
         "verdict": pair.verdict,
         "ratio": pair.ratio,
         "ratio_ci95": list(pair.ratio_ci95) if pair.ratio_ci95 else None,
-        "p": tested.p,
-        "adjusted": tested.adjusted,
+        "p": tested.p if tested else None,
+        "adjusted": tested.adjusted if tested else None,
         "wilcoxon": pair.wilcoxon,
         "least_difference": pair.least,
-        "delta": tested.delta,
-        "magnitude": tested.magnitude,
+        "delta": tested.delta if tested else None,
+        "magnitude": tested.magnitude if tested else None,
     }
 
 

@@ -226,8 +226,14 @@ def describe_test(test: GroupTest) -> str:
     return (
         f"{test.name} over {of}: {test.symbol} = {test.whole.statistic:,.4g}, "
         f"{write_p(test.whole.p)}; "
-        f"{test.post_hoc}, {test.correction.title()}{_say_signed(test)}."
+        f"{test.post_hoc}, {test.correction.title()}{_say_signed(test)}{_say_dropped(test)}."
     )
+
+
+def _say_dropped(test: GroupTest) -> str:
+    """Say how many the tests are without, as they were dropped before the others."""
+    many = len(test.dropped)
+    return f"; without {many} that {'was' if many == 1 else 'were'} dropped early" if many else ""
 
 
 def _say_signed(test: GroupTest) -> str:

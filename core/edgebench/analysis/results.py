@@ -75,7 +75,7 @@ class RunResults:
         """What the studies asked and what the data answers; None where nobody asks."""
         if self.conclusions is None:
             return None
-        return Questions.of(self.results, self.margin, self.conclusions)
+        return Questions.of(self.results, self.margin, self.conclusions, self.run.max_blocks)
 
     @property
     def _accuracy_margin(self) -> float | None:

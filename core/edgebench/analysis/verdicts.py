@@ -114,6 +114,11 @@ def count_more_rounds(
     return None
 
 
+def was_dropped(result: Result) -> bool:
+    """Say whether a result was dropped since another is faster by more than the margin."""
+    return bool(result.facts.beaten_by)
+
+
 @attrs.frozen(eq=False)
 class Verdicts:
     """How the measured cases of a run stand to each other."""
@@ -136,3 +141,21 @@ class Verdicts:
     def judge(self, one: Result, other: Result, pairs: int = 1) -> str:
         """Say whether the first is `slower`, `faster`, `equal` or `undecided`."""
         return judge(self.compare(one, other), self.within, pairs, self.most)
+
+    def stand(self, one: Result, other: Result, pairs: int = 1) -> str:
+        """Judge, but leave standing what was found when one of the two was dropped."""
+        if self._was_dropped_for(one, other):
+            return "slower"
+        if self._was_dropped_for(other, one):
+            return "faster"
+        return self.judge(one, other, pairs)
+
+    def _was_dropped_for(self, one: Result, other: Result) -> bool:
+        """Say whether one was beaten by the other, or by a case that takes no less than that."""
+        if not was_dropped(one) or was_dropped(other):
+            return False
+        winners = [case for case in self.rounds.medians if case.id in one.facts.beaten_by]
+        return any(
+            case == other.case or self.rounds.compare(other.case, case).middle <= 1
+            for case in winners
+        )

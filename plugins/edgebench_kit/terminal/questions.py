@@ -75,7 +75,7 @@ def _write_cells(strategy: Entry) -> Iterator[str]:
     yield strategy["name"]
     yield f"{_write_ms(strategy['median_s'])}"
     yield write_figure(strategy["ratio"], 1)
-    yield _write_p(stand["adjusted"]) if stand else "-"
+    yield _write_p(stand["adjusted"]) if stand and stand["adjusted"] is not None else "-"
     yield _write_effect(stand) if stand else "-"
     change = strategy["accuracy_change"]
     yield "n/a" if change is None else f"{change:+.2f}"
@@ -83,6 +83,8 @@ def _write_cells(strategy: Entry) -> Iterator[str]:
 
 def _write_effect(stand: Entry) -> str:
     """Write Cliff's delta, and how large that is, or how else the two stand."""
+    if stand["delta"] is None:
+        return "dropped" if stand["verdict"] == "slower" else "?"
     mark = {"equal": "=", "undecided": "?"}.get(stand["verdict"], stand["magnitude"])
     return f"{round(stand['delta'], 2) + 0.0:+.2f} {mark}"
 

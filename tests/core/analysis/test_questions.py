@@ -230,3 +230,58 @@ def test_beside_what_is_not_told_apart_stands_what_would_have_been():
     assert f"cannot be told from it (a difference of {pair.least:.0%} would have been)" in (
         question.sentence
     )
+
+
+def drop(result, rounds, by):
+    """A case that was dropped after its first rounds, as another was shown to be faster."""
+    facts = attrs.evolve(result.facts, beaten_by=(by.case.id,))
+    return attrs.evolve(result, blocks=result.blocks[:rounds], planned=rounds, facts=facts)
+
+
+def test_what_was_dropped_early_takes_no_rounds_from_the_others_and_stays_slower():
+    best, next_ = at("identity", "edge", ms=2), at("identity", "mobile", ms=4, seed=1)
+    late = drop(at("identity", "cloud", ms=1.99, seed=2), 2, best)
+    asked = [late, next_, best]
+    (question,) = ask_all(asked, judge(asked))
+    test = question.test
+    assert test.replicates == (8,)
+    assert test.dropped == (late,)
+    stand = test.find(late, best)
+    assert (stand.verdict, stand.tested) == ("slower", None)
+    assert test.find(late, next_).verdict != "slower"
+    assert "without 1 that was dropped early" in describe_test(test)
+    (entry,) = Questions.of(asked, 0.02, ()).to_json()["asked"]
+    assert entry["dropped"] == [late.case.id]
+    alone = [late, best]
+    (question,) = ask_all(alone, judge(alone))
+    assert "is the fastest; cloud takes" in question.sentence
+    assert "all others were dropped early" in describe_test(question.test)
+
+
+def test_what_was_dropped_is_slower_than_what_takes_no_less_than_its_winner():
+    best, quick = at("identity", "edge", ms=2), at("identity", "mobile", ms=1, seed=1)
+    slow = at("identity", "edge-2", ms=9, seed=4)
+    late = drop(at("identity", "cloud", ms=1.01, seed=2), 2, best)
+    verdicts = judge([best, quick, slow, late])
+    assert verdicts.stand(late, quick) == "slower"
+    assert verdicts.stand(quick, late) == "faster"
+    assert verdicts.stand(late, slow) == "faster"
+
+
+def test_where_blocks_were_added_a_question_spends_as_little_as_the_answer():
+    """A difference that 5 % would tell is not told by what one look of many may spend."""
+    for ms in np.arange(2.04, 2.4, 0.02):
+        pair = [
+            result_of(
+                case_of("identity", tier), median_s=each / 1e3, blocks=4, spread=0.3, seed=seed
+            )
+            for tier, each, seed in (("mobile", ms, 1), ("edge", 2.0, 2))
+        ]
+        fixed, added = (
+            attrs.evolve(run_of(pair, max_blocks=most), conclusions=()) for most in (None, 20)
+        )
+        said = [one.questions.asked[0].test.pairs[0].verdict for one in (fixed, added)]
+        assert said[1] == "undecided" if not added.decisions[0].fastest else "faster"
+        if said[0] != said[1]:
+            return
+    pytest.fail("no difference lies between the two levels")
