@@ -128,8 +128,8 @@ def compare_all(results: Sequence[Result], verdicts: Verdicts) -> GroupTest:
 
     In study mode: Kruskal-Wallis over the requests, Conover-Iman with Holm's correction, and
     Cliff's delta. Two differ where the adjusted p is at most 5 % and delta is not negligible; they
-    are equal where it is negligible and there are enough requests to tell (about 120 of each), and
-    undecided otherwise.
+    are equal where its whole 95 % interval is negligible, which takes about 120 requests of each at
+    the least, and undecided otherwise.
 
     By rounds: Friedman and Conover-Friedman with Holm's correction over the block medians of the
     rounds that all of them share; how two stand follows from the interval of their ratio within
@@ -207,18 +207,18 @@ def _test_requests(ranked: tuple[Result, ...]) -> GroupTest:
 
 def _judge_requests(pair: Pair, sizes: Sequence[int]) -> str:
     if pair.magnitude == "negligible":
-        few = _find_half_width(sizes[pair.first], sizes[pair.second]) > MAGNITUDES["negligible"]
-        return "undecided" if few else "equal"
+        half = _find_half_width(sizes[pair.first], sizes[pair.second])
+        return "equal" if abs(pair.delta) + half < MAGNITUDES["negligible"] else "undecided"
     if pair.adjusted > LEVEL:
         return "undecided"
     return "slower" if pair.delta > 0 else "faster"
 
 
 def _find_half_width(one: int, other: int) -> float:
-    """Return how far delta reaches to each side of 0, in 95 of 100, where nothing differs.
+    """Return how far the 95 % interval of a small delta reaches to each side of it.
 
-    Its variance is then (n + m + 1) / 3 n m (Mann and Whitney 1947, Annals of Mathematical
-    Statistics 18).
+    Where nothing differs its variance is (n + m + 1) / 3 n m (Mann and Whitney 1947, Annals of
+    Mathematical Statistics 18), and so small a delta changes that little.
     """
     return NORMAL * math.sqrt((one + other + 1) / (3 * one * other))
 

@@ -281,7 +281,29 @@ def test_where_blocks_were_added_a_question_spends_as_little_as_the_answer():
             attrs.evolve(run_of(pair, max_blocks=most), conclusions=()) for most in (None, 20)
         )
         said = [one.questions.asked[0].test.pairs[0].verdict for one in (fixed, added)]
-        assert said[1] == "undecided" if not added.decisions[0].fastest else "faster"
+        assert (said[1] == "undecided") == (added.decisions[0].fastest is None)
         if said[0] != said[1]:
             return
     pytest.fail("no difference lies between the two levels")
+
+
+def test_requests_are_equal_only_where_the_whole_interval_of_delta_is_negligible():
+    """0.146 of 500 requests each may as well be 0.22, which is not negligible."""
+    one, other = imported("identity", "mobile"), imported("identity", "edge")
+    base = np.arange(1.0, 501.0)
+
+    def shifted(by):
+        (block,) = other.blocks
+        pair = [
+            attrs.evolve(each, blocks=(attrs.evolve(block, latency_s=values),))
+            for each, values in ((one, base), (other, base + by))
+        ]
+        (found,) = compare_all(pair, judge(pair)).pairs
+        return abs(found.tested.delta), found.verdict
+
+    delta, verdict = shifted(38.0)
+    assert 0.14 < delta < 0.147
+    assert verdict == "undecided"
+    delta, verdict = shifted(18.0)
+    assert 0.06 < delta < 0.075
+    assert verdict == "equal"
