@@ -189,6 +189,8 @@ def test_a_strangers_importer_is_asked_as_any(here, lab, toy, tmp_path):
         ("toy:large identity 1", "a.lab, line 1: no variant of toy is called 'large'"),
         ("toy roundd 1", "a.lab, line 1: no operator is called 'roundd'"),
         ("toy identity", "stranger.py): ValueError: not enough values"),
+        ("toy identity nan", "latency_s of a.lab, line 1 must be seconds above 0, not nan"),
+        ("toy identity -1", "latency_s of a.lab, line 1 must be seconds above 0, not -1.0"),
     ],
 )
 def test_names_that_are_not_known_and_a_reader_that_fails(
