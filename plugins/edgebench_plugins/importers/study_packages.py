@@ -8,6 +8,7 @@ each configuration, which its name tells, or tables with a row a request.
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -108,7 +109,7 @@ def read(path: Path) -> Iterator[Imported]:
 
 
 def _read_text(file: Path) -> Iterator[Imported]:
-    first, *lines = _read_lines(file)
+    first, *lines = _read_words(file).splitlines() or [""]
     if first.strip() != HEAD:
         raise DataError(f"{file}, line 1: {HEAD!r} is expected, not {first.strip()!r}")
     values = [
@@ -119,9 +120,9 @@ def _read_text(file: Path) -> Iterator[Imported]:
     yield _make(_read_file_name(file), values, str(file))
 
 
-def _read_lines(file: Path) -> list[str]:
+def _read_words(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8-sig").splitlines() or [""]
+        return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise DataError(f"{file}, line {line}: not UTF-8 text") from error
@@ -139,7 +140,7 @@ def _read_number(text: str, where: str) -> float:
 
 def _read_file_name(file: Path) -> _Configuration:
     """Read `<tiers>_<model>[_<operators>][_<ME>mbps[_<EC>mbps]]_results.txt`."""
-    stem, rates = _take_rates(file.name.removesuffix(ENDING))
+    stem, rates = _take_rates(file, file.name.removesuffix(ENDING))
     words = stem.lower().split("_")
     count = next((n for n, word in enumerate(words) if word not in _TIERS), len(words))
     tiers, model, rest = words[:count], words[count : count + 1], words[count + 1 :]
@@ -151,14 +152,18 @@ def _read_file_name(file: Path) -> _Configuration:
     return _name(model[0] if model else "", rest, tiers, rates, where)
 
 
-def _take_rates(name: str) -> tuple[str, tuple[float, float]]:
-    """Return a name without the rates in it, and these, in Mbit/s."""
+def _take_rates(file: Path, name: str) -> tuple[str, tuple[float, float]]:
+    """Return the name of a file without the rates in it, and these, in Mbit/s."""
     found = RATES.search(name)
     if not found:
         return name, DEFAULT_RATES
-    near, far = (float(text) if text else None for text in found.groups())
-    rates = (near or DEFAULT_RATES[0], far or DEFAULT_RATES[1])
-    return name[: found.start()] + name[found.end() :], rates
+    near, far = (
+        float(text) if text else default
+        for text, default in zip(found.groups(), DEFAULT_RATES, strict=True)
+    )
+    if not near or not far:
+        raise DataError(f"{file}: the name says a rate of 0 Mbit/s, over which nothing passes")
+    return name[: found.start()] + name[found.end() :], (near, far)
 
 
 _TIERS = ("mobile", "edge", "cloud")
@@ -170,25 +175,32 @@ _PLACED = (*((tier,) for tier in _TIERS), ("mobile", "edge"), ("edge", "cloud"),
 
 
 def _read_table(file: Path) -> Iterator[Imported]:
-    _, rates = _take_rates(file.stem)
+    _, rates = _take_rates(file, file.stem)
     found: dict[tuple[str, str], list[float]] = {}
-    with file.open(encoding="utf-8-sig", newline="") as opened:
-        rows = csv.reader(opened)
-        begin = rows.line_num + 1
-        for number, row in enumerate(rows):
-            where, begin = f"{file}, line {begin}", rows.line_num + 1
-            if number == 0 or not row:
-                continue
-            if len(row) != len(COLUMNS):
-                raise DataError(f"{where}: {len(COLUMNS)} columns are expected, not {len(row)}")
-            key = row[1], row[2]
-            if key not in found:
-                _read_cells(*key, rates, where)
-                found[key] = []
-            found[key].append(_read_number(row[0], where))
+    for where, row in _list_rows(file):
+        if len(row) != len(COLUMNS):
+            raise DataError(f"{where}: {len(COLUMNS)} columns are expected, not {len(row)}")
+        key = row[1], row[2]
+        if key not in found:
+            _read_cells(*key, rates, where)
+            found[key] = []
+        found[key].append(_read_number(row[0], where))
     for (device, model), values in found.items():
         named = f"{file}, {device}, {model}"
         yield _make(_read_cells(device, model, rates, named), values, named)
+
+
+def _list_rows(file: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield the rows of a table below its head, each with where it begins."""
+    rows = csv.reader(io.StringIO(_read_words(file), newline=""))
+    begin = 1
+    try:
+        for number, row in enumerate(rows):
+            if number and row:
+                yield f"{file}, line {begin}", row
+            begin = rows.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{file}, line {begin}: {error}") from error
 
 
 def _read_cells(device: str, model: str, rates: tuple[float, float], where: str) -> _Configuration:

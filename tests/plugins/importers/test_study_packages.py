@@ -133,6 +133,10 @@ def test_what_is_not_of_the_layout_is_not_claimed(tmp_path):
         ("x.csv", "Inference,Device,Model\n1,Shore,FCN\n", "line 2: a device of Mobile"),
         ("x.csv", "Inference,Device,Model\n1,Edge,VGG\n", "line 2: a model of bert"),
         ("x.csv", "Inference,Device,Model\n1,Edge\n", "line 2: 3 columns are expected, not 2"),
+        ("x.csv", f"Inference,Device,Model\n1,Edge,FCN\n1,Edge,{'F' * 200_000}\n",
+         "line 3: field larger than field limit"),
+        ("x_0mbps.csv", "Inference,Device,Model\n1,Edge,FCN\n", "a rate of 0 Mbit/s"),
+        ("edge_fcn_200mbps_0.0mbps_results.txt", "Experiment Results\n1\n", "a rate of 0 Mbit/s"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_its_file_and_line(tmp_path, name, content, said):
@@ -148,6 +152,14 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
     file = tmp_path / "edge_fcn_results.txt"
     file.write_bytes(b"Experiment Results\n\xff\xfe\n")
     with pytest.raises(DataError, match="line 2: not UTF-8 text"):
+        list(read(file))
+
+
+def test_a_table_that_is_no_text_is_refused(tmp_path):
+    """However far behind what is read at once the byte lies."""
+    file = tmp_path / "x.csv"
+    file.write_bytes(b"Inference,Device,Model\n" + b"1,Edge,FCN\n" * 20_000 + b"1,Edge,\xff\n")
+    with pytest.raises(DataError, match="x.csv, line 20002: not UTF-8 text"):
         list(read(file))
 
 
