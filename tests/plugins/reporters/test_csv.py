@@ -54,6 +54,18 @@ def test_what_would_end_a_cell_or_a_row_does_not():
     assert row["reason"].split() == reason.split()
 
 
+@pytest.mark.parametrize("reason", ["=HYPERLINK(1)", "+1", "-2+3", "@SUM(A1)", "= 1"])
+def test_no_text_is_a_formula(reason):
+    case = attrs.evolve(case_of(), model=reason)
+    (row,) = rows_of(Result(case=case, status="failed", reason=reason))
+    assert (row["reason"], row["model"]) == (f"'{reason}", f"'{reason}")
+
+
+def test_a_number_below_0_stays_a_number():
+    (row,) = rows_of(result_of(case_of(), loss=-0.01))
+    assert float(row["lost_points"]) == pytest.approx(-1)
+
+
 def test_an_empty_run_is_its_head():
     (reporter,) = edgebench_reporters()
     assert reporter.render(run_of([])).count("\n") == 1
