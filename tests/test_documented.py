@@ -82,6 +82,7 @@ PUBLIC = [
     "Variant",
     "Weights",
     "count_processors",
+    "escape_markdown",
     "hookimpl",
     "results",
     "run",

@@ -66,6 +66,7 @@ from edgebench.parts.subjects import (
 )
 
 if typing.TYPE_CHECKING:
+    from edgebench.analysis.markdown import escape_markdown as escape_markdown
     from edgebench.analysis.plain_tables import Tables as Tables
     from edgebench.analysis.result import Result as Result
     from edgebench.analysis.results import RunResults as RunResults
@@ -86,6 +87,7 @@ _LATER = {
     "RunResults": "analysis.results",
     "Tables": "analysis.plain_tables",
     "count_processors": "records.environment",
+    "escape_markdown": "analysis.markdown",
     "results": "cli.from_python",
     "run": "cli.from_python",
 }

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from edgebench.analysis.markdown import escape_markdown
 from edgebench.cli.comparison_words import (
     FIRST,
     HEAD,
@@ -85,12 +86,12 @@ def _describe(change: Change, names: Mapping[str, str]) -> str:
 def write_markdown(comparison: Comparison, passages: Sequence[Passage], *, strict: bool) -> str:
     """Write a comparison for a pull request: the answer first."""
     names = comparison.names
-    lines = ["### edgebench compare", "", _escape(write_answer(comparison))]
+    lines = ["### edgebench compare", "", escape_markdown(write_answer(comparison))]
     if passages:
-        lines += ["", _escape(write_gate_answer(passages, strict=strict)), ""]
-        lines += [f"- {_escape(write_passage(one, names))}" for one in passages]
-    lines += ["", f"Before: {_escape(write_run(comparison.before))}  "]
-    lines += [f"After: {_escape(write_run(comparison.after))}"]
+        lines += ["", escape_markdown(write_gate_answer(passages, strict=strict)), ""]
+        lines += [f"- {escape_markdown(write_passage(one, names))}" for one in passages]
+    lines += ["", f"Before: {escape_markdown(write_run(comparison.before))}  "]
+    lines += [f"After: {escape_markdown(write_run(comparison.after))}"]
     lines += _write_list("What differs beside", list_surroundings(comparison))
     lines += ["", f"**{FIRST}**", "", _write_row(HEAD), _write_row(["---"] * len(HEAD))]
     changes = comparison.list_changes(FIRST)
@@ -103,16 +104,13 @@ def write_markdown(comparison: Comparison, passages: Sequence[Passage], *, stric
 
 
 def _write_list(head: str, lines: Sequence[str]) -> list[str]:
-    return ["", f"**{head}**", "", *(f"- {_escape(line)}" for line in lines)] if lines else []
+    return (
+        ["", f"**{head}**", "", *(f"- {escape_markdown(line)}" for line in lines)] if lines else []
+    )
 
 
 def _write_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(map(_escape, cells))} |"
-
-
-def _escape(text: str) -> str:
-    """Write a text so that Markdown shows it as it is, in one line."""
-    return re.sub(r"([\\`*_\[\]<>|#~])", r"\\\1", " ".join(text.split()))
+    return f"| {' | '.join(map(escape_markdown, cells))} |"
 
 
 # --- JUnit ---------------------------------------------------------------------------------------

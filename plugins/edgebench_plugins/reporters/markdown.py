@@ -5,10 +5,9 @@ Tables and folded parts are those of GitHub Flavored Markdown (https://github.gi
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
-from edgebench import Reporter, hookimpl
+from edgebench import Reporter, escape_markdown, hookimpl
 from edgebench_kit.reports.answers import describe_run, find_answers, name_run, place_run
 from edgebench_kit.reports.columns import list_figures
 from edgebench_kit.reports.notes import (
@@ -26,17 +25,8 @@ if TYPE_CHECKING:
     from edgebench import RunResults
     from edgebench_kit.reports.answers import Answer
 
-WIDTH = 1000
-"""Columns of a terminal that would show all columns."""
 MOST = 30
 """As many strategies of a model are listed, those of the lowest medians."""
-SPECIAL = re.compile(r"[\\`*_{}\[\]#|<>&@~$]|^[-+=\d]")
-"""What Markdown, or GitHub, would take for more than a character; some at the beginning alone."""
-
-
-def escape(text: str) -> str:
-    """Return a text that is shown as it is, in one line."""
-    return SPECIAL.sub(lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
 
 
 def render(results: RunResults) -> str:
@@ -46,7 +36,7 @@ def render(results: RunResults) -> str:
 
 def _lay_out(document: Mapping[str, Any]) -> Iterator[str]:
     cases = document["cases"]
-    yield f"## edgebench: {escape(name_run(document))}"
+    yield f"## edgebench: {escape_markdown(name_run(document))}"
     yield ""
     answers = list(find_answers(document))
     for answer in answers:
@@ -64,15 +54,15 @@ def _lay_out(document: Mapping[str, Any]) -> Iterator[str]:
     yield from _fold("Weights and inputs", describe_subjects(cases))
     yield from _fold("Agreement with another runtime", describe_agreements(cases))
     tag = f", tag {document['tag']}" if document["tag"] else ""
-    yield escape(
+    yield escape_markdown(
         f"Run {document['run']}{tag}, started {document['started']}; {place_run(document)}."
     )
 
 
 def _write_answer(answer: Answer) -> Iterator[str]:
-    yield f"**{escape(answer.title)}**: {escape(answer.words)}"
+    yield f"**{escape_markdown(answer.title)}**: {escape_markdown(answer.words)}"
     if answer.gain:
-        yield f"**{escape(answer.gain)}**"
+        yield f"**{escape_markdown(answer.gain)}**"
     yield ""
 
 
@@ -82,7 +72,7 @@ def _write_table(decision: Mapping[str, Any], cases: Iterable[Any]) -> Iterator[
     found = [by_id[one] for one in decision["cases"]]
     ranked = sorted(found, key=lambda one: (one["refuted"], one["latency_s"]["median"]))
     columns = list(list_figures(ranked, decision))
-    yield f"### {escape(decision['title'])}"
+    yield f"### {escape_markdown(decision['title'])}"
     yield ""
     yield _write_row(column.head for column in columns)
     yield f"|{'|'.join('---' if column.name else '---:' for column in columns)}|"
@@ -95,7 +85,7 @@ def _write_table(decision: Mapping[str, Any], cases: Iterable[Any]) -> Iterator[
 
 
 def _write_row(cells: Iterable[str]) -> str:
-    written = ("<br>".join(map(escape, cell.split("\n"))) for cell in cells)
+    written = ("<br>".join(map(escape_markdown, cell.split("\n"))) for cell in cells)
     return f"| {' | '.join(written)} |"
 
 
@@ -106,7 +96,7 @@ def _fold(title: str, lines: Iterable[str]) -> Iterator[str]:
     yield f"<details><summary>{title}</summary>"
     yield ""
     for line in listed:
-        yield f"{'  ' if line.startswith('  ') else ''}- {escape(line)}"
+        yield f"{'  ' if line.startswith('  ') else ''}- {escape_markdown(line)}"
     yield ""
     yield "</details>"
     yield ""

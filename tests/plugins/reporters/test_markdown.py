@@ -56,6 +56,8 @@ def test_what_users_wrote_is_shown_as_it_is():
     case = attrs.evolve(case_of("identity"), model=EVIL)
     failed = Result(case=attrs.evolve(case, chain=EVIL), status="failed", reason=EVIL)
     html = rendered(markdown_of([result_of(case), failed], suite=EVIL, tag=EVIL))
+    assert "@you" not in html
+    html = html.replace("\u200b", "")
     tags = set(re.findall(r"<(/?\w+)", html))
     assert not tags & {"img", "script", "/script", "a", "em", "code", "h1", "s"}
     shown = (
