@@ -146,3 +146,29 @@ def test_the_page_names_what_to_install_where_its_charts_are_missing(python, mea
         """
     (line,) = python(program, measured.db).stdout.splitlines()
     assert "pip install 'edgebench[html]'" in line
+
+
+@pytest.mark.parametrize("form", ["csv", "markdown", "junit", "bencher"])
+@pytest.mark.parametrize("asked", ["--questions", "--operators"])
+def test_a_form_that_does_not_show_what_is_asked_for_says_so(here, mistaken, measured, form, asked):
+    said = here("report", "--db", measured.db, "--format", form, asked)
+    mistaken(said, f"reporter {form} does not show what {asked} asks for", "terminal")
+
+
+def test_a_reporter_of_somebody_says_what_it_shows(here, mistaken, measured, plugin):
+    words = ("report", "--db", measured.db, "--plugin")
+    asks = 'render=lambda results: f"{results.questions is not None}"'
+    text = SHORT.replace("render=render", asks)
+    shown = text.replace(asks, f'{asks}, shows=("questions",)')
+    mistaken(here(*words, plugin(text), "--format", "short", "--questions"), "does not show")
+    said = here(*words, plugin(shown), "--format", "short", "--questions")
+    assert (said.status, said.out.strip()) == (0, "True")
+    mistaken(here(*words, plugin(shown), "--format", "csv", "--questions"), "or short")
+
+
+def test_both_are_shown_where_both_are_asked_for(here, measured):
+    words = ("report", "--db", measured.db)
+    both = here(*words, "--operators", "--questions").out
+    for one in ("--operators", "--questions"):
+        _, *lines = here(*words, one).out.splitlines()
+        assert "\n".join(lines).strip() in both

@@ -35,13 +35,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, common: Common) -> int:
     """Print the report, or write it to a file."""
+    reporter = common.find_reporter(args.format)
+    _check_shows(reporter, args, common)
     with Database.open(args.db) as database:
         results = RunResults.of(database.read_run(args.run_id))
     results = attrs.evolve(results, by_operator=args.operators)
     if args.questions:
         results = attrs.evolve(results, conclusions=read_conclusions(common.registry))
-    print_results(results, common.find_reporter(args.format), args.output, common)
+    print_results(results, reporter, args.output, common)
     return 0
+
+
+def _check_shows(reporter: Reporter, args: argparse.Namespace, common: Common) -> None:
+    """Refuse to ask a reporter for what it would leave out without a word.
+
+    Raises:
+        EdgebenchError: It does not show what an option asks for.
+    """
+    for name in ("operators", "questions"):
+        if getattr(args, name) and name not in reporter.shows:
+            others = [
+                one.name for one in common.plugins.all(Reporter).values() if name in one.shows
+            ]
+            raise EdgebenchError(
+                f"reporter {reporter.name} does not show what --{name} asks for; "
+                f"--format {' or '.join(sorted(others))} does"
+            )
 
 
 def print_results(

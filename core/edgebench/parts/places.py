@@ -230,6 +230,9 @@ class Reporter(Part):
     render: Callable[..., Any] = attrs.field(validator=is_callable)
     """From a `RunResults` to what is printed, or written to a file: a text, bytes where a format is
     no text, or something that rich lays out."""
+    shows: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    """What else it lays out where that is asked for: `operators` (what each did, `RunResults`'
+    `by_operator`), `questions` (what studies asked). `report` refuses to ask others for it."""
 
 
 @attrs.frozen(kw_only=True)

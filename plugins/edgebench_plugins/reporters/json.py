@@ -21,4 +21,9 @@ def render(results: RunResults) -> str:
 @hookimpl
 def edgebench_reporters() -> Iterator[Reporter]:
     """Offer the JSON reporter."""
-    yield Reporter(name="json", summary="One JSON document, for other programs.", render=render)
+    yield Reporter(
+        name="json",
+        summary="One JSON document, for other programs.",
+        render=render,
+        shows=("operators", "questions"),
+    )

@@ -60,13 +60,8 @@ class Report:
 
         cases = self.document["cases"]
         yield Text(_title(self.document), style="bold")
-        if self.by_operator:
-            yield from lay_out_operators(self.document, options.max_width)
-            if not self.document["operators"]:
-                yield Text("\nno case of this run has steps on record")
-            return
-        if self.document["questions"]:
-            yield from lay_out_questions(self.document["questions"], in_full=self.in_full)
+        if self.by_operator or self.document["questions"]:
+            yield from self._lay_out_asked(options.max_width)
             return
         yield from _section("Weights and inputs", describe_subjects(cases))
         yield from _section("How tiers and links were made", describe_places(cases))
@@ -78,6 +73,17 @@ class Report:
         yield from _section("What surprises, and why it may be", surprises)
         yield from _section("Predictions, and what was measured", describe_predicted(cases))
         yield from self._decide(options.max_width)
+
+    def _lay_out_asked(self, width: int) -> Iterator[RenderableType]:
+        """Yield what was asked for in place of the rest."""
+        from rich.text import Text
+
+        if self.by_operator:
+            yield from lay_out_operators(self.document, width)
+            if not self.document["operators"]:
+                yield Text("\nno case of this run has steps on record")
+        if self.document["questions"]:
+            yield from lay_out_questions(self.document["questions"], in_full=self.in_full)
 
     def _decide(self, width: int) -> Iterator[RenderableType]:
         from rich.text import Text
@@ -140,4 +146,9 @@ def render(results: RunResults) -> Report:
 @hookimpl
 def edgebench_reporters() -> Iterator[Reporter]:
     """Offer the terminal reporter."""
-    yield Reporter(name="terminal", summary="Tables for a terminal.", render=render)
+    yield Reporter(
+        name="terminal",
+        summary="Tables for a terminal.",
+        render=render,
+        shows=("operators", "questions"),
+    )
