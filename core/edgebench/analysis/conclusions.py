@@ -12,10 +12,10 @@ import attrs
 
 from edgebench.analysis.accuracy import judge_loss
 from edgebench.analysis.agreement import is_refuted
-from edgebench.analysis.group_tests import NONE, Versus, compare_all
+from edgebench.analysis.group_tests import NONE, Versus, compare_all, write_ms
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.prefixes import UNTRANSFORMED
-from edgebench.analysis.questions import write_change, write_ms
+from edgebench.analysis.questions import write_change
 from edgebench.catalogue.tables import Table
 from edgebench.parts.grouping import group_by
 

@@ -162,17 +162,23 @@ def answer_by_study(results: Sequence[Result], verdicts: Verdicts) -> str:
     best, *others = test.results
     stands = [found for one in others if (found := test.find(one, best))]
     beside = [one.first for one in stands if one.verdict != "slower"]
-    name, seconds = _name(best), best.median or 0.0
+    name, median = _name(best), write_ms(best.median)
     among = f" among the {CONTENDERS} of the lowest medians" * (len(imported) > CONTENDERS)
-    lead = f"has the lowest median, {seconds * 1e3:,.0f} ms, and is the fastest"
+    lead = f"has the lowest median, {median}, and is the fastest"
     if beside:
         names = ", ".join(map(_name, beside))
-        lead = f"has the lowest median, {seconds * 1e3:,.0f} ms; not told from it: {names}"
+        lead = f"has the lowest median, {median}; not told from it: {names}"
     return (
         f"by study mode ({test.name} over requests, {test.post_hoc} with "
         f"{test.correction.title()}'s correction{among}), as one block each was imported: "
         f"{name} {lead}. What differs between processes or days is not in it."
     )
+
+
+def write_ms(seconds: float | None) -> str:
+    """Write seconds for people, in milliseconds with three digits or all before the point."""
+    value = 1e3 * (seconds or 0.0)
+    return f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"
 
 
 def _name(result: Result) -> str:

@@ -13,7 +13,7 @@ import attrs
 
 from edgebench.analysis.accuracy import judge_loss
 from edgebench.analysis.agreement import is_refuted
-from edgebench.analysis.group_tests import NONE, STUDY, GroupTest, Versus, compare_all
+from edgebench.analysis.group_tests import NONE, STUDY, GroupTest, Versus, compare_all, write_ms
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.prefixes import UNTRANSFORMED
 from edgebench.cases.chain import parse_chain
@@ -203,12 +203,6 @@ def count_points(loss: float) -> float:
     """Return by how many points an accuracy changed that lost so much, 0 to 1."""
     # So that nothing lost is 0 and not -0.
     return 0.0 - 100 * loss
-
-
-def write_ms(seconds: float | None) -> str:
-    """Write seconds for people, in milliseconds with three digits or all before the point."""
-    value = 1e3 * (seconds or 0.0)
-    return f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"
 
 
 def write_p(p: float) -> str:

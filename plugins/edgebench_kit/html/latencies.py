@@ -188,7 +188,8 @@ def _draw_boxes(boxes: Sequence[Box], rows: Rows) -> Any:
     ends = [box.quantiles[0] for box in boxes] + [box.quantiles[-1] for box in boxes]
     wide = is_wide(ends)
     low, high = min(ends), max(ends)
-    room = (high - low) * 0.04
+    # A range without width shows nothing.
+    room = 0.04 * (high - low or high)
     plot = rows.start(low / 1.1 if wide else max(0.0, low - room), high + room, wide=wide)
     source = ColumnDataSource(
         {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import attrs
 import numpy as np
 import pytest
@@ -307,3 +309,9 @@ def test_requests_are_equal_only_where_the_whole_interval_of_delta_is_negligible
     delta, verdict = shifted(18.0)
     assert 0.06 < delta < 0.075
     assert verdict == "equal"
+
+
+def test_by_study_a_median_under_a_millisecond_is_not_0():
+    results = [imported("identity", "mobile", ms=0.4), imported("identity", "edge", ms=0.9, seed=2)]
+    sentence = run_of(results).decisions[0].sentence
+    assert re.search(r"has the lowest median, 0\.[34]\d* ms", sentence)
