@@ -9,8 +9,8 @@ from edgebench.testing.results import case_of, result_of
 from edgebench_kit.html import latencies
 
 
+@pytest.mark.framework
 def test_latencies_that_are_all_equal_are_drawn_in_a_range_with_a_width(monkeypatch):
-    pytest.importorskip("bokeh", reason="the extra 'html' is not installed")
     plots = []
     finish = latencies.finish
     monkeypatch.setattr(
