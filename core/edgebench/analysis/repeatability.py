@@ -46,7 +46,7 @@ class Repeatability:
 
         rounds: dict[tuple[int, int], dict[int, Block]] = {}
         for block in blocks:
-            key = block.session, block.number // copies
+            key = block.resumption, block.number // copies
             rounds.setdefault(key, {})[block.number % copies] = block
         whole = [one for _, one in sorted(rounds.items()) if len(one) == copies]
         if copies < FEWEST or len(whole) < FEWEST:

@@ -197,7 +197,7 @@ def _list_medians(result: Result) -> Iterable[tuple[Round, float]]:
 
 def name_round(block: Block) -> Round:
     """Return the round that a block belongs to."""
-    return block.session, block.number
+    return block.resumption, block.number
 
 
 def find_log_median(block: Block) -> float:

@@ -90,7 +90,7 @@ def execute(
             database=database,
             run=database.find_run(run_id),
             resumed=resumed,
-            resumption=database.count_sessions(run_id),
+            resumption=database.count_starts(run_id),
             deployments=deployments,
             scores=Scores(deployments=deployments),
             watcher=watcher,

@@ -66,7 +66,7 @@ class Turns:
             deployment,
             number=number,
             order=order,
-            session=self.resumption,
+            resumption=self.resumption,
             requests=self.requests or deployment.requests,
         )
 

@@ -69,7 +69,7 @@ def verify(
         database=database,
         run=database.find_run(run_id),
         resumed=True,
-        resumption=database.count_sessions(run_id),
+        resumption=database.count_starts(run_id),
         deployments=again,
         scores=Scores(deployments=again),
         watcher=watcher,

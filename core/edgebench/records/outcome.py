@@ -122,7 +122,7 @@ class Block:
     """Which block of its case, from 0."""
     order: int
     """Which block of the run, from 0, in the recorded random order."""
-    session: int = 0
+    resumption: int = 0
     """Which start of the run measured it, from 0: a run that is resumed begins another one."""
     status: str
     """`ok`, `failed` or `timeout`."""

@@ -184,9 +184,9 @@ class Readings:
         query = "SELECT count(DISTINCT number) FROM blocks WHERE run = ? AND case_id = ?"
         return int(self._select(query, run, case_id)[0][0])
 
-    def count_sessions(self, run: str) -> int:
+    def count_starts(self, run: str) -> int:
         """Return how many starts of a run have measured a block of it."""
-        query = "SELECT coalesce(max(session) + 1, 0) FROM blocks WHERE run = ?"
+        query = "SELECT coalesce(max(resumption) + 1, 0) FROM blocks WHERE run = ?"
         return int(self._select(query, run)[0][0])
 
     def count_requests(self, run: str, case_id: str) -> tuple[int, int]:

@@ -35,7 +35,7 @@ CREATE TABLE blocks (
     id INTEGER PRIMARY KEY, run TEXT NOT NULL, case_id TEXT NOT NULL, number INTEGER NOT NULL,
     "order" INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, started TEXT NOT NULL,
     duration_s REAL NOT NULL, warmup TEXT NOT NULL, controller_cpu REAL,
-    session INTEGER NOT NULL DEFAULT 0, -- which start of the run measured it
+    resumption INTEGER NOT NULL DEFAULT 0, -- which start of the run measured it
     inputs TEXT, cold_s TEXT NOT NULL, bytes_out TEXT NOT NULL, exit_rates TEXT NOT NULL,
     links TEXT NOT NULL, tiers TEXT NOT NULL, peak_memory_bytes TEXT NOT NULL,
     machine TEXT NOT NULL, -- JSON, these and those above
@@ -97,7 +97,7 @@ _ADDED = {
         "max_blocks": "INTEGER",
         "source": "TEXT NOT NULL DEFAULT ''",
     },
-    "blocks": {"session": "INTEGER NOT NULL DEFAULT 0"},
+    "blocks": {"resumption": "INTEGER NOT NULL DEFAULT 0"},
 }
 """The columns that version 3 has and version 2 had not, by table, each with its type."""
 _FIRST_SAMPLES = """

@@ -187,7 +187,7 @@ def test_a_block_is_predicted_from_its_own_round_after_a_run_went_on():
     """The machine is twice as slow in the second start of the run, whose numbers begin anew."""
     both = []
     for one in (CUT, *WHOLE):
-        later = slowed(one, 2.0, session=1)
+        later = slowed(one, 2.0, resumption=1)
         both.append(attrs.evolve(one, blocks=(*one.blocks, *later.blocks)))
     (found,) = predict(both, Candidate(chain="cut(at=2)", bytes=10e3, share=0.7))
     truth = measured("cut(at=2)", "mobile", "edge", share=0.7)

@@ -52,7 +52,7 @@ def test_what_a_round_does_to_both_cancels():
 
 def test_rounds_of_other_starts_of_a_run_are_other_rounds():
     one, other = noisy("one", MINUTES, seed=1), noisy("other", MINUTES, seed=2)
-    later = attrs.evolve(other, blocks=tuple(attrs.evolve(b, session=1) for b in other.blocks))
+    later = attrs.evolve(other, blocks=tuple(attrs.evolve(b, resumption=1) for b in other.blocks))
     _, low, high = Resampling([one, later]).find("latency.median").compare(0)[:, 1]
     assert high / low > 1.2
 

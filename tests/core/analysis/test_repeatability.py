@@ -48,7 +48,7 @@ def test_a_round_that_is_not_whole_does_not_count():
 
 def test_a_round_that_two_starts_of_a_run_measured_is_not_whole():
     blocks = list(blocks_of(np.random.default_rng(4).normal(0, 0.01, (4, 5))))
-    torn = [attrs.evolve(one, session=int(one.number >= 8)) for one in blocks]
+    torn = [attrs.evolve(one, resumption=int(one.number >= 8)) for one in blocks]
     assert Repeatability.of(torn, 5).blocks == 3
 
 

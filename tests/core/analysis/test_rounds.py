@@ -128,7 +128,7 @@ def test_equal_numbers_are_equal():
 
 def test_they_are_read_from_the_blocks_that_count():
     case = case_of("plain")
-    blocks = [attrs.evolve(block_of(case, n), session=n // 2) for n in range(4)]
+    blocks = [attrs.evolve(block_of(case, n), resumption=n // 2) for n in range(4)]
     blocks[1] = attrs.evolve(blocks[1], status="failed", reason="lost")
     (medians,) = Rounds.of([attrs.evolve(result_of(case), blocks=tuple(blocks))]).medians.values()
     assert list(medians) == [(0, 0), (1, 2), (1, 3)]

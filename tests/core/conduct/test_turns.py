@@ -116,7 +116,7 @@ def test_copies_tell_what_equal_cases_differ_by(run, tmp_path):
         assert db.execute("SELECT count(*) FROM runs WHERE aa_blocks = 2").fetchone() == (3,)
 
 
-def test_each_start_of_a_run_is_another_session(run, tmp_path):
+def test_each_start_of_a_run_makes_rounds_of_its_own(run, tmp_path):
     run("--blocks", "2", "--requests", "2")
     with closing(sqlite3.connect(tmp_path / "edgebench.db")) as db:
         db.execute("DELETE FROM blocks WHERE number = 1")
@@ -124,7 +124,7 @@ def test_each_start_of_a_run_is_another_session(run, tmp_path):
         db.commit()
     assert run("--blocks", "2", "--requests", "2", "--resume").status == 0
     with closing(sqlite3.connect(tmp_path / "edgebench.db")) as db:
-        found = db.execute("SELECT number, session FROM blocks ORDER BY number").fetchall()
+        found = db.execute("SELECT number, resumption FROM blocks ORDER BY number").fetchall()
     assert found == [(0, 0), (1, 1)]
 
 

@@ -318,7 +318,7 @@ def test_what_a_killed_conversion_left_too_large_is_made_smaller_later(path):
 
 ADDED = {
     "runs": ("aa_blocks", "aa_within", "aa_between", "max_blocks", "source"),
-    "blocks": ("session",),
+    "blocks": ("resumption",),
 }
 
 
@@ -357,8 +357,8 @@ def test_a_second_database_is_read_and_stays_as_it_is(second):
 def test_a_second_database_is_converted_when_it_is_written_to(second):
     with Database.open(second, write=True) as database:
         check_content(database)
-        database.save_block(RUN.id, CASE.id, attrs.evolve(block_of(CASE, 2), session=1))
-        assert [b.session for b in database.read_outcome(RUN.id, CASE.id).blocks] == [0, 0, 1]
+        database.save_block(RUN.id, CASE.id, attrs.evolve(block_of(CASE, 2), resumption=1))
+        assert [b.resumption for b in database.read_outcome(RUN.id, CASE.id).blocks] == [0, 0, 1]
     with closing(sqlite3.connect(second)) as plain:
         assert plain.execute("PRAGMA user_version").fetchone() == (VERSION,)
         assert plain.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -43,7 +43,7 @@ def measure_block(deployment: Deployment, fabric: Fabric) -> Block:
     return Block(
         number=deployment.number,
         order=deployment.order,
-        session=deployment.session,
+        resumption=deployment.resumption,
         started=started,
         duration_s=time.monotonic() - began,
         machine={**compare_readings(before, take_reading()), **found.pop("machine", {})},

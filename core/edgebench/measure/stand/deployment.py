@@ -43,7 +43,7 @@ class Deployment:
     """So many samples of the split are scored, drawn at random; None for all."""
     order: int = 0
     number: int = 0
-    session: int = 0
+    resumption: int = 0
     seed: int = 0
     code: Mapping[str, Sequence[str]] = {}
     """By tier, whose code its host runs, in words: named where it ends without saying why."""
