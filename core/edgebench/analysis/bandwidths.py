@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.analysis.agreement import is_refuted
-from edgebench.analysis.group_tests import NONE, compare_all
+from edgebench.analysis.decisions import sort_out
+from edgebench.analysis.group_tests import CONTENDERS, NONE, compare_all
 from edgebench.analysis.groups import find_settings
 from edgebench.parts.grouping import group_by
 from edgebench.parts.units import write_link
@@ -29,6 +30,9 @@ class Setting:
     """That of the lowest median."""
     beside: tuple[Result, ...]
     """Those that are not shown to be slower; all others where nothing was tested."""
+    kept: bool | None
+    """Whether these are shown to keep their accuracy: others were left out. False where none is,
+    and None where no accuracy is known: then latency alone decides."""
 
     @property
     def placements(self) -> tuple[str, ...]:
@@ -51,6 +55,13 @@ class Grid:
         if len(self.settings) == 1:
             under = f" ({', '.join(self.links)})" if self.links else ""
             return f"measured under one setting of its links{under}; --link A-B=RATE repeats"
+        known = {one.kept for one in self.settings}
+        told = "; of what keeps its accuracy" * (known == {True})
+        if False in known:
+            told = "; latency alone decides where nothing is shown to keep its accuracy"
+        return self._tell_change() + told
+
+    def _tell_change(self) -> str:
         by_place = group_by(self.settings, lambda one: " or ".join(one.placements))
         if len(by_place) == 1:
             return f"{next(iter(by_place))} is best under all {len(self.settings)} settings"
@@ -87,10 +98,16 @@ def _list_links(results: Iterable[Result]) -> tuple[str, ...]:
 
 
 def _find_best(links: str, chosen: Sequence[Result], verdicts: Verdicts) -> Setting:
-    best, *others = sorted(chosen, key=lambda one: one.median or 0.0)
+    found = sort_out(chosen)
+    kept = bool(found.fit) if found.known else None
+    ranked = sorted(found.fit or chosen, key=lambda one: one.median or 0.0)
+    best, *others = ranked
     if not others:
-        return Setting(links=links, best=best, beside=())
-    test = compare_all(chosen, verdicts)
-    stands = [(one, test.find(one, best)) for one in others]
-    beside = [one for one, found in stands if found is None or found.verdict != "slower"]
-    return Setting(links=links, best=best, beside=tuple(others if test.mode == NONE else beside))
+        return Setting(links=links, best=best, beside=(), kept=kept)
+    # All pairs of a thousand would take minutes, and what is far behind is not the best.
+    test = compare_all(ranked[:CONTENDERS], verdicts)
+    near = others[: CONTENDERS - 1]
+    stands = [(one, test.find(one, best)) for one in near]
+    beside = [one for one, how in stands if how is None or how.verdict != "slower"]
+    beside = others if test.mode == NONE else beside
+    return Setting(links=links, best=best, beside=tuple(beside), kept=kept)

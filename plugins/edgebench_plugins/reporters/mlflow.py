@@ -42,7 +42,7 @@ def render(results: RunResults) -> str:
     try:
         return _log(mlflow.MlflowClient(), results.to_json())
     except (MlflowException, OSError) as error:
-        uri = mlflow.get_tracking_uri()
+        uri = _hide_password(mlflow.get_tracking_uri())
         raise EdgebenchError(
             f"MLflow at {uri} does not take the run: {error}; MLFLOW_TRACKING_URI says where to log"
         ) from error
@@ -55,7 +55,9 @@ def _log(client: Any, document: Mapping[str, Any]) -> str:
         place = client.create_experiment(name, artifact_location=_find_place(client.tracking_uri))
     else:
         place = experiment.experiment_id
-    there = client.search_runs([place], f"tags.`{MARK}` = '{document['run']}'", max_results=1)
+    # Ids are of the database's own making, unless they were imported.
+    wanted = document["run"].replace("\\", "").replace('"', "")
+    there = client.search_runs([place], f'tags.`{MARK}` = "{wanted}"', max_results=1)
     if there:
         return f"MLflow has run {document['run']} already: {there[0].info.run_id} in {name}\n"
     whole = client.create_run(place, run_name=document["run"], tags=dict(_list_tags(document)))
@@ -64,8 +66,16 @@ def _log(client: Any, document: Mapping[str, Any]) -> str:
     for row in rows:
         _log_case(client, place, whole_id, row)
     client.log_text(whole_id, json.dumps(document, indent=2, allow_nan=False), "edgebench.json")
+    # Last, so that what was broken off is logged anew.
+    client.set_tag(whole_id, MARK, wanted)
     client.set_terminated(whole_id)
     return f"logged run {document['run']} and {len(rows)} cases to MLflow: {whole_id} in {name}\n"
+
+
+def _hide_password(uri: str) -> str:
+    """Return where MLflow is, without who logs there."""
+    scheme, slashes, rest = uri.partition("://")
+    return f"{scheme}{slashes}{rest.rpartition('@')[2]}"
 
 
 def _find_place(uri: str) -> str | None:
@@ -75,7 +85,6 @@ def _find_place(uri: str) -> str | None:
 
 
 def _list_tags(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield MARK, document["run"]
     yield "edgebench.suite", document["suite"][:LONGEST_TAG]
     yield "edgebench.tag", document["tag"][:LONGEST_TAG]
     answers = "\n".join(decision["sentence"] for decision in document["decisions"])

@@ -185,7 +185,7 @@ def test_the_best_placement_under_each_setting_of_the_links():
     (grid,) = find_grids(results, judge(results))
     assert grid.sentence == (
         "the best placement changes: mobile under mobile-edge=1mbit, and edge under "
-        "mobile-edge=100mbit"
+        "mobile-edge=100mbit; of what keeps its accuracy"
     )
     (one,) = find_grids(results[:2], judge(results[:2]))
     assert one.sentence.startswith("measured under one setting of its links (mobile-edge=1mbit)")
@@ -200,7 +200,18 @@ def test_a_best_placement_that_is_not_told_apart_has_not_changed():
     (grid,) = find_grids(results, judge(results))
     assert grid.sentence.startswith("the best placement is not shown to change: ")
     always = [at("identity", "mobile", ms=0.5, links=[]), *results[1:]]
-    assert find_grids(always, judge(always))[0].sentence == "mobile is best under all 2 settings"
+    assert find_grids(always, judge(always))[0].sentence == (
+        "mobile is best under all 2 settings; of what keeps its accuracy"
+    )
+
+
+def test_what_loses_its_accuracy_is_the_best_under_no_link():
+    quick = slow_link(1e6, "lossy", "edge", ms=1)
+    figure = attrs.evolve(quick.figure, loss=0.2, loss_ci95=(0.15, 0.25))
+    lossy = attrs.evolve(quick, facts=attrs.evolve(quick.facts, figures=(figure,)))
+    kept = [at("identity", "mobile", ms=3, links=[]), slow_link(1e8, "identity", "edge", ms=1)]
+    (grid,) = find_grids([*kept, lossy], judge([*kept, lossy]))
+    assert [one.best.case.chain for one in grid.settings] == ["identity", "identity"]
 
 
 def test_the_document_has_every_pair_and_how_each_stands_to_the_first():
