@@ -39,7 +39,7 @@ def completed(process, tmp_path):
 
 def test_the_commands_are_completed(completed):
     assert completed("") >= {*COMMANDS, "--json", "--help"}
-    assert completed("re") == {"report"}
+    assert completed("re") == {"recommend", "report"}
 
 
 @pytest.mark.parametrize(
