@@ -45,7 +45,7 @@ def run(args: argparse.Namespace, *words: object) -> RunResults:
     with tempfile.TemporaryDirectory(prefix="edgebench-") as place:
         path = Path(place, "decisions.db")
         command = [sys.executable, "-m", "edgebench", "run", "--quiet", "--plugin", PLUGIN,
-                   "--score-limit", 64, "--requests", args.requests, *words]  # fmt: skip
+                   "--requests", args.requests, *words]  # fmt: skip
         done = subprocess.run(
             [*map(str, command), "--db", str(path)],
             capture_output=True,
@@ -79,7 +79,7 @@ def try_equals(args: argparse.Namespace) -> bool:
     told: Counter[str] = Counter()
     copies = [f"copy(n={number})" for number in range(1, args.copies + 1)]
     words = [*many("operator", copies), "--placement", "mobile", "--backend", "onnxruntime",
-             "--model", args.model[0]]  # fmt: skip
+             "--model", args.model[0], "--score-limit", 64]  # fmt: skip
     run(args, *words, "--blocks", 1)  # so that no run prepares anything
     began, blocks = time.monotonic(), 0
     for number in range(args.runs):
