@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench.analysis.intervals import NORMAL
+from edgebench.analysis.spread import find_t
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,7 +70,7 @@ class Estimate:
     def of_interval(cls, value: float, low: float, high: float, *, blocks: int = 0) -> Estimate:
         """Return the estimate that has this 95 % interval: Student's where it rests on blocks."""
         freedom = blocks - 1 if blocks else math.inf
-        wide = find_quantile(1 - LEVEL / 2, freedom) if blocks else NORMAL
+        wide = find_t(freedom, LEVEL / 2) if blocks else NORMAL
         return cls(
             value=value,
             below=(value - low) / wide,
@@ -98,7 +99,7 @@ class Estimate:
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
         """Return the ends of the interval that leaves out *level*, by Student's t."""
-        wide = find_quantile(1 - level / 2, self.freedom)
+        wide = find_t(self.freedom, level / 2)
         return self.value - wide * self.below, self.value + wide * self.above
 
     def find_chance(self, bound: float, *, above: bool) -> float:
@@ -133,20 +134,12 @@ class Estimate:
         def tells(more: int) -> bool:
             total = self.blocks + more
             freedom = self.freedom * (total - 1) / max(1, self.blocks - 1)
-            needed = find_quantile(1 - level / 2, freedom) + reach
+            needed = find_t(freedom, level / 2) + reach
             return needed * deviation * math.sqrt(self.blocks / total) < distance
 
         # The more blocks, the more they tell.
         found = bisect_left(range(1, MOST), True, key=tells) + 1
         return found if found < MOST else None
-
-
-def find_quantile(share: float, freedom: float) -> float:
-    """Return the quantile of Student's t."""
-    from scipy.special import stdtrit
-
-    # Of more it is the normal's, to all digits that anyone prints.
-    return float(stdtrit(min(freedom, 1e6), share))
 
 
 def find_levels(chances: Sequence[float], level: float = LEVEL) -> tuple[float, ...]:

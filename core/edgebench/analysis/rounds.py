@@ -118,7 +118,7 @@ class Rounds:
         """Return the rounds in which both were measured; none for cases of two models."""
         if find_company(one) != find_company(other):
             return frozenset()
-        return frozenset(self.medians[one].keys() & self.medians[other].keys())
+        return self.find_common((one, other))
 
     def find_common(self, cases: Sequence[Case]) -> frozenset[Round]:
         """Return the rounds in which all of some cases of one model were measured."""

@@ -120,7 +120,8 @@ def find_t(freedom: float, tail: float = 0.025) -> float:
     """Return the quantile of Student's t that so large a share lies above."""
     from scipy.special import stdtrit
 
-    return float(-stdtrit(freedom, tail))
+    # Of more it is the normal's, to all digits that anyone prints.
+    return float(-stdtrit(min(freedom, 1e6), tail))
 
 
 def find_p(t: float, freedom: float) -> float:

@@ -48,14 +48,22 @@ class Conductor:
     run: Run
     resumed: bool
     """Whether the run was begun before, and ended early."""
-    resumption: int = 0
-    """Which start of the run this is, from 0."""
     deployments: Deployments
-    scores: Scores
     watcher: Watcher
+    _resumption: int = attrs.field(init=False)
+    """Which start of the run this is, from 0."""
+    _scores: Scores = attrs.field(init=False)
     _facts: dict[str, Facts] = attrs.field(factory=dict, init=False)
     _failures: dict[str, int] = attrs.field(factory=dict, init=False)
     _order: Iterator[int] = attrs.field(factory=count, init=False)
+
+    @_resumption.default
+    def _count_starts(self) -> int:
+        return self.database.count_starts(self.run.id)
+
+    @_scores.default
+    def _share_scores(self) -> Scores:
+        return Scores(deployments=self.deployments)
 
     def conduct(self) -> None:
         """Prepare and measure everything that is planned and not yet in the database."""
@@ -105,7 +113,7 @@ class Conductor:
             self.database.save_log(self.run.id, case.id, "preparing", prepared.log)
         deployment = self.deployments.deploy(case, prepared.path)
         ready = time.monotonic()
-        facts = self.scores.find_facts(deployment)
+        facts = self._scores.find_facts(deployment)
         facts = attrs.evolve(facts, preparing_s=ready - begin, scoring_s=time.monotonic() - ready)
         self._keep(case, facts)
         return deployment
@@ -119,7 +127,7 @@ class Conductor:
             run=self.run,
             study=self.deployments.plan.study,
             cases=cases,
-            resumption=self.resumption,
+            resumption=self._resumption,
         )
         done = self.database.list_finished_blocks(self.run.id)
         if turns.open_ended and self.resumed:

@@ -15,7 +15,6 @@ from edgebench.conduct.conductor import Conductor
 from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.fingerprint import describe_environment, fingerprint
 from edgebench.conduct.profiling import Profiling
-from edgebench.conduct.scoring import Scores
 from edgebench.conduct.turns import adds_blocks, count_blocks
 from edgebench.conduct.verifying import Verification, verify
 from edgebench.conduct.watcher import Watcher
@@ -90,9 +89,7 @@ def execute(
             database=database,
             run=database.find_run(run_id),
             resumed=resumed,
-            resumption=database.count_starts(run_id),
             deployments=deployments,
-            scores=Scores(deployments=deployments),
             watcher=watcher,
         ).conduct()
         verify(verification, run_id, database, deployments, watcher)

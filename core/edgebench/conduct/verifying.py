@@ -16,7 +16,6 @@ from edgebench.cases.plan import plan_again
 from edgebench.conduct.conductor import Conductor
 from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.predicting import forecast
-from edgebench.conduct.scoring import Scores
 from edgebench.conduct.watcher import Watcher
 from edgebench.parts.grouping import group_by
 from edgebench.parts.places import Link
@@ -64,14 +63,11 @@ def verify(
     database.add_cases(run_id, more.cases, blocks=suite.blocks, begin=begin)
     for one in chosen:
         _note(one, run_id, database)
-    again = attrs.evolve(deployments, plan=more)
     Conductor(
         database=database,
         run=database.find_run(run_id),
         resumed=True,
-        resumption=database.count_starts(run_id),
-        deployments=again,
-        scores=Scores(deployments=again),
+        deployments=attrs.evolve(deployments, plan=more),
         watcher=watcher,
     ).conduct()
     # What is found out of a case while it is prepared and measured replaces what was known before.

@@ -97,16 +97,19 @@ class Readings:
         wanted = ", ".join(f"json_extract(facts, '$.{key}') AS {key}" for key in keys)
         return self._select(f"SELECT id, {wanted} FROM cases WHERE scoring_s >= 0 ORDER BY rowid")  # noqa: S608 - ours
 
-    def read_outcome(self, run: str, case_id: str, *, timed: bool = True) -> Outcome:
+    def read_outcome(
+        self, run: str, case_id: str, *, timed: bool = True, phases: bool = True
+    ) -> Outcome:
         """Return what one case of a run has given so far.
 
-        Unless *timed*, its blocks come without what they timed, which takes the longest to read.
+        Unless *timed*, its blocks come without what they timed, which takes the longest to read;
+        *phases* are read as `read_run` reads them.
 
         Raises:
             DatabaseError: The run has no such case.
         """
         with explain_damage(self.path):
-            for outcome in self._read_cases(run, case_id, timed=timed):
+            for outcome in self._read_cases(run, case_id, timed=timed, phases=phases):
                 return outcome
         raise DatabaseError(f"run {run} of {self.path} has no case {case_id}")
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from edgebench.analysis.estimates import Estimate, find_levels, find_quantile
+from edgebench.analysis.estimates import Estimate, find_levels
+from edgebench.analysis.spread import find_t
 
 
 def mean(blocks):
@@ -85,5 +86,5 @@ def test_levels_reject_what_holm_rejects(chances):
 
 @given(st.floats(1, 500), st.floats(0.6, 0.999))
 def test_quantiles_are_those_of_student(freedom, share):
-    assert find_quantile(share, freedom) == pytest.approx(stats.t.ppf(share, freedom), rel=1e-6)
-    assert find_quantile(share, math.inf) == pytest.approx(stats.norm.ppf(share), rel=1e-4)
+    assert find_t(freedom, 1 - share) == pytest.approx(stats.t.ppf(share, freedom), rel=1e-6)
+    assert find_t(math.inf, 1 - share) == pytest.approx(stats.norm.ppf(share), rel=1e-4)
