@@ -165,7 +165,7 @@ class CutModel:
                 )
             blocks.append(freeze_array(seconds + less))
         return make_prediction(
-            Latency(blocks=tuple(blocks), seed=int(base.case.id, 16)),
+            Latency(blocks=tuple(blocks)),
             case=wanted,
             kind="cut",
             base=base.case.id,

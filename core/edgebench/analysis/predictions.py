@@ -136,7 +136,7 @@ def predict_from(
     old = ", ".join(write_link(one) for one, _ in changed)
     basis = f"phases and bytes measured at {old}" if changed else "as measured: no link differs"
     return make_prediction(
-        Latency(blocks=blocks, seed=int(base.case.id, 16)),
+        Latency(blocks=blocks),
         case=wanted,
         kind="links",
         base=base.case.id,

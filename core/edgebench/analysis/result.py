@@ -38,7 +38,7 @@ class Result(Outcome):
     def latency(self) -> Latency | None:
         """The statistics of its latency; None without a measured request."""
         blocks = [b.latency_s for b in self.measured if b.latency_s is not None]
-        return Latency(blocks=tuple(blocks), seed=int(self.case.id, 16)) if self.samples else None
+        return Latency(blocks=tuple(blocks)) if self.samples else None
 
     @property
     def median(self) -> float | None:

@@ -56,7 +56,7 @@ class Weighed:
         scale = np.repeat(sizes / sizes.mean(), sizes)
         seconds, weights = pool[0][order], (pool[1] * scale)[order]
         parts = []
-        for ranks in resample(tuple(b[0] for b in self.blocks), np.random.default_rng(0)):
+        for ranks in resample(tuple(b[0] for b in self.blocks)):
             ranks.sort(axis=1)
             heap = weights[ranks].cumsum(axis=1)
             shares = np.array(list(PERCENTILES.values())) * heap[:, -1:]

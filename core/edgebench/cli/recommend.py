@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     _refuse_twice([one.metric for one in wish.drops], "--max-drop")
     phases = args.explain or any(one.figure in PHASED for one in wish.bounds)
     with Database.open(args.db) as database:
-        results = RunResults.of(database.read_run(args.run_id, phases=phases))
+        results = RunResults.of(database.read_run(args.run_id, brief=not phases))
         kept, registry = results.run, common.registry
         prices = Prices(tiers=registry.tiers, links=registry.links)
         blocks = max((len(one.measured) for one in results.results), default=0)

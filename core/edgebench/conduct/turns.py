@@ -77,9 +77,7 @@ class Turns:
         """
         self._out = out
         # Every round is looked at, and what requests spent their time on is most of what is kept.
-        kept = (
-            self.database.read_outcome(self.run.id, case.id, phases=False) for case in self.cases
-        )
+        kept = (self.database.read_outcome(self.run.id, case.id, brief=True) for case in self.cases)
         measured = [one for one in map(Result.of, kept) if one.latency is not None]
         results = [one for one in measured if one.case.id not in out]
         needed: set[str] = set()

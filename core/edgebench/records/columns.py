@@ -17,7 +17,7 @@ from edgebench.records.packing import pack_seconds, unpack_seconds
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 _JSON = frozenset((
     "arguments", "environment", "overheads_s",  # of a run; the others of a block
@@ -26,6 +26,8 @@ _JSON = frozenset((
 """The columns that are JSON, or null."""
 _APART = frozenset(("latency_s", "warmup_s", "phases_s", "logs"))
 """The fields of a block that have tables of their own."""
+_CHECKS = frozenset(("cold_s", "exit_rates", "inputs", "links", "machine", "tiers"))
+"""The fields of a block that say how it went, and no figure that cases are chosen by."""
 _EMPTY: Mapping[str, Callable[[], Any]] = {"[]": list, "{}": dict}
 Samples = tuple[str, str, int, int | None, bytes | str]
 """Kind, phase, and what `pack_seconds` returns of the seconds."""
@@ -42,9 +44,11 @@ def write_record(record: Run | Block) -> dict[str, Any]:
     return {name: _write(name, getattr(record, name)) for name in _kept_fields(type(record))}
 
 
-def _read_fields(kind: type[Run | Block], row: sqlite3.Row) -> dict[str, Any]:
-    """Read from a row what `write_record` returned of a record."""
-    return {name: _read(name, row[name]) for name in _kept_fields(kind)}
+def _read_fields(
+    kind: type[Run | Block], row: sqlite3.Row, left: Collection[str] = ()
+) -> dict[str, Any]:
+    """Read from a row what `write_record` returned of a record, but for the fields in *left*."""
+    return {name: _read(name, row[name]) for name in _kept_fields(kind) if name not in left}
 
 
 def _kept_fields(kind: type[Run | Block]) -> list[str]:
@@ -123,18 +127,22 @@ def list_samples(block: Block) -> list[Samples]:
     return [(kind, phase, *pack_seconds(s)) for kind, phase, s in timed if s is not None]
 
 
-def read_block(row: sqlite3.Row, samples: Sequence[Samples]) -> Block:
-    """Read a block from its columns and its samples, without what was printed."""
+def read_block(row: sqlite3.Row, samples: Sequence[Samples], *, brief: bool = False) -> Block:
+    """Read a block from its columns and its samples, without what was printed.
+
+    If *brief*, without what it was checked for either.
+    """
     import numpy as np
 
-    fields = _read_fields(Block, row)
+    fields = _read_fields(Block, row, _CHECKS if brief else ())
     timed = {
         (kind, phase): unpack_seconds(count, least_ns, data)
         for kind, phase, count, least_ns, data in samples
     }
-    fields["links"] = from_document(tuple[LinkCheck, ...], fields["links"])
-    fields["tiers"] = from_document(tuple[TierCheck, ...], fields["tiers"])
-    if fields["inputs"] is not None:
+    if not brief:
+        fields["links"] = from_document(tuple[LinkCheck, ...], fields["links"])
+        fields["tiers"] = from_document(tuple[TierCheck, ...], fields["tiers"])
+    if fields.get("inputs") is not None:
         fields["inputs"] = np.array(fields["inputs"], dtype=np.int64)
     return Block(
         **fields,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from edgebench.records.outcome import Block
 
 
-_NO_PHASES = " AND kind <> 'phase'"
+_LATENCIES = " AND kind = 'latency'"
 
 
 class Readings:
@@ -49,19 +49,19 @@ class Readings:
         return next((r for r in known if [r.environment.get(n) for n in names] == here), None)
 
     def read_run(
-        self, name: str = "latest", *, timed: bool = True, phases: bool = True
+        self, name: str = "latest", *, timed: bool = True, brief: bool = False
     ) -> RunOutcome:
         """Return a run and what its cases gave; unless *timed*, as `read_outcome` does.
 
-        *name* is an id, the only beginning of one, or `latest`. Without *phases* nothing is read of
-        what each request spent its time on, which is most of a run.
+        *name* is an id, the only beginning of one, or `latest`. If *brief*, of what was timed only
+        the latencies are read, which are the least of it, and not what a block was checked for.
 
         Raises:
             DatabaseError: There is no such run.
         """
         with explain_damage(self.path):
             run = self.find_run(name)
-            cases = tuple(self._read_cases(run.id, timed=timed, phases=phases))
+            cases = tuple(self._read_cases(run.id, timed=timed, brief=brief))
             return RunOutcome(run=run, cases=cases, path=self.path)
 
     def find_case(self, beginning: str, run: str = "") -> tuple[Run, Case]:
@@ -98,38 +98,38 @@ class Readings:
         return self._select(f"SELECT id, {wanted} FROM cases WHERE scoring_s >= 0 ORDER BY rowid")  # noqa: S608 - ours
 
     def read_outcome(
-        self, run: str, case_id: str, *, timed: bool = True, phases: bool = True
+        self, run: str, case_id: str, *, timed: bool = True, brief: bool = False
     ) -> Outcome:
         """Return what one case of a run has given so far.
 
         Unless *timed*, its blocks come without what they timed, which takes the longest to read;
-        *phases* are read as `read_run` reads them.
+        if *brief*, they come as `read_run` reads them.
 
         Raises:
             DatabaseError: The run has no such case.
         """
         with explain_damage(self.path):
-            for outcome in self._read_cases(run, case_id, timed=timed, phases=phases):
+            for outcome in self._read_cases(run, case_id, timed=timed, brief=brief):
                 return outcome
         raise DatabaseError(f"run {run} of {self.path} has no case {case_id}")
 
     def _read_cases(
-        self, run: str, *case_id: str, timed: bool = True, phases: bool = True
+        self, run: str, *case_id: str, timed: bool = True, brief: bool = False
     ) -> Iterator[Outcome]:
         """Yield what the cases of a run, or one of them, have given, in planned order."""
-        blocks = self._blocks(run, *case_id, timed=timed, phases=phases)
+        blocks = self._blocks(run, *case_id, timed=timed, brief=brief)
         chosen = "WHERE run = ?" + " AND id = ?" * len(case_id)
         query = f"SELECT * FROM cases {chosen} ORDER BY position, rowid"  # noqa: S608 - our own text
         for row in self._select(query, run, *case_id):
             yield columns.read_outcome(row, blocks.get(row["id"], ()))
 
-    def _blocks(self, run: str, *case_id: str, timed: bool, phases: bool) -> dict[str, list[Block]]:
+    def _blocks(self, run: str, *case_id: str, timed: bool, brief: bool) -> dict[str, list[Block]]:
         """Return the blocks of each case in order, failed ones among them, without their logs."""
         chosen = "WHERE run = ?" + " AND case_id = ?" * len(case_id)
         samples: dict[int, list[Samples]] = {}
         query = (
             "SELECT block, kind, phase, count, least_ns, data FROM samples s "  # noqa: S608 - ours
-            f"JOIN blocks ON block = blocks.id {chosen}{'' if phases else _NO_PHASES} "
+            f"JOIN blocks ON block = blocks.id {chosen}{_LATENCIES if brief else ''} "
             "ORDER BY block, s.id"
         )
         for block, *kept in self._select(query, run, *case_id) if timed else ():
@@ -137,7 +137,7 @@ class Readings:
         blocks: dict[str, list[Block]] = {}
         query = f"SELECT * FROM blocks {chosen} ORDER BY number, id"  # noqa: S608 - our own text
         for row in self._select(query, run, *case_id):
-            made = columns.read_block(row, samples.get(row["id"], ()))
+            made = columns.read_block(row, samples.get(row["id"], ()), brief=brief)
             blocks.setdefault(row["case_id"], []).append(made)
         return blocks
 

@@ -16,8 +16,16 @@ from edgebench.analysis.intervals import (
 )
 
 
-def latency(*blocks, seed=0):
-    return Latency(blocks=tuple(np.asarray(block, dtype=float) for block in blocks), seed=seed)
+@pytest.fixture(autouse=True)
+def _drawn_anew():
+    """Keep nothing that was drawn under another test's limits."""
+    intervals._keep_drawn.cache_clear()
+    yield
+    intervals._keep_drawn.cache_clear()
+
+
+def latency(*blocks):
+    return Latency(blocks=tuple(np.asarray(block, dtype=float) for block in blocks))
 
 
 def drawn(rng, blocks, requests, between, within):
@@ -64,12 +72,17 @@ def test_one_request_is_all_there_is():
     assert (sample.median, sample.interval()) == (3.0, (3.0, 3.0))
 
 
-def test_the_same_seed_gives_the_same_interval():
+@pytest.mark.parametrize("at_once", [1, 10**9])
+def test_the_same_requests_are_drawn_of_all_cases_whose_blocks_have_the_same_sizes(
+    at_once, monkeypatch
+):
+    """So cases that scale each other have intervals that do, and no case depends on another."""
+    monkeypatch.setattr(intervals, "AT_ONCE", at_once)
     blocks = np.random.default_rng(5).lognormal(size=(3, 40))
-    one, same, other = (latency(*blocks, seed=seed) for seed in (1, 1, 2))
-    assert one.interval("p90") == same.interval("p90")
-    np.testing.assert_array_equal(one.draws, same.draws)
-    assert not np.array_equal(one.draws, other.draws)
+    first = latency(*blocks).interval("p90")
+    assert latency(*(2 * blocks)).interval("p90") == pytest.approx([2 * end for end in first])
+    latency(*blocks[:, :30], blocks[0]).interval("p90")
+    assert latency(*blocks).interval("p90") == first
 
 
 def test_an_interval_holds_its_estimate_and_no_negative_time():
@@ -95,9 +108,9 @@ def test_blocks_of_unequal_length_weigh_alike():
     assert 0.4 < ones < 0.75  # half of the draws or, at a tie, between the two
 
 
-def sorted_draws(blocks, seed):
+def sorted_draws(blocks):
     """Draw as the method says, plainly: blocks, then requests, and the quantiles of each draw."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     drawn, each = len(blocks) - 1, round(sum(map(len, blocks)) / len(blocks))
     which = rng.integers(0, len(blocks), (intervals.RESAMPLES, drawn))
     shares = rng.random((intervals.RESAMPLES, drawn, each), np.float32)
@@ -115,14 +128,15 @@ def test_the_draws_are_those_of_the_plain_method(cached, monkeypatch):
     monkeypatch.setattr(intervals, "CACHED", cached)
     rng = np.random.default_rng(4)
     blocks = [rng.integers(1, 9, size) / 8 for size in (30, 45, 31)]
-    expected = np.array(list(sorted_draws(blocks, 6)))
-    np.testing.assert_allclose(latency(*blocks, seed=6).draws, expected, rtol=1e-12)
+    expected = np.array(list(sorted_draws(blocks)))
+    np.testing.assert_allclose(latency(*blocks).draws, expected, rtol=1e-12)
 
 
 def test_resampling_in_parts_gives_as_many_draws(monkeypatch):
     sample = latency(*np.random.default_rng(2).lognormal(size=(4, 100)))
     whole = sample.draws
     monkeypatch.setattr(intervals, "AT_ONCE", 7_000)
+    # Too much is not kept, but drawn again for each case.
     parts = latency(*sample.blocks).draws
     assert parts.shape == whole.shape == (1000, 1 + len(PERCENTILES))
     assert np.quantile(parts[:, 0], 0.5) == pytest.approx(np.quantile(whole[:, 0], 0.5), rel=0.02)

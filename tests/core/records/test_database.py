@@ -281,6 +281,22 @@ def test_an_outcome_without_seconds_reads_no_sample(database):
     assert database.read_outcome(run, case.id, timed=False).status == "ok"
 
 
+def test_a_brief_outcome_has_all_latencies_and_sizes_and_reads_nothing_else(database):
+    case = case_of()
+    run = begun(database, case, blocks=1)
+    database.save_block(run, case.id, block_of(case))
+    [whole] = database.read_outcome(run, case.id).blocks
+    database._connection.execute("UPDATE samples SET data = 'not readable' WHERE kind <> 'latency'")
+    outcome = database.read_outcome(run, case.id, brief=True)
+    [block] = outcome.blocks
+    np.testing.assert_array_equal(block.latency_s, whole.latency_s)
+    assert (block.bytes_out, block.peak_memory_bytes) == (whole.bytes_out, whole.peak_memory_bytes)
+    assert whole.phases_s
+    assert outcome.status == "ok"
+    left = (block.phases_s, block.warmup_s, block.links, block.tiers, block.inputs)
+    assert left == ({}, None, (), (), None)
+
+
 # --- going on ------------------------------------------------------------------------------------
 
 

@@ -87,7 +87,7 @@ class HostProcess:
         if command["verb"] == "report":
             return False
         if command["verb"] == "ping":
-            self.controller.tell("ping", {})
+            self.controller.tell("ping", {"foreign": self.foreign[0]})
         if command["verb"] == "probe" and self.following is not None:
             found = probe(self.following, self.forward, self.backward, command["rate"])
             self.controller.tell("probe", found)
