@@ -92,7 +92,7 @@ def test_what_is_printed_fits_and_ends_with_the_answer(here, two, monkeypatch):
     assert max(map(len, lines)) <= 80
     assert "gates: 6 of 12 checks failed" in " ".join(lines[-2:])
     assert "of 6 cases, median latency: 6 slower" in said.out
-    assert "passed: latency.median > +5%" in said.out
+    assert "failed: latency.median > +5%" in said.out
     assert "kept" not in said.out
     assert "kept: accuracy < -1" in here("compare", two[0], two[2], *GATE, "--fail-if",
                                          "accuracy < -1", "--verbose").out  # fmt: skip

@@ -127,7 +127,7 @@ class Passage:
     gate: Gate
     case: Case
     verdict: str
-    """`passed` where the bound is shown to be passed, which fails; `kept`; `open`."""
+    """`failed` where the bound is shown to be passed; `kept`; `open`."""
     value: float | None = None
     """What the bound is held against, in its unit."""
     ends: tuple[float, float] | None = None
@@ -142,9 +142,10 @@ class Passage:
 def judge_gates(gates: Sequence[Gate], comparison: Comparison) -> list[Passage]:
     """Hold all cases of two runs against bounds; what cannot be held against one is open.
 
-    A bound is passed where all of the interval lies beyond it at the level that its test has among
-    those of all bounds and cases (Holm): noise alone does that to any of them in one build of
-    forty, however many there are. What a machine may have done that was busier than before is open.
+    A check fails where the whole interval lies beyond its bound, at the level that its test has
+    among those of all bounds and cases (Holm): noise alone does that to any of them in one build
+    of forty, however many there are. What a machine may have done that was busier than before is
+    open.
     """
     found = [(gate, case, one) for gate in gates for case, one in _estimate_all(gate, comparison)]
     # An interval's one end is a test at half its level.
@@ -240,7 +241,7 @@ def _judge(gate: Gate, case: Case, one: Estimate, level: float) -> Passage:
     passed = low > place if gate.above else high < place
     alone = one.interval()
     kept = alone[1] <= place if gate.above else alone[0] >= place
-    verdict = "passed" if passed else "kept" if kept else "open"
+    verdict = "failed" if passed else "kept" if kept else "open"
     # That it is kept is said of each case alone, as it fails nothing.
     low, high = alone if kept else (low, high)
     shown = [_show(gate, value) for value in (one.value, low, high)]

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     gates = [Gate.parse(text) for text in args.fail_if]
     comparison = Comparison.of(*(_read(one, args.db) for one in (args.before, args.after)))
     passages = judge_gates(gates, comparison)
-    failing = {"passed", "open"} if args.strict else {"passed"}
+    failing = {"failed", "open"} if args.strict else {"failed"}
     status = int(any(one.verdict in failing for one in passages))
     laid = _lay_out(comparison, passages, status, args, common)
     print_laid(laid, args.output, common)

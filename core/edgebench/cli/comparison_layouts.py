@@ -127,7 +127,7 @@ def write_junit(comparison: Comparison, passages: Sequence[Passage], *, strict: 
     for one in passages:
         test = _add_test(suite, comparison.names[one.case.id], one.gate.text)
         said = _clean(write_passage(one, comparison.names))
-        if one.verdict == "passed" or (strict and one.verdict == "open"):
+        if one.verdict == "failed" or (strict and one.verdict == "open"):
             ET.SubElement(test, "failure", message=said)
         elif one.verdict == "open":
             ET.SubElement(test, "skipped", message=said)

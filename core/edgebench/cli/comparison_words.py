@@ -173,7 +173,7 @@ def _write_bound(passage: Passage, value: float) -> str:
 def write_gate_answer(passages: Sequence[Passage], *, strict: bool) -> str:
     """Say in one sentence whether the gates hold."""
     counts = Counter(one.verdict for one in passages)
-    said = f"{counts['passed']} of {len(passages)} checks failed"
+    said = f"{counts['failed']} of {len(passages)} checks failed"
     if counts["open"]:
         how = "fails under --strict" if strict else "fails nothing; --strict would"
         said += f", {counts['open']} not decided, which {how}"

@@ -76,8 +76,8 @@ def test_a_gate_fails_where_the_bound_is_shown_to_be_passed_and_nowhere_else():
     before, after = runs(np.random.default_rng(2), slower=1.1)
     gate = Gate.parse("latency.median > +5%")
     slower = judge_gates([gate], Comparison.of(before, after))
-    assert {one.verdict for one in slower} <= {"passed", "open"}
-    assert sum(one.verdict == "passed" for one in slower) >= 10
+    assert {one.verdict for one in slower} <= {"failed", "open"}
+    assert sum(one.verdict == "failed" for one in slower) >= 10
     same = judge_gates([gate], Comparison.of(before, before))
     assert {one.verdict for one in same} == {"kept"}
     assert {one.value for one in same} == {0.0}
@@ -94,7 +94,7 @@ def test_noise_fails_no_build():
             for s in (1e-3, 1.05e-3)
         )
         judged = judge_gates([gate], Comparison.of(before, after))
-        failed += any(one.verdict == "passed" for one in judged)
+        failed += any(one.verdict == "failed" for one in judged)
     assert failed <= 7  # of a share of 1 in 40, more have a chance of 1 in 1,000
 
 
@@ -271,7 +271,7 @@ def test_what_a_busier_machine_may_have_done_fails_no_build():
     busy = [attrs.evolve(b, machine={**b.machine, "busy": 0.3}) for b in slower.blocks]
     later = attrs.evolve(slower, blocks=tuple(busy))
     (one,) = judge_gates([gate], Comparison.of(run_of([result]), run_of([slower])))
-    assert one.verdict == "passed"
+    assert one.verdict == "failed"
     (one,) = judge_gates([gate], Comparison.of(run_of([result]), run_of([later])))
     assert one.verdict == "open"
     assert "1% and then 30%" in one.why_not
@@ -280,7 +280,7 @@ def test_what_a_busier_machine_may_have_done_fails_no_build():
     (size,) = judge_gates(
         [Gate.parse("size > 1kB")], Comparison.of(run_of([result]), run_of([later]))
     )
-    assert size.verdict == "passed"
+    assert size.verdict == "failed"
 
 
 def successive(case, blocks, *, requests=40, inputs=569, seed=0):
@@ -326,7 +326,7 @@ def test_a_rare_tail_passes_a_bound_though_most_blocks_have_none_of_it():
         blocks.append(attrs.evolve(block, latency_s=seconds, phases_s={}))
     run = run_of([attrs.evolve(result_of(case), blocks=tuple(blocks), planned=119)])
     (one,) = judge_gates([Gate.parse("latency.p99.9 > 50ms")], Comparison.of(run, run))
-    assert (one.verdict, one.value) == ("passed", pytest.approx(0.08))
+    assert (one.verdict, one.value) == ("failed", pytest.approx(0.08))
 
 
 def test_a_percentile_of_inputs_that_are_weighed_has_an_interval():

@@ -90,20 +90,20 @@ def test_what_is_accepted_is_judged(name, sign, plus, number, unit):
     if one.value is not None and gate.difference:
         # Nothing has changed, and so lies on the other side of every bound that a change is.
         within = gate.bound < 0 if gate.above else gate.bound > 0
-        assert (one.verdict == "passed") <= within
+        assert (one.verdict == "failed") <= within
 
 
 @pytest.mark.parametrize(
     ("text", "verdict"),
     [
-        ("latency.median > 1ms", "passed"),
+        ("latency.median > 1ms", "failed"),
         ("latency.median > 3ms", "kept"),
-        ("latency.median < 3ms", "passed"),
+        ("latency.median < 3ms", "failed"),
         ("latency.median > +0.1ms", "kept"),
         ("latency.median > +1us", "kept"),
         ("accuracy < 90%", "kept"),
-        ("accuracy < 99.9%", "passed"),
-        ("size > 299kB", "passed"),
+        ("accuracy < 99.9%", "failed"),
+        ("size > 299kB", "failed"),
         ("size > 300kB", "kept"),
         ("memory > 50.1MB", "kept"),
         ("bytes > 1kB", "kept"),
@@ -130,10 +130,10 @@ def test_a_bound_on_the_later_run_takes_no_earlier_one():
     before = run_of([result_of(cases[0], blocks=1), failed(cases[1]), result_of(cases[3])])
     after = run_of([result_of(case, median_s=0.2) for case in cases])
     found = sole_verdicts("latency.median > 50ms", before, after)
-    assert found == dict.fromkeys(("one-block", "broke", "new", "both"), "passed")
+    assert found == dict.fromkeys(("one-block", "broke", "new", "both"), "failed")
     # Of a difference, what the earlier run has not is open, and a new case has none.
     found = sole_verdicts("latency.median > +5%", before, after)
-    assert found == {"one-block": "open", "broke": "open", "both": "passed"}
+    assert found == {"one-block": "open", "broke": "open", "both": "failed"}
 
 
 @pytest.mark.parametrize("text", ["latency.median > +50%", "latency.median > 50ms"])
@@ -165,5 +165,5 @@ def test_levels_are_shared_by_all_bounds():
         blocks.append(run_of([attrs.evolve(result_of(case), blocks=tuple(measured), planned=4)]))
     comparison = Comparison.of(*blocks)
     gate, others = Gate.parse("latency.median > +7%"), [Gate.parse("latency.median > +1000%")] * 39
-    assert [one.verdict for one in judge_gates([gate], comparison)] == ["passed"]
+    assert [one.verdict for one in judge_gates([gate], comparison)] == ["failed"]
     assert judge_gates([gate, *others], comparison)[0].verdict == "open"
