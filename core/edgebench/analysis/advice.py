@@ -17,12 +17,11 @@ from edgebench.analysis.admission import (
 from edgebench.analysis.advised import Advice, Candidate, Wish
 from edgebench.analysis.agreement import is_refuted
 from edgebench.analysis.bounds import Bound, Drop
-from edgebench.analysis.decisions import rank
+from edgebench.analysis.decisions import find_verdicts, rank
 from edgebench.analysis.draws import Resampling
 from edgebench.analysis.front import find_front
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.standings import Standings
-from edgebench.analysis.verdicts import Verdicts
 from edgebench.records.outcome import Run
 
 if TYPE_CHECKING:
@@ -36,9 +35,7 @@ RANKED_BY = "latency.median"
 """The best of those that keep to all bounds has the lowest of this figure."""
 
 
-def advise(
-    run: Run, results: Sequence[Result], wish: Wish, prices: Prices, within: float
-) -> tuple[Advice, ...]:
+def advise(run: Run, results: Sequence[Result], wish: Wish, prices: Prices) -> tuple[Advice, ...]:
     """Return what is recommended of each group of results that may be compared, in plan order.
 
     Raises:
@@ -46,9 +43,7 @@ def advise(
     """
     refuse_unknown_metric(wish.drops, results)
     begun = [one for one in results if one.measured or one.status in ("failed", "timeout")]
-    return tuple(
-        _advise(title, found, wish, prices, within, run) for title, found in find_groups(begun)
-    )
+    return tuple(_advise(title, found, wish, prices, run) for title, found in find_groups(begun))
 
 
 def _advise(
@@ -56,7 +51,6 @@ def _advise(
     results: Sequence[Result],
     wish: Wish,
     prices: Prices,
-    within: float,
     run: Run,
 ) -> Advice:
     # What is imported has one block a case, and is no worse for it than it is anyway.
@@ -72,9 +66,11 @@ def _advise(
     sound = [one for one in whole if one.case.id not in out]
     drops = wish.drops or _assume_drops(sound)
     resampling = Resampling(sound, run.seed)
+    # Judged as a report does: by all that was measured of the group.
+    verdicts = find_verdicts(run, [one for one in results if one.measured])
     told = Advice(
         title=title,
-        within=within,
+        within=verdicts.within,
         bounds=(*wish.bounds, *drops),
         accuracy_known=any(one.figure and one.figure.loss is not None for one in sound),
         by_request=bool(sound) and resampling.by_request,
@@ -85,7 +81,6 @@ def _advise(
     if not sound:
         return told
     figure = resampling.find(RANKED_BY)
-    verdicts = Verdicts.of(sound, within, run.max_blocks)
     timed = {bound: resampling.find(bound.figure) for bound in wish.bounds if bound.timed}
     checks = list(_check(sound, wish.bounds, drops, timed, prices))
     candidates = [

@@ -8,7 +8,6 @@ from edgebench.analysis.advice import advise
 from edgebench.analysis.advice_document import SCHEMA, describe_advices
 from edgebench.analysis.advised import Advice, Wish
 from edgebench.analysis.bounds import parse_bound, parse_drop
-from edgebench.analysis.decisions import find_margin
 from edgebench.analysis.explanation import Explainer
 from edgebench.analysis.prices import Prices
 from edgebench.analysis.result import Result
@@ -55,8 +54,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
         results = RunResults.of(database.read_run(args.run_id, brief=not phases))
         kept, registry = results.run, common.registry
         prices = Prices(tiers=registry.tiers, links=registry.links)
-        blocks = max((len(one.measured) for one in results.results), default=0)
-        advices = advise(kept, results.results, wish, prices, find_margin(kept, blocks))
+        advices = advise(kept, results.results, wish, prices)
         if not phases:
             advices = tuple(_complete(one, kept.id, database) for one in advices)
     explainer = Explainer(results.results) if args.explain else None

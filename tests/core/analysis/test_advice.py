@@ -31,7 +31,7 @@ def ask(results, *bounds, drops=(), run=RUN, **wish):
     wanted = Wish(
         bounds=tuple(map(parse_bound, bounds)), drops=tuple(map(parse_drop, drops)), **wish
     )
-    (found,) = advise(run, results, wanted, FREE, 0.02)
+    (found,) = advise(run, results, wanted, FREE)
     return found
 
 

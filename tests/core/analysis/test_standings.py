@@ -26,7 +26,7 @@ def result(chain, median_ms, *, loss=0.0, spread=0.001, **fields):
 
 def ask(results, *bounds, run=RUN):
     wish = Wish(bounds=tuple(map(parse_bound, bounds)))
-    (found,) = advise(run, results, wish, Prices(tiers={}, links=()), 0.02)
+    (found,) = advise(run, results, wish, Prices(tiers={}, links=()))
     return found
 
 
