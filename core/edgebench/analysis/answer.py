@@ -110,7 +110,9 @@ class Decision:
     def _say_least(self) -> str:
         if self.least_difference is None:
             return ""
-        told = f"; a difference of {self.least_difference:.1%} could have been told"
+        # Of two digits the second is hardly known.
+        least = format(self.least_difference, ".1%" if self.least_difference < 0.1 else ".0%")
+        told = f"; a difference of {least} could have been told"
         if self.slower or self.differs_p is None or self.differs_p <= LEVEL:
             return told
         return f"{told}, and that any differ is not shown (Friedman, p = {self.differs_p:.2g})"

@@ -179,9 +179,8 @@ def test_that_nothing_differs_at_all_is_a_test_of_all_of_them_by_round():
     assert found.differs_p > 0.05
     medians = [one.latency.block_medians for one in found.undecided]
     assert found.differs_p == pytest.approx(stats.friedmanchisquare(*medians).pvalue)
-    told = (
-        f"; a difference of {found.least_difference:.1%} could have been told, and that any differ"
-    )
+    least = format(found.least_difference, ".1%" if found.least_difference < 0.1 else ".0%")
+    told = f"; a difference of {least} could have been told, and that any differ"
     assert f"{told} is not shown (Friedman, p = {found.differs_p:.2g})." in found.sentence
 
 
