@@ -17,11 +17,12 @@ from edgebench.analysis.admission import (
 from edgebench.analysis.advised import Advice, Candidate, Wish
 from edgebench.analysis.agreement import is_refuted
 from edgebench.analysis.bounds import Bound, Drop
-from edgebench.analysis.decisions import find_verdicts, rank
+from edgebench.analysis.decisions import find_verdicts, is_beaten, rank, sort_out
 from edgebench.analysis.draws import Resampling
 from edgebench.analysis.front import find_front
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.standings import Standings
+from edgebench.analysis.verdicts import count_pairs
 from edgebench.records.outcome import Run
 
 if TYPE_CHECKING:
@@ -81,7 +82,14 @@ def _advise(
     if not sound:
         return told
     figure = resampling.find(RANKED_BY)
-    timed = {bound: resampling.find(bound.figure) for bound in wish.bounds if bound.timed}
+    rivals = sort_out(sound)
+    pairs = count_pairs(len(rivals.fit) + len(rivals.open))
+    standings = Standings(verdicts, figure, resampling.by_request, pairs)
+    # What was measured in quicker rounds than the others is held to no easier bound.
+    drifts = standings.find_drifts()
+    timed = {
+        bound: resampling.find(bound.figure).scale(drifts) for bound in wish.bounds if bound.timed
+    }
     checks = list(_check(sound, wish.bounds, drops, timed, prices))
     candidates = [
         Candidate(result=result, checks=own, median=median, ends=(low, high))
@@ -89,8 +97,8 @@ def _advise(
             sound, checks, figure.estimates.tolist(), figure.ends.T.tolist(), strict=True
         )
     ]
-    told = attrs.evolve(told, front=find_front(sound, figure.estimates))
-    standings = Standings(verdicts, figure, resampling.by_request)
+    by_rounds = figure.estimates * standings.find_centres()
+    told = attrs.evolve(told, front=find_front(sound, by_rounds))
     return _rank(told, candidates, standings, timed, admit_open=wish.admit_open)
 
 
@@ -175,7 +183,10 @@ def _share_best(
 
     admitted = ("met", "open") if admit_open else ("met",)
     competing = np.array([_competes(one, admitted) for one in candidates])
-    values = standings.medians.values * standings.find_shifts()
+    ids = {one.result.case.id for one, own in zip(candidates, competing, strict=True) if own}
+    # What was dropped as slower than one of them missed the rounds that it would be drawn in.
+    competing &= np.array([not is_beaten(one.result, ids) for one in candidates])
+    values = standings.medians.values * standings.find_centres()
     keeps: NDArray[Any] = np.broadcast_to(competing, values.shape).copy()
     for bound, drawn in timed.items():
         keeps &= drawn.values <= bound.limit

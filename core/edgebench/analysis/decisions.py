@@ -128,6 +128,33 @@ def rank(results: Sequence[Result], verdicts: Verdicts) -> list[Result]:
     return sorted(results, key=lambda one: (is_beaten(one, ids), adjusted[one.case]))
 
 
+def settle(order: Sequence[Result], verdicts: Verdicts, pairs: int) -> list[Result]:
+    """Return results, the best first, with none before one that rounds show to be faster.
+
+    What was dropped as beaten by one of them stands behind what was not. Medians of all requests
+    may put a case first that is slower in every round: where its slow blocks hold fewer requests.
+    """
+    ids = {one.case.id for one in order}
+    order = sorted(order, key=lambda one: is_beaten(one, ids))
+    tried: set[str] = set()
+    while order and order[0].case.id not in tried:
+        first = order[0]
+        tried.add(first.case.id)
+        quicker = [one for one in order[1:] if stand(one, first, ids, verdicts, pairs) == "faster"]
+        if quicker:
+            best = min(quicker, key=lambda one: verdicts.compare(one, first).middle)
+            order = [best, *(one for one in order if one is not best)]
+    return order
+
+
+def stand(one: Result, first: Result, ids: Collection[str], verdicts: Verdicts, pairs: int) -> str:
+    """Say whether a case is `slower` than another, `faster`, `equal` or `undecided`."""
+    # The test that dropped it was made when it was dropped.
+    if is_beaten(one, ids) and not is_beaten(first, ids):
+        return "slower"
+    return verdicts.judge(one, first, pairs)
+
+
 def is_beaten(result: Result, ids: Collection[str]) -> bool:
     """Say whether a result was dropped since one of these cases is faster by over the margin."""
     return any(by in ids for by in result.facts.beaten_by)
@@ -135,18 +162,19 @@ def is_beaten(result: Result, ids: Collection[str]) -> bool:
 
 def _rank(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Decision:
     """Fill in how those that keep their accuracy, the best first, stand to each other."""
-    quickest, *others = fit
     pairs = count_pairs(len(fit) + len(decision.open))
+    fit = settle(fit, verdicts, pairs)
+    quickest, *others = fit
     ids = {one.case.id for one in fit}
 
-    def stand(one: Result) -> str:
-        # The test that dropped it was made when it was dropped.
-        return "slower" if is_beaten(one, ids) else verdicts.judge(one, quickest, pairs)
+    def judge(one: Result) -> str:
+        return stand(one, quickest, ids, verdicts, pairs)
 
     decision = attrs.evolve(decision, differs_p=_test_any(fit, verdicts))
-    told = group_by(others, stand)
-    equal, unclear = told.get("equal", []), told.get("undecided", [])
-    rivals = [one for one in decision.open if stand(one) in ("faster", "undecided")]
+    told = group_by(others, judge)
+    # Where each is faster than another, none is known to be the best.
+    equal, unclear = told.get("equal", []), [*told.get("undecided", ()), *told.get("faster", ())]
+    rivals = [one for one in decision.open if judge(one) in ("faster", "undecided")]
     ranked = attrs.evolve(decision, slower=tuple(told.get("slower", ())), open_faster=tuple(rivals))
     if not unclear:
         return _crown(attrs.evolve(ranked, equal=tuple(equal)), fit, verdicts)

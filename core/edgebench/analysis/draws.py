@@ -46,6 +46,14 @@ class Figure:
     """What is estimated, as `median` or `p95`."""
     results: Sequence[Result]
     """The cases."""
+    scaled: NDArray[Any] | float = 1.0
+    """By which factors estimates and values were scaled, shape (cases,)."""
+
+    def scale(self, factors: NDArray[Any]) -> Figure:
+        """Return the figure so many times as large, each case by a factor of its own."""
+        scaled = self.scaled * factors
+        estimates, values = self.estimates * factors, self.values * factors
+        return attrs.evolve(self, estimates=estimates, values=values, scaled=scaled)
 
     @cached_property
     def ends(self) -> NDArray[Any]:
@@ -58,7 +66,7 @@ class Figure:
 
         if self.name in QUANTILES:
             known = [one.latency.interval(self.name) for one in self.results if one.latency]
-            return np.array(known).T
+            return np.array(known).T * self.scaled
         low, high = np.quantile(self.values, (0.025, 0.975), axis=0)
         return np.stack([np.minimum(low, self.estimates), np.maximum(high, self.estimates)])
 

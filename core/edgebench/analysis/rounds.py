@@ -173,6 +173,7 @@ class Rounds:
         in turn: cases that were given other rounds can then be put in order.
         """
         effects = {case: _average(self.medians[case].values()) for case in cases}
+        level = 0.0
         for _ in range(20):
             by_round: dict[Round, list[float]] = {}
             for case in cases:
@@ -183,7 +184,9 @@ class Rounds:
                 case: _average(v - shift[each] for each, v in self.medians[case].items())
                 for case in cases
             }
-        return effects
+            level = _average(shift.values())
+        # Of a case that was in all rounds it is then the average of what was measured.
+        return {case: effect + level for case, effect in effects.items()}
 
 
 def _average(values: Iterable[float]) -> float:

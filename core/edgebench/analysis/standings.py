@@ -5,18 +5,18 @@ Within rounds, as a report judges it; by study mode where each was imported as o
 
 from __future__ import annotations
 
-import math
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench.analysis.decisions import is_beaten
+from edgebench.analysis.decisions import is_beaten, settle, stand
 from edgebench.analysis.draws import judge_ratio
 from edgebench.analysis.group_tests import CONTENDERS, compare_all
 from edgebench.analysis.verdicts import count_pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,52 +36,52 @@ class Standings:
     """Of all cases of the group."""
     by_request: bool
     """Whether requests were drawn, as each case is one block."""
+    pairs: int = 0
+    """For how many pairs a report judges cases of the group."""
 
-    def find_shifts(self) -> NDArray[Any]:
+    def find_drifts(self) -> NDArray[Any]:
         """Return by which factor the latency of each case would change in the rounds of all.
 
         Shape (cases,): 1 where all were measured in the same rounds (`Rounds.adjust`).
         """
         import numpy as np
 
-        rounds, cases = self.verdicts.rounds, [one.case for one in self.medians.results]
-        if len({frozenset(rounds.medians[case]) for case in cases}) <= 1:
-            return np.ones(len(cases))
+        own = [_average(self.verdicts.rounds.medians[one.case]) for one in self.medians.results]
+        found: NDArray[Any] = np.exp(np.array(self._adjusted) - np.array(own))
+        return found
+
+    def find_centres(self) -> NDArray[Any]:
+        """Return how many times its median each case takes by its rounds, shape (cases,).
+
+        The median of all requests weighs a block by its requests, and slow blocks may hold fewer;
+        cases are ranked by what they took in the rounds of all, each round counting alike.
+        """
+        import numpy as np
+
+        if self.by_request:
+            return np.ones(len(self.medians.results))
+        found: NDArray[Any] = np.exp(np.array(self._adjusted)) / self.medians.estimates
+        return found
+
+    @cached_property
+    def _adjusted(self) -> Sequence[float]:
+        cases = [one.case for one in self.medians.results]
+        rounds = self.verdicts.rounds
+        if self.by_request or len({frozenset(rounds.medians[case]) for case in cases}) <= 1:
+            return [_average(rounds.medians[case]) for case in cases]
         adjusted = rounds.adjust(cases)
-        own = [list(rounds.medians[case].values()) for case in cases]
-        shifts = [
-            math.exp(adjusted[case] - sum(values) / len(values))
-            for case, values in zip(cases, own, strict=True)
-        ]
-        return np.array(shifts)
+        return [adjusted[case] for case in cases]
 
     def settle(self, fit: Sequence[Result]) -> list[Result]:
-        """Return results, the best first, with none before one that is shown to be faster.
-
-        What was dropped as beaten by one of them stands behind what was not. Where rounds show one
-        to be faster than the first, it takes its place.
-        """
-        ids = {one.case.id for one in fit}
-        order = sorted(fit, key=lambda one: is_beaten(one, ids))
+        """Return results, the best first, as a report puts them (`decisions.settle`)."""
         if self.by_request:
-            return order
-        tried: set[str] = set()
-        while order and order[0].case.id not in tried:
-            first = order[0]
-            tried.add(first.case.id)
-            quicker = [one for one in order if self._judge(one, first, ids) == "faster"]
-            if quicker:
-                best = min(quicker, key=lambda one: self.verdicts.compare(one, first).middle)
-                order = [best, *(one for one in order if one is not best)]
-        return order
+            ids = {one.case.id for one in fit}
+            return sorted(fit, key=lambda one: is_beaten(one, ids))
+        return settle(fit, self.verdicts, self._count_pairs(len(fit)))
 
-    def _judge(self, one: Result, first: Result, ids: Collection[str]) -> str:
-        if one is first:
-            return "best"
-        # The test that dropped it was made when it was dropped.
-        if is_beaten(one, ids) and not is_beaten(first, ids):
-            return "slower"
-        return self.verdicts.judge(one, first, count_pairs(len(ids)))
+    def _count_pairs(self, cases: int) -> int:
+        """Return for how many pairs a verdict is to hold: bounds make nothing surer."""
+        return max(self.pairs, count_pairs(cases))
 
     def test(self, fit: Sequence[Result]) -> GroupTest | None:
         """Return the study mode's test of imported cases, the first and the quickest of the others.
@@ -112,8 +112,13 @@ class Standings:
             elif self.by_request:
                 standing = judge_ratio((middle, low, high), self.verdicts.within)
             else:
-                standing = self._judge(one, first, ids)
+                pairs = self._count_pairs(len(fit))
+                standing = stand(one, first, ids, self.verdicts, pairs)
                 ratio = self.verdicts.compare(one, first)
                 middle, low, high = ratio.middle, ratio.low, ratio.high
             # What was drawn as the best less often, by requests, is not called faster.
             yield "undecided" if standing == "faster" else standing, (middle, low, high)
+
+
+def _average(medians: Mapping[Any, float]) -> float:
+    return sum(medians.values()) / len(medians)

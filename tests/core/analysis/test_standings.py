@@ -7,6 +7,7 @@ import pytest
 from edgebench.analysis.advice import advise
 from edgebench.analysis.advised import Wish
 from edgebench.analysis.bounds import parse_bound
+from edgebench.analysis.decisions import decide
 from edgebench.analysis.draws import Resampling
 from edgebench.analysis.evidence import find_evidence
 from edgebench.analysis.group_tests import answer_by_study, compare_all
@@ -62,6 +63,61 @@ def test_what_had_only_quick_rounds_is_not_the_best_for_it(dropped_by_it):
     assert found.ranked[0].median == pytest.approx(best.median)
     if dropped_by_it:
         assert found.ranked[1].standing == "slower"
+
+
+def test_what_had_only_quick_rounds_meets_no_bound_by_it():
+    minutes = (1.0, 1.0, *[1.6] * 4)
+    best = in_rounds("best", 10.0, minutes, seed=1)
+    dropped = in_rounds("dropped", 12.0, minutes[:2], seed=2, beaten_by=[best.case.id])
+    assert dropped.median < 0.013 < best.median
+    found = ask([dropped, best], "latency.median=13ms", run=GROWN)
+    assert not found.ranked
+    [check] = [one for c in found.missed for one in c.checks if c.result is dropped and one.value]
+    # As if it had been in all six: 12 ms in two of them, 19.2 in four.
+    assert check.value == pytest.approx(12e-3 * 1.6 ** (4 / 6), rel=0.01)
+    assert dropped.case.id not in {one.result.case.id for one in found.open}
+    free = ask([dropped, best], run=GROWN)
+    assert [(one.result.case.chain, one.probability) for one in free.ranked] == [
+        ("best", 1.0),
+        ("dropped", None),
+    ]
+    assert [one.case.chain for one in free.front] == ["best"]
+
+
+def test_a_strategy_that_is_faster_in_every_round_wins_whatever_its_median_of_all_requests():
+    """A block ends after a time, so slow ones hold fewer requests: three were slow here."""
+    minutes = (1.0, 1.0, 2.0, 2.0, 2.0)
+
+    def cut(made):
+        blocks = [
+            attrs.evolve(b, latency_s=b.latency_s[: int(5.0 / b.latency_s[0])]) for b in made.blocks
+        ]
+        return attrs.evolve(made, blocks=tuple(blocks))
+
+    slow = cut(in_rounds("slow", 48.0, minutes))
+    quick = cut(in_rounds("quick", 25.0, minutes, seed=1))
+    assert slow.median < quick.median
+    found = ask([slow, quick])
+    assert [(c.result.case.chain, c.probability) for c in found.ranked] == [
+        ("quick", 1.0),
+        ("slow", 0.0),
+    ]
+    assert [one.case.chain for one in found.front] == ["quick"]
+    decision = decide("toy:small", [slow, quick], Verdicts.of([slow, quick], 0.02))
+    assert decision.fastest is quick
+    assert decision.slower == (slow,)
+
+
+def test_a_bound_that_others_miss_makes_nothing_surer():
+    best = in_rounds("best", 2.0, (1.0, 1.0, 1.0, 1.0))
+    other = in_rounds("other", 2.2, (1.0, 1.08, 0.94, 1.05), seed=1)
+    large = [
+        attrs.evolve(one, facts=facts_of(one.case, size=9_000_000))
+        for one in (in_rounds(f"n{n}", 4.0, (1.0,) * 4, seed=n) for n in range(9))
+    ]
+    without, bounded = ask([best, other, *large]), ask([best, other, *large], "size=1MB")
+    assert len(bounded.ranked) == 2
+    assert [one.standing for one in bounded.ranked] == [one.standing for one in without.ranked[:2]]
 
 
 def test_what_is_shown_to_be_faster_than_the_first_takes_its_place():
