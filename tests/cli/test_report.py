@@ -63,6 +63,18 @@ def test_bytes_are_written_to_a_file_as_they_are(here, measured, plugin, tmp_pat
     assert (tmp_path / "raw.bin").read_bytes() == b"\x00\xff\n\r\n"
 
 
+@pytest.mark.parametrize("form", ["html", "csv", "json", "terminal"])
+def test_no_report_is_written_over_a_database(here, mistaken, measured, tmp_path, form):
+    other = tmp_path / "other.db"
+    other.write_bytes(Path(measured.db).read_bytes())
+    link = tmp_path / "link.html"
+    link.symlink_to(other)
+    for path in (other, link):
+        said = here("report", "--db", measured.db, "--format", form, "-o", path)
+        mistaken(said, f"{path} is a database")
+    assert other.read_bytes() == Path(measured.db).read_bytes()
+
+
 def test_bytes_go_through_a_pipe_as_they_are(measured, plugin, tmp_path):
     words = ("report", "--db", measured.db, "--plugin", plugin(BINARY), "--format", "raw")
     command = [sys.executable, "-m", "edgebench", *map(str, words)]

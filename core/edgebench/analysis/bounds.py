@@ -81,6 +81,7 @@ def parse_bound(text: str) -> Bound:
     if units is None:
         raise OptionError(_say_unknown(figure))
     if _is_latency(figure):
+        figure = _find_usual_name(figure)
         _refuse_far(figure)
     return Bound(figure, _read(value, units, figure))
 
@@ -91,6 +92,17 @@ def _is_latency(figure: str) -> bool:
         return False
     found = PERCENTILE.fullmatch(name)
     return name in ("median", "mean") or (found is not None and 0 < float(found[1]) < 100)
+
+
+def _find_usual_name(figure: str) -> str:
+    """Return `latency.median` for `latency.p50.0`, and `latency.p95` for `latency.p95.0`.
+
+    A figure that a report shows has the interval of the report by all its names.
+    """
+    quantile = find_quantile(figure)
+    if quantile is None or quantile == 0.5:
+        return "latency.mean" if quantile is None else "latency.median"
+    return f"latency.p{float(figure.removeprefix('latency.p')):.12g}"
 
 
 def _refuse_far(figure: str) -> None:

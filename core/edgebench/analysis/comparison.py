@@ -177,14 +177,22 @@ class Comparison:
                 f"{named} have no case in common; `edgebench runs` lists what else there is"
             )
         if not measured:
-            raise EdgebenchError(f"{named} have measured no case in common: each failed in one")
+            raise EdgebenchError(
+                f"{named} have measured no case in common: each failed in one, or was skipped"
+            )
+        # What cannot be is skipped in every run, and is nothing that one of them lost.
+        lost = [
+            one
+            for one in both
+            if one not in measured and {one.before.status, one.after.status} != {"skipped"}
+        ]
         return cls(
             before=before,
             after=after,
             pairs=tuple(measured),
             only_before=tuple(one for one in before.results if one.case.id not in later),
             only_after=tuple(one for one in after.results if one.case.id not in known),
-            unmeasured=tuple(one for one in both if one not in measured),
+            unmeasured=tuple(lost),
         )
 
     @cached_property

@@ -33,8 +33,8 @@ def describe_comparison(
             {
                 "id": pair.case.id,
                 "label": pair.case.label,
-                "blocks": [len(one.measured) for one in (pair.before, pair.after)],
-                "samples": [one.samples for one in (pair.before, pair.after)],
+                "blocks": [len(one.blocks) for one in pair.requests],
+                "samples": [one.count for one in pair.requests],
                 "inputs_matched": pair.requests[0].matched,
                 "changed": [attrs.asdict(one) for one in pair.changed],
                 "figures": {

@@ -177,10 +177,13 @@ def _estimate_all(gate: Gate, comparison: Comparison) -> Iterator[tuple[Case, Es
             yield pair.case, Unknown(f"it was not measured: {_say_why(pair)}")
         else:
             yield pair.case, _estimate_alone(gate, pair.after)
+    # What a run skipped, as it cannot be, it did not lose.
     for one in () if gate.difference else comparison.only_after:
-        yield one.case, _estimate_alone(gate, one)
+        if one.status != "skipped":
+            yield one.case, _estimate_alone(gate, one)
     for one in comparison.only_before:
-        yield one.case, Unknown("only the earlier run has this case")
+        if one.status != "skipped":
+            yield one.case, Unknown("only the earlier run has this case")
 
 
 def _estimate_alone(gate: Gate, result: Result) -> Estimate | Unknown:

@@ -38,6 +38,13 @@ class Requests:
     """Whether they count otherwise than all alike."""
     matched: bool | None = None
     """Whether the inputs of both runs were the same, or have been matched; None if not known."""
+    left_out: int = 0
+    """How many requests are left out, as the other run never sent their inputs."""
+
+    @property
+    def count(self) -> int:
+        """How many requests there are."""
+        return sum(block.shape[1] for block in self.blocks)
 
     @classmethod
     def of(cls, result: Result) -> Requests:
@@ -68,7 +75,8 @@ def weigh_alike(before: Result, after: Result) -> tuple[Requests, Requests]:
         blocks = [_weigh(block, weights if weighed else None) for block in result.measured]
         # A run of more blocks goes on to inputs that the other never sent.
         kept = tuple(block for block in blocks if block.shape[1])
-        made.append(Requests(blocks=kept, weighed=weighed, matched=matched))
+        requests = Requests(blocks=kept, weighed=weighed, matched=matched)
+        made.append(attrs.evolve(requests, left_out=result.samples - requests.count))
     return made[0], made[1]
 
 

@@ -93,7 +93,7 @@ def write_markdown(comparison: Comparison, passages: Sequence[Passage], *, stric
     lines += ["", f"Before: {escape_markdown(write_run(comparison.before))}  "]
     lines += [f"After: {escape_markdown(write_run(comparison.after))}"]
     lines += _write_list("What differs beside", list_surroundings(comparison))
-    lines += ["", f"**{FIRST}**", "", _write_row(HEAD), _write_row(["---"] * len(HEAD))]
+    lines += ["", f"**{FIRST}**", "", _write_row(HEAD), "|" + " --- |" * len(HEAD)]
     changes = comparison.list_changes(FIRST)
     lines += [_write_row(one.cells) for one in list_lines(changes, names)]
     lines += _write_list(

@@ -92,7 +92,20 @@ def list_surroundings(comparison: Comparison) -> list[str]:
         if count := matched.count(state):
             cases = f"{count} case{'s' * (count != 1)}"
             found.append(f"inputs of {cases}: {why}, so they were not matched")
-    return found
+    return [*found, *_list_left_out(comparison)]
+
+
+def _list_left_out(comparison: Comparison) -> Iterator[str]:
+    """Yield of which requests the figures below are not, a line for each run."""
+    for where, at in (("before", 0), ("after", 1)):
+        sides = [pair.requests[at] for pair in comparison.pairs]
+        left = sum(one.left_out for one in sides)
+        if left:
+            all_sent = left + sum(one.count for one in sides)
+            yield (
+                f"inputs: {left:,} of {all_sent:,} requests {where} sent what the other run never "
+                "did, and are in no latency that is compared"
+            )
 
 
 def list_unmatched(comparison: Comparison) -> Iterator[str]:

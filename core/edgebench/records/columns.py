@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from edgebench.records.packing import pack_seconds, unpack_seconds
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Sequence
+
+    from numpy.typing import NDArray
 
 _JSON = frozenset((
     "arguments", "environment", "overheads_s",  # of a run; the others of a block
@@ -122,9 +125,20 @@ def _find_standing(
 
 def list_samples(block: Block) -> list[Samples]:
     """Return all that a block has timed, as it is kept."""
+    _check_latencies(block.latency_s)
     timed = [("latency", "", block.latency_s), ("warmup", "", block.warmup_s)]
     timed += [("phase", phase, seconds) for phase, seconds in block.phases_s.items()]
     return [(kind, phase, *pack_seconds(s)) for kind, phase, s in timed if s is not None]
+
+
+def _check_latencies(seconds: NDArray[Any] | None) -> None:
+    """Refuse what no clock has measured, of which no ratio and no logarithm can be taken.
+
+    Raises:
+        ValueError: A latency is not a number, not above 0, or infinite.
+    """
+    if seconds is not None and not ((seconds > 0) & (seconds < math.inf)).all():
+        raise ValueError("a latency is no positive number of seconds")
 
 
 def read_block(row: sqlite3.Row, samples: Sequence[Samples], *, brief: bool = False) -> Block:
@@ -139,6 +153,7 @@ def read_block(row: sqlite3.Row, samples: Sequence[Samples], *, brief: bool = Fa
         (kind, phase): unpack_seconds(count, least_ns, data)
         for kind, phase, count, least_ns, data in samples
     }
+    _check_latencies(timed.get(("latency", "")))
     if not brief:
         fields["links"] = from_document(tuple[LinkCheck, ...], fields["links"])
         fields["tiers"] = from_document(tuple[TierCheck, ...], fields["tiers"])

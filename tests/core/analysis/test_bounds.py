@@ -75,6 +75,14 @@ def test_a_bound_that_is_written_reads_back_nearly_equal(figure, limit):
     assert again.limit == pytest.approx(limit, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("text", "figure"),
+    [("p50", "median"), ("p50.0", "median"), ("p95.0", "p95"), ("p99.90", "p99.9"), ("p7", "p7")],
+)
+def test_a_figure_has_one_name(text, figure):
+    assert parse_bound(f"latency.{text}=5ms").figure == f"latency.{figure}"
+
+
 def test_drops_are_points():
     assert parse_drop("accuracy=1") == Drop("accuracy", 1.0)
     assert str(parse_drop("top1 = 0.5")) == "top1=0.5"

@@ -12,6 +12,7 @@ from edgebench.analysis.comparison import Comparison
 from edgebench.analysis.gates import Gate, judge_gates
 from edgebench.analysis.likeness import weigh_alike
 from edgebench.analysis.quantities import QUANTITIES
+from edgebench.cli.comparison_words import list_surroundings
 from edgebench.parts.errors import EdgebenchError
 from edgebench.records.outcome import Block
 from edgebench.testing.results import block_of, case_of, facts_of, result_of, run_of
@@ -195,6 +196,32 @@ def test_inputs_count_alike_in_both():
     (mean,) = Comparison.of(run_of([before]), run_of([after])).list_changes("latency.mean")
     assert mean.verdict == "equal"
     assert mean.after == pytest.approx(6e-3, rel=0.05)
+
+
+def test_requests_that_only_one_run_sent_are_left_out_and_counted():
+    result = result_of(case_of(), blocks=5)
+    moved = [attrs.evolve(b, inputs=b.inputs + 100 * (b.number > 2)) for b in result.blocks]
+    after = attrs.evolve(result, blocks=tuple(moved))
+    comparison = Comparison.of(run_of([result]), run_of([after]))
+    [pair] = comparison.pairs
+    assert [one.left_out for one in pair.requests] == [0, 200]
+    assert [one.count for one in pair.requests] == [500, 300]
+    assert any("200 of 500 requests after" in line for line in list_surroundings(comparison))
+    assert not any("never" in s for s in list_surroundings(Comparison.of(*[run_of([result])] * 2)))
+
+
+def test_what_both_runs_skipped_was_lost_by_neither():
+    skipped = attrs.evolve(
+        result_of(case_of("other")), status="skipped", reason="it cannot be", blocks=()
+    )
+    run = run_of([result_of(case_of()), skipped])
+    comparison = Comparison.of(run, run)
+    assert not comparison.unmeasured
+    judged = judge_gates([Gate.parse("size > +10%"), Gate.parse("size > 1MB")], comparison)
+    assert [one.verdict for one in judged] == ["kept", "kept"]
+    gone = run_of([result_of(case_of())])
+    alone = judge_gates([Gate.parse("size > +10%")], Comparison.of(run, gone))
+    assert [one.verdict for one in alone] == ["kept"]
 
 
 def test_inputs_of_which_few_are_shared_are_not_matched():

@@ -100,6 +100,7 @@ def test_a_block_comes_back_as_it_was(database):
 
 
 SECONDS = st.floats(0, 1e6, allow_subnormal=False) | st.just(np.nan)
+TAKEN = st.floats(1e-9, 1e6)
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 
 
@@ -115,7 +116,7 @@ def any_block(draw):
         reason=draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=20)),
         started="2026-01-02T03:04:05+00:00",
         duration_s=draw(st.floats(0, 1e6)),
-        latency_s=draw(st.none() | series),
+        latency_s=draw(st.none() | hnp.arrays(np.float64, count, elements=TAKEN)),
         phases_s=draw(st.dictionaries(NAMES, series, max_size=4)),
         inputs=draw(st.none() | hnp.arrays(np.int64, count)),
         warmup_s=draw(st.none() | series),
@@ -137,6 +138,23 @@ def test_any_block_comes_back_as_it_was(database, block):
     database.save_block(run, case.id, block)
     (back,) = database.read_outcome(run, case.id).blocks
     assert same(block, back)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, 0.0, -1e-3, np.inf])
+def test_a_latency_that_no_clock_gives_is_neither_kept_nor_read(database, wrong):
+    case = case_of()
+    run = begun(database, case)
+    block = block_of(case)
+    latency = np.where(np.arange(100) == 7, wrong, block.latency_s)
+    with pytest.raises(ValueError, match="no positive number"):
+        database.save_block(run, case.id, attrs.evolve(block, latency_s=latency))
+    database.save_block(run, case.id, block)
+    database._connection.execute(
+        "UPDATE samples SET least_ns = NULL, count = 1, data = ? WHERE kind = 'latency'",
+        (json.dumps([None if np.isnan(wrong) else float(wrong)]),),
+    )
+    with pytest.raises(DatabaseError, match=r"no positive number.*the file is damaged"):
+        database.read_outcome(run, case.id)
 
 
 def test_checks_of_a_newer_edgebench_are_read(database):
