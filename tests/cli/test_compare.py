@@ -98,6 +98,12 @@ def test_what_is_printed_fits_and_ends_with_the_answer(here, two, monkeypatch):
                                          "accuracy < -1", "--verbose").out  # fmt: skip
 
 
+def test_markdown_has_a_table_that_is_one(here, two):
+    lines = here("compare", two[0], two[2], "--format", "markdown").out.splitlines()
+    head = next(n for n, line in enumerate(lines) if line.startswith("| verdict |"))
+    assert lines[head + 1].split() == ["|", *["---", "|"] * lines[head].count(" | "), "---", "|"]
+
+
 def test_too_little_data_fails_under_strict_alone_and_says_what_would_do(here, db):
     names = [save(db, made(seed, blocks=2, cases=CASES[:1])) for seed in (1, 2)]
     bound = ("--fail-if", "latency.median > +0.1%")
@@ -260,7 +266,8 @@ def test_history_of_few_runs_tells_nothing(here, db):
         save(db, made(seed, blocks=1, cases=CASES[:1]))
     said = here("history")
     assert said.status == 0
-    assert "nothing can be told of 1 of 1 cases: 2 of at least 4 runs" in " ".join(said.out.split())
+    words = " ".join(said.out.split())
+    assert "nothing can be told of 1 of 1 cases: 2 more runs of each would do" in words
 
 
 def test_history_of_other_figures(here, long):

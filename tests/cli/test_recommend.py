@@ -52,6 +52,17 @@ def rows(kept):
     )
 
 
+def test_names_and_figures_are_whole_under_many_bounds_in_80_columns(here, rows, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    bounds = ("latency.p95=5ms", "size=1MB", "memory=1GB", "bytes=100kB")
+    said = here("recommend", *(word for bound in bounds for word in ("--max", bound)))
+    assert max(map(len, said.out.splitlines())) <= 80
+    row = said.out.partition("smaller")[2].partition("identity")[0]
+    assert "mobile eager" in row
+    for figure in ("size 100kB", "memory 50MB", "bytes 0B", "lost 0.00 (0.40)"):
+        assert figure in row
+
+
 def test_the_answer_stands_last_and_what_is_open_above_it(here, rows):
     said = here("recommend", "--max", "latency.p95=5ms", "--max-drop", "accuracy=1")
     assert said.status == 0

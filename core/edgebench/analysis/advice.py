@@ -82,9 +82,7 @@ def _advise(
     if not sound:
         return told
     figure = resampling.find(RANKED_BY)
-    rivals = sort_out(sound)
-    pairs = count_pairs(len(rivals.fit) + len(rivals.open))
-    standings = Standings(verdicts, figure, resampling.by_request, pairs)
+    standings = Standings(verdicts, figure, resampling.by_request, _count_pairs(sound))
     # What was measured in quicker rounds than the others is held to no easier bound.
     drifts = standings.find_drifts()
     timed = {
@@ -97,9 +95,15 @@ def _advise(
             sound, checks, figure.estimates.tolist(), figure.ends.T.tolist(), strict=True
         )
     ]
-    by_rounds = figure.estimates * standings.find_centres()
-    told = attrs.evolve(told, front=find_front(sound, by_rounds))
+    front = find_front(sound, figure.estimates * standings.find_centres())
+    told = attrs.evolve(told, front=front)
     return _rank(told, candidates, standings, timed, admit_open=wish.admit_open)
+
+
+def _count_pairs(results: Sequence[Result]) -> int:
+    """Return for how many pairs a report judges: of what keeps its accuracy, or may."""
+    found = sort_out(results)
+    return count_pairs(len(found.fit) + len(found.open))
 
 
 def _assume_drops(results: Sequence[Result]) -> tuple[Drop, ...]:

@@ -56,6 +56,11 @@ class Series:
             return ""
         return f"{len(self.runs)} of at least {LEAST_RUNS} runs that could tell a change"
 
+    @property
+    def missing(self) -> int:
+        """How many more runs would be needed to tell anything."""
+        return max(0, LEAST_RUNS - len(self.runs))
+
 
 def follow(
     quantity: Quantity, runs: Sequence[RunResults], *, case: str = "", model: str = ""

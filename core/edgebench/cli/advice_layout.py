@@ -24,6 +24,8 @@ LEGEND = (
     "best: in how many of 1,000 resamples it is the quickest that keeps to the bounds; to best: "
     "its median over that of the best; lost: points of accuracy, and the most that are not excluded"
 )
+SIDE_BY_SIDE = 2
+"""Of more bounds the figures stand below each other."""
 EXPLAINED = 3
 """Of so many of the best each contribution is shown."""
 
@@ -58,11 +60,16 @@ def _lay_out_ranked(advice: Advice) -> Any:
         "lost" if isinstance(one, Drop) else one.figure.removeprefix("latency.")
         for one in advice.bounds
     ]
-    columns = ["#", "strategy", "median ms", "best", "to best", *names]
+    # Beside three columns of bounds no room is left for the strategies in 80 characters.
+    joined = len(names) > SIDE_BY_SIDE
+    bounded = ["bounded"] if joined else names
+    columns = ["#", "strategy", "median ms", "best", "to best", *bounded]
     rows = []
     for place, one in enumerate(advice.ranked[:SHOWN], 1):
         case = one.result.case
         shown = [_write_check(check) for check in one.checks]
+        if joined:
+            shown = ["\n".join(f"{n} {text}" for n, text in zip(names, shown, strict=True))]
         share = f"{one.probability:.0%}" if one.probability is not None else "-"
         median = f"{write_ms(one.median)}\n{_span(one.ends)}"
         rows.append(

@@ -120,8 +120,13 @@ def _say(quantity: Quantity, series: Sequence[Series], names: Mapping[str, str])
         yield f"changed at {name}{f' (beside: {beside})' if beside else ''}:"
         for one, change in changed:
             yield f"  {_write_step(quantity, change)} {names[one.case.id]}"
-    if few := [one for one in series if one.remark]:
-        yield f"nothing can be told of {len(few)} of {len(series)} cases: {few[0].remark}"
+    if few := [one for one in series if one.missing]:
+        least, most = min(one.missing for one in few), max(one.missing for one in few)
+        more = f"{least}" if least == most else f"{least} to {most}"
+        yield (
+            f"nothing can be told of {len(few)} of {len(series)} cases: {more} more "
+            f"run{'s' * (most != 1)} of each would do"
+        )
     elif not found:
         yield "no change is shown"
 

@@ -34,6 +34,24 @@ def group_unmeasured(cases: Iterable[Case]) -> Iterator[str]:
         yield f"{len(names)} {status}: {reason} ({'; '.join(names[:3])}{more})"
 
 
+def describe_ends(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield why cases got no more blocks, with a few of those that it is so of.
+
+    Nothing where the count of blocks was fixed.
+    """
+    if document["max_blocks"] is None:
+        return
+    names = {case["id"]: name_strategy(case) for case in document["cases"]}
+    found: dict[str, list[str]] = defaultdict(list)
+    for case in document["cases"]:
+        if case["stopped"]:
+            words = [names.get(word, word) for word in case["stopped"].split()]
+            found[" ".join(words)].append(names[case["id"]])
+    for why, ended in found.items():
+        more = f" and {len(ended) - 3} more" if len(ended) > 3 else ""
+        yield f"{why}: {'; '.join(ended[:3])}{more}"
+
+
 def describe_doubts(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield for each cause how many cases it is doubted in, and the worst of what was found."""
     cases = {case["id"]: case for case in document["cases"]}

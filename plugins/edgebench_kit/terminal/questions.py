@@ -132,8 +132,9 @@ def _explain(questions: Entry) -> str:
         )
     if "rounds" in modes:
         said.append(
-            "A round is the replicate; how two stand follows from the 95 % interval of their ratio "
-            "within rounds, and the tests say whether anything differs at all."
+            "A round is the replicate; how two stand follows from their ratio within rounds, for "
+            "all pairs of the question (the answer of a report holds for all pairs of the model, "
+            "and so tells fewer apart); the tests say whether anything differs at all."
         )
     return " ".join(said)
 

@@ -15,6 +15,7 @@ from edgebench_kit.reports.answers import describe_run, find_answers
 from edgebench_kit.reports.notes import (
     describe_agreements,
     describe_doubts,
+    describe_ends,
     describe_places,
     describe_subjects,
     describe_surprises,
@@ -66,6 +67,7 @@ class Report:
         yield from _section("Weights and inputs", describe_subjects(cases))
         yield from _section("How tiers and links were made", describe_places(cases))
         yield from _section("Not measured, or not to the end", group_unmeasured(cases))
+        yield from _section("Why no more blocks were added", describe_ends(self.document))
         doubts = list_doubts(cases) if self.in_full else describe_doubts(self.document)
         yield from _section("Reasons to doubt", doubts)
         yield from _section("Agreement with another runtime", describe_agreements(cases))

@@ -158,6 +158,23 @@ def test_the_parts_of_a_request_stand_apart(width):
     assert "Medians of parts need not add up to the median of the whole" in flowing(text)
 
 
+def test_why_no_more_blocks_were_added_is_said_where_they_might_have_been():
+    ended = [
+        result_of(case_of(name), median_s=ms) for name, ms in (("plain", 4e-3), ("quick", 2e-3))
+    ]
+    quick = ended[1].case
+    said = ("beaten after 2 blocks by " + quick.id, "20 blocks, the most that were allowed")
+    ended = [
+        attrs.evolve(one, facts=attrs.evolve(one.facts, stopped=words))
+        for one, words in zip(ended, said, strict=True)
+    ]
+    text = flowing(shown(run_of(ended, max_blocks=20), 200))
+    name = "toy:small quick on mobile with eager"
+    assert f"20 blocks, the most that were allowed: {name}" in text
+    assert f"beaten after 2 blocks by {name}: toy:small plain on mobile with eager" in text
+    assert "no more blocks" not in shown(run_of(ended))
+
+
 def test_what_the_figures_rest_on_stands_above_the_table(run):
     assert "toy:small\n500 labels; requests of 1.25 kB\n" in shown(run)
     case = attrs.evolve(case_of(), batch=4, threads=2)
