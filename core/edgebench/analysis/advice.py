@@ -55,12 +55,8 @@ def _advise(
     run: Run,
 ) -> Advice:
     # What is imported has one block a case, and is no worse for it than it is anyway.
-    single = bool(run.source)
-    whole = [
-        one
-        for one in results
-        if one.status == "ok" and (len(one.measured) > 1 or (single and one.measured))
-    ]
+    least = 1 if run.source else 2
+    whole = [one for one in results if one.status == "ok" and len(one.measured) >= least]
     refuted = [one for one in whole if is_refuted(one.facts)]
     left = {one.case.id for one in results} - {one.case.id for one in whole}
     out = {one.case.id for one in refuted}
