@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -137,6 +138,9 @@ def test_a_number_that_is_none_is_named_with_its_file_and_line(here, mistaken, p
     file = package / "mobile_resnet_results.txt"
     file.write_text("Experiment Results\n1.5\ntwo\n")
     mistaken(here("import", package), f"{file}, line 3", "not 'two'")
+    # No database is made of nothing.
+    mistaken(here("import", package, "--db", "new.db"), "line 3")
+    assert not list(Path().glob("new.db*"))
 
 
 STRANGER = """

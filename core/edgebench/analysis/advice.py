@@ -69,7 +69,7 @@ def _advise(
         title=title,
         within=verdicts.within,
         bounds=(*wish.bounds, *drops),
-        accuracy_known=any(one.figure and one.figure.loss is not None for one in sound),
+        accuracy_known=any(one.figure and one.figure.loss is not None for one in results),
         by_request=bool(sound) and resampling.by_request,
         rounds=len(resampling.rounds),
         refuted=tuple(refuted),

@@ -205,9 +205,7 @@ class CutModel:
 
 def _measure_way(result: Result, links: Sequence[Link]) -> tuple[float, float]:
     """Return how far the rates and the delays lie from each other that a case has and is to."""
-    own, wanted = result.case.links, replace_links(result.case, links).links
-    delays = sum(abs(one.delay - to.delay) for one, to in zip(own, wanted, strict=True))
-    return measure_distance(own, wanted), delays
+    return measure_distance(result.case.links, replace_links(result.case, links).links)
 
 
 def find_share(result: Result) -> float | None:

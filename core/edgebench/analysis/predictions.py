@@ -117,10 +117,15 @@ def _same(some: Sequence[Link], others: Sequence[Link]) -> bool:
     return [(one.rate, one.delay) for one in some] == [(one.rate, one.delay) for one in others]
 
 
-def measure_distance(some: Sequence[Link], others: Sequence[Link]) -> float:
-    """Return how far rates lie from each other: the sum of the logarithms of their ratios."""
-    pairs = zip(some, others, strict=True)
-    return sum(abs(math.log(one.rate / other.rate)) for one, other in pairs)
+def measure_distance(some: Sequence[Link], others: Sequence[Link]) -> tuple[float, float]:
+    """Return how far links lie from each other, rates before delays.
+
+    The sum of the logarithms of the ratios of their rates, and that of the differences of their
+    delays, in seconds.
+    """
+    pairs = list(zip(some, others, strict=True))
+    rates = sum(abs(math.log(one.rate / other.rate)) for one, other in pairs)
+    return rates, sum(abs(one.delay - other.delay) for one, other in pairs)
 
 
 def predict_from(

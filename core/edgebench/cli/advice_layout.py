@@ -120,7 +120,7 @@ def _list_beside(advice: Advice) -> Iterator[str]:
                 yield f"  and {len(found) - NAMED} more"
     for title, results in (
         ("Never recommended, as another runtime computes something else", advice.refuted),
-        ("Never recommended, as blocks are missing", advice.unfinished),
+        ("Never recommended, as they have one block, or not all of theirs", advice.unfinished),
         ("Pareto front of latency, accuracy and size", advice.front),
     ):
         if results:

@@ -48,7 +48,10 @@ def run(args: argparse.Namespace, common: Common) -> int:
             }
         )
         return 0
-    common.show(f"{case.label}: exported to {made.directory}; README.txt says how to run it")
+    common.show(
+        f"{case.label} of run {found.id}: exported to {made.directory}; README.txt says how to run "
+        "it"
+    )
     common.show(f"weights: {made.licence}")
     for doubt in made.doubts:
         common.note(f"edgebench: {doubt}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 
 from edgebench.cli.common import Common, add_database
+from edgebench.parts.errors import EdgebenchError
 from edgebench.records.database import Database
 
 SHOWN = 5
@@ -31,8 +32,17 @@ def run(args: argparse.Namespace, common: Common) -> int:
     from edgebench.conduct.importing import import_results
 
     common.refuse_faults()
-    with Database.open(args.db, write=True) as database:
-        found = import_results(args.path, database, common.plugins, run=args.run_id, tag=args.tag)
+    is_new = not args.db.exists()
+    try:
+        with Database.open(args.db, write=True) as database:
+            found = import_results(
+                args.path, database, common.plugins, run=args.run_id, tag=args.tag
+            )
+    except EdgebenchError:
+        if is_new:
+            # Made for what could not be read, it would be taken for somebody's results.
+            args.db.unlink(missing_ok=True)
+        raise
     if common.json:
         runs = [{**attrs.asdict(one), "notes": list(one.notes)} for one in found]
         common.emit({"db": str(args.db), "runs": runs})

@@ -79,6 +79,13 @@ def test_the_nearest_rate_predicts_and_what_lies_between_is_no_extrapolation():
     assert beyond.extrapolated == "mobile-edge was measured at 10mbit to 1gbit"
 
 
+def test_of_one_rate_the_nearest_delay_predicts():
+    results = [sent("mobile-edge=50mbit,5ms"), sent("mobile-edge=50mbit,50ms")]
+    for known in (results, results[::-1]):
+        (found,), _ = predict_links(known, [parse_link("mobile-edge=50mbit,49ms")])
+        assert found.base == results[1].case.id
+
+
 def test_a_case_that_does_not_use_the_link_is_as_it_was():
     alone = result_of(case_of("plain"))
     (found,), _ = predict_links([alone], [parse_link("mobile-edge=1mbit")])
