@@ -73,9 +73,12 @@ def _describe_gain(decision: Mapping[str, Any], cases: Mapping[str, Case]) -> st
     against = cases[decision["untransformed"]]
     low, high = gain["ci95"]
     shown = "is" if low > 1 or high < 1 else "is not shown to be faster or slower:"
+    # As where one was measured before a run was resumed, and the other after.
+    apart = " No round holds both, so what the machine did between them is in it."
     return (
         f"It {shown} {gain['ratio']:.3g} times ({low:.3g} to {high:.3g}) as fast as doing nothing: "
         f"{_name(against)}, {against['latency_s']['median'] * 1e3:.3g} ms."
+        f"{apart * (gain['rounds'] == 0)}"
     )
 
 

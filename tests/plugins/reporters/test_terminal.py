@@ -424,6 +424,15 @@ def test_what_the_answer_gains_over_doing_nothing_stands_last():
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_a_gain_over_what_was_measured_apart_says_so():
+    plain = result_of(case_of("identity"), median_s=8e-3, seed=1)
+    quick = result_of(case_of("shrink"), median_s=4e-3, seed=2)
+    later = [attrs.evolve(block, resumption=1) for block in quick.blocks]
+    apart = shown(run_of([plain, attrs.evolve(quick, blocks=tuple(later))]))
+    assert "ms. No round holds both" in flowing(apart.partition("Answer\n")[2])
+    assert "No round holds both" not in flowing(shown(run_of([plain, quick])))
+
+
 def test_of_many_reasons_to_doubt_the_answer_the_worst_stand_below_it():
     case = case_of("shrink")
     facts = attrs.evolve(facts_of(case), doubts=tuple(f"reason {n}" for n in range(5)))
