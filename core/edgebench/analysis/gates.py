@@ -133,6 +133,8 @@ class Passage:
     ends: tuple[float, float] | None = None
     """Of the interval that the verdict rests on: at the level of its test among all bounds and
     cases (Holm); where the bound is kept, of 95 % for this one alone."""
+    confidence: float = 0.95
+    """The level of that interval, 0 to 1."""
     why_not: str = ""
     """Why it is not known."""
     blocks_needed: int | None = None
@@ -254,6 +256,7 @@ def _judge(gate: Gate, case: Case, one: Estimate, level: float) -> Passage:
         verdict=verdict,
         value=shown[0],
         ends=(shown[1], shown[2]),
+        confidence=0.95 if kept else 1 - level,
         blocks_needed=one.count_more_blocks(place, level) if verdict == "open" else None,
     )
 

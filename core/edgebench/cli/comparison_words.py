@@ -165,7 +165,7 @@ def write_passage(passage: Passage, names: Mapping[str, str]) -> str:
         found = passage.why_not
     else:
         value, low, high = (_write_bound(passage, one) for one in (passage.value, *passage.ends))
-        found = f"{value} ({low} to {high})"
+        found = f"{value} ({low} to {high} at {100 * passage.confidence:.4g} %)"
     need = ""
     # Where it is said why it is open and no blocks would change that, there is no more to say.
     if passage.verdict == "open" and (passage.blocks_needed or not passage.why_not):
