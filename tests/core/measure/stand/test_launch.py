@@ -72,7 +72,7 @@ def test_a_link_is_probed_by_its_sending_end(started):
 
 def test_a_host_answers_to_its_name_while_it_waits(started):
     def ping(processes):
-        assert processes.ask("host mobile", "ping").values == {}
+        assert processes.ask("host mobile", "ping").values == {"foreign": 0}
 
     started("mobile", ping)
 
