@@ -15,14 +15,12 @@ from edgebench.analysis.admission import (
     refuse_unknown_metric,
 )
 from edgebench.analysis.advised import Advice, Candidate, Wish
-from edgebench.analysis.agreement import is_refuted
 from edgebench.analysis.bounds import Bound, Drop
 from edgebench.analysis.decisions import find_verdicts, is_beaten, rank, sort_out
 from edgebench.analysis.draws import Resampling
 from edgebench.analysis.front import find_front
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.standings import Standings
-from edgebench.analysis.verdicts import count_pairs
 from edgebench.records.outcome import Run
 
 if TYPE_CHECKING:
@@ -57,9 +55,9 @@ def _advise(
     # What is imported has one block a case, and is no worse for it than it is anyway.
     least = 1 if run.source else 2
     whole = [one for one in results if one.status == "ok" and len(one.measured) >= least]
-    refuted = [one for one in whole if is_refuted(one.facts)]
+    found = sort_out(whole)
     left = {one.case.id for one in results} - {one.case.id for one in whole}
-    out = {one.case.id for one in refuted}
+    out = {one.case.id for one in found.refuted}
     sound = [one for one in whole if one.case.id not in out]
     drops = wish.drops or _assume_drops(sound)
     resampling = Resampling(sound, run.seed)
@@ -72,13 +70,13 @@ def _advise(
         accuracy_known=any(one.figure and one.figure.loss is not None for one in results),
         by_request=bool(sound) and resampling.by_request,
         rounds=len(resampling.rounds),
-        refuted=tuple(refuted),
+        refuted=tuple(found.refuted),
         unfinished=tuple(one for one in results if one.case.id in left),
     )
     if not sound:
         return told
     figure = resampling.find(RANKED_BY)
-    standings = Standings(verdicts, figure, resampling.by_request, _count_pairs(sound))
+    standings = Standings(verdicts, figure, resampling.by_request, found.pairs)
     # What was measured in quicker rounds than the others is held to no easier bound.
     drifts = standings.find_drifts()
     timed = {
@@ -94,12 +92,6 @@ def _advise(
     front = find_front(sound, figure.estimates * standings.find_centres())
     told = attrs.evolve(told, front=front)
     return _rank(told, candidates, standings, timed, admit_open=wish.admit_open)
-
-
-def _count_pairs(results: Sequence[Result]) -> int:
-    """Return for how many pairs a report judges: of what keeps its accuracy, or may."""
-    found = sort_out(results)
-    return count_pairs(len(found.fit) + len(found.open))
 
 
 def _assume_drops(results: Sequence[Result]) -> tuple[Drop, ...]:

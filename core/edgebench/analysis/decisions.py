@@ -73,6 +73,11 @@ class Sorted:
     """Whether any loss of accuracy is known; if not, latency alone decides."""
 
     @property
+    def pairs(self) -> int:
+        """How many pairs a verdict is to hold for: of what keeps its accuracy, or may."""
+        return count_pairs(len(self.fit) + len(self.open))
+
+    @property
     def open(self) -> Sequence[Result]:
         """Those of which the data does not say whether they keep their accuracy."""
         others = {one.case.id for one in (*self.refuted, *self.fit, *self.lost)}
@@ -116,7 +121,7 @@ def decide(title: str, results: Sequence[Result], verdicts: Verdicts) -> Decisio
         lost=tuple(found.lost),
         refuted=tuple(found.refuted),
     )
-    return _rank(decision, found.fit, verdicts) if found.fit else decision
+    return _rank(decision, found, verdicts) if found.fit else decision
 
 
 def rank(results: Sequence[Result], verdicts: Verdicts) -> list[Result]:
@@ -160,10 +165,10 @@ def is_beaten(result: Result, ids: Collection[str]) -> bool:
     return any(by in ids for by in result.facts.beaten_by)
 
 
-def _rank(decision: Decision, fit: Sequence[Result], verdicts: Verdicts) -> Decision:
+def _rank(decision: Decision, found: Sorted, verdicts: Verdicts) -> Decision:
     """Fill in how those that keep their accuracy, the best first, stand to each other."""
-    pairs = count_pairs(len(fit) + len(decision.open))
-    fit = settle(fit, verdicts, pairs)
+    pairs = found.pairs
+    fit = settle(found.fit, verdicts, pairs)
     quickest, *others = fit
     ids = {one.case.id for one in fit}
 

@@ -52,7 +52,7 @@ class Series:
     @property
     def remark(self) -> str:
         """Why nothing can be told of it; empty where something can."""
-        if len(self.runs) >= LEAST_RUNS:
+        if not self.missing:
             return ""
         return f"{len(self.runs)} of at least {LEAST_RUNS} runs that could tell a change"
 

@@ -172,24 +172,27 @@ class Rounds:
         Least squares of a case's effect and a round's on the block medians, the one and the other
         in turn: cases that were given other rounds can then be put in order.
         """
-        effects = {case: _average(self.medians[case].values()) for case in cases}
+        effects = {case: average(self.medians[case].values()) for case in cases}
+        if len({frozenset(self.medians[case]) for case in cases}) <= 1:
+            return effects
         level = 0.0
         for _ in range(20):
             by_round: dict[Round, list[float]] = {}
             for case in cases:
                 for each, value in self.medians[case].items():
                     by_round.setdefault(each, []).append(value - effects[case])
-            shift = {each: _average(values) for each, values in by_round.items()}
+            shift = {each: average(values) for each, values in by_round.items()}
             effects = {
-                case: _average(v - shift[each] for each, v in self.medians[case].items())
+                case: average(v - shift[each] for each, v in self.medians[case].items())
                 for case in cases
             }
-            level = _average(shift.values())
+            level = average(shift.values())
         # Of a case that was in all rounds it is then the average of what was measured.
         return {case: effect + level for case, effect in effects.items()}
 
 
-def _average(values: Iterable[float]) -> float:
+def average(values: Iterable[float]) -> float:
+    """Return the mean of some numbers; infinite where there are none."""
     known = list(values)
     return sum(known) / len(known) if known else math.inf
 

@@ -13,6 +13,7 @@ import attrs
 from edgebench.analysis.decisions import is_beaten, settle, stand
 from edgebench.analysis.draws import judge_ratio
 from edgebench.analysis.group_tests import CONTENDERS, compare_all
+from edgebench.analysis.rounds import average
 from edgebench.analysis.verdicts import count_pairs
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ class Standings:
         """
         import numpy as np
 
-        own = [_average(self.verdicts.rounds.medians[one.case]) for one in self.medians.results]
-        found: NDArray[Any] = np.exp(np.array(self._adjusted) - np.array(own))
+        found: NDArray[Any] = np.exp(np.array(self._adjusted) - np.array(self._own))
         return found
 
     def find_centres(self) -> NDArray[Any]:
@@ -65,12 +65,16 @@ class Standings:
 
     @cached_property
     def _adjusted(self) -> Sequence[float]:
+        if self.by_request:
+            return self._own
         cases = [one.case for one in self.medians.results]
-        rounds = self.verdicts.rounds
-        if self.by_request or len({frozenset(rounds.medians[case]) for case in cases}) <= 1:
-            return [_average(rounds.medians[case]) for case in cases]
-        adjusted = rounds.adjust(cases)
+        adjusted = self.verdicts.rounds.adjust(cases)
         return [adjusted[case] for case in cases]
+
+    @cached_property
+    def _own(self) -> Sequence[float]:
+        rounds = self.verdicts.rounds
+        return [average(rounds.medians[one.case].values()) for one in self.medians.results]
 
     def settle(self, fit: Sequence[Result]) -> list[Result]:
         """Return results, the best first, as a report puts them (`decisions.settle`)."""
@@ -118,7 +122,3 @@ class Standings:
                 middle, low, high = ratio.middle, ratio.low, ratio.high
             # What was drawn as the best less often, by requests, is not called faster.
             yield "undecided" if standing == "faster" else standing, (middle, low, high)
-
-
-def _average(medians: Mapping[Any, float]) -> float:
-    return sum(medians.values()) / len(medians)

@@ -16,9 +16,7 @@ from edgebench.cli.printing import explain_output, make_console
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.places import Reporter
 from edgebench.records.database import Database
-
-_SQLITE = b"SQLite format 3\0"
-"""How each database of SQLite begins (its file format, 1.3)."""
+from edgebench.records.sqlitefile import is_database
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -103,7 +101,8 @@ def _print_bytes(laid: bytes, common: Common) -> None:
 
 def _write(laid: Any, output: Path) -> None:
     try:
-        _spare_database(output)
+        if is_database(output):
+            raise EdgebenchError(f"{output} is a database; give the report another file with -o")
         if isinstance(laid, bytes):
             output.write_bytes(laid)
             return
@@ -115,16 +114,3 @@ def _write(laid: Any, output: Path) -> None:
                 make_console(file, width=120).print(laid)
     except OSError as error:
         raise EdgebenchError(f"cannot write {output}: {error.strerror}") from error
-
-
-def _spare_database(output: Path) -> None:
-    """Refuse to write over measurements.
-
-    Raises:
-        EdgebenchError: There is a database, of ours or of anybody else.
-    """
-    if not output.is_file():
-        return
-    with output.open("rb") as file:
-        if file.read(len(_SQLITE)) == _SQLITE:
-            raise EdgebenchError(f"{output} is a database; give the report another file with -o")

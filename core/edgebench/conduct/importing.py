@@ -23,13 +23,11 @@ from edgebench.parts.places import Importer, Tier
 from edgebench.records.database import Database
 from edgebench.records.facts import Facts
 from edgebench.records.outcome import Block, Outcome, Run
+from edgebench.records.sqlitefile import is_database
 
 if TYPE_CHECKING:
     from edgebench.catalogue.plugins import Plugins
     from edgebench.records.imported import Imported
-
-SQLITE = b"SQLite format 3\0"
-"""How the file of a database begins."""
 
 
 @attrs.frozen(kw_only=True)
@@ -71,7 +69,7 @@ def import_results(
     if not path.exists():
         raise DataError(f"there is no file or directory {str(path)!r} to import")
     with database.write_at_once():
-        if _is_database(path):
+        if is_database(path):
             if tag:
                 raise DataError("--tag is for what is no database of edgebench: runs keep theirs")
             return tuple(_copy_runs(path, database, run))
@@ -81,13 +79,6 @@ def import_results(
         with blame(plugins, Importer, importer.name):
             found: Sequence[Imported] = list(importer.read(path))
         return (_keep(found, path, importer.name, database, plugins, tag),)
-
-
-def _is_database(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(SQLITE)) == SQLITE
 
 
 def _find_importer(path: Path, plugins: Plugins) -> Importer:

@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 
 APPLICATION = int.from_bytes(b"edgb", "big")
 """What SQLite's header says the file is."""
+_BEGINNING = b"SQLite format 3\0"
+"""How each database of SQLite begins (its file format, 1.3)."""
+
+
+def is_database(path: Path) -> bool:
+    """Say whether there is a file that is a database of SQLite, of ours or of anybody else."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_BEGINNING)) == _BEGINNING
 
 
 @contextmanager

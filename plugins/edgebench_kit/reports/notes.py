@@ -30,8 +30,7 @@ def group_unmeasured(cases: Iterable[Case]) -> Iterator[str]:
         if case["status"] != "ok":
             found[case["status"], case["reason"]].append(name_strategy(case))
     for (status, reason), names in found.items():
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        yield f"{len(names)} {status}: {reason} ({'; '.join(names[:3])}{more})"
+        yield f"{len(names)} {status}: {reason} ({_list_some(names)})"
 
 
 def describe_ends(document: Mapping[str, Any]) -> Iterator[str]:
@@ -48,8 +47,12 @@ def describe_ends(document: Mapping[str, Any]) -> Iterator[str]:
             words = [names.get(word, word) for word in case["stopped"].split()]
             found[" ".join(words)].append(names[case["id"]])
     for why, ended in found.items():
-        more = f" and {len(ended) - 3} more" if len(ended) > 3 else ""
-        yield f"{why}: {'; '.join(ended[:3])}{more}"
+        yield f"{why}: {_list_some(ended)}"
+
+
+def _list_some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return "; ".join(names[:3]) + more
 
 
 def describe_doubts(document: Mapping[str, Any]) -> Iterator[str]:
