@@ -8,14 +8,11 @@ touches pluggy, but for the markers in `hookspecs`.
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from importlib.util import find_spec
 from itertools import chain
-from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeVar
 
 import attrs
@@ -31,7 +28,6 @@ from edgebench.catalogue.checks import (
 )
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import WORDS, PluginRow
-from edgebench.catalogue.source import Source, read_source
 from edgebench.parts.hookspecs import Hooks
 from edgebench.parts.part import Part
 
@@ -165,14 +161,6 @@ class Plugin:
     def hooks(self) -> tuple[str, ...]:
         """The hooks that it implements; known once it is registered."""
         return implemented_hooks(self.module, self._manager)
-
-    @cached_property
-    def code(self) -> Source:
-        """The code behind it, read once; empty where it has no file."""
-        name = getattr(self.module, "__module__", "")
-        module = self.module if isinstance(self.module, ModuleType) else sys.modules.get(name)
-        file = getattr(module, "__file__", None)
-        return read_source(Path(file), module.__name__) if file and module else Source()
 
     def answer(self, kind: type[Part], registry: Registry) -> Answer:
         """Return the parts of a kind that it yields, and what is wrong with others."""

@@ -29,6 +29,7 @@ from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.places import Backend, Fabric, Quantization, Tier
 from edgebench.parts.subjects import Dataset, Model
 from edgebench.prepare.reference import list_references
+from edgebench.prepare.source import read_code
 from edgebench.store.digests import content_digest, listing_digest
 
 # Splits are part of what a dataset is; a run's own seed must not move samples between them.
@@ -51,9 +52,9 @@ class Keys:
         """Return what identifies the code behind a part: its source and its requirements."""
         owner = self.plugins.owner(kind, name)
         row = self.plugins.registry.plugins.get(owner.name)
-        needed = {*owner.code.imports, *(row.requires if row else ())} - _OWN
+        needed = {*read_code(owner).imports, *(row.requires if row else ())} - _OWN
         return {
-            "source": owner.code.digest,
+            "source": read_code(owner).digest,
             "version": owner.version,
             "versions": {each: installed_version(each) for each in sorted(needed)},
         }

@@ -12,13 +12,13 @@ import pytest
 from edgebench.cases import chain, operations
 from edgebench.cases.plan import make_plan
 from edgebench.cases.study import Study
-from edgebench.catalogue import plugin
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import Product, Suite
-from edgebench.catalogue.source import read_source
 from edgebench.conduct.execute import execute
 from edgebench.parts import documents
 from edgebench.parts.changes import Operator
+from edgebench.prepare import source
+from edgebench.prepare.source import read_code, read_source
 from edgebench.records.database import Database
 from edgebench.store.artifacts import Store
 
@@ -62,7 +62,7 @@ def work(monkeypatch):
 
     monkeypatch.setattr(cattrs.Converter, "__init__", count_converter)
     monkeypatch.setattr(operations, "parse_chain", count_chain)
-    monkeypatch.setattr(plugin, "read_source", count_source)
+    monkeypatch.setattr(source, "read_source", count_source)
     chain._converter.cache_clear()
     documents._converter.cache_clear()
     return done
@@ -101,7 +101,7 @@ def test_the_work_of_a_plan_of_a_hundred_cases_follows_from_what_they_are_made_o
     assert work.sources == []
     # The count is of what is counted: keys do read it, once.
     for _ in range(2):
-        assert toy_plugins.owner(Operator, "toy-round").code.digest
+        assert read_code(toy_plugins.owner(Operator, "toy-round")).digest
     assert len(work.sources) == 1
 
 

@@ -15,8 +15,9 @@ from edgebench import Backend, Model, Operator, Registry, Tier, hookimpl
 from edgebench.catalogue import plugin as plugin_module
 from edgebench.catalogue.plugins import Plugins, PluginSource
 from edgebench.catalogue.rows import KINDS
-from edgebench.catalogue.source import read_source
 from edgebench.parts.errors import Missing, NameClash, PluginFault, UnknownName
+from edgebench.prepare import source as source_module
+from edgebench.prepare.source import read_code, read_source
 
 SHRINK = """\
 from edgebench import Operator, hookimpl
@@ -367,7 +368,7 @@ def test_a_single_file_is_a_plugin(write):
     assert (owner.name, owner.distribution, owner.version) == ("shrink", "", "")
     assert owner.origin == str(path)
     digest = read_source(path, "edgebench_file_shrink").digest
-    assert plugins.owner(Operator, "shrink").code.digest == digest
+    assert read_code(plugins.owner(Operator, "shrink")).digest == digest
 
 
 def test_a_single_file_shadows_no_module(write):
@@ -655,7 +656,7 @@ def test_an_installed_distribution_is_found_by_its_entry_point(install, tmp_path
     )
     file = tmp_path / "site/acme_plugin.py"
     digest = read_source(file, "acme_plugin").digest
-    assert plugins.owner(Operator, "shrink").code.digest == digest
+    assert read_code(plugins.owner(Operator, "shrink")).digest == digest
 
 
 def test_an_entry_point_may_name_an_object_with_hooks(install):
@@ -670,7 +671,7 @@ def test_an_entry_point_may_name_an_object_with_hooks(install):
         plugin = Acme()
         """
     install("edgebench-acme", "acme_plugin", source, "acme = acme_plugin:plugin")
-    assert len(strangers().owner(Operator, "shrink").code.digest) == 64
+    assert len(read_code(strangers().owner(Operator, "shrink")).digest) == 64
 
 
 def test_entry_points_can_be_left_alone(install):
@@ -1024,7 +1025,7 @@ def reads(monkeypatch):
         return read_source(file, name)
 
     read_modules: list[str] = []
-    monkeypatch.setattr(plugin_module, "read_source", read)
+    monkeypatch.setattr(source_module, "read_source", read)
     return read_modules
 
 
@@ -1045,7 +1046,7 @@ def test_listing_everything_reads_no_source(reads, capsys):
 
 def test_the_code_of_a_plugin_is_read_once(reads):
     plugins = Plugins.load(Registry.read(), entry_points=False)
-    codes = [plugins.owner(Tier, name).code for name in ("edge", "mobile", "edge")]
+    codes = [read_code(plugins.owner(Tier, name)) for name in ("edge", "mobile", "edge")]
     assert codes[0] == codes[1] == codes[2]
     assert reads == ["edgebench_plugins.tiers.studied"]
 
@@ -1105,13 +1106,14 @@ def test_a_source_makes_the_same_plugins_in_another_process(write, tmp_path, mon
         import json, sys
         from edgebench import Operator, Tier
         from edgebench.catalogue.plugins import PluginSource
+        from edgebench.prepare.source import read_code
 
         plugins = PluginSource.from_json(json.loads(sys.stdin.read())).load()
-        print(plugins.owner(Operator, "shrink").code.digest, plugins.registry.digest)
+        print(read_code(plugins.owner(Operator, "shrink")).digest, plugins.registry.digest)
         print("watch" in plugins.all(Tier), "identity" in plugins.all(Operator))
         """
     done = python(program, input=document, cwd="/")
-    digest = plugins.owner(Operator, "shrink").code.digest
+    digest = read_code(plugins.owner(Operator, "shrink")).digest
     assert done.stdout.split() == [digest, plugins.registry.digest, "True", "False"]
 
 
@@ -1122,7 +1124,7 @@ def test_a_source_crosses_as_json():
 
 
 def test_what_has_no_file_has_no_code():
-    code = Plugins.of(Registry(), [offering("a")]).owner(Operator, "a").code
+    code = read_code(Plugins.of(Registry(), [offering("a")]).owner(Operator, "a"))
     assert (code.digest, code.imports) == ("", ())
 
 

@@ -7,13 +7,14 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 
 import attrs
 
+from edgebench.catalogue.plugin import Plugin
 from edgebench.parts.digest import digest
 
 CHECKERS = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
@@ -53,6 +54,15 @@ class _Module:
     digest: str
     imports: tuple[tuple[int, str, tuple[str, ...]], ...]
     """The level of each import, the module it names, and the names it takes from that."""
+
+
+@cache
+def read_code(plugin: Plugin) -> Source:
+    """Return the code behind a plugin, which is read once; empty where it has no file."""
+    name = getattr(plugin.module, "__module__", "")
+    module = plugin.module if isinstance(plugin.module, ModuleType) else sys.modules.get(name)
+    file = getattr(module, "__file__", None)
+    return read_source(Path(file), module.__name__) if file and module else Source()
 
 
 def read_source(file: Path, name: str) -> Source:

@@ -10,8 +10,8 @@ from textwrap import dedent
 import pytest
 
 from edgebench import Registry
-from edgebench.catalogue import source
-from edgebench.catalogue.source import read_source
+from edgebench.prepare import source
+from edgebench.prepare.source import read_source
 
 PLUGIN = "import json\n\ndef apply():\n    import fast.lib\n    from acme.deep import x\n"
 
