@@ -49,7 +49,7 @@ DRAWS = 4000
 def source() -> PluginSource:
     """Return where the plugins come from: what ships, and the one beside this program."""
     return PluginSource(
-        registry=Registry.read().paths, files=[HERE / "bench_plugin.py"], entry_points=False
+        registry=Registry.read().paths, files=[HERE / "bench_plugin.py"]
     )
 
 
