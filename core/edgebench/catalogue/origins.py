@@ -42,6 +42,13 @@ def from_module(module: object) -> Plugin:
     return Plugin(name=name.rpartition(".")[2], origin=origin, bring=lambda: module)
 
 
+def from_names(names: Sequence[str], known: Sequence[str]) -> Iterator[Plugin]:
+    """Yield the plugin that each module is, by its dotted name, unless that is *known* already."""
+    for name in dict.fromkeys(names):
+        if name not in known:
+            yield Plugin(name.rpartition(".")[2], name, partial(importlib.import_module, name))
+
+
 def from_entry_points() -> Iterator[Plugin]:
     """Yield a plugin for each entry point of the group, of every installed distribution.
 

@@ -13,7 +13,13 @@ from typing import Any, TypeVar
 
 import attrs
 
-from edgebench.catalogue.origins import from_entry_points, from_files, from_module, from_rows
+from edgebench.catalogue.origins import (
+    from_entry_points,
+    from_files,
+    from_module,
+    from_names,
+    from_rows,
+)
 from edgebench.catalogue.plugin import Fault, Listed, Plugin, PluginStatus, Watch
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import WORDS
@@ -38,6 +44,8 @@ class PluginSource:
     files: tuple[Path, ...] = attrs.field(default=(), converter=_paths)
     without: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
     entry_points: bool = True
+    modules: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
+    """Dotted names of modules that are plugins, beside the rest."""
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object from which `from_json` makes an equal source."""
@@ -54,7 +62,9 @@ class PluginSource:
     def load(self) -> Plugins:
         """Read the registry files and find the plugins again."""
         registry = Registry.of(self.registry)
-        return Plugins.load(registry, self.files, self.without, self.entry_points)
+        return Plugins.load(
+            registry, self.files, self.without, self.entry_points, modules=self.modules
+        )
 
 
 class Plugins:
@@ -83,8 +93,11 @@ class Plugins:
         without: Sequence[str] = (),
         entry_points: bool = True,
         watch: Watch | None = None,
+        modules: Sequence[str] = (),
     ) -> Plugins:
         """Find the registry's plugins, the installed strangers and the *files*; import none yet.
+
+        So are *modules*, by their dotted names, where no row or distribution brings them.
 
         Whoever *watches* is told of each plugin that is asked. A process that imports a library
         loads plugins before: here libraries are silenced, for it and for those that it starts.
@@ -95,10 +108,15 @@ class Plugins:
         """
         registry.silence_libraries()
         source = PluginSource(
-            registry=registry.paths, files=files, without=without, entry_points=entry_points
+            registry=registry.paths,
+            files=files,
+            without=without,
+            entry_points=entry_points,
+            modules=modules,
         )
         strangers = [*(from_entry_points() if entry_points else ()), *from_files(source.files)]
         found = [*from_rows(registry), *strangers]
+        found += from_names(modules, [one.origin for one in found])
         for name in without:
             if not any(name in (one.name, one.handle) for one in found):
                 raise UnknownName.among("plugin", name, [one.name for one in found])
