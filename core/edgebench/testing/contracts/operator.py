@@ -9,7 +9,13 @@ from typing import Any, ClassVar
 import attrs
 
 from edgebench.parts.changes import Operator
-from edgebench.parts.errors import EdgebenchError, OptionError, one_line
+from edgebench.parts.errors import (
+    CaseSkipped,
+    ChainError,
+    EdgebenchError,
+    OptionError,
+    one_line,
+)
 from edgebench.parts.pipeline import Pipeline, Tensors, pick_sample
 from edgebench.prepare.change import check_change, is_same
 from edgebench.sessions.outputs import WrongOutput, check_outputs, find_sizes
@@ -38,6 +44,8 @@ class OperatorContract(Contract):
         """It changes a pipeline that it accepts, and makes as many cuts as it announces."""
         for written in self.written:
             applied = self._try(written)
+            if isinstance(applied, ChainError | CaseSkipped):
+                raise NotChecked(f"{_with(written)}it refuses what it is tried on: {applied}")
             if isinstance(applied, BaseException):
                 raise AssertionError(f"{_with(written)}it fails: {_say(applied)}") from applied
             application = self._application(written)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -39,13 +40,17 @@ class Order:
     """How many batches of inputs there are."""
 
 
+class Crashed(EdgebenchError):
+    """A process that ended by a signal."""
+
+
 def run_afresh(
     bench: Bench, case: Case, pipeline: Path, batches: list[Tensors]
 ) -> list[dict[str, Any]]:
     """Run batches through a pipeline in a fresh process; return the outputs of each.
 
     Raises:
-        EdgebenchError: It failed there.
+        EdgebenchError: It failed there; a `Crashed` if the process did not even say so.
     """
     import numpy as np
 
@@ -67,6 +72,8 @@ def run_afresh(
         check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
+    if done.returncode < 0:
+        raise Crashed(f"the process was killed by {signal.Signals(-done.returncode).name}")
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
         raise EdgebenchError(last)

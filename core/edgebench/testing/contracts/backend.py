@@ -1,0 +1,343 @@
+"""What a backend promises."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from edgebench.parts.errors import CaseFailed, EdgebenchError, one_line
+from edgebench.parts.pipeline import Tensors
+from edgebench.parts.places import Backend, Session
+from edgebench.sessions.outputs import WrongOutput, check_outputs, find_sizes
+from edgebench.testing.contracts.contract import Contract, NotChecked, doubt, hold
+from edgebench.testing.contracts.opening import Bed, ask_usable, find_bed, find_reference
+from edgebench.testing.contracts.processors import count_busy_threads, read_memory
+from edgebench.testing.contracts.running import Crashed, run_afresh
+
+TOLERANCES: Mapping[str, float] = {"f32": 1e-3, "tf32": 1e-2, "f16": 2e-2, "bf16": 1e-1}
+"""By precision, how far outputs may be from the reference's, as a share of its largest value."""
+COARSE = 0.25
+"""The same for any other precision."""
+PAIRS = 50
+RATIO = 1.5
+"""How many times slower a changed input may be than the same one, before that is doubted."""
+ROUNDS, SETTLED = 20, 6
+"""How often a stage is opened and closed, and after how many of these memory is settled."""
+SLACK = 4 * 2**20
+"""Bytes by which memory may grow meanwhile, whatever the size of the stage."""
+
+
+class BackendContract(Contract):
+    """What a backend promises: a stage that it reads, opened as on a host, with real inputs."""
+
+    kind = Backend
+    _tried: ClassVar[dict[str, Any]]
+
+    @classmethod
+    def setup_class(cls) -> None:
+        """Set up the bench; what was prepared is kept for the next promise."""
+        super().setup_class()
+        cls._tried = {}
+
+    # --- promises --------------------------------------------------------------------------------
+
+    def test_it_names_devices_and_versions(self) -> None:
+        """It names its devices, and the versions of what it runs with, as texts."""
+        devices = list(self.part.devices())
+        wrong = [one for one in devices if not isinstance(one, str) or not one]
+        hold(not wrong, f"devices gives {wrong[:1]}, which is no name of a device")
+        if self._why_not():
+            raise NotChecked(self._why_not())
+        versions = self.part.versions()
+        for name, version in dict(versions).items():
+            hold(
+                isinstance(name, str) and isinstance(version, str) and version,
+                f"versions gives {version!r} for {name!r}, not a text",
+            )
+        if not versions:
+            doubt("versions is empty: results cannot say what it ran with")
+
+    def test_usable_is_true(self) -> None:
+        """On each device of which it says that it is usable, it opens and runs."""
+        bed = self._bed()
+        for device in self.part.devices():
+            why = ask_usable(self.bench, bed.case, self.part, device)
+            try:
+                with bed.open(device=device) as session:
+                    session.run(bed.feed())
+            except Exception as error:
+                hold(why, f"it says that {device} is usable here, and it fails: {_say(error)}")
+            else:
+                if why:
+                    doubt(f"it says that {device} is not usable ({why}), and yet it runs")
+
+    def test_its_outputs_are_as_announced(self) -> None:
+        """What comes back has the names, element types and shapes that the stage announces."""
+        for written in self.written:
+            with self._open(written) as (bed, session):
+                for count in (1, 2) if bed.is_open else (1,):
+                    feed = bed.feed(count=count)
+                    try:
+                        given = session.run(feed)
+                        check_outputs(bed.stage.outputs, given, find_sizes(bed.stage.inputs, feed))
+                    except WrongOutput as error:
+                        raise AssertionError(f"for a batch of {count} {error}") from error
+
+    def test_its_numbers_are_right(self) -> None:
+        """Its outputs are another backend's, as near as the precision that it claims allows."""
+        bed = self._bed()
+        try:
+            name, wanted = self._once("reference", lambda: find_reference(bed))
+        except EdgebenchError as error:
+            raise NotChecked(str(error)) from error
+        for written in self.written:
+            precision = self.part.precision(self.read_options(written))
+            allowed = TOLERANCES.get(precision, COARSE)
+            with self._open(written) as (_, session):
+                self._compare(session, wanted, allowed, f"{name}, {precision}")
+
+    def test_nothing_is_cached(self) -> None:
+        """Other inputs give other outputs, and an array that is changed in place counts as such."""
+        with self._open() as (bed, session):
+            one, other = bed.feed(0), bed.feed(1)
+            if all((one[name] == other[name]).all() for name in one):
+                raise NotChecked("there is one real input only")
+            first = _copy(session.run(one))
+            hold(
+                not _same(first, session.run(other)),
+                "for two different inputs it gives the same outputs: it keeps what it gave before",
+            )
+            for name, array in one.items():
+                array[...] = other[name]
+            hold(
+                _same(session.run(one), session.run(bed.feed(1))),
+                "for an array that was changed in place it gives what it gave before the change",
+            )
+            self._doubt_times(session, bed)
+
+    def test_its_outputs_are_its_callers(self) -> None:
+        """A second run does not change what the first gave, and inputs stay as they were."""
+        with self._open() as (bed, session):
+            feed = bed.feed(0)
+            kept = _copy(feed)
+            given = session.run(feed)
+            before = _copy(given)
+            session.run(bed.feed(1))
+            hold(_same(given, before), "a second run changes the arrays that the first gave")
+            hold(_same(feed, kept), "it changes the arrays that it is given")
+
+    def test_it_keeps_to_its_threads(self) -> None:
+        """No more threads use processor time than it was given."""
+        bed = self._bed_usable()
+        feed = bed.feed(count=len(next(iter(bed.examples.values()))) if bed.is_open else 1)
+        for threads in (1, 2):
+            with self._open(threads=threads) as (_, session):
+                session.run(feed)
+                busy = count_busy_threads(lambda: session.run(feed))  # noqa: B023 (called here)
+            hold(busy <= threads, f"given {threads} threads, it computes with {busy}")
+            if busy < threads:
+                doubt(f"given {threads} threads, it computes with {busy}")
+
+    def test_two_sessions_at_once(self) -> None:
+        """Two sessions that are open at once give what each gives alone."""
+        with self._open() as (bed, one):
+            alone = _copy(one.run(bed.feed(0)))
+            with bed.open() as two:
+                two.run(bed.feed(1))
+                hold(
+                    _near(one.run(bed.feed(0)), alone),
+                    "while a second session is open, the first gives other outputs",
+                )
+            hold(
+                _near(one.run(bed.feed(0)), alone),
+                "once a second session is closed, the first gives other outputs",
+            )
+
+    def test_closing_releases_memory(self) -> None:
+        """A stage that is opened, run and closed many times leaves no memory behind."""
+        bed, held = self._bed_usable(), []
+        for _ in range(ROUNDS):
+            with bed.open() as session:
+                session.run(bed.feed())
+            del session
+            gc.collect()
+            held.append(read_memory())
+        rounds, grown = ROUNDS - SETTLED, held[-1] - held[SETTLED - 1]
+        allowed = max(SLACK, rounds * (bed.stage.size or 0) // 2)
+        hold(
+            grown <= allowed,
+            f"{rounds} times opened and closed, a stage of {bed.stage.size or 0:,} bytes leaves "
+            f"{grown:,} bytes behind",
+        )
+
+    def test_it_closes_after_an_error(self) -> None:
+        """An error meanwhile comes through, and the stage can be opened again."""
+        bed = self._bed_usable()
+        with self._open() as (_, session):
+            wanted = _copy(session.run(bed.feed()))
+        ours = RuntimeError("something else went wrong")
+        try:
+            with bed.open():
+                raise ours
+        except RuntimeError as error:
+            hold(error is ours, f"closing after an error raises another: {one_line(error)}")
+        else:
+            raise AssertionError("an error while a session is open does not come through")
+        with bed.open() as session:
+            try:
+                session.run({})
+            except Exception:  # noqa: BLE001 (whatever a runtime raises)
+                pass
+            else:
+                raise AssertionError("it runs without the inputs that the stage reads")
+            hold(_near(session.run(bed.feed()), wanted), "after an error it gives other outputs")
+
+    def test_it_runs_in_a_fresh_process(self) -> None:
+        """Compiled where it compiles, a stage opens and runs in a process that opens files only."""
+        bed = self._bed_usable()
+        try:
+            run_afresh(self.bench, bed.case, bed.path, [bed.examples if bed.is_open else _one(bed)])
+        except EdgebenchError as error:
+            raise AssertionError(f"in a fresh process it fails: {error}") from error
+
+    def test_it_refuses_what_it_does_not_read(self) -> None:
+        """A file that is garbage, or cut off, is an error: no crash, and no answer."""
+        bed = self._bed_usable()
+        for content, what in ((b"\x07garbage" * 64, "garbage"), (None, "cut off")):
+            try:
+                run_afresh(self.bench, bed.case, bed.spoil(content), [_one(bed)])
+            except Crashed as error:
+                raise AssertionError(f"of a file that is {what}, {error}") from error
+            except EdgebenchError:
+                continue
+            raise AssertionError(f"of a file that is {what} it gives outputs")
+
+    # --- what they stand on ----------------------------------------------------------------------
+
+    def _once(self, key: str, make: Any) -> Any:
+        if key not in self._tried:
+            try:
+                self._tried[key] = make()
+            except EdgebenchError as error:
+                self._tried[key] = error
+        if isinstance(self._tried[key], EdgebenchError):
+            raise self._tried[key]
+        return self._tried[key]
+
+    def _bed(self) -> Bed:
+        """Return the backend with a stage that it reads.
+
+        Raises:
+            NotChecked: There is none.
+        """
+        part = self.part
+        try:
+            bed: Bed = self._once("bed", lambda: find_bed(self.bench, part, self.model))
+        except EdgebenchError as error:
+            raise NotChecked(str(error)) from error
+        return bed
+
+    def _why_not(self) -> str:
+        bed, devices = self._bed(), list(self.part.devices())
+        if not devices:
+            return "it has no device here"
+        return str(
+            self._once("usable", lambda: ask_usable(self.bench, bed.case, self.part, devices[0]))
+        )
+
+    def _bed_usable(self) -> Bed:
+        if why := self._why_not():
+            raise NotChecked(f"it is not usable here: {why}")
+        return self._bed()
+
+    @contextmanager
+    def _open(self, written: str = "", threads: int = 1) -> Iterator[tuple[Bed, Session]]:
+        """Open a stage.
+
+        Raises:
+            NotChecked: It is not usable here, or does not open, which another promise tells of.
+        """
+        bed = self._bed_usable()
+        opened = bed.open(written, threads=threads)
+        try:
+            session = opened.__enter__()
+        except Exception as error:
+            how = f"with ({written}) " if written else ""
+            if written:
+                raise AssertionError(f"{how}it does not open: {_say(error)}") from error
+            raise NotChecked(f"it does not open: {_say(error)}") from error
+        try:
+            yield bed, session
+        except BaseException as error:
+            if not opened.__exit__(type(error), error, error.__traceback__):
+                raise
+        else:
+            opened.__exit__(None, None, None)
+
+    def _compare(
+        self, session: Session, wanted: Mapping[str, Any], allowed: float, against: str
+    ) -> None:
+        import numpy as np
+
+        bed = self._bed()
+        whole = len(next(iter(bed.examples.values())))
+        count = whole if bed.is_open else 1
+        given = session.run(bed.feed(count=count))
+        for spec in bed.stage.outputs:
+            came, right = np.asarray(given[spec.inside]), wanted[spec.name][:count]
+            if not np.issubdtype(came.dtype, np.floating):
+                hold(np.array_equal(came, right), f"the output {spec.name!r} is not {against}'s")
+                continue
+            hold(np.isfinite(came).all(), f"the output {spec.name!r} is not finite")
+            far = float(np.abs(came.astype(float) - right).max())
+            scale = max(float(np.abs(right).max()), 1e-6)
+            hold(
+                far <= allowed * scale,
+                f"the output {spec.name!r} is {far:.3g} away from what {against} gives, whose "
+                f"largest value is {scale:.3g}; {allowed:g} of that is allowed",
+            )
+
+    def _doubt_times(self, session: Session, bed: Bed) -> None:
+        feeds, times = [bed.feed(0), bed.feed(1)], {True: list[float](), False: list[float]()}
+        for number in range(PAIRS):
+            for same in (False, True):
+                begin = time.perf_counter()
+                session.run(feeds[number % 2])
+                times[same].append(time.perf_counter() - begin)
+        ratio = statistics.median(
+            changed / same for changed, same in zip(times[False], times[True], strict=True)
+        )
+        if ratio > RATIO:
+            doubt(f"a changed input takes {ratio:.1f} times as long as the same one again")
+
+
+def _one(bed: Bed) -> dict[str, Any]:
+    return {name: array[:1] for name, array in bed.examples.items()}
+
+
+def _copy(tensors: Tensors) -> dict[str, Any]:
+    return {name: array.copy() for name, array in tensors.items()}
+
+
+def _same(one: Tensors, other: Tensors) -> bool:
+    import numpy as np
+
+    return all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def _near(one: Tensors, other: Tensors) -> bool:
+    import numpy as np
+
+    return all(
+        np.allclose(one[name], other[name], rtol=1e-4, atol=1e-5 * float(np.abs(array).max()))
+        for name, array in other.items()
+    )
+
+
+def _say(error: BaseException) -> str:
+    said = isinstance(error, CaseFailed)
+    return str(error) if said else one_line(error)
