@@ -17,6 +17,7 @@ from edgebench.testing.contracts.contract import Contract, NotChecked, doubt, ho
 from edgebench.testing.contracts.opening import Bed, ask_usable, find_bed, find_reference
 from edgebench.testing.contracts.processors import count_busy_threads, read_memory
 from edgebench.testing.contracts.running import Crashed, run_afresh
+from edgebench.testing.contracts.spoiling import GARBAGE, spoil
 
 TOLERANCES: Mapping[str, float] = {"f32": 1e-3, "tf32": 1e-2, "f16": 2e-2, "bf16": 1e-1}
 """By precision, how far outputs may be from the reference's, as a share of its largest value."""
@@ -207,9 +208,9 @@ class BackendContract(Contract):
     def test_it_refuses_what_it_does_not_read(self) -> None:
         """A file that is garbage, or cut off, is an error: no crash, and no answer."""
         bed = self._bed_usable()
-        for content, what in ((b"\x07garbage" * 64, "garbage"), (None, "cut off")):
+        for content, what in ((GARBAGE, "garbage"), (None, "cut off")):
             try:
-                run_afresh(self.bench, bed.case, bed.spoil(content), [_one(bed)])
+                run_afresh(self.bench, bed.case, spoil(self.bench, bed.path, content), [_one(bed)])
             except Crashed as error:
                 raise AssertionError(f"of a file that is {what}, {error}") from error
             except EdgebenchError:

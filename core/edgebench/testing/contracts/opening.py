@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -21,7 +20,7 @@ from edgebench.parts.places import Backend, Session
 from edgebench.sessions.asking import ask_in_processes
 from edgebench.sessions.compiled import open_here
 from edgebench.sessions.opening import Opening
-from edgebench.store.artifacts import read_pipeline, write_pipeline
+from edgebench.store.artifacts import read_pipeline
 from edgebench.testing.contracts.bench import Bench
 from edgebench.testing.contracts.contract import split_options
 from edgebench.testing.contracts.running import run_here
@@ -77,17 +76,6 @@ class Bed:
         opening = Opening.of(self.backend, choice, threads)
         with open_here(opening, self.stage, self.bench.scratch / "compiled") as session:
             yield session
-
-    def spoil(self, content: bytes | None) -> Path:
-        """Return a copy of the pipeline whose files are these bytes, or cut off without any."""
-        place = self.bench.make_place("spoilt")
-        shutil.copytree(self.path / "stage-0", place / "stage-0")
-        for name in self.stage.files:
-            file = place / "stage-0" / name
-            held = file.read_bytes()
-            file.write_bytes(held[: len(held) // 3] if content is None else content)
-        write_pipeline(self.pipeline, place)
-        return place
 
 
 def find_bed(bench: Bench, backend: Backend, wanted: str = "") -> Bed:

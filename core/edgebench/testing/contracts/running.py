@@ -37,7 +37,7 @@ class Order:
     place: Path
     """Where the inputs lie, and where the outputs go."""
     batches: int
-    """How many batches of inputs there are."""
+    """How many batches of inputs there are; none where stages are to be loaded alone."""
 
 
 class Crashed(EdgebenchError):
@@ -65,6 +65,29 @@ def run_afresh(
         place=place,
         batches=len(batches),
     )
+    _obey_afresh(order)
+    return [read_arrays(place / OUTPUTS.format(number)) for number in range(len(batches))]
+
+
+def load_afresh(bench: Bench, case: Case, pipeline: Path) -> None:
+    """Load the stages of a pipeline in a fresh process.
+
+    Raises:
+        EdgebenchError: It failed there; a `Crashed` if the process did not even say so.
+    """
+    _obey_afresh(
+        Order(
+            source=bench.source,
+            store=bench.store.root,
+            case=case,
+            pipeline=pipeline,
+            place=bench.scratch,
+            batches=0,
+        )
+    )
+
+
+def _obey_afresh(order: Order) -> None:
     done = subprocess.run(
         [sys.executable, "-m", __name__, json.dumps(to_document(order))],
         capture_output=True,
@@ -77,7 +100,6 @@ def run_afresh(
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
         raise EdgebenchError(last)
-    return [read_arrays(place / OUTPUTS.format(number)) for number in range(len(batches))]
 
 
 def read_arrays(path: Path) -> dict[str, Any]:
@@ -102,6 +124,8 @@ def main(argv: list[str]) -> int:
     maker = Maker(Recipes(order.source.load(), Store(order.store)), lambda *_: None)
     try:
         pipeline = read_pipeline(order.pipeline)
+        for stage in () if order.batches else pipeline.stages:
+            maker.stages.live(stage)
         with Runner.open(maker.stages, order.case, maker.answers) as runner:
             for number in range(order.batches):
                 batch = read_arrays(order.place / INPUTS.format(number))

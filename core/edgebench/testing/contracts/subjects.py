@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
 
 from edgebench.cases.case import BackendChoice, Case
 from edgebench.cases.inputs import choose_dataset
 from edgebench.cases.routes import find_route
 from edgebench.cases.ways import find_way, rank_readers
-from edgebench.parts.changes import Converter
-from edgebench.parts.errors import EdgebenchError
-from edgebench.parts.places import Fabric, Link, Placement, Tier
+from edgebench.parts.changes import Converter, Operator
+from edgebench.parts.errors import CaseFailed, ChainError, EdgebenchError
+from edgebench.parts.places import Backend, Fabric, Link, Placement, Tier
 from edgebench.parts.subjects import Dataset, Model, Variant, Weights
+from edgebench.prepare.steps import follow
 from edgebench.testing.contracts.bench import Bench
 
+TRIES = 8
+"""Models that are prepared until one comes through."""
 KINDS_OF_WEIGHTS = ("random", "own", "trained")
 """Those that nothing must be downloaded for, the quickest first."""
 
@@ -75,7 +80,7 @@ def make_case(
     Raises:
         EdgebenchError: There are fewer linked tiers than pieces, or nothing reads the model.
     """
-    tiers, links = _choose_route(bench, pieces)
+    tiers, links = choose_route(bench, pieces)
     dataset, _ = choose_dataset(model, variant.name, bench.plugins, {})
     kind = next((one for one in KINDS_OF_WEIGHTS if one in variant.weights), variant.weights[0])
     return Case(
@@ -85,7 +90,7 @@ def make_case(
         dataset=dataset,
         chain=chain,
         placement=Placement(tiers),
-        backends=[BackendChoice(backend or choose_backend(bench, model.format))] * len(tiers),
+        backends=[BackendChoice(backend or _choose_any(bench, model.format))] * len(tiers),
         links=links,
         route=tiers,
         fabric=_choose_fabric(bench),
@@ -106,11 +111,41 @@ def choose_backend(bench: Bench, form: str, others: Sequence[str] = ()) -> str:
     raise EdgebenchError(f"no backend reads {form}, or what a converter makes of it")
 
 
+def _choose_any(bench: Bench, form: str) -> str:
+    """Return the nearest backend of a format; any where there is none, for what runs nothing."""
+    try:
+        return choose_backend(bench, form)
+    except EdgebenchError:
+        return next(iter(bench.plugins.all(Backend)), "none")
+
+
+def prepare_format(bench: Bench, form: str, wanted: str = "") -> tuple[Case, Path]:
+    """Return where a small model lies in a format, converted if need be, and its case.
+
+    Raises:
+        EdgebenchError: No model leads there, or none of the first few can be prepared.
+    """
+    # The steps before an operator are those that lead to what it reads.
+    reader = Operator(name="reader", summary="Reads the format.", apply=print, reads=[form])
+    reasons = []
+    for model, variant in islice(list_subjects(bench, [form], wanted), TRIES):
+        case = make_case(bench, model, variant)
+        try:
+            return case, follow(bench.recipes.before(case, reader), bench.maker.make)
+        except (CaseFailed, ChainError) as error:
+            reasons.append(f"{describe_subject(model, variant)}: {error}")
+    raise EdgebenchError(
+        f"none of {len(reasons)} models can be prepared in {form}, the first: {reasons[0]}"
+        if reasons
+        else f"no model here leads to {form}"
+    )
+
+
 def _choose_fabric(bench: Bench) -> str:
     return bench.plugins.registry.defaults.fabric or next(iter(bench.plugins.all(Fabric)), "")
 
 
-def _choose_route(bench: Bench, pieces: int) -> tuple[tuple[str, ...], tuple[Link, ...]]:
+def choose_route(bench: Bench, pieces: int) -> tuple[tuple[str, ...], tuple[Link, ...]]:
     """Return the first tiers that links join one after another, and these links."""
     start = bench.plugins.registry.defaults.input_at or next(iter(bench.plugins.all(Tier)), "")
     tiers = [start]
