@@ -129,6 +129,11 @@ class Plugins:
         return cls(registry, [from_module(module) for module in modules], None)
 
     @property
+    def known(self) -> Sequence[Plugin]:
+        """All that are not blocked, whether or not they load; none is imported for it."""
+        return self._plugins
+
+    @property
     def source(self) -> PluginSource:
         """What another process needs in order to load the same."""
         if self._source is None:

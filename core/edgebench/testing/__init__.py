@@ -10,7 +10,11 @@ if typing.TYPE_CHECKING:
     from edgebench.testing.contracts.backend import BackendContract as BackendContract
     from edgebench.testing.contracts.contract import (
         Contract as Contract,
+    )
+    from edgebench.testing.contracts.contract import (
         Doubt as Doubt,
+    )
+    from edgebench.testing.contracts.contract import (
         NotChecked as NotChecked,
     )
     from edgebench.testing.contracts.converter import ConverterContract as ConverterContract

@@ -11,7 +11,6 @@ from typing import Any
 import attrs
 
 from edgebench.cases.case import Case, write_options
-from edgebench.testing.contracts.contract import split_options
 from edgebench.parts.changes import Format, Operator
 from edgebench.parts.errors import CaseSkipped, ChainError, EdgebenchError
 from edgebench.parts.pipeline import Pipeline, Profile, Stage
@@ -25,6 +24,7 @@ from edgebench.prepare.steps import Measure, Operate
 from edgebench.store.artifacts import read_pipeline
 from edgebench.store.splits import Payloads
 from edgebench.testing.contracts.bench import Bench
+from edgebench.testing.contracts.contract import split_options
 from edgebench.testing.contracts.subjects import choose_backend, list_subjects, make_case
 
 SAMPLES = 64

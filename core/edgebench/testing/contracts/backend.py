@@ -138,7 +138,7 @@ class BackendContract(Contract):
         for threads in (1, 2):
             with self._open(threads=threads) as (_, session):
                 session.run(feed)
-                busy = count_busy_threads(lambda: session.run(feed))  # noqa: B023 (called here)
+                busy = count_busy_threads(lambda: session.run(feed))
             hold(busy <= threads, f"given {threads} threads, it computes with {busy}")
             if busy < threads:
                 doubt(f"given {threads} threads, it computes with {busy}")

@@ -163,7 +163,7 @@ def refuses(options: Any, key: str, value: str, name: str) -> None:
         made = structure(options, ((key, value),), name)
     except OptionError:
         return
-    except Exception as error:  # noqa: BLE001 (a validator may raise anything)
+    except Exception as error:
         raise AssertionError(
             f"{key}={value!r} is refused with {one_line(error)}; a validator raises a ValueError "
             "with a sentence"

@@ -134,4 +134,3 @@ def _say_wrong(sample: Any) -> str:
     except ValueError:
         return f"has an answer of {type(answer).__name__}, not a number, a text or an array"
     return ""
-

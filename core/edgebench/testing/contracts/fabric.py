@@ -105,7 +105,9 @@ class FabricContract(Contract):
         try:
             with self._open() as hosts:
                 for host in hosts.values():
-                    pid = host.spawn([sys.executable, "-c", "print('done')"], {MARK: token}, log).pid
+                    pid = host.spawn(
+                        [sys.executable, "-c", "print('done')"], {MARK: token}, log
+                    ).pid
                     _reap(pid)
                 raise _Ours
         except _Ours:

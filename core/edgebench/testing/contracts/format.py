@@ -37,9 +37,7 @@ class FormatContract(Contract):
     def test_it_writes_what_it_names(self) -> None:
         """It writes the files that it names, and no others, into the directory that it is given."""
         place = self._save(self._stage())
-        written = {
-            str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()
-        }
+        written = {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()}
         named = set(self._tried["names"])
         hold(named, "save names no file")
         hold(named <= written, f"it names {sorted(named - written)}, which it has not written")

@@ -54,7 +54,6 @@ def main() -> int:
     source, case, base, payload = json.loads(sys.stdin.read())
     case = from_document(Case, case)
     plugins = from_document(PluginSource, source).load()
-    from pathlib import Path
 
     model = plugins.get(Model, case.model)
     bound = model.bound(case.variant, read_pipeline(Path(base)).resources)

@@ -15,7 +15,7 @@ from edgebench.cases.case import BackendChoice, Case
 from edgebench.cases.usable import Usability
 from edgebench.cases.ways import rank_readers
 from edgebench.parts.errors import CaseFailed, CaseSkipped, ChainError, EdgebenchError
-from edgebench.parts.pipeline import Pipeline, Stage, Tensors, pick_sample
+from edgebench.parts.pipeline import Pipeline, Stage, Tensors
 from edgebench.parts.places import Backend, Session
 from edgebench.sessions.asking import ask_in_processes
 from edgebench.sessions.compiled import open_here
@@ -70,9 +70,7 @@ class Bed:
     @contextmanager
     def open(self, written: str = "", device: str = "", threads: int = 1) -> Iterator[Session]:
         """Open the stage as a host would, compiled before where the backend compiles."""
-        choice = BackendChoice(
-            self.backend.name, device, split_options(written, self.backend.name)
-        )
+        choice = BackendChoice(self.backend.name, device, split_options(written, self.backend.name))
         opening = Opening.of(self.backend, choice, threads)
         with open_here(opening, self.stage, self.bench.scratch / "compiled") as session:
             yield session

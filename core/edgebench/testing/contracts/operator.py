@@ -169,7 +169,9 @@ class OperatorContract(Contract):
             try:
                 self._tried[key] = find_application(self.bench, self.part, written, self.model)
             except OptionError as error:
-                raise AssertionError(f"it does not take its options ({written}): {error}") from error
+                raise AssertionError(
+                    f"it does not take its options ({written}): {error}"
+                ) from error
             except EdgebenchError as error:
                 self._tried[key] = NotChecked(f"{_with(written)}{error}")
         found = self._tried[key]
@@ -207,7 +209,9 @@ class OperatorContract(Contract):
             try:
                 self._tried[key] = self._application(written).keep(applied)
             except EdgebenchError as error:
-                raise AssertionError(f"{_with(written)}what it made is not kept: {error}") from error
+                raise AssertionError(
+                    f"{_with(written)}what it made is not kept: {error}"
+                ) from error
         return self._tried[key]  # type: ignore[no-any-return]
 
     def _batches(self, written: str) -> list[Tensors]:

@@ -27,10 +27,16 @@ def make_runs() -> Mapping[str, RunResults]:
     failed = Result(case=other, status="failed", reason="it ran out of memory", planned=3)
     skipped = Result(case=other, status="skipped", reason="halve needs a GPU", planned=3)
     partial = attrs.evolve(
-        result_of(other, blocks=1), status="partial", reason="1 of 3 blocks were measured", planned=3
+        result_of(other, blocks=1),
+        status="partial",
+        reason="1 of 3 blocks were measured",
+        planned=3,
     )
     unmeasured = attrs.evolve(
-        result_of(other, blocks=0), status="partial", reason="0 of 3 blocks were measured", planned=3
+        result_of(other, blocks=0),
+        status="partial",
+        reason="0 of 3 blocks were measured",
+        planned=3,
     )
     return {
         "nothing": run_of([]),

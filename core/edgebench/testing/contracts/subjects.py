@@ -168,5 +168,3 @@ def choose_route(bench: Bench, pieces: int) -> tuple[tuple[str, ...], tuple[Link
 def describe_subject(model: Model, variant: Variant) -> str:
     """Return how a model and its variant are written."""
     return f"{model.name}:{variant.name}"
-
-

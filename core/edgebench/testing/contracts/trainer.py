@@ -57,7 +57,9 @@ class TrainerContract(Contract):
         hold(isinstance(fitting.made, Stage), f"fit gives {type(fitting.made).__name__}")
         form = self.part.format
         hold(fitting.made.format == form, f"it gives {fitting.made.format}, and trains {form}")
-        hold(self._digest(fitting.made) != fitting.before, "what it gives back is what it was given")
+        hold(
+            self._digest(fitting.made) != fitting.before, "what it gives back is what it was given"
+        )
         if not fitting.calls:
             doubt("it never says how far it has come")
 
@@ -68,7 +70,10 @@ class TrainerContract(Contract):
             raise NotChecked(f"it asked for the loss {len(losses)} times")
         part = max(1, len(losses) // 4)
         first, last = sum(losses[:part]) / part, sum(losses[-part:]) / part
-        hold(last < first, f"the loss was {first:.3g} in the first quarter and {last:.3g} in the last")
+        hold(
+            last < first,
+            f"the loss was {first:.3g} in the first quarter and {last:.3g} in the last",
+        )
 
     def test_what_it_is_given_stays(self) -> None:
         """The stage that it is given is as it was."""
