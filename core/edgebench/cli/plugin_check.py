@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +21,11 @@ SCHEMA = 1
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the action's own options."""
     parser.add_argument("target", metavar="NAME|FILE.py",
-                        help="a plugin, a distribution, a part (operator:NAME), or a file")  # fmt: skip
+                        help="a plugin, distribution, part (operator:NAME) or file")  # fmt: skip
     parser.add_argument("--model", default="", metavar="MODEL[:VARIANT]",
-                        help="what to try it on; the smallest model that fits by itself")  # fmt: skip
+                        help="what to try it on; by itself the smallest that fits")  # fmt: skip
     parser.add_argument("--options", action="append", default=[], metavar="TEXT",
-                        help="options to try beside the defaults (by=2,way=slow); repeats")  # fmt: skip
+                        help="options to try as well (by=2,way=slow); repeats")  # fmt: skip
     parser.add_argument("--data", type=Path, metavar="PATH",
                         help="a dataset's directory, or what an importer reads")  # fmt: skip
     parser.add_argument("--time-limit", type=_seconds, default=None, metavar="SECONDS",
@@ -91,15 +90,21 @@ def _to_item(checked: Checked) -> dict[str, Any]:
 
 
 def _show(checked: list[Checked], common: Common) -> None:
-    from edgebench.cli.tables import table
+    """Print a table for each part: the verdicts, and under each promise what speaks against it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from edgebench.testing.checking.orders import HELD
 
     for one in checked:
-        title = f"{one.part.kind} {one.part.name}, of {one.part.plugin}"
-        common.show(table(title, ("promise", "", "why, or what is doubted"), _rows(one)))
-
-
-def _rows(checked: Checked) -> Iterator[list[str]]:
-    for one in checked.verdicts:
-        doubts = "; ".join(one.doubts)
-        status = "doubted" if doubts and one.status == "held" else one.status
-        yield [one.promise, status, "; ".join(filter(None, (one.why, doubts)))]
+        table = Table(box=None, title_justify="left", show_header=False, pad_edge=False)
+        table.title = Text(f"{one.part.kind} {one.part.name}, of {one.part.plugin}")
+        table.add_column(no_wrap=True)
+        table.add_column()
+        for verdict in one.verdicts:
+            doubted = verdict.status == HELD and verdict.doubts
+            said = filter(None, (verdict.why, *verdict.doubts))
+            status = "doubted" if doubted else verdict.status
+            table.add_row(Text(status), Text("\n  ".join((verdict.promise, *said))))
+        common.show(table)
+        common.print("")

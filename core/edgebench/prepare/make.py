@@ -285,7 +285,7 @@ class Maker:
         split = self.stages.split(case, "validation", pipeline)
         if not len(split):
             split = self.stages.split(case, "test", pipeline)
-        return take_batch(split, EXAMPLES, AT_ONCE)
+        return dict(take_batch(split, EXAMPLES, AT_ONCE))
 
 
 def _refuse_states(pipeline: Pipeline, name: str) -> None:

@@ -269,12 +269,12 @@ def edgebench_operators() -> Iterator[Operator]:
         summary="Cut in two.",
         apply=cut,
         reads=["toy-matrix"],
-        cuts=lambda options: 1,
+        cuts=lambda _: 1,
     )
     yield Operator(
         name="toy-seal",
         summary="Leave only what is sealed.",
-        apply=lambda p, c: p,
+        apply=lambda pipeline, _: pipeline,
         may_keep=True,
         reads=["toy-sealed"],
         writes="toy-sealed",

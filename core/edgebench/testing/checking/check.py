@@ -1,4 +1,4 @@
-"""Checking the promises of parts in other processes: one that crashes or hangs costs one promise."""
+"""Checking what parts promise in other processes: one that crashes or hangs costs one promise."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Checking:
     """Checks parts of a source."""
 
     source: PluginSource
-    trial: Trial = Trial()
+    trial: Trial = attrs.field(factory=Trial)
     limit_s: float = LIMIT_S
 
     def find(self, target: str) -> Sequence[Found]:
@@ -80,13 +80,12 @@ class Checking:
             status = BROKEN if part.faulty else UNCHECKED
             loads = "It loads, implements the hooks rightly, and yields what they take."
             verdict = Verdict(promise=loads, status=status, why=part.why_not)
-            return Checked(part=part, verdicts=[verdict])
+            return Checked(part=part, verdicts=(verdict,))
         left, verdicts, lost = list(part.promises), list[Verdict](), 0
         while left and lost < MOST_LOST:
-            verdict = self._go_on(part, left, verdicts.append)
-            if verdict is not None:
+            if (over := self._go_on(part, left, verdicts.append)) is not None:
                 lost += 1
-                verdicts.append(verdict)
+                verdicts.append(over)
         given_up = f"given up: {MOST_LOST} promises before it have crashed or hung"
         verdicts += [
             Verdict(promise=part.promises[one], status=UNCHECKED, why=given_up) for one in left

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from textwrap import dedent
 
@@ -49,7 +49,7 @@ class FabricContract(Contract):
 
     def test_it_opens_a_host_for_each_tier(self) -> None:
         """It opens a host for each tier, which says what it is and how its limits are enforced."""
-        tiers, links = self._route()
+        tiers, _ = self._route()
         with self._open() as hosts:
             hold(
                 list(hosts) == [tier.name for tier in tiers],
@@ -102,16 +102,12 @@ class FabricContract(Contract):
         """When it is closed no process runs on, nor after an error, and it opens again."""
         token = secrets.token_hex(8)
         log = self.bench.make_place("logs") / "left.log"
-        try:
-            with self._open() as hosts:
-                for host in hosts.values():
-                    pid = host.spawn(
-                        [sys.executable, "-c", "print('done')"], {MARK: token}, log
-                    ).pid
-                    _reap(pid)
-                raise _Ours
-        except _Ours:
-            pass
+        ours = InterruptedError("an error while it is open")
+        with suppress(InterruptedError), self._open() as hosts:
+            for host in hosts.values():
+                argv = [sys.executable, "-c", "print('done')"]
+                _reap(host.spawn(argv, {MARK: token}, log).pid)
+            raise ours
         left = _find_marked(token)
         hold(not left, f"the processes {left} run on once it is closed")
         with self._open() as hosts:
@@ -131,10 +127,6 @@ class FabricContract(Contract):
         tiers, links = self._route()
         with self.part.open(tiers, links) as hosts:
             yield hosts
-
-
-class _Ours(Exception):
-    """An error while a fabric is open."""
 
 
 def _check_host(host: Host, tier: Tier) -> None:

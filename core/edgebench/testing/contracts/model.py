@@ -27,9 +27,7 @@ LOOKED_AT = 3
 
 
 class ModelContract(Contract):
-    """What a model promises: its smallest variant, or the one that `model` names, with random
-    weights.
-    """
+    """What a model promises: its smallest variant, or that which `model` names, untrained."""
 
     kind = Model
     _tried: ClassVar[dict[str, Any]]
@@ -132,7 +130,7 @@ class ModelContract(Contract):
         usable = [one for one in model.variants if set(KINDS_OF_WEIGHTS) & set(one.weights)]
         if not usable:
             raise NotChecked("all of its weights must be downloaded or given")
-        smallest = min(usable, key=lambda one: one.parameters or 0)
+        smallest: Variant = min(usable, key=lambda one: one.parameters or 0)
         if (smallest.parameters or 0) > LARGEST:
             raise NotChecked(f"its smallest variant has {smallest.parameters:,} parameters")
         return smallest

@@ -126,7 +126,7 @@ class OperatorContract(Contract):
             )
 
     def test_what_it_makes_runs(self) -> None:
-        """What it makes is saved, loads in a fresh process, and gives finite outputs as announced."""
+        """What it makes is kept, loads in a fresh process and gives finite outputs as announced."""
         for written in self.written:
             application, kept = self._application(written), self._kept(written)
             batches = self._batches(written)
@@ -141,7 +141,7 @@ class OperatorContract(Contract):
                 check_answers(made, batch, outputs, _with(written))
 
     def test_it_refuses_with_reasons(self) -> None:
-        """Of any pipeline it says that it accepts it, or in one sentence why not; it never raises."""
+        """Of any pipeline it says that it accepts it, or in one clause why not; it never raises."""
         applied = self._applied("")
         stage = applied.given.stages[0]
         strange = [

@@ -26,17 +26,14 @@ def make_runs() -> Mapping[str, RunResults]:
     sound = result_of(plain)
     failed = Result(case=other, status="failed", reason="it ran out of memory", planned=3)
     skipped = Result(case=other, status="skipped", reason="halve needs a GPU", planned=3)
-    partial = attrs.evolve(
-        result_of(other, blocks=1),
-        status="partial",
-        reason="1 of 3 blocks were measured",
-        planned=3,
-    )
-    unmeasured = attrs.evolve(
-        result_of(other, blocks=0),
-        status="partial",
-        reason="0 of 3 blocks were measured",
-        planned=3,
+    partial, unmeasured = (
+        attrs.evolve(
+            result_of(other, blocks=number),
+            status="partial",
+            reason=f"{number} of 3 blocks were measured",
+            planned=3,
+        )
+        for number in (1, 0)
     )
     return {
         "nothing": run_of([]),
@@ -52,8 +49,9 @@ def make_runs() -> Mapping[str, RunResults]:
 
 
 def _without_figures(result: Result) -> Result:
-    facts = result.facts
-    return attrs.evolve(result, facts=attrs.evolve(facts, figures=()) if facts else None)
+    if result.facts is None:
+        return result
+    return attrs.evolve(result, facts=attrs.evolve(result.facts, figures=()))
 
 
 class ReporterContract(Contract):

@@ -56,7 +56,7 @@ def run_afresh(
 
     place = bench.make_place("fresh")
     for number, batch in enumerate(batches):
-        np.savez(place / INPUTS.format(number), **batch)
+        np.savez(place / INPUTS.format(number), **dict[str, Any](batch))
     order = Order(
         source=bench.source,
         store=bench.store.root,

@@ -126,7 +126,9 @@ def prepare_format(bench: Bench, form: str, wanted: str = "") -> tuple[Case, Pat
         EdgebenchError: No model leads there, or none of the first few can be prepared.
     """
     # The steps before an operator are those that lead to what it reads.
-    reader = Operator(name="reader", summary="Reads the format.", apply=print, reads=[form])
+    reader = Operator(
+        name="reader", summary="Reads the format.", apply=lambda given, _: given, reads=[form]
+    )
     reasons = []
     for model, variant in islice(list_subjects(bench, [form], wanted), TRIES):
         case = make_case(bench, model, variant)
