@@ -63,12 +63,14 @@ class Contract:
     """Where plugins are loaded from, for whoever sees more than `plugins`."""
     bench: ClassVar[Bench]
     """Where the part is tried."""
+    tried: ClassVar[dict[str, Any]]
+    """What one promise has made and the next may use."""
     _closing: ClassVar[ExitStack]
 
     @classmethod
     def setup_class(cls) -> None:
         """Set up the bench on which the promises are checked."""
-        cls._closing = ExitStack()
+        cls.tried, cls._closing = {}, ExitStack()
         source = cls.source or find_source(cls.plugins)
         cls.bench = cls._closing.enter_context(Bench.open(source))
 
