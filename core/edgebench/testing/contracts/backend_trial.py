@@ -54,18 +54,28 @@ class BackendTrial(Contract):
         """Return the same of a backend that is usable here.
 
         Raises:
-            NotChecked: It is not.
+            NotChecked: It is not, or it does not open, which another promise tells of.
         """
         if why := self.why_not():
             raise NotChecked(f"it is not usable here: {why}")
+        if why := self.once("opens", self._why_not_open):
+            raise NotChecked(f"it does not open: {why}")
         return self.bed()
+
+    def _why_not_open(self) -> str:
+        try:
+            with self.bed().open():
+                return ""
+        except Exception as error:  # noqa: BLE001 (whatever a runtime raises)
+            return say(error)
 
     @contextmanager
     def open(self, written: str = "", threads: int = 1) -> Iterator[tuple[Bed, Session]]:
         """Open a stage.
 
         Raises:
-            NotChecked: It is not usable here, or does not open, which another promise tells of.
+            NotChecked: It is not usable here, or never opens, which another promise tells of.
+            AssertionError: It does not open with these options.
         """
         bed = self.bed_usable()
         opened = bed.open(written, threads=threads)
@@ -73,9 +83,7 @@ class BackendTrial(Contract):
             session = opened.__enter__()
         except Exception as error:
             how = f"with ({written}) " if written else ""
-            if written:
-                raise AssertionError(f"{how}it does not open: {say(error)}") from error
-            raise NotChecked(f"it does not open: {say(error)}") from error
+            raise AssertionError(f"{how}it does not open: {say(error)}") from error
         try:
             yield bed, session
         except BaseException as error:

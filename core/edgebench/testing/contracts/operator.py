@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -30,6 +30,8 @@ class OperatorContract(Contract):
     """What an operator promises: applied as in a run, to the smallest model that it accepts."""
 
     kind = Operator
+    before: ClassVar[str] = ""
+    """A chain that is applied before it, for one that changes what others have made."""
 
     # --- promises --------------------------------------------------------------------------------
 
@@ -160,7 +162,9 @@ class OperatorContract(Contract):
         key = f"application {written}"
         if key not in self.tried:
             try:
-                self.tried[key] = find_application(self.bench, self.part, written, self.model)
+                self.tried[key] = find_application(
+                    self.bench, self.part, written, self.model, self.before
+                )
             except OptionError as error:
                 raise AssertionError(
                     f"it does not take its options ({written}): {error}"
