@@ -29,7 +29,7 @@ def plugin(tmp_path):
 
     def write(*texts):
         path = tmp_path / "bad_plugin.py"
-        path.write_text("".join(map(dedent, (HEAD, *texts))))
+        path.write_text("\n".join(map(dedent, (HEAD, *texts))))
         return path
 
     return write
