@@ -21,10 +21,11 @@ from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.registry import Registry
 from edgebench.prepare.recipe import Recipes
 from edgebench.store.artifacts import Store
+from edgebench.testing import toy as toy_world
 
 from . import quick
 
-TOY = Path(__file__).with_name("toy.py")
+TOY = Path(toy_world.__file__)
 
 
 def pytest_addoption(parser):

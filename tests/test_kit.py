@@ -44,7 +44,8 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 def of_ours(tree: ast.AST) -> list[str]:
     """Return what a tree imports of edgebench's own packages, relative imports among it."""
-    return [name for name in imported(tree) if name.startswith(("edgebench", "."))]
+    own = ("edgebench", "edgebench_kit", "edgebench_plugins", "")
+    return [name for name in imported(tree) if name.partition(".")[0] in own]
 
 
 def is_public_core(name: str) -> bool:
@@ -147,7 +148,7 @@ BLOCK = re.compile(r"```python\n(.+?)```", re.DOTALL)
 
 def written_as_strangers_do() -> dict[str, ast.Module]:
     """Return the examples, the code of the pages, and the plugin files of the strangers' tests."""
-    files = [*ROOT.glob("docs/examples/*.py"), ROOT / "tests" / "toy.py"]
+    files = [*ROOT.glob("docs/examples/*.py"), ROOT / "core/edgebench/testing/toy.py"]
     texts = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in files}
     # A program that measures is no plugin: it calls what the command line calls.
     pages = {ROOT / "README.md", *ROOT.glob("docs/*.md")} - {ROOT / "docs" / "programs.md"}

@@ -48,6 +48,13 @@ def from_module(module: object) -> Plugin:
     return Plugin(name=name.rpartition(".")[2], origin=origin, bring=lambda: module)
 
 
+def from_names(names: Sequence[str], known: Sequence[str]) -> Iterator[Plugin]:
+    """Yield the plugin that each module is, by its dotted name, unless that is *known* already."""
+    for name in dict.fromkeys(names):
+        if name not in known:
+            yield Plugin(name.rpartition(".")[2], name, partial(importlib.import_module, name))
+
+
 def from_offers(file: Path) -> Iterator[Plugin]:
     """Yield the plugins that a file tells of, which were installed when it was written."""
     for offer in read_offers(file):

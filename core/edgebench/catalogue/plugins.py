@@ -22,6 +22,7 @@ from edgebench.catalogue.listing import (
 from edgebench.catalogue.origins import (
     from_files,
     from_module,
+    from_names,
     from_offers,
     from_rows,
 )
@@ -54,6 +55,8 @@ class PluginSource:
     without: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
     offers: Path | None = attrs.field(default=None, converter=_path)
     """The file that says what installed plugins were seen to offer; None for none of them."""
+    modules: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
+    """Dotted names of modules that are plugins, beside the rest."""
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object from which `from_json` makes an equal source."""
@@ -70,7 +73,7 @@ class PluginSource:
     def load(self) -> Plugins:
         """Read the registry files and find the plugins again."""
         registry = Registry.of(self.registry)
-        return Plugins.load(registry, self.files, self.without, self.offers)
+        return Plugins.load(registry, self.files, self.without, self.offers, modules=self.modules)
 
 
 class Plugins:
@@ -83,8 +86,8 @@ class Plugins:
         self.registry = registry
         self._source = source
         self.blocked = [one for one in found if without & {one.name, one.handle}]
-        self.found = [one for one in found if one not in self.blocked]
-        self._unseen = [one for one in self.found if one.unseen]
+        self.known = [one for one in found if one not in self.blocked]
+        self._unseen = [one for one in self.known if one.unseen]
         # Each plugin is asked once, so that all that follows from its answers stays true.
         self._clashes: dict[tuple[type[Part], str], Fault] = {}
         self._part: Callable[..., tuple[Plugin, Any]] = functools.cache(self._find)
@@ -99,22 +102,27 @@ class Plugins:
         without: Sequence[str] = (),
         offers: Path | None = None,
         watch: Watch | None = None,
+        modules: Sequence[str] = (),
     ) -> Plugins:
         """Find the registry's plugins, the installed strangers and the *files*; import none yet.
 
         The file *offers* tells of installed strangers, which are imported when a part of theirs is
         got. Whoever *watches* is told of each plugin that is asked. A process that imports a
         library loads plugins before: here libraries are silenced, for it and for those it starts.
+        The *modules*, by their dotted names, are plugins where no row or distribution brings them.
 
         Raises:
             UnknownName: No plugin is called as one of *without*.
             PluginFault: One of *files* is not there, or is not Python.
         """
         registry.silence_libraries()
-        source = PluginSource(registry=registry.paths, files=files, without=without, offers=offers)
+        source = PluginSource(
+            registry=registry.paths, files=files, without=without, offers=offers, modules=modules
+        )
         installed = list(from_offers(offers)) if offers else []
         rows = from_rows(registry, [one.distribution for one in installed])
         found = [*rows, *installed, *from_files(source.files)]
+        found += from_names(modules, [one.origin for one in found])
         for name in without:
             if not any(name in (one.name, one.handle) for one in found):
                 raise UnknownName.among("plugin", name, [one.name for one in found])
@@ -160,7 +168,7 @@ class Plugins:
 
     def why_not(self, kind: type[Part], name: str) -> str | None:
         """Return None if a part is installed, else what is wrong or how to get it."""
-        if promising := _promising(self.found, kind, name):
+        if promising := _promising(self.known, kind, name):
             return promising[0].missing(name)
         try:
             self._part(kind, name)
@@ -179,7 +187,7 @@ class Plugins:
 
         Plugins that do not load come first.
         """
-        faults = [fault for plugin in self.found for fault in plugin.faults]
+        faults = [fault for plugin in self.known for fault in plugin.faults]
         loaded = sorted(faults, key=lambda fault: fault.plugin.broken is None)
         return (*loaded, *self._clashes.values())
 
@@ -206,13 +214,13 @@ class Plugins:
 
         One that does not load is among the faults: no case is to blame for it.
         """
-        sound = [plugin for plugin in self.found if plugin.listens and not plugin.broken]
+        sound = [plugin for plugin in self.known if plugin.listens and not plugin.broken]
         return list({id(plugin.module): plugin for plugin in sound}.values())
 
     def _find_owners(self, kind: type[Part]) -> dict[str, list[Plugin]]:
         """Return who offers each name of a kind, sorted by name; more than one is a clash."""
         owners: dict[str, list[Plugin]] = {}
-        for plugin in self.found:
+        for plugin in self.known:
             promised = plugin.promised.get(WORDS[kind], ())
             for name in dict.fromkeys([*promised, *plugin.outline(kind, self.registry).parts]):
                 owners.setdefault(name, []).append(plugin)
@@ -231,7 +239,7 @@ class Plugins:
     def _find(self, kind: type[Part], name: str) -> tuple[Plugin, Any]:
         strangers = [one for one in self._unseen if name in one.parts(kind, self.registry)]
         # A module may yield more than its row says: tiers of the user's own registry.
-        owners = [*_promising(self.found, kind, name), *strangers]
+        owners = [*_promising(self.known, kind, name), *strangers]
         owners = owners or self.owners(kind).get(name, [])
         if not owners:
             raise self._unknown(kind, name)
@@ -249,7 +257,7 @@ class Plugins:
         if out := _promising(self.blocked, kind, name):
             return UnknownName(f"the {WORDS[kind]} {name!r} is left out by --without {out[0].name}")
         error = UnknownName.among(WORDS[kind], name, self.owners(kind))
-        outlines = [each.outline(kind, self.registry) for each in self.found]
+        outlines = [each.outline(kind, self.registry) for each in self.known]
         faults = [one for each in outlines for one in each.faults]
         if lost := [fault for fault in faults if fault.part == name]:
             return PluginFault(str(lost[0]))

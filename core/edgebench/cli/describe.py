@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -18,6 +14,7 @@ from edgebench.parts.places import Tier
 from edgebench.parts.subjects import Model
 from edgebench.survey.describing import describe_part
 from edgebench.survey.statuses import PluginStatus, list_statuses
+from edgebench.testing.field_texts import read_field_texts
 
 if TYPE_CHECKING:
     from edgebench.catalogue.listing import Listed
@@ -161,7 +158,7 @@ def _plain_fields(record: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _describe_options(options: type) -> list[Item]:
-    texts = _read_field_texts(options)
+    texts = read_field_texts(options)
     defaults = options()
     return [
         {
@@ -172,24 +169,6 @@ def _describe_options(options: type) -> list[Item]:
         }
         for field in attrs.fields(options)
     ]
-
-
-def _read_field_texts(options: type) -> Item:
-    """Return the texts that stand under the fields of a class."""
-    try:
-        (made,) = ast.parse(textwrap.dedent(inspect.getsource(options))).body
-    except (OSError, TypeError):
-        # A class made without source, as in a console, has no texts to show.
-        return {}
-    texts: Item = {}
-    for statements in pairwise(made.body if isinstance(made, ast.ClassDef) else ()):
-        match statements:
-            case (
-                ast.AnnAssign(target=ast.Name(id=name)),
-                ast.Expr(value=ast.Constant(value=str(text))),
-            ):
-                texts[name] = " ".join(text.split())
-    return texts
 
 
 # --- what is no part: of each its item and its description ---------------------------------------

@@ -1,41 +1,30 @@
-"""`edgebench plugins list`: installed, missing, faulty and blocked plugins."""
+"""`edgebench plugins`: what is done about plugins, one module an action."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from typing import Any
+from importlib import import_module
 
 from edgebench.cli.common import Common
-from edgebench.cli.describe import list_plugin
-from edgebench.survey.statuses import list_statuses
 
-SCHEMA = 2
-"""The version of the document that this command prints."""
+ACTIONS: Mapping[str, str] = {
+    "list": "list plugins: installed, missing, faulty, blocked",
+    "check": "check what a plugin's parts promise, in another process",
+}
+"""What each action does; its module is `plugin_` and its name."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's own options."""
-    parser.add_argument("action", choices=["list"], metavar="list", help="the one thing to do yet")
+    """Declare the actions, each with its own options."""
+    actions = parser.add_subparsers(metavar="ACTION", title="actions", required=True)
+    for name, text in ACTIONS.items():
+        made = actions.add_parser(name, help=text, description=text)
+        module = import_module(f"edgebench.cli.plugin_{name}")
+        module.configure(made)
+        made.set_defaults(act=module.run)
 
 
 def run(args: argparse.Namespace, common: Common) -> int:
-    """Print how every plugin stands; status 1 if one is faulty."""
-    statuses = list_statuses(common.plugins)
-    items = [{**list_plugin(status), "hooks": list(status.hooks)} for status in statuses]
-    if common.json:
-        common.emit({"schema": SCHEMA, "plugins": items})
-    else:
-        from edgebench.cli.tables import table
-
-        columns = ("name", "status", "hooks", "offers, or what is wrong", "from")
-        common.show(table("plugins", columns, map(_cells, items)))
-    return int(any(item["status"] == "faulty" for item in items))
-
-
-def _cells(item: Mapping[str, Any]) -> list[str]:
-    from edgebench.cli.tables import write_origin
-
-    hooks = ", ".join(hook.removeprefix("edgebench_") for hook in item["hooks"])
-    said = item["why_not"] or item["summary"]
-    return [item["name"], item["status"], hooks, said, write_origin(item)]
+    """Do what was asked for."""
+    return int(args.act(args, common))

@@ -82,7 +82,7 @@ class Maker:
             CaseFailed: Preparing failed, or it did not list them.
         """
         operator = operation.operator
-        path = follow(self.recipes.before(case, operator), self._make)
+        path = follow(self.recipes.before(case, operator), self.make)
         pipeline = read_pipeline(path)
         pipeline = pipeline.replaced([self.stages.live(stage) for stage in pipeline.stages])
         with blame(self.recipes.plugins, Operator, operator.name):
@@ -106,7 +106,7 @@ class Maker:
 
     def base(self, case: Case) -> Path:
         """Return the directory of a case's model, built and untransformed."""
-        return follow(self.recipes.base(case), self._make)
+        return follow(self.recipes.base(case), self.make)
 
     def inputs(self, case: Case) -> Path:
         """Return the directory of the kept splits that a case's samples are taken from.
@@ -139,9 +139,11 @@ class Maker:
         return Dataset(name="drawn", summary="Random inputs.", samples=samples)
 
     def _find_or_make(self, step: Step) -> Path | None:
-        return self.profiled.get(step.key) if isinstance(step, Measure) else self._make(step)
+        return self.profiled.get(step.key) if isinstance(step, Measure) else self.make(step)
 
-    def _make(self, step: Step) -> Path:
+    def make(self, step: Step) -> Path:
+        """Return the directory of what a step makes, which is no profile."""
+
         def fill(directory: Path) -> None:
             self.progress(0, 1, step.what)
             begin, before = time.monotonic(), len(self.stages.trained_s)
@@ -266,7 +268,7 @@ class Maker:
         pipeline, stages = read_pipeline(step.before), []
         with Runner.open(self.stages, step.case, self.answers) as runner:
             deployed = runner.list_deployed(pipeline)
-            tensors = dict(self._examples(step.case, pipeline))
+            tensors = dict(self.examples(step.case, pipeline))
             for stage, way, own in zip(pipeline.stages, step.ways, deployed, strict=True):
                 for converter in way if stage.states else ():
                     _refuse_states(pipeline, converter.name)
@@ -278,11 +280,12 @@ class Maker:
                     tensors.update(runner.stage(made, given, backend))
         return pipeline.replaced(stages)
 
-    def _examples(self, case: Case, pipeline: Pipeline) -> Any:
+    def examples(self, case: Case, pipeline: Pipeline) -> dict[str, Any]:
+        """Return a small batch of a case's real inputs, as converters are given."""
         split = self.stages.split(case, "validation", pipeline)
         if not len(split):
             split = self.stages.split(case, "test", pipeline)
-        return take_batch(split, EXAMPLES, AT_ONCE)
+        return dict(take_batch(split, EXAMPLES, AT_ONCE))
 
 
 def _refuse_states(pipeline: Pipeline, name: str) -> None:

@@ -29,7 +29,7 @@ class PluginStatus:
 def list_statuses(plugins: Plugins) -> tuple[PluginStatus, ...]:
     """Return how every plugin stands; what was never seen is asked for all that it offers."""
     blocked = [_list_unasked(plugin, "blocked") for plugin in plugins.blocked]
-    return (*(_list_status(one, plugins) for one in plugins.found), *blocked)
+    return (*(_list_status(one, plugins) for one in plugins.known), *blocked)
 
 
 def _list_status(plugin: Plugin, plugins: Plugins) -> PluginStatus:

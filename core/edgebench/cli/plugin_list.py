@@ -1,0 +1,40 @@
+"""`edgebench plugins list`: installed, missing, faulty and blocked plugins."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from edgebench.cli.common import Common
+from edgebench.cli.describe import list_plugin
+from edgebench.survey.statuses import list_statuses
+
+SCHEMA = 2
+"""The version of the document that this command prints."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the action's own options: it has none."""
+
+
+def run(args: argparse.Namespace, common: Common) -> int:
+    """Print how every plugin stands; status 1 if one is faulty."""
+    statuses = list_statuses(common.plugins)
+    items = [{**list_plugin(status), "hooks": list(status.hooks)} for status in statuses]
+    if common.json:
+        common.emit({"schema": SCHEMA, "plugins": items})
+    else:
+        from edgebench.cli.tables import table
+
+        columns = ("name", "status", "hooks", "offers, or what is wrong", "from")
+        common.show(table("plugins", columns, map(_cells, items)))
+    return int(any(item["status"] == "faulty" for item in items))
+
+
+def _cells(item: Mapping[str, Any]) -> list[str]:
+    from edgebench.cli.tables import write_origin
+
+    hooks = ", ".join(hook.removeprefix("edgebench_") for hook in item["hooks"])
+    said = item["why_not"] or item["summary"]
+    return [item["name"], item["status"], hooks, said, write_origin(item)]

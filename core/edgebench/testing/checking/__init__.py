@@ -1,0 +1,1 @@
+"""Checking what parts promise, in processes that may crash or hang."""

@@ -1,0 +1,1 @@
+"""What a part of each kind promises, one contract a file."""

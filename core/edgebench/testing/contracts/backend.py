@@ -1,0 +1,250 @@
+"""What a backend promises."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from edgebench.parts.errors import EdgebenchError, one_line
+from edgebench.parts.places import Session
+from edgebench.sessions.outputs import WrongOutput, check_outputs, find_sizes
+from edgebench.testing.contracts.backend_trial import BackendTrial, say
+from edgebench.testing.contracts.comparing import (
+    COARSE,
+    TOLERANCES,
+    compare,
+    copy,
+    is_near,
+    is_same,
+)
+from edgebench.testing.contracts.contract import NotChecked, doubt, hold
+from edgebench.testing.contracts.opening import Bed, ask_usable, find_reference
+from edgebench.testing.contracts.processors import count_busy_threads, read_memory
+from edgebench.testing.contracts.running import Crashed, run_afresh
+from edgebench.testing.contracts.spoiling import GARBAGE, spoil
+
+PAIRS = 50
+RATIO = 1.5
+"""How many times slower a changed input may be than the same one, before that is doubted."""
+ROUNDS, SETTLED = 20, 6
+"""How often a stage is opened and closed, and after how many of these memory is settled."""
+SLACK = 4 * 2**20
+"""Bytes by which memory may grow meanwhile, whatever the size of the stage."""
+
+
+class BackendContract(BackendTrial):
+    """What a backend promises: a stage that it reads, opened as on a host, with real inputs."""
+
+    # --- promises --------------------------------------------------------------------------------
+
+    def test_it_names_devices_and_versions(self) -> None:
+        """It names its devices, and the versions of what it runs with, as texts."""
+        devices = list(self.part.devices())
+        wrong = [one for one in devices if not isinstance(one, str) or not one]
+        hold(not wrong, f"devices gives {wrong[:1]}, which is no name of a device")
+        if self.why_not():
+            raise NotChecked(self.why_not())
+        versions = self.part.versions()
+        for name, version in dict(versions).items():
+            hold(
+                isinstance(name, str) and isinstance(version, str) and version,
+                f"versions gives {version!r} for {name!r}, not a text",
+            )
+        if not versions:
+            doubt("versions is empty: results cannot say what it ran with")
+
+    def test_usable_is_true(self) -> None:
+        """On each device of which it says that it is usable, it opens and runs."""
+        bed = self.bed()
+        for device in self.part.devices():
+            why = ask_usable(self.bench, bed.case, self.part, device)
+            try:
+                with bed.open(device=device) as session:
+                    session.run(bed.feed())
+            except Exception as error:  # noqa: BLE001 (whatever a runtime raises)
+                hold(why, f"it says that {device} is usable here, and it fails: {say(error)}")
+            else:
+                if why:
+                    doubt(f"it says that {device} is not usable ({why}), and yet it runs")
+
+    def test_its_outputs_are_as_announced(self) -> None:
+        """What comes back has the names, element types and shapes that the stage announces."""
+        for written in self.written:
+            with self.open(written) as (bed, session):
+                for count in (1, 2) if bed.is_open else (1,):
+                    feed = bed.feed(count=count)
+                    try:
+                        given = session.run(feed)
+                        check_outputs(bed.stage.outputs, given, find_sizes(bed.stage.inputs, feed))
+                    except WrongOutput as error:
+                        raise AssertionError(f"for a batch of {count} {error}") from error
+
+    def test_its_numbers_are_right(self) -> None:
+        """Its outputs are another backend's, as near as the precision that it claims allows."""
+        bed = self.bed()
+        try:
+            name, wanted = self.once("reference", lambda: find_reference(bed))
+        except EdgebenchError as error:
+            raise NotChecked(str(error)) from error
+        for written in self.written:
+            precision = self.part.precision(self.read_options(written))
+            allowed = TOLERANCES.get(precision, COARSE)
+            with self.open(written) as (_, session):
+                self._compare(session, wanted, allowed, f"{name}, {precision}")
+
+    def test_nothing_is_cached(self) -> None:
+        """Other inputs give other outputs, and an array that is changed in place counts as such."""
+        with self.open() as (bed, session):
+            one, other = bed.feed(0), bed.feed(1)
+            if all((one[name] == other[name]).all() for name in one):
+                raise NotChecked("there is one real input only")
+            first = copy(session.run(one))
+            hold(
+                not is_same(first, session.run(other)),
+                "for two different inputs it gives the same outputs: it keeps what it gave before",
+            )
+            changed, wanted = bed.feed(0), copy(session.run(bed.feed(1)))
+            session.run(changed)
+            for name, array in bed.feed(1).items():
+                changed[name][...] = array
+            hold(
+                is_same(session.run(changed), wanted),
+                "for an array that was changed in place it gives what it gave before the change",
+            )
+            self._doubt_times(session, bed)
+
+    def test_its_outputs_are_its_callers(self) -> None:
+        """A second run does not change what the first gave, and inputs stay as they were."""
+        with self.open() as (bed, session):
+            feed = bed.feed(0)
+            kept = copy(feed)
+            given = session.run(feed)
+            before = copy(given)
+            session.run(bed.feed(1))
+            hold(is_same(given, before), "a second run changes the arrays that the first gave")
+            hold(is_same(feed, kept), "it changes the arrays that it is given")
+
+    def test_it_keeps_to_its_threads(self) -> None:
+        """No more threads use processor time than it was given."""
+        bed = self.bed_usable()
+        feed = bed.feed(count=len(next(iter(bed.examples.values()))) if bed.is_open else 1)
+        for threads in (1, 2):
+            with self.open(threads=threads) as (_, session):
+                session.run(feed)
+                busy = count_busy_threads(lambda: session.run(feed))
+            hold(busy <= threads, f"given {threads} threads, it computes with {busy}")
+            if busy < threads:
+                doubt(f"given {threads} threads, it computes with {busy}")
+
+    def test_two_sessions_at_once(self) -> None:
+        """Two sessions that are open at once give what each gives alone."""
+        with self.open() as (bed, one):
+            alone = copy(one.run(bed.feed(0)))
+            with bed.open() as two:
+                two.run(bed.feed(1))
+                hold(
+                    is_near(one.run(bed.feed(0)), alone),
+                    "while a second session is open, the first gives other outputs",
+                )
+            hold(
+                is_near(one.run(bed.feed(0)), alone),
+                "once a second session is closed, the first gives other outputs",
+            )
+
+    def test_closing_releases_memory(self) -> None:
+        """A stage that is opened, run and closed many times leaves no memory behind."""
+        bed, held = self.bed_usable(), []
+        for _ in range(ROUNDS):
+            with bed.open() as session:
+                session.run(bed.feed())
+            del session
+            gc.collect()
+            held.append(read_memory())
+        rounds, grown = ROUNDS - SETTLED, held[-1] - held[SETTLED - 1]
+        allowed = max(SLACK, rounds * (bed.stage.size or 0) // 2)
+        hold(
+            grown <= allowed,
+            f"{rounds} times opened and closed, a stage of {bed.stage.size or 0:,} bytes leaves "
+            f"{grown:,} bytes behind",
+        )
+
+    def test_it_closes_after_an_error(self) -> None:
+        """An error meanwhile comes through, and the stage can be opened again."""
+        bed = self.bed_usable()
+        with self.open() as (_, session):
+            wanted = copy(session.run(bed.feed()))
+        ours = RuntimeError("something else went wrong")
+        try:
+            with bed.open():
+                raise ours
+        except RuntimeError as error:
+            hold(error is ours, f"closing after an error raises another: {one_line(error)}")
+        else:
+            raise AssertionError("an error while a session is open does not come through")
+        with bed.open() as session:
+            hold(_fails(session), "it runs without the inputs that the stage reads")
+            hold(is_near(session.run(bed.feed()), wanted), "after an error it gives other outputs")
+
+    def test_it_runs_in_a_fresh_process(self) -> None:
+        """Compiled where it compiles, a stage opens and runs in a process that opens files only."""
+        bed = self.bed_usable()
+        try:
+            run_afresh(self.bench, bed.case, bed.path, [bed.examples if bed.is_open else _one(bed)])
+        except EdgebenchError as error:
+            raise AssertionError(f"in a fresh process it fails: {error}") from error
+
+    def test_it_refuses_what_it_does_not_read(self) -> None:
+        """A file that is garbage, or cut off, is an error: no crash, and no answer."""
+        bed = self.bed_usable()
+        for content, what in ((GARBAGE, "garbage"), (None, "cut off")):
+            try:
+                run_afresh(self.bench, bed.case, spoil(self.bench, bed.path, content), [_one(bed)])
+            except Crashed as error:
+                raise AssertionError(f"of a file that is {what}, {error}") from error
+            except EdgebenchError:
+                continue
+            raise AssertionError(f"of a file that is {what} it gives outputs")
+
+    # --- what they stand on ----------------------------------------------------------------------
+
+    def _compare(
+        self, session: Session, wanted: Mapping[str, Any], allowed: float, against: str
+    ) -> None:
+        bed = self.bed()
+        count = len(next(iter(bed.examples.values()))) if bed.is_open else 1
+        given = session.run(bed.feed(count=count))
+        compare(
+            {spec.name: given[spec.inside] for spec in bed.stage.outputs},
+            {spec.name: wanted[spec.name][:count] for spec in bed.stage.outputs},
+            allowed,
+            f"that of {against}",
+        )
+
+    def _doubt_times(self, session: Session, bed: Bed) -> None:
+        feeds, times = [bed.feed(0), bed.feed(1)], {True: list[float](), False: list[float]()}
+        for number in range(PAIRS):
+            for same in (False, True):
+                begin = time.perf_counter()
+                session.run(feeds[number % 2])
+                times[same].append(time.perf_counter() - begin)
+        ratio = statistics.median(
+            changed / same for changed, same in zip(times[False], times[True], strict=True)
+        )
+        if ratio > RATIO:
+            doubt(f"a changed input takes {ratio:.1f} times as long as the same one again")
+
+
+def _fails(session: Session) -> bool:
+    """Say whether a session refuses to run without inputs."""
+    try:
+        session.run({})
+    except Exception:  # noqa: BLE001 (whatever a runtime raises)
+        return True
+    return False
+
+
+def _one(bed: Bed) -> dict[str, Any]:
+    return {name: array[:1] for name, array in bed.examples.items()}

@@ -1,0 +1,130 @@
+"""What a dataset promises."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+from typing import Any, ClassVar
+
+import attrs
+
+from edgebench.cases.inputs import open_directory
+from edgebench.parts.errors import EdgebenchError
+from edgebench.parts.subjects import SPLITS, Dataset, Sample, Unreadable
+from edgebench.testing.contracts.contract import Contract, NotChecked, doubt, hold
+
+SEED = 0
+COUNTED = 5
+"""Samples of each split whose answers the metrics are given."""
+
+
+@attrs.frozen
+class Read:
+    """What a split held when it was read."""
+
+    digests: tuple[str, ...]
+    """Of each payload, in order."""
+    first: tuple[Sample, ...]
+    wrong: str
+    """What is no sample; empty if all are."""
+
+
+class DatasetContract(Contract):
+    """What a dataset promises: its splits, read from the first sample to the last."""
+
+    kind = Dataset
+    data: ClassVar[Path | None] = None
+    """The directory in which its owner ships it, for one that has to be given."""
+
+    # --- promises --------------------------------------------------------------------------------
+
+    def test_its_samples_are_payloads_and_answers(self) -> None:
+        """Each sample is a payload of bytes, and an answer that can be kept."""
+        for split in SPLITS:
+            hold(not self._read(split).wrong, self._read(split).wrong)
+
+    def test_it_can_be_measured_on(self) -> None:
+        """It has samples to test with."""
+        hold(self._read("test").digests, "its split `test` is empty: nothing can be measured on it")
+
+    def test_its_splits_share_no_payload(self) -> None:
+        """No payload stands in two splits."""
+        seen: dict[str, str] = {}
+        for split in SPLITS:
+            for number, digest in enumerate(self._read(split).digests):
+                before = seen.setdefault(digest, split)
+                hold(before == split, f"sample {number} of `{split}` also stands in `{before}`")
+
+    def test_its_order_is_fixed(self) -> None:
+        """Under one seed, each split has the same samples in the same order."""
+        for split in SPLITS:
+            again = self._read_anew(split)
+            first = self._read(split).digests
+            hold(
+                first == again.digests,
+                f"read twice under one seed, `{split}` has {len(first)} and {len(again.digests)} "
+                "samples, which are not the same in the same order",
+            )
+
+    def test_its_metrics_are_told_apart(self) -> None:
+        """Its metrics have names of their own, wherever its samples come from."""
+        metrics = self.part.metrics()
+        if not metrics:
+            doubt("it has no metrics: no accuracy is ever told on it")
+            return
+        names = [metric.name for metric in metrics]
+        hold(len(set(names)) == len(names), f"two of its metrics have one name: {names}")
+        opened = open_directory(self.part, self.data) if self.data else self.part
+        hold(
+            [metric.name for metric in opened.metrics()] == names,
+            "what `from_directory` makes has other metrics",
+        )
+
+    # --- what they stand on ----------------------------------------------------------------------
+
+    def _dataset(self) -> Dataset:
+        part: Dataset = self.part
+        if self.data is not None:
+            try:
+                return open_directory(part, self.data)
+            except EdgebenchError as error:
+                raise AssertionError(str(error)) from error
+        if part.samples is None:
+            raise NotChecked(f"it has to be given, as {part.layout or 'a directory'}: say `data`")
+        return part
+
+    def _read(self, split: str) -> Read:
+        if split not in self.tried:
+            self.tried[split] = self._read_anew(split)
+        read: Read = self.tried[split]
+        return read
+
+    def _read_anew(self, split: str) -> Read:
+        samples = self._dataset().samples
+        digests, first = [], []
+        for number, sample in enumerate(samples(split, SEED) if samples else ()):
+            if isinstance(sample, Unreadable):
+                continue
+            if wrong := _say_wrong(sample):
+                return Read((), (), f"sample {number} of `{split}` {wrong}")
+            digests.append(hashlib.sha256(sample[0]).hexdigest())
+            if number < COUNTED:
+                first.append(sample)
+        return Read(tuple(digests), tuple(first), "")
+
+
+def _say_wrong(sample: Any) -> str:
+    """Return what is wrong with a sample; empty if nothing is."""
+    import numpy as np
+
+    if not isinstance(sample, tuple) or len(sample) != 2:
+        return f"is {type(sample).__name__}, not a pair of a payload and an answer"
+    payload, answer = sample
+    if not isinstance(payload, bytes):
+        return f"has a payload of {type(payload).__name__}, not of bytes"
+    try:
+        np.save(io.BytesIO(), np.asarray(answer), allow_pickle=False)
+    except ValueError:
+        return f"has an answer of {type(answer).__name__}, not a number, a text or an array"
+    return ""
