@@ -30,7 +30,7 @@ from edgebench.parts.places import (
 )
 from edgebench.parts.subjects import Budget, Metric, Model
 from edgebench.records.imported import Imported
-from edgebench.testing import toy
+import edgebench.testing.toy as toy
 
 C = TypeVar("C", bound=Part)
 
