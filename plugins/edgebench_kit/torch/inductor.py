@@ -1,4 +1,4 @@
-"""Compiles a module with torch.compile before it is run, for as many batches as one kernel takes."""
+"""Compiles a module with torch.compile before it is run, and says what it had to compile later."""
 
 from __future__ import annotations
 

@@ -65,10 +65,9 @@ class TorchSession:
         late = getattr(self.module, "late", [])
         if not late:
             return ()
-        return [
-            f"{len(late)} of its requests waited for torch.compile, as their inputs were of sizes "
-            f"that it had not compiled for: {'; '.join(dict.fromkeys(late))}"
-        ]
+        sizes = "; ".join(dict.fromkeys(late))
+        waited = f"{len(late)} of its requests waited for torch.compile"
+        return [f"{waited}, as their inputs were of sizes that it had not compiled for: {sizes}"]
 
 
 @contextmanager
