@@ -386,12 +386,10 @@ def test_closing_gives_all_memory_and_streams_back(machine, build, convolutions,
 
 def test_what_fails_in_a_run_leaves_nothing_behind(machine, build, convolutions, images):
     stage = build(convolutions)
-    with (
-        pytest.raises(CaseFailed, match="CUDA failed: error 2"),
-        BACKEND.open(stage, "cuda:0", 1, TensorrtOptions()) as session,
-    ):
+    with BACKEND.open(stage, "cuda:0", 1, TensorrtOptions()) as session:
         machine.room = 2000
-        session.run({"pixels": images})
+        with pytest.raises(CaseFailed, match="CUDA failed: error 2"):
+            session.run({"pixels": images})
     assert (machine.memory, machine.streams) == ({}, {})
 
 

@@ -150,7 +150,7 @@ COMPILED = TorchOptions(compile=True)
 
 
 @pytest.fixture
-def compiled(stage):
+def compiled(stage, process):
     with BACKEND.open(stage, "cpu", 1, COMPILED) as session:
         yield session
 
@@ -163,7 +163,7 @@ def test_a_compiled_program_computes_the_same_at_any_batch(net, compiled, batch)
     assert list(compiled.doubts()) == []
 
 
-def test_it_is_compiled_before_the_first_request(stage, monkeypatch):
+def test_it_is_compiled_before_the_first_request(stage, monkeypatch, process):
     calls = []
     compile_now = inductor._compile_now
     monkeypatch.setattr(
@@ -176,7 +176,7 @@ def test_it_is_compiled_before_the_first_request(stage, monkeypatch):
 
 
 @pytest.fixture
-def wide(tmp_path):
+def wide(tmp_path, process):
     """A convolution, whose kernels torch chooses by the batch: one below 16 samples, one above."""
     directory = tmp_path / "wide"
     directory.mkdir()
@@ -216,7 +216,7 @@ class Summed(nn.Module):
         return (ids * mask).sum(1).float()
 
 
-def test_every_open_size_is_compiled_open(tmp_path):
+def test_every_open_size_is_compiled_open(tmp_path, process):
     specs = [
         TensorSpec(name=name, dtype="int64", shape=("batch", "length")) for name in ("ids", "mask")
     ]
@@ -238,7 +238,7 @@ def test_every_open_size_is_compiled_open(tmp_path):
         assert list(session.doubts()) == []
 
 
-def test_nothing_that_was_compiled_is_left(stage, tmp_path, monkeypatch):
+def test_nothing_that_was_compiled_is_left(stage, tmp_path, monkeypatch, process):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     before = inductor.os.environ.get(inductor.CACHE)
@@ -308,7 +308,7 @@ def test_gpus_are_devices_after_the_processor(monkeypatch):
 
 
 @pytest.mark.parametrize("options", [TorchOptions(), COMPILED])
-def test_a_program_of_its_own_computes_the_same(stage, batch, options):
+def test_a_program_of_its_own_computes_the_same(stage, batch, options, process):
     source = BACKEND.program(stage, "cpu", 1, options, stage.directory)
     assert ("torch.compile" in source) == options.compile
     written = {}
