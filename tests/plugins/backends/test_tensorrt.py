@@ -13,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from edgebench import CaseFailed, Stage, TensorSpec
+from edgebench import CaseFailed
 from edgebench.cases.case import BackendChoice
 from edgebench.cases.chain import parse_backend, structure
 from edgebench.parts.errors import OptionError
@@ -25,6 +25,7 @@ from edgebench_plugins.backends import tensorrt as plugin
 from edgebench_plugins.backends.tensorrt import TensorrtOptions
 
 from .fake_tensorrt import TF32, Machine
+from .graphs import graph_stage, quantized, spec
 
 (BACKEND,) = plugin.edgebench_backends()
 OLD, NEW = "10.16.1.11", "11.4.0.106"
@@ -56,29 +57,6 @@ def opened(build, convolutions):
 
 def read_head(stage):
     return json.loads(stage.file.read_bytes().partition(b"\0")[0])
-
-
-def graph_stage(directory, nodes, inputs, outputs, constants=()):
-    """Write a graph as it is given, ends by name with what they are made of, and describe it."""
-    kinds = {
-        "float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "bool": TensorProto.BOOL,
-        "float64": TensorProto.DOUBLE, "int64": TensorProto.INT64,
-    }  # fmt: skip
-    ends = [
-        [helper.make_tensor_value_info(s.inside, kinds[s.dtype], list(s.shape)) for s in specs]
-        for specs in (inputs, outputs)
-    ]
-    graph = helper.make_graph(nodes, "toy", *ends, list(constants))
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=10)
-    directory.mkdir(exist_ok=True)
-    onnx.save_model(model, directory / "model.onnx")
-    return Stage(
-        format="onnx", inputs=inputs, outputs=outputs, directory=directory, files=["model.onnx"]
-    )
-
-
-def spec(name, *shape, dtype="float32", port=""):
-    return TensorSpec(name=name, dtype=dtype, shape=shape, port=port)
 
 
 # --- how it is built -----------------------------------------------------------------------------
@@ -394,28 +372,6 @@ def test_what_fails_in_a_run_leaves_nothing_behind(machine, build, convolutions,
 
 
 # --- what was quantized --------------------------------------------------------------------------
-
-
-def quantized(directory, kind):
-    """A product quantized as quantizers write it: its bias as integers of 32 bits."""
-    random = np.random.default_rng(3)
-    weights = random.integers(-127, 128, (4, 3)).astype("i1")
-    constants = {
-        "scale": np.float32(0.02), "zero": kind(0), "w": weights,
-        "w_scales": np.array([0.01, 0.02, 0.03], "f4"), "w_zeros": np.zeros(3, "i1"),
-        "b": np.array([100, -200, 300], "i4"),
-        "b_scales": np.array([2e-4, 4e-4, 6e-4], "f4"), "b_zeros": np.zeros(3, "i4"),
-    }  # fmt: skip
-    nodes = [
-        helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["xq"], name="narrow"),
-        helper.make_node("DequantizeLinear", ["xq", "scale", "zero"], ["xf"]),
-        helper.make_node("DequantizeLinear", ["w", "w_scales", "w_zeros"], ["wf"], axis=1),
-        helper.make_node("DequantizeLinear", ["b", "b_scales", "b_zeros"], ["bf"], axis=0),
-        helper.make_node("Gemm", ["xf", "wf", "bf"], ["y"]),
-    ]
-    tensors = [numpy_helper.from_array(np.asarray(v), name) for name, v in constants.items()]
-    ends = [spec("x", "batch", 4)], [spec("y", "batch", 3)]
-    return graph_stage(directory, nodes, *ends, tensors)
 
 
 def test_biases_of_32_bits_become_the_floats_that_they_are(build, tmp_path):
