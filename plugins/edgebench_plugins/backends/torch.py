@@ -80,13 +80,14 @@ def open_session(
         CaseFailed: The device is not one that it runs on, or the program cannot be compiled here.
     """
     import torch
+    from torch.export.passes import move_to_device_pass
 
     if device not in devices():
         raise CaseFailed(f"torch has no device {device!r} here; it has {', '.join(devices())}")
     refuse_idle_options(device, options)
     program = open_program(stage.file)
     if device != "cpu":
-        program = torch.export.passes.move_to_device_pass(program, device)
+        program = move_to_device_pass(program, device)
     _take_the_warning()
     # The host has checked shapes and types; checking again would be timed as inference.
     module = program.module(check_guards=False)
@@ -180,8 +181,10 @@ def open_stage(directory):
     return run
 """
 MOVING = """\
+    from torch.export.passes import move_to_device_pass
+
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = {tf32}
-    program = torch.export.passes.move_to_device_pass(program, {device!r})
+    program = move_to_device_pass(program, {device!r})
 """
 COMPILING = "    module = torch.compile(module, fullgraph=True)  # when it is first called\n"
 

@@ -17,6 +17,7 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 from onnx.reference import ReferenceEvaluator
 
 TYPED, TF32 = "STRONGLY_TYPED", "TF32"
@@ -405,7 +406,12 @@ class Runtime(Strict):
                 ILogger.ERROR, "The engine plan file is not compatible\nwith this version"
             )
             return None
-        return Engine(machine, self._log, said, onnx.load_from_string(graph))
+        try:
+            model = onnx.load_from_string(graph)
+        except DecodeError:
+            self._log.log(ILogger.ERROR, "The engine plan file is damaged")
+            return None
+        return Engine(machine, self._log, said, model)
 
 
 class Engine(Strict):

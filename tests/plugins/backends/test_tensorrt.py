@@ -471,6 +471,18 @@ def test_an_engine_of_another_gpu_is_refused(machine, build, convolutions):
         pass
 
 
+def test_an_engine_that_is_damaged_is_refused(build, convolutions):
+    stage = build(convolutions)
+    stage.file.write_bytes(stage.file.read_bytes()[:-100])
+    with (
+        pytest.raises(
+            CaseFailed, match="does not load the engine: The engine plan file is damaged"
+        ),
+        BACKEND.open(stage, "cuda:0", 1, TensorrtOptions()),
+    ):
+        pass
+
+
 def test_an_engine_is_built_for_the_gpu_that_is_asked_for(
     machine, build, convolutions, monkeypatch
 ):

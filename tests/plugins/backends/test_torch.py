@@ -328,3 +328,23 @@ def test_a_program_for_a_gpu_moves_there_and_back(stage):
     assert "torch.backends.cudnn.allow_tf32 = False" in source
     assert ".to('cuda:1')" in source
     assert ".cpu().numpy()" in source
+
+
+@pytest.mark.parametrize("options", [TorchOptions(), COMPILED])
+def test_what_goes_to_a_device_and_back_is_the_same(
+    net, stage, batch, monkeypatch, options, process
+):
+    """The processor by another name takes the way of a GPU: moved there, copied there and back."""
+    monkeypatch.setattr(plugin, "devices", lambda: ("cpu", "cpu:0"))
+    with torch.no_grad():
+        wanted = net(torch.from_numpy(batch)).numpy()
+    with BACKEND.open(stage, "cpu:0", 1, options) as session:
+        np.testing.assert_allclose(session.run({"x": batch})["scores"], wanted, atol=1e-5)
+    source, written = BACKEND.program(stage, "cpu:0", 1, options, stage.directory), {}
+    threads, backends = torch.get_num_threads(), torch.backends
+    before = (backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32)
+    exec(source, written)  # noqa: S102 (it is what an export would run)
+    run = written["open_stage"](stage.directory)
+    torch.set_num_threads(threads)
+    backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32 = before
+    np.testing.assert_allclose(run({"x": batch})["scores"], wanted, atol=1e-5)
