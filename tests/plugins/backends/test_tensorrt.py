@@ -16,6 +16,7 @@ from onnx.reference import ReferenceEvaluator
 from edgebench import CaseFailed
 from edgebench.cases.case import BackendChoice
 from edgebench.cases.chain import parse_backend, structure
+from edgebench.catalogue.registry import shipped_registry
 from edgebench.parts.errors import OptionError
 from edgebench.parts.pipeline import Pipeline
 from edgebench.sessions.compiled import compile_stage, find_compiled
@@ -57,6 +58,14 @@ def opened(build, convolutions):
 
 def read_head(stage):
     return json.loads(stage.file.read_bytes().partition(b"\0")[0])
+
+
+def test_that_no_gpu_has_run_it_is_said_where_people_look():
+    """Until a run of `tests/gpu/run.sh` is recorded in docs/backends.md."""
+    page = shipped_registry().parent / "docs" / "backends.md"
+    section = page.read_text(encoding="utf-8").partition("\n## tensorrt\n")[2].partition("\n## ")[0]
+    assert "Never run on a GPU so far" in section
+    assert "Never run on a GPU so far" in BACKEND.summary
 
 
 # --- how it is built -----------------------------------------------------------------------------
