@@ -72,8 +72,12 @@ def main() -> int:
             name: statistics.median(time_list(variables) for _ in range(asked.repeats))
             for name, variables in (("alone", alone), ("many", many))
         }
-    rows = (("alone", took["alone"], 0.25), (f"{asked.distributions} distributions, known",
-            took["many"], 0.4), (f"{asked.distributions} distributions, the first time", first, 20))  # fmt: skip
+    many_of = f"{asked.distributions} distributions"
+    rows = (
+        ("alone", took["alone"], 0.25),
+        (f"{many_of}, known", took["many"], 0.4),
+        (f"{many_of}, the first time", first, 20),
+    )
     for name, seconds, most in rows:
         said = "met" if seconds <= most else "not met"
         print(f"edgebench list, {name}: {seconds:.2f} s, at most {most:g} s: {said}")

@@ -41,7 +41,7 @@ def imported(path: Path, *, early: bool = False) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.level:
             place = path.parents[node.level - 1]
             names = [node.module] if node.module else [alias.name for alias in node.names]
-            for file in (place / f"{name}.py" for name in names):
+            for file in (place / f"{name.replace('.', '/')}.py" for name in names):
                 yield from imported(file, early=early) if file.exists() else ()
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module.partition(".")[0]

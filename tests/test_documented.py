@@ -301,6 +301,7 @@ def test_every_extra_is_on_the_page_of_installing_and_is_the_smallest_that_serve
         "sklearn": "scikit-learn",
         "mlflow": "mlflow-skinny",
         "torch_pruning": "torch-pruning",
+        "cuda": "cuda-bindings",
     }
     for row in Registry.read().plugins.values():
         if row.requires:

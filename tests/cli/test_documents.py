@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
+from importlib.util import find_spec
 from textwrap import dedent
 
 import jsonschema
@@ -117,6 +118,18 @@ def test_show(here, toy, conforms, kind, name):
     document = conforms(here("--json", "show", kind, name, "--plugin", toy).json, "show")
     assert document["kind"] == kind
     assert document["name"] == name or name.startswith(document["name"] + ":")
+
+
+def test_show_of_what_is_not_installed_says_what_it_lacks(here, conforms, monkeypatch):
+    """A shipped module says what it would offer, whatever is missing of what it stands on."""
+    before = conforms(here("--json", "show", "backend", "openvino").json, "show")
+    monkeypatch.setattr(
+        "edgebench.catalogue.plugin.find_spec",
+        lambda name: None if name == "openvino" else find_spec(name),
+    )
+    document = conforms(here("--json", "show", "backend", "openvino").json, "show")
+    assert document.pop("why_not").startswith("openvino needs the package 'openvino': pip install")
+    assert document == before
 
 
 def test_show_writes_options_with_types_defaults_and_texts(here, toy):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 import numpy as np
 import pytest
 
@@ -139,6 +141,35 @@ def test_a_backend_that_must_compile_on_the_host(measured):
     assert case["status"] == "ok"
     assert case["agreement"]["max_abs_difference"] < 1e-5
     assert case["cold_s"]["mobile"]["compile"] > 0
+
+
+ON_A_CHIP = (
+    COMPILES.replace('print("compiling")', "note(device)").replace(
+        "compile=compile_stage)", "compile=compile_stage, versions=versions)"
+    )
+    + """
+    from pathlib import Path
+
+    BESIDE = Path(__file__).parent
+
+    def note(device):
+        with (BESIDE / "compiled").open("a") as file:
+            file.write((BESIDE / "chip").read_text() + " ")
+
+    def versions():
+        return {"compiler": "1", "chip": (BESIDE / "chip").read_text()}
+"""
+)
+
+
+def test_what_was_compiled_is_found_on_the_same_chip_and_made_anew_for_another(measured, tmp_path):
+    """The device is called the same on both: only what the backend tells of it differs."""
+    one, other = (f"{letter}-{secrets.token_hex(8)}" for letter in "ab")
+    for chip in (one, one, other, one):
+        (tmp_path / "chip").write_text(chip)
+        cases = measured(ON_A_CHIP, "--model", "toy", "--backend", "compiler")
+        assert cases["identity mobile compiler"]["status"] == "ok"
+    assert (tmp_path / "compiled").read_text().split() == [one, other]
 
 
 FILE_MODEL = """

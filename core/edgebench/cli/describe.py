@@ -9,7 +9,7 @@ import attrs
 
 from edgebench.catalogue.rows import KINDS
 from edgebench.parts.changes import Operator
-from edgebench.parts.errors import UnknownName
+from edgebench.parts.errors import Missing, UnknownName
 from edgebench.parts.places import Tier
 from edgebench.parts.subjects import Model
 from edgebench.survey.describing import describe_part
@@ -98,9 +98,10 @@ def _find_file(tier: str, common: Common) -> Item:
 
 def _describe_part(kind: type[Part], name: str, common: Common) -> Item:
     stem, _, variant = name.partition(":") if kind is Model else (name, "", "")
-    record = common.plugins.get(kind, stem)
-    owner = common.plugins.owner(kind, stem)
+    record, owner, lack = _find_part(kind, stem, common)
     described: Item = {"name": record.name, "summary": record.summary}
+    if lack:
+        described["why_not"] = lack
     described |= {key: value for key, value in to_plain(record).items() if key not in _APART}
     described |= _name_plugin(owner, "distribution", "version", "origin")
     if isinstance(record, Tier):
@@ -115,6 +116,18 @@ def _describe_part(kind: type[Part], name: str, common: Common) -> Item:
     if options := getattr(record, "options", None):
         described["options"] = _describe_options(options)
     return described
+
+
+def _find_part(kind: type[Part], name: str, common: Common) -> tuple[Any, Plugin, str]:
+    """Return a part and its plugin, also where only what it stands on is missing, and what is."""
+    plugins = common.plugins
+    try:
+        return plugins.get(kind, name), plugins.owner(kind, name), ""
+    except Missing as lack:
+        for line in plugins.listed(kind):
+            if line.name == name and line.part:
+                return line.part, line.plugin, str(lack)
+        raise
 
 
 def _describe_assets(names: Iterable[str], common: Common) -> Iterator[Item]:

@@ -147,7 +147,9 @@ class Backend(Part):
     precision: Callable[[Any], str] = attrs.field(default=lambda _: "f32", validator=is_callable)
     """From its options to the precision in which it computes what a stage keeps as `f32`."""
     versions: Callable[[], Mapping[str, str]] = attrs.field(default=dict, validator=is_callable)
-    """The versions of what it runs with, by name; may import the framework."""
+    """The versions of what it runs with, by name; may import the framework. Asked on the host. A
+    backend that compiles also names there, under names of its own, what else its engines depend on:
+    the chip and its driver. What was compiled is found again only while all of it is the same."""
 
 
 class Running(Protocol):

@@ -21,7 +21,11 @@ SECONDS = "seconds.json"
 
 
 def identify_compiled(opening: Opening, stage: Stage, versions: Mapping[str, str]) -> str:
-    """Return the key of a stage once it is compiled: all that determines what it becomes."""
+    """Return the key of a stage once it is compiled: all that determines what it becomes.
+
+    Among it are the versions that its backend tells, and which chip and driver where it names them;
+    and what the stage says of its tensors, as what is compiled is a stage that says the same.
+    """
     from edgebench.cases.chain import list_options
     from edgebench.store.digests import file_digest
 
@@ -29,6 +33,8 @@ def identify_compiled(opening: Opening, stage: Stage, versions: Mapping[str, str
     return digest(
         {
             "stage": {name: file_digest(path) for name, path in files.items()},
+            "inputs": [attrs.asdict(spec) for spec in stage.inputs],
+            "outputs": [attrs.asdict(spec) for spec in stage.outputs],
             "backend": opening.backend.name,
             "device": opening.device,
             "threads": opening.threads,

@@ -32,6 +32,22 @@ def sizes(text: str) -> dict[str, int]:
     return found
 
 
+def size_ranges(text: str) -> dict[str, tuple[int, int, int]]:
+    """Parse the least, usual and greatest size of open dimensions by name: `length=1:64:128`.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    found = {}
+    for pair, name, said in _split(text, "sizes"):
+        written = re.fullmatch(r"(\d{1,9}):(\d{1,9}):(\d{1,9})", said)
+        least, usual, greatest = map(int, written.groups()) if written else (0, 0, 0)
+        if not 0 < least <= usual <= greatest:
+            raise ValueError(f'sizes are written "length=1:64:128", not {pair!r}')
+        found[name] = (least, usual, greatest)
+    return found
+
+
 def value_ranges(text: str) -> dict[str, Range]:
     """Parse ranges of values by input: `ids=0:30522 x=-1:1`, the upper end not among them.
 

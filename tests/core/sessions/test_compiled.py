@@ -95,6 +95,18 @@ def test_other_files_and_other_versions_are_compiled_anew(pipeline, compiles):
     assert key != identify_compiled(opening, pipeline.stages[0], VERSIONS)
 
 
+@pytest.mark.parametrize("ends", ["inputs", "outputs"])
+def test_a_stage_that_calls_its_tensors_otherwise_is_compiled_anew(pipeline, compiles, ends):
+    """What was compiled is found as a stage, and says what its tensors are."""
+    opening, _ = compiles
+    stage = pipeline.stages[0]
+    first, *rest = getattr(stage, ends)
+    other = attrs.evolve(stage, **{ends: [attrs.evolve(first, name="other", port="h"), *rest]})
+    assert identify_compiled(opening, stage, VERSIONS) != identify_compiled(
+        opening, other, VERSIONS
+    )
+
+
 @pytest.mark.parametrize("somewhere", [True, False])
 def test_a_stage_that_was_not_compiled_is_said(pipeline, compiles, tmp_path, somewhere):
     opening, _ = compiles

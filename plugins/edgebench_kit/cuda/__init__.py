@@ -1,0 +1,1 @@
+"""CUDA devices, and memory that tensors go to them through, by NVIDIA's own bindings."""
