@@ -122,12 +122,13 @@ def main(argv: list[str]) -> int:
 
 def _why_not(backend: Backend, device: str, facts: HostFacts) -> str:
     devices = list(backend.devices())
+    said = backend.usable(facts, device or (devices[0] if devices else ""))
+    # A backend knows best why a device is not there; one that was not asked to look is not asked.
+    if isinstance(said, str):
+        return said
     if device and device not in devices:
         return f"has no device {device!r} here; it has {', '.join(devices) or 'none'}"
-    said = backend.usable(facts, device or (devices[0] if devices else ""))
-    if said is True:
-        return ""
-    return said if isinstance(said, str) else "not usable"
+    return "" if said is True else "not usable"
 
 
 if __name__ == "__main__":
