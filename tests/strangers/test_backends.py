@@ -326,7 +326,7 @@ def test_what_a_session_doubts_and_what_runs_its_nodes_is_in_result_and_reports(
         {"by": "processor", "count": 1, "nodes": ["softmax (Softmax)"]},
     ]
     shown = "with sharing: 1 node on accelerator; 1 node on processor (softmax (Softmax))"
-    assert shown in cli("report", "--verbose").out
+    assert shown in " ".join(cli("report", "--verbose").out.split())
     assert "What runs the nodes" not in cli("report").out
     assert (
         r"1 node on accelerator; 1 node on processor" in cli("report", "--format", "markdown").out
