@@ -139,7 +139,7 @@ def open_graph(
     except Exception as error:
         if provider.kind == CPU and provider.library is None:
             raise
-        raise CaseFailed(f"{provider.name} does not take it: {say(error)}") from error
+        raise CaseFailed(f"{provider.name} refuses: {say(error)}") from error
     if (used := session.get_providers()[0]) != provider.name:
         raise CaseFailed(f"onnxruntime runs on {used}, not on {provider.name}")
     return session
@@ -160,3 +160,23 @@ def read_assignment(session: Any, provider: str) -> Mapping[str, Sequence[str]]:
     if not got[provider] and (others := sum(map(len, got.values()))):
         raise CaseFailed(f"{provider} takes none of the {others} nodes of the graph")
     return got
+
+
+def say_unusable(provider: Provider) -> str:
+    """Say why a provider of the runtime's own does not run here; empty where it does.
+
+    That a build has one says nothing of the machine: a graph of one node is opened on it.
+    """
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
+    node = helper.make_node("Relu", ["x"], ["y"])
+    graph = helper.make_graph([node], "one", ends[:1], ends[1:])
+    opset = [helper.make_opsetid("", 13)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+    try:
+        open_graph(model, onnxruntime.SessionOptions(), provider, {})
+    except CaseFailed as failure:
+        return str(failure)
+    return ""

@@ -165,7 +165,9 @@ def _describe_tier(found: Sequence[Mapping[str, Any]]) -> str:
 
 def _is_idle(tier: Mapping[str, Any]) -> bool:
     """Say whether a tier has an accelerator that nothing ran on."""
-    return bool(tier["accelerator"]) and tier["device"].partition(":")[0] == "cpu"
+    return (
+        bool(tier["accelerator"]) and tier["device"].partition(":")[0].rpartition(".")[2] == "cpu"
+    )
 
 
 def _describe_link(found: Sequence[Mapping[str, Any]]) -> str:

@@ -64,9 +64,10 @@ class OnnxruntimeOptions:
     precision: Literal["f32", "bf16", "f16"] = "f32"
     """What a provider is asked to compute floats in; one that cannot be asked is doubted."""
     provider_options: str = attrs.field(default="", validator=_check_options)
-    """More options of the device's provider, `key=value;key=value`; JSON in single quotes."""
+    """More options of the provider, `key=value;key=value`, JSON with single quotes. One that the
+    provider does not know it may ignore without a word."""
     library: str = ""
-    """A file with providers, in place of those that the runtime has and that are installed."""
+    """A file with providers, taken in place of all others; the device is then left out."""
     library_device: str = ""
     """Which device of that library, such as `name.gpu`; empty for its first."""
 
@@ -131,7 +132,11 @@ class ProviderSession:
 
     def run(self, inputs: Tensors) -> Tensors:
         """Run the graph on a batch."""
-        return dict(zip(self.outputs, self.call(self.outputs, inputs), strict=True))
+        try:
+            given = self.call(self.outputs, inputs)
+        except Exception as error:
+            raise CaseFailed(provider_libraries.say(error)) from error
+        return dict(zip(self.outputs, given, strict=True))
 
     def assignment(self) -> Mapping[str, Sequence[str]]:
         """Return by provider the nodes that it got."""
@@ -245,7 +250,9 @@ def usable(facts: HostFacts, device: str) -> Usable:
     """Say whether the runtime is installed and has the device."""
     if not find_spec("onnxruntime"):
         return "onnxruntime is not installed"
-    if device == CPU or device in devices():
+    if own := providers.list_own().get(device):
+        return device == CPU or providers.say_unusable(own) or True
+    if device in devices():
         return True
     lacking = [
         f"{library} {f'cannot be loaded: {offer.why_not}' if offer.why_not else 'offers none here'}"
