@@ -6,17 +6,21 @@ import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from onnx import helper
 
-from edgebench import CaseFailed
+from edgebench import CaseFailed, TensorSpec
 from edgebench.cases.chain import parse_backend, structure
 from edgebench.parts.errors import OptionError
-from edgebench_kit.onnx import provider_devices
+from edgebench_kit.onnx import provider_devices, providers
 from edgebench_kit.onnx.provider_libraries import ProviderLibrary, find_libraries
 from edgebench_plugins.backends import onnxruntime as plugin
 from edgebench_plugins.backends.onnxruntime import OnnxruntimeOptions
+
+from .conftest import stage
 
 (BACKEND,) = plugin.edgebench_backends()
 OPENVINO = "openvino.cpu"
@@ -119,6 +123,51 @@ def test_openvinos_provider_computes_in_f32_unless_asked(openvino, convolutions,
         assert session.assignment() == {"OpenVINOExecutionProvider": ["(Conv)", "(Relu)", "(Conv)"]}
         assert session.doubts() == ()
     np.testing.assert_allclose(got, reference, atol=1e-5)
+
+
+def odd_graph(directory):
+    """A stage of three nodes, the second of which OpenVINO has not."""
+    nodes = [
+        helper.make_node("Add", ["x", "x"], ["twice"], name="add"),
+        helper.make_node("Det", ["twice"], ["det"], name="odd"),
+        helper.make_node("Relu", ["det"], ["y"], name="relu"),
+    ]
+    x = TensorSpec(name="x", dtype="float32", shape=("batch", 3, 3))
+    y = TensorSpec(name="y", dtype="float32", shape=("batch",))
+    return stage(directory, nodes, (x,), (y,))
+
+
+def test_nodes_that_the_provider_leaves_are_told(openvino, tmp_path):
+    with BACKEND.open(odd_graph(tmp_path), openvino, 1, BACKEND.options()) as session:
+        got = session.run({"x": np.eye(3, dtype="f4")[None]})["y"]
+        assert session.assignment() == {
+            "OpenVINOExecutionProvider": ["add (Add)", "relu (Relu)"],
+            "CPUExecutionProvider": ["odd (Det)"],
+        }
+    np.testing.assert_allclose(got, [8])
+
+
+def test_what_is_found_here_computes_what_the_graph_says_or_says_why_not(two_by_two):
+    given = {"x": np.full((1, 4), 5, "f4"), "y": np.full((1, 4), 2, "f4")}
+    others = [one for one in BACKEND.devices() if "." in one]
+    if not others:
+        pytest.skip("no package of a provider that finds a device is installed")
+    for device in others:
+        try:
+            with BACKEND.open(two_by_two, device, 1, BACKEND.options()) as session:
+                got = session.run(given)
+        except CaseFailed as failure:
+            assert "\n" not in str(failure)
+        else:
+            assert [got["less"][0, 0], got["more"][0, 0]] == [3, 7], device
+
+
+def test_a_provider_that_gets_no_node_fails_the_case():
+    part = SimpleNamespace(ep_name="CPUExecutionProvider", get_nodes=lambda: [node, node])
+    node = SimpleNamespace(name="a", op_type="Add")
+    session = SimpleNamespace(get_provider_graph_assignment_info=lambda: [part])
+    with pytest.raises(CaseFailed, match="ChipExecutionProvider takes none of the 2 nodes"):
+        providers.read_assignment(session, "ChipExecutionProvider")
 
 
 def test_openvinos_provider_computes_in_bf16_where_it_is_asked(
