@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import functools
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import attrs
 
 from edgebench import CaseFailed
 from edgebench_kit.onnx.provider_libraries import ProviderLibrary, find_libraries, register
+
+if TYPE_CHECKING:
+    import subprocess
 
 MARK = "edgebench-devices:"
 LIMIT_S = 30.0
@@ -88,6 +90,9 @@ def list_offers() -> Mapping[ProviderLibrary, Offer]:
 
 
 def _start(library: ProviderLibrary) -> subprocess.Popen[str]:
+    # Imported here because whoever lists backends starts no process.
+    import subprocess
+
     return subprocess.Popen(
         [sys.executable, "-m", "edgebench_kit.onnx.provider_devices", str(library.path)],
         stdin=subprocess.DEVNULL,
@@ -98,6 +103,8 @@ def _start(library: ProviderLibrary) -> subprocess.Popen[str]:
 
 
 def _hear(process: subprocess.Popen[str]) -> Offer:
+    import subprocess
+
     with process:
         try:
             out, err = process.communicate(timeout=LIMIT_S)

@@ -118,7 +118,8 @@ def register(library: ProviderLibrary) -> Sequence[Any]:
     except Exception as error:
         known = "already registered" in str(error)
         if not known:
-            raise CaseFailed(f"{library} cannot be loaded: {say(error)}") from error
+            why = say(error).rpartition(f"{library.path}: ")[2]
+            raise CaseFailed(f"{library} cannot be loaded: {why}") from error
     devices = onnxruntime.get_ep_devices()
     path = os.path.realpath(library.path)
     found = [

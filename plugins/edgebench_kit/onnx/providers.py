@@ -64,7 +64,9 @@ def find_provider(device: str, path: str = "", wanted: str = "") -> Provider:
         CaseFailed: There is no such device, or the library cannot be loaded.
     """
     if path:
-        return _find_in([ProviderLibrary(path=Path(path))], wanted)
+        library = ProviderLibrary(path=Path(path))
+        register(library)  # where it fails, that is all there is to say
+        return _find_in([library], wanted)
     if own := list_own().get(device):
         return own
     # No name says what is in a library until it is loaded: the likeliest is loaded first.

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgebench_kit.onnx import node_times
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 KERNEL = "_kernel_time"
 """How the events of its traces end that time a node."""
+WARM_UP = 3
+"""Runs that are traced and not counted."""
 BODIED = frozenset(["If", "Loop", "Scan"])
 """The operators that run a body of nodes."""
 
@@ -32,6 +37,28 @@ def tell_nodes(file: Path) -> tuple[Path | bytes, node_times.Origins]:
             node.name = name
         told = model.SerializeToString()
     return told, origins
+
+
+def time_nodes(
+    session: Any,
+    origins: node_times.Origins,
+    outputs: Sequence[str],
+    inputs: Mapping[str, NDArray[Any]],
+    runs: int,
+) -> Mapping[str, float]:
+    """Return the median seconds of each node in a run, by its name in the file.
+
+    Args:
+        session: One that was opened to write a trace, which it ends.
+        origins: What the names in the trace lead to.
+        outputs: The graph's, by name.
+        inputs: A batch.
+        runs: How many are counted, after a few that are not.
+    """
+    for _ in range(WARM_UP + runs):
+        session.run(outputs, inputs)
+    trace = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+    return node_times.find_medians(read_trace(trace, origins)[WARM_UP:])
 
 
 def read_trace(

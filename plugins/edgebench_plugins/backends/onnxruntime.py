@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,13 +39,16 @@ LEVELS = {
 }
 """By how far it may rewrite a graph, what the runtime calls that."""
 EXTERNAL = "session.model_external_initializers_file_folder_path"
-WARM_UP = 3
-"""Runs that are traced and not counted."""
 SUMMARY = "ONNX Runtime: graphs on processors of every kind"
 
 
 def _check_options(_: object, __: attrs.Attribute[str], value: str) -> None:
     read_options(value)
+
+
+def _check_library(_: object, __: attrs.Attribute[str], value: str) -> None:
+    if value and not Path(value).is_absolute():
+        raise ValueError(f"library must be a whole path, from the root on, not {value!r}")
 
 
 @attrs.frozen(kw_only=True)
@@ -66,7 +67,7 @@ class OnnxruntimeOptions:
     provider_options: str = attrs.field(default="", validator=_check_options)
     """More options of the provider, `key=value;key=value`, JSON with single quotes. One that the
     provider does not know it may ignore without a word."""
-    library: str = ""
+    library: str = attrs.field(default="", validator=_check_library)
     """A file with providers, taken in place of all others; the device is then left out."""
     library_device: str = ""
     """Which device of that library, such as `name.gpu`; empty for its first."""
@@ -111,14 +112,11 @@ class OnnxruntimeSession:
 
     def profile(self, inputs: Tensors, runs: int) -> Mapping[str, float]:
         """Return the median seconds that each node takes in a run."""
-        from edgebench_kit.onnx import node_times, runtime_traces
+        from edgebench_kit.onnx import runtime_traces
 
-        with tempfile.TemporaryDirectory(prefix="edgebench-") as directory:
+        with TemporaryDirectory(prefix="edgebench-") as directory:
             session, origins = self.open_profiling(Path(directory))
-            for _ in range(WARM_UP + runs):
-                session.run(self.outputs, inputs)
-            trace = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-        return node_times.find_medians(runtime_traces.read_trace(trace, origins)[WARM_UP:])
+            return runtime_traces.time_nodes(session, origins, self.outputs, inputs, runs)
 
 
 @attrs.frozen
@@ -165,7 +163,10 @@ def open_session(
         asked.add_session_config_entry(providers.RECORD, "1")
         session = providers.open_graph(stage.file, asked, provider, settings.options)
         shared = providers.read_assignment(session, provider.name)
-        yield ProviderSession(outputs, session.run, shared, settings.doubts)
+        doubts = [*settings.doubts]
+        if options.library and provider.kind != device:
+            doubts.append(f"{provider.name} ran on {provider.kind}, which {device} stands for here")
+        yield ProviderSession(outputs, session.run, shared, doubts)
         return
     session = providers.open_graph(stage.file, asked, provider, {})
 

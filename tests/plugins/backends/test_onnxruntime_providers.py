@@ -76,11 +76,13 @@ def test_a_library_that_is_none_is_one_line(convolutions, tmp_path, kind):
     (tmp_path / "text.so").write_text("not a library")
     other = next(Path(onnxruntime.__file__).parent.glob("capi/*providers_shared*"))
     path = {"nowhere": tmp_path / "no.so", "text": tmp_path / "text.so", "other": other}[kind]
-    why = {"nowhere": "No such file", "text": "file too short|invalid ELF", "other": "CreateEpFac"}
+    why = {
+        "nowhere": ".*No such file",
+        "text": "file too short|invalid ELF",
+        "other": ".*CreateEpF",
+    }
     with (
-        pytest.raises(
-            CaseFailed, match=f"no device here; it has none; {path} .*({why[kind]})"
-        ) as e,
+        pytest.raises(CaseFailed, match=f"{path} cannot be loaded: ({why[kind]})") as e,
         BACKEND.open(convolutions, "cpu", 1, OnnxruntimeOptions(library=str(path))),
     ):
         pass
@@ -102,6 +104,11 @@ def test_a_device_of_no_library_is_refused_at_the_door():
         OnnxruntimeOptions(library_device="x.gpu")
 
 
+def test_a_library_is_named_from_the_root_on():
+    with pytest.raises(ValueError, match="from the root on, not 'libchip.so'"):
+        OnnxruntimeOptions(library="libchip.so")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -121,7 +128,7 @@ def test_openvinos_provider_computes_in_f32_unless_asked(openvino, convolutions,
     with BACKEND.open(convolutions, openvino, 1, BACKEND.options()) as session:
         got = session.run({"pixels": images})["out"]
         assert session.assignment() == {"OpenVINOExecutionProvider": ["(Conv)", "(Relu)", "(Conv)"]}
-        assert session.doubts() == ()
+        assert not session.doubts()
     np.testing.assert_allclose(got, reference, atol=1e-5)
 
 
