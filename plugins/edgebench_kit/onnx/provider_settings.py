@@ -36,6 +36,9 @@ THREADS: Mapping[str, str] = {
 """By provider on processors, the option that says how many threads it may use."""
 CONFIG = "load_config"
 """The option of OpenVINO's provider that holds its properties by device, in JSON."""
+LATENCY = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1", "ENABLE_CPU_PINNING": "NO"}
+"""What OpenVINO is asked for on processors unless a user gives other: one request at a time, and that
+the host says which processors are its own."""
 NAMES = {"f32": "FP32", "bf16": "BF16", "f16": "FP16"}
 """What OpenVINO calls precisions among a device's capabilities."""
 
@@ -117,6 +120,7 @@ def _ask_openvino(device: str, kind: str, facts: Mapping[str, str], wish: Wish) 
         has = ", ".join(one for one, called in NAMES.items() if called in can)
         raise CaseFailed(f"OpenVINO's {device} computes in {has} here, not in {wish.precision}")
     asked = {"INFERENCE_PRECISION_HINT": wish.precision}
+    usual = LATENCY if device == "CPU" else {}
     if kind == "cpu":
         asked["INFERENCE_NUM_THREADS"] = str(wish.threads)
     given = dict(wish.given)
@@ -125,7 +129,7 @@ def _ask_openvino(device: str, kind: str, facts: Mapping[str, str], wish: Wish) 
         own = dict(config.get(device, {}))
     except (ValueError, TypeError, AttributeError) as error:
         raise CaseFailed(f"{CONFIG} is no JSON of properties by device: {error}") from error
-    return Settings(given | {CONFIG: json.dumps(config | {device: _join(asked, own)})})
+    return Settings(given | {CONFIG: json.dumps(config | {device: usual | _join(asked, own)})})
 
 
 def _join(asked: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,13 +25,15 @@ def test_options_are_written_in_pairs():
 
 
 def test_openvino_is_asked_by_its_own_properties():
-    given = {"load_config": '{"CPU": {"NUM_STREAMS": "1"}, "GPU": {"X": "1"}}', "other": "1"}
+    given = {"load_config": '{"CPU": {"NUM_STREAMS": "2"}, "GPU": {"X": "1"}}', "other": "1"}
     found = find_settings("OpenVINOExecutionProvider", "cpu", CPU_FACTS, wish("bf16", **given))
     assert json.loads(found.options.pop("load_config")) == {
         "CPU": {
             "INFERENCE_PRECISION_HINT": "bf16",
             "INFERENCE_NUM_THREADS": "2",
-            "NUM_STREAMS": "1",
+            "NUM_STREAMS": "2",
+            "PERFORMANCE_HINT": "LATENCY",
+            "ENABLE_CPU_PINNING": "NO",
         },
         "GPU": {"X": "1"},
     }
