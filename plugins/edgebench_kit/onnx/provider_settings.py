@@ -37,8 +37,8 @@ THREADS: Mapping[str, str] = {
 CONFIG = "load_config"
 """The option of OpenVINO's provider that holds its properties by device, in JSON."""
 LATENCY = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1", "ENABLE_CPU_PINNING": "NO"}
-"""What OpenVINO is asked for on processors unless a user gives other: one request at a time, and that
-the host says which processors are its own."""
+"""What OpenVINO is asked for on processors unless a user gives other: one request at a time, and
+that the host says which processors are its own."""
 NAMES = {"f32": "FP32", "bf16": "BF16", "f16": "FP16"}
 """What OpenVINO calls precisions among a device's capabilities."""
 

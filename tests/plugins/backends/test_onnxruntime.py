@@ -82,7 +82,7 @@ def test_the_session_goes_with_its_context(convolutions, monkeypatch):
     assert made[0]() is None
 
 
-def test_an_unknown_device_is_refused(convolutions, facts):
+def test_an_unknown_device_is_refused(convolutions, facts, process):
     with (
         pytest.raises(CaseFailed, match="onnxruntime has no device 'npu' here; it has "),
         BACKEND.open(convolutions, "npu", 1, BACKEND.options()),
@@ -104,7 +104,7 @@ def test_another_device_than_asked_for_is_refused(convolutions, monkeypatch):
         pass
 
 
-def test_a_provider_of_the_build_that_does_not_run_here_is_not_usable(facts, monkeypatch):
+def test_a_provider_of_the_build_that_does_not_run_here_is_not_usable(facts, monkeypatch, process):
     names = ["OtherExecutionProvider", "CPUExecutionProvider", "AzureExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: names)
     assert list(BACKEND.devices())[:2] == ["cpu", "other"]

@@ -27,7 +27,7 @@ OPENVINO = "openvino.cpu"
 
 
 @pytest.fixture(scope="module")
-def openvino():
+def openvino(process):
     """The device of onnxruntime-ep-openvino, where it is installed and takes this processor."""
     if OPENVINO not in BACKEND.devices():
         pytest.skip(str(BACKEND.usable(None, OPENVINO)))
@@ -154,7 +154,7 @@ def test_nodes_that_the_provider_leaves_are_told(openvino, tmp_path):
     np.testing.assert_allclose(got, [8])
 
 
-def test_what_is_found_here_computes_what_the_graph_says_or_says_why_not(two_by_two):
+def test_what_is_found_here_computes_what_the_graph_says_or_says_why_not(two_by_two, process):
     given = {"x": np.full((1, 4), 5, "f4"), "y": np.full((1, 4), 2, "f4")}
     others = [one for one in BACKEND.devices() if "." in one]
     if not others:
