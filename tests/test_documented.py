@@ -286,7 +286,7 @@ def test_every_extra_is_on_the_page_of_installing_and_is_the_smallest_that_serve
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
-    documented = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    documented = re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE)
     assert set(documented) == set(extras) - {"dev", "test"}
 
     def resolve(names):

@@ -19,8 +19,8 @@ VERSIONS = {
     "list.json": 2,
     "plan.json": 2,
     "plugins.json": 2,
-    "run.json": 4,
-    "show.json": 5,
+    "run.json": 5,
+    "show.json": 6,
     "store.json": 2,
 }
 """Of the documents that have changed since version 1."""

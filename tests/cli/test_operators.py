@@ -197,6 +197,8 @@ def test_a_run_of_an_older_edgebench_is_reported_without_its_steps(run, here, tm
     with closing(sqlite3.connect(tmp_path / "edgebench.db")) as db, db:
         for case_id, facts in db.execute("SELECT id, facts FROM cases").fetchall():
             old = {name: held for name, held in json.loads(facts).items() if name not in new}
+            for stage in old["stages"]:
+                del stage["assignment"]
             db.execute("UPDATE cases SET facts = ? WHERE id = ?", (json.dumps(old), case_id))
     assert conforms(here("report", "--json").json, "run")["operators"] == []
     assert "Answer" in here("report").out

@@ -311,3 +311,54 @@ def test_a_vendor_who_cannot_open_the_whole_is_doubted_and_measured(measured, gr
         "partition: the parts were not compared with the whole but on chip-a: the whole does not "
         "run on made-up inputs: backend chip-b ("
     )
+
+
+SHARES = """
+    from contextlib import contextmanager
+    from edgebench import Backend, hookimpl
+
+    class Session:
+        def __init__(self, matrix):
+            self.matrix = matrix
+
+        def run(self, inputs):
+            return {"scores": inputs["input"] @ self.matrix}
+
+        def doubts(self):
+            return ["its threads are limited by affinity, not by the runtime"]
+
+        def assignment(self):
+            return {"accelerator": ["matmul (MatMul)"], "processor": ["softmax (Softmax)"]}
+
+    @contextmanager
+    def open_shared(stage, device, threads, options):
+        import numpy as np
+
+        yield Session(np.load(stage.file))
+
+    @hookimpl
+    def edgebench_backends():
+        yield Backend(name="sharing", summary="A chip and a processor.", open=open_shared,
+                      formats=["toy-matrix"])
+"""
+
+
+def test_what_a_session_doubts_and_what_runs_its_nodes_is_in_result_and_reports(
+    cli, measured, tmp_path
+):
+    case = measured(SHARES, "--model", "toy", "--backend", "sharing")["identity mobile sharing"]
+    assert case["status"] == "ok"
+    left = "1 of 2 nodes runs on processor, not on accelerator: softmax (Softmax)"
+    assert "its threads are limited by affinity, not by the runtime" in case["doubts"]
+    assert left in case["doubts"]
+    (stage,) = case["stages"]
+    assert stage["assignment"] == [
+        {"by": "accelerator", "count": 1, "nodes": ["matmul (MatMul)"]},
+        {"by": "processor", "count": 1, "nodes": ["softmax (Softmax)"]},
+    ]
+    shown = "with sharing: 1 node on accelerator; 1 node on processor (softmax (Softmax))"
+    assert shown in " ".join(cli("report", "--verbose").out.split())
+    assert "What runs the nodes" not in cli("report").out
+    assert (
+        r"1 node on accelerator; 1 node on processor" in cli("report", "--format", "markdown").out
+    )

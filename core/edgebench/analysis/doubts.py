@@ -29,7 +29,7 @@ STEAL = 0.01
 FREQUENCY = 0.05
 CONTROLLER = 0.01
 CPU = "cpu"
-"""What backends call the processor among their devices."""
+"""What backends call the processor among their devices, last where something runs on it."""
 CAUSES = (
     "model",
     "import",
@@ -228,7 +228,7 @@ def _means(name: str, check: TierCheck) -> Iterator[Doubt]:
             f"{check.processors:g} processor{'s' * (check.processors != 1)} here"
         )
         yield Doubt("tiers", text, check.threads / check.processors)
-    if check.accelerator and check.device.partition(":")[0] == CPU:
+    if check.accelerator and check.device.partition(":")[0].rpartition(".")[2] == CPU:
         text = f"{name}: its accelerator {check.accelerator} was not used: ran on {check.device}"
         yield Doubt("tiers", text)
 

@@ -205,9 +205,19 @@ def _stages(result: Result) -> list[dict[str, Any]]:
     stages = result.facts.stages
     last = {stage.tier: number for number, stage in enumerate(stages)}
     return [
-        {**attrs.asdict(s), "bytes_out": sent.get(s.tier) if last[s.tier] == number else None}
+        {
+            **attrs.asdict(s),
+            "assignment": _describe_assignment(s.assignment),
+            "bytes_out": sent.get(s.tier) if last[s.tier] == number else None,
+        }
         for number, s in enumerate(stages)
     ]
+
+
+def _describe_assignment(found: Mapping[str, Sequence[str]]) -> list[dict[str, Any]] | None:
+    """Return what runs the nodes of a stage, what was asked for first; None where none tells."""
+    shared = [{"by": by, "count": len(n), "nodes": list(n)} for by, n in found.items()]
+    return shared or None
 
 
 def _tiers(result: Result) -> list[dict[str, Any]]:

@@ -96,7 +96,7 @@ class RunResults:
         """Return the whole document that `run --json` and `report --json` print."""
         run = self.run
         return {
-            "schema": 4,
+            "schema": 5,
             "run": run.id,
             "db": str(self.path),
             "started": run.started,

@@ -10,7 +10,7 @@ import attrs
 from edgebench.catalogue.rows import KINDS
 from edgebench.parts.changes import Operator
 from edgebench.parts.errors import Missing, UnknownName
-from edgebench.parts.places import Tier
+from edgebench.parts.places import Backend, Tier
 from edgebench.parts.subjects import Model
 from edgebench.survey.describing import describe_part
 from edgebench.survey.statuses import PluginStatus, list_statuses
@@ -113,6 +113,8 @@ def _describe_part(kind: type[Part], name: str, common: Common) -> Item:
         sizes = [record.variant(variant)] if variant else record.variants
         described["variants"] = to_plain(sizes)
         described["assets"] = list(_describe_assets({one.asset for one in sizes}, common))
+    if isinstance(record, Backend):
+        described["devices"] = _ask_devices(record.name, common)
     if options := getattr(record, "options", None):
         described["options"] = _describe_options(options)
     return described
@@ -128,6 +130,14 @@ def _find_part(kind: type[Part], name: str, common: Common) -> tuple[Any, Plugin
             if line.name == name and line.part:
                 return line.part, line.plugin, str(lack)
         raise
+
+
+def _ask_devices(backend: str, common: Common) -> list[str]:
+    """Return the devices that a backend finds here, asked in a process of its own."""
+    # Imported here because only this asks; the others describe what is on record.
+    from edgebench.sessions.asking import ask_in_processes
+
+    return list(ask_in_processes(common.plugins, {backend: ()}, {})[backend].devices)
 
 
 def _describe_assets(names: Iterable[str], common: Common) -> Iterator[Item]:

@@ -9,7 +9,8 @@ from edgebench.parts.documents import to_document
 from edgebench.records.outcome import Score
 from edgebench.store.npz import to_npz
 
-PLAIN = ("key", "device", "samples", "exit_rates", "versions", "kept", "not_finite", "remarks")
+PLAIN = ("key", "device", "samples", "exit_rates", "versions", "kept", "not_finite", "remarks",
+         "doubts", "assignments")  # fmt: skip
 """The fields of a score that are written as they are."""
 
 
@@ -30,9 +31,11 @@ def load_score(directory: Path) -> Score:
     kept = json.loads((directory / "score.json").read_text())
     with np.load(directory / "counts.npz") as counts, np.load(directory / "outputs.npz") as outputs:
         said = kept.pop("remarks", None)
+        doubts = kept.pop("doubts", ())
         return Score(
             **{name: kept[name] for name in PLAIN if name in kept},
             remarks=None if said is None else tuple(said),
+            doubts=tuple((number, text) for number, text in doubts),
             counts=dict(counts),
             outputs=tuple(outputs.values()),
         )

@@ -19,7 +19,7 @@ from edgebench.conduct.contributions import find_contribution
 from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.inputs import describe_inputs, why_no_accuracy
 from edgebench.conduct.runtimes import RuntimeChecks, Untransformed, name_untransformed
-from edgebench.conduct.score_doubts import doubt_predictions, doubt_share, doubt_values
+from edgebench.conduct.score_doubts import doubt_score
 from edgebench.conduct.score_files import PLAIN, load_score, store_score
 from edgebench.conduct.shortened import describe_shortened
 from edgebench.conduct.step_facts import describe_stages, describe_steps
@@ -30,6 +30,7 @@ from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.places import Backend, Fabric
 from edgebench.parts.subjects import Model
+from edgebench.prepare.extensions import find_extensions
 from edgebench.prepare.recipe import Recipes
 from edgebench.records.environment import find_processor
 from edgebench.records.facts import Contribution, Facts, Figure
@@ -86,9 +87,7 @@ class Scores:
         spoken = (
             *self._doubts_of_inputs(deployment),
             self._doubt_travel(case),
-            "" if why else doubt_share(score, deployment.split),
-            doubt_values(score),
-            doubt_predictions(score),
+            *doubt_score(score, deployment, accurate=not why),
         )
         doubts += filter(None, spoken)
         return Facts(
@@ -100,7 +99,7 @@ class Scores:
             inputs=describe_inputs(case, plugins),
             request_bytes=case.batch * open_split(deployment.split).mean_bytes,
             no_accuracy=why,
-            stages=tuple(describe_stages(deployment)),
+            stages=tuple(describe_stages(deployment, score.assignments)),
             steps=tuple(describe_steps(self.deployments.preparer.trace(case))),
             contribution=self._find_contribution(deployment, score),
             exit_rates=score.exit_rates,
@@ -267,6 +266,8 @@ class Scores:
         few = few or bool(why_no_accuracy(case, self.deployments.plugins))
         keys = self._recipes.keys
         options = [[choice.name, choice.device, choice.options] for choice in case.backends]
+        plugins = self.deployments.plugins
+        extended = [dict(find_extensions(plugins, choice.name)) for choice in case.backends]
         return digest(
             {
                 "score of": digest_content(artifact),
@@ -279,6 +280,7 @@ class Scores:
                 "processor": self._processor,
                 # Scores of whole splits keep the keys that they have.
                 **({"limit": limit} if (limit := self._find_limit(case)) else {}),
+                **({"extended": extended} if any(extended) else {}),
             }
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.parts.changes import Contents
@@ -43,8 +43,13 @@ def describe_steps(made: Iterable[Made]) -> Iterator[StepFacts]:
         doubted = pipeline.doubts
 
 
-def describe_stages(deployment: Deployment) -> Iterator[StageFacts]:
-    """Yield the facts of the stages of a pipeline as it is deployed, in order."""
+def describe_stages(
+    deployment: Deployment, assignments: Mapping[str, Mapping[str, tuple[str, ...]]]
+) -> Iterator[StageFacts]:
+    """Yield the facts of the stages of a pipeline as it is deployed, in order.
+
+    Their *assignments* are known by the number of the stage, of those that were told of.
+    """
     pipeline = deployment.pipeline
     counted = list(count_stages(pipeline, read_provenance(deployment.artifact).contents))
     placed = zip(deployment.case.placement.tiers, pipeline.pieces, strict=True)
@@ -57,6 +62,7 @@ def describe_stages(deployment: Deployment) -> Iterator[StageFacts]:
             bytes=stage.size,
             parameters=counted[number].parameters,
             operations=counted[number].operations,
+            assignment=assignments.get(str(number), {}),
         )
 
 

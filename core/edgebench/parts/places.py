@@ -108,6 +108,16 @@ class Session(Protocol):
     It may have a method `explain() -> Sequence[str]`, asked once, when it was scored: what it sees
     in how it runs the stage that may make it slower than expected, a clause each (`3 of 21
     products run in floats: fc`). A report tells it where a result surprises.
+
+    It may have a method `doubts() -> Sequence[str]`, asked once, when it was scored: what makes its
+    figures other than what was asked for, a clause each (`its threads are limited by processor
+    affinity, not by the runtime`). Each is a doubt of the result, and always shown.
+
+    It may have a method `assignment() -> Mapping[str, Sequence[str]]`, asked then too, for a
+    runtime that shares a stage out: by the name of what runs them within it (an execution provider,
+    a delegate) the nodes that each got, what was asked for first, if with none. A node is named as
+    people find it in the stage's file, with its type in brackets where that helps (`conv1 (Conv)`).
+    The result keeps it by stage, and nodes that are not with the first are a doubt that names some.
     """
 
     def run(self, inputs: Tensors) -> Tensors:

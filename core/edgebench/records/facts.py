@@ -89,6 +89,9 @@ class StageFacts:
     parameters: int | None = None
     operations: int | None = None
     """Multiply-accumulate operations a sample."""
+    assignment: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict, converter=freeze_mapping)
+    """By what runs them within the runtime, the names of its nodes, what was asked for first; empty
+    where the runtime does not share them out, or does not tell."""
 
 
 @attrs.frozen(kw_only=True)

@@ -195,6 +195,12 @@ class Score:
     """How many of them have a prediction that holds NaN or infinite values."""
     remarks: tuple[str, ...] | None = None
     """What its runtimes say of how they run its stages; None where they were not asked."""
+    doubts: tuple[tuple[int, str], ...] = ()
+    """What they say makes their figures other than what was asked for, with the stage's number."""
+    assignments: Mapping[str, Mapping[str, tuple[str, ...]]] = attrs.field(
+        factory=dict, converter=freeze_mapping
+    )
+    """By the number of a stage, the nodes that each part of its runtime got: `StageFacts`."""
     versions: Mapping[str, str] = attrs.field(factory=dict, converter=freeze_mapping)
 
 

@@ -12,7 +12,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import attrs
@@ -21,6 +21,7 @@ from edgebench.cases.usable import Answer, Devices
 from edgebench.catalogue.blame import name_part
 from edgebench.catalogue.plugins import Plugins, PluginSource
 from edgebench.parts.documents import from_document, to_document
+from edgebench.parts.part import Usable
 from edgebench.parts.places import Backend, HostFacts
 from edgebench.store.lifeline import die_with
 from edgebench.store.owners import MARK, end_marked, identify_owner
@@ -123,11 +124,21 @@ def main(argv: list[str]) -> int:
 def _why_not(backend: Backend, device: str, facts: HostFacts) -> str:
     devices = list(backend.devices())
     if device and device not in devices:
-        return f"has no device {device!r} here; it has {', '.join(devices) or 'none'}"
+        return _say_missing(backend, device, facts, devices)
     said = backend.usable(facts, device or (devices[0] if devices else ""))
     if said is True:
         return ""
     return said if isinstance(said, str) else "not usable"
+
+
+def _say_missing(backend: Backend, device: str, facts: HostFacts, devices: Sequence[str]) -> str:
+    """Say why a device is not there: what the backend says of it, which knows best, if it can."""
+    said: Usable = True
+    with suppress(Exception):  # it need not expect a device that it does not list
+        said = backend.usable(facts, device)
+    if isinstance(said, str):
+        return said
+    return f"has no device {device!r} here; it has {', '.join(devices) or 'none'}"
 
 
 if __name__ == "__main__":

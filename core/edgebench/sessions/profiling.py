@@ -9,12 +9,12 @@ from typing import Any
 from edgebench.parts.errors import CaseFailed
 from edgebench.parts.pipeline import Tensors
 from edgebench.parts.places import Session
-from edgebench.sessions.state import StatefulSession
+from edgebench.sessions.state import StatefulSession, unwrap
 
 
 def tells_nodes(session: Session) -> bool:
     """Say whether a session has the method `profile`."""
-    return hasattr(_unwrap(session), "profile")
+    return hasattr(unwrap(session), "profile")
 
 
 def profile_session(session: Session, inputs: Tensors, runs: int) -> dict[str, float]:
@@ -25,7 +25,7 @@ def profile_session(session: Session, inputs: Tensors, runs: int) -> dict[str, f
     """
     if isinstance(session, StatefulSession):
         inputs = session.complete(inputs)
-    asked: Any = _unwrap(session)
+    asked: Any = unwrap(session)
     return check_times(asked.profile(inputs, runs))
 
 
@@ -50,7 +50,3 @@ def _is_time(value: Any) -> bool:
         return isfinite(value) and value >= 0
     except (TypeError, ValueError, OverflowError):
         return False
-
-
-def _unwrap(session: Session) -> Session:
-    return session.session if isinstance(session, StatefulSession) else session

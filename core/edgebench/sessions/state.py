@@ -62,3 +62,8 @@ class StatefulSession:
                 last = np.zeros(shape, state.read.dtype)
             recalled[state.read.inside] = last
         return recalled
+
+
+def unwrap(session: Session) -> Session:
+    """Return the session that a backend opened, which alone has what a backend adds."""
+    return session.session if isinstance(session, StatefulSession) else session

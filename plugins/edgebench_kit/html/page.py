@@ -19,6 +19,7 @@ from edgebench_kit.html.tradeoffs import draw_tradeoff
 from edgebench_kit.reports.answers import describe_run, find_answers, name_run, place_run
 from edgebench_kit.reports.notes import (
     describe_agreements,
+    describe_assignments,
     describe_places,
     describe_subjects,
     group_unmeasured,
@@ -101,6 +102,7 @@ def _describe(results: RunResults) -> dict[str, Any]:
         "places": list(describe_places(cases)),
         "subjects": list(describe_subjects(cases)),
         "agreements": list(describe_agreements(cases)),
+        "assignments": list(describe_assignments(cases)),
         "environment": dict(_flatten(document["environment"])),
         "colours": {"ink": INK, "faint": FAINT},
         "style": files(__package__ or "").joinpath("templates", "report.css").read_text("utf-8"),

@@ -89,6 +89,28 @@ def list_doubts(cases: Iterable[Case]) -> Iterator[str]:
             yield f"  {doubt}"
 
 
+def describe_assignments(cases: Iterable[Case]) -> Iterator[str]:
+    """Yield one line for each stage of a strategy that its runtime shares out: what got how much.
+
+    Nodes that are not with what was asked for are named, a few of them.
+    """
+    for case in cases:
+        several = len(case["stages"]) > 1
+        for number, stage in enumerate(case["stages"]):
+            if shared := stage["assignment"]:
+                first, *others = map(_describe_share, shared)
+                where = f", stage {number}" * several
+                rest = [
+                    f"{words} ({_list_some(one['nodes'])})" * bool(one["count"])
+                    for words, one in zip(others, shared[1:], strict=True)
+                ]
+                yield f"{name_strategy(case)}{where}: {'; '.join(filter(None, [first, *rest]))}"
+
+
+def _describe_share(one: Mapping[str, Any]) -> str:
+    return f"{one['count']} node{'s' * (one['count'] != 1)} on {one['by']}"
+
+
 def describe_agreements(cases: Iterable[Case]) -> Iterator[str]:
     """Yield one line for each model and backend where there is no accuracy, or no agreement."""
     yield from dict.fromkeys(
@@ -143,7 +165,9 @@ def _describe_tier(found: Sequence[Mapping[str, Any]]) -> str:
 
 def _is_idle(tier: Mapping[str, Any]) -> bool:
     """Say whether a tier has an accelerator that nothing ran on."""
-    return bool(tier["accelerator"]) and tier["device"].partition(":")[0] == "cpu"
+    return (
+        bool(tier["accelerator"]) and tier["device"].partition(":")[0].rpartition(".")[2] == "cpu"
+    )
 
 
 def _describe_link(found: Sequence[Mapping[str, Any]]) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
-from bisect import bisect_right
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,14 +21,16 @@ from edgebench import (
     Usable,
     hookimpl,
 )
-from edgebench_kit.onnx import unfused
+from edgebench_kit.onnx import provider_devices, provider_libraries, providers, unfused
+from edgebench_kit.onnx.provider_programs import write_provider_program
+from edgebench_kit.onnx.provider_settings import Settings, Wish, find_settings, read_options
+from edgebench_kit.onnx.providers import CPU, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from edgebench_kit.onnx import node_times
 
-PROVIDERS = {"cpu": "CPUExecutionProvider"}
 LEVELS = {
     "all": "ORT_ENABLE_ALL",
     "extended": "ORT_ENABLE_EXTENDED",
@@ -40,12 +39,16 @@ LEVELS = {
 }
 """By how far it may rewrite a graph, what the runtime calls that."""
 EXTERNAL = "session.model_external_initializers_file_folder_path"
-KERNEL = "_kernel_time"
-"""How the events of its traces end that time a node."""
-BODIED = frozenset(["If", "Loop", "Scan"])
-"""The operators that run a body of nodes."""
-WARM_UP = 3
-"""Runs that are traced and not counted."""
+SUMMARY = "ONNX Runtime: graphs on processors of every kind"
+
+
+def _check_options(_: object, __: attrs.Attribute[str], value: str) -> None:
+    read_options(value)
+
+
+def _check_library(_: object, __: attrs.Attribute[str], value: str) -> None:
+    if value and not Path(value).is_absolute():
+        raise ValueError(f"library must be a whole path, from the root on, not {value!r}")
 
 
 @attrs.frozen(kw_only=True)
@@ -59,11 +62,25 @@ class OnnxruntimeOptions:
     the median was 0.19-0.23 ms with it and 0.27 without, the 95th percentile 3-4 ms and 0.31 as
     soon as another process ran: the hosts of several tiers share a machine. One thread never
     waits."""
+    precision: Literal["f32", "bf16", "f16"] = "f32"
+    """What a provider is asked to compute floats in; one that cannot be asked is doubted."""
+    provider_options: str = attrs.field(default="", validator=_check_options)
+    """More options of the provider, `key=value;key=value`, JSON with single quotes. One that the
+    provider does not know it may ignore without a word."""
+    library: str = attrs.field(default="", validator=_check_library)
+    """A file with providers, taken in place of all others; the device is then left out."""
+    library_device: str = ""
+    """Which device of that library, such as `name.gpu`; empty for its first."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what would be left out in silence."""
+        if self.library_device and not self.library:
+            raise ValueError("library_device is a device of a library, and there is no library=")
 
 
 @attrs.frozen
 class OnnxruntimeSession:
-    """A graph, loaded."""
+    """A graph, loaded on the processor by the runtime itself."""
 
     outputs: list[str]
     call: Any
@@ -83,12 +100,10 @@ class OnnxruntimeSession:
 
     def _write_optimized(self, directory: Path) -> Path:
         """Have the runtime write the graph that it runs, and return the file."""
-        import onnxruntime
-
         asked = _session_options(1, self.options)
         asked.optimized_model_filepath = str(directory / "optimized.onnx")
         asked.log_severity_level = 3  # it warns that the file is for this processor alone
-        onnxruntime.InferenceSession(self.stage.file, asked, providers=[PROVIDERS["cpu"]])
+        providers.open_graph(self.stage.file, asked, providers.list_own()[CPU], {})
         return directory / "optimized.onnx"
 
     def run(self, inputs: Tensors) -> Tensors:
@@ -97,14 +112,37 @@ class OnnxruntimeSession:
 
     def profile(self, inputs: Tensors, runs: int) -> Mapping[str, float]:
         """Return the median seconds that each node takes in a run."""
-        from edgebench_kit.onnx import node_times
+        from edgebench_kit.onnx import runtime_traces
 
-        with tempfile.TemporaryDirectory(prefix="edgebench-") as directory:
+        with TemporaryDirectory(prefix="edgebench-") as directory:
             session, origins = self.open_profiling(Path(directory))
-            for _ in range(WARM_UP + runs):
-                session.run(self.outputs, inputs)
-            trace = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-        return node_times.find_medians(read_trace(trace, origins)[WARM_UP:])
+            return runtime_traces.time_nodes(session, origins, self.outputs, inputs, runs)
+
+
+@attrs.frozen
+class ProviderSession:
+    """A graph, loaded by another provider, which may leave nodes to the processor."""
+
+    outputs: list[str]
+    call: Any
+    shared: Mapping[str, Sequence[str]]
+    doubted: Sequence[str]
+
+    def run(self, inputs: Tensors) -> Tensors:
+        """Run the graph on a batch."""
+        try:
+            given = self.call(self.outputs, inputs)
+        except Exception as error:
+            raise CaseFailed(provider_libraries.say(error)) from error
+        return dict(zip(self.outputs, given, strict=True))
+
+    def assignment(self) -> Mapping[str, Sequence[str]]:
+        """Return by provider the nodes that it got."""
+        return self.shared
+
+    def doubts(self) -> Sequence[str]:
+        """Say what the provider could not be asked for."""
+        return self.doubted
 
 
 @contextmanager
@@ -114,76 +152,56 @@ def open_session(
     """Load the stage's graph.
 
     Raises:
-        CaseFailed: The device is not there, or the runtime left it for another.
+        CaseFailed: The device is not there, its provider refuses the graph or what is asked of it,
+            or the runtime left it for another.
     """
-    import onnxruntime
-
-    provider = PROVIDERS.get(device)
-    if provider is None or provider not in onnxruntime.get_available_providers():
-        raise CaseFailed(
-            f"onnxruntime has no device {device!r} here; it has {', '.join(devices())}"
-        )
-    session = onnxruntime.InferenceSession(
-        stage.file, _session_options(threads, options), providers=[provider]
-    )
+    provider = providers.find_provider(device, options.library, options.library_device)
+    settings = _find_settings(provider, threads, options)
+    asked = _session_options(threads, options)
+    outputs = [spec.inside for spec in stage.outputs]
+    if not _is_plain(provider):
+        asked.add_session_config_entry(providers.RECORD, "1")
+        session = providers.open_graph(stage.file, asked, provider, settings.options)
+        shared = providers.read_assignment(session, provider.name)
+        doubts = [*settings.doubts]
+        if options.library and provider.kind != device:
+            doubts.append(f"{provider.name} ran on {provider.kind}, which {device} stands for here")
+        yield ProviderSession(outputs, session.run, shared, doubts)
+        return
+    session = providers.open_graph(stage.file, asked, provider, {})
 
     def open_profiling(directory: Path) -> tuple[Any, node_times.Origins]:
+        from edgebench_kit.onnx import runtime_traces
+
         asked = _session_options(threads, options)
         asked.enable_profiling = True
         asked.profile_file_prefix = str(directory / "trace")
-        graph, origins = _tell_nodes(stage.file)
+        graph, origins = runtime_traces.tell_nodes(stage.file)
         # A graph that is no file has its other files there.
         asked.add_session_config_entry(EXTERNAL, str(stage.file.parent))
-        return onnxruntime.InferenceSession(graph, asked, providers=[provider]), origins
+        return providers.open_graph(graph, asked, provider, {}), origins
 
-    # It falls back to the processor with a warning at most; a figure so got would be a lie.
-    if (used := session.get_providers()[0]) != provider:
-        raise CaseFailed(f"onnxruntime runs on {used}, not on {device}")
-    outputs = [spec.inside for spec in stage.outputs]
     yield OnnxruntimeSession(outputs, session.run, open_profiling, stage, options)
 
 
-def _tell_nodes(file: Path) -> tuple[Path | bytes, node_times.Origins]:
-    """Return a graph whose nodes can be told by their names, and what the names lead to.
-
-    The file itself, or where nodes have no names, or the same, what it holds with others.
-    """
-    import onnx
-
-    # Imported here because whoever lists backends opens no graph.
-    from edgebench_kit.onnx import node_times
-
-    model = onnx.load_model(file, load_external_data=False)
-    origins, names = node_times.Origins.of(model.graph), node_times.name_nodes(model.graph)
-    told: Path | bytes = file
-    if names != [node.name for node in model.graph.node]:
-        for name, node in zip(names, model.graph.node, strict=True):
-            node.name = name
-        told = model.SerializeToString()
-    return told, origins
+def _is_plain(provider: Provider) -> bool:
+    """Say whether a provider is the runtime's own for processors, which runs every node."""
+    return provider.kind == CPU and provider.library is None
 
 
-def read_trace(
-    events: Sequence[Mapping[str, Any]], origins: node_times.Origins
-) -> Sequence[Mapping[str, float]]:
-    """Return for each run that was traced the seconds of its nodes, by the names in the file.
-
-    Those of the body of another are left out: that one's time is theirs too.
-    """
-    from edgebench_kit.onnx import node_times
-
-    begins = sorted(event["ts"] for event in events if event["name"] == "model_run")
-    taken: list[list[tuple[str, float]]] = [[] for _ in begins]
-    timed = [one for one in events if one.get("cat") == "Node" and one["name"].endswith(KERNEL)]
-    within = 0
-    for event in sorted(timed, key=lambda one: (one["ts"], -one["dur"])):
-        if event["ts"] < within:
-            continue
-        if event["args"].get("op_name") in BODIED:
-            within = event["ts"] + event["dur"]
-        name = origins.find(event["name"].removesuffix(KERNEL))
-        taken[bisect_right(begins, event["ts"]) - 1].append((name, event["dur"] / 1e6))
-    return [node_times.add_up(run) for run in taken]
+def _find_settings(provider: Provider, threads: int, options: OnnxruntimeOptions) -> Settings:
+    wish = Wish(
+        threads=threads,
+        precision=options.precision,
+        given=read_options(options.provider_options),
+    )
+    if not _is_plain(provider):
+        return find_settings(provider.name, provider.kind, provider.facts, wish)
+    if wish.precision != "f32":
+        raise CaseFailed(f"onnxruntime computes in f32 on cpu, not in {wish.precision}")
+    if wish.given:
+        raise CaseFailed("onnxruntime's cpu takes no provider_options")
+    return Settings({})
 
 
 def _session_options(threads: int, options: OnnxruntimeOptions) -> Any:
@@ -199,72 +217,73 @@ def _session_options(threads: int, options: OnnxruntimeOptions) -> Any:
     return asked
 
 
-PROGRAM = """\
-\"\"\"Opens a graph with ONNX Runtime, as it was measured.\"\"\"
-
-import onnxruntime
-
-
-def open_stage(directory):
-    asked = onnxruntime.SessionOptions()
-    asked.intra_op_num_threads = {threads}
-    asked.inter_op_num_threads = 1
-    asked.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    asked.add_session_config_entry("session.intra_op.allow_spinning", "{spinning}")
-    asked.graph_optimization_level = onnxruntime.GraphOptimizationLevel.{level}
-    session = onnxruntime.InferenceSession(
-        str(directory / {file!r}), asked, providers=[{provider!r}]
-    )
-    outputs = {outputs!r}
-    return lambda inputs: dict(zip(outputs, session.run(outputs, inputs)))
-"""
-
-
 def write_program(
     stage: Stage, device: str, threads: int, options: OnnxruntimeOptions, directory: Path
 ) -> str:
-    """Return what opens the graph without edgebench."""
-    return PROGRAM.format(
+    """Return what opens the graph without edgebench.
+
+    Raises:
+        CaseFailed: Its provider is in a library that no package brings where it is to run.
+    """
+    provider = providers.find_provider(device, options.library, options.library_device)
+    return write_provider_program(
+        provider,
+        _find_settings(provider, threads, options).options,
         threads=threads,
         spinning=int(options.spinning),
         level=LEVELS[options.graph_optimization],
         file=stage.files[0],
-        provider=PROVIDERS[device],
         outputs=[spec.inside for spec in stage.outputs],
     )
 
 
 def devices() -> Sequence[str]:
-    """List the devices that this build of ONNX Runtime can use here."""
+    """List the devices that ONNX Runtime, and the libraries that extend it, can use here."""
     if not find_spec("onnxruntime"):
         return ()
-    import onnxruntime
-
-    available = onnxruntime.get_available_providers()
-    return tuple(device for device, provider in PROVIDERS.items() if provider in available)
+    return provider_devices.Devices(
+        tuple(providers.list_own()),
+        lambda: [one for offer in provider_devices.list_offers().values() for one in offer.devices],
+    )
 
 
 def usable(facts: HostFacts, device: str) -> Usable:
     """Say whether the runtime is installed and has the device."""
     if not find_spec("onnxruntime"):
         return "onnxruntime is not installed"
-    found = devices()
-    return device in found or f"no device {device!r} here; it has {', '.join(found)}"
+    if own := providers.list_own().get(device):
+        return device == CPU or providers.say_unusable(own) or True
+    if device in devices():
+        return True
+    lacking = [
+        f"{library} {f'cannot be loaded: {offer.why_not}' if offer.why_not else 'offers none here'}"
+        for library, offer in provider_devices.list_offers().items()
+        if not offer.devices
+    ]
+    return providers.say_missing(device, list(devices()), lacking)
 
 
 def versions() -> Mapping[str, str]:
-    """Return the version of the runtime."""
+    """Return the versions of the runtime and of what extends it."""
     import onnxruntime
 
-    return {"onnxruntime": onnxruntime.__version__}
+    libraries = provider_libraries.find_libraries()
+    found = {one.package: one.version for one in libraries}
+    return {"onnxruntime": onnxruntime.__version__, **found}
+
+
+def precision(options: OnnxruntimeOptions) -> str:
+    """Return what it computes floats in."""
+    return options.precision
 
 
 @hookimpl
 def edgebench_backends() -> Iterator[Backend]:
     """Offer ONNX Runtime."""
+    beside = ", ".join(one.distribution for one in provider_libraries.find_libraries())
     yield Backend(
         name="onnxruntime",
-        summary="ONNX Runtime: graphs on processors of every kind.",
+        summary=f"{SUMMARY}{f', and devices of {beside}' * bool(beside)}.",
         open=open_session,
         formats=["onnx"],
         devices=devices,
@@ -274,5 +293,6 @@ def edgebench_backends() -> Iterator[Backend]:
         # Its integer kernels for processors take unsigned activations and signed weights; signed
         # activations were slower than f32.
         quantization=Quantization(activation="uint8", weight="int8", per_channel=True),
+        precision=precision,
         versions=versions,
     )

@@ -12,6 +12,7 @@ from edgebench_kit.reports.answers import describe_run, find_answers, name_run, 
 from edgebench_kit.reports.columns import list_figures
 from edgebench_kit.reports.notes import (
     describe_agreements,
+    describe_assignments,
     describe_doubts,
     describe_places,
     describe_subjects,
@@ -53,6 +54,7 @@ def _lay_out(document: Mapping[str, Any]) -> Iterator[str]:
     yield from _fold("How tiers and links were made", describe_places(cases))
     yield from _fold("Weights and inputs", describe_subjects(cases))
     yield from _fold("Agreement with another runtime", describe_agreements(cases))
+    yield from _fold("What runs the nodes", describe_assignments(cases))
     tag = f", tag {document['tag']}" if document["tag"] else ""
     yield escape_markdown(
         f"Run {document['run']}{tag}, started {document['started']}; {place_run(document)}."

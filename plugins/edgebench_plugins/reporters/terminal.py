@@ -14,6 +14,7 @@ from edgebench import Reporter, hookimpl
 from edgebench_kit.reports.answers import describe_run, find_answers
 from edgebench_kit.reports.notes import (
     describe_agreements,
+    describe_assignments,
     describe_doubts,
     describe_ends,
     describe_places,
@@ -71,6 +72,8 @@ class Report:
         doubts = list_doubts(cases) if self.in_full else describe_doubts(self.document)
         yield from _section("Reasons to doubt", doubts)
         yield from _section("Agreement with another runtime", describe_agreements(cases))
+        if self.in_full:
+            yield from _section("What runs the nodes", describe_assignments(cases))
         surprises = describe_surprises(self.document, [case["id"] for case in cases])
         yield from _section("What surprises, and why it may be", surprises)
         yield from _section("Predictions, and what was measured", describe_predicted(cases))

@@ -18,6 +18,8 @@ SCORE = Score(
     outputs=[np.full((2, 3), n, dtype=np.float32) for n in range(12)],
     exit_rates={"0": 0.25},
     remarks=("stage 0: 2 of 3 products run in floats",),
+    doubts=((0, "its threads are its own"),),
+    assignments={"0": {"chip": ["conv"], "processor": ["gemm"]}},
     samples=3,
     kept=[0, 2],
     versions={"eager": "1.0"},
@@ -54,4 +56,4 @@ def test_a_score_that_an_older_edgebench_kept_is_read(tmp_path):
     kept = load_score(tmp_path)
     assert [float(values[0, 0]) for values in kept.outputs] == list(range(12))
     assert list(kept.counts) == ["top"]
-    assert kept == attrs.evolve(SCORE, kept=(), remarks=None)
+    assert kept == attrs.evolve(SCORE, kept=(), remarks=None, doubts=(), assignments={})

@@ -47,6 +47,14 @@ class TellingSession(TinySession):
         misbehave(self.options.how if self.wicked else "")
         return [f"{len(self.names)} outputs"]
 
+    def doubts(self):
+        return ["its threads are its own"]
+
+    def assignment(self):
+        if self.wicked:
+            return {"chip": "conv"}
+        return {"chip": ["conv", "relu"], "processor": [f"gemm {self.names[0]}"]}
+
 
 def misbehave(how):
     if how == "raise":

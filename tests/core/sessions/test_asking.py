@@ -80,6 +80,14 @@ def test_a_backend_answers_for_each_device_and_tier(usability):
 
 
 @pytest.mark.process
+def test_a_backend_may_say_why_it_has_no_such_device(usability):
+    usability.ask([("refuse", "gpu"), ("raise-error", "gpu")])
+    assert usability.why_not("refuse", "gpu", "mobile") == "gpu of mobile is too small"
+    said = "has no device 'gpu' here; it has npu, cpu"
+    assert usability.why_not("raise-error", "gpu", "mobile") == said
+
+
+@pytest.mark.process
 def test_whatever_becomes_of_one_process_the_others_answer(usability, tmp_path):
     usability.ask([("leave", ""), ("raise-error", ""), ("abort", ""), ("refuse", "")])
     for name, why in (

@@ -51,15 +51,19 @@ def score_deployment(
             said = collect_reports(processes, names)
     except ProcessFailed as failure:
         raise CaseFailed(f"scoring: {failure}", "\n".join(logs.values())) from failure
-    return attrs.evolve(_score(deployment, scored, said), remarks=remarks)
+    return attrs.evolve(_score(deployment, scored, said), **remarks)
 
 
-def _ask_for_remarks(processes: Processes, lineup: Lineup) -> tuple[str, ...] | None:
-    """Return what the sessions of all hosts say of how they run; None where none can tell."""
+def _ask_for_remarks(processes: Processes, lineup: Lineup) -> Mapping[str, Any]:
+    """Return what the sessions of all hosts say of how they run, as the fields of a score."""
     computing = [node for node in lineup.nodes if node.piece is not None]
-    said = [processes.ask(node.name, "explain").values["remarks"] for node in computing]
-    known = [remarks for remarks in said if remarks is not None]
-    return tuple(one for remarks in known for one in remarks) if known else None
+    said = [processes.ask(node.name, "explain").values for node in computing]
+    known = [one["remarks"] for one in said if one["remarks"] is not None]
+    return {
+        "remarks": tuple(one for remarks in known for one in remarks) if known else None,
+        "doubts": tuple((number, text) for one in said for number, text in one["doubts"]),
+        "assignments": {n: shared for one in said for n, shared in one["assignments"].items()},
+    }
 
 
 def _score(deployment: Deployment, scored: Reply, said: Mapping[str, Mapping[str, Any]]) -> Score:

@@ -100,7 +100,7 @@ class HostProcess:
         if command["verb"] == "explain" and self.piece is not None:
             from edgebench.measure.station.remarks import collect_remarks
 
-            self.controller.tell("explain", {"remarks": collect_remarks(self.piece)})
+            self.controller.tell("explain", collect_remarks(self.piece))
         return True
 
     def _receive_forward(self, ready: int) -> None:

@@ -61,6 +61,27 @@ def test_sessions_that_can_are_asked_how_they_run(deploy, fabric):
     assert told.remarks == ("stage 0: 1 outputs", "stage 1: 1 outputs")
 
 
+def test_sessions_that_can_say_what_to_doubt_and_what_runs_their_nodes(deploy, fabric):
+    silent = score_deployment(deploy("mobile-edge"), fabric)
+    assert (silent.doubts, silent.assignments) == ((), {})
+    told = score_deployment(deploy("mobile-edge", device="telling"), fabric)
+    assert told.doubts == ((0, "its threads are its own"), (1, "its threads are its own"))
+    assert told.assignments == {
+        "0": {"chip": ("conv", "relu"), "processor": ("gemm h0",)},
+        "1": {"chip": ("conv", "relu"), "processor": ("gemm h1",)},
+    }
+
+
+def test_what_is_no_assignment_is_a_doubt(deploy, fabric):
+    options = (("stage", "1"), ("at", "99"))
+    told = score_deployment(deploy("mobile-edge", device="telling", options=options), fabric)
+    assert list(told.assignments) == ["0"]
+    assert told.doubts[-1] == (
+        1,
+        "it could not tell what runs its nodes: TypeError: 'conv' is one text, not a sequence of them",
+    )
+
+
 def test_a_session_that_fails_to_tell_is_scored_all_the_same(deploy, fabric):
     options = (("stage", "1"), ("at", "99"), ("how", "raise"))
     got = score_deployment(deploy("mobile-edge", device="telling", options=options), fabric)
