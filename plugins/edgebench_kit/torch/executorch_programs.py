@@ -33,8 +33,7 @@ def open_method(program: Path | bytes) -> Any:
         CaseFailed: It is damaged, or needs kernels that the runtime has not.
     """
     with _quietly():
-        # It registers the kernels that quantize and dequantize.
-        import executorch.kernels.quantized
+        import executorch.kernels.quantized  # noqa: F401  # registers what quantizes
         from executorch.runtime import Runtime
     try:
         loaded = Runtime.get().load_program(program)
@@ -84,7 +83,7 @@ def run_method(method: Any, arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]
     import numpy as np
     import torch
 
-    given = [torch.from_numpy(np.require(array, requirements="CW")) for array in arrays]
+    given = [torch.from_numpy(np.require(array, requirements=["C", "W"])) for array in arrays]
     try:
         return [tensor.numpy() for tensor in method.execute(given)]
     except RuntimeError as error:

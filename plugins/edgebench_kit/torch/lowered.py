@@ -1,4 +1,4 @@
-"""What converters from `torch-program` share: the program in order, and holding it to the answer."""
+"""What converters from `torch-program` share: the program in order, and what it must give."""
 
 from __future__ import annotations
 

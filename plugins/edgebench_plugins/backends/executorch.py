@@ -57,10 +57,8 @@ class ExecutorchSession:
         """Say where it has other threads than were asked for."""
         if self.threads == self.asked:
             return ()
-        return [
-            f"ExecuTorch ran it on {self.threads} threads, not on {self.asked}: its pool is one "
-            "for the whole process, and was in use"
-        ]
+        found = f"ExecuTorch ran it on {self.threads} threads, not on {self.asked}"
+        return [f"{found}: its pool is one for the whole process, and was in use"]
 
     def assignment(self) -> Mapping[str, Sequence[str]]:
         """Return what XNNPACK runs, and what is left to portable kernels."""

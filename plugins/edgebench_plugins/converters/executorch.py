@@ -71,17 +71,19 @@ def _bound_sizes(stage: Stage, examples: Tensors) -> Any:
             torch.empty(shape, dtype=getattr(torch, spec.dtype))
             for spec, shape in zip(stage.inputs, shapes, strict=True)
         ),
-        dynamic_shapes=tuple(
-            {axis: sizes[size] for axis, size in enumerate(spec.shape) if isinstance(size, str)}
-            for spec in stage.inputs
+        # The module takes its inputs as one list.
+        dynamic_shapes=(
+            tuple(
+                {axis: sizes[size] for axis, size in enumerate(spec.shape) if isinstance(size, str)}
+                for spec in stage.inputs
+            ),
         ),
     )
 
 
 def _lower(program: Any, title: str) -> bytes:
     with importing_quietly():
-        # It registers the operators that quantize and dequantize.
-        import executorch.kernels.quantized
+        import executorch.kernels.quantized  # noqa: F401  # registers what quantizes
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import to_edge_transform_and_lower
 
