@@ -18,6 +18,14 @@ NOISE = 0.1
 """How large the difference may be, over the output, where steps of int8 round otherwise: -20 dB."""
 
 
+def open_module(stage: Stage) -> Any:
+    """Return a program as a module that is not in training, and warns nobody that it is."""
+    module = stage.live.module(check_guards=False)
+    for part in module.modules():
+        part.training = False  # an exported program refuses `eval`
+    return module
+
+
 def make_module(stage: Stage) -> Any:
     """Return a program as a module that takes the stage's inputs, and gives a tuple of its outputs.
 
@@ -30,8 +38,8 @@ def make_module(stage: Stage) -> Any:
 
         def __init__(self) -> None:
             super().__init__()
-            self.program = stage.live.module(check_guards=False)
-            self.training = False  # an exported program refuses `eval`, and needs none
+            self.program = open_module(stage)
+            self.training = False
 
         def forward(self, *inputs: Any) -> tuple[Any, ...]:
             """Run it."""
