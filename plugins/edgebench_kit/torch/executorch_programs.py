@@ -26,13 +26,21 @@ SIZES = ("aten::sym_size", "executorch_prim::")
 """Operators on sizes, and views: they compute no tensor."""
 
 
+@contextmanager
+def working_quietly() -> Iterator[None]:
+    """Keep back what ExecuTorch, and torchao under it, warn of in their own code."""
+    with importing_quietly(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def open_method(program: Path | bytes) -> Any:
     """Load the one method of a program, a file or what it holds; `execute` runs it.
 
     Raises:
         CaseFailed: It is damaged, or needs kernels that the runtime has not.
     """
-    with _quietly():
+    with working_quietly():
         import executorch.kernels.quantized  # noqa: F401  # registers what quantizes
         from executorch.runtime import Runtime
     try:
@@ -51,7 +59,7 @@ def is_registered(delegate: str) -> bool:
     Raises:
         ImportError: It cannot be loaded here.
     """
-    with _quietly():
+    with working_quietly():
         from executorch.runtime import Runtime
     return bool(Runtime.get().backend_registry.is_available(delegate))
 
@@ -67,7 +75,7 @@ def set_threads(count: int) -> int:
 
     It stays as it is while a program is open, which was bound to it when it was loaded.
     """
-    with _quietly():
+    with working_quietly():
         from executorch.extension.pybindings import portable_lib
     if not _list_open():
         portable_lib._unsafe_reset_threadpool(count)  # noqa: SLF001
@@ -99,7 +107,7 @@ def run_method(method: Any, arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]
 
 def list_parts(program: bytes) -> dict[str, list[str]]:
     """Return what runs the parts of a program: XNNPACK its graphs, portable kernels the rest."""
-    with _quietly():
+    with working_quietly():
         from executorch.exir._serialize import _deserialize_pte_binary
     plan = _deserialize_pte_binary(program).program.execution_plan[0]
     parts: dict[str, list[str]] = {DELEGATE: []}
@@ -112,11 +120,3 @@ def list_parts(program: bytes) -> dict[str, list[str]]:
                 if not operator.name.startswith(SIZES):
                     parts.setdefault(PORTABLE, []).append(f"{operator.name}.{operator.overload}")
     return parts
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep back what torchao says as it is imported, and that the interface may change."""
-    with importing_quietly(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

@@ -75,7 +75,9 @@ def open_session(stage: Stage, device: str, threads: int, options: NoOptions) ->
     if device not in devices():
         raise CaseFailed(f"executorch has no device {device!r} here; it has {', '.join(devices())}")
     found = set_threads(threads)
-    yield ExecutorchSession(stage, open_method(stage.file), threads, found)
+    # Held here: while it is open, nobody else may change the pool.
+    session = ExecutorchSession(stage, open_method(stage.file), threads, found)
+    yield session
 
 
 PROGRAM = """\

@@ -10,10 +10,8 @@ from functools import partial
 from typing import Any
 
 from edgebench import CaseFailed, Converter, Stage, Tensors, hookimpl
-from edgebench_kit.torch.executorch_programs import open_method, run_method
+from edgebench_kit.torch.executorch_programs import open_method, run_method, working_quietly
 from edgebench_kit.torch.lowered import compare_outputs, make_module
-from edgebench_kit.torch.onnx_export import keep_quiet
-from edgebench_kit.torch.quiet_imports import importing_quietly
 
 BATCH = 64
 """The most samples that a program has memory for."""
@@ -82,17 +80,16 @@ def _bound_sizes(stage: Stage, examples: Tensors) -> Any:
 
 
 def _lower(program: Any, title: str) -> bytes:
-    with importing_quietly():
+    with working_quietly():
         import executorch.kernels.quantized  # noqa: F401  # registers what quantizes
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import to_edge_transform_and_lower
 
-    try:
-        with keep_quiet():
+        try:
             edge = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
             return bytes(edge.to_executorch().buffer)
-    except Exception as error:  # passes of several authors raise anything
-        cause = (str(error).strip().splitlines() or [""])[0]
-        raise CaseFailed(
-            f"ExecuTorch cannot lower {title}: {cause} ({type(error).__name__})"
-        ) from error
+        except Exception as error:  # passes of several authors raise anything
+            cause = (str(error).strip().splitlines() or [""])[0]
+            raise CaseFailed(
+                f"ExecuTorch cannot lower {title}: {cause} ({type(error).__name__})"
+            ) from error
