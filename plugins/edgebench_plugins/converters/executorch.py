@@ -5,18 +5,25 @@ ExecuTorch plans all memory when it lowers a program, so each size that is left 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 from edgebench import CaseFailed, Converter, Stage, Tensors, hookimpl
 from edgebench_kit.torch.executorch_programs import open_method, run_method, working_quietly
+from edgebench_kit.torch.int8_places import name_operator
 from edgebench_kit.torch.lowered import compare_outputs, make_module
 
 BATCH = 64
 """The most samples that a program has memory for."""
 STRETCH = 2
 """How much longer than in the examples other open dimensions may be."""
+ENDING = frozenset(["linear", "conv2d"])
+"""The layers that XNNPACK computes in integers and gives floats of."""
+RANGE = (-128, 127)
+EPSILON = 1.2e-7
+"""The least step of what is quantized as it runs: that of floats at 1."""
 
 
 @hookimpl
@@ -51,6 +58,8 @@ def _bound_sizes(stage: Stage, examples: Tensors) -> Any:
     """
     import torch
 
+    module = make_module(stage)
+    _quantize_ends(module.program)
     bounds: dict[str, int] = {}
     for spec in stage.inputs:
         for axis, size in enumerate(spec.shape):
@@ -63,7 +72,7 @@ def _bound_sizes(stage: Stage, examples: Tensors) -> Any:
         for spec in stage.inputs
     ]
     return torch.export.export(
-        make_module(stage),
+        module,
         # Nothing is computed with them, so that no memory is touched however large they are.
         tuple(
             torch.empty(shape, dtype=getattr(torch, spec.dtype))
@@ -77,6 +86,37 @@ def _bound_sizes(stage: Stage, examples: Tensors) -> Any:
             ),
         ),
     )
+
+
+def _quantize_ends(program: Any) -> None:
+    """Have layers that give floats of integers quantize their input as they run.
+
+    XNNPACK computes in integers what gives integers. The last layer gives floats, and would be left
+    to a portable kernel, its weights made floats in each request.
+    """
+    import torch
+
+    operators = torch.ops.quantized_decomposed
+    for node in list(program.graph.nodes):
+        if name_operator(node) not in ENDING or not _gives_floats(node):
+            continue
+        with program.graph.inserting_before(node):
+            call = program.graph.call_function
+            steps = call(
+                operators.choose_qparams.tensor, (node.args[0], *RANGE, EPSILON, torch.int8)
+            )
+            scale, zero = (call(operator.getitem, (steps, place)) for place in (0, 1))
+            rest = (scale, zero, *RANGE, torch.int8)
+            whole = call(operators.quantize_per_tensor.tensor, (node.args[0], *rest))
+            node.update_arg(0, call(operators.dequantize_per_tensor.tensor, (whole, *rest)))
+    program.recompile()
+
+
+def _gives_floats(node: Any) -> bool:
+    """Say whether a node computes with integers, and nothing makes integers of what it gives."""
+    reads = all(name_operator(one).startswith("dequantize_per_") for one in node.args[:2])
+    behind = [user for one in node.users for user in (one, *one.users)]
+    return reads and not any(name_operator(one).startswith("quantize_per_") for one in behind)
 
 
 def _lower(program: Any, title: str) -> bytes:

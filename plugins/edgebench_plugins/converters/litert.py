@@ -23,6 +23,9 @@ from edgebench_kit.torch.tflite_runs import open_runner
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+POOLING = frozenset(["avg_pool2d", "adaptive_avg_pool2d"])
+JOINING = frozenset(["cat", "concat"])
+
 
 @hookimpl
 def edgebench_converters() -> Iterable[Converter]:
@@ -76,7 +79,7 @@ def _convert(stage: Stage, examples: Tensors) -> bytes:
     module = make_module(stage)
     try:
         with keep_quiet():
-            quantized = _show_floats(module.program)
+            quantized = _fit_steps(module.program)
             made = litert_torch.convert(
                 # Integers of 64 bits stay such, as the stage says that they are.
                 module, given, quant_config=_ask_for_steps() if quantized else None, enable_x64=True
@@ -102,29 +105,69 @@ def _ask_for_steps() -> Any:
     return QuantConfig(pt2e_quantizer=PT2EQuantizer().set_global(asked))
 
 
-def _show_floats(program: Any) -> bool:
-    """Have weights that are kept as integers quantized from floats, as the converter wants them.
+def _fit_steps(program: Any) -> bool:
+    """Write Q/DQ pairs as the converter takes them; return whether anything is quantized.
 
-    They are the floats that the integers stand for. Return whether anything is quantized.
+    Weights are quantized from floats there, not kept as integers. What is pooled has the steps of
+    what it is pooled of, and what is joined those of the whole.
     """
-    import torch
-
     found = False
     for node in list(program.graph.nodes):
         name = name_operator(node)
         found |= name.startswith("quantize_per_")
-        if not name.startswith("dequantize_per_") or node.args[0].op != "get_attr":
-            continue
-        kept = node.args[0].target.replace(".", "_")
-        with torch.no_grad():
-            floats = node.target(*[_read(program, one) for one in node.args], **node.kwargs)
-        program.register_buffer(f"floats_of_{kept}", floats)
-        back = getattr(torch.ops.quantized_decomposed, name.removeprefix("de")).default
-        with program.graph.inserting_before(node):
-            weight = program.graph.get_attr(f"floats_of_{kept}")
-            node.update_arg(0, program.graph.call_function(back, (weight, *node.args[1:])))
+        if name.startswith("dequantize_per_") and node.args[0].op == "get_attr":
+            _show_floats(program, node)
+        elif name in POOLING:
+            _pool_in_steps(node)
+        elif name in JOINING:
+            _join_in_steps(program, node)
+    program.graph.eliminate_dead_code()
     program.recompile()
     return found
+
+
+def _find_steps(node: Any, name: str = "quantize_per_tensor") -> tuple[Any, ...]:
+    """Return the steps of a node that quantizes or dequantizes by one; none of another."""
+    return tuple(node.args[1:]) if name_operator(node) == name else ()
+
+
+def _pool_in_steps(node: Any) -> None:
+    """Give what is pooled the steps of what it is pooled of."""
+    if steps := _find_steps(node.args[0], "dequantize_per_tensor"):
+        for whole in filter(_find_steps, list(node.users)):
+            for one in (whole, *list(whole.users)):
+                one.args = (one.args[0], *steps)
+
+
+def _join_in_steps(program: Any, node: Any) -> None:
+    """Quantize the parts of what is joined in the steps of the whole."""
+    import torch
+
+    operators = torch.ops.quantized_decomposed
+    steps: tuple[Any, ...] = next(filter(None, map(_find_steps, node.users)), ())
+    for part in node.args[0] if steps else ():
+        if _find_steps(part, "dequantize_per_tensor") not in ((), steps):
+            with program.graph.inserting_before(node):
+                floats = part.args[0].args[0]
+                call = program.graph.call_function
+                whole = call(operators.quantize_per_tensor.default, (floats, *steps))
+                back = call(operators.dequantize_per_tensor.default, (whole, *steps))
+            node.replace_input_with(part, back)
+
+
+def _show_floats(program: Any, node: Any) -> None:
+    """Have a weight quantized from the floats that its integers stand for."""
+    import torch
+
+    kept = f"floats_of_{node.args[0].target.replace('.', '_')}"
+    with torch.no_grad():
+        floats = node.target(*[_read(program, one) for one in node.args], **node.kwargs)
+    program.register_buffer(kept, floats)
+    name = name_operator(node).removeprefix("de")
+    back = getattr(torch.ops.quantized_decomposed, name).default
+    with program.graph.inserting_before(node):
+        weight = program.graph.get_attr(kept)
+        node.update_arg(0, program.graph.call_function(back, (weight, *node.args[1:])))
 
 
 def _read(program: Any, argument: Any) -> Any:
