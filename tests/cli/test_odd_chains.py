@@ -58,7 +58,8 @@ def test_what_trains_does_not_come_behind_a_graph_and_the_order_that_works_is_sa
     assert cases == []
     for chain, name in BEHIND.items():
         first = chain.partition("+")[0]
-        way = f"no converter from onnx to torch-module, which {name} reads; {first} gives onnx"
+        form = "torch-program" if first == "qat" else "onnx"
+        way = f"no converter from {form} to torch-module, which {name} reads; {first} gives {form}"
         assert reasons[chain] == [f"{way}, so {name} must come before {first}"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from edgebench import CaseFailed
 from edgebench.metrics.differences import find_excess
 from edgebench_kit.onnx import graph_files
+from edgebench_kit.onnx.closeness import measure_error
 from edgebench_kit.onnx.sessions import open_session
 
 if TYPE_CHECKING:
@@ -21,17 +23,32 @@ TOLERANCE = 1e-4
 
 
 def check_examples(
-    stage: Stage, model: Any, inputs: Tensors, wanted: Tensors, *, tolerance: float = TOLERANCE
+    stage: Stage,
+    model: Any,
+    inputs: Tensors,
+    wanted: Tensors,
+    *,
+    tolerance: float = TOLERANCE,
+    noise: float = math.inf,
 ) -> None:
     """Compare a graph with what it should give, on all examples at once and on the first alone.
 
     *inputs* and *wanted* go by the names in the graph, of which *stage* tells the dimensions.
+    *noise* is the norm of the difference of all outputs over theirs, at most.
 
     Raises:
         CaseFailed: An output has another shape, differs by more than the tolerance, or is no
-            number.
+            number; or there is more noise.
     """
     import onnx
+
+    def compare(right: Tensors, got: Tensors) -> None:
+        _compare(right, got, tolerance)
+        squares = measure_error([*right.values()], [got[name] for name in right])
+        if squares**0.5 > noise:
+            raise CaseFailed(
+                f"in ONNX outputs have {squares**0.5:.2g} of noise; {noise} is allowed"
+            )
 
     with TemporaryDirectory(prefix="edgebench-") as directory:
         path = Path(directory) / "model.onnx"
@@ -39,7 +56,7 @@ def check_examples(
         light = graph_files.move_weights(model, path.with_name("weights"))
         path.write_bytes(light.SerializeToString())
         onnx.checker.check_model(path, full_check=True)
-        _compare(wanted, _evaluate(path, inputs), tolerance)
+        compare(wanted, _evaluate(path, inputs))
         first = {
             spec.inside: inputs[spec.inside][:1]
             if spec.shape[:1] == ("batch",)
@@ -47,7 +64,7 @@ def check_examples(
             for spec in stage.inputs
         }
         alone = {name: array[:1] for name, array in wanted.items()}
-        _compare(alone, _evaluate(path, first), tolerance)
+        compare(alone, _evaluate(path, first))
 
 
 def _compare(wanted: Tensors, got: Tensors, tolerance: float) -> None:

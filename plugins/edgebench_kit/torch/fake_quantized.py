@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgebench import CaseFailed, Quantization, Stage, Tensors
 from edgebench_kit.torch.folding import fold_normalisations
-from edgebench_kit.torch.int8_places import annotate, name_operator
+from edgebench_kit.torch.int8_places import WEIGHTED, annotate, name_operator
 from edgebench_kit.torch.onnx_export import as_torch, keep_quiet, name_open_sizes
 from edgebench_kit.torch.quiet_imports import importing_quietly
 
@@ -161,6 +161,47 @@ def convert_module(module: Any) -> Any:
     for part in program.modules():
         part.training = False  # `eval`, which an exported program refuses, would say no more
     return program
+
+
+def export_program(stage: Stage, program: Any, inputs: Tensors) -> Any:
+    """Return what `convert_module` gave as a program of its own, without the weights in floats.
+
+    *inputs* are a batch of at least 2, by the names of the stage's file.
+    """
+    import torch
+
+    _drop_unread(program)
+    with keep_quiet():
+        return torch.export.export(program, as_torch(inputs), dynamic_shapes=name_open_sizes(stage))
+
+
+def _drop_unread(program: Any) -> None:
+    """Let go of what the graph no longer reads: the weights in floats."""
+    read = [node.target for node in program.graph.nodes if node.op == "get_attr"]
+    for path in [*dict(program.named_parameters()), *dict(program.named_buffers())]:
+        # What a part of the program holds is its own to read.
+        if not any(path == name or path.startswith(f"{name}.") for name in read):
+            owner, _, name = path.rpartition(".")
+            delattr(program.get_submodule(owner), name)
+
+
+def find_int8_share(program: Any) -> float:
+    """Return which part of a program's weights is kept in 8 bits: biases are none, nor steps."""
+    kept, steps, biases = set(), set(), set()
+    for node in program.graph.nodes:
+        name = name_operator(node)
+        if name.startswith(("quantize", "dequantize")):
+            kept.add(node.args[0])
+            steps.update(node.args[1:3])
+        elif name in WEIGHTED and len(node.args) > 2:
+            biases.add(node.args[2])
+    sizes = {True: 0, False: 0}
+    for node in program.graph.find_nodes(op="placeholder"):
+        value = node.meta["val"]
+        constant = node.name not in program.graph_signature.user_inputs
+        if constant and node not in steps | biases and (node in kept or value.is_floating_point()):
+            sizes[node in kept] += value.numel()
+    return sizes[True] / (sum(sizes.values()) or 1) if any(sizes.values()) else 1.0
 
 
 @contextmanager

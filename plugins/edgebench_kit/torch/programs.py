@@ -13,6 +13,9 @@ from edgebench import CaseFailed
 if TYPE_CHECKING:
     from pathlib import Path
 
+QUANTIZED = b"quantized_decomposed"
+"""The library of the operators that quantize and dequantize, in a program's own text."""
+
 
 def open_program(path: Path) -> Any:
     """Open a program; its `module()` is what runs.
@@ -23,7 +26,20 @@ def open_program(path: Path) -> Any:
     import torch
 
     refuse_pickles(path)
+    if _is_quantized(path):
+        import torch.ao.quantization.fx._decomposed  # registers what the program calls
     return torch.export.load(str(path))
+
+
+def _is_quantized(path: Path) -> bool:
+    import zipfile
+
+    with zipfile.ZipFile(path) as archive:
+        return any(
+            QUANTIZED in archive.read(one)
+            for one in archive.namelist()
+            if one.endswith("model.json")
+        )
 
 
 def refuse_pickles(path: Path) -> None:

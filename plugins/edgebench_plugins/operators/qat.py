@@ -1,13 +1,9 @@
-"""The operator `qat`: quantization-aware training, written out as Q/DQ pairs."""
+"""The operator `qat`: quantization-aware training, written out as Q/DQ pairs in a program."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from functools import partial
 from itertools import islice
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -24,19 +20,15 @@ from edgebench import (
     Usable,
     hookimpl,
 )
-from edgebench_kit.onnx import graph_files, graphs, quantized_forms
-from edgebench_kit.onnx.compared_stages import list_answers, run_stage
-from edgebench_kit.onnx.examples import check_examples
-from edgebench_kit.onnx.int8_shares import find_int8_share, name_precision
-from edgebench_kit.onnx.sessions import open_session
+from edgebench_kit.onnx import graphs
+from edgebench_kit.onnx.compared_stages import list_answers
+from edgebench_kit.onnx.int8_shares import name_precision
 from edgebench_kit.torch import fake_quantized
 from edgebench_kit.torch.chained import add_exits, chain_stages
 from edgebench_kit.torch.efforts import Effort, scale_budget
-from edgebench_kit.torch.onnx_export import export_module, run_module
+from edgebench_kit.torch.onnx_export import run_module
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
 RATE = 0.01
@@ -64,9 +56,10 @@ class QatOptions:
 
 
 def apply(pipeline: Pipeline, context: Context) -> Pipeline:
-    """Train all stages together as if they computed in 8 bits, and write each as a graph of int8.
+    """Train all stages together as if they computed in 8 bits, and write each as one of int8.
 
-    What the graphs give is compared with what the trained modules give; where they are far apart,
+    It is a program, which goes on to graphs and to runtimes for phones alike. What it gives is
+    compared with what the trained modules give; where they are far apart,
     that is a doubt.
 
     Raises:
@@ -146,57 +139,38 @@ def _show_ranges(chained: Stage, samples: Sequence[Tensors], budget: Budget) -> 
 
 
 def _write(pipeline: Pipeline, modules: Sequence[Any], examples: Tensors) -> list[Stage]:
-    """Return the stages as graphs of int8, each checked on what those before it give."""
+    """Return the stages as programs of int8, each traced with what those before it give."""
     known, stages = dict(examples), []
     for stage, module in zip(pipeline.stages, modules, strict=True):
         inputs = {spec.inside: known[spec.name] for spec in stage.inputs}
-        given = _run(stage, module, known)
-        wanted = {spec.inside: given[spec.name] for spec in stage.outputs}
-        stages.append(_write_stage(stage, module, inputs, wanted))
-        known.update(given)
+        stages.append(_write_stage(stage, module, inputs))
+        known.update(_run(stage, module, known))
     return stages
 
 
-def _write_stage(stage: Stage, module: Any, inputs: Tensors, wanted: Tensors) -> Stage:
-    converted = stage.changed(fake_quantized.convert_module(module))
-    model = export_module(converted, inputs, list(wanted))
-    quantized_forms.quantize_biases(model)
-    quantized_forms.name_pooling(model)
-    # How far a step that falls to the other side takes the outputs is no error: `_compare` tells.
-    check_examples(stage, model, inputs, wanted, tolerance=math.inf)
-    precision = (
-        name_precision(find_int8_share(model)) if graphs.is_quantized(model) else stage.precision
-    )
-    return stage.changed(model, format="onnx", precision=precision)
+def _write_stage(stage: Stage, module: Any, inputs: Tensors) -> Stage:
+    program = fake_quantized.export_program(stage, fake_quantized.convert_module(module), inputs)
+    precision = stage.precision
+    if fake_quantized.count_steps(module):
+        precision = name_precision(fake_quantized.find_int8_share(program))
+    return stage.changed(program, format="torch-program", precision=precision)
 
 
 def _compare(pipeline: Pipeline, modules: Sequence[Any], context: Context) -> None:
-    """Note a doubt where the graphs give something else than the modules, on real inputs."""
+    """Note a doubt where programs give something else than the modules, on real inputs."""
     closenesses = list_answers(pipeline)
     samples = _read_inputs(context, "validation", COMPARED)
-    with TemporaryDirectory(prefix="edgebench-") as scratch:
-        runners = list(_open(pipeline, Path(scratch)))
-        for sample in samples:
-            right, other = dict(sample), dict(sample)
-            for stage, module, run in zip(pipeline.stages, modules, runners, strict=True):
-                right.update(_run(stage, module, right))
-                other.update(run(other))
-            for name, closeness in closenesses.items():
-                closenesses[name] = closeness.add(right[name], other[name])
+    programs = [stage.live.module(check_guards=False) for stage in pipeline.stages]
+    for sample in samples:
+        right, other = dict(sample), dict(sample)
+        for stage, module, program in zip(pipeline.stages, modules, programs, strict=True):
+            right.update(_run(stage, module, right))
+            other.update(_run(stage, program, other))
+        for name, closeness in closenesses.items():
+            closenesses[name] = closeness.add(right[name], other[name])
     for closeness in closenesses.values():
         for fault in closeness.list_faults():
             context.doubt(f"against the trained module, on {len(samples)} inputs, {fault}")
-
-
-def _open(
-    pipeline: Pipeline, scratch: Path
-) -> Iterator[Callable[[Tensors], dict[str, NDArray[Any]]]]:
-    """Yield what runs the graph of each stage on tensors by the pipeline's names."""
-    for number, stage in enumerate(pipeline.stages):
-        directory = scratch / str(number)
-        directory.mkdir()
-        session = open_session(directory / graph_files.write_graph(stage.live, directory)[0])
-        yield partial(run_stage, stage, session)
 
 
 def accepts(pipeline: Pipeline) -> Usable:
@@ -215,7 +189,7 @@ def edgebench_operators() -> Iterator[Operator]:
         options=QatOptions,
         needs=["training", "validation", "target"],
         reads=["torch-module"],
-        writes="onnx",
+        writes="torch-program",
         accepts=accepts,
         once=graphs.QUANTIZED,
     )

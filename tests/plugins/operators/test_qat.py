@@ -23,11 +23,13 @@ from edgebench import (
     Variant,
 )
 from edgebench_kit.torch.classification import cross_entropy
+from edgebench_plugins.converters import program_onnx
 from edgebench_plugins.operators import qat
 from edgebench_plugins.operators.qat import QatOptions
 from edgebench_plugins.trainers import torch_supervised
 
 (OPERATOR,) = qat.edgebench_operators()
+(CONVERTER,) = program_onnx.edgebench_converters()
 CLASSES = 4
 
 
@@ -103,6 +105,26 @@ def staged(module, inputs=None, outputs=None, **rest):
 
 def piped(*stages, outputs=("logits",)):
     return Pipeline(model="toy", variant="small", stages=stages, outputs=outputs)
+
+
+def graphed(pipeline):
+    """The pipeline as graphs, each converted with what those before it give for ten stripes."""
+    import torch
+
+    known = {"input": np.concatenate([one["input"] for one, _ in stripes(10, 4)])}
+    stages = []
+    for stage in pipeline.stages:
+        assert stage.format == "torch-program"
+        stages.append(CONVERTER.convert(stage, known))
+        with torch.no_grad():
+            given = stage.live.module()(
+                *[torch.from_numpy(known[one.name]) for one in stage.inputs]
+            )
+        given = [given] if isinstance(given, torch.Tensor) else list(given)
+        known.update(
+            zip([one.name for one in stage.outputs], [one.numpy() for one in given], strict=True)
+        )
+    return pipeline.replaced(stages)
 
 
 def count(stage):
@@ -183,7 +205,7 @@ def residual():
 def quantized(residual, training):
     """What becomes of it, and the context that was used."""
     here = training()
-    return OPERATOR.apply(residual, here), here
+    return graphed(OPERATOR.apply(residual, here)), here
 
 
 def test_all_that_computes_becomes_integer_kernels(residual, quantized, tmp_path):
@@ -226,7 +248,7 @@ def test_weights_were_trained_and_what_it_was_given_stays_as_it_was(residual, qu
 
 
 def test_the_same_seed_gives_the_same_bytes(residual, quantized, training):
-    again = OPERATOR.apply(residual, training())
+    again = graphed(OPERATOR.apply(residual, training()))
     graphs = [
         one.stages[0].live.SerializeToString(deterministic=True) for one in (again, quantized[0])
     ]
@@ -244,7 +266,7 @@ TARGETS = [
 @pytest.mark.parametrize("target", TARGETS, ids=lambda one: f"{one.activation}-{one.weight}")
 def test_it_follows_its_target(residual, training, target):
     here = training(target=target, budget=Budget(epochs=1, batch=32, learning_rate=1e-3))
-    (stage,) = OPERATOR.apply(residual, here).stages
+    (stage,) = graphed(OPERATOR.apply(residual, here)).stages
     constants = {one.name: onnx.numpy_helper.to_array(one) for one in stage.live.graph.initializer}
     zeros = [
         constants[node.input[2]]
@@ -303,7 +325,7 @@ def make_mobile():
 
 def test_what_networks_for_phones_are_made_of(training, tmp_path):
     here = training()
-    (stage,) = OPERATOR.apply(piped(staged(make_mobile())), here).stages
+    (stage,) = graphed(OPERATOR.apply(piped(staged(make_mobile())), here)).stages
     assert here.doubts == []
     assert types(stage, 4) == {"INT8"}
     assert count(stage)["BatchNormalization"] == 1  # what it normalises is read by others too
@@ -348,7 +370,7 @@ def halves():
 
 def test_stages_are_trained_together_each_exit_at_its_answer(halves, training):
     here = training(budget=Budget(epochs=6, batch=16, learning_rate=5e-1))
-    done = OPERATOR.apply(halves, here)
+    done = graphed(OPERATOR.apply(halves, here))
     assert len(here.fitted) == 1
     assert [stage.exit for stage in done.stages] == [stage.exit for stage in halves.stages]
     assert all(
@@ -392,7 +414,7 @@ def test_an_operator_that_has_no_graph_is_named(training):
 
     here = training(budget=Budget(epochs=1, batch=64))
     with pytest.raises(CaseFailed, match=r"has no ONNX: .*bessel_j0"):
-        OPERATOR.apply(piped(staged(Strange())), here)
+        graphed(OPERATOR.apply(piped(staged(Strange())), here))
 
 
 def test_where_nothing_can_be_quantized_the_reason_says_so(training):
