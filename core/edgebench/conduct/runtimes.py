@@ -3,6 +3,8 @@
 What a backend makes of a model is worth measuring only if it computes that model. The reference
 runtime stands for it; the reference itself is held against another runtime, as nothing is checked
 by itself. A comparison takes the first samples alone, and is made once for each model and backend.
+A backend that runs what others have loaded elsewhere holds what a chain gave, not the model: its
+cases are held, as they are, against the same with the reference in its place.
 """
 
 from __future__ import annotations
@@ -49,6 +51,8 @@ class RuntimeChecks:
     """Prepares and scores the case of a model untransformed, its first samples at least."""
     is_listed: Callable[[str], bool]
     """Says whether a backend is one that the registry lists."""
+    loads: Callable[[str], bool] = lambda _: True
+    """Says whether a backend loads the stages that it is given."""
     _found: dict[str, tuple[RuntimeCheck, str]] = attrs.field(factory=dict, init=False)
 
     def check(self, case: Case) -> tuple[tuple[RuntimeCheck, str], ...]:
@@ -59,8 +63,32 @@ class RuntimeChecks:
         if (reference := self.plan.references.get(case.id)) is None:
             return ()
         placed = dict(zip(case.backends, case.placement.tiers, strict=True))
-        plain = [_place(reference, choice, tier) for choice, tier in placed.items()]
-        return tuple(self._check_once(one, reference) for one in plain)
+        return tuple(
+            self._check_once(_place(reference, choice, tier), reference)
+            if self.loads(choice.name)
+            else self._check_whole(case, choice, reference)
+            for choice, tier in placed.items()
+        )
+
+    def _check_whole(
+        self, case: Case, choice: BackendChoice, reference: Case
+    ) -> tuple[RuntimeCheck, str]:
+        """Check a case of a backend that runs what it was not given; each case is another check."""
+        unchecked = RuntimeCheck(backend=str(choice), why_not=NOT_CHECKED)
+        backends = [reference.backends[0] if one == choice else one for one in case.backends]
+        try:
+            made = self.score(case)
+            against = self.score(attrs.evolve(case, backends=backends))
+            plain = self.score(reference)
+        except EdgebenchError as error:
+            return attrs.evolve(unchecked, why_not=f"{NOT_CHECKED}: {error}"), ""
+        # A chain may do nothing to a model.
+        whole = against.key != plain.key
+        other = against.case
+        label = f"{other.subject} {other.chain} with {other.backend}"
+        found = _judge_alike(made, against, label if whole else name_untransformed(reference))
+        found = attrs.evolve(found, backend=str(choice), whole=whole)
+        return found, "" if whole else made.key
 
     def _check_once(self, own: Case, reference: Case) -> tuple[RuntimeCheck, str]:
         if own.id not in self._found:
@@ -84,22 +112,12 @@ class RuntimeChecks:
         return attrs.evolve(found, trusted=listed and choice == reference.backends[0]), made.key
 
     def _compare(self, made: Untransformed, other: Case) -> RuntimeCheck:
-        backend = str(made.case.backends[0])
         try:
             against = self.score(other)
         except EdgebenchError as error:
             why = f"{NOT_CHECKED}: {other.backend}: {error}"
-            return RuntimeCheck(backend=backend, why_not=why)
-        agreed = _compare_alike(made, against)
-        if agreed is not None and agreed.unlike and not agreed.not_finite:
-            why = f"{NOT_CHECKED}: {other.backend} gave values that are NaN or infinite"
-            return RuntimeCheck(backend=backend, why_not=why)
-        return RuntimeCheck(
-            backend=backend,
-            agreement=agreed,
-            why_not="" if agreed else f"{NOT_CHECKED}: no values were kept of its outputs",
-            tolerance=tolerate(made.precision, against.precision),
-        )
+            return RuntimeCheck(backend=str(made.case.backends[0]), why_not=why)
+        return _judge_alike(made, against, name_untransformed(other))
 
     def _list_others(self, own: Case, reference: Case, listed: bool) -> Iterator[Case]:
         """Yield what a model on a backend is held against, of other runtimes, the best first."""
@@ -122,7 +140,8 @@ class RuntimeChecks:
         for case in self.plan.cases:
             if self.plan.references.get(case.id) == reference:
                 for choice, tier in zip(case.backends, case.placement.tiers, strict=True):
-                    found.setdefault(choice.name, _place(reference, choice, tier))
+                    if self.loads(choice.name):
+                        found.setdefault(choice.name, _place(reference, choice, tier))
         for peer in self.plan.peers.get(reference.id, ()):
             found.setdefault(peer.backends[0].name, peer)
         found.pop(reference.backends[0].name, None)
@@ -141,8 +160,22 @@ def name_untransformed(case: Case) -> str:
     return f"{case.model}:{case.variant} untransformed with {case.backend}"
 
 
-def _compare_alike(made: Untransformed, against: Untransformed) -> Agreement | None:
-    label = name_untransformed(against.case)
+def _judge_alike(made: Untransformed, against: Untransformed, label: str) -> RuntimeCheck:
+    """Hold what two runtimes gave of the same pipeline against each other; *label* names one."""
+    backend, other = str(made.case.backends[0]), against.case.backend
+    agreed = _compare_alike(made, against, label)
+    if agreed is not None and agreed.unlike and not agreed.not_finite:
+        why = f"{NOT_CHECKED}: {other} gave values that are NaN or infinite"
+        return RuntimeCheck(backend=backend, why_not=why)
+    return RuntimeCheck(
+        backend=backend,
+        agreement=agreed,
+        why_not="" if agreed else f"{NOT_CHECKED}: no values were kept of its outputs",
+        tolerance=tolerate(made.precision, against.precision),
+    )
+
+
+def _compare_alike(made: Untransformed, against: Untransformed, label: str) -> Agreement | None:
     agreed = compare_outputs(
         made.score, against.score, label, names=made.outputs, classes=made.classes
     )

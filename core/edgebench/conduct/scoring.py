@@ -5,6 +5,7 @@ What is known of a case beside its blocks, its facts, follows from its score.
 
 from __future__ import annotations
 
+import secrets
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,8 @@ class Scores:
     deployments: Deployments
     _references: dict[str, Score] = attrs.field(factory=dict, init=False)
     _shortened: dict[object, str] = attrs.field(factory=dict, init=False)
+    _session: str = attrs.field(factory=lambda: secrets.token_hex(16), init=False)
+    """Stands for what may be another the next time, in keys."""
     _processor: str | None = attrs.field(factory=find_processor, init=False)
 
     _checks: RuntimeChecks = attrs.field(init=False)
@@ -60,6 +63,7 @@ class Scores:
             plan=self.deployments.plan,
             score=self._score_untransformed,
             is_listed=lambda name: plugins.owner(Backend, name).row is not None,
+            loads=lambda name: plugins.get(Backend, name).loads,
         )
 
     @property
@@ -277,10 +281,16 @@ class Scores:
                 "by": [keys.maker(Backend, choice.name) for choice in case.backends],
                 "model": keys.maker(Model, case.model),
                 "processor": self._processor,
+                **({} if self._loads_all(case) else {"only in": self._session}),
                 # Scores of whole splits keep the keys that they have.
                 **({"limit": limit} if (limit := self._find_limit(case)) else {}),
             }
         )
+
+    def _loads_all(self, case: Case) -> bool:
+        """Say whether all backends of a case load its stages: others may hold something else."""
+        plugins = self.deployments.plugins
+        return all(plugins.get(Backend, choice.name).loads for choice in case.backends)
 
     def _find_limit(self, case: Case) -> int | None:
         """Return how many samples are drawn to be scored; None where the split holds no more."""
