@@ -4,13 +4,14 @@ What a backend makes of a model is worth measuring only if it computes that mode
 runtime stands for it; the reference itself is held against another runtime, as nothing is checked
 by itself. A comparison takes the first samples alone, and is made once for each model and backend.
 A backend that runs what others have loaded elsewhere holds what a chain gave, not the model: its
-cases are held, as they are, against the same with the reference in its place.
+cases are held, as they are, against the same with a runtime in its place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Self
 
 import attrs
 
@@ -18,18 +19,22 @@ from edgebench.analysis.accuracy import compare_outputs
 from edgebench.analysis.agreement import NOT_CHECKED, judge, tolerate
 from edgebench.cases.case import BackendChoice, Case
 from edgebench.cases.plan import Plan
+from edgebench.cases.ways import rank_readers
+from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.errors import EdgebenchError
-from edgebench.parts.places import Placement
+from edgebench.parts.places import Backend, Placement
 from edgebench.records.facts import Agreement, RuntimeCheck
 from edgebench.records.outcome import Score
 
+UNTRANSFORMED = ("", "identity")
+"""The chains that do nothing to a model."""
 MOST = 2
 """Runtimes that one is held against at most, until it agrees with one."""
 
 
 @attrs.frozen(kw_only=True)
 class Untransformed:
-    """What a model gave on a backend when nothing was done to it."""
+    """What a model gave on a backend when nothing was done to it, or what a whole case gave."""
 
     case: Case
     key: str
@@ -40,6 +45,8 @@ class Untransformed:
     """The names of the pipeline's outputs, in order."""
     classes: int | None = None
     """The axis of the first one's classes, where the pipeline states it."""
+    formats: tuple[str, ...] = ()
+    """What each piece begins with."""
 
 
 @attrs.frozen(kw_only=True)
@@ -53,7 +60,20 @@ class RuntimeChecks:
     """Says whether a backend is one that the registry lists."""
     loads: Callable[[str], bool] = lambda _: True
     """Says whether a backend loads the stages that it is given."""
+    readers: Callable[[str], Sequence[str]] = lambda _: ()
+    """From a format to the backends that load it, the nearest first."""
     _found: dict[str, tuple[RuntimeCheck, str]] = attrs.field(factory=dict, init=False)
+
+    @classmethod
+    def of(cls, plan: Plan, plugins: Plugins, score: Callable[[Case], Untransformed]) -> Self:
+        """Take what is asked of backends from the plugins that are at hand."""
+        return cls(
+            plan=plan,
+            score=score,
+            is_listed=lambda name: plugins.owner(Backend, name).row is not None,
+            loads=lambda name: plugins.get(Backend, name).loads,
+            readers=lambda form: [one.backend.name for one in rank_readers(form, plugins)],
+        )
 
     def check(self, case: Case) -> tuple[tuple[RuntimeCheck, str], ...]:
         """Return how each backend of a case computes its model, and the key of the whole score.
@@ -65,30 +85,21 @@ class RuntimeChecks:
         placed = dict(zip(case.backends, case.placement.tiers, strict=True))
         return tuple(
             self._check_once(_place(reference, choice, tier), reference)
-            if self.loads(choice.name)
-            else self._check_whole(case, choice, reference)
+            if self.loads(choice.name) or case.chain in UNTRANSFORMED
+            else self._check_whole(case, choice)
             for choice, tier in placed.items()
         )
 
-    def _check_whole(
-        self, case: Case, choice: BackendChoice, reference: Case
-    ) -> tuple[RuntimeCheck, str]:
-        """Check a case of a backend that runs what it was not given; each case is another check."""
-        unchecked = RuntimeCheck(backend=str(choice), why_not=NOT_CHECKED)
-        backends = [reference.backends[0] if one == choice else one for one in case.backends]
+    def _check_whole(self, case: Case, choice: BackendChoice) -> tuple[RuntimeCheck, str]:
+        """Check a case as it is, on a backend that runs what others have loaded."""
+        unchecked = RuntimeCheck(backend=str(choice), whole=True, why_not=NOT_CHECKED)
         try:
             made = self.score(case)
-            against = self.score(attrs.evolve(case, backends=backends))
-            plain = self.score(reference)
         except EdgebenchError as error:
             return attrs.evolve(unchecked, why_not=f"{NOT_CHECKED}: {error}"), ""
-        # A chain may do nothing to a model.
-        whole = against.key != plain.key
-        other = against.case
-        label = f"{other.subject} {other.chain} with {other.backend}"
-        found = _judge_alike(made, against, label if whole else name_untransformed(reference))
-        found = attrs.evolve(found, backend=str(choice), whole=whole)
-        return found, "" if whole else made.key
+        form = made.formats[case.backends.index(choice)]
+        found = self._hold(unchecked, made, (_replace(case, choice, n) for n in self.readers(form)))
+        return attrs.evolve(found, backend=str(choice), whole=True), ""
 
     def _check_once(self, own: Case, reference: Case) -> tuple[RuntimeCheck, str]:
         if own.id not in self._found:
@@ -102,22 +113,38 @@ class RuntimeChecks:
             made = self.score(own)
         except EdgebenchError as error:
             return attrs.evolve(unchecked, why_not=f"{NOT_CHECKED}: {error}"), ""
-        found = unchecked
-        for other in islice(self._list_others(own, reference, listed), MOST):
+        found = self._hold(unchecked, made, self._list_others(own, reference, listed))
+        return attrs.evolve(found, trusted=listed and choice == reference.backends[0]), made.key
+
+    def _hold(
+        self, found: RuntimeCheck, made: Untransformed, others: Iterable[Case]
+    ) -> RuntimeCheck:
+        """Hold what a case gave against others until one agrees; *found* is what is known yet."""
+        for other in islice(others, MOST):
             check = self._compare(made, other)
             if judge(found) == "unchecked" or judge(check) == "agrees":
                 found = check
             if judge(found) == "agrees":
                 break
-        return attrs.evolve(found, trusted=listed and choice == reference.backends[0]), made.key
+        return found
 
     def _compare(self, made: Untransformed, other: Case) -> RuntimeCheck:
+        backend = str(made.case.backends[0])
         try:
             against = self.score(other)
         except EdgebenchError as error:
             why = f"{NOT_CHECKED}: {other.backend}: {error}"
-            return RuntimeCheck(backend=str(made.case.backends[0]), why_not=why)
-        return _judge_alike(made, against, name_untransformed(other))
+            return RuntimeCheck(backend=backend, why_not=why)
+        agreed = _compare_alike(made, against)
+        if agreed is not None and agreed.unlike and not agreed.not_finite:
+            why = f"{NOT_CHECKED}: {other.backend} gave values that are NaN or infinite"
+            return RuntimeCheck(backend=backend, why_not=why)
+        return RuntimeCheck(
+            backend=backend,
+            agreement=agreed,
+            why_not="" if agreed else f"{NOT_CHECKED}: no values were kept of its outputs",
+            tolerance=tolerate(made.precision, against.precision),
+        )
 
     def _list_others(self, own: Case, reference: Case, listed: bool) -> Iterator[Case]:
         """Yield what a model on a backend is held against, of other runtimes, the best first."""
@@ -148,6 +175,12 @@ class RuntimeChecks:
         return list(found.values())
 
 
+def _replace(case: Case, choice: BackendChoice, name: str) -> Case:
+    """Return a case with another backend where it has *choice*."""
+    other = BackendChoice(name)
+    return attrs.evolve(case, backends=[other if one == choice else one for one in case.backends])
+
+
 def _place(reference: Case, choice: BackendChoice, tier: str) -> Case:
     """Return the case of a model untransformed on another backend, on a tier that can run it."""
     if choice == reference.backends[0]:
@@ -160,22 +193,15 @@ def name_untransformed(case: Case) -> str:
     return f"{case.model}:{case.variant} untransformed with {case.backend}"
 
 
-def _judge_alike(made: Untransformed, against: Untransformed, label: str) -> RuntimeCheck:
-    """Hold what two runtimes gave of the same pipeline against each other; *label* names one."""
-    backend, other = str(made.case.backends[0]), against.case.backend
-    agreed = _compare_alike(made, against, label)
-    if agreed is not None and agreed.unlike and not agreed.not_finite:
-        why = f"{NOT_CHECKED}: {other} gave values that are NaN or infinite"
-        return RuntimeCheck(backend=backend, why_not=why)
-    return RuntimeCheck(
-        backend=backend,
-        agreement=agreed,
-        why_not="" if agreed else f"{NOT_CHECKED}: no values were kept of its outputs",
-        tolerance=tolerate(made.precision, against.precision),
-    )
+def _name(case: Case) -> str:
+    """Name a case that another is held against."""
+    if case.chain in UNTRANSFORMED:
+        return name_untransformed(case)
+    return f"{case.subject} {case.chain} with {case.backend}"
 
 
-def _compare_alike(made: Untransformed, against: Untransformed, label: str) -> Agreement | None:
+def _compare_alike(made: Untransformed, against: Untransformed) -> Agreement | None:
+    label = _name(against.case)
     agreed = compare_outputs(
         made.score, against.score, label, names=made.outputs, classes=made.classes
     )

@@ -50,21 +50,15 @@ class Scores:
     deployments: Deployments
     _references: dict[str, Score] = attrs.field(factory=dict, init=False)
     _shortened: dict[object, str] = attrs.field(factory=dict, init=False)
+    # Stands in keys for what may be another the next time.
     _session: str = attrs.field(factory=lambda: secrets.token_hex(16), init=False)
-    """Stands for what may be another the next time, in keys."""
     _processor: str | None = attrs.field(factory=find_processor, init=False)
-
     _checks: RuntimeChecks = attrs.field(init=False)
 
     @_checks.default
     def _open_checks(self) -> RuntimeChecks:
-        plugins = self.deployments.plugins
-        return RuntimeChecks(
-            plan=self.deployments.plan,
-            score=self._score_untransformed,
-            is_listed=lambda name: plugins.owner(Backend, name).row is not None,
-            loads=lambda name: plugins.get(Backend, name).loads,
-        )
+        plan, plugins = self.deployments.plan, self.deployments.plugins
+        return RuntimeChecks.of(plan, plugins, self._score_untransformed)
 
     @property
     def _recipes(self) -> Recipes:
@@ -191,6 +185,7 @@ class Scores:
             precision=self._precision(case, pipeline),
             outputs=pipeline.outputs,
             classes=pipeline.classes,
+            formats=tuple(pipeline.stages[piece[0]].format for piece in pipeline.pieces),
         )
 
     def _find_reference(self, case: Case) -> Score:
