@@ -152,8 +152,8 @@ def check_tensors(where: str, verb: str, specs: Sequence[TensorSpec], told: Any)
     if not told:
         return False
     try:
-        theirs = {one["name"]: (str(one["datatype"]), list(one["shape"])) for one in told}
-    except (KeyError, TypeError) as error:
+        theirs = {one["name"]: (str(one["datatype"]), list(map(int, one["shape"]))) for one in told}
+    except (KeyError, TypeError, ValueError) as error:
         raise CaseFailed(f"{where} {verb} what is no list of tensors{_quote(told)}") from error
     ours = {spec.inside: (_name_type(spec.dtype), list(spec.shape)) for spec in specs}
     if set(theirs) != set(ours):
@@ -259,10 +259,10 @@ def _name_type(dtype: str) -> str:
     return next(kind for kind, name in TYPES.items() if name == dtype)
 
 
-def _fits(theirs: Sequence[Any], ours: Sequence[int | str]) -> bool:
+def _fits(theirs: Sequence[int], ours: Sequence[int | str]) -> bool:
     """Say whether shapes may be the same; a dimension is open as a word, or below zero."""
     return len(theirs) == len(ours) and all(
-        isinstance(our, str) or int(their) < 0 or int(their) == our
+        isinstance(our, str) or their < 0 or their == our
         for their, our in zip(theirs, ours, strict=True)
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import attrs
 
@@ -23,6 +23,13 @@ from edgebench_kit.servers.open_inference import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+
+def _is_address(parts: SplitResult) -> bool:
+    try:
+        return bool(parts.scheme in ("http", "https") and parts.hostname and parts.port)
+    except ValueError:
+        return False  # no number, or one beyond all ports
 
 
 @attrs.frozen(kw_only=True)
@@ -51,7 +58,7 @@ class OipOptions:
         if bool(self.url) != bool(self.model):
             raise ValueError("a server is told by both, url=http://HOST:PORT and model=NAME")
         parts = urlsplit(self.url)
-        if self.url and not (parts.scheme in ("http", "https") and parts.hostname and parts.port):
+        if self.url and not _is_address(parts):
             raise ValueError(f"url must be http://HOST:PORT, not {self.url!r}")
         if parts.username or parts.password is not None:
             raise ValueError("url must hold no password, as results keep it: see the option header")
