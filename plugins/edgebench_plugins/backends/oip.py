@@ -101,9 +101,9 @@ class OipSession:
         """Say what of the figures is the server's, and how tensors travelled."""
         how = "bytes" if self.binary else "JSON text, which both sides spend time on"
         held = f"{self.options.model!r}, which others loaded there"
+        there = "what it runs on, its threads, memory and load time are not known here"
         found = [
-            f"{self.name} at {self.options.url} ran {held}: its device, threads, memory and load "
-            "time are not known here, nor is it as slow as its tier claims",
+            f"{self.name} at {self.options.url} ran {held}: {there}",
             f"inference includes the way to that server and back, where tensors travel as {how}",
         ]
         if not self.told:
