@@ -5,6 +5,7 @@ A property that a plugin of it does not follow is often taken without a word, so
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -41,12 +42,12 @@ class Asked:
         by_device = dict(zip(plain, properties, strict=True))
         return cls(target=kind + ",".join(plain), by_device=by_device)
 
-    @property
-    def properties(self) -> dict[str, Any]:
-        """What is given to the compiler."""
+    def write(self, more: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+        """Return what is given to the compiler, with *more* for each device."""
+        whole = {device: {**asked, **more} for device, asked in self.by_device.items()}
         if ":" not in self.target:
-            return dict(self.by_device[self.target])
-        found: dict[str, Any] = {BY_DEVICE: {k: dict(v) for k, v in self.by_device.items()}}
+            return whole[self.target]
+        found: dict[str, Any] = {BY_DEVICE: whole, **more}
         if self.target.startswith("AUTO"):
             # Else it begins on the processor, and goes on on the device once that has compiled.
             found |= {"ENABLE_STARTUP_FALLBACK": False, "ENABLE_RUNTIME_FALLBACK": False}

@@ -101,10 +101,11 @@ class OipSession:
         """Say what of the figures is the server's, and how tensors travelled."""
         how = "bytes" if self.binary else "JSON text, which both sides spend time on"
         held = f"{self.options.model!r}, which others loaded there"
-        there = "what it runs on, its threads, memory and load time are not known here"
+        unknown = "its device, threads, memory and load time are not known here"
         found = [
-            f"{self.name} at {self.options.url} ran {held}: {there}",
+            f"{self.name} at {self.options.url} ran {held}: {unknown}",
             f"inference includes the way to that server and back, where tensors travel as {how}",
+            "no tier's speed is emulated for what a server computes",
         ]
         if not self.told:
             found.append(

@@ -173,7 +173,7 @@ def open_session(
         try:
             with openvino_models.read_rightly(core, stage.file) as model:
                 openvino_models.open_batch(model)
-                return core.compile_model(model, asked.target, {**asked.properties, **properties})
+                return core.compile_model(model, asked.target, asked.write(properties))
         except RuntimeError as error:
             raise CaseFailed(find_reason(error)) from error
 
@@ -250,7 +250,7 @@ def write_program(
     for name in stage.files:
         (directory / name).unlink()
     asked = _ask(device, threads, options)
-    return openvino_models.write_program(stage, asked.target, asked.properties)
+    return openvino_models.write_program(stage, asked.target, asked.write())
 
 
 def devices() -> Sequence[str]:

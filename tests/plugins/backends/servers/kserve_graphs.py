@@ -2,7 +2,7 @@
 
 import sys
 
-import numpy
+import numpy as np
 import onnxruntime
 from kserve import InferOutput, InferResponse, Model, ModelServer
 
@@ -37,7 +37,7 @@ class Graph(Model):
         return [] if "silent" in self.name else tell(self.session.get_outputs())
 
     def predict(self, request, headers=None, response_headers=None):
-        given = {one.name: numpy.asarray(one.as_numpy()) for one in request.inputs}
+        given = {one.name: np.asarray(one.as_numpy()) for one in request.inputs}
         outputs = []
         for node, array in zip(
             self.session.get_outputs(), self.session.run(None, given), strict=True
