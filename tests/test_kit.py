@@ -13,7 +13,7 @@ import edgebench
 import edgebench_kit
 import edgebench_plugins
 from edgebench import Registry
-from edgebench.catalogue.source import read_source
+from edgebench.prepare.source import read_source
 
 from .trees import find_circle, modules, parse
 

@@ -13,8 +13,19 @@ from typing import Any, TypeVar
 
 import attrs
 
-from edgebench.catalogue.origins import from_entry_points, from_files, from_module, from_rows
-from edgebench.catalogue.plugin import Fault, Listed, Plugin, PluginStatus, Watch
+from edgebench.catalogue.listing import (
+    Listed,
+    find_fault,
+    list_part,
+    say_clash,
+)
+from edgebench.catalogue.origins import (
+    from_files,
+    from_module,
+    from_offers,
+    from_rows,
+)
+from edgebench.catalogue.plugin import Fault, Plugin, Watch
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import WORDS
 from edgebench.parts.documents import to_document
@@ -23,6 +34,10 @@ from edgebench.parts.part import Part
 from edgebench.parts.pipeline import as_tuple
 
 C = TypeVar("C", bound=Part)
+
+
+def _path(value: str | Path | None) -> Path | None:
+    return Path(value) if value else None
 
 
 def _paths(values: Iterable[str | Path]) -> tuple[Path, ...]:
@@ -37,7 +52,8 @@ class PluginSource:
     registry: tuple[Path, ...] = attrs.field(default=(), converter=_paths)
     files: tuple[Path, ...] = attrs.field(default=(), converter=_paths)
     without: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
-    entry_points: bool = True
+    offers: Path | None = attrs.field(default=None, converter=_path)
+    """The file that says what installed plugins were seen to offer; None for none of them."""
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object from which `from_json` makes an equal source."""
@@ -54,7 +70,7 @@ class PluginSource:
     def load(self) -> Plugins:
         """Read the registry files and find the plugins again."""
         registry = Registry.of(self.registry)
-        return Plugins.load(registry, self.files, self.without, self.entry_points)
+        return Plugins.load(registry, self.files, self.without, self.offers)
 
 
 class Plugins:
@@ -66,14 +82,14 @@ class Plugins:
         without = set(source.without if source else ())
         self.registry = registry
         self._source = source
-        self._blocked = [one for one in found if without & {one.name, one.handle}]
-        self._plugins = [one for one in found if one not in self._blocked]
-        self._strangers = [one for one in self._plugins if not one.row]
+        self.blocked = [one for one in found if without & {one.name, one.handle}]
+        self.found = [one for one in found if one not in self.blocked]
+        self._unseen = [one for one in self.found if one.unseen]
         # Each plugin is asked once, so that all that follows from its answers stays true.
         self._clashes: dict[tuple[type[Part], str], Fault] = {}
         self._part: Callable[..., tuple[Plugin, Any]] = functools.cache(self._find)
         self._installed: Callable[..., Mapping[str, Any]] = functools.cache(self._find_installed)
-        self._owners: Callable[..., dict[str, list[Plugin]]] = functools.cache(self._find_owners)
+        self.owners: Callable[..., dict[str, list[Plugin]]] = functools.cache(self._find_owners)
 
     @classmethod
     def load(
@@ -81,24 +97,24 @@ class Plugins:
         registry: Registry,
         files: Sequence[Path] = (),
         without: Sequence[str] = (),
-        entry_points: bool = True,
+        offers: Path | None = None,
         watch: Watch | None = None,
     ) -> Plugins:
         """Find the registry's plugins, the installed strangers and the *files*; import none yet.
 
-        Whoever *watches* is told of each plugin that is asked. A process that imports a library
-        loads plugins before: here libraries are silenced, for it and for those that it starts.
+        The file *offers* tells of installed strangers, which are imported when a part of theirs is
+        got. Whoever *watches* is told of each plugin that is asked. A process that imports a
+        library loads plugins before: here libraries are silenced, for it and for those it starts.
 
         Raises:
             UnknownName: No plugin is called as one of *without*.
             PluginFault: One of *files* is not there, or is not Python.
         """
         registry.silence_libraries()
-        source = PluginSource(
-            registry=registry.paths, files=files, without=without, entry_points=entry_points
-        )
-        strangers = [*(from_entry_points() if entry_points else ()), *from_files(source.files)]
-        found = [*from_rows(registry), *strangers]
+        source = PluginSource(registry=registry.paths, files=files, without=without, offers=offers)
+        installed = list(from_offers(offers)) if offers else []
+        rows = from_rows(registry, [one.distribution for one in installed])
+        found = [*rows, *installed, *from_files(source.files)]
         for name in without:
             if not any(name in (one.name, one.handle) for one in found):
                 raise UnknownName.among("plugin", name, [one.name for one in found])
@@ -144,7 +160,7 @@ class Plugins:
 
     def why_not(self, kind: type[Part], name: str) -> str | None:
         """Return None if a part is installed, else what is wrong or how to get it."""
-        if promising := _promising(self._plugins, kind, name):
+        if promising := _promising(self.found, kind, name):
             return promising[0].missing(name)
         try:
             self._part(kind, name)
@@ -154,7 +170,8 @@ class Plugins:
 
     def listed(self, kind: type[Part]) -> tuple[Listed, ...]:
         """Return all that is known of a kind, sorted by name; nothing that is wrong stops it."""
-        return tuple(self._line(kind, *item) for item in self._owners(kind).items())
+        owners = self.owners(kind).items()
+        return tuple(list_part(kind, name, found, self.registry) for name, found in owners)
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -162,14 +179,9 @@ class Plugins:
 
         Plugins that do not load come first.
         """
-        faults = [fault for plugin in self._plugins for fault in plugin.faults]
+        faults = [fault for plugin in self.found for fault in plugin.faults]
         loaded = sorted(faults, key=lambda fault: fault.plugin.broken is None)
         return (*loaded, *self._clashes.values())
-
-    def list_statuses(self) -> tuple[PluginStatus, ...]:
-        """Ask everything of every plugin, and return how each stands."""
-        blocked = [_unasked(plugin, "blocked") for plugin in self._blocked]
-        return (*map(self._status, self._plugins), *blocked)
 
     # --- events ----------------------------------------------------------------------------------
 
@@ -194,107 +206,58 @@ class Plugins:
 
         One that does not load is among the faults: no case is to blame for it.
         """
-        sound = [plugin for plugin in self._plugins if plugin.listens and not plugin.broken]
+        sound = [plugin for plugin in self.found if plugin.listens and not plugin.broken]
         return list({id(plugin.module): plugin for plugin in sound}.values())
 
     def _find_owners(self, kind: type[Part]) -> dict[str, list[Plugin]]:
         """Return who offers each name of a kind, sorted by name; more than one is a clash."""
         owners: dict[str, list[Plugin]] = {}
-        for plugin in self._plugins:
+        for plugin in self.found:
             promised = plugin.promised.get(WORDS[kind], ())
-            for name in dict.fromkeys([*promised, *plugin.parts(kind, self.registry)]):
+            for name in dict.fromkeys([*promised, *plugin.outline(kind, self.registry).parts]):
                 owners.setdefault(name, []).append(plugin)
+        for name, several in owners.items():
+            if len(several) > 1:
+                cause = f"offers a name that is taken: {say_clash(kind, name, several)}"
+                self._clashes[kind, name] = Fault(several[1], cause, part=name)
         return dict(sorted(owners.items()))
 
     def _find_installed(self, kind: type[Part]) -> Mapping[str, Any]:
-        parts: dict[str, Part] = {}
-        for name, owners in self._owners(kind).items():
-            part = owners[0].parts(kind, self.registry).get(name)
-            if len(owners) > 1:
-                cause = f"offers a name that is taken: {_clash(kind, name, owners)}"
-                self._clashes[kind, name] = Fault(owners[1], cause, part=name)
-            elif part and not owners[0].lacks:
-                parts[name] = part
-        return MappingProxyType(parts)
+        owners = self.owners(kind).items()
+        sole = {name: one[0] for name, one in owners if len(one) == 1 and not one[0].lacks}
+        found = {name: owner.parts(kind, self.registry).get(name) for name, owner in sole.items()}
+        return MappingProxyType({name: part for name, part in found.items() if part})
 
     def _find(self, kind: type[Part], name: str) -> tuple[Plugin, Any]:
-        strangers = [one for one in self._strangers if name in one.parts(kind, self.registry)]
+        strangers = [one for one in self._unseen if name in one.parts(kind, self.registry)]
         # A module may yield more than its row says: tiers of the user's own registry.
-        owners = [*_promising(self._plugins, kind, name), *strangers]
-        owners = owners or self._owners(kind).get(name, [])
+        owners = [*_promising(self.found, kind, name), *strangers]
+        owners = owners or self.owners(kind).get(name, [])
         if not owners:
             raise self._unknown(kind, name)
         if len(owners) > 1:
-            raise NameClash(_clash(kind, name, owners))
+            raise NameClash(say_clash(kind, name, owners))
         if lack := owners[0].missing(name):
             raise Missing(lack)
         answer = owners[0].answer(kind, self.registry)
         if name not in answer.parts:
-            fault = _find_fault(answer.faults, name)
+            fault = find_fault(answer.faults, name)
             raise PluginFault(str(fault)) from fault.error
         return owners[0], answer.parts[name]
 
     def _unknown(self, kind: type[Part], name: str) -> EdgebenchError:
-        if out := _promising(self._blocked, kind, name):
+        if out := _promising(self.blocked, kind, name):
             return UnknownName(f"the {WORDS[kind]} {name!r} is left out by --without {out[0].name}")
-        error = UnknownName.among(WORDS[kind], name, self._owners(kind))
-        faults = [one for each in self._plugins for one in each.answer(kind, self.registry).faults]
+        error = UnknownName.among(WORDS[kind], name, self.owners(kind))
+        outlines = [each.outline(kind, self.registry) for each in self.found]
+        faults = [one for each in outlines for one in each.faults]
         if lost := [fault for fault in faults if fault.part == name]:
             return PluginFault(str(lost[0]))
         # What a broken plugin would have offered is not known: this, if it is called so itself.
         suspects = sorted(faults, key=lambda fault: (fault.plugin.name != name, fault.part))
         return UnknownName("; ".join(map(str, (error, *suspects[:1]))))
 
-    def _line(self, kind: type[Part], name: str, owners: Sequence[Plugin]) -> Listed:
-        owner = owners[0]
-        answer = owner.answer(kind, self.registry)
-        lost = answer.faults if name not in answer.parts else ()
-        wrong = str(_find_fault(lost, name)) if lost else owner.missing(name)
-        return Listed(
-            name=name,
-            part=answer.parts.get(name),
-            plugin=owner,
-            why_not=_clash(kind, name, owners) if len(owners) > 1 else wrong,
-        )
-
-    def _status(self, plugin: Plugin) -> PluginStatus:
-        if lack := plugin.missing(plugin.name):
-            return _unasked(plugin, "missing", lack)
-        found = (one for kind in WORDS for one in plugin.answer(kind, self.registry).faults)
-        wrong = [fault.cause for fault in (plugin.broken, *found) if fault]
-        names = [(kind, one) for kind in WORDS for one in plugin.parts(kind, self.registry)]
-        for kind, name in names:
-            owners = self._owners(kind)[name]
-            # The first to offer a name is not to blame.
-            wrong += [_clash(kind, name, owners)] if plugin is not owners[0] else []
-        return PluginStatus(
-            plugin=plugin,
-            status="faulty" if wrong else "installed",
-            why="; ".join(dict.fromkeys(wrong)),
-            offers=tuple((WORDS[kind], name) for kind, name in names),
-            hooks=() if plugin.broken else plugin.hooks,
-        )
-
-
-def _find_fault(faults: Sequence[Fault], name: str) -> Fault:
-    """Return the fault that a part is lost by: its own, or one that may have taken it along."""
-    return next((one for one in faults if one.part == name), faults[0])
-
 
 def _promising(plugins: Iterable[Plugin], kind: type[Part], name: str) -> list[Plugin]:
     """Return the plugins whose rows say that they offer a name, without importing them."""
     return [one for one in plugins if name in one.promised.get(WORDS[kind], ())]
-
-
-def _unasked(plugin: Plugin, status: str, why: str = "") -> PluginStatus:
-    """Return how a plugin stands that is not imported: it offers what its row says."""
-    offers = tuple((kind, name) for kind, names in plugin.promised.items() for name in names)
-    return PluginStatus(plugin=plugin, status=status, why=why, offers=offers)
-
-
-def _clash(kind: type[Part], name: str, owners: Sequence[Plugin]) -> str:
-    one, other = owners[:2]
-    unique = other.handle not in (one.name, one.handle)
-    remedy = f"pass --without {other.handle}" if unique else f"rename {other.origin}"
-    labels = f"{one.label} and {other.label}"
-    return f"two plugins offer the {WORDS[kind]} {name!r}: {labels}; uninstall one, or {remedy}"
