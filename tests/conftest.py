@@ -173,8 +173,10 @@ def serving(monkeypatch):
             server.daemon_threads = True
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
             thread.start()
-            yield server
-            server.shutdown()
-            thread.join()
+            try:
+                yield server
+            finally:
+                server.shutdown()
+                thread.join()
 
     return serve

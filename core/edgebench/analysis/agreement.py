@@ -182,7 +182,7 @@ def find_disagreements(facts: Facts) -> Iterator[str]:
     """Yield what the outputs of a case, and of its backends, say against it, a sentence each."""
     for check in facts.checks:
         if judge(check) == "differs":
-            yield f"with the model itself {describe_check(check)}"
+            yield f"{'' if check.whole else 'with the model itself '}{describe_check(check)}"
         elif check.agreement is None and check.why_not not in ("", NOT_CHECKED):
             # Where no other runtime is at hand, all cases are alike; here one was, and failed.
             yield describe_check(check)

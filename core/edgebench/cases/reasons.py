@@ -66,6 +66,7 @@ class Reasons:
                 or self._check_pieces(case)
                 or self._check_needs(case)
                 or self._check_formats(case)
+                or self._check_told(case)
                 or self._check_companions(case)
                 or self._check_fabric(case)
             )
@@ -216,6 +217,13 @@ class Reasons:
             formats = self.plugins.get(Backend, choice.name).formats
             if form and self._way(form, formats) is None:
                 return say_no_way(form, formats, choice.name)
+        return None
+
+    def _check_told(self, case: Case) -> str | None:
+        for choice in case.backends:
+            if not (choice.options or self.plugins.get(Backend, choice.name).loads):
+                where = f"(`edgebench show backend {choice.name}` lists them)"
+                return f"{choice.name} runs what others have loaded: its options say what {where}"
         return None
 
     def _check_fabric(self, case: Case) -> str | None:

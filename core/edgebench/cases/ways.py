@@ -71,7 +71,7 @@ class Reader:
 
 
 def rank_readers(form: str, plugins: Plugins) -> list[Reader]:
-    """Return the backends that a format leads to, the nearest first.
+    """Return the backends that a format leads to, the nearest first, of those that load stages.
 
     A way of exact converters comes before all others, then a backend that comes with the format,
     whatever strangers are installed; then a shorter way; then the name, so that machines agree. Of
@@ -82,7 +82,7 @@ def rank_readers(form: str, plugins: Plugins) -> list[Reader]:
     readers = []
     for name, backend in plugins.all(Backend).items():
         way = find_way(converters, form, backend.formats) if form else ()
-        if way is not None:
+        if way is not None and backend.loads:
             readers.append(Reader(backend, way, _find_home(plugins, Backend, name) == home))
     return sorted(
         readers,

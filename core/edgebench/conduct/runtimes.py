@@ -3,12 +3,15 @@
 What a backend makes of a model is worth measuring only if it computes that model. The reference
 runtime stands for it; the reference itself is held against another runtime, as nothing is checked
 by itself. A comparison takes the first samples alone, and is made once for each model and backend.
+A backend that runs what others have loaded elsewhere holds what a chain gave, not the model: its
+cases are held, as they are, against the same with a runtime in its place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Self
 
 import attrs
 
@@ -16,18 +19,22 @@ from edgebench.analysis.accuracy import compare_outputs
 from edgebench.analysis.agreement import NOT_CHECKED, judge, tolerate
 from edgebench.cases.case import BackendChoice, Case
 from edgebench.cases.plan import Plan
+from edgebench.cases.ways import rank_readers
+from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.errors import EdgebenchError
-from edgebench.parts.places import Placement
+from edgebench.parts.places import Backend, Placement
 from edgebench.records.facts import Agreement, RuntimeCheck
 from edgebench.records.outcome import Score
 
+UNTRANSFORMED = ("", "identity")
+"""The chains that do nothing to a model."""
 MOST = 2
 """Runtimes that one is held against at most, until it agrees with one."""
 
 
 @attrs.frozen(kw_only=True)
 class Untransformed:
-    """What a model gave on a backend when nothing was done to it."""
+    """What a model gave on a backend when nothing was done to it, or what a whole case gave."""
 
     case: Case
     key: str
@@ -38,6 +45,8 @@ class Untransformed:
     """The names of the pipeline's outputs, in order."""
     classes: int | None = None
     """The axis of the first one's classes, where the pipeline states it."""
+    formats: tuple[str, ...] = ()
+    """What each piece begins with."""
 
 
 @attrs.frozen(kw_only=True)
@@ -49,7 +58,22 @@ class RuntimeChecks:
     """Prepares and scores the case of a model untransformed, its first samples at least."""
     is_listed: Callable[[str], bool]
     """Says whether a backend is one that the registry lists."""
+    loads: Callable[[str], bool] = lambda _: True
+    """Says whether a backend loads the stages that it is given."""
+    readers: Callable[[str], Sequence[str]] = lambda _: ()
+    """From a format to the backends that load it, the nearest first."""
     _found: dict[str, tuple[RuntimeCheck, str]] = attrs.field(factory=dict, init=False)
+
+    @classmethod
+    def of(cls, plan: Plan, plugins: Plugins, score: Callable[[Case], Untransformed]) -> Self:
+        """Take what is asked of backends from the plugins that are at hand."""
+        return cls(
+            plan=plan,
+            score=score,
+            is_listed=lambda name: plugins.owner(Backend, name).row is not None,
+            loads=lambda name: plugins.get(Backend, name).loads,
+            readers=lambda form: [one.backend.name for one in rank_readers(form, plugins)],
+        )
 
     def check(self, case: Case) -> tuple[tuple[RuntimeCheck, str], ...]:
         """Return how each backend of a case computes its model, and the key of the whole score.
@@ -59,8 +83,23 @@ class RuntimeChecks:
         if (reference := self.plan.references.get(case.id)) is None:
             return ()
         placed = dict(zip(case.backends, case.placement.tiers, strict=True))
-        plain = [_place(reference, choice, tier) for choice, tier in placed.items()]
-        return tuple(self._check_once(one, reference) for one in plain)
+        return tuple(
+            self._check_once(_place(reference, choice, tier), reference)
+            if self.loads(choice.name) or case.chain in UNTRANSFORMED
+            else self._check_whole(case, choice)
+            for choice, tier in placed.items()
+        )
+
+    def _check_whole(self, case: Case, choice: BackendChoice) -> tuple[RuntimeCheck, str]:
+        """Check a case as it is, on a backend that runs what others have loaded."""
+        unchecked = RuntimeCheck(backend=str(choice), whole=True, why_not=NOT_CHECKED)
+        try:
+            made = self.score(case)
+        except EdgebenchError as error:
+            return attrs.evolve(unchecked, why_not=f"{NOT_CHECKED}: {error}"), ""
+        form = made.formats[case.backends.index(choice)]
+        found = self._hold(unchecked, made, (_replace(case, choice, n) for n in self.readers(form)))
+        return attrs.evolve(found, backend=str(choice), whole=True), ""
 
     def _check_once(self, own: Case, reference: Case) -> tuple[RuntimeCheck, str]:
         if own.id not in self._found:
@@ -74,14 +113,20 @@ class RuntimeChecks:
             made = self.score(own)
         except EdgebenchError as error:
             return attrs.evolve(unchecked, why_not=f"{NOT_CHECKED}: {error}"), ""
-        found = unchecked
-        for other in islice(self._list_others(own, reference, listed), MOST):
+        found = self._hold(unchecked, made, self._list_others(own, reference, listed))
+        return attrs.evolve(found, trusted=listed and choice == reference.backends[0]), made.key
+
+    def _hold(
+        self, found: RuntimeCheck, made: Untransformed, others: Iterable[Case]
+    ) -> RuntimeCheck:
+        """Hold what a case gave against others until one agrees; *found* is what is known yet."""
+        for other in islice(others, MOST):
             check = self._compare(made, other)
             if judge(found) == "unchecked" or judge(check) == "agrees":
                 found = check
             if judge(found) == "agrees":
                 break
-        return attrs.evolve(found, trusted=listed and choice == reference.backends[0]), made.key
+        return found
 
     def _compare(self, made: Untransformed, other: Case) -> RuntimeCheck:
         backend = str(made.case.backends[0])
@@ -122,11 +167,18 @@ class RuntimeChecks:
         for case in self.plan.cases:
             if self.plan.references.get(case.id) == reference:
                 for choice, tier in zip(case.backends, case.placement.tiers, strict=True):
-                    found.setdefault(choice.name, _place(reference, choice, tier))
+                    if self.loads(choice.name):
+                        found.setdefault(choice.name, _place(reference, choice, tier))
         for peer in self.plan.peers.get(reference.id, ()):
             found.setdefault(peer.backends[0].name, peer)
         found.pop(reference.backends[0].name, None)
         return list(found.values())
+
+
+def _replace(case: Case, choice: BackendChoice, name: str) -> Case:
+    """Return a case with another backend where it has *choice*."""
+    other = BackendChoice(name)
+    return attrs.evolve(case, backends=[other if one == choice else one for one in case.backends])
 
 
 def _place(reference: Case, choice: BackendChoice, tier: str) -> Case:
@@ -141,8 +193,15 @@ def name_untransformed(case: Case) -> str:
     return f"{case.model}:{case.variant} untransformed with {case.backend}"
 
 
+def _name(case: Case) -> str:
+    """Name a case that another is held against."""
+    if case.chain in UNTRANSFORMED:
+        return name_untransformed(case)
+    return f"{case.subject} {case.chain} with {case.backend}"
+
+
 def _compare_alike(made: Untransformed, against: Untransformed) -> Agreement | None:
-    label = name_untransformed(against.case)
+    label = _name(against.case)
     agreed = compare_outputs(
         made.score, against.score, label, names=made.outputs, classes=made.classes
     )

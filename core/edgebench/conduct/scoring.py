@@ -5,6 +5,7 @@ What is known of a case beside its blocks, its facts, follows from its score.
 
 from __future__ import annotations
 
+import secrets
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -50,18 +51,15 @@ class Scores:
     deployments: Deployments
     _references: dict[str, Score] = attrs.field(factory=dict, init=False)
     _shortened: dict[object, str] = attrs.field(factory=dict, init=False)
+    # Stands in keys for what may be another the next time.
+    _session: str = attrs.field(factory=lambda: secrets.token_hex(16), init=False)
     _processor: str | None = attrs.field(factory=find_processor, init=False)
-
     _checks: RuntimeChecks = attrs.field(init=False)
 
     @_checks.default
     def _open_checks(self) -> RuntimeChecks:
-        plugins = self.deployments.plugins
-        return RuntimeChecks(
-            plan=self.deployments.plan,
-            score=self._score_untransformed,
-            is_listed=lambda name: plugins.owner(Backend, name).row is not None,
-        )
+        plan, plugins = self.deployments.plan, self.deployments.plugins
+        return RuntimeChecks.of(plan, plugins, self._score_untransformed)
 
     @property
     def _recipes(self) -> Recipes:
@@ -186,6 +184,7 @@ class Scores:
             precision=self._precision(case, pipeline),
             outputs=pipeline.outputs,
             classes=pipeline.classes,
+            formats=tuple(pipeline.stages[piece[0]].format for piece in pipeline.pieces),
         )
 
     def _find_reference(self, case: Case) -> Score:
@@ -278,11 +277,17 @@ class Scores:
                 "by": [keys.maker(Backend, choice.name) for choice in case.backends],
                 "model": keys.maker(Model, case.model),
                 "processor": self._processor,
+                **({} if self._loads_all(case) else {"only in": self._session}),
                 # Scores of whole splits keep the keys that they have.
                 **({"limit": limit} if (limit := self._find_limit(case)) else {}),
                 **({"extended": extended} if any(extended) else {}),
             }
         )
+
+    def _loads_all(self, case: Case) -> bool:
+        """Say whether all backends of a case load its stages: others may hold something else."""
+        plugins = self.deployments.plugins
+        return all(plugins.get(Backend, choice.name).loads for choice in case.backends)
 
     def _find_limit(self, case: Case) -> int | None:
         """Return how many samples are drawn to be scored; None where the split holds no more."""

@@ -153,6 +153,10 @@ class Backend(Part):
     the stage's files; others may be written there, and what is not needed removed. None for a
     backend whose cases cannot be exported."""
     options: type = attrs.field(default=NoOptions, validator=options_class)
+    loads: bool = True
+    """Whether it loads the stage that it is given. One that runs what others have loaded elsewhere,
+    a server's, holds no model for another: it is never chosen by itself, what it gave is not kept
+    for later runs, and it is held against another runtime as the case is, operators included."""
     quantization: Quantization = Quantization()
     precision: Callable[[Any], str] = attrs.field(default=lambda _: "f32", validator=is_callable)
     """From its options to the precision in which it computes what a stage keeps as `f32`."""

@@ -67,6 +67,9 @@ class RuntimeCheck:
 
     backend: str
     """As it is written."""
+    whole: bool = False
+    """Whether not the model was held but the case, with all that its chain does: the backend runs
+    what others have loaded elsewhere."""
     agreement: Agreement | None = None
     """None where there was nothing to compare with."""
     why_not: str = ""

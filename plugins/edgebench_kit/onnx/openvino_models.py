@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from edgebench import CaseFailed
 
 if TYPE_CHECKING:
     from edgebench import Stage
@@ -91,3 +96,30 @@ def find_mixed(model: Any) -> str:
                 if ways.setdefault(root, whole) != whole:
                     return f"the two ways in which the weights {root!r} are read"
     return ""
+
+
+@contextmanager
+def read_rightly(core: Any, file: Path) -> Iterator[Any]:
+    """Give the model of a file as it is meant: what OpenVINO reads, or reads once it is rewritten.
+
+    Reading the graph here takes as long again, so it is done only where there is reason to.
+
+    Raises:
+        CaseFailed: It would compute another model.
+    """
+    # Imported here because whoever lists backends opens no graph.
+    from edgebench_kit.onnx import graph_files, openvino_readings, shared_weights
+
+    rewritten = openvino_readings.rewrite(file)
+    model = core.read_model(file) if rewritten is None else None
+    if model is not None and not find_mixed(model):
+        yield model
+        return
+    rewritten = rewritten or graph_files.read_graph(file)
+    shared_weights.separate_ways(rewritten)
+    with tempfile.TemporaryDirectory(prefix="edgebench-") as directory:
+        place = Path(directory)
+        model = core.read_model(place / graph_files.write_graph(rewritten, place)[0])
+        if mixed := find_mixed(model):
+            raise CaseFailed(f"openvino would compute another model: it mixes up {mixed}")
+        yield model

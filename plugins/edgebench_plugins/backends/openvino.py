@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import attrs
@@ -21,17 +19,19 @@ from edgebench import (
     Usable,
     hookimpl,
 )
-from edgebench_kit.onnx import openvino_models
+from edgebench_kit.onnx import openvino_models, openvino_times
 from edgebench_kit.onnx.openvino_errors import find_reason
+from edgebench_kit.onnx.openvino_properties import AUTO, Asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from edgebench_kit.onnx import node_times
 
-
-MERGED = "originalLayersNames"
-"""Where it keeps which nodes one that it runs is made of."""
+PRECISION = "INFERENCE_PRECISION_HINT"
+THREADS = "INFERENCE_NUM_THREADS"
+CORES = {"any": "ANY_CORE", "performance": "PCORE_ONLY", "efficient": "ECORE_ONLY"}
+"""By which cores are meant, what it calls them."""
 WARM_UP = 3
 """Runs whose times are not counted."""
 
@@ -42,6 +42,19 @@ class OpenvinoOptions:
 
     precision: Literal["f32", "bf16", "f16"] = "f32"
     """What it computes floats in. Unasked it would take bf16 where the processor has it."""
+    hint: Literal["latency", "throughput"] = "latency"
+    """What it prepares for: one request as fast as can be, or many at once."""
+    streams: int = attrs.field(default=0, validator=attrs.validators.ge(0))
+    """How many requests it can run at once, each with its share of the threads; 0 is one for
+    latency, and its own choice for throughput."""
+    fallback: str = ""
+    """The devices that take the nodes which the device cannot run, in order, such as `cpu`, or
+    `gpu.1-cpu` (its HETERO)."""
+    dynamic_quantization: int = attrs.field(default=0, validator=attrs.validators.ge(0))
+    """How many activations share a scale where weights are compressed and activations are made
+    integers as they come; 0 leaves them floats. Unasked it would take 32."""
+    cores: Literal["any", "performance", "efficient"] = "any"
+    """Which cores of a processor that has two kinds."""
 
 
 @attrs.frozen
@@ -55,12 +68,17 @@ class OpenvinoSession:
     stage: Stage
     compile: Callable[[Mapping[str, Any]], Any]
     """Compiles the graph again, with properties beside those that it was asked for."""
+    place: Callable[[], Mapping[str, str]]
+    """Tells by the runtime's names of nodes which device each is on, where there are several."""
+    fewer: int = 0
+    """How many threads it uses, where these are fewer than it was given."""
 
     @classmethod
     def of(
         cls,
         stage: Stage,
         compile_graph: Callable[[Mapping[str, Any]], Any],
+        place: Callable[[], Mapping[str, str]],
         properties: Mapping[str, Any],
     ) -> Self:
         """Compile a graph, and make ready what runs it."""
@@ -74,6 +92,7 @@ class OpenvinoSession:
             [(spec.inside, compiled.output(spec.inside)) for spec in stage.outputs],
             stage,
             compile_graph,
+            place,
         )
 
     def run(self, inputs: Tensors) -> Tensors:
@@ -90,6 +109,35 @@ class OpenvinoSession:
             raise CaseFailed(find_reason(error)) from error
         return {name: self.request.get_tensor(port).data.copy() for name, port in self.outputs}
 
+    def doubts(self) -> Sequence[str]:
+        """Say what of the device and its streams works other than it looks."""
+        compiled, found = self.request.get_compiled_model(), []
+        if self.fewer:
+            found.append(f"openvino uses {self.fewer} threads, as this machine has no more for it")
+        if (streams := compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")) > 1:
+            found.append(
+                f"openvino is prepared for {streams} requests at once, and they come one by one"
+            )
+        return found
+
+    def assignment(self) -> Mapping[str, Sequence[str]]:
+        """Return the nodes of the file by the device that runs them."""
+        import onnx
+
+        from edgebench_kit.onnx import node_times
+
+        graph = onnx.load_model(self.stage.file, load_external_data=False).graph
+        first = self.request.get_compiled_model().get_property("EXECUTION_DEVICES")[0]
+        if not (placed := self.place()):
+            return {first: node_times.name_nodes(graph)}
+        origins = node_times.Origins.of(graph)
+        found: dict[str, list[str]] = {device: [] for device in dict.fromkeys(placed.values())}
+        for name, device in placed.items():
+            origin = origins.find(name)
+            if origin and origin not in found[device]:
+                found[device].append(origin)
+        return found
+
     def profile(self, inputs: Tensors, runs: int) -> Mapping[str, float]:
         """Return the median seconds that each node takes in a run."""
         import onnx
@@ -97,12 +145,12 @@ class OpenvinoSession:
         from edgebench_kit.onnx import node_times
 
         model = onnx.load_model(self.stage.file, load_external_data=False)
-        counting = type(self).of(self.stage, self.compile, {"PERF_COUNT": True})
-        origins = _find_origins(counting.request, node_times.Origins.of(model.graph))
+        counting = type(self).of(self.stage, self.compile, self.place, {"PERF_COUNT": True})
+        origins = openvino_times.find_origins(counting.request, node_times.Origins.of(model.graph))
         taken = []
         for _ in range(WARM_UP + runs):
             counting.run(inputs)
-            taken.append(_take_times(counting.request, origins))
+            taken.append(openvino_times.take_times(counting.request, origins))
         return node_times.find_medians(taken[WARM_UP:])
 
 
@@ -118,89 +166,71 @@ def open_session(
     """
     import openvino
 
-    if device not in (found := devices()):
-        raise CaseFailed(f"openvino has no device {device!r} here; it has {', '.join(found)}")
     core = openvino.Core()
+    asked = _ask(device, threads, options)
 
     def compile_graph(properties: Mapping[str, Any]) -> Any:
-        asked = {**_properties(device, threads, options), **properties}
         try:
-            with _read_rightly(core, stage.file) as model:
+            with openvino_models.read_rightly(core, stage.file) as model:
                 openvino_models.open_batch(model)
-                return core.compile_model(model, device.upper(), asked)
+                return core.compile_model(model, asked.target, asked.write(properties))
         except RuntimeError as error:
             raise CaseFailed(find_reason(error)) from error
 
-    session = OpenvinoSession.of(stage, compile_graph, {})
-    compiled = session.request.get_compiled_model()
-    used = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
-    if used != options.precision:
-        raise CaseFailed(
-            f"openvino computes in {used} on this {device}, not in {options.precision}"
-        )
+    def place() -> Mapping[str, str]:
+        if not asked.target.startswith("HETERO"):
+            return {}
+        with openvino_models.read_rightly(core, stage.file) as model:
+            return dict(core.query_model(model, asked.target))
+
+    session = OpenvinoSession.of(stage, compile_graph, place, {})
+    for where, name, used, wanted in asked.list_refused(session.request.get_compiled_model()):
+        if name == THREADS:
+            session = attrs.evolve(session, fewer=used)
+        elif name == PRECISION:
+            raise CaseFailed(f"openvino computes in {used} on this {where}, not in {wanted}")
+        else:
+            raise CaseFailed(f"openvino takes {name} as {used} on this {where}, not as {wanted}")
     yield session
 
 
-def _find_origins(request: Any, origins: node_times.Origins) -> Mapping[str, str]:
-    """Return by node that runs the one of the file that it is made of, empty for none."""
-    found = {}
-    for node in request.get_compiled_model().get_runtime_model().get_ops():
-        name, info = node.get_friendly_name(), node.get_rt_info()
-        merged = info[MERGED].astype(str).split(",") if MERGED in info else ()
-        found[name] = origins.find(name, *merged)
-    return found
-
-
-def _take_times(request: Any, origins: Mapping[str, str]) -> Mapping[str, float]:
-    """Return what the nodes of the last run took, in seconds, by the names in the file."""
-    from edgebench_kit.onnx import node_times
-
-    return node_times.add_up(
-        (origins.get(node.node_name, ""), node.real_time.total_seconds())
-        for node in request.get_profiling_info()
-        if node.status == node.Status.EXECUTED
-    )
-
-
-@contextmanager
-def _read_rightly(core: Any, file: Path) -> Iterator[Any]:
-    """Give the model of a file as it is meant: what OpenVINO reads, or reads once it is rewritten.
-
-    Reading the graph here takes as long again, so it is done only where there is reason to.
+def _ask(device: str, threads: int, options: OpenvinoOptions) -> Asked:
+    """Return what is compiled for.
 
     Raises:
-        CaseFailed: It would compute another model.
+        CaseFailed: A device is not there, or has nothing behind it.
     """
-    # Imported here because whoever lists backends opens no graph.
-    from edgebench_kit.onnx import graph_files, openvino_readings, shared_weights
-
-    rewritten = openvino_readings.rewrite(file)
-    model = core.read_model(file) if rewritten is None else None
-    if model is not None and not openvino_models.find_mixed(model):
-        yield model
-        return
-    rewritten = rewritten or graph_files.read_graph(file)
-    shared_weights.separate_ways(rewritten)
-    with tempfile.TemporaryDirectory(prefix="edgebench-") as directory:
-        place = Path(directory)
-        model = core.read_model(place / graph_files.write_graph(rewritten, place)[0])
-        if mixed := openvino_models.find_mixed(model):
-            raise CaseFailed(f"openvino would compute another model: it mixes up {mixed}")
-        yield model
+    found = devices()
+    wanted = [device, *filter(None, options.fallback.split("-"))]
+    for one in wanted:
+        if one not in found or (one == AUTO and one != device):
+            raise CaseFailed(f"openvino has no device {one!r} here; it has {', '.join(found)}")
+    if device == AUTO:
+        if options.fallback:
+            raise CaseFailed("openvino chooses among all devices with 'auto': fallback has no part")
+        wanted = list(found)
+    plain = [one for one in wanted if one != AUTO]
+    return Asked.of(wanted, [_properties(one, threads, options) for one in plain])
 
 
 def _properties(device: str, threads: int, options: OpenvinoOptions) -> dict[str, Any]:
-    asked = {
-        "INFERENCE_PRECISION_HINT": options.precision,
-        "PERFORMANCE_HINT": "LATENCY",
+    streams = options.streams or (1 if options.hint == "latency" else 0)
+    asked: dict[str, Any] = {
+        PRECISION: options.precision,
+        "PERFORMANCE_HINT": options.hint.upper(),
         "CACHE_DIR": "",  # a compiled graph kept from another run would hide the load time
     }
+    if streams and (device.partition(".")[0] == "cpu" or options.streams):
+        asked["NUM_STREAMS"] = streams
+    # On the processor it does so unasked, on others it may not know the word.
+    if device.partition(".")[0] == "cpu" or options.dynamic_quantization:
+        asked["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = options.dynamic_quantization
     if device.partition(".")[0] != "cpu":
         return asked
     return asked | {
-        "NUM_STREAMS": 1,
-        "INFERENCE_NUM_THREADS": threads,
+        THREADS: threads,
         "ENABLE_CPU_PINNING": False,  # which processors are its own is the host's to say
+        "SCHEDULING_CORE_TYPE": CORES[options.cores],
     }
 
 
@@ -214,12 +244,13 @@ def write_program(
     """
     import openvino
 
-    with _read_rightly(openvino.Core(), stage.file) as model:
+    with openvino_models.read_rightly(openvino.Core(), stage.file) as model:
         openvino_models.open_batch(model)
         openvino.save_model(model, directory / openvino_models.FILE, compress_to_fp16=False)
     for name in stage.files:
         (directory / name).unlink()
-    return openvino_models.write_program(stage, device, _properties(device, threads, options))
+    asked = _ask(device, threads, options)
+    return openvino_models.write_program(stage, asked.target, asked.write())
 
 
 def devices() -> Sequence[str]:
@@ -228,7 +259,8 @@ def devices() -> Sequence[str]:
         return ()
     import openvino
 
-    return tuple(device.lower() for device in openvino.Core().available_devices)
+    found = [device.lower() for device in openvino.Core().available_devices]
+    return (*found, AUTO) if found else ()
 
 
 def usable(facts: HostFacts, device: str) -> Usable:

@@ -22,7 +22,10 @@ def images():
 
 
 def stage(directory, nodes, inputs, outputs, constants=()):
-    kinds = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64}
+    kinds = {
+        "float32": TensorProto.FLOAT, "int64": TensorProto.INT64,
+        "float16": TensorProto.FLOAT16, "bool": TensorProto.BOOL,
+    }  # fmt: skip
     ends = [
         [helper.make_tensor_value_info(s.inside, kinds[s.dtype], list(s.shape)) for s in specs]
         for specs in (inputs, outputs)
@@ -38,6 +41,10 @@ def stage(directory, nodes, inputs, outputs, constants=()):
 
 @pytest.fixture
 def convolutions(tmp_path):
+    return make_convolutions(tmp_path)
+
+
+def make_convolutions(directory):
     random = np.random.default_rng(0)
     shapes = {"a": (16, 3, 3, 3), "b": (8, 16, 3, 3)}
     weights = {
@@ -51,12 +58,15 @@ def convolutions(tmp_path):
     ]
     inputs = (TensorSpec(name="input", port="pixels", dtype="float32", shape=("batch", 3, 12, 12)),)
     outputs = (TensorSpec(name="map", port="out", dtype="float32", shape=("batch", 8, 8, 8)),)
-    return stage(tmp_path, nodes, inputs, outputs, weights.values())
+    return stage(directory, nodes, inputs, outputs, weights.values())
 
 
 @pytest.fixture
 def two_by_two(tmp_path):
-    directory = tmp_path / "two"
+    return make_two_by_two(tmp_path / "two")
+
+
+def make_two_by_two(directory):
     directory.mkdir()
     rows = lambda name: TensorSpec(name=name, dtype="float32", shape=("batch", 4))  # noqa: E731
     nodes = [

@@ -78,6 +78,7 @@ def open_piece(work: Work, plugins: Plugins | None = None) -> Iterator[OpenPiece
             model=model,
             variant=work.variant,
             slowdown=work.slowdown,
+            loaded=backend.loads,
             announced_by=f"{work.model}:{work.variant} after {work.chain}" if work.chain else "",
             name_culprit=lambda step: name_part(plugins, *_find_culprit(work, step)),
         )

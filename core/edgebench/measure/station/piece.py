@@ -125,6 +125,7 @@ class Piece:
     model: Model
     variant: str
     slowdown: float = 1.0
+    loaded: bool = True  # else its stages do not run here, and nothing slows them down
     name_culprit: Callable[[str], str] | None = None
     """From a step of a request to the part whose code it is, with its plugin."""
     announced_by: str = ""
@@ -212,7 +213,7 @@ class Piece:
         feeds = {inside: tensors[name] for name, inside in opened.feeds}
         begin = now()
         outputs = opened.session.run(feeds)
-        watch.note_and_wait(INFERENCE, opened.number, begin)
+        (watch.note_and_wait if self.loaded else watch.note)(INFERENCE, opened.number, begin)
         watch.inference += watch.marks[-1].value
         # Once in a block, which the warm-up begins; always where nothing is timed.
         if batch.raw or opened.number not in self._checked:

@@ -40,6 +40,10 @@ class Watch:
         self.waited += after - end
         return after
 
+    def note(self, code: int, index: int, begin: int) -> None:
+        """Note a phase from *begin* until now of what is no work of this host."""
+        self.marks.append(Mark(code, index, now() - begin))
+
     def all_marks(self) -> list[Mark]:
         """Return what was noted, with the waits in one sum."""
         return [*self.marks, Mark(WAIT, 0, self.waited)] if self.waited else self.marks
