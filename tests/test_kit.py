@@ -26,6 +26,7 @@ FAMILIES: dict[str, set[str]] = {
     "vision": {"torch"},
     "text": {"torch"},
     "onnx": set(),
+    "servers": set(),
     "reports": set(),
     "terminal": {"reports"},
     "html": {"reports"},
