@@ -27,6 +27,7 @@ FAMILIES: dict[str, set[str]] = {
     "text": {"torch"},
     "onnx": set(),
     "cuda": set(),
+    "servers": set(),
     "reports": set(),
     "terminal": {"reports"},
     "html": {"reports"},

@@ -47,7 +47,7 @@ class Asked:
         whole = {device: {**asked, **more} for device, asked in self.by_device.items()}
         if ":" not in self.target:
             return whole[self.target]
-        found: dict[str, Any] = {BY_DEVICE: whole, **more}
+        found: dict[str, Any] = {BY_DEVICE: whole}
         if self.target.startswith("AUTO"):
             # Else it begins on the processor, and goes on on the device once that has compiled.
             found |= {"ENABLE_STARTUP_FALLBACK": False, "ENABLE_RUNTIME_FALLBACK": False}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from edgebench_kit.onnx import node_times
@@ -9,6 +10,8 @@ from edgebench_kit.onnx import node_times
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+PART = re.compile(r"^subgraph\d+: ")
+"""What stands before the names of nodes where several devices share a graph."""
 MERGED = "originalLayersNames"
 """Where it keeps which nodes one that it runs is made of."""
 
@@ -26,7 +29,7 @@ def find_origins(request: Any, origins: node_times.Origins) -> Mapping[str, str]
 def take_times(request: Any, origins: Mapping[str, str]) -> Mapping[str, float]:
     """Return what the nodes of the last run took, in seconds, by the names in the file."""
     return node_times.add_up(
-        (origins.get(node.node_name, ""), node.real_time.total_seconds())
+        (origins.get(PART.sub("", node.node_name), ""), node.real_time.total_seconds())
         for node in request.get_profiling_info()
         if node.status == node.Status.EXECUTED
     )

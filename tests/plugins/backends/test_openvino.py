@@ -206,7 +206,10 @@ def test_every_way_to_a_device_computes_alike_in_f32(
 
 @pytest.mark.parametrize(
     ("device", "fallback", "said"),
-    [("auto", "", ""), ("cpu", "cpu", "takes NUM_STREAMS as 1 on this cpu, not as 9")],
+    [
+        ("auto", "", "supported devices"),
+        ("cpu", "cpu", "takes NUM_STREAMS as 1 on this cpu, not as 9"),
+    ],
 )
 def test_what_is_refused_is_refused_behind_a_choice_too(convolutions, device, fallback, said):
     options = OpenvinoOptions(fallback=fallback, streams=9)
