@@ -1,4 +1,4 @@
-"""The backend `new-name`: graphs run by onnx's own reference, which numpy computes."""
+"""The backend `new-name`: graphs run by onnx's own reference."""
 
 from __future__ import annotations
 

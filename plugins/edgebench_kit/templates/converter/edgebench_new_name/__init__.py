@@ -1,4 +1,4 @@
-"""The converter `new-name`: from a graph to a compressed file of it, in a format of its own."""
+"""The converter `new-name`: from a graph to a file of its own."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def check(stage: eb.Stage, graph: Any, inputs: eb.Tensors) -> None:
     wanted, got = (ReferenceEvaluator(one).run(names, dict(inputs)) for one in (stage.live, graph))
     for name, right, made in zip(names, wanted, got, strict=True):
         if not np.allclose(made, right, rtol=0, atol=TOLERANCE * np.abs(right).max()):
-            raise eb.CaseFailed(f"{name} is another once it is converted to new-name")
+            raise eb.CaseFailed(f"{name} is another once it is converted")
 
 
 def save(stage: eb.Stage, directory: Path) -> Sequence[str]:

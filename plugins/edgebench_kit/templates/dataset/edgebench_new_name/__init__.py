@@ -1,4 +1,4 @@
-"""The dataset `new-name`: tones of three pitches in noise, and which of them it is."""
+"""The dataset `new-name`: tones of three pitches in noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fabric `new-name`: tiers as processes of this machine, on processors of their own."""
+"""The fabric `new-name`: tiers on processors of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The format `new-name`: a graph and its weights, compressed into one file."""
+"""The format `new-name`: a graph, compressed into one file."""
 
 from __future__ import annotations
 

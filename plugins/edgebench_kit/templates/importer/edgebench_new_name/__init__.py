@@ -1,4 +1,4 @@
-"""The importer `new-name`: a table of latencies that another program measured."""
+"""The importer `new-name`: a table of latencies of another program."""
 
 from __future__ import annotations
 

@@ -47,7 +47,12 @@ def build(variant: str, weights: eb.Weights) -> eb.Pipeline:
         outputs=[eb.TensorSpec(name="logits", dtype="float32", shape=("batch", CLASSES))],
         live=network,
     )
-    return eb.Pipeline(model="new-name", variant=variant, stages=[stage], outputs=["logits"])
+    return eb.Pipeline(
+        model="new-name",
+        variant=variant,
+        stages=[stage],
+        outputs=["logits"],
+    )
 
 
 def count_parameters(width: int) -> int:

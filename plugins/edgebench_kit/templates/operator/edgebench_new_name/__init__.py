@@ -50,7 +50,7 @@ def apply(pipeline: eb.Pipeline, context: eb.Context) -> eb.Pipeline:
 def accepts(pipeline: eb.Pipeline) -> eb.Usable:
     """Say whether it can be applied, or in one clause why not."""
     whole = all(stage.precision == "f32" for stage in pipeline.stages)
-    return whole or "has weights in less than f32: write new-name before what quantizes"
+    return whole or "is quantized: write new-name before what does that"
 
 
 @eb.hookimpl

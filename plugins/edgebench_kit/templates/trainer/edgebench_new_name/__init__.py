@@ -37,7 +37,7 @@ def fit(
     import onnx  # here, not above: `edgebench list` must stay quick
 
     if teacher is not None:
-        raise eb.CaseFailed("new-name learns from answers, and from no teacher")
+        raise eb.CaseFailed("it learns from answers, and from no teacher")
     graph = onnx.ModelProto.FromString(stage.live.SerializeToString())
     layer = find_last_layer(graph)
     read, answers = run_split(graph, stage, layer.input[0], training)
@@ -54,7 +54,7 @@ def find_last_layer(graph: Any) -> Any:
     for node in graph.graph.node:
         if node.op_type == "Gemm" and len(node.input) == 3 and [*node.output] == outputs:
             return node
-    raise eb.CaseFailed("new-name trains graphs that end with one Gemm")
+    raise eb.CaseFailed("it trains graphs that end with one Gemm")
 
 
 def run_split(
@@ -75,7 +75,7 @@ def run_split(
         values.append(evaluator.run([name], inputs)[0])
         answers.append(answer)
     if not answers:
-        raise eb.CaseFailed("new-name has no samples to be trained on")
+        raise eb.CaseFailed("there are no samples to be trained on")
     return np.concatenate(values), np.array(answers)
 
 
