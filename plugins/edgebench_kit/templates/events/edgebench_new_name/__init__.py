@@ -1,4 +1,4 @@
-"""The listener `new-name`: it notes each case of a run in a file as it is done.
+"""The listener `new-name`: it notes each case of a run as it is done.
 
 The file is named by the environment variable EDGEBENCH_NOTES; without it nothing is noted.
 """

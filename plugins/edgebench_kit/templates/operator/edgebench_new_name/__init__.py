@@ -14,7 +14,7 @@ EDGEBENCH_API = (2, 0)
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """What may be written in brackets, `new-name(share=0.3)`: each has a type and a default."""
+    """What may be written in brackets, `share=0.3`: each has a type and a default."""
 
     share: float = attrs.field(
         default=0.5,

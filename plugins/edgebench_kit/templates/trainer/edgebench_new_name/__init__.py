@@ -1,4 +1,4 @@
-"""The trainer `new-name`: the last layer of a graph, fitted by least squares."""
+"""The trainer `new-name`: the last layer of a graph, by least squares."""
 
 from __future__ import annotations
 
