@@ -7,4 +7,4 @@ import edgebench_new_name
 
 class TestNewName(ConverterContract):
     plugins = [edgebench_new_name]
-    name = "onnx-to-new-name"
+    name = "new-name"

@@ -35,9 +35,14 @@ def describe(stage: eb.Stage) -> eb.Contents:
     return eb.Contents(nodes=nodes, parameters=count_parameters(stage.live))
 
 
+def convert(stage: eb.Stage, examples: eb.Tensors) -> eb.Stage:
+    """Make a stage in this format of one with a graph; one that computes anew checks it here."""
+    return stage.changed(stage.live, format="new-name")
+
+
 @eb.hookimpl
 def edgebench_formats() -> Iterator[eb.Format]:
-    """Offer it; a backend that opens it says so in `formats`, a converter leads to it."""
+    """Offer it; a backend that opens it says so in `formats`."""
     yield eb.Format(
         name="new-name",
         summary="A graph and its weights, compressed into one file.",
@@ -45,4 +50,17 @@ def edgebench_formats() -> Iterator[eb.Format]:
         load=load,
         describe=describe,
         keeps="the graph and its weights",
+    )
+
+
+@eb.hookimpl
+def edgebench_converters() -> Iterator[eb.Converter]:
+    """Offer the way to it, without which no stage would ever be in it."""
+    yield eb.Converter(
+        name="onnx-to-new-name",
+        summary="Compress a graph and its weights.",
+        source="onnx",
+        target="new-name",
+        convert=convert,
+        exact=True,  # the same operators compute it
     )

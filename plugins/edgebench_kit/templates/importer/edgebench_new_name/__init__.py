@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,18 +39,21 @@ def read(path: Path) -> Iterator[Imported]:
     for line, row in read_rows(path):
         try:
             model, operator, backend, latency = row
-            measured.setdefault((model, operator, backend), []).append(float(latency) / 1e3)
+            seconds = float(latency) / 1e3
         except ValueError:
-            raise eb.DataError(f"{path}, line {line}: {','.join(COLUMNS)} is expected") from None
-    for (model, operator, backend), seconds in measured.items():
+            seconds = math.nan
+        if not 0 < seconds < math.inf:
+            raise eb.DataError(f"{path}, line {line}: {','.join(COLUMNS)} is expected")
+        measured.setdefault((model, operator, backend), []).append(seconds)
+    for (model, operator, backend), latencies in measured.items():
         yield Imported(
             model=model,
             chain=operator,
             placement="mobile",
             backend=backend,
             fabric="laboratory",
-            latency_s=np.array(seconds),
-            measured=f"one block of {len(seconds)} requests",
+            latency_s=np.array(latencies),
+            measured=f"one block of {len(latencies)} requests",
             no_accuracy="the table holds latencies alone",
             origin=str(path),
         )

@@ -18,7 +18,8 @@ def render(results: RunResults) -> str:
     """Lay out a run: a text, bytes for a format that is none, or something that rich lays out."""
     ordered = sorted(results.results, key=lambda one: one.median or math.inf)
     # `results.decisions` has the answers, `result.doubts` what speaks against a figure.
-    return "\n".join([*map(write_line, ordered), *(one.sentence for one in results.decisions)])
+    lines = [*map(write_line, ordered), *(one.sentence for one in results.decisions)]
+    return "\n".join(lines) or "nothing was measured"
 
 
 def write_line(result: Result) -> str:
