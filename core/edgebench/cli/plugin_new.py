@@ -29,8 +29,9 @@ EVENTS = "events"
 SHARED = "common"
 """The folder of what all kinds have."""
 FACTS = "template.toml"
-"""The file of a kind's folder that says its summary, its dependencies and how to try it."""
-PLACES = re.compile(r"new[-_]name|NewName|\"DEPENDENCIES\"|@(?:summary|kind|try)@")
+"""The file of a kind's folder that says its summary, its dependencies, and how it is checked and
+tried."""
+PLACES = re.compile(r"new[-_]name|NewName|\"DEPENDENCIES\"|@(?:summary|kind|check|try)@")
 """What stands in templates for what is a plugin's own."""
 HIDDEN = ".in"
 """How files of a template end, beside their own ending, that would mean something where they lie.
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     directory = args.output / f"edgebench-{args.name}"
     files = template.fill(args.name)
     write_files(directory, files)
-    commands = list_next(directory, template.fill_commands(args.name), args.name)
+    commands = list_next(directory, template.fill_commands(args.name))
     if common.json:
         written = {"kind": args.kind, "name": args.name, "directory": str(directory)}
         common.emit({**written, "files": list(files), "next": commands})
@@ -128,8 +129,8 @@ class Template:
         }
 
     def fill_commands(self, name: str) -> list[str]:
-        """Return the commands that try a plugin."""
-        return [self._put(one, name) for one in self.facts["try"]]
+        """Return the commands that check and try a plugin."""
+        return [self._put(one, name) for one in ("@check@", *self.facts["try"])]
 
     def _put(self, text: str, name: str) -> str:
         words = {
@@ -138,10 +139,11 @@ class Template:
             "NewName": "".join(word.capitalize() for word in re.split("[-_.]", name)),
             "@kind@": self.kind,
             "@summary@": self.facts["summary"],
+            "@check@": self.facts.get("check", f"edgebench plugins check {name}"),
             '"DEPENDENCIES"': ",\n  ".join(f'"{one}"' for one in self.facts["dependencies"]),
         }
         if "@try@" in text:
-            words["@try@"] = "\n".join(["```", *self.fill_commands(name), "```"])
+            words["@try@"] = "\n".join(self.fill_commands(name)[1:])
         return PLACES.sub(lambda place: words[place[0]], text)
 
 
@@ -172,12 +174,11 @@ def write_files(directory: Path, files: Mapping[str, str]) -> None:
         raise EdgebenchError(f"{directory} cannot be written: {error.strerror}") from error
 
 
-def list_next(directory: Path, tries: Sequence[str], name: str) -> list[str]:
+def list_next(directory: Path, tries: Sequence[str]) -> list[str]:
     """Return the commands with which to go on."""
     place = str(directory) if directory.is_absolute() else os.path.join(".", directory)
     return [
         f"python -m pip install -e {shlex.quote(place + '[test]')}",
         f"python -m pytest {shlex.quote(place)}",
-        f"edgebench plugins check {name}",
         *tries,
     ]
