@@ -176,7 +176,7 @@ def write_files(directory: Path, files: Mapping[str, str]) -> None:
 
 def list_next(directory: Path, tries: Sequence[str]) -> list[str]:
     """Return the commands with which to go on."""
-    place = str(directory) if directory.is_absolute() else os.path.join(".", directory)
+    place = str(directory) if directory.is_absolute() else f".{os.sep}{directory}"
     return [
         f"python -m pip install -e {shlex.quote(place + '[test]')}",
         f"python -m pytest {shlex.quote(place)}",
