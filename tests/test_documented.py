@@ -19,6 +19,8 @@ from edgebench.catalogue.registry import shipped_registry
 from edgebench.catalogue.rows import KINDS
 from edgebench.catalogue.tables import Table
 from edgebench.parts.hookspecs import Hooks
+from edgebench.testing.checking.checker import find_contract
+from edgebench.testing.contracts.contract import list_promises
 
 ROOT = shipped_registry().parent
 HOOKS = {name: spec for name, spec in vars(Hooks).items() if name.startswith("edgebench_")}
@@ -262,8 +264,9 @@ def test_examples_of_registry_rows_are_valid(tmp_path):
         assert rows != Registry.of([]) or read_conclusions(registry), block
 
 
-def test_the_page_of_the_records_is_what_the_sources_say(python):
-    program = ROOT / "docs" / "write_records.py"
+@pytest.mark.parametrize("program", ["write_records.py", "write_promises.py"])
+def test_a_page_that_is_made_is_what_the_sources_say(python, program):
+    program = ROOT / "docs" / program
     python(f"import runpy, sys; sys.argv[1:] = ['--check']; runpy.run_path({str(program)!r}, "
            "run_name='__main__')")  # fmt: skip
 
@@ -307,3 +310,10 @@ def test_every_extra_is_on_the_page_of_installing_and_is_the_smallest_that_serve
             assert needed <= brought, row.name
             others = [resolve([name]) for name in documented]
             assert not [one for one in others if needed <= one < brought], row.name
+
+
+def test_every_promise_is_one_sentence():
+    for kind in KINDS:
+        for name, text in list_promises(find_contract(kind)).items():
+            assert re.fullmatch(r"[A-Z][^\n]+\.", text), name
+            assert len(text) <= 90, name

@@ -8,12 +8,12 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from edgebench.catalogue.source import read_source
 
 import edgebench
 import edgebench_kit
 import edgebench_plugins
 from edgebench import Registry
-from edgebench.catalogue.source import read_source
 
 from .trees import find_circle, modules, parse
 

@@ -39,6 +39,7 @@ def test_every_command_has_a_schema_that_insists_on_its_version():
             "logs",
             "store",
             "plugins",
+            "plugin-check",
             "completion",
             "doctor",
             "predict",

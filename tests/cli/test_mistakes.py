@@ -100,7 +100,7 @@ def test_a_link_that_no_case_uses_is_refused(refused):
         (("run", *PLAN[1:], "--tag", "a\udcffb"), r"'a\udcffb' is not UTF-8"),
         ((*PLAN, "--operator", "toy-cut+\udc80"), r"'toy-cut+\udc80' is not UTF-8"),
         (("--json",), "the following arguments are required: COMMAND"),
-        (("plugins",), "the following arguments are required: list"),
+        (("plugins",), "the following arguments are required: ACTION"),
     ],
 )  # fmt: skip
 def test_what_is_written_wrongly(refused, words, line):

@@ -84,7 +84,8 @@ def _write_words(name: str, parser: argparse.ArgumentParser) -> str:
     """Write what a command's words may be: its options, and the values that it lists itself."""
     from edgebench.cli.describe import LISTED
 
-    words = [option for action in _list_actions(parser) for option in action.option_strings]
+    options = (option for action in _list_actions(parser) for option in action.option_strings)
+    words = list(dict.fromkeys(options))
     for action in _list_actions(parser):
         if not action.option_strings:
             words += map(str, action.choices or ())
@@ -109,4 +110,11 @@ def _write_values(parsers: Mapping[str, argparse.ArgumentParser]) -> Iterator[st
 
 
 def _list_actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    return list(parser._actions)  # noqa: SLF001 (argparse tells what was declared in no other way)
+    """Return the options and words of a parser, and of the actions that it has itself."""
+    # Argparse tells what was declared in no other way.
+    found = list(parser._actions)  # noqa: SLF001
+    for action in parser._actions:  # noqa: SLF001
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            for below in dict.fromkeys(action.choices.values()):
+                found += _list_actions(below)
+    return found

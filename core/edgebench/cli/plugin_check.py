@@ -26,6 +26,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="what to try it on; by itself the smallest that fits")  # fmt: skip
     parser.add_argument("--options", action="append", default=[], metavar="TEXT",
                         help="options to try as well (by=2,way=slow); repeats")  # fmt: skip
+    parser.add_argument("--before", default="", metavar="CHAIN",
+                        help="what is applied before an operator")  # fmt: skip
     parser.add_argument("--data", type=Path, metavar="PATH",
                         help="a dataset's directory, or what an importer reads")  # fmt: skip
     parser.add_argument("--time-limit", type=_seconds, default=None, metavar="SECONDS",
@@ -54,7 +56,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     data = args.data.resolve() if args.data else None
     checking = Checking(
         source=source,
-        trial=Trial(model=args.model, options=args.options, data=data),
+        trial=Trial(model=args.model, options=args.options, before=args.before, data=data),
         limit_s=args.time_limit or LIMIT_S,
     )
     checked = []

@@ -27,10 +27,12 @@ if typing.TYPE_CHECKING:
     from edgebench.testing.contracts.reporter import ReporterContract as ReporterContract
     from edgebench.testing.contracts.tier import TierContract as TierContract
     from edgebench.testing.contracts.trainer import TrainerContract as TrainerContract
+    from edgebench.testing.fakes import FakeContext as FakeContext
+    from edgebench.testing.fakes import fake as fake
 
 _MODULES = {
     **{
-        f"{word.title()}Contract": word
+        f"{word.title()}Contract": f"contracts.{word}"
         for word in (
             "backend",
             "converter",
@@ -45,7 +47,8 @@ _MODULES = {
             "trainer",
         )
     },
-    **dict.fromkeys(("Contract", "Doubt", "NotChecked"), "contract"),
+    **dict.fromkeys(("Contract", "Doubt", "NotChecked"), "contracts.contract"),
+    **dict.fromkeys(("FakeContext", "fake"), "fakes"),
 }
 """By its name, the module of what is imported only when it is asked for."""
 
@@ -55,7 +58,7 @@ if not typing.TYPE_CHECKING:  # A checker that saw these would take any name for
     def __getattr__(name: str) -> object:
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f"{__name__}.contracts.{_MODULES[name]}"), name)
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *_MODULES})

@@ -132,6 +132,7 @@ def make_contract(order: Order) -> type[Contract]:
             "name": order.name,
             "model": trial.model,
             "options": trial.options,
+            "before": trial.before,
             "data": trial.data,
             "sample": trial.data,
         },

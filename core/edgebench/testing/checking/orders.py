@@ -22,6 +22,8 @@ class Trial:
     """The model and variant; empty for the smallest that fits."""
     options: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
     """Options as they are written."""
+    before: str = ""
+    """A chain that is applied before an operator."""
     data: Path | None = None
     """The directory of a dataset that has to be given, or what an importer reads."""
 

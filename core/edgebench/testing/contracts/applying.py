@@ -29,7 +29,7 @@ from edgebench.testing.contracts.subjects import choose_backend, list_subjects, 
 
 SAMPLES = 64
 """Of each split so many at most: enough to run through, and soon done."""
-TRIES = 8
+TRIES = 4
 """Models that an operator is offered until it takes one."""
 MADE_UP_S = 1e-3
 """What every stage is said to take, where an operator needs a profile."""
@@ -159,9 +159,11 @@ class Application:
 
 
 def find_application(
-    bench: Bench, operator: Operator, written: str, wanted: str = ""
+    bench: Bench, operator: Operator, written: str, wanted: str = "", before: str = ""
 ) -> Application:
     """Return an operator about to be applied to the smallest model that it accepts.
+
+    The chain *before* is applied first, if there is one.
 
     Raises:
         EdgebenchError: It accepts none of the first few; the reason of the first is said.
@@ -169,7 +171,7 @@ def find_application(
     reasons: list[str] = []
     for model, variant in islice(list_subjects(bench, operator.reads, wanted), TRIES):
         try:
-            return _prepare(bench, operator, written, model, variant)
+            return _prepare(bench, operator, written, before, model, variant)
         except (CaseSkipped, ChainError) as error:
             reasons.append(f"{model.name}:{variant.name}: {error}")
     formats = " or ".join(operator.reads) or "any format"
@@ -181,29 +183,38 @@ def find_application(
 
 
 def _prepare(
-    bench: Bench, operator: Operator, written: str, model: Model, variant: Variant
+    bench: Bench, operator: Operator, written: str, before: str, model: Model, variant: Variant
 ) -> Application:
     """Go through the steps of a run up to the operator's own."""
     chain = operator.name + write_options(split_options(written, operator.name))
-    (operation,) = bench.recipes.chains.of(chain)
+    chain = "+".join(filter(None, (before, chain)))
+    *first, operation = bench.recipes.chains.of(chain)
     form = operator.writes or next(iter(operator.reads), model.format)
     case = make_case(
         bench,
         model,
         variant,
         chain=chain,
-        pieces=operation.cuts + 1,
+        pieces=1 + operation.cuts + sum(one.cuts for one in first),
         backend=choose_backend(bench, form),
     )
     steps = bench.recipes.steps(case, for_backends=False)
     step = next(steps)
-    while not (isinstance(step, Operate) and step.case is case):
+    while not (isinstance(step, Operate) and step.case is case and step.operation is operation):
         made = _make_up(bench, step) if isinstance(step, Measure) else bench.maker.make(step)
         step = steps.send(made)
-    accepted = operator.accepts(read_pipeline(step.before))
-    if accepted is not True:
-        raise CaseSkipped(str(accepted))
+    if why := _ask(operator, read_pipeline(step.before)):
+        raise CaseSkipped(why)
     return Application(bench=bench, case=case, step=step)
+
+
+def _ask(operator: Operator, pipeline: Pipeline) -> str:
+    """Return why an operator does not accept a pipeline; empty if it does, or cannot say."""
+    try:
+        said = operator.accepts(pipeline)
+    except Exception:  # noqa: BLE001 (that it raises is for another promise to tell)
+        return ""
+    return "" if said is True else str(said)
 
 
 def _make_up(bench: Bench, step: Measure) -> Path:

@@ -5,24 +5,27 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
-from edgebench.parts.errors import CaseFailed, EdgebenchError, one_line
-from edgebench.parts.pipeline import Tensors
-from edgebench.parts.places import Backend, Session
+from edgebench.parts.errors import EdgebenchError, one_line
+from edgebench.parts.places import Session
 from edgebench.sessions.outputs import WrongOutput, check_outputs, find_sizes
-from edgebench.testing.contracts.contract import Contract, NotChecked, doubt, hold
-from edgebench.testing.contracts.opening import Bed, ask_usable, find_bed, find_reference
+from edgebench.testing.contracts.backend_trial import BackendTrial, say
+from edgebench.testing.contracts.comparing import (
+    COARSE,
+    TOLERANCES,
+    compare,
+    copy,
+    is_near,
+    is_same,
+)
+from edgebench.testing.contracts.contract import NotChecked, doubt, hold
+from edgebench.testing.contracts.opening import Bed, ask_usable, find_reference
 from edgebench.testing.contracts.processors import count_busy_threads, read_memory
 from edgebench.testing.contracts.running import Crashed, run_afresh
 from edgebench.testing.contracts.spoiling import GARBAGE, spoil
 
-TOLERANCES: Mapping[str, float] = {"f32": 1e-3, "tf32": 1e-2, "f16": 2e-2, "bf16": 1e-1}
-"""By precision, how far outputs may be from the reference's, as a share of its largest value."""
-COARSE = 0.25
-"""The same for any other precision."""
 PAIRS = 50
 RATIO = 1.5
 """How many times slower a changed input may be than the same one, before that is doubted."""
@@ -32,17 +35,8 @@ SLACK = 4 * 2**20
 """Bytes by which memory may grow meanwhile, whatever the size of the stage."""
 
 
-class BackendContract(Contract):
+class BackendContract(BackendTrial):
     """What a backend promises: a stage that it reads, opened as on a host, with real inputs."""
-
-    kind = Backend
-    _tried: ClassVar[dict[str, Any]]
-
-    @classmethod
-    def setup_class(cls) -> None:
-        """Set up the bench; what was prepared is kept for the next promise."""
-        super().setup_class()
-        cls._tried = {}
 
     # --- promises --------------------------------------------------------------------------------
 
@@ -51,8 +45,8 @@ class BackendContract(Contract):
         devices = list(self.part.devices())
         wrong = [one for one in devices if not isinstance(one, str) or not one]
         hold(not wrong, f"devices gives {wrong[:1]}, which is no name of a device")
-        if self._why_not():
-            raise NotChecked(self._why_not())
+        if self.why_not():
+            raise NotChecked(self.why_not())
         versions = self.part.versions()
         for name, version in dict(versions).items():
             hold(
@@ -64,14 +58,14 @@ class BackendContract(Contract):
 
     def test_usable_is_true(self) -> None:
         """On each device of which it says that it is usable, it opens and runs."""
-        bed = self._bed()
+        bed = self.bed()
         for device in self.part.devices():
             why = ask_usable(self.bench, bed.case, self.part, device)
             try:
                 with bed.open(device=device) as session:
                     session.run(bed.feed())
             except Exception as error:  # noqa: BLE001 (whatever a runtime raises)
-                hold(why, f"it says that {device} is usable here, and it fails: {_say(error)}")
+                hold(why, f"it says that {device} is usable here, and it fails: {say(error)}")
             else:
                 if why:
                     doubt(f"it says that {device} is not usable ({why}), and yet it runs")
@@ -79,7 +73,7 @@ class BackendContract(Contract):
     def test_its_outputs_are_as_announced(self) -> None:
         """What comes back has the names, element types and shapes that the stage announces."""
         for written in self.written:
-            with self._open(written) as (bed, session):
+            with self.open(written) as (bed, session):
                 for count in (1, 2) if bed.is_open else (1,):
                     feed = bed.feed(count=count)
                     try:
@@ -90,53 +84,55 @@ class BackendContract(Contract):
 
     def test_its_numbers_are_right(self) -> None:
         """Its outputs are another backend's, as near as the precision that it claims allows."""
-        bed = self._bed()
+        bed = self.bed()
         try:
-            name, wanted = self._once("reference", lambda: find_reference(bed))
+            name, wanted = self.once("reference", lambda: find_reference(bed))
         except EdgebenchError as error:
             raise NotChecked(str(error)) from error
         for written in self.written:
             precision = self.part.precision(self.read_options(written))
             allowed = TOLERANCES.get(precision, COARSE)
-            with self._open(written) as (_, session):
+            with self.open(written) as (_, session):
                 self._compare(session, wanted, allowed, f"{name}, {precision}")
 
     def test_nothing_is_cached(self) -> None:
         """Other inputs give other outputs, and an array that is changed in place counts as such."""
-        with self._open() as (bed, session):
+        with self.open() as (bed, session):
             one, other = bed.feed(0), bed.feed(1)
             if all((one[name] == other[name]).all() for name in one):
                 raise NotChecked("there is one real input only")
-            first = _copy(session.run(one))
+            first = copy(session.run(one))
             hold(
-                not _same(first, session.run(other)),
+                not is_same(first, session.run(other)),
                 "for two different inputs it gives the same outputs: it keeps what it gave before",
             )
-            for name, array in one.items():
-                array[...] = other[name]
+            changed, wanted = bed.feed(0), copy(session.run(bed.feed(1)))
+            session.run(changed)
+            for name, array in bed.feed(1).items():
+                changed[name][...] = array
             hold(
-                _same(session.run(one), session.run(bed.feed(1))),
+                is_same(session.run(changed), wanted),
                 "for an array that was changed in place it gives what it gave before the change",
             )
             self._doubt_times(session, bed)
 
     def test_its_outputs_are_its_callers(self) -> None:
         """A second run does not change what the first gave, and inputs stay as they were."""
-        with self._open() as (bed, session):
+        with self.open() as (bed, session):
             feed = bed.feed(0)
-            kept = _copy(feed)
+            kept = copy(feed)
             given = session.run(feed)
-            before = _copy(given)
+            before = copy(given)
             session.run(bed.feed(1))
-            hold(_same(given, before), "a second run changes the arrays that the first gave")
-            hold(_same(feed, kept), "it changes the arrays that it is given")
+            hold(is_same(given, before), "a second run changes the arrays that the first gave")
+            hold(is_same(feed, kept), "it changes the arrays that it is given")
 
     def test_it_keeps_to_its_threads(self) -> None:
         """No more threads use processor time than it was given."""
-        bed = self._bed_usable()
+        bed = self.bed_usable()
         feed = bed.feed(count=len(next(iter(bed.examples.values()))) if bed.is_open else 1)
         for threads in (1, 2):
-            with self._open(threads=threads) as (_, session):
+            with self.open(threads=threads) as (_, session):
                 session.run(feed)
                 busy = count_busy_threads(lambda: session.run(feed))
             hold(busy <= threads, f"given {threads} threads, it computes with {busy}")
@@ -145,22 +141,22 @@ class BackendContract(Contract):
 
     def test_two_sessions_at_once(self) -> None:
         """Two sessions that are open at once give what each gives alone."""
-        with self._open() as (bed, one):
-            alone = _copy(one.run(bed.feed(0)))
+        with self.open() as (bed, one):
+            alone = copy(one.run(bed.feed(0)))
             with bed.open() as two:
                 two.run(bed.feed(1))
                 hold(
-                    _near(one.run(bed.feed(0)), alone),
+                    is_near(one.run(bed.feed(0)), alone),
                     "while a second session is open, the first gives other outputs",
                 )
             hold(
-                _near(one.run(bed.feed(0)), alone),
+                is_near(one.run(bed.feed(0)), alone),
                 "once a second session is closed, the first gives other outputs",
             )
 
     def test_closing_releases_memory(self) -> None:
         """A stage that is opened, run and closed many times leaves no memory behind."""
-        bed, held = self._bed_usable(), []
+        bed, held = self.bed_usable(), []
         for _ in range(ROUNDS):
             with bed.open() as session:
                 session.run(bed.feed())
@@ -177,9 +173,9 @@ class BackendContract(Contract):
 
     def test_it_closes_after_an_error(self) -> None:
         """An error meanwhile comes through, and the stage can be opened again."""
-        bed = self._bed_usable()
-        with self._open() as (_, session):
-            wanted = _copy(session.run(bed.feed()))
+        bed = self.bed_usable()
+        with self.open() as (_, session):
+            wanted = copy(session.run(bed.feed()))
         ours = RuntimeError("something else went wrong")
         try:
             with bed.open():
@@ -190,11 +186,11 @@ class BackendContract(Contract):
             raise AssertionError("an error while a session is open does not come through")
         with bed.open() as session:
             hold(_fails(session), "it runs without the inputs that the stage reads")
-            hold(_near(session.run(bed.feed()), wanted), "after an error it gives other outputs")
+            hold(is_near(session.run(bed.feed()), wanted), "after an error it gives other outputs")
 
     def test_it_runs_in_a_fresh_process(self) -> None:
         """Compiled where it compiles, a stage opens and runs in a process that opens files only."""
-        bed = self._bed_usable()
+        bed = self.bed_usable()
         try:
             run_afresh(self.bench, bed.case, bed.path, [bed.examples if bed.is_open else _one(bed)])
         except EdgebenchError as error:
@@ -202,7 +198,7 @@ class BackendContract(Contract):
 
     def test_it_refuses_what_it_does_not_read(self) -> None:
         """A file that is garbage, or cut off, is an error: no crash, and no answer."""
-        bed = self._bed_usable()
+        bed = self.bed_usable()
         for content, what in ((GARBAGE, "garbage"), (None, "cut off")):
             try:
                 run_afresh(self.bench, bed.case, spoil(self.bench, bed.path, content), [_one(bed)])
@@ -214,88 +210,18 @@ class BackendContract(Contract):
 
     # --- what they stand on ----------------------------------------------------------------------
 
-    def _once(self, key: str, make: Any) -> Any:
-        if key not in self._tried:
-            try:
-                self._tried[key] = make()
-            except EdgebenchError as error:
-                self._tried[key] = error
-        if isinstance(self._tried[key], EdgebenchError):
-            raise self._tried[key]
-        return self._tried[key]
-
-    def _bed(self) -> Bed:
-        """Return the backend with a stage that it reads.
-
-        Raises:
-            NotChecked: There is none.
-        """
-        part = self.part
-        try:
-            bed: Bed = self._once("bed", lambda: find_bed(self.bench, part, self.model))
-        except EdgebenchError as error:
-            raise NotChecked(str(error)) from error
-        return bed
-
-    def _why_not(self) -> str:
-        bed, devices = self._bed(), list(self.part.devices())
-        if not devices:
-            return "it has no device here"
-        return str(
-            self._once("usable", lambda: ask_usable(self.bench, bed.case, self.part, devices[0]))
-        )
-
-    def _bed_usable(self) -> Bed:
-        if why := self._why_not():
-            raise NotChecked(f"it is not usable here: {why}")
-        return self._bed()
-
-    @contextmanager
-    def _open(self, written: str = "", threads: int = 1) -> Iterator[tuple[Bed, Session]]:
-        """Open a stage.
-
-        Raises:
-            NotChecked: It is not usable here, or does not open, which another promise tells of.
-        """
-        bed = self._bed_usable()
-        opened = bed.open(written, threads=threads)
-        try:
-            session = opened.__enter__()
-        except Exception as error:
-            how = f"with ({written}) " if written else ""
-            if written:
-                raise AssertionError(f"{how}it does not open: {_say(error)}") from error
-            raise NotChecked(f"it does not open: {_say(error)}") from error
-        try:
-            yield bed, session
-        except BaseException as error:
-            if not opened.__exit__(type(error), error, error.__traceback__):
-                raise
-        else:
-            opened.__exit__(None, None, None)
-
     def _compare(
         self, session: Session, wanted: Mapping[str, Any], allowed: float, against: str
     ) -> None:
-        import numpy as np
-
-        bed = self._bed()
-        whole = len(next(iter(bed.examples.values())))
-        count = whole if bed.is_open else 1
+        bed = self.bed()
+        count = len(next(iter(bed.examples.values()))) if bed.is_open else 1
         given = session.run(bed.feed(count=count))
-        for spec in bed.stage.outputs:
-            came, right = np.asarray(given[spec.inside]), wanted[spec.name][:count]
-            if not np.issubdtype(came.dtype, np.floating):
-                hold(np.array_equal(came, right), f"the output {spec.name!r} is not {against}'s")
-                continue
-            hold(np.isfinite(came).all(), f"the output {spec.name!r} is not finite")
-            far = float(np.abs(came.astype(float) - right).max())
-            scale = max(float(np.abs(right).max()), 1e-6)
-            hold(
-                far <= allowed * scale,
-                f"the output {spec.name!r} is {far:.3g} away from what {against} gives, whose "
-                f"largest value is {scale:.3g}; {allowed:g} of that is allowed",
-            )
+        compare(
+            {spec.name: given[spec.inside] for spec in bed.stage.outputs},
+            {spec.name: wanted[spec.name][:count] for spec in bed.stage.outputs},
+            allowed,
+            f"that of {against}",
+        )
 
     def _doubt_times(self, session: Session, bed: Bed) -> None:
         feeds, times = [bed.feed(0), bed.feed(1)], {True: list[float](), False: list[float]()}
@@ -322,27 +248,3 @@ def _fails(session: Session) -> bool:
 
 def _one(bed: Bed) -> dict[str, Any]:
     return {name: array[:1] for name, array in bed.examples.items()}
-
-
-def _copy(tensors: Tensors) -> dict[str, Any]:
-    return {name: array.copy() for name, array in tensors.items()}
-
-
-def _same(one: Tensors, other: Tensors) -> bool:
-    import numpy as np
-
-    return all(np.array_equal(one[name], other[name]) for name in one)
-
-
-def _near(one: Tensors, other: Tensors) -> bool:
-    import numpy as np
-
-    return all(
-        np.allclose(one[name], other[name], rtol=1e-4, atol=1e-5 * float(np.abs(array).max()))
-        for name, array in other.items()
-    )
-
-
-def _say(error: BaseException) -> str:
-    said = isinstance(error, CaseFailed)
-    return str(error) if said else one_line(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 
@@ -14,6 +14,7 @@ from edgebench.parts.errors import EdgebenchError, one_line
 from edgebench.parts.pipeline import Pipeline, Stage, Tensors
 from edgebench.store.artifacts import read_pipeline
 from edgebench.store.digests import content_digest
+from edgebench.testing.contracts.comparing import compare
 from edgebench.testing.contracts.contract import Contract, NotChecked, hold
 from edgebench.testing.contracts.running import run_here
 from edgebench.testing.contracts.subjects import prepare_format
@@ -27,13 +28,6 @@ class ConverterContract(Contract):
     """What a converter promises: a stage of the smallest model that leads to its source."""
 
     kind = Converter
-    _tried: ClassVar[dict[str, Any]]
-
-    @classmethod
-    def setup_class(cls) -> None:
-        """Set up the bench; what was converted is kept for the next promise."""
-        super().setup_class()
-        cls._tried = {}
 
     # --- promises --------------------------------------------------------------------------------
 
@@ -53,7 +47,7 @@ class ConverterContract(Contract):
     def test_what_it_is_given_stays(self) -> None:
         """The stage that it is given is as it was."""
         self._converted()
-        before, after = self._tried["digests"]
+        before, after = self.tried["digests"]
         hold(before == after, "it changes the stage that it is given")
 
     def test_its_outputs_are_the_same(self) -> None:
@@ -61,7 +55,7 @@ class ConverterContract(Contract):
         made, batch = self._pipeline(), self._examples()
         wanted = self._run(self._source(), self.part.source, batch)
         given = self._run(made, self.part.target, batch)
-        _compare(given, wanted, EXACT if self.part.exact else NEAR)
+        compare(given, wanted, EXACT if self.part.exact else NEAR, "the source's")
 
     def test_its_batch_stays_open(self) -> None:
         """What it makes takes batches of other sizes than that which it was given."""
@@ -75,18 +69,19 @@ class ConverterContract(Contract):
                 given = self._run(made, self.part.target, batch)
             except EdgebenchError as error:
                 raise AssertionError(f"of a batch of {count}: {error}") from error
-            _compare(given, {name: array[:count] for name, array in wanted.items()}, NEAR)
+            alone = {name: array[:count] for name, array in wanted.items()}
+            compare(given, alone, NEAR, "that of the whole batch")
 
     # --- what they stand on ----------------------------------------------------------------------
 
     def _prepared(self) -> tuple[Case, Path]:
-        if "prepared" not in self._tried:
+        if "prepared" not in self.tried:
             try:
                 found = prepare_format(self.bench, self.part.source, self.model)
             except EdgebenchError as error:
                 raise NotChecked(str(error)) from error
-            self._tried["prepared"] = found
-        prepared: tuple[Case, Path] = self._tried["prepared"]
+            self.tried["prepared"] = found
+        prepared: tuple[Case, Path] = self.tried["prepared"]
         return prepared
 
     def _source(self) -> Pipeline:
@@ -97,22 +92,22 @@ class ConverterContract(Contract):
 
     def _examples(self) -> Tensors:
         case, _ = self._prepared()
-        if "examples" not in self._tried:
-            self._tried["examples"] = self.bench.maker.examples(case, self._source())
-        examples: Tensors = self._tried["examples"]
+        if "examples" not in self.tried:
+            self.tried["examples"] = self.bench.maker.examples(case, self._source())
+        examples: Tensors = self.tried["examples"]
         return examples
 
     def _try(self) -> Any:
-        if "made" not in self._tried:
+        if "made" not in self.tried:
             live = self.bench.stages.live(self._given())
             before = self._digest(live)
             examples = {name: array.copy() for name, array in self._examples().items()}
             try:
-                self._tried["made"] = self.part.convert(live, examples)
+                self.tried["made"] = self.part.convert(live, examples)
             except Exception as error:  # noqa: BLE001 (a converter may raise anything)
-                self._tried["made"] = error
-            self._tried["digests"] = before, self._digest(live)
-        return self._tried["made"]
+                self.tried["made"] = error
+            self.tried["digests"] = before, self._digest(live)
+        return self.tried["made"]
 
     def _converted(self) -> Stage:
         made = self._try()
@@ -145,21 +140,3 @@ class ConverterContract(Contract):
                 continue
             return run_here(self.bench, chosen, pipeline, batch)
         raise NotChecked("; ".join(reasons) or f"no backend here reads {form}")
-
-
-def _compare(given: Tensors, wanted: Tensors, allowed: float) -> None:
-    import numpy as np
-
-    for name, right in wanted.items():
-        came = given[name]
-        hold(
-            came.shape == right.shape,
-            f"the output {name!r} is of shape {came.shape}, not {right.shape}",
-        )
-        far = float(np.abs(came.astype(float) - right).max())
-        scale = max(float(np.abs(right).max()), 1e-6)
-        hold(
-            far <= allowed * scale,
-            f"the output {name!r} is {far:.3g} away, and the largest of it is {scale:.3g}; "
-            f"{allowed:g} of that is allowed",
-        )

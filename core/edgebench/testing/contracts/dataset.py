@@ -36,13 +36,6 @@ class DatasetContract(Contract):
     kind = Dataset
     data: ClassVar[Path | None] = None
     """The directory in which its owner ships it, for one that has to be given."""
-    _splits: ClassVar[dict[str, Read]]
-
-    @classmethod
-    def setup_class(cls) -> None:
-        """Set up the bench; what was read is kept for the next promise."""
-        super().setup_class()
-        cls._splits = {}
 
     # --- promises --------------------------------------------------------------------------------
 
@@ -102,9 +95,10 @@ class DatasetContract(Contract):
         return part
 
     def _read(self, split: str) -> Read:
-        if split not in self._splits:
-            self._splits[split] = self._read_anew(split)
-        return self._splits[split]
+        if split not in self.tried:
+            self.tried[split] = self._read_anew(split)
+        read: Read = self.tried[split]
+        return read
 
     def _read_anew(self, split: str) -> Read:
         samples = self._dataset().samples

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
 
 import attrs
 
@@ -24,13 +23,6 @@ class FormatContract(Contract):
     """What a format promises: a stage of the smallest model that leads to it, kept and found."""
 
     kind = Format
-    _tried: ClassVar[dict[str, Any]]
-
-    @classmethod
-    def setup_class(cls) -> None:
-        """Set up the bench; what was prepared is kept for the next promise."""
-        super().setup_class()
-        cls._tried = {}
 
     # --- promises --------------------------------------------------------------------------------
 
@@ -38,7 +30,7 @@ class FormatContract(Contract):
         """It writes the files that it names, and no others, into the directory that it is given."""
         place = self._save(self._stage())
         written = {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()}
-        named = set(self._tried["names"])
+        named = set(self.tried["names"])
         hold(named, "save names no file")
         hold(named <= written, f"it names {sorted(named - written)}, which it has not written")
         hold(written <= named, f"it writes {sorted(written - named)}, which it does not name")
@@ -47,7 +39,7 @@ class FormatContract(Contract):
         """Loaded and saved again, a stage is the same files."""
         stage = self._stage()
         first = self._save(stage)
-        names = self._tried["names"]
+        names = self.tried["names"]
         kept = attrs.evolve(stage, live=None, directory=first, files=names)
         again = self._save(self.bench.stages.live(kept))
         if content_digest(first) == content_digest(again):
@@ -102,13 +94,13 @@ class FormatContract(Contract):
     # --- what they stand on ----------------------------------------------------------------------
 
     def _prepared(self) -> tuple[Case, Path]:
-        if "prepared" not in self._tried:
+        if "prepared" not in self.tried:
             try:
                 found = prepare_format(self.bench, self.part.name, self.model)
             except EdgebenchError as error:
                 raise NotChecked(str(error)) from error
-            self._tried["prepared"] = found
-        prepared: tuple[Case, Path] = self._tried["prepared"]
+            self.tried["prepared"] = found
+        prepared: tuple[Case, Path] = self.tried["prepared"]
         return prepared
 
     def _stage(self) -> Stage:
@@ -118,5 +110,5 @@ class FormatContract(Contract):
 
     def _save(self, stage: Stage) -> Path:
         place = self.bench.make_place("saved")
-        self._tried["names"] = tuple(self.part.save(stage, place))
+        self.tried["names"] = tuple(self.part.save(stage, place))
         return place

@@ -24,9 +24,10 @@ class ImporterContract(Contract):
 
     def test_it_claims_only_what_it_reads(self) -> None:
         """It does not claim files and directories of others, and is not upset by them."""
+        importer: Importer = self.part
         for what, path in self._foreign().items():
             try:
-                claimed = self.part.claims(path)
+                claimed = importer.claims(path)
             except Exception as error:
                 raise AssertionError(f"of {what}, claims raises {one_line(error)}") from error
             hold(not claimed, f"it claims {what}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 
@@ -30,13 +30,6 @@ class ModelContract(Contract):
     """What a model promises: its smallest variant, or that which `model` names, untrained."""
 
     kind = Model
-    _tried: ClassVar[dict[str, Any]]
-
-    @classmethod
-    def setup_class(cls) -> None:
-        """Set up the bench; what was built is kept for the next promise."""
-        super().setup_class()
-        cls._tried = {}
 
     # --- promises --------------------------------------------------------------------------------
 
@@ -152,9 +145,9 @@ class ModelContract(Contract):
         return built
 
     def _built(self) -> Pipeline:
-        if "built" not in self._tried:
-            self._tried["built"] = self._build()
-        pipeline: Pipeline = self._tried["built"]
+        if "built" not in self.tried:
+            self.tried["built"] = self._build()
+        pipeline: Pipeline = self.tried["built"]
         return pipeline
 
     def _digest(self, pipeline: Pipeline) -> str:

@@ -26,7 +26,7 @@ from edgebench.testing.contracts.contract import split_options
 from edgebench.testing.contracts.running import run_here
 from edgebench.testing.contracts.subjects import list_subjects, make_case
 
-TRIES = 8
+TRIES = 4
 """Models that are prepared for a backend until one comes through."""
 
 

@@ -30,13 +30,8 @@ class OperatorContract(Contract):
     """What an operator promises: applied as in a run, to the smallest model that it accepts."""
 
     kind = Operator
-    _tried: ClassVar[dict[str, Any]]
-
-    @classmethod
-    def setup_class(cls) -> None:
-        """Set up the bench; what was applied is kept for the next promise."""
-        super().setup_class()
-        cls._tried = {}
+    before: ClassVar[str] = ""
+    """A chain that is applied before it, for one that changes what others have made."""
 
     # --- promises --------------------------------------------------------------------------------
 
@@ -165,29 +160,31 @@ class OperatorContract(Contract):
 
     def _application(self, written: str) -> Application:
         key = f"application {written}"
-        if key not in self._tried:
+        if key not in self.tried:
             try:
-                self._tried[key] = find_application(self.bench, self.part, written, self.model)
+                self.tried[key] = find_application(
+                    self.bench, self.part, written, self.model, self.before
+                )
             except OptionError as error:
                 raise AssertionError(
                     f"it does not take its options ({written}): {error}"
                 ) from error
             except EdgebenchError as error:
-                self._tried[key] = NotChecked(f"{_with(written)}{error}")
-        found = self._tried[key]
+                self.tried[key] = NotChecked(f"{_with(written)}{error}")
+        found = self.tried[key]
         if isinstance(found, NotChecked):
             raise found
         return found  # type: ignore[no-any-return]
 
     def _try(self, written: str) -> Applied | BaseException:
         key = f"applied {written}"
-        if key not in self._tried:
+        if key not in self.tried:
             application = self._application(written)
             try:
-                self._tried[key] = application.apply(self._digest)
+                self.tried[key] = application.apply(self._digest)
             except Exception as error:  # noqa: BLE001 (an operator may raise anything)
-                self._tried[key] = error
-        return self._tried[key]  # type: ignore[no-any-return]
+                self.tried[key] = error
+        return self.tried[key]  # type: ignore[no-any-return]
 
     def _applied(self, written: str, *, whole: bool = True) -> Applied:
         """Return its work.
@@ -204,15 +201,15 @@ class OperatorContract(Contract):
 
     def _kept(self, written: str) -> Path:
         key = f"kept {written}"
-        if key not in self._tried:
+        if key not in self.tried:
             applied = self._applied(written)
             try:
-                self._tried[key] = self._application(written).keep(applied)
+                self.tried[key] = self._application(written).keep(applied)
             except EdgebenchError as error:
                 raise AssertionError(
                     f"{_with(written)}what it made is not kept: {error}"
                 ) from error
-        return self._tried[key]  # type: ignore[no-any-return]
+        return self.tried[key]  # type: ignore[no-any-return]
 
     def _batches(self, written: str) -> list[Tensors]:
         application = self._application(written)

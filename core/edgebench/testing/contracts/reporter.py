@@ -93,8 +93,9 @@ class ReporterContract(Contract):
 
     def _render(self, what: str, run: RunResults) -> str | bytes:
         """Return what is laid out as a terminal or a file would have it."""
+        reporter: Reporter = self.part
         try:
-            laid: Any = self.part.render(run)
+            laid: Any = reporter.render(run)
         except Exception as error:
             raise AssertionError(f"of a run with {what} it fails: {one_line(error)}") from error
         if isinstance(laid, str | bytes):

@@ -21,7 +21,7 @@ from edgebench.parts.subjects import Dataset, Model, Variant, Weights
 from edgebench.prepare.steps import follow
 from edgebench.testing.contracts.bench import Bench
 
-TRIES = 8
+TRIES = 4
 """Models that are prepared until one comes through."""
 KINDS_OF_WEIGHTS = ("random", "own", "trained")
 """Those that nothing must be downloaded for, the quickest first."""

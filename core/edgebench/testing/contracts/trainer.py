@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 
@@ -36,13 +36,6 @@ class TrainerContract(Contract):
     """What a trainer promises: the smallest model of its format, trained for three short epochs."""
 
     kind = Trainer
-    _tried: ClassVar[dict[str, Any]]
-
-    @classmethod
-    def setup_class(cls) -> None:
-        """Set up the bench; what was trained is kept for the next promise."""
-        super().setup_class()
-        cls._tried = {}
 
     # --- promises --------------------------------------------------------------------------------
 
@@ -93,9 +86,9 @@ class TrainerContract(Contract):
     # --- what they stand on ----------------------------------------------------------------------
 
     def _fitting(self) -> Fitting:
-        if "fitting" not in self._tried:
-            self._tried["fitting"] = self._fit()
-        fitting: Fitting = self._tried["fitting"]
+        if "fitting" not in self.tried:
+            self.tried["fitting"] = self._fit()
+        fitting: Fitting = self.tried["fitting"]
         return fitting
 
     def _fit(self) -> Fitting:

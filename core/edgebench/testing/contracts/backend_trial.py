@@ -1,0 +1,99 @@
+"""A backend with what its promises are checked on: a stage that it reads, and its sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from edgebench.parts.errors import CaseFailed, EdgebenchError, one_line
+from edgebench.parts.places import Backend, Session
+from edgebench.testing.contracts.contract import Contract, NotChecked
+from edgebench.testing.contracts.opening import Bed, ask_usable, find_bed
+
+
+class BackendTrial(Contract):
+    """What the promises of a backend stand on."""
+
+    kind = Backend
+
+    def once(self, key: str, make: Callable[[], Any]) -> Any:
+        """Return what was made under a key, or raise what making it raised, the first time."""
+        if key not in self.tried:
+            try:
+                self.tried[key] = make()
+            except EdgebenchError as error:
+                self.tried[key] = error
+        if isinstance(self.tried[key], EdgebenchError):
+            raise self.tried[key]
+        return self.tried[key]
+
+    def bed(self) -> Bed:
+        """Return the backend with a stage that it reads.
+
+        Raises:
+            NotChecked: There is none.
+        """
+        part = self.part
+        try:
+            bed: Bed = self.once("bed", lambda: find_bed(self.bench, part, self.model))
+        except EdgebenchError as error:
+            raise NotChecked(str(error)) from error
+        return bed
+
+    def why_not(self) -> str:
+        """Return why the backend is not usable on this machine; empty if it is."""
+        bed, devices = self.bed(), list(self.part.devices())
+        if not devices:
+            return "it has no device here"
+        return str(
+            self.once("usable", lambda: ask_usable(self.bench, bed.case, self.part, devices[0]))
+        )
+
+    def bed_usable(self) -> Bed:
+        """Return the same of a backend that is usable here.
+
+        Raises:
+            NotChecked: It is not, or it does not open, which another promise tells of.
+        """
+        if why := self.why_not():
+            raise NotChecked(f"it is not usable here: {why}")
+        if why := self.once("opens", self._why_not_open):
+            raise NotChecked(f"it does not open: {why}")
+        return self.bed()
+
+    def _why_not_open(self) -> str:
+        try:
+            with self.bed().open():
+                return ""
+        except Exception as error:  # noqa: BLE001 (whatever a runtime raises)
+            return say(error)
+
+    @contextmanager
+    def open(self, written: str = "", threads: int = 1) -> Iterator[tuple[Bed, Session]]:
+        """Open a stage.
+
+        Raises:
+            NotChecked: It is not usable here, or never opens, which another promise tells of.
+            AssertionError: It does not open with these options.
+        """
+        bed = self.bed_usable()
+        opened = bed.open(written, threads=threads)
+        try:
+            session = opened.__enter__()
+        except Exception as error:
+            how = f"with ({written}) " if written else ""
+            raise AssertionError(f"{how}it does not open: {say(error)}") from error
+        try:
+            yield bed, session
+        except BaseException as error:
+            if not opened.__exit__(type(error), error, error.__traceback__):
+                raise
+        else:
+            opened.__exit__(None, None, None)
+
+
+def say(error: BaseException) -> str:
+    """Return an error in one line, and its type unless it is one of ours."""
+    said = isinstance(error, CaseFailed)
+    return str(error) if said else one_line(error)

@@ -1,0 +1,65 @@
+"""Holding what a stage gave against what it should give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from edgebench.parts.pipeline import Tensors
+from edgebench.testing.contracts.contract import hold
+
+TOLERANCES: Mapping[str, float] = {"f32": 1e-3, "tf32": 1e-2, "f16": 2e-2, "bf16": 1e-1}
+"""By precision, how far outputs may be from the reference's, as a share of its largest value."""
+COARSE = 0.25
+"""The same for any other precision."""
+SMALLEST = 1e-6
+"""What the largest value of an output is taken for at least."""
+
+
+def copy(tensors: Tensors) -> dict[str, Any]:
+    """Return tensors whose arrays are others."""
+    return {name: array.copy() for name, array in tensors.items()}
+
+
+def is_same(one: Tensors, other: Tensors) -> bool:
+    """Say whether two sets of tensors are the same to the bit."""
+    import numpy as np
+
+    return all(np.array_equal(one[name], other[name], equal_nan=True) for name in one)
+
+
+def is_near(one: Tensors, other: Tensors) -> bool:
+    """Say whether they are the same but for rounding."""
+    import numpy as np
+
+    return all(
+        np.allclose(one[name], array, rtol=1e-4, atol=1e-5 * float(np.abs(array).max()))
+        for name, array in other.items()
+    )
+
+
+def compare(given: Tensors, wanted: Tensors, allowed: float, whose: str) -> None:
+    """See that outputs are as near to those wanted as is *allowed*, as a share of the largest.
+
+    Raises:
+        AssertionError: One is not; *whose* the wanted ones are is said.
+    """
+    import numpy as np
+
+    for name, right in wanted.items():
+        came = given[name]
+        hold(
+            came.shape == right.shape,
+            f"the output {name!r} is of shape {came.shape}, and {whose} of {right.shape}",
+        )
+        if not np.issubdtype(right.dtype, np.floating):
+            hold(np.array_equal(came, right), f"the output {name!r} is not {whose}")
+            continue
+        hold(np.isfinite(came).all(), f"the output {name!r} is not finite")
+        far = float(np.abs(came.astype(float) - right).max())
+        scale = max(float(np.abs(right).max()), SMALLEST)
+        hold(
+            far <= allowed * scale,
+            f"the output {name!r} is {far:.3g} away from {whose}, whose largest value is "
+            f"{scale:.3g}; {allowed:g} of that is allowed",
+        )
