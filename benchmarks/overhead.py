@@ -48,9 +48,7 @@ DRAWS = 4000
 
 def source() -> PluginSource:
     """Return where the plugins come from: what ships, and the one beside this program."""
-    return PluginSource(
-        registry=Registry.read().paths, files=[HERE / "bench_plugin.py"], entry_points=False
-    )
+    return PluginSource(registry=Registry.read().paths, files=[HERE / "bench_plugin.py"])
 
 
 def prepare(place: Path) -> Pipeline:

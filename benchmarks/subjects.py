@@ -75,7 +75,7 @@ class Workshop:
     def at(cls, place: Path) -> Workshop:
         """Open a store, without the plugins that others installed."""
         registry = Registry.read()
-        return cls(Recipes(Plugins.load(registry, entry_points=False), Store(place)))
+        return cls(Recipes(Plugins.load(registry), Store(place)))
 
     def models(self) -> Iterator[Model]:
         """Yield the models that are no file of a user's."""

@@ -93,7 +93,7 @@ def registry():
 @pytest.fixture(scope="session")
 def toy_plugins(registry):
     """The shipped plugins and the toy, whatever else is installed here."""
-    return Plugins.load(registry, [TOY], entry_points=False)
+    return Plugins.load(registry, [TOY])
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ LAYERS = (
     "cases",
     "metrics",
     "store",
+    "survey",
     "sessions",
     "prepare",
     "records",

@@ -48,7 +48,7 @@ def test_no_framework_is_imported_when_everything_is_listed(loaded):
         from edgebench.catalogue.plugins import Plugins
         from edgebench.catalogue.rows import KINDS
 
-        plugins = Plugins.load(Registry.read(), entry_points=False)
+        plugins = Plugins.load(Registry.read())
         for kind in KINDS.values():
             plugins.listed(kind)
         """
@@ -81,7 +81,7 @@ def test_rows_offer_exactly_what_their_modules_yield():
 
 
 def test_nothing_shipped_is_faulty():
-    rows = Plugins.load(Registry.read(), entry_points=False).list_statuses()
+    rows = Plugins.load(Registry.read()).list_statuses()
     assert [row for row in rows if row.status == "faulty"] == []
 
 

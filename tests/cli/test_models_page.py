@@ -54,7 +54,7 @@ def test_every_command_can_be_planned(cli, command):
 
 
 def test_every_dataset_that_has_to_be_given_is_on_the_page():
-    plugins = Plugins.load(Registry.read(), entry_points=False)
+    plugins = Plugins.load(Registry.read())
     shipped = (plugins.get(Dataset, line.name) for line in plugins.listed(Dataset))
     given = {dataset.name for dataset in shipped if dataset.from_directory is not None}
     assert set(re.findall(r"^\| `(\w+)` \| `\w+", PAGE, re.MULTILINE)) == given

@@ -99,7 +99,7 @@ def test_a_renamed_column_option_or_operator_would_be_seen():
 @pytest.mark.process
 def test_the_plugin_of_the_readme_works(registry, tmp_path):
     (tmp_path / "sparsify.py").write_text(plugin_file(README.read_text()))
-    plugins = Plugins.load(registry, [tmp_path / "sparsify.py"], entry_points=False)
+    plugins = Plugins.load(registry, [tmp_path / "sparsify.py"])
     pipeline = plugins.get(Model, "vgg").build("small", Weights(kind="random", seed=0))
     before = [weights.clone() for weights in pipeline.stages[0].live.parameters()]
     (stage,) = plugins.get(Operator, "sparsify").apply(pipeline, None).stages

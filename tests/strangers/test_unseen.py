@@ -86,7 +86,7 @@ CHAINS = {
 def recipes(toy, registry, tmp_path):
     file = tmp_path / "watched.py"
     file.write_text(dedent(NET))
-    plugins = Plugins.load(registry, [toy, file], entry_points=False)
+    plugins = Plugins.load(registry, [toy, file])
     return Recipes(plugins, Store(tmp_path / "store"))
 
 

@@ -23,6 +23,11 @@ CATALOGUE_HOOKS: Mapping[type[Part], str] = MappingProxyType(
 """The hook that offers parts of each kind; all other hooks are told of events."""
 
 
+def hears_events(hooks: Iterable[str]) -> bool:
+    """Say whether any of the hooks is told of events."""
+    return any(name not in CATALOGUE_HOOKS.values() for name in hooks)
+
+
 def wrong_version(module: object) -> str:
     """Say what is wrong if a plugin declares a version of the interface that this is not."""
     wanted = getattr(module, "EDGEBENCH_API", API)
@@ -76,7 +81,7 @@ def sort_out(
 ) -> tuple[dict[str, Part], list[tuple[str, str]]]:
     """Return the sound parts that a hook yielded, and by name, where there is one, what is not.
 
-    *said* are the names that its row offers; they are not missed where the hook *broke off*.
+    *said* are the names that it is to offer; they are not missed where the hook *broke off*.
     """
     parts: dict[str, Part] = {}
     wrong: list[tuple[str, str]] = []
@@ -93,7 +98,7 @@ def sort_out(
         else:
             parts[part.name] = part
     absent = [] if broken_off else [one for one in said if one not in parts | dict(wrong)]
-    wrong += [(n, f"does not yield the {WORDS[kind]} {n!r} that its row offers") for n in absent]
+    wrong += [(n, f"does not yield the {WORDS[kind]} {n!r} that it is to offer") for n in absent]
     return parts, list(dict.fromkeys(wrong))
 
 

@@ -1,4 +1,4 @@
-"""Where plugins come from: registry rows, entry points, single files. Nothing is imported yet."""
+"""Where plugins come from: rows, distributions, single files. Nothing is imported yet."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
+from edgebench.catalogue.offers import read_offers
 from edgebench.catalogue.plugin import Plugin
 from edgebench.catalogue.registry import Registry, shipped_registry
 from edgebench.parts.errors import PluginFault
-
-if TYPE_CHECKING:
-    from importlib.metadata import Distribution
 
 GROUP = "edgebench"
 """The entry-point group that a distribution names its plugins in."""
@@ -49,37 +46,25 @@ def from_names(names: Sequence[str], known: Sequence[str]) -> Iterator[Plugin]:
             yield Plugin(name.rpartition(".")[2], name, partial(importlib.import_module, name))
 
 
-def from_entry_points() -> Iterator[Plugin]:
-    """Yield a plugin for each entry point of the group, of every installed distribution.
-
-    Distributions are read one at a time: one whose metadata cannot be parsed is a plugin that does
-    not load.
-    """
-    from importlib.metadata import distributions
-
-    seen: set[str] = set()
-    for distribution in distributions():
-        found = _read_entry_points(distribution)
-        # The first of a name on the path is the one that is imported.
-        yield from (plugin for plugin in found if plugin.distribution not in seen)
-        seen.update(plugin.distribution for plugin in found)
+def from_offers(file: Path) -> Iterator[Plugin]:
+    """Yield the plugins that a file tells of, which were installed when it was written."""
+    for offer in read_offers(file):
+        yield Plugin(
+            name=offer.name,
+            origin=offer.value,
+            bring=partial(_import_point, offer.value),
+            distribution=offer.distribution,
+            offer=offer,
+        )
 
 
-def _read_entry_points(distribution: Distribution) -> list[Plugin]:
-    try:
-        # Parsing the metadata of all that is installed would take longer than the rest of `list`.
-        if GROUP not in (distribution.read_text("entry_points.txt") or ""):
-            return []
-        name = str(distribution.metadata["Name"])
-        points = distribution.entry_points.select(group=GROUP)
-        return [Plugin(point.name, point.value, point.load, name) for point in points]
-    except Exception as error:  # noqa: BLE001 (its files may be broken in any way)
-        name = str(distribution.metadata["Name"])
-        return [Plugin(name, "entry_points.txt", partial(_raise, error), name)]
-
-
-def _raise(error: Exception) -> None:
-    raise error
+def _import_point(value: str) -> object:
+    """Import what an entry point names; `importlib.metadata` would take longer to import."""
+    module, _, names = value.partition(":")
+    found: object = importlib.import_module(module.strip())
+    for name in names.split(".") if names else ():
+        found = getattr(found, name.strip())
+    return found
 
 
 def from_files(files: Sequence[Path]) -> Iterator[Plugin]:

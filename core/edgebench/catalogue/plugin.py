@@ -8,7 +8,7 @@ touches pluggy, but for the markers in `hookspecs`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from importlib.util import find_spec
@@ -20,12 +20,14 @@ import pluggy
 
 from edgebench.catalogue.checks import (
     CATALOGUE_HOOKS,
+    hears_events,
     implemented_hooks,
     sort_out,
     wrong_events,
     wrong_hooks,
     wrong_version,
 )
+from edgebench.catalogue.offers import Offer
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import WORDS, PluginRow
 from edgebench.parts.hookspecs import Hooks
@@ -45,6 +47,8 @@ class Fault:
     """The exception behind it, with its traceback."""
     part: str = ""
     """The name of the part that alone is lost by it; empty where more may be."""
+    trace: str = attrs.field(default="", eq=False, repr=False)
+    """The traceback where another process met the exception."""
 
     def __str__(self) -> str:
         """Return it in one line."""
@@ -53,7 +57,10 @@ class Fault:
 
 @attrs.frozen
 class Answer:
-    """What a plugin yields of one kind: the sound parts by name, and what is wrong beside them."""
+    """What a plugin yields of one kind: the sound parts by name, and what is wrong beside them.
+
+    A part is None where only its name is known, as another process imported its plugin.
+    """
 
     parts: Mapping[str, Any] = attrs.field(factory=dict)
     faults: tuple[Fault, ...] = ()
@@ -76,6 +83,8 @@ class Plugin:
     distribution: str = ""
     """The installed distribution that brings it; empty for a file."""
     row: PluginRow | None = None
+    offer: Offer | None = None
+    """What it was seen to offer, for which it need not be imported."""
     watch: Watch = attrs.field(default=lambda *_: nullcontext(), repr=False)
     """Lasts as long as it is asked."""
     _answers: dict[type[Part], Answer] = attrs.field(factory=dict, init=False, repr=False)
@@ -85,6 +94,8 @@ class Plugin:
     @property
     def version(self) -> str:
         """The version of its distribution; empty where it has none."""
+        if self.offer:
+            return self.offer.version
         return _version(self.distribution) if self.distribution else ""
 
     @cached_property
@@ -127,13 +138,25 @@ class Plugin:
 
     @property
     def listens(self) -> bool:
-        """Whether it is told of events: a stranger always, another where its row says so."""
+        """Whether it is told of events: where its row says so, or it was seen to have such hooks.
+
+        A stranger that nobody has seen is.
+        """
+        if self.offer:
+            return hears_events(self.offer.hooks) or bool(self.offer.broken)
         return not self.row or (self.row.events and not self.lacks)
 
     @property
-    def promised(self) -> Mapping[str, tuple[str, ...]]:
-        """The names that its row offers, by kind."""
+    def promised(self) -> Mapping[str, Collection[str]]:
+        """The names that its row offers, or that it was seen to offer, by kind."""
+        if self.offer:
+            return self.offer.parts
         return self.row.offers if self.row else {}
+
+    @property
+    def unseen(self) -> bool:
+        """Whether what it offers shows only when it is asked."""
+        return not self.row and not self.offer
 
     # --- what is known once it is imported -------------------------------------------------------
 
@@ -145,6 +168,8 @@ class Plugin:
     @cached_property
     def broken(self) -> Fault | None:
         """What is wrong with it as a whole; None if it can be asked."""
+        if self.offer and self.offer.broken:
+            return Fault(self, self.offer.broken, trace=self.offer.trace)
         try:
             with self.watch(self, "to load"):
                 self.module  # noqa: B018 (it is imported here)
@@ -159,17 +184,36 @@ class Plugin:
 
     @cached_property
     def hooks(self) -> tuple[str, ...]:
-        """The hooks that it implements; known once it is registered."""
+        """The hooks that it implements; known once it is registered, or by what was seen of it."""
+        if self.offer:
+            return self.offer.hooks
         return implemented_hooks(self.module, self._manager)
+
+    @property
+    def takes_registry(self) -> bool:
+        """Whether what it offers may follow from the registry, which one of its hooks takes."""
+        callers = self._manager.get_hookcallers(self.module) or ()
+        return any("registry" in impl.argnames for one in callers for impl in one.get_hookimpls())
 
     def answer(self, kind: type[Part], registry: Registry) -> Answer:
         """Return the parts of a kind that it yields, and what is wrong with others."""
-        if (self.row and WORDS[kind] not in self.row.offers) or not self.importable:
+        if not (self.unseen or WORDS[kind] in self.promised) or not self.importable:
             return Answer()
         if kind not in self._answers:
             broken = self.broken
             self._answers[kind] = Answer(faults=(broken,)) if broken else self._ask(kind, registry)
         return self._answers[kind]
+
+    def outline(self, kind: type[Part], registry: Registry) -> Answer:
+        """Return as much as `answer` of what was seen already; no part of it, as none is imported.
+
+        What was never seen is asked.
+        """
+        if not self.offer:
+            return self.answer(kind, registry)
+        faults = [one for one in self._seen_faults if one[0] in ("", WORDS[kind])]
+        names = self.offer.parts.get(WORDS[kind], ())
+        return Answer(dict.fromkeys(names), tuple(fault for _, fault in faults))
 
     def parts(self, kind: type[C], registry: Registry) -> Mapping[str, C]:
         """Return the sound parts of a kind that it yields."""
@@ -179,6 +223,7 @@ class Plugin:
     def faults(self) -> list[Fault]:
         """What is wrong with it, as far as it was asked; whoever listens is asked to load."""
         found = [self.broken] if self.listens and self.broken else []
+        found += [fault for _, fault in self._seen_faults]
         found += [fault for answer in self._answers.values() for fault in answer.faults]
         return list(dict.fromkeys(found))
 
@@ -189,6 +234,14 @@ class Plugin:
                 return list(getattr(self._manager.hook, hook)(**arguments))
         except (Exception, SystemExit) as error:  # noqa: BLE001 (a stranger may raise anything)
             return self._fault(f"fails in {hook}", error)
+
+    @cached_property
+    def _seen_faults(self) -> list[tuple[str, Fault]]:
+        """What was seen to be wrong, each with the kind that it concerns, or nothing for all."""
+        if not self.offer:
+            return []
+        found = [(kind, Fault(self, why, part=name)) for kind, name, why in self.offer.faults]
+        return [("", self.broken), *found] if self.offer.broken and self.broken else found
 
     @cached_property
     def _manager(self) -> pluggy.PluginManager:
@@ -216,33 +269,6 @@ class Plugin:
             said = " ".join(str(error).split())
             cause = f"{cause}: {type(error).__name__}" + (f": {said}" if said else "")
         return Fault(self, cause, error)
-
-
-@attrs.frozen(kw_only=True)
-class Listed:
-    """One line of `list`: a part that is known."""
-
-    name: str
-    part: Part | None
-    """None where its module cannot be imported."""
-    plugin: Plugin
-    why_not: str | None
-    """None if it is installed; else what is wrong, or how to get it."""
-
-
-@attrs.frozen(kw_only=True)
-class PluginStatus:
-    """One line of `plugins list`."""
-
-    plugin: Plugin
-    status: str
-    """`installed`, `missing`, `faulty` or `blocked`."""
-    why: str = ""
-    """What is wrong or missing."""
-    offers: tuple[tuple[str, str], ...]
-    """Kinds and names."""
-    hooks: tuple[str, ...] = ()
-    """The hooks that it implements; empty where it was not imported."""
 
 
 @functools.cache

@@ -13,14 +13,23 @@ from typing import Any, TypeVar
 
 import attrs
 
+from edgebench.catalogue.listing import (
+    Listed,
+    PluginStatus,
+    find_fault,
+    list_part,
+    list_status,
+    list_unasked,
+    say_clash,
+)
 from edgebench.catalogue.origins import (
-    from_entry_points,
     from_files,
     from_module,
     from_names,
+    from_offers,
     from_rows,
 )
-from edgebench.catalogue.plugin import Fault, Listed, Plugin, PluginStatus, Watch
+from edgebench.catalogue.plugin import Fault, Plugin, Watch
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import WORDS
 from edgebench.parts.documents import to_document
@@ -29,6 +38,10 @@ from edgebench.parts.part import Part
 from edgebench.parts.pipeline import as_tuple
 
 C = TypeVar("C", bound=Part)
+
+
+def _path(value: str | Path | None) -> Path | None:
+    return Path(value) if value else None
 
 
 def _paths(values: Iterable[str | Path]) -> tuple[Path, ...]:
@@ -43,7 +56,8 @@ class PluginSource:
     registry: tuple[Path, ...] = attrs.field(default=(), converter=_paths)
     files: tuple[Path, ...] = attrs.field(default=(), converter=_paths)
     without: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
-    entry_points: bool = True
+    offers: Path | None = attrs.field(default=None, converter=_path)
+    """The file that says what installed plugins were seen to offer; None for none of them."""
     modules: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
     """Dotted names of modules that are plugins, beside the rest."""
 
@@ -62,9 +76,7 @@ class PluginSource:
     def load(self) -> Plugins:
         """Read the registry files and find the plugins again."""
         registry = Registry.of(self.registry)
-        return Plugins.load(
-            registry, self.files, self.without, self.entry_points, modules=self.modules
-        )
+        return Plugins.load(registry, self.files, self.without, self.offers, modules=self.modules)
 
 
 class Plugins:
@@ -78,7 +90,7 @@ class Plugins:
         self._source = source
         self._blocked = [one for one in found if without & {one.name, one.handle}]
         self._plugins = [one for one in found if one not in self._blocked]
-        self._strangers = [one for one in self._plugins if not one.row]
+        self._unseen = [one for one in self._plugins if one.unseen]
         # Each plugin is asked once, so that all that follows from its answers stays true.
         self._clashes: dict[tuple[type[Part], str], Fault] = {}
         self._part: Callable[..., tuple[Plugin, Any]] = functools.cache(self._find)
@@ -91,16 +103,16 @@ class Plugins:
         registry: Registry,
         files: Sequence[Path] = (),
         without: Sequence[str] = (),
-        entry_points: bool = True,
+        offers: Path | None = None,
         watch: Watch | None = None,
         modules: Sequence[str] = (),
     ) -> Plugins:
         """Find the registry's plugins, the installed strangers and the *files*; import none yet.
 
-        So are *modules*, by their dotted names, where no row or distribution brings them.
-
-        Whoever *watches* is told of each plugin that is asked. A process that imports a library
-        loads plugins before: here libraries are silenced, for it and for those that it starts.
+        The file *offers* tells of installed strangers, which are imported when a part of theirs is
+        got; *modules* are plugins by their dotted names. Whoever *watches* is told of each plugin
+        that is asked. A process that imports a library loads plugins before: here libraries are
+        silenced, for it and for those it starts.
 
         Raises:
             UnknownName: No plugin is called as one of *without*.
@@ -108,14 +120,10 @@ class Plugins:
         """
         registry.silence_libraries()
         source = PluginSource(
-            registry=registry.paths,
-            files=files,
-            without=without,
-            entry_points=entry_points,
-            modules=modules,
+            registry=registry.paths, files=files, without=without, offers=offers, modules=modules
         )
-        strangers = [*(from_entry_points() if entry_points else ()), *from_files(source.files)]
-        found = [*from_rows(registry), *strangers]
+        installed = from_offers(offers) if offers else ()
+        found = [*from_rows(registry), *installed, *from_files(source.files)]
         found += from_names(modules, [one.origin for one in found])
         for name in without:
             if not any(name in (one.name, one.handle) for one in found):
@@ -177,7 +185,8 @@ class Plugins:
 
     def listed(self, kind: type[Part]) -> tuple[Listed, ...]:
         """Return all that is known of a kind, sorted by name; nothing that is wrong stops it."""
-        return tuple(self._line(kind, *item) for item in self._owners(kind).items())
+        owners = self._owners(kind).items()
+        return tuple(list_part(kind, name, found, self.registry) for name, found in owners)
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -191,8 +200,9 @@ class Plugins:
 
     def list_statuses(self) -> tuple[PluginStatus, ...]:
         """Ask everything of every plugin, and return how each stands."""
-        blocked = [_unasked(plugin, "blocked") for plugin in self._blocked]
-        return (*map(self._status, self._plugins), *blocked)
+        blocked = [list_unasked(plugin, "blocked") for plugin in self._blocked]
+        asked = [list_status(one, self.registry, self._owners) for one in self._plugins]
+        return (*asked, *blocked)
 
     # --- events ----------------------------------------------------------------------------------
 
@@ -225,35 +235,34 @@ class Plugins:
         owners: dict[str, list[Plugin]] = {}
         for plugin in self._plugins:
             promised = plugin.promised.get(WORDS[kind], ())
-            for name in dict.fromkeys([*promised, *plugin.parts(kind, self.registry)]):
+            for name in dict.fromkeys([*promised, *plugin.outline(kind, self.registry).parts]):
                 owners.setdefault(name, []).append(plugin)
+        for name, several in owners.items():
+            if len(several) > 1:
+                cause = f"offers a name that is taken: {say_clash(kind, name, several)}"
+                self._clashes[kind, name] = Fault(several[1], cause, part=name)
         return dict(sorted(owners.items()))
 
     def _find_installed(self, kind: type[Part]) -> Mapping[str, Any]:
-        parts: dict[str, Part] = {}
-        for name, owners in self._owners(kind).items():
-            part = owners[0].parts(kind, self.registry).get(name)
-            if len(owners) > 1:
-                cause = f"offers a name that is taken: {_clash(kind, name, owners)}"
-                self._clashes[kind, name] = Fault(owners[1], cause, part=name)
-            elif part and not owners[0].lacks:
-                parts[name] = part
-        return MappingProxyType(parts)
+        owners = self._owners(kind).items()
+        sole = {name: one[0] for name, one in owners if len(one) == 1 and not one[0].lacks}
+        found = {name: owner.parts(kind, self.registry).get(name) for name, owner in sole.items()}
+        return MappingProxyType({name: part for name, part in found.items() if part})
 
     def _find(self, kind: type[Part], name: str) -> tuple[Plugin, Any]:
-        strangers = [one for one in self._strangers if name in one.parts(kind, self.registry)]
+        strangers = [one for one in self._unseen if name in one.parts(kind, self.registry)]
         # A module may yield more than its row says: tiers of the user's own registry.
         owners = [*_promising(self._plugins, kind, name), *strangers]
         owners = owners or self._owners(kind).get(name, [])
         if not owners:
             raise self._unknown(kind, name)
         if len(owners) > 1:
-            raise NameClash(_clash(kind, name, owners))
+            raise NameClash(say_clash(kind, name, owners))
         if lack := owners[0].missing(name):
             raise Missing(lack)
         answer = owners[0].answer(kind, self.registry)
         if name not in answer.parts:
-            fault = _find_fault(answer.faults, name)
+            fault = find_fault(answer.faults, name)
             raise PluginFault(str(fault)) from fault.error
         return owners[0], answer.parts[name]
 
@@ -261,63 +270,15 @@ class Plugins:
         if out := _promising(self._blocked, kind, name):
             return UnknownName(f"the {WORDS[kind]} {name!r} is left out by --without {out[0].name}")
         error = UnknownName.among(WORDS[kind], name, self._owners(kind))
-        faults = [one for each in self._plugins for one in each.answer(kind, self.registry).faults]
+        outlines = [each.outline(kind, self.registry) for each in self._plugins]
+        faults = [one for each in outlines for one in each.faults]
         if lost := [fault for fault in faults if fault.part == name]:
             return PluginFault(str(lost[0]))
         # What a broken plugin would have offered is not known: this, if it is called so itself.
         suspects = sorted(faults, key=lambda fault: (fault.plugin.name != name, fault.part))
         return UnknownName("; ".join(map(str, (error, *suspects[:1]))))
 
-    def _line(self, kind: type[Part], name: str, owners: Sequence[Plugin]) -> Listed:
-        owner = owners[0]
-        answer = owner.answer(kind, self.registry)
-        lost = answer.faults if name not in answer.parts else ()
-        wrong = str(_find_fault(lost, name)) if lost else owner.missing(name)
-        return Listed(
-            name=name,
-            part=answer.parts.get(name),
-            plugin=owner,
-            why_not=_clash(kind, name, owners) if len(owners) > 1 else wrong,
-        )
-
-    def _status(self, plugin: Plugin) -> PluginStatus:
-        if lack := plugin.missing(plugin.name):
-            return _unasked(plugin, "missing", lack)
-        found = (one for kind in WORDS for one in plugin.answer(kind, self.registry).faults)
-        wrong = [fault.cause for fault in (plugin.broken, *found) if fault]
-        names = [(kind, one) for kind in WORDS for one in plugin.parts(kind, self.registry)]
-        for kind, name in names:
-            owners = self._owners(kind)[name]
-            # The first to offer a name is not to blame.
-            wrong += [_clash(kind, name, owners)] if plugin is not owners[0] else []
-        return PluginStatus(
-            plugin=plugin,
-            status="faulty" if wrong else "installed",
-            why="; ".join(dict.fromkeys(wrong)),
-            offers=tuple((WORDS[kind], name) for kind, name in names),
-            hooks=() if plugin.broken else plugin.hooks,
-        )
-
-
-def _find_fault(faults: Sequence[Fault], name: str) -> Fault:
-    """Return the fault that a part is lost by: its own, or one that may have taken it along."""
-    return next((one for one in faults if one.part == name), faults[0])
-
 
 def _promising(plugins: Iterable[Plugin], kind: type[Part], name: str) -> list[Plugin]:
     """Return the plugins whose rows say that they offer a name, without importing them."""
     return [one for one in plugins if name in one.promised.get(WORDS[kind], ())]
-
-
-def _unasked(plugin: Plugin, status: str, why: str = "") -> PluginStatus:
-    """Return how a plugin stands that is not imported: it offers what its row says."""
-    offers = tuple((kind, name) for kind, names in plugin.promised.items() for name in names)
-    return PluginStatus(plugin=plugin, status=status, why=why, offers=offers)
-
-
-def _clash(kind: type[Part], name: str, owners: Sequence[Plugin]) -> str:
-    one, other = owners[:2]
-    unique = other.handle not in (one.name, one.handle)
-    remedy = f"pass --without {other.handle}" if unique else f"rename {other.origin}"
-    labels = f"{one.label} and {other.label}"
-    return f"two plugins offer the {WORDS[kind]} {name!r}: {labels}; uninstall one, or {remedy}"

@@ -83,8 +83,10 @@ class Common:
     def plugins(self) -> Plugins:
         """The plugins that the options leave."""
         from edgebench.catalogue.plugins import Plugins
+        from edgebench.cli.survey import find_offers_aloud
 
-        return Plugins.load(self.registry, self.files, self.without, watch=self._watch)
+        offers = find_offers_aloud(self.registry, self.note)
+        return Plugins.load(self.registry, self.files, self.without, offers, self._watch)
 
     @cached_property
     def store(self) -> Store:
@@ -160,8 +162,12 @@ class Common:
     def note_fault(self, fault: Fault) -> None:
         """Name a plugin that does not work; where more is to be said, with its traceback."""
         self.note(f"edgebench: {fault}")
-        if self.verbose and fault.error is not None:
-            self.note("".join(traceback.format_exception(fault.error)).rstrip())
+        if self.verbose and (trace := fault.trace or _trace(fault.error)):
+            self.note(trace.rstrip())
+
+
+def _trace(error: BaseException | None) -> str:
+    return "" if error is None else "".join(traceback.format_exception(error))
 
 
 def add_database(parser: argparse._ActionsContainer) -> None:

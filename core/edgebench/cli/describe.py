@@ -11,11 +11,13 @@ from edgebench.catalogue.rows import KINDS
 from edgebench.parts.changes import Operator
 from edgebench.parts.errors import UnknownName
 from edgebench.parts.places import Tier
-from edgebench.parts.subjects import Dataset, Model, Variant
+from edgebench.parts.subjects import Model
+from edgebench.survey.describing import describe_part
 from edgebench.testing.field_texts import read_field_texts
 
 if TYPE_CHECKING:
-    from edgebench.catalogue.plugin import Listed, Plugin, PluginStatus
+    from edgebench.catalogue.listing import Listed, PluginStatus
+    from edgebench.catalogue.plugin import Plugin
     from edgebench.cli.common import Common
     from edgebench.parts.part import Part
 
@@ -64,35 +66,33 @@ _UNITS = {"memory": "memory_bytes", "rate": "rate_bit_s", "delay": "delay_s"}
 
 
 def _list_part(line: Listed, common: Common) -> Item:
-    record = line.part
+    said = _say(line)
     item: Item = {
         "name": line.name,
-        "summary": record.summary if record else "",
+        "summary": said.pop("summary", ""),
         **_name_plugin(line.plugin, "distribution"),
         "installed": not line.why_not,
         "why_not": line.why_not or None,
     }
-    if isinstance(record, Model):
-        item["variants"] = [{"name": one.name} | _list_size(record, one) for one in record.variants]
-    if isinstance(record, Tier):
-        item |= _find_file(record, common)
-    if isinstance(record, Dataset):
-        item |= {"synthetic": record.synthetic, "given": record.samples is None}
-    return item
+    if "variants" in said:
+        said["variants"] = [_pick_not("summary", variant) for variant in said["variants"]]
+    return item | said | (_find_file(line.name, common) if line.kind is Tier else {})
 
 
-def _find_file(tier: Tier, common: Common) -> Item:
+def _say(line: Listed) -> Item:
+    """Return what is said of a part beside its name; nothing where nobody can tell."""
+    seen = line.seen or (describe_part(line.part) if line.part else {})
+    return dict(seen)
+
+
+def _pick_not(key: str, item: Item) -> Item:
+    return {name: value for name, value in item.items() if name != key}
+
+
+def _find_file(tier: str, common: Common) -> Item:
     """Return the registry file that a tier's facts stand in; None for a plugin's own."""
-    row = common.registry.tiers.get(tier.name)
+    row = common.registry.tiers.get(tier)
     return {"registry": str(row.file) if row else None}
-
-
-def _list_size(model: Model, variant: Variant) -> Item:
-    return {
-        "parameters": variant.parameters,
-        "weights": list(variant.weights),
-        "dataset": model.dataset_of(variant.name) or None,
-    }
 
 
 def _describe_part(kind: type[Part], name: str, common: Common) -> Item:
@@ -103,7 +103,7 @@ def _describe_part(kind: type[Part], name: str, common: Common) -> Item:
     described |= {key: value for key, value in to_plain(record).items() if key not in _APART}
     described |= _name_plugin(owner, "distribution", "version", "origin")
     if isinstance(record, Tier):
-        described |= _find_file(record, common)
+        described |= _find_file(record.name, common)
     if isinstance(record, Operator):
         described["needs"] = sorted(record.needed(record.options()))
         described["cuts"] = record.cuts(record.options())
@@ -176,12 +176,12 @@ Known = Iterator[tuple[Item, Item]]
 
 
 def _read_variants(common: Common) -> Known:
-    for model in common.plugins.all(Model).values():
-        for variant in model.variants:
-            item = _name_item(f"{model.name}:{variant.name}", variant.summary or model.summary)
-            item |= _list_size(model, variant)
-            item |= _standing(common.plugins.owner(Model, model.name).name)
-            yield item, item
+    for line in common.plugins.listed(Model):
+        if line.why_not is None:
+            for variant in _say(line)["variants"]:
+                item = variant | {"name": f"{line.name}:{variant['name']}"}
+                item |= _standing(line.plugin.name)
+                yield item, item
 
 
 def _read_hybrids(common: Common) -> Known:

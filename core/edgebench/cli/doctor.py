@@ -20,7 +20,7 @@ from edgebench.sessions.asking import ask_in_processes
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from edgebench.catalogue.plugin import Listed
+    from edgebench.catalogue.listing import Listed
 
 SCHEMA = 2
 ROUNDS, STEPS = 300, 10_000

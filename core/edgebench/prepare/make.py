@@ -100,9 +100,8 @@ class Maker:
                 companions={},
             )
             with Runner.open(self.stages, case, self.answers) as runner:
-                return operator.list_cuts(
-                    pipeline, OperatorContext(runner, self.recipes.keys, step)
-                )
+                context = OperatorContext(runner, self.recipes.keys, step)
+                return operator.list_cuts(pipeline, context)
 
     def base(self, case: Case) -> Path:
         """Return the directory of a case's model, built and untransformed."""
@@ -283,8 +282,7 @@ class Maker:
     def examples(self, case: Case, pipeline: Pipeline) -> dict[str, Any]:
         """Return a small batch of a case's real inputs, as converters are given."""
         split = self.stages.split(case, "validation", pipeline)
-        if not len(split):
-            split = self.stages.split(case, "test", pipeline)
+        split = split if len(split) else self.stages.split(case, "test", pipeline)
         return dict(take_batch(split, EXAMPLES, AT_ONCE))
 
 

@@ -33,7 +33,7 @@ def edgebench_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def edgebench_plugins() -> Callable[..., Plugins]:
+def edgebench_seen() -> Callable[..., Plugins]:
     """Return what ships and the given plugins: modules, or paths of files."""
     from edgebench.testing.contracts.bench import find_source
 

@@ -126,7 +126,7 @@ def test_a_synthetic_dataset_is_called_so(registry, tmp_path):
         "def edgebench_models():\n"
         "    yield Model(name='any', summary='Any.', build=print, dataset='invented')\n"
     )
-    plugins = Plugins.load(registry, [file], entry_points=False)
+    plugins = Plugins.load(registry, [file])
     case = Case(model="any", variant="default", dataset="invented", placement=Placement(["mobile"]),
                 backends=[BackendChoice("toy-numpy")], route=["mobile"])  # fmt: skip
     assert describe_inputs(case, plugins) == "invented (synthetic)"

@@ -29,7 +29,7 @@ def chains(toy, tmp_path):
     """Chains of the toy's operators, a hybrid of them, and an operator that is not installed."""
     tmp_path.joinpath("own.toml").write_text(ROW)
     registry = Registry.read([tmp_path / "own.toml"])
-    return Chains(Plugins.load(registry, [toy], entry_points=False))
+    return Chains(Plugins.load(registry, [toy]))
 
 
 def test_an_operation_is_an_operator_with_its_options(chains):

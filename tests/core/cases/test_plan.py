@@ -63,7 +63,7 @@ def test_cases_are_the_product_of_what_is_named(plan):
 def test_what_is_left_open_is_as_the_registry_says(toy, answering, tmp_path):
     tmp_path.joinpath("own.toml").write_text('[defaults]\nplacement = "edge"\n')
     registry = Registry.read([tmp_path / "own.toml"])
-    plugins = Plugins.load(registry, [toy], entry_points=False)
+    plugins = Plugins.load(registry, [toy])
     made = make_plan(study(operators=(), placements=()), plugins, ask=answering({}))
     assert labels(made.cases) == ["identity edge toy-numpy"]
     assert [case.fabric for case in made.cases] == ["process"]
@@ -189,7 +189,7 @@ def test_a_case_without_a_way_from_the_input_is_left_out_and_has_no_route(toy, a
         '[[links]]\nbetween = ["watch", "phone"]\nrate = "1mbit"\nsource = "none"\n'
     )
     registry = Registry.read([tmp_path / "own.toml"])
-    plugins = Plugins.load(registry, [toy], entry_points=False)
+    plugins = Plugins.load(registry, [toy])
     made = make_plan(study(placements=("mobile", "phone")), plugins, ask=answering({}))
     assert [case.route for case in made.cases] == [("mobile",)]
     ((lost, why),) = ((one.case, one.reason) for one in made.skipped)
@@ -298,7 +298,7 @@ def test_a_reference_that_is_not_usable_gives_way_to_the_next(toy_plugins, answe
 
 
 def test_what_ships_is_compared_with_what_its_models_are_written_in(registry, answering):
-    plugins = Plugins.load(registry, entry_points=False)
+    plugins = Plugins.load(registry)
     wanted = study(
         models=("*:small",), operators=("sptq",), backends=("onnxruntime",), weights="random"
     )
@@ -395,7 +395,7 @@ def planned(toy, registry, tmp_path, answering):
         if row:
             tmp_path.joinpath("own.toml").write_text(dedent(row))
             found = Registry.read([tmp_path / "own.toml"])
-        plugins = Plugins.load(found, files, entry_points=False)
+        plugins = Plugins.load(found, files)
         return make_plan(study(**changes), plugins, ask=answering({}))
 
     return make

@@ -29,7 +29,7 @@ STRANGER = """
 def planned(registry, tmp_path):
     file = tmp_path / "stranger.py"
     file.write_text(dedent(STRANGER))
-    plugins = Plugins.load(registry, [file], entry_points=False)
+    plugins = Plugins.load(registry, [file])
 
     def plan(ask, backends=("a-first",)):
         row = Product(

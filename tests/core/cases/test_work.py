@@ -39,7 +39,7 @@ class Work:
 @pytest.fixture
 def toy_plugins(registry, toy):
     """Plugins of which no other test has asked anything."""
-    return Plugins.load(registry, [toy], entry_points=False)
+    return Plugins.load(registry, [toy])
 
 
 @pytest.fixture

@@ -63,24 +63,6 @@ def write(tmp_path):
 
 
 @pytest.fixture
-def install(write, tmp_path, monkeypatch):
-    """Install a distribution: its metadata, its entry points and its only module."""
-    site = tmp_path / "site"
-    site.mkdir()
-    monkeypatch.syspath_prepend(str(site))
-
-    def install(name: str, module: str, source: str, points: str | None = None) -> str:
-        points = points if points is not None else f"{module} = {module}"
-        folder = f"site/{name.replace('-', '_')}-1.2.dist-info"
-        write(f"{folder}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
-        write(f"{folder}/entry_points.txt", f"[edgebench]\n{points}\n")
-        write(f"site/{module}.py", source)
-        return name
-
-    return install
-
-
-@pytest.fixture
 def row(write):
     """Return a registry of one row, whose module lies on the path."""
 
@@ -91,14 +73,9 @@ def row(write):
     return row
 
 
-def strangers(registry=None):
-    """Load what is installed, and no rows."""
-    return Plugins.load(registry or Registry())
-
-
 def files(*paths, registry=None):
     """Load these files, and nothing that is installed."""
-    return Plugins.load(registry or Registry(), files=paths, entry_points=False)
+    return Plugins.load(registry or Registry(), files=paths)
 
 
 # --- getting -------------------------------------------------------------------------------------
@@ -127,13 +104,6 @@ def test_all_parts_of_a_kind_are_sorted_and_cannot_be_changed():
     assert list(parts) == ["a", "b", "c"]
     with pytest.raises(TypeError):
         parts["d"] = parts["a"]
-
-
-def test_given_modules_see_neither_rows_nor_what_is_installed(install):
-    install("acme", "acme_plugin", SHRINK)
-    plugins = Plugins.of(Registry.read(), [offering("only")])
-    assert list(plugins.all(Operator)) == ["only"]
-    assert not plugins.all(Tier)
 
 
 def test_a_hook_may_return_a_list_or_nothing():
@@ -178,7 +148,7 @@ def test_getting_a_name_imports_the_module_of_its_row_only(python):
         from edgebench import Operator, Registry
         from edgebench.catalogue.plugins import Plugins
 
-        plugins = Plugins.load(Registry.read(), entry_points=False)
+        plugins = Plugins.load(Registry.read())
         before = [name for name in sys.modules if name.startswith("edgebench_plugins")]
         plugins.get(Operator, "identity")
         after = [name for name in sys.modules if name.startswith("edgebench_plugins.")]
@@ -192,7 +162,7 @@ def test_getting_a_name_imports_the_module_of_its_row_only(python):
 
 def test_what_a_row_requires_is_said_with_the_command_that_brings_it(row):
     registry = row('requires = ["absent_a", "json", "absent_b"]\ninstall = "pip install acme"')
-    plugins = Plugins.load(registry, entry_points=False)
+    plugins = Plugins.load(registry)
     sentence = "shrink needs the packages 'absent_a' and 'absent_b': pip install acme"
     with pytest.raises(Missing) as caught:
         plugins.get(Operator, "shrink")
@@ -205,7 +175,7 @@ def test_what_a_row_requires_is_said_with_the_command_that_brings_it(row):
 
 
 def test_a_row_without_an_install_command_says_what_is_lacking(row):
-    plugins = Plugins.load(row('requires = ["absent_a"]'), entry_points=False)
+    plugins = Plugins.load(row('requires = ["absent_a"]'))
     assert plugins.why_not(Operator, "shrink") == (
         "shrink needs the package 'absent_a': not installed here"
     )
@@ -216,19 +186,19 @@ def test_what_is_missing_is_listed_with_its_summary_where_its_module_is_there(
 ):
     write("mine_plugin.py", SHRINK)
     monkeypatch.syspath_prepend(str(tmp_path))
-    plugins = Plugins.load(row('requires = ["absent_a"]'), entry_points=False)
+    plugins = Plugins.load(row('requires = ["absent_a"]'))
     (line,) = plugins.listed(Operator)
     assert line.part.summary == "Halve every layer."
     assert line.why_not.startswith("shrink needs the package 'absent_a'")
 
 
 def test_what_is_missing_is_listed_without_summary_where_its_module_is_not(row):
-    (line,) = Plugins.load(row('requires = ["absent_a"]'), entry_points=False).listed(Operator)
+    (line,) = Plugins.load(row('requires = ["absent_a"]')).listed(Operator)
     assert (line.name, line.part, line.plugin.name) == ("shrink", None, "mine")
 
 
 def test_an_import_error_is_a_fault_and_not_taken_for_a_missing_package(row):
-    plugins = Plugins.load(row(), entry_points=False)
+    plugins = Plugins.load(row())
     with pytest.raises(PluginFault) as caught:
         plugins.get(Operator, "shrink")
     assert str(caught.value) == (
@@ -245,9 +215,9 @@ def test_a_row_that_promises_what_its_module_does_not_yield_is_a_fault(
 ):
     write("mine_plugin.py", SHRINK)
     monkeypatch.syspath_prepend(str(tmp_path))
-    plugins = Plugins.load(row(offers='["shrink", "grow"]'), entry_points=False)
+    plugins = Plugins.load(row(offers='["shrink", "grow"]'))
     assert plugins.get(Operator, "shrink")
-    with pytest.raises(PluginFault, match="does not yield the operator 'grow' that its row offers"):
+    with pytest.raises(PluginFault, match="does not yield the operator 'grow' that it is to offer"):
         plugins.get(Operator, "grow")
 
 
@@ -256,7 +226,7 @@ def test_a_tier_of_the_users_own_registry_is_a_tier(write):
         "mine.toml",
         '[tiers.watch]\nsummary = "On a wrist."\ncpus = 1\nmemory_gib = 1\nsource = "me"\n',
     )
-    plugins = Plugins.load(Registry.read([path]), entry_points=False)
+    plugins = Plugins.load(Registry.read([path]))
     assert plugins.get(Tier, "watch").memory == 2**30
     assert plugins.owner(Tier, "watch").name == "studied-tiers"
     assert plugins.why_not(Tier, "watch") is None
@@ -265,7 +235,7 @@ def test_a_tier_of_the_users_own_registry_is_a_tier(write):
 
 def test_the_studied_tiers_hold_the_facts_of_their_rows():
     registry = Registry.read()
-    tiers = Plugins.load(registry, entry_points=False).all(Tier)
+    tiers = Plugins.load(registry).all(Tier)
     for name, row in registry.tiers.items():
         tier = tiers[name]
         assert (tier.cpus, tier.memory, tier.accelerator, tier.source, tier.summary) == (
@@ -292,7 +262,7 @@ def test_two_rows_may_name_one_module(write, tmp_path, monkeypatch):
         f'[plugins.{name}]\nkind = "{kind}"\nmodule = "both_plugin"\noffers = ["{name}"]\n'
         for kind, name in rows
     )
-    plugins = Plugins.load(Registry.of([write("mine.toml", text)]), entry_points=False)
+    plugins = Plugins.load(Registry.of([write("mine.toml", text)]))
     assert plugins.get(Tier, "watch").name == "watch"
     assert plugins.get(Operator, "shrink").name == "shrink"
     assert not plugins.faults
@@ -322,7 +292,7 @@ def rows(write, tmp_path, monkeypatch):
             f'[plugins.mine{number}]\nmodule = "mine_plugin"\n{line}\n'
             for number, line in enumerate(lines)
         )
-        return Plugins.load(Registry.of([write("mine.toml", text)]), entry_points=False)
+        return Plugins.load(Registry.of([write("mine.toml", text)]))
 
     return rows
 
@@ -345,7 +315,7 @@ def test_a_row_is_asked_for_the_kinds_that_it_names_and_no_other(rows):
 
 def test_a_promise_of_one_kind_of_several_is_held_to(rows):
     plugins = rows(BOTH, 'offers = {operator = ["shrink"], tier = ["moon"]}')
-    with pytest.raises(PluginFault, match="does not yield the tier 'moon' that its row offers"):
+    with pytest.raises(PluginFault, match="does not yield the tier 'moon' that it is to offer"):
         plugins.get(Tier, "moon")
     assert plugins.get(Operator, "shrink").name == "shrink"
 
@@ -596,7 +566,7 @@ def test_whoever_watches_is_told_of_each_plugin_that_is_asked(write):
         yield
 
     paths = [write("shrink.py", SHRINK), failing(write, "other")]
-    Plugins.load(Registry(), files=paths, entry_points=False, watch=watch).all(Operator)
+    Plugins.load(Registry(), files=paths, watch=watch).all(Operator)
     assert seen == [
         ("shrink", "to load"),
         ("shrink", "for edgebench_operators"),
@@ -644,114 +614,6 @@ def test_an_optional_hook_of_a_later_version_is_no_fault(write):
 # --- distributions -------------------------------------------------------------------------------
 
 
-def test_an_installed_distribution_is_found_by_its_entry_point(install, tmp_path):
-    install("edgebench-acme", "acme_plugin", SHRINK, "acme = acme_plugin")
-    plugins = strangers()
-    owner = plugins.owner(Operator, "shrink")
-    assert (owner.name, owner.distribution, owner.version, owner.origin) == (
-        "acme",
-        "edgebench-acme",
-        "1.2",
-        "acme_plugin",
-    )
-    file = tmp_path / "site/acme_plugin.py"
-    digest = read_source(file, "acme_plugin").digest
-    assert read_code(plugins.owner(Operator, "shrink")).digest == digest
-
-
-def test_an_entry_point_may_name_an_object_with_hooks(install):
-    source = """
-        from edgebench import Operator, hookimpl
-
-        class Acme:
-            @hookimpl
-            def edgebench_operators(self):
-                yield Operator(name="shrink", summary="Halve every layer.", apply=print)
-
-        plugin = Acme()
-        """
-    install("edgebench-acme", "acme_plugin", source, "acme = acme_plugin:plugin")
-    assert len(read_code(strangers().owner(Operator, "shrink")).digest) == 64
-
-
-def test_entry_points_can_be_left_alone(install):
-    install("edgebench-acme", "acme_plugin", SHRINK)
-    plugins = Plugins.load(Registry(), entry_points=False)
-    assert not plugins.all(Operator)
-    assert "acme_plugin" not in sys.modules
-
-
-def test_other_groups_are_left_alone(install):
-    install(
-        "other", "other_plugin", "raise OSError", "x = y\n[console_scripts]\nz = other_plugin:z"
-    )
-    (fault,) = strangers().faults
-    assert fault.plugin.name == "x"
-
-
-def test_five_broken_distributions_are_named_and_the_rest_works(install):
-    broken = ["raises", "misspelt", "newer", "nonsense", "twice"]
-    for name in broken:
-        install(f"edgebench-{name}", f"{name}_plugin", BROKEN[name][0], f"{name} = {name}_plugin")
-    install("edgebench-lost", "lost_plugin", "", "lost = nowhere_to_be_found")
-    install(
-        "edgebench-clash",
-        "clash_plugin",
-        SHRINK.replace("shrink", "identity"),
-        "clash = clash_plugin",
-    )
-    install("edgebench-fine", "fine_plugin", SHRINK.replace("shrink", "grow"), "fine = fine_plugin")
-    plugins = strangers(Registry.read())
-
-    assert plugins.get(Operator, "grow").name == "grow"
-    assert plugins.get(Tier, "mobile").cpus == 4
-    listed = {line.name: line.why_not for line in plugins.listed(Operator)}
-    assert listed["grow"] is None
-    assert "edgebench-clash 1.2" in listed["identity"]
-    faults = {fault.plugin.name: fault for fault in plugins.faults}
-    assert set(faults) >= {*broken, "lost"}
-    for name, fault in faults.items():
-        assert fault.plugin.distribution == f"edgebench-{name}"
-        assert f"{name} (edgebench-{name} 1.2)" in str(fault)
-    statuses = {row.plugin.name: row for row in plugins.list_statuses()}
-    assert statuses["fine"].status == "installed"
-    for name in [*broken, "lost", "clash"]:
-        assert statuses[name].status == "faulty"
-        assert statuses[name].why
-    assert statuses["identity"].status == "installed"
-
-
-def test_a_distribution_with_broken_metadata_stops_no_other(install):
-    install("edgebench-bad", "bad_plugin", "", "this is no entry point")
-    install("edgebench-fine", "fine_plugin", SHRINK)
-    plugins = strangers()
-    assert plugins.get(Operator, "shrink")
-    (fault,) = plugins.faults
-    assert (fault.plugin.name, fault.plugin.distribution) == ("edgebench-bad", "edgebench-bad")
-
-
-def test_a_distribution_that_is_not_text_stops_no_other(install, tmp_path):
-    install("edgebench-bad", "bad_plugin", "")
-    (tmp_path / "site/edgebench_bad-1.2.dist-info/entry_points.txt").write_bytes(
-        b"[edgebench]\n\xff"
-    )
-    install("edgebench-fine", "fine_plugin", SHRINK)
-    plugins = strangers()
-    assert plugins.get(Operator, "shrink")
-    assert [fault.plugin.distribution for fault in plugins.faults] == ["edgebench-bad"]
-
-
-def test_the_first_distribution_of_a_name_on_the_path_counts(install, write, tmp_path, monkeypatch):
-    install("edgebench-acme", "acme_plugin", SHRINK)
-    info = "older/edgebench_acme-1.1.dist-info"
-    write(f"{info}/METADATA", "Metadata-Version: 2.1\nName: edgebench-acme\nVersion: 1.1\n")
-    write(f"{info}/entry_points.txt", "[edgebench]\nold = nowhere\n")
-    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "older")])
-    plugins = strangers()
-    assert plugins.get(Operator, "shrink")
-    assert not plugins.faults
-
-
 # --- clashes -------------------------------------------------------------------------------------
 
 
@@ -778,30 +640,6 @@ def test_a_clash_stops_no_other_name():
     assert not plugins.all(Tier)
 
 
-def test_a_stranger_that_takes_a_shipped_name_is_named_with_its_distribution(install):
-    install(
-        "edgebench-acme", "acme_plugin", SHRINK.replace("shrink", "identity"), "acme = acme_plugin"
-    )
-    registry = Registry.read()
-    with pytest.raises(NameClash) as caught:
-        strangers(registry).get(Operator, "identity")
-    assert f"identity (edgebench {edgebench_version()})" in str(caught.value)
-    assert "acme (edgebench-acme 1.2)" in str(caught.value)
-    assert str(caught.value).endswith("pass --without edgebench-acme")
-    remedied = Plugins.load(registry, without=["edgebench-acme"])
-    assert remedied.owner(Operator, "identity").distribution == "edgebench"
-    other = Plugins.load(registry, without=["identity"])
-    assert other.owner(Operator, "identity").distribution == "edgebench-acme"
-
-
-def test_a_clash_of_plugins_of_one_name_has_a_remedy_that_works(install, write):
-    install("edgebench-acme", "acme_plugin", SHRINK, "shrink = acme_plugin")
-    path = write("shrink.py", SHRINK)
-    plugins = Plugins.load(Registry(), files=[path])
-    with pytest.raises(NameClash, match=rf"uninstall one, or rename {path}"):
-        plugins.get(Operator, "shrink")
-
-
 def test_a_name_of_a_missing_part_is_taken_too(row, write):
     registry = row('requires = ["absent_a"]')
     plugins = files(write("shrink.py", SHRINK), registry=registry)
@@ -819,7 +657,7 @@ def edgebench_version() -> str:
 
 
 def test_a_row_can_be_blocked_like_any_stranger():
-    plugins = Plugins.load(Registry.read(), without=["identity"], entry_points=False)
+    plugins = Plugins.load(Registry.read(), without=["identity"])
     with pytest.raises(
         UnknownName, match="the operator 'identity' is left out by --without identity"
     ):
@@ -830,17 +668,9 @@ def test_a_row_can_be_blocked_like_any_stranger():
     assert blocked.plugin.name == "identity"
 
 
-@pytest.mark.parametrize("name", ["acme", "edgebench-acme"])
-def test_an_entry_point_is_blocked_by_its_name_or_its_distributions(install, name):
-    install("edgebench-acme", "acme_plugin", "raise OSError", "acme = acme_plugin")
-    plugins = Plugins.load(Registry(), without=[name])
-    assert not plugins.faults
-    assert not plugins.all(Operator)
-
-
 def test_a_file_is_blocked_by_its_stem(write):
     path = write("shrink.py", SHRINK)
-    plugins = Plugins.load(Registry(), files=[path], without=["shrink"], entry_points=False)
+    plugins = Plugins.load(Registry(), files=[path], without=["shrink"])
     assert not plugins.all(Operator)
 
 
@@ -848,7 +678,7 @@ def test_blocking_an_unknown_plugin_is_a_mistake():
     with pytest.raises(
         UnknownName, match=r"no plugin is called 'identty'; did you mean 'identity'\?"
     ):
-        Plugins.load(Registry.read(), without=["identty"], entry_points=False)
+        Plugins.load(Registry.read(), without=["identty"])
 
 
 # --- events --------------------------------------------------------------------------------------
@@ -915,21 +745,6 @@ def test_a_stranger_that_does_not_load_fails_no_case(write):
     files(write("raises.py", "raise OSError")).tell("edgebench_case_started", case="case")
 
 
-def test_events_load_an_installed_listener(install, tmp_path):
-    note = tmp_path / "note"
-    source = f"""\
-        from pathlib import Path
-        from edgebench import hookimpl
-
-        @hookimpl
-        def edgebench_case_started(case):
-            Path({str(note)!r}).write_text(case)
-        """
-    install("edgebench-acme", "acme_plugin", source)
-    strangers().tell("edgebench_case_started", case="a case")
-    assert note.read_text() == "a case"
-
-
 LISTENER = """\
 from edgebench import hookimpl
 
@@ -984,7 +799,7 @@ def test_a_listener_that_lacks_a_package_is_left_out(rows):
 
 def test_a_listener_that_is_blocked_hears_nothing(rows):
     registry = rows(LISTENER, "events = true").registry
-    plugins = Plugins.load(registry, without=["mine0"], entry_points=False)
+    plugins = Plugins.load(registry, without=["mine0"])
     plugins.tell("edgebench_case_started", case="a case")
     assert "mine_plugin" not in sys.modules
 
@@ -1030,7 +845,7 @@ def reads(monkeypatch):
 
 
 def test_who_offers_a_part_is_told_without_reading_its_code(reads):
-    plugins = Plugins.load(Registry.read(), entry_points=False)
+    plugins = Plugins.load(Registry.read())
     assert plugins.owner(Operator, "identity").name == "identity"
     assert len(plugins.list_statuses()) == len(plugins.registry.plugins)
     assert reads == []
@@ -1045,7 +860,7 @@ def test_listing_everything_reads_no_source(reads, capsys):
 
 
 def test_the_code_of_a_plugin_is_read_once(reads):
-    plugins = Plugins.load(Registry.read(), entry_points=False)
+    plugins = Plugins.load(Registry.read())
     codes = [read_code(plugins.owner(Tier, name)) for name in ("edge", "mobile", "edge")]
     assert codes[0] == codes[1] == codes[2]
     assert reads == ["edgebench_plugins.tiers.studied"]
@@ -1055,7 +870,7 @@ def test_the_version_of_a_distribution_is_read_once(monkeypatch):
     asked = []
     monkeypatch.setattr(importlib.metadata, "version", lambda name: asked.append(name) or "7.7")
     plugin_module._version.cache_clear()
-    plugins = Plugins.load(Registry.read(), entry_points=False)
+    plugins = Plugins.load(Registry.read())
     assert {row.plugin.version for row in plugins.list_statuses()} == {"7.7"}
     assert asked == ["edgebench"]
     monkeypatch.undo()
@@ -1064,7 +879,7 @@ def test_the_version_of_a_distribution_is_read_once(monkeypatch):
 
 def test_what_is_told_of_a_kind_is_the_same_before_and_after_its_plugins_are_loaded():
     registry = Registry.read()
-    late, early = (Plugins.load(registry, entry_points=False) for _ in range(2))
+    late, early = (Plugins.load(registry) for _ in range(2))
     for kind in KINDS.values():
         late.get(Operator, "identity")
         names = [line.name for line in early.listed(kind)]
@@ -1096,10 +911,7 @@ def test_a_source_makes_the_same_plugins_in_another_process(write, tmp_path, mon
     )
     monkeypatch.chdir(tmp_path)
     plugins = Plugins.load(
-        Registry.read([Path(tiers.name)]),
-        files=[Path(shrink.name)],
-        without=["identity"],
-        entry_points=False,
+        Registry.read([Path(tiers.name)]), files=[Path(shrink.name)], without=["identity"]
     )
     document = json.dumps(plugins.source.to_json())
     program = """
@@ -1118,9 +930,8 @@ def test_a_source_makes_the_same_plugins_in_another_process(write, tmp_path, mon
 
 
 def test_a_source_crosses_as_json():
-    source = Plugins.load(Registry.read(), entry_points=False).source
+    source = Plugins.load(Registry.read()).source
     assert PluginSource.from_json(json.loads(json.dumps(source.to_json()))) == source
-    assert source.entry_points is False
 
 
 def test_what_has_no_file_has_no_code():

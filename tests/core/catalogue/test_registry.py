@@ -115,7 +115,7 @@ def test_rows_silence_libraries_but_not_what_the_user_has_set(file, monkeypatch)
     monkeypatch.delenv("ACME_TELEMETRY")
     monkeypatch.setenv("ACME_OFFLINE", "mine")
     path = file(PLUGIN + 'silence = { ACME_TELEMETRY = "0", ACME_OFFLINE = "1" }\n')
-    Plugins.load(Registry.of([path]), entry_points=False)
+    Plugins.load(Registry.of([path]))
     assert (os.environ["ACME_TELEMETRY"], os.environ["ACME_OFFLINE"]) == ("0", "mine")
 
 

@@ -37,7 +37,7 @@ PROGRAM = """
     from edgebench.records.database import Database
     from edgebench.sessions.asking import ask_in_processes
 
-    plugins = Plugins.load(Registry.read(), [Path(sys.argv[1])], entry_points=False)
+    plugins = Plugins.load(Registry.read(), [Path(sys.argv[1])])
     cases = Product(models=["toy"], operators=["identity"], placements=["mobile"],
                     backends=["toy-numpy"])
     suite = Suite(name="", summary="", blocks=2, requests=3, products=[cases])
@@ -129,7 +129,7 @@ def measure(registry, toy, tmp_path, process):
         for number, text in enumerate([STRANGER, COMPILING, *([HEARING] if hearing else [])]):
             files.append(tmp_path / f"stranger_{number}.py")
             files[-1].write_text(dedent(text))
-        plugins = Plugins.load(registry, files, entry_points=False)
+        plugins = Plugins.load(registry, files)
         words = {"operators": ["identity"], "placements": ["edge"], "backends": ["toy-numpy"]}
         cases = Product(**{"models": ["long"], **words, **product})
         suite = Suite(name="", summary="", blocks=1, requests=2, products=[cases])

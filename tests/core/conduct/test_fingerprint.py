@@ -42,7 +42,7 @@ def stamped(toy, tmp_path):
             f'sha256 = "{sha256}"\nlicence = "MIT"\n'
         )
         registry = Registry.of([shipped_registry(), rows])
-        plugins = Plugins.load(registry, [toy, plugin], entry_points=False)
+        plugins = Plugins.load(registry, [toy, plugin])
         case = Case(
             model="pinned",
             variant="small",
@@ -77,7 +77,7 @@ def test_a_run_keeps_the_versions_of_what_it_stands_on(tmp_path):
         'requires = ["no_such_module"]\ninstall = "pip install mine"\n'
     )
     registry = Registry.of([rows])
-    plugins = Plugins.load(registry, [], entry_points=False)
+    plugins = Plugins.load(registry, [])
     versions = describe_environment(Recipes(plugins, Store(tmp_path / "store")))["versions"]
     assert versions["attrs"] == version("attrs")
     assert versions["zmq"] == version("pyzmq")

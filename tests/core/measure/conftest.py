@@ -69,7 +69,7 @@ def write_stages(place, stages, cuts):
 
 @pytest.fixture(scope="session")
 def source():
-    return PluginSource(files=[PLUGIN], entry_points=False)
+    return PluginSource(files=[PLUGIN])
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +88,7 @@ def dataset(source):
 @pytest.fixture(scope="session")
 def fabric(process):
     registry = Registry.read().paths
-    return PluginSource(registry=registry, entry_points=False).load().get(Fabric, "process")
+    return PluginSource(registry=registry).load().get(Fabric, "process")
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def world(toy, registry, tmp_path):
         for number, text in enumerate(plugins):
             files.append(tmp_path / f"stranger_{number}.py")
             files[-1].write_text(dedent(text))
-        loaded = Plugins.load(registry, files, without, entry_points=False)
+        loaded = Plugins.load(registry, files, without)
         return Recipes(loaded, Store(tmp_path / "store"))
 
     return make

@@ -315,7 +315,7 @@ from edgebench.parts.documents import from_document
 import json, sys
 registry = Registry.read()
 files = [pathlib.Path(file) for file in sys.argv[2:]]
-plugins = Plugins.load(registry, files, entry_points=False)
+plugins = Plugins.load(registry, files)
 recipes = Recipes(plugins, Store({str(tmp_path / "store")!r}))
 case = from_document(Case, json.loads(sys.argv[1]))
 print(Preparer(recipes=recipes, progress=lambda *_: None).prepare(case).path)

@@ -174,9 +174,7 @@ def test_another_speed_of_a_tier_is_another_profile(recipes, registry, tmp_path)
         '[tiers.mobile]\nsummary = "Fast."\ncpus = 2\nmemory_gib = 2\nspeed = 0.9\n'
         'threads = 1\nsource = "a test"\n'
     )
-    plugins = Plugins.load(
-        Registry.of([*registry.paths, faster]), recipes.plugins.source.files, entry_points=False
-    )
+    plugins = Plugins.load(Registry.of([*registry.paths, faster]), recipes.plugins.source.files)
     others = attrs.evolve(recipes, plugins=plugins)
     assert others.keys.profile(toy_case(), base.name, pipeline) != key
 

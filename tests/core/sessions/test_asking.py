@@ -64,7 +64,7 @@ ODD = """
 @pytest.fixture
 def usability(registry, tmp_path):
     tmp_path.joinpath("odd.py").write_text(dedent(ODD))
-    plugins = Plugins.load(registry, [tmp_path / "odd.py"], entry_points=False)
+    plugins = Plugins.load(registry, [tmp_path / "odd.py"])
     return Usability(plugins, HOSTS, ask_in_processes)
 
 

@@ -425,7 +425,7 @@ def test_a_shipped_asset_is_pinned_by_the_digits_that_its_owner_publishes(row):
 
 @pytest.mark.framework
 def test_every_shipped_asset_is_the_weights_of_a_model_and_has_a_row():
-    plugins = Plugins.load(Registry.read(), entry_points=False)
+    plugins = Plugins.load(Registry.read())
     models = [plugins.get(Model, line.name) for line in plugins.listed(Model)]
     variants = [variant for model in models for variant in model.variants]
     assert {variant.asset for variant in variants} - {""} == {row.name for row in ROWS}

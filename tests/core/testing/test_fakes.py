@@ -79,23 +79,21 @@ class Stranger:
         yield fake(Operator, name="strange")
 
 
-def test_the_fixture_sees_what_ships_and_what_is_given(edgebench_plugins):
-    seen = edgebench_plugins(toy)
+def test_the_fixture_sees_what_ships_and_what_is_given(edgebench_seen):
+    seen = edgebench_seen(toy)
     assert {"identity", "toy-round"} <= set(seen.all(Operator))
-    assert "toy-round" not in edgebench_plugins().all(Operator)
+    assert "toy-round" not in edgebench_seen().all(Operator)
 
 
-def test_the_fixture_takes_a_file(edgebench_plugins, plugin):
+def test_the_fixture_takes_a_file(edgebench_seen, plugin):
     path = plugin(OFFER.format(kind="operator", record="Operator"), "more = {}")
-    assert "bad" in edgebench_plugins(path).all(Operator)
+    assert "bad" in edgebench_seen(path).all(Operator)
 
 
-def test_the_fixture_sees_nothing_else_that_is_installed(edgebench_plugins, monkeypatch):
-    def refuse():
-        raise AssertionError("entry points were looked for")
-
-    monkeypatch.setattr("edgebench.catalogue.plugins.from_entry_points", refuse)
-    assert "identity" in edgebench_plugins(toy).all(Operator)
+def test_the_fixture_sees_nothing_else_that_is_installed(edgebench_seen):
+    seen = edgebench_seen(toy)
+    assert seen.source.offers is None
+    assert {one.distribution for one in seen.known} == {"edgebench", ""}
 
 
 def test_the_fixture_sees_only_what_is_given(edgebench_only):
@@ -116,13 +114,13 @@ def test_the_bench_prepares_as_a_run_does(edgebench_bench, edgebench_store):
     assert (path / "pipeline.json").is_file()
 
 
-def test_plugins_are_modules_or_files(edgebench_plugins):
+def test_plugins_are_modules_or_files(edgebench_seen):
     with pytest.raises(TypeError, match="modules or paths of files, not 3"):
-        edgebench_plugins(3)
+        edgebench_seen(3)
 
 
-def test_modules_that_are_plugins_are_found_again_by_another_process(edgebench_plugins):
-    source = edgebench_plugins(toy).source
+def test_modules_that_are_plugins_are_found_again_by_another_process(edgebench_seen):
+    source = edgebench_seen(toy).source
     assert source.modules == ("edgebench.testing.toy",)
     again = type(source).from_json(source.to_json()).load()
     assert isinstance(again, Plugins)

@@ -17,7 +17,7 @@ BACKENDS = ("onnxruntime", "openvino")
 
 @pytest.fixture(scope="module", params=BACKENDS)
 def backend(registry, request):
-    return Plugins.load(registry, entry_points=False).get(Backend, request.param)
+    return Plugins.load(registry).get(Backend, request.param)
 
 
 def weights(name, *shape):

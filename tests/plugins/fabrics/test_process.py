@@ -25,7 +25,7 @@ TIERS = [tier(speed=0.25), tier("edge", 8, speed=0.5), tier("cloud", 16, 2**60, 
 
 @pytest.fixture
 def fabric(registry):
-    return Plugins.load(registry, entry_points=False).get(Fabric, "process")
+    return Plugins.load(registry).get(Fabric, "process")
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_rows_that_are_not_used_do_not_change_a_tier(registry, tmp_path):
     (tmp_path / "big.toml").write_text(
         '[tiers.big]\nsummary = "Big."\ncpus = 64\nmemory_gib = 256\nsource = "its data sheet"\n'
     )
-    plugins = Plugins.load(Registry.read([tmp_path / "big.toml"]), entry_points=False)
+    plugins = Plugins.load(Registry.read([tmp_path / "big.toml"]))
     mobile = plugins.get(Tier, "mobile")
     with plugins.get(Fabric, "process").open([mobile], []) as hosts:
         assert hosts["mobile"].slowdown == 4.0

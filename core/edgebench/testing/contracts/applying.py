@@ -29,8 +29,9 @@ from edgebench.testing.contracts.subjects import choose_backend, list_subjects, 
 
 SAMPLES = 64
 """Of each split so many at most: enough to run through, and soon done."""
-TRIES = 4
-"""Models that an operator is offered until it takes one."""
+TRIES = 3
+"""Models that are prepared for an operator and that it then does not accept, until it is given up.
+Those that it refuses beforehand cost nothing."""
 MADE_UP_S = 1e-3
 """What every stage is said to take, where an operator needs a profile."""
 
@@ -158,6 +159,10 @@ class Application:
         return place
 
 
+class _NotAccepted(CaseSkipped):
+    """An operator does not accept a pipeline that was prepared for it."""
+
+
 def find_application(
     bench: Bench, operator: Operator, written: str, wanted: str = "", before: str = ""
 ) -> Application:
@@ -169,11 +174,15 @@ def find_application(
         EdgebenchError: It accepts none of the first few; the reason of the first is said.
     """
     reasons: list[str] = []
-    for model, variant in islice(list_subjects(bench, operator.reads, wanted), TRIES):
+    prepared = 0
+    for model, variant in list_subjects(bench, operator.reads, wanted):
         try:
             return _prepare(bench, operator, written, before, model, variant)
         except (CaseSkipped, ChainError) as error:
             reasons.append(f"{model.name}:{variant.name}: {error}")
+            prepared += isinstance(error, _NotAccepted)
+        if prepared == TRIES:
+            break
     formats = " or ".join(operator.reads) or "any format"
     raise EdgebenchError(
         f"it takes none of {len(reasons)} models, the first: {reasons[0]}"
@@ -204,7 +213,7 @@ def _prepare(
         made = _make_up(bench, step) if isinstance(step, Measure) else bench.maker.make(step)
         step = steps.send(made)
     if why := _ask(operator, read_pipeline(step.before)):
-        raise CaseSkipped(why)
+        raise _NotAccepted(why)
     return Application(bench=bench, case=case, step=step)
 
 

@@ -39,9 +39,7 @@ def find_source(given: Sequence[object]) -> PluginSource:
                 names.append(one.__name__)
         else:
             raise TypeError(f"plugins are modules or paths of files, not {one!r}")
-    return PluginSource(
-        registry=Registry.read().paths, files=files, modules=names, entry_points=False
-    )
+    return PluginSource(registry=Registry.read().paths, files=files, modules=names)
 
 
 def _is_importable(name: str) -> bool:

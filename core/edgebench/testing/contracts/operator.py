@@ -138,11 +138,12 @@ class OperatorContract(Contract):
     def test_it_refuses_with_reasons(self) -> None:
         """Of any pipeline it says that it accepts it, or in one clause why not; it never raises."""
         applied = self._applied("")
-        stage = applied.given.stages[0]
+        first, *others = applied.given.stages
+        unknown = attrs.evolve(first, format="a-format-of-nobody", live=None)
         strange = [
             applied.given,
             applied.made,
-            applied.given.replaced([attrs.evolve(stage, format="a-format-of-nobody", live=None)]),
+            applied.given.replaced([unknown, *others]),
         ]
         for pipeline in strange:
             try:

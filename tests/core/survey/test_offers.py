@@ -1,0 +1,520 @@
+"""What installed distributions offer is seen once, by processes that each import one of them."""
+
+import json
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from edgebench import Model, Operator, Registry, Tier
+from edgebench.catalogue.plugins import Plugins, PluginSource
+from edgebench.parts.errors import NameClash, PluginFault, UnknownName
+from edgebench.prepare.source import read_code, read_source
+from edgebench.survey import offers as offers_module
+from edgebench.survey.offers import find_offers
+
+pytestmark = pytest.mark.process
+
+SHRINK = """\
+from edgebench import Operator, hookimpl
+
+@hookimpl
+def edgebench_operators():
+    yield Operator(name="shrink", summary="Halve every layer.", apply=print)
+"""
+
+BROKEN = {
+    "raises": ("raise RuntimeError('no\\nluck')", "does not load: RuntimeError: no luck"),
+    "silent": ("raise KeyError", "does not load: KeyError"),
+    "leaves": ("import sys; sys.exit(3)", "does not load: SystemExit: 3"),
+    "syntax": ("def", "does not load: SyntaxError: "),
+    "misspelt": (
+        SHRINK.replace("edgebench_operators", "edgebench_operatros"),
+        "implements an unknown hook 'edgebench_operatros'; did you mean 'edgebench_operators'?",
+    ),
+    "argument": (
+        SHRINK.replace("edgebench_operators()", "edgebench_operators(registri)"),
+        "implements a hook wrongly: Argument(s) {'registri'} are declared",
+    ),
+    "unmarked": (
+        SHRINK.replace("@hookimpl", ""),
+        "defines edgebench_operators without @hookimpl",
+    ),
+    "empty": ("", "implements no hook"),
+    "newer": (
+        SHRINK + "EDGEBENCH_API = (3, 0)",
+        "needs version 3.0 of the plugin interface; this is 2.0",
+    ),
+    "older": (
+        SHRINK + "EDGEBENCH_API = (1, 0)",
+        "needs version 1.0 of the plugin interface; this is 2.0",
+    ),
+    "minor": (
+        SHRINK + "EDGEBENCH_API = (2, 99)",
+        "needs version 2.99 of the plugin interface; this is 2.0",
+    ),
+    "version": (SHRINK + "EDGEBENCH_API = '1'", "declares EDGEBENCH_API = '1', not two whole"),
+    "fails": (
+        SHRINK + "    raise OSError('late')",
+        "fails in edgebench_operators: OSError: late",
+    ),
+    "nonsense": (
+        SHRINK.replace("    yield Operator(", "    yield dict("),
+        "yields {'name': 'shrink', 'summary': 'Halve every layer.', ",
+    ),
+    "wrongkind": (
+        SHRINK.replace("edgebench_operators", "edgebench_tiers"),
+        "from edgebench_tiers, which takes Tier",
+    ),
+    "notiterable": (
+        SHRINK.replace("yield", "return"),
+        "fails in edgebench_operators: TypeError: 'Operator' object is not iterable",
+    ),
+    "refused": (
+        SHRINK.replace('"shrink"', '"Shrink It"'),
+        "fails in edgebench_operators: ValueError: name must be lower-case words joined by '-'",
+    ),
+    "twice": (SHRINK + SHRINK.splitlines()[-1], "yields the operator 'shrink' twice"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _forget_strangers():
+    """Modules of one test must not be found by the next."""
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.endswith("_plugin"):
+            del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """Return a directory of installed packages, which other processes find too."""
+    place = tmp_path / "site"
+    place.mkdir()
+    monkeypatch.syspath_prepend(str(place))
+    paths = [str(place), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+    return place
+
+
+@pytest.fixture
+def install(write, site, process):
+    """Install a distribution: its metadata, its entry points and its only module."""
+
+    def install(name: str, module: str, source: str, points: str | None = None) -> Path:
+        points = points if points is not None else f"{module} = {module}"
+        folder = f"site/{name.replace('-', '_')}-1.2.dist-info"
+        write(f"{folder}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+        write(f"{folder}/entry_points.txt", f"[edgebench]\n{points}\n")
+        return write(f"site/{module}.py", source)
+
+    return install
+
+
+def look(registry=None, told=None):
+    """Have installed distributions looked at; return the file."""
+    told = [] if told is None else told
+    return find_offers(registry or Registry(), lambda *said: told.append(said))
+
+
+def strangers(registry=None, **options):
+    """Load what is installed."""
+    registry = registry or Registry()
+    return Plugins.load(registry, offers=look(registry), **options)
+
+
+def test_an_installed_distribution_is_found_by_its_entry_point(install, tmp_path):
+    install("edgebench-acme", "acme_plugin", SHRINK, "acme = acme_plugin")
+    plugins = strangers()
+    owner = plugins.owner(Operator, "shrink")
+    assert (owner.name, owner.distribution, owner.version, owner.origin) == (
+        "acme",
+        "edgebench-acme",
+        "1.2",
+        "acme_plugin",
+    )
+    file = tmp_path / "site/acme_plugin.py"
+    digest = read_source(file, "acme_plugin").digest
+    assert read_code(plugins.owner(Operator, "shrink")).digest == digest
+
+
+def test_an_entry_point_may_name_an_object_with_hooks(install):
+    source = """
+        from edgebench import Operator, hookimpl
+
+        class Acme:
+            @hookimpl
+            def edgebench_operators(self):
+                yield Operator(name="shrink", summary="Halve every layer.", apply=print)
+
+        plugin = Acme()
+        """
+    install("edgebench-acme", "acme_plugin", source, "acme = acme_plugin:plugin")
+    assert len(read_code(strangers().owner(Operator, "shrink")).digest) == 64
+
+
+def test_other_groups_are_left_alone(install):
+    install(
+        "other", "other_plugin", "raise OSError", "x = y\n[console_scripts]\nz = other_plugin:z"
+    )
+    (fault,) = strangers().faults
+    assert fault.plugin.name == "x"
+
+
+def test_five_broken_distributions_are_named_and_the_rest_works(install):
+    broken = ["raises", "misspelt", "newer", "nonsense", "twice"]
+    for name in broken:
+        install(f"edgebench-{name}", f"{name}_plugin", BROKEN[name][0], f"{name} = {name}_plugin")
+    install("edgebench-lost", "lost_plugin", "", "lost = nowhere_to_be_found")
+    install(
+        "edgebench-clash",
+        "clash_plugin",
+        SHRINK.replace("shrink", "identity"),
+        "clash = clash_plugin",
+    )
+    install("edgebench-fine", "fine_plugin", SHRINK.replace("shrink", "grow"), "fine = fine_plugin")
+    plugins = strangers(Registry.read())
+
+    assert plugins.get(Operator, "grow").name == "grow"
+    assert plugins.get(Tier, "mobile").cpus == 4
+    listed = {line.name: line.why_not for line in plugins.listed(Operator)}
+    assert listed["grow"] is None
+    assert "edgebench-clash 1.2" in listed["identity"]
+    faults = {fault.plugin.name: fault for fault in plugins.faults}
+    assert set(faults) >= {*broken, "lost"}
+    for name, fault in faults.items():
+        assert fault.plugin.distribution == f"edgebench-{name}"
+        assert f"{name} (edgebench-{name} 1.2)" in str(fault)
+    statuses = {row.plugin.name: row for row in plugins.list_statuses()}
+    assert statuses["fine"].status == "installed"
+    for name in [*broken, "lost", "clash"]:
+        assert statuses[name].status == "faulty"
+        assert statuses[name].why
+    assert statuses["identity"].status == "installed"
+
+
+def test_a_distribution_with_broken_metadata_stops_no_other(install):
+    install("edgebench-bad", "bad_plugin", "", "this is no entry point")
+    install("edgebench-fine", "fine_plugin", SHRINK)
+    plugins = strangers()
+    assert plugins.get(Operator, "shrink")
+    (fault,) = plugins.faults
+    assert (fault.plugin.name, fault.plugin.distribution) == ("edgebench-bad", "edgebench-bad")
+
+
+def test_a_distribution_that_is_not_text_stops_no_other(install, tmp_path):
+    install("edgebench-bad", "bad_plugin", "")
+    (tmp_path / "site/edgebench_bad-1.2.dist-info/entry_points.txt").write_bytes(
+        b"[edgebench]\n\xff"
+    )
+    install("edgebench-fine", "fine_plugin", SHRINK)
+    plugins = strangers()
+    assert plugins.get(Operator, "shrink")
+    assert [fault.plugin.distribution for fault in plugins.faults] == ["edgebench-bad"]
+
+
+def test_the_first_distribution_of_a_name_on_the_path_counts(install, write, tmp_path, monkeypatch):
+    install("edgebench-acme", "acme_plugin", SHRINK)
+    info = "older/edgebench_acme-1.1.dist-info"
+    write(f"{info}/METADATA", "Metadata-Version: 2.1\nName: edgebench-acme\nVersion: 1.1\n")
+    write(f"{info}/entry_points.txt", "[edgebench]\nold = nowhere\n")
+    older = str(tmp_path / "older")
+    monkeypatch.setattr(sys, "path", [*sys.path, older])
+    monkeypatch.setenv("PYTHONPATH", os.environ["PYTHONPATH"] + os.pathsep + older)
+    plugins = strangers()
+    assert plugins.get(Operator, "shrink")
+    assert not plugins.faults
+
+
+def test_a_stranger_that_takes_a_shipped_name_is_named_with_its_distribution(install):
+    install(
+        "edgebench-acme", "acme_plugin", SHRINK.replace("shrink", "identity"), "acme = acme_plugin"
+    )
+    registry = Registry.read()
+    with pytest.raises(NameClash) as caught:
+        strangers(registry).get(Operator, "identity")
+    assert f"identity (edgebench {version('edgebench')})" in str(caught.value)
+    assert "acme (edgebench-acme 1.2)" in str(caught.value)
+    assert str(caught.value).endswith("pass --without edgebench-acme")
+    remedied = strangers(registry, without=["edgebench-acme"])
+    assert remedied.owner(Operator, "identity").distribution == "edgebench"
+    other = strangers(registry, without=["identity"])
+    assert other.owner(Operator, "identity").distribution == "edgebench-acme"
+
+
+def test_a_clash_of_plugins_of_one_name_has_a_remedy_that_works(install, write):
+    install("edgebench-acme", "acme_plugin", SHRINK, "shrink = acme_plugin")
+    path = write("shrink.py", SHRINK)
+    plugins = strangers(files=[path])
+    with pytest.raises(NameClash, match=rf"uninstall one, or rename {path}"):
+        plugins.get(Operator, "shrink")
+
+
+@pytest.mark.parametrize("name", ["acme", "edgebench-acme"])
+def test_an_entry_point_is_blocked_by_its_name_or_its_distributions(install, name):
+    install("edgebench-acme", "acme_plugin", "raise OSError", "acme = acme_plugin")
+    plugins = strangers(without=[name])
+    assert not plugins.faults
+    assert not plugins.all(Operator)
+
+
+def test_events_load_an_installed_listener(install, tmp_path):
+    note = tmp_path / "note"
+    source = f"""\
+        from pathlib import Path
+        from edgebench import hookimpl
+
+        @hookimpl
+        def edgebench_case_started(case):
+            Path({str(note)!r}).write_text(case)
+        """
+    install("edgebench-acme", "acme_plugin", source)
+    strangers().tell("edgebench_case_started", case="a case")
+    assert note.read_text() == "a case"
+
+
+# --- what is seen, and what is not imported ------------------------------------------------------
+
+
+def test_what_was_seen_is_listed_without_an_import(install):
+    source = """
+        from edgebench import Dataset, Model, Tier, Variant, hookimpl
+
+        @hookimpl
+        def edgebench_models():
+            yield Model(name="tiny", summary="Tiny.", build=print, dataset="dots",
+                        variants=[Variant(name="a", parameters=3, weights=["random"])])
+
+        @hookimpl
+        def edgebench_datasets():
+            yield Dataset(name="dots", summary="Dots.", samples=print, synthetic=True)
+        """
+    install("edgebench-acme", "acme_plugin", source)
+    plugins = strangers()
+    (line,) = plugins.listed(Model)
+    assert line.seen == {
+        "summary": "Tiny.",
+        "variants": [
+            {
+                "name": "a",
+                "summary": "Tiny.",
+                "parameters": 3,
+                "weights": ["random"],
+                "dataset": "dots",
+            }
+        ],
+    }
+    assert line.why_not is None
+    assert not plugins.faults
+    (status,) = plugins.list_statuses()
+    assert status.hooks == ("edgebench_models", "edgebench_datasets")
+    assert status.offers == (("model", "tiny"), ("dataset", "dots"))
+    with pytest.raises(UnknownName, match="no model is called 'tny'; did you mean 'tiny'"):
+        plugins.get(Model, "tny")
+    assert "acme_plugin" not in sys.modules
+    assert line.part.name == "tiny"
+    assert "acme_plugin" in sys.modules
+
+
+def test_only_the_plugin_that_offers_a_part_is_imported(install):
+    install("edgebench-a", "a_plugin", SHRINK)
+    install("edgebench-b", "b_plugin", SHRINK.replace("shrink", "grow"))
+    assert strangers().get(Operator, "grow").name == "grow"
+    assert "b_plugin" in sys.modules
+    assert "a_plugin" not in sys.modules
+
+
+CRASHES = {
+    "aborts": ("import os; os.abort()", "does not load: its process was killed by SIGABRT"),
+    "leaves": ("import os; os._exit(0)", "does not load: its process ended with status 0"),
+    "exits": ("import sys; sys.exit(3)", "does not load: SystemExit: 3"),
+    "hangs": ("import time; time.sleep(60)", "does not load: it was ended after 1 s"),
+    "asked": (
+        SHRINK + "    import os; os.abort()",
+        "does not answer edgebench_operators: its process was killed by SIGABRT",
+    ),
+    "closes": (
+        "import os; os.closerange(3, 99); os.abort()",
+        "does not load: its process was killed by SIGABRT",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CRASHES)
+def test_what_crashes_or_hangs_is_a_fault_and_is_not_imported_again(install, monkeypatch, name):
+    monkeypatch.setattr(offers_module, "LIMIT_S", 1.0)
+    source, cause = CRASHES[name]
+    install("edgebench-bad", "bad_plugin", source)
+    install("edgebench-fine", "fine_plugin", SHRINK)
+    plugins = strangers()
+    assert [line.name for line in plugins.listed(Operator)] == ["shrink"]
+    (fault,) = plugins.faults
+    assert fault.cause == cause
+    assert str(fault).startswith("the plugin bad_plugin (edgebench-bad 1.2) does not ")
+    assert plugins.get(Operator, "shrink")
+    assert "bad_plugin" not in sys.modules
+
+
+def test_a_process_that_a_plugin_starts_ends_with_it(install, tmp_path):
+    source = f"""
+        import subprocess, sys
+        started = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        with open({str(tmp_path / "pid")!r}, "w") as file:
+            file.write(str(started.pid))
+        """
+    install("edgebench-bad", "bad_plugin", dedent(source) + SHRINK)
+    plugins = strangers()
+    assert [line.name for line in plugins.listed(Operator)] == ["shrink"]
+    assert not plugins.faults, "the pipe that the process holds open is not waited for"
+    status = Path(f"/proc/{(tmp_path / 'pid').read_text()}/status")
+    assert not status.exists() or "zombie" in status.read_text()
+
+
+def test_a_fault_keeps_its_traceback(install):
+    install("edgebench-bad", "bad_plugin", "raise RuntimeError('no luck')")
+    (fault,) = strangers().faults
+    assert "acme" not in fault.trace
+    assert fault.trace.rstrip().endswith("RuntimeError: no luck")
+    assert "bad_plugin.py" in fault.trace
+
+
+def test_what_a_plugin_prints_is_no_answer(install):
+    loud = "import os, sys; print('loud'); os.write(1, b'{}\\n'); os.write(2, b'louder')\n"
+    install("edgebench-loud", "loud_plugin", loud + SHRINK)
+    assert not strangers().faults
+
+
+# --- what is looked at again ---------------------------------------------------------------------
+
+
+def test_a_distribution_is_looked_at_once(install, tmp_path):
+    count = f"open({str(tmp_path / 'count')!r}, 'a').write('x')\n"
+    install("edgebench-acme", "acme_plugin", count + SHRINK)
+    told = []
+    files = {look(told=told) for _ in range(3)}
+    assert len(files) == 1
+    assert told == [(1, 1)]
+    assert (tmp_path / "count").read_text() == "x"
+
+
+def test_a_change_of_its_source_has_one_looked_at_again(install):
+    file = install("edgebench-acme", "acme_plugin", "raise RuntimeError('no luck')")
+    assert strangers().faults
+    file.write_text(SHRINK)
+    plugins = strangers()
+    assert not plugins.faults
+    assert plugins.get(Operator, "shrink")
+
+
+def test_an_installed_one_goes_by_its_record(install, write, site):
+    file = install("edgebench-acme", "acme_plugin", "raise RuntimeError('no luck')")
+    record = site / "edgebench_acme-1.2.dist-info/RECORD"
+    record.write_text("acme_plugin.py,sha256=one,1\n")
+    before = look()
+    file.write_text(SHRINK)
+    assert look() == before
+    record.write_text("acme_plugin.py,sha256=two,1\n")
+    assert look() != before
+    assert strangers().get(Operator, "shrink")
+
+
+def test_an_editable_one_goes_by_its_files(install, site):
+    file = install("edgebench-acme", "acme_plugin", SHRINK)
+    info = site / "edgebench_acme-1.2.dist-info"
+    (info / "RECORD").write_text("__editable__.acme.pth,sha256=one,1\n")
+    (info / "direct_url.json").write_text(json.dumps({"dir_info": {"editable": True}}))
+    before = look()
+    assert look() == before
+    file.write_text(SHRINK + "# another\n")
+    assert look() != before
+
+
+def test_what_is_installed_beside_one_has_it_looked_at_again(install, site, write):
+    install("edgebench-acme", "acme_plugin", "import late_package\n" + SHRINK)
+    (fault,) = strangers().faults
+    assert "ModuleNotFoundError" in fault.cause
+    write("site/late_package.py", "")
+    write("site/late-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: late\nVersion: 1.0\n")
+    assert not strangers().faults
+
+
+def test_one_that_yields_what_the_registry_says_is_looked_at_for_each(install, write, tmp_path):
+    source = f"""
+        from edgebench import Operator, hookimpl
+
+        @hookimpl
+        def edgebench_operators(registry):
+            open({str(tmp_path / "count")!r}, "a").write("x")
+            for name in registry.hybrids:
+                yield Operator(name=name, summary="Of the registry.", apply=print)
+        """
+    install("edgebench-acme", "acme_plugin", source)
+    install("edgebench-other", "other_plugin", SHRINK.replace("shrink", "grow"))
+    told = []
+    for name in ("one", "two", "one"):
+        registry = Registry.of([write(f"{name}.toml", f'[hybrids]\n{name} = "grow"\n')])
+        plugins = Plugins.load(registry, offers=look(registry, told))
+        assert [line.name for line in plugins.listed(Operator)] == sorted(["grow", name])
+    assert told == [(1, 2), (2, 2), (1, 1)], "what follows from no registry is not looked at again"
+    assert (tmp_path / "count").read_text() == "xx"
+
+
+def test_what_is_promised_and_not_yielded_any_more_is_a_fault(install, site):
+    file = install("edgebench-acme", "acme_plugin", SHRINK)
+    (site / "edgebench_acme-1.2.dist-info/RECORD").write_text("acme_plugin.py,sha256=one,1\n")
+    look()
+    file.write_text(SHRINK.replace("shrink", "grow"))
+    with pytest.raises(PluginFault, match="does not yield the operator 'shrink' that it is to"):
+        strangers().get(Operator, "shrink")
+
+
+def test_nothing_is_looked_at_where_nothing_is_installed(process):
+    assert look() is None
+
+
+def test_a_cache_that_cannot_be_written_is_replaced(install, tmp_path, monkeypatch):
+    (tmp_path / "nowhere").write_text("a file")
+    monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(offers_module.tempfile, "gettempdir", lambda: str(tmp_path))
+    install("edgebench-acme", "acme_plugin", SHRINK)
+    assert strangers().get(Operator, "shrink")
+    assert (tmp_path / f"edgebench-offers-{os.getuid()}").is_dir()
+
+
+def test_a_source_brings_what_was_seen_to_another_process(install, python):
+    install("edgebench-acme", "acme_plugin", SHRINK)
+    install("edgebench-bad", "bad_plugin", "raise RuntimeError('no luck')")
+    source = strangers().source
+    assert PluginSource.from_json(json.loads(json.dumps(source.to_json()))) == source
+    program = """
+        import json, sys
+        from edgebench import Operator
+        from edgebench.catalogue.plugins import PluginSource
+
+        plugins = PluginSource.from_json(json.loads(sys.stdin.read())).load()
+        print(plugins.get(Operator, "shrink").name, *(one.plugin.name for one in plugins.faults))
+        print("bad_plugin" in sys.modules, "importlib.metadata" in sys.modules)
+        """
+    done = python(program, input=json.dumps(source.to_json()))
+    assert done.stdout.split() == ["shrink", "bad_plugin", "False", "False"]
