@@ -147,7 +147,11 @@ BLOCK = re.compile(r"```python\n(.+?)```", re.DOTALL)
 
 def written_as_strangers_do() -> dict[str, ast.Module]:
     """Return the examples, the code of the pages, and the plugin files of the strangers' tests."""
-    files = [*ROOT.glob("docs/examples/*.py"), ROOT / "core/edgebench/testing/toy.py"]
+    files = [
+        *ROOT.glob("docs/examples/**/*.py"),
+        *KIT.glob("templates/**/*.py"),
+        ROOT / "core/edgebench/testing/toy.py",
+    ]
     texts = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in files}
     # A program that measures is no plugin: it calls what the command line calls.
     pages = {ROOT / "README.md", *ROOT.glob("docs/*.md")} - {ROOT / "docs" / "programs.md"}

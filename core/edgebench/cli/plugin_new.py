@@ -21,7 +21,7 @@ from edgebench.parts.errors import EdgebenchError, UnknownName
 from edgebench.parts.part import NAME
 
 if TYPE_CHECKING:
-    from edgebench.catalogue.registry import Registry
+    from edgebench.catalogue.plugins import Plugins
     from edgebench.cli.common import Common
 
 EVENTS = "events"
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     """Write the distribution, and say what to do next."""
     if args.kind not in (*KINDS, EVENTS):
         raise UnknownName.among("kind", args.kind, (*KINDS, EVENTS))
-    check_name(args.kind, args.name, common.registry)
+    check_name(args.kind, args.name, common.plugins)
     template = Template.find(common.registry.defaults.templates, args.kind)
     directory = args.output / f"edgebench-{args.name}"
     files = template.fill(args.name)
@@ -66,21 +66,19 @@ def run(args: argparse.Namespace, common: Common) -> int:
     return 0
 
 
-def check_name(kind: str, name: str, registry: Registry) -> None:
-    """Refuse a name that is none, or is taken; nothing of what has it is imported.
+def check_name(kind: str, name: str, plugins: Plugins) -> None:
+    """Refuse a name that is none, or is taken; what has it is not imported.
 
     Raises:
         EdgebenchError: Another name is needed.
     """
-    from edgebench.catalogue.origins import from_entry_points, from_rows
-
     if not NAME.fullmatch(name):
         raise EdgebenchError(f"a name must be lower-case words joined by '-', not {name!r}")
     if kind == "tier" and "-" in name:
         raise EdgebenchError(
             f"a tier's name may hold no '-', which joins tiers in a placement: not {name!r}"
         )
-    for plugin in (*from_rows(registry), *from_entry_points()):
+    for plugin in plugins.known:
         if plugin.name == name or name in plugin.promised.get(kind, ()):
             raise EdgebenchError(
                 f"the name {name!r} is that of the plugin {plugin.label}; choose another"
