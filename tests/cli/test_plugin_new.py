@@ -14,7 +14,7 @@ from edgebench.catalogue.rows import KINDS
 
 ROOT = shipped_registry().parent
 ALL = [*KINDS, "events"]
-LONG = "some-idea-of-a-very-long-name-1"
+LONG = "an-idea-of-some-name"
 
 
 @pytest.fixture
