@@ -14,10 +14,16 @@ def parse(path: Path) -> ast.Module:
 
 
 def modules(package: Path) -> dict[str, ast.Module]:
-    """Return the syntax tree of every module of a package by its dotted name."""
+    """Return the syntax tree of every module of a package by its dotted name.
+
+    What lies in a folder that is no package, as templates do, is none of its modules.
+    """
     found = {}
     top = package.parents[package.parent.name == "edgebench"]
     for path in sorted(package.rglob("*.py")):
+        between = path.relative_to(package).parents
+        if not all((package / folder / "__init__.py").exists() for folder in between):
+            continue
         parts = path.relative_to(top).with_suffix("").parts
         found[".".join(parts).removesuffix(".__init__")] = parse(path)
     return found

@@ -185,6 +185,8 @@ class Defaults:
     reporter: str = ""
     json_reporter: str = ""
     """The reporter of `--json`."""
+    templates: str = ""
+    """The package that `plugins new` finds its templates in."""
 
     def complete(self, product: Product) -> Product:
         """Return a product of cases with what it leaves open filled in."""

@@ -10,6 +10,7 @@ from edgebench.cli.common import Common
 
 ACTIONS: Mapping[str, str] = {
     "list": "list plugins: installed, missing, faulty, blocked",
+    "new": "write a plugin of a kind that works, to be changed",
     "check": "check what a plugin's parts promise, in another process",
 }
 """What each action does; its module is `plugin_` and its name."""

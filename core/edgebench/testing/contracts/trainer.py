@@ -105,7 +105,7 @@ class TrainerContract(Contract):
 
         def loss(*given: Any) -> Any:
             value = model.loss(*given) if model.loss else 0.0
-            losses.append(float(value))
+            losses.append(float(value.item() if hasattr(value, "item") else value))
             return value
 
         def progress(done: int, total: int, what: str = "") -> None:
