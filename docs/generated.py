@@ -27,4 +27,4 @@ def _write_cell(text: str) -> str:
 
 def write_sentence(text: str) -> str:
     """Return a text of a line as a sentence."""
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}" if text else ""
+    return f"{text[:1].upper()}{text[1:]}{'' if text[-1] in '.?!' else '.'}" if text else ""
