@@ -11,7 +11,7 @@ STAMP = $(VENV)/.installed
 # command line, which train, come first. Workers share one store, whose locks let one of them train.
 PARALLEL = --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test quick lint types tests bench clean
+.PHONY: demo test quick lint types tests docs pages bench clean
 .DELETE_ON_ERROR:
 
 # Compiled here and now, because an editable install is not, and every host is a fresh process.
@@ -25,7 +25,7 @@ demo: $(STAMP)
 	mkdir -p $(DEMO)
 	cd $(DEMO) && $(abspath $(BIN))/edgebench run quickstart
 
-test: lint types tests
+test: lint types docs tests
 
 # What needs no process and no framework, in seconds; tests/quick.py holds it to that.
 quick: $(STAMP)
@@ -40,6 +40,14 @@ types: $(STAMP)
 
 tests: $(STAMP)
 	$(BIN)/pytest $(PARALLEL)
+
+# The site, in build/site. Whatever MkDocs warns of ends it, a link to no heading too.
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+# The pages that are written from the sources; tests hold them to these.
+pages: $(STAMP)
+	for program in docs/write_*.py; do $(BIN)/python $$program || exit 1; done
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/overhead.py
