@@ -45,7 +45,7 @@ class Shipped:
         ours = {n: row for n, row in registry.plugins.items() if row.module.startswith(OURS)}
         rows = {name: attrs.evolve(row, requires=()) for name, row in ours.items()}
         complete = attrs.evolve(registry, plugins=rows)
-        return cls(registry, Plugins.load(complete, entry_points=False))
+        return cls(registry, Plugins.load(complete))
 
     def get(self, kind: str) -> Iterator[Part]:
         """Yield the parts of a kind."""
