@@ -1,8 +1,8 @@
-"""How parts and plugins stand, one line each: installed, missing, faulty, blocked."""
+"""How parts stand, one line each: installed, missing, lost by a fault or by a clash."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -36,21 +36,6 @@ class Listed:
         return offer.parts.get(WORDS[self.kind], {}).get(self.name) if offer else None
 
 
-@attrs.frozen(kw_only=True)
-class PluginStatus:
-    """One line of `plugins list`."""
-
-    plugin: Plugin
-    status: str
-    """`installed`, `missing`, `faulty` or `blocked`."""
-    why: str = ""
-    """What is wrong or missing."""
-    offers: tuple[tuple[str, str], ...]
-    """Kinds and names."""
-    hooks: tuple[str, ...] = ()
-    """The hooks that it implements; empty where it was not imported."""
-
-
 def list_part(kind: type[Part], name: str, owners: Sequence[Plugin], registry: Registry) -> Listed:
     """Return the line of a part that plugins offer, of which there should be one."""
     owner = owners[0]
@@ -64,38 +49,6 @@ def list_part(kind: type[Part], name: str, owners: Sequence[Plugin], registry: R
         kind=kind,
         registry=registry,
     )
-
-
-def list_status(
-    plugin: Plugin,
-    registry: Registry,
-    owners: Callable[[type[Part]], Mapping[str, Sequence[Plugin]]],
-) -> PluginStatus:
-    """Return how a plugin stands; *owners* gives by kind who offers which names."""
-    if lack := plugin.missing(plugin.name):
-        return list_unasked(plugin, "missing", lack)
-    outlines = {kind: plugin.outline(kind, registry) for kind in WORDS}
-    found = (fault for outline in outlines.values() for fault in outline.faults)
-    broken = None if plugin.offer else plugin.broken
-    wrong = [fault.cause for fault in (broken, *found) if fault]
-    names = [(kind, one) for kind, outline in outlines.items() for one in outline.parts]
-    for kind, name in names:
-        offering = owners(kind)[name]
-        # The first to offer a name is not to blame.
-        wrong += [say_clash(kind, name, offering)] if plugin is not offering[0] else []
-    return PluginStatus(
-        plugin=plugin,
-        status="faulty" if wrong else "installed",
-        why="; ".join(dict.fromkeys(wrong)),
-        offers=tuple((WORDS[kind], name) for kind, name in names),
-        hooks=() if broken else plugin.hooks,
-    )
-
-
-def list_unasked(plugin: Plugin, status: str, why: str = "") -> PluginStatus:
-    """Return how a plugin stands that is not imported: it offers what is known without."""
-    offers = tuple((kind, name) for kind, names in plugin.promised.items() for name in names)
-    return PluginStatus(plugin=plugin, status=status, why=why, offers=offers)
 
 
 def find_fault(faults: Sequence[Fault], name: str) -> Fault:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -19,17 +20,25 @@ GROUP = "edgebench"
 """The entry-point group that a distribution names its plugins in."""
 
 
-def from_rows(registry: Registry) -> Iterator[Plugin]:
-    """Yield the plugin of each row."""
+def from_rows(registry: Registry, installed: Collection[str] = ()) -> Iterator[Plugin]:
+    """Yield the plugin of each row, but for those that are *installed* from distributions."""
     shipped = shipped_registry() if registry.plugins else None
+    here = set(map(normalise, installed))
     for row in registry.plugins.values():
+        if row.distribution and normalise(row.distribution) in here:
+            continue
         yield Plugin(
             name=row.name,
-            origin=row.module,
+            origin=row.module or row.distribution,
             bring=partial(importlib.import_module, row.module),
             distribution="edgebench" if row.file == shipped else "",
             row=row,
         )
+
+
+def normalise(distribution: str) -> str:
+    """Return the name of a distribution as package indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def from_module(module: object) -> Plugin:

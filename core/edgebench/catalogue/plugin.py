@@ -101,17 +101,25 @@ class Plugin:
     @cached_property
     def lacks(self) -> tuple[str, ...]:
         """The packages that its row requires and that are not here, found without importing."""
-        return tuple(name for name in self.row.requires if not find_spec(name)) if self.row else ()
+        if not self.row:
+            return ()
+        lacks = [name for name in self.row.requires if not find_spec(name)]
+        return (self.row.distribution,) if self.row.distribution else tuple(lacks)
 
     @property
     def importable(self) -> bool:
         """Whether its own module is worth a try: what it lacks is then needed by its parts only."""
+        if self.row and self.row.distribution:
+            return False
         return not self.lacks or find_spec(self.origin.partition(".")[0]) is not None
 
     def missing(self, name: str) -> str | None:
         """Return what its part *name* lacks and how to get it; None if nothing."""
         if not self.lacks or not self.row:
             return None
+        if self.row.distribution:
+            how = f"edgebench plugins install {self.row.name}"
+            return f"{name} needs the distribution {self.row.distribution!r}: {how}"
         packages = " and ".join(repr(package) for package in self.lacks)
         install = self.row.install or "not installed here"
         return f"{name} needs the package{'s' * (len(self.lacks) > 1)} {packages}: {install}"

@@ -15,11 +15,8 @@ import attrs
 
 from edgebench.catalogue.listing import (
     Listed,
-    PluginStatus,
     find_fault,
     list_part,
-    list_status,
-    list_unasked,
     say_clash,
 )
 from edgebench.catalogue.origins import (
@@ -88,14 +85,14 @@ class Plugins:
         without = set(source.without if source else ())
         self.registry = registry
         self._source = source
-        self._blocked = [one for one in found if without & {one.name, one.handle}]
-        self._plugins = [one for one in found if one not in self._blocked]
-        self._unseen = [one for one in self._plugins if one.unseen]
+        self.blocked = [one for one in found if without & {one.name, one.handle}]
+        self.found = [one for one in found if one not in self.blocked]
+        self._unseen = [one for one in self.found if one.unseen]
         # Each plugin is asked once, so that all that follows from its answers stays true.
         self._clashes: dict[tuple[type[Part], str], Fault] = {}
         self._part: Callable[..., tuple[Plugin, Any]] = functools.cache(self._find)
         self._installed: Callable[..., Mapping[str, Any]] = functools.cache(self._find_installed)
-        self._owners: Callable[..., dict[str, list[Plugin]]] = functools.cache(self._find_owners)
+        self.owners: Callable[..., dict[str, list[Plugin]]] = functools.cache(self._find_owners)
 
     @classmethod
     def load(
@@ -122,8 +119,9 @@ class Plugins:
         source = PluginSource(
             registry=registry.paths, files=files, without=without, offers=offers, modules=modules
         )
-        installed = from_offers(offers) if offers else ()
-        found = [*from_rows(registry), *installed, *from_files(source.files)]
+        installed = list(from_offers(offers)) if offers else []
+        rows = from_rows(registry, [one.distribution for one in installed])
+        found = [*rows, *installed, *from_files(source.files)]
         found += from_names(modules, [one.origin for one in found])
         for name in without:
             if not any(name in (one.name, one.handle) for one in found):
@@ -135,11 +133,6 @@ class Plugins:
     def of(cls, registry: Registry, modules: Sequence[object]) -> Plugins:
         """Take these modules, and neither what the registry names nor what is installed."""
         return cls(registry, [from_module(module) for module in modules], None)
-
-    @property
-    def known(self) -> Sequence[Plugin]:
-        """All that are not blocked, whether or not they load; none is imported for it."""
-        return self._plugins
 
     @property
     def source(self) -> PluginSource:
@@ -175,7 +168,7 @@ class Plugins:
 
     def why_not(self, kind: type[Part], name: str) -> str | None:
         """Return None if a part is installed, else what is wrong or how to get it."""
-        if promising := _promising(self._plugins, kind, name):
+        if promising := _promising(self.found, kind, name):
             return promising[0].missing(name)
         try:
             self._part(kind, name)
@@ -185,7 +178,7 @@ class Plugins:
 
     def listed(self, kind: type[Part]) -> tuple[Listed, ...]:
         """Return all that is known of a kind, sorted by name; nothing that is wrong stops it."""
-        owners = self._owners(kind).items()
+        owners = self.owners(kind).items()
         return tuple(list_part(kind, name, found, self.registry) for name, found in owners)
 
     @property
@@ -194,15 +187,9 @@ class Plugins:
 
         Plugins that do not load come first.
         """
-        faults = [fault for plugin in self._plugins for fault in plugin.faults]
+        faults = [fault for plugin in self.found for fault in plugin.faults]
         loaded = sorted(faults, key=lambda fault: fault.plugin.broken is None)
         return (*loaded, *self._clashes.values())
-
-    def list_statuses(self) -> tuple[PluginStatus, ...]:
-        """Ask everything of every plugin, and return how each stands."""
-        blocked = [list_unasked(plugin, "blocked") for plugin in self._blocked]
-        asked = [list_status(one, self.registry, self._owners) for one in self._plugins]
-        return (*asked, *blocked)
 
     # --- events ----------------------------------------------------------------------------------
 
@@ -227,13 +214,13 @@ class Plugins:
 
         One that does not load is among the faults: no case is to blame for it.
         """
-        sound = [plugin for plugin in self._plugins if plugin.listens and not plugin.broken]
+        sound = [plugin for plugin in self.found if plugin.listens and not plugin.broken]
         return list({id(plugin.module): plugin for plugin in sound}.values())
 
     def _find_owners(self, kind: type[Part]) -> dict[str, list[Plugin]]:
         """Return who offers each name of a kind, sorted by name; more than one is a clash."""
         owners: dict[str, list[Plugin]] = {}
-        for plugin in self._plugins:
+        for plugin in self.found:
             promised = plugin.promised.get(WORDS[kind], ())
             for name in dict.fromkeys([*promised, *plugin.outline(kind, self.registry).parts]):
                 owners.setdefault(name, []).append(plugin)
@@ -244,7 +231,7 @@ class Plugins:
         return dict(sorted(owners.items()))
 
     def _find_installed(self, kind: type[Part]) -> Mapping[str, Any]:
-        owners = self._owners(kind).items()
+        owners = self.owners(kind).items()
         sole = {name: one[0] for name, one in owners if len(one) == 1 and not one[0].lacks}
         found = {name: owner.parts(kind, self.registry).get(name) for name, owner in sole.items()}
         return MappingProxyType({name: part for name, part in found.items() if part})
@@ -252,8 +239,8 @@ class Plugins:
     def _find(self, kind: type[Part], name: str) -> tuple[Plugin, Any]:
         strangers = [one for one in self._unseen if name in one.parts(kind, self.registry)]
         # A module may yield more than its row says: tiers of the user's own registry.
-        owners = [*_promising(self._plugins, kind, name), *strangers]
-        owners = owners or self._owners(kind).get(name, [])
+        owners = [*_promising(self.found, kind, name), *strangers]
+        owners = owners or self.owners(kind).get(name, [])
         if not owners:
             raise self._unknown(kind, name)
         if len(owners) > 1:
@@ -267,10 +254,10 @@ class Plugins:
         return owners[0], answer.parts[name]
 
     def _unknown(self, kind: type[Part], name: str) -> EdgebenchError:
-        if out := _promising(self._blocked, kind, name):
+        if out := _promising(self.blocked, kind, name):
             return UnknownName(f"the {WORDS[kind]} {name!r} is left out by --without {out[0].name}")
-        error = UnknownName.among(WORDS[kind], name, self._owners(kind))
-        outlines = [each.outline(kind, self.registry) for each in self._plugins]
+        error = UnknownName.among(WORDS[kind], name, self.owners(kind))
+        outlines = [each.outline(kind, self.registry) for each in self.found]
         faults = [one for each in outlines for one in each.faults]
         if lost := [fault for fault in faults if fault.part == name]:
             return PluginFault(str(lost[0]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -70,7 +71,9 @@ class Registry:
         registry = cls()
         for path in map(Path, paths):
             try:
-                registry = registry._with(Table.parse(path))
+                for table in _follow(path):
+                    # Two files may extend one; and what is read again elsewhere names all of them.
+                    registry = registry if table.file in registry.paths else registry._with(table)
             except RecursionError:
                 raise RegistryError(f"{path}: tables or lists are nested too deeply") from None
         return registry
@@ -92,10 +95,22 @@ class Registry:
             paths=(*self.paths, root.file),
             digest=hashlib.sha256((self.digest + contents).encode()).hexdigest(),
         )
-        root.close(_TABLES)
+        root.close((*_TABLES, "extends"))
         return read
 
 
+def _follow(path: Path, above: tuple[Path, ...] = ()) -> Iterator[Table]:
+    """Yield the files that a registry file extends, each before what extends it, and itself."""
+    table = Table.parse(path)
+    for name in table.read("extends", texts) if "extends" in table.values else ():
+        base = path.parent / name
+        if base.resolve() in (*above, path.resolve()):
+            raise table.error(f"{name} extends this file in turn", "extends")
+        yield from _follow(base, (*above, path.resolve()))
+    yield table
+
+
+@cache
 def shipped_registry() -> Path:
     """Return the path of the registry that ships: beside the package, or the checkout's root."""
     here = Path(__file__).resolve()

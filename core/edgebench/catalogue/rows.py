@@ -63,6 +63,28 @@ def _digits(_: object, __: object, sha256: str) -> None:
         )
 
 
+def _distribution(_: object, __: object, name: str) -> None:
+    # It becomes a word of a command; the rule is PEP 508's.
+    if name and not re.fullmatch(r"[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?", name, re.ASCII):
+        raise ValueError(f"must be the name of a distribution, not {name!r}")
+
+
+def _homepage(_: object, __: object, url: str) -> None:
+    if url:
+        _address(_, __, url)
+
+
+def _versions(_: object, __: object, versions: str) -> None:
+    if not re.fullmatch(r"(\s*(==|!=|~=|<=|>=|<|>)\s*[\w.!+*-]+\s*(,(?=.)|$))*", versions):
+        raise ValueError(f"must be versions as pip takes them (`>=1.2,<2`), not {versions!r}")
+
+
+def _whole_digests(_: object, __: object, digests: tuple[str, ...]) -> None:
+    for one in digests:
+        if not re.fullmatch("[0-9a-f]{64}", one):
+            raise ValueError(f"must be 64 hexadecimal digits in lower case, not {one!r}")
+
+
 def _share(_: object, __: object, value: float) -> None:
     if value > 1:
         raise ValueError(f"must be a share, at most 1, not {value}")
@@ -78,7 +100,15 @@ class PluginRow:
     """A plugin that is known, whether or not what it stands on is installed."""
 
     name: str
-    module: str
+    module: str = ""
+    """What it is imported from; empty where a distribution of others brings it."""
+    distribution: str = attrs.field(default="", validator=_distribution)
+    """The distribution of others that brings it, as the package index knows that."""
+    version: str = attrs.field(default="", validator=_versions)
+    """The versions of the distribution that are known to work (`>=1.2,<2`)."""
+    homepage: str = attrs.field(default="", validator=_homepage)
+    sha256: tuple[str, ...] = attrs.field(default=(), validator=_whole_digests)
+    """Of the files that are accepted, of one version; empty where any may be installed."""
     offers: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict, converter=MappingProxyType)
     """The names of the parts that its module yields, all of them, by kind (a key of `KINDS`)."""
     events: bool = False
@@ -96,6 +126,12 @@ class PluginRow:
         """Refuse a row that is good for nothing."""
         if not self.offers and not self.events:
             raise ValueError("needs the key 'offers', or `events = true`")
+        if bool(self.module) == bool(self.distribution):
+            raise ValueError("needs the key 'module', or for a plugin of others 'distribution'")
+        if not self.distribution and (self.version or self.homepage or self.sha256):
+            raise ValueError("says what only a row with the key 'distribution' may say")
+        if self.sha256 and not self.version.startswith("=="):
+            raise ValueError('files are accepted of one version: write it, as `version = "==1.2"`')
 
 
 @attrs.frozen(kw_only=True)

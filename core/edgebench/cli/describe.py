@@ -13,10 +13,11 @@ from edgebench.parts.errors import UnknownName
 from edgebench.parts.places import Tier
 from edgebench.parts.subjects import Model
 from edgebench.survey.describing import describe_part
+from edgebench.survey.statuses import PluginStatus, list_statuses
 from edgebench.testing.field_texts import read_field_texts
 
 if TYPE_CHECKING:
-    from edgebench.catalogue.listing import Listed, PluginStatus
+    from edgebench.catalogue.listing import Listed
     from edgebench.catalogue.plugin import Plugin
     from edgebench.cli.common import Common
     from edgebench.parts.part import Part
@@ -210,7 +211,7 @@ def _read_suites(common: Common) -> Known:
 
 
 def _read_plugins(common: Common) -> Known:
-    for status in common.plugins.list_statuses():
+    for status in list_statuses(common.plugins):
         item, own = list_plugin(status), common.registry.plugins.get(status.plugin.name)
         requires, install = (list(own.requires), own.install) if own else ([], "")
         yield item, item | {"requires": requires, "install": install}

@@ -16,6 +16,7 @@ from edgebench.cli.common import Common
 from edgebench.parts.places import Backend, Fabric
 from edgebench.records.environment import describe
 from edgebench.sessions.asking import ask_in_processes
+from edgebench.survey.statuses import list_statuses
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -46,7 +47,7 @@ def run(_: argparse.Namespace, common: Common) -> int:
         "fabrics": fabrics,
         "missing": [
             {"plugin": status.plugin.name, "why_not": status.why}
-            for status in common.plugins.list_statuses()
+            for status in list_statuses(common.plugins)
             if status.status == "missing"
         ],
         "faults": [str(fault) for fault in common.plugins.faults],

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgebench.cli.common import Common
 from edgebench.cli.describe import list_plugin
+from edgebench.survey.statuses import list_statuses
 
 SCHEMA = 2
 """The version of the document that this command prints."""
@@ -19,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, common: Common) -> int:
     """Print how every plugin stands; status 1 if one is faulty."""
-    statuses = common.plugins.list_statuses()
+    statuses = list_statuses(common.plugins)
     items = [{**list_plugin(status), "hooks": list(status.hooks)} for status in statuses]
     if common.json:
         common.emit({"schema": SCHEMA, "plugins": items})

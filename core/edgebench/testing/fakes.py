@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+import edgebench.testing.toy as toy
 from edgebench.catalogue.rows import KINDS
 from edgebench.parts.errors import ChainError, DataError
 from edgebench.parts.part import Part
@@ -30,7 +31,6 @@ from edgebench.parts.places import (
 )
 from edgebench.parts.subjects import Budget, Metric, Model
 from edgebench.records.imported import Imported
-from edgebench.testing import toy
 
 C = TypeVar("C", bound=Part)
 

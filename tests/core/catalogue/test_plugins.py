@@ -18,6 +18,7 @@ from edgebench.catalogue.rows import KINDS
 from edgebench.parts.errors import Missing, NameClash, PluginFault, UnknownName
 from edgebench.prepare import source as source_module
 from edgebench.prepare.source import read_code, read_source
+from edgebench.survey.statuses import list_statuses
 
 SHRINK = """\
 from edgebench import Operator, hookimpl
@@ -170,7 +171,7 @@ def test_what_a_row_requires_is_said_with_the_command_that_brings_it(row):
     assert plugins.why_not(Operator, "shrink") == sentence
     assert not plugins.all(Operator)
     assert not plugins.faults
-    (status,) = plugins.list_statuses()
+    (status,) = list_statuses(plugins)
     assert (status.status, status.offers) == ("missing", (("operator", "shrink"),))
 
 
@@ -302,7 +303,7 @@ def test_one_row_may_offer_parts_of_several_kinds(rows):
     assert plugins.get(Tier, "watch").name == "watch"
     assert list(plugins.all(Operator)) == ["shrink"]
     assert plugins.why_not(Tier, "watch") is None
-    (status,) = plugins.list_statuses()
+    (status,) = list_statuses(plugins)
     assert status.offers == (("operator", "shrink"), ("tier", "watch"))
     assert status.hooks == ("edgebench_operators", "edgebench_tiers")
 
@@ -464,7 +465,7 @@ def test_what_is_wrong_with_a_plugin_is_said_with_its_name(write, name):
     assert str(fault).startswith(f"the plugin {name} ({path}) ")
     assert cause in fault.cause
     assert "\n" not in str(fault)
-    (status,) = plugins.list_statuses()
+    (status,) = list_statuses(plugins)
     assert (status.status, status.why) == ("faulty", fault.cause)
 
 
@@ -522,7 +523,7 @@ def test_a_record_that_is_wrong_costs_only_itself(write):
         ("twice", "yields the operator 'twi"),
         ("", "yields 'nonsense' from e"),
     ]
-    (status,) = plugins.list_statuses()
+    (status,) = list_statuses(plugins)
     assert status.status == "faulty"
     assert status.offers == (("operator", "before"), ("operator", "after"))
 
@@ -664,7 +665,7 @@ def test_a_row_can_be_blocked_like_any_stranger():
         plugins.get(Operator, "identity")
     assert "identity" not in plugins.all(Operator)
     assert "identity" not in [line.name for line in plugins.listed(Operator)]
-    (blocked,) = [row for row in plugins.list_statuses() if row.status == "blocked"]
+    (blocked,) = [row for row in list_statuses(plugins) if row.status == "blocked"]
     assert blocked.plugin.name == "identity"
 
 
@@ -772,7 +773,7 @@ def test_a_plugin_may_offer_parts_and_be_told_of_events(rows):
     plugins = rows(LISTENER + SHRINK, 'kind = "operator"\noffers = ["shrink"]\nevents = true')
     plugins.tell("edgebench_case_started", case="a case")
     assert heard() == ["a case"]
-    (status,) = plugins.list_statuses()
+    (status,) = list_statuses(plugins)
     assert status.offers == (("operator", "shrink"),)
     assert status.hooks == ("edgebench_operators", "edgebench_case_started")
 
@@ -793,7 +794,7 @@ def test_a_listener_that_lacks_a_package_is_left_out(rows):
     plugins.tell("edgebench_case_started", case="a case")
     assert "mine_plugin" not in sys.modules
     assert not plugins.faults
-    (status,) = plugins.list_statuses()
+    (status,) = list_statuses(plugins)
     assert (status.status, status.hooks) == ("missing", ())
 
 
@@ -817,7 +818,7 @@ def test_a_listener_that_is_blocked_hears_nothing(rows):
 def test_a_row_that_is_wrong_about_events_is_a_fault(rows, source, line, cause):
     plugins = rows(source, line)
     plugins.tell("edgebench_case_started", case="a case")
-    (status,) = plugins.list_statuses()
+    (status,) = list_statuses(plugins)
     assert (status.status, status.why) == ("faulty", cause)
     (fault,) = plugins.faults
     assert str(fault) == f"the plugin mine0 (mine_plugin) {cause}"
@@ -847,7 +848,7 @@ def reads(monkeypatch):
 def test_who_offers_a_part_is_told_without_reading_its_code(reads):
     plugins = Plugins.load(Registry.read())
     assert plugins.owner(Operator, "identity").name == "identity"
-    assert len(plugins.list_statuses()) == len(plugins.registry.plugins)
+    assert len(list_statuses(plugins)) == len(plugins.registry.plugins)
     assert reads == []
 
 
@@ -871,7 +872,7 @@ def test_the_version_of_a_distribution_is_read_once(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "version", lambda name: asked.append(name) or "7.7")
     plugin_module._version.cache_clear()
     plugins = Plugins.load(Registry.read())
-    assert {row.plugin.version for row in plugins.list_statuses()} == {"7.7"}
+    assert {row.plugin.version for row in list_statuses(plugins)} == {"7.7"}
     assert asked == ["edgebench"]
     monkeypatch.undo()
     plugin_module._version.cache_clear()
@@ -948,5 +949,5 @@ def test_how_a_given_module_is_named():
     module = offering("shrink", plugin="acme.deep.shrinker")
     plugins = Plugins.of(Registry(), [module])
     assert plugins.owner(Operator, "shrink").name == "shrinker"
-    (status,) = plugins.list_statuses()
+    (status,) = list_statuses(plugins)
     assert status.offers == (("operator", "shrink"),)

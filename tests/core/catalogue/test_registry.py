@@ -10,12 +10,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from edgebench import Link, Registry
+from edgebench import Link, Operator, Registry
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.registry import shipped_registry
 from edgebench.catalogue.rows import Defaults, Product, Skip, Suite
 from edgebench.catalogue.tables import Table
-from edgebench.parts.errors import RegistryError
+from edgebench.parts.errors import Missing, RegistryError
+from edgebench.survey.statuses import list_statuses
 
 PLUGIN = """\
 [plugins.shrink]
@@ -100,6 +101,10 @@ def test_a_plugin_row_says_what_it_offers_and_how_to_get_what_it_requires(file):
     assert attrs.asdict(row) == {
         "name": "shrink",
         "module": "acme.shrink",
+        "distribution": "",
+        "version": "",
+        "homepage": "",
+        "sha256": (),
         "offers": {"operator": ("shrink",)},
         "events": False,
         "requires": ("acme",),
@@ -132,6 +137,86 @@ def test_a_plugin_row_may_name_several_kinds(file):
 def test_a_plugin_row_may_offer_nothing_and_be_told_of_events(file):
     row = Registry.of([file('[plugins.track]\nmodule = "acme"\nevents = true\n')]).plugins["track"]
     assert (row.offers, row.events) == ({}, True)
+
+
+ELSEWHERE = """\
+[plugins.shrink]
+kind = "operator"
+distribution = "Edgebench_Shrink"
+offers = ["shrink", "shrink-more"]
+"""
+
+
+def test_a_row_may_tell_of_a_distribution_of_others(file):
+    more = f'version = "==1.2"\nhomepage = "https://example.org/"\nsha256 = ["{"0" * 64}"]\n'
+    registry = Registry.of([file(ELSEWHERE + more)])
+    row = registry.plugins["shrink"]
+    assert (row.module, row.version, row.sha256) == ("", "==1.2", ("0" * 64,))
+    plugins = Plugins.load(registry)
+    how = "needs the distribution 'Edgebench_Shrink': edgebench plugins install shrink"
+    lines = {line.name: line.why_not for line in plugins.listed(Operator)}
+    assert lines == {name: f"{name} {how}" for name in ("shrink", "shrink-more")}
+    with pytest.raises(Missing, match=f"shrink-more {how}"):
+        plugins.get(Operator, "shrink-more")
+    (status,) = list_statuses(plugins)
+    assert (status.status, status.why) == ("known", f"shrink {how}")
+    assert not plugins.faults
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('module = "acme"\n', "needs the key 'module', or for a plugin of others 'distribution'"),
+        (f'sha256 = ["{"0" * 64}"]\n', "files are accepted of one version"),
+        (f'version = ">=1"\nsha256 = ["{"0" * 64}"]\n', "files are accepted of one version"),
+        ('version = "1.2"\n', "version: must be versions as pip takes them"),
+        ('version = ">=1,"\n', "version: must be versions as pip takes them"),
+        ('version = ">=1; rm -rf /"\n', "version: must be versions as pip takes them"),
+        ('version = "==1.2"\nsha256 = ["abc"]\n', "sha256: must be 64 hexadecimal digits"),
+        ('homepage = "ftp://example.org"\n', "homepage: must be an address"),
+    ],
+)
+def test_a_row_of_a_distribution_refuses_nonsense(wrong, text, why):
+    assert why in wrong(ELSEWHERE + text)
+
+
+def test_a_row_without_a_distribution_says_nothing_of_one(wrong):
+    assert "only a row with the key 'distribution' may say" in wrong(PLUGIN + 'version = ">=1"\n')
+
+
+@pytest.mark.parametrize("name", ["-r evil", "a b", "../a", "--index-url=x", "a;b"])
+def test_the_name_of_a_distribution_is_one(wrong, name):
+    said = wrong(ELSEWHERE.replace("Edgebench_Shrink", name))
+    assert "distribution: must be" in said
+
+
+def test_a_file_may_extend_others(tmp_path):
+    (tmp_path / "team").mkdir()
+    files = {
+        "team/all.toml": '[hybrids]\na = "x"\nb = "x"\nc = "x"\n',
+        "team/ours.toml": 'extends = ["all.toml"]\n[hybrids]\nb = "y"\nc = "y"\n',
+        "mine.toml": 'extends = ["team/ours.toml", "team/all.toml"]\n[hybrids]\nc = "z"\n',
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    registry = Registry.of([tmp_path / "mine.toml"])
+    assert registry.hybrids == {"a": "x", "b": "y", "c": "z"}
+    assert registry.paths == tuple(map(tmp_path.joinpath, files))
+    again = Registry.of(registry.paths)
+    assert (again.hybrids, again.digest) == (registry.hybrids, registry.digest)
+
+
+def test_files_cannot_extend_each_other(tmp_path):
+    (tmp_path / "a.toml").write_text('extends = ["b.toml"]\n')
+    (tmp_path / "b.toml").write_text('\nextends = ["./a.toml"]\n')
+    with pytest.raises(RegistryError, match=r"b.toml, line 2: extends: ./a.toml extends this file"):
+        Registry.of([tmp_path / "a.toml"])
+
+
+def test_a_file_that_is_extended_must_be_there(tmp_path):
+    (tmp_path / "a.toml").write_text('extends = ["b.toml"]\n')
+    with pytest.raises(RegistryError, match=r"b.toml cannot be read: No such file"):
+        Registry.of([tmp_path / "a.toml"])
 
 
 def test_a_tier_is_kept_in_bytes(file):

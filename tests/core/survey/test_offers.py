@@ -15,6 +15,7 @@ from edgebench.parts.errors import NameClash, PluginFault, UnknownName
 from edgebench.prepare.source import read_code, read_source
 from edgebench.survey import offers as offers_module
 from edgebench.survey.offers import find_offers
+from edgebench.survey.statuses import list_statuses
 
 pytestmark = pytest.mark.process
 
@@ -206,7 +207,7 @@ def test_five_broken_distributions_are_named_and_the_rest_works(install):
     for name, fault in faults.items():
         assert fault.plugin.distribution == f"edgebench-{name}"
         assert f"{name} (edgebench-{name} 1.2)" in str(fault)
-    statuses = {row.plugin.name: row for row in plugins.list_statuses()}
+    statuses = {row.plugin.name: row for row in list_statuses(plugins)}
     assert statuses["fine"].status == "installed"
     for name in [*broken, "lost", "clash"]:
         assert statuses[name].status == "faulty"
@@ -327,7 +328,7 @@ def test_what_was_seen_is_listed_without_an_import(install):
     }
     assert line.why_not is None
     assert not plugins.faults
-    (status,) = plugins.list_statuses()
+    (status,) = list_statuses(plugins)
     assert status.hooks == ("edgebench_models", "edgebench_datasets")
     assert status.offers == (("model", "tiny"), ("dataset", "dots"))
     with pytest.raises(UnknownName, match="no model is called 'tny'; did you mean 'tiny'"):

@@ -67,9 +67,9 @@ def _list_found(plugins: Plugins, target: str) -> Iterator[Found]:
         owner = plugins.owner(KINDS[kind], name)
         yield _describe(owner, kind, name)
         return
-    named = [one for one in plugins.known if target in (one.name, one.handle, one.distribution)]
+    named = [one for one in plugins.found if target in (one.name, one.handle, one.distribution)]
     if not named:
-        raise UnknownName.among("plugin", target, [one.name for one in plugins.known])
+        raise UnknownName.among("plugin", target, [one.name for one in plugins.found])
     for plugin in named:
         yield from _list_parts(plugins, plugin)
 
