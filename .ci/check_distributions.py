@@ -137,7 +137,7 @@ def check_written(there: Environment) -> None:
     """Write an operator and a backend, and use them as they are."""
     for kind, name, run in (
         ("operator", "shrink", ("--operator", "shrink+sptq", "--backend", "onnxruntime")),
-        ("backend", "plain", ("--backend", "plain")),
+        ("backend", "plain", ("--operator", "sptq", "--backend", "plain")),
     ):
         there.edgebench("plugins", "new", kind, name)
         check_plugin(

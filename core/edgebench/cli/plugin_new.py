@@ -67,7 +67,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
 
 
 def check_name(kind: str, name: str, plugins: Plugins) -> None:
-    """Refuse a name that is none, or is taken; what has it is not imported.
+    """Refuse a name that is none, or is taken; rows say so, and what is installed.
 
     Raises:
         EdgebenchError: Another name is needed.
@@ -78,11 +78,11 @@ def check_name(kind: str, name: str, plugins: Plugins) -> None:
         raise EdgebenchError(
             f"a tier's name may hold no '-', which joins tiers in a placement: not {name!r}"
         )
-    for plugin in plugins.known:
-        if plugin.name == name or name in plugin.promised.get(kind, ()):
-            raise EdgebenchError(
-                f"the name {name!r} is that of the plugin {plugin.label}; choose another"
-            )
+    owners = plugins.owners(KINDS[kind]).get(name, ()) if kind in KINDS else ()
+    if owners:
+        raise EdgebenchError(f"the {kind} {name!r} is there, of {owners[0].label}; choose another")
+    if name in plugins.registry.plugins:
+        raise EdgebenchError(f"a plugin {name!r} is there, as the registry says; choose another")
     if find_spec(module := name_module(name)):
         raise EdgebenchError(f"a package {module} is here already; choose another name")
 
