@@ -82,12 +82,8 @@ class Scores:
             except EdgebenchError as error:
                 doubts.append(f"not compared with the untransformed model: {error}")
         figures, why = self._find_figures(case, score, against)
-        spoken = (
-            *self._doubts_of_inputs(deployment),
-            self._doubt_travel(case),
-            *doubt_score(score, deployment, accurate=not why),
-        )
-        doubts += filter(None, spoken)
+        doubts += filter(None, (*self._doubts_of_inputs(deployment), self._doubt_travel(case)))
+        doubts += filter(None, doubt_score(score, deployment, accurate=not why))
         return Facts(
             device=score.device,
             precision=self._precision(case, deployment.pipeline),
