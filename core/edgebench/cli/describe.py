@@ -114,7 +114,7 @@ def _describe_part(kind: type[Part], name: str, common: Common) -> Item:
         described["variants"] = to_plain(sizes)
         described["assets"] = list(_describe_assets({one.asset for one in sizes}, common))
     if isinstance(record, Backend):
-        described["devices"] = _ask_devices(record.name, common)
+        described["devices"] = [] if lack else _ask_devices(record.name, common)
     if options := getattr(record, "options", None):
         described["options"] = _describe_options(options)
     return described

@@ -9,7 +9,8 @@ from importlib import import_module
 from edgebench.cli.common import Common
 
 ACTIONS: Mapping[str, str] = {
-    "list": "list plugins: installed, missing, faulty, blocked",
+    "list": "list plugins: installed, known, faulty, blocked",
+    "install": "bring a plugin that the registry knows into this environment",
     "new": "write a plugin of a kind that works, to be changed",
     "check": "check what a plugin's parts promise, in another process",
 }
