@@ -49,8 +49,10 @@ class Asked:
             return whole[self.target]
         found: dict[str, Any] = {BY_DEVICE: whole}
         if self.target.startswith("AUTO"):
-            # Else it begins on the processor, and goes on on the device once that has compiled.
-            found |= {"ENABLE_STARTUP_FALLBACK": False, "ENABLE_RUNTIME_FALLBACK": False}
+            if len(whole) > 1:
+                # Else it begins on the processor, and goes on on the device once that has compiled.
+                # Where there is but the processor, it would not take that for a choice.
+                found |= {"ENABLE_STARTUP_FALLBACK": False, "ENABLE_RUNTIME_FALLBACK": False}
             hints = {asked["PERFORMANCE_HINT"] for asked in self.by_device.values()}
             found["PERFORMANCE_HINT"] = hints.pop()
         return found
