@@ -299,13 +299,15 @@ def test_every_extra_is_on_the_page_of_installing_and_is_the_smallest_that_serve
     imported = {
         "PIL": "pillow",
         "sklearn": "scikit-learn",
+        "ai_edge_litert": "ai-edge-litert",
+        "litert_torch": "litert-torch",
         "mlflow": "mlflow-skinny",
         "torch_pruning": "torch-pruning",
         "cuda": "cuda-bindings",
     }
     for row in Registry.read().plugins.values():
         if row.requires:
-            (said,) = re.findall(r"edgebench\[([\w,]+)\]", row.install)
+            (said,) = re.findall(r"edgebench\[([\w,-]+)\]", row.install)
             needed = {imported.get(name, name) for name in row.requires}
             brought = resolve(said.split(","))
             assert needed <= brought, row.name

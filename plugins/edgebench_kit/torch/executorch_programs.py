@@ -86,7 +86,8 @@ def run_method(method: Any, arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]
     """Run a method on arrays, and return new ones.
 
     Raises:
-        CaseFailed: An array has another number of dimensions, or is larger than was planned for.
+        CaseFailed: An array has another number of dimensions, or is larger than was planned for; or
+            a kernel refuses what it is given.
     """
     import numpy as np
     import torch
@@ -102,7 +103,7 @@ def run_method(method: Any, arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]
                     f"the program has memory for an input of {tuple(most)} at most, as it was "
                     f"lowered, not {array.shape}"
                 ) from error
-        raise
+        raise CaseFailed(f"ExecuTorch cannot run the program: {error}") from error
 
 
 def list_parts(program: bytes) -> dict[str, list[str]]:

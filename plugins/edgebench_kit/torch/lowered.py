@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from edgebench import CaseFailed, Stage, Tensors
+import attrs
+
+from edgebench import CaseFailed, Stage, Tensors, TensorSpec
 from edgebench.metrics.differences import find_excess
 from edgebench_kit.torch.modules import name_outputs
 
@@ -46,6 +48,15 @@ def make_module(stage: Stage) -> Any:
             return tuple(name_outputs(self.program(*inputs), stage.outputs).values())
 
     return Ordered()
+
+
+def fix_batch(stage: Stage) -> Stage:
+    """Return a stage that says of itself that it takes one sample."""
+
+    def fix(spec: TensorSpec) -> TensorSpec:
+        return attrs.evolve(spec, shape=(1, *spec.shape[1:]))
+
+    return attrs.evolve(stage, inputs=[*map(fix, stage.inputs)], outputs=[*map(fix, stage.outputs)])
 
 
 def compare_outputs(

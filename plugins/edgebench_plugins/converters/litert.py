@@ -10,12 +10,10 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
-from edgebench import CaseFailed, Converter, Stage, Tensors, TensorSpec, hookimpl
+from edgebench import CaseFailed, Converter, Stage, Tensors, hookimpl
 from edgebench_kit.torch import tflite_graphs
 from edgebench_kit.torch.int8_places import name_operator
-from edgebench_kit.torch.lowered import compare_outputs, make_module
+from edgebench_kit.torch.lowered import compare_outputs, fix_batch, make_module
 from edgebench_kit.torch.onnx_export import keep_quiet
 from edgebench_kit.torch.quiet_imports import importing_quietly
 from edgebench_kit.torch.tflite_runs import open_runner
@@ -56,16 +54,7 @@ def convert(stage: Stage, examples: Tensors) -> Stage:
         several = tflite_graphs.write_graph(model)
         _compare(stage, examples, several, batches=True)
         return stage.changed(several, format="tflite")
-    return stage.changed(
-        alone,
-        format="tflite",
-        inputs=[_fix_batch(spec) for spec in stage.inputs],
-        outputs=[_fix_batch(spec) for spec in stage.outputs],
-    )
-
-
-def _fix_batch(spec: TensorSpec) -> TensorSpec:
-    return attrs.evolve(spec, shape=(1, *spec.shape[1:]))
+    return fix_batch(stage).changed(alone, format="tflite")
 
 
 def _convert(stage: Stage, examples: Tensors) -> bytes:

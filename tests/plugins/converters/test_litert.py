@@ -47,14 +47,14 @@ def test_integers_stay_integers_between_ends_in_floats(stage, pictures):
     assert len(made.live) < 0.4 * floats
     graph = tflite_graphs.read_graph(made.live)
     found = tflite_graphs.name_operators(graph)
-    assert (found[0], found[-1]) == ("QUANTIZE", "DEQUANTIZE")
+    assert (found[0], found[-1]) == ("QUANTIZE", "FULLY_CONNECTED")
     from ai_edge_litert.schema_py_generated import TensorType
 
-    tensors = graph.subgraphs[0].tensors
-    inner = {
-        tensors[place].type for one in graph.subgraphs[0].operators[1:-1] for place in one.outputs
-    }
+    tensors, operators = graph.subgraphs[0].tensors, graph.subgraphs[0].operators
+    inner = {tensors[place].type for one in operators[:-2] for place in one.outputs}
     assert inner == {TensorType.INT8}
+    # The last layer gives floats, and the converter has it compute in floats.
+    assert tensors[operators[-1].inputs[1]].type == TensorType.FLOAT32
     assert {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"} <= set(found)
     got, wanted = run(made, pictures["input"]), run_program(whole, pictures["input"])
     assert got.dtype == np.float32
