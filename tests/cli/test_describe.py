@@ -35,7 +35,7 @@ def test_every_kind_of_part_is_listed_and_what_is_shown_unasked_is_too():
 
 
 @pytest.mark.parametrize("kind", LISTED)
-def test_what_is_listed_is_shown_by_its_name(common, kind):
+def test_what_is_listed_is_shown_by_its_name(process, common, kind):
     rows = list_items(kind, common)
     assert rows
     for row in rows[-3:]:

@@ -41,6 +41,7 @@ def test_every_command_has_a_schema_that_insists_on_its_version():
             "store",
             "plugins",
             "plugin-check",
+            "plugin-install",
             "completion",
             "doctor",
             "predict",
@@ -114,13 +115,13 @@ def test_list_of_the_kinds_that_are_for_authors(here, toy, conforms):
         ("plugin", "identity"),
     ],
 )
-def test_show(here, toy, conforms, kind, name):
+def test_show(process, here, toy, conforms, kind, name):
     document = conforms(here("--json", "show", kind, name, "--plugin", toy).json, "show")
     assert document["kind"] == kind
     assert document["name"] == name or name.startswith(document["name"] + ":")
 
 
-def test_show_of_what_is_not_installed_says_what_it_lacks(here, conforms, monkeypatch):
+def test_show_of_what_is_not_installed_says_what_it_lacks(process, here, conforms, monkeypatch):
     """A shipped module says what it would offer, whatever is missing of what it stands on."""
     before = conforms(here("--json", "show", "backend", "openvino").json, "show")
     monkeypatch.setattr(

@@ -34,7 +34,7 @@ def test_the_help_names_every_exit_status_and_every_variable_that_is_read(here):
         read |= set(re.findall(named, path.read_text()))
     page = Path(core.parents[1], "docs", "command-line.md").read_text()
     # Of plugins' modules, and what processes are told by those that start them.
-    read -= {"EDGEBENCH_API", "EDGEBENCH_OWNER"}
+    read -= {"EDGEBENCH_API", "EDGEBENCH_CONTRACT", "EDGEBENCH_OWNER"}
     assert {"EDGEBENCH_DB", "EDGEBENCH_STORE", "EDGEBENCH_CACHE"} <= read
     for text in (said, page):
         assert [name for name in read if name not in text] == []

@@ -14,6 +14,7 @@ from edgebench.catalogue.origins import normalise
 from edgebench.catalogue.rows import PluginRow
 from edgebench.cli.common import Common
 from edgebench.cli.describe import list_plugin
+from edgebench.cli.printing import print_error
 from edgebench.parts.errors import EdgebenchError, UnknownName
 from edgebench.survey.installing import Step, list_steps, take_step
 from edgebench.survey.statuses import PluginStatus, list_statuses
@@ -77,8 +78,7 @@ def _may_go_on(row: PluginRow, steps: Sequence[Step], yes: bool, common: Common)
         return True
     if not sys.stdin.isatty():
         raise EdgebenchError(f"nobody can be asked whether to install {row.name}: pass --yes")
-    sys.stderr.write("Go on? [y/N] ")
-    sys.stderr.flush()
+    print_error("Go on? [y/N] ")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 

@@ -27,6 +27,6 @@ def test_a_backend_is_extended_by_what_is_named_after_its_requirements(monkeypat
     from edgebench.catalogue.plugins import PluginSource
     from edgebench.catalogue.registry import Registry
 
-    plugins = PluginSource(registry=Registry.read().paths, entry_points=False).load()
+    plugins = PluginSource(registry=Registry.read().paths).load()
     monkeypatch.setattr(extensions, "_list", lambda module: ((f"{module}-fast", "1"),))
     assert extensions.find_extensions(plugins, "torch") == {"torch-fast": "1"}

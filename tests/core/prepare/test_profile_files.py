@@ -90,7 +90,7 @@ def prepare(recipes, stopwatch):
         if isinstance(step, Measure):
             found = recipes.store.find(step.key)
             return found or stopwatch.measure(step, maker.inputs(step.case))
-        return maker._make(step)
+        return maker.make(step)
 
     def run(case):
         path = follow(recipes.steps(case), obtain)

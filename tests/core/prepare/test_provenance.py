@@ -66,7 +66,7 @@ def walk(recipes, case, obtain):
 def trace(recipes, chain):
     """Make a case's steps, and return where each lies with how it was made."""
     maker = Maker(recipes, lambda *_: None)
-    return [(path, read_provenance(path)) for path in walk(recipes, toy_case(chain), maker._make)]
+    return [(path, read_provenance(path)) for path in walk(recipes, toy_case(chain), maker.make)]
 
 
 def test_a_step_keeps_what_it_took_and_what_of_that_was_training(world):

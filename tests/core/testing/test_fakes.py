@@ -93,7 +93,7 @@ def test_the_fixture_takes_a_file(edgebench_seen, plugin):
 def test_the_fixture_sees_nothing_else_that_is_installed(edgebench_seen):
     seen = edgebench_seen(toy)
     assert seen.source.offers is None
-    assert {one.distribution for one in seen.found} == {"edgebench", ""}
+    assert {one.distribution for one in seen.known} == {"edgebench", ""}
 
 
 def test_the_fixture_sees_only_what_is_given(edgebench_only):
