@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from typing import Any, Self, TypeVar
@@ -13,7 +13,7 @@ from edgebench.cases.case import BackendChoice, Case
 from edgebench.cases.inputs import look_at, why_no_inputs, why_too_many
 from edgebench.cases.operations import Chains
 from edgebench.cases.usable import Ask, Usability
-from edgebench.cases.ways import find_way, rank_readers, say_no_way
+from edgebench.cases.ways import Reader, find_way, rank_readers, say_no_way
 from edgebench.catalogue.blame import blame
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Converter, Operator, Trainer
@@ -84,12 +84,14 @@ class Reasons:
     def ask_backends(self, cases: Iterable[Case]) -> None:
         """Ask all backends that cases and their references run on, those of one fabric at once."""
         choices: dict[str, list[tuple[str, str]]] = {}
-        for case in cases:
+        measured = list(cases)
+        chosen = _list_chosen(measured)
+        for case in measured:
             asked = choices.setdefault(case.fabric, [])
             asked += [(choice.name, choice.device) for choice in case.backends]
             # The reference asks the others one by one, but only where the nearest cannot be used.
             asked += [(name, "") for name in self._rank_backends(case.model)[:1]]
-            asked += [(name, "") for name in self._list_readers(case.model)]
+            asked += [(name, "") for name in self._list_readers(case.model, chosen)]
         for fabric, wanted in choices.items():
             self.usability(fabric).ask(wanted)
 
@@ -97,10 +99,12 @@ class Reasons:
         self, cases: Iterable[Case]
     ) -> tuple[Mapping[str, Case], Mapping[str, Sequence[Case]]]:
         """Return by id the reference of each case that has one, and the peers of each of those."""
-        sought = {case.id: self.find_reference(case) for case in cases}
+        measured = list(cases)
+        sought = {case.id: self.find_reference(case) for case in measured}
         references = {key: found for key, found in sought.items() if found}
-        distinct = {one.id: one for one in references.values()}
-        return references, {key: tuple(self.find_peers(one)) for key, one in distinct.items()}
+        distinct, chosen = {one.id: one for one in references.values()}, _list_chosen(measured)
+        peers = {key: tuple(self._find_peers(one, chosen)) for key, one in distinct.items()}
+        return references, peers
 
     def find_reference(self, case: Case) -> Case | None:
         """Return the case of the model untransformed, on the usable backend nearest its format.
@@ -121,21 +125,23 @@ class Reasons:
         # All cases of a model share one, whatever is done to it and wherever it runs.
         return self._once(plain, lambda: self._find_usable(plain))
 
-    def find_peers(self, reference: Case) -> Iterator[Case]:
+    def _find_peers(self, reference: Case, chosen: Collection[str]) -> Iterator[Case]:
         """Yield the case of a reference on each other usable backend that reads it as it is."""
-        for name in self._list_readers(reference.model):
+        for name in self._list_readers(reference.model, chosen):
             peer = attrs.evolve(reference, backends=[BackendChoice(name)])
             if name != reference.backends[0].name and self.why_not(peer) is None:
                 yield peer
 
-    def _list_readers(self, model: str) -> Sequence[str]:
-        """Return the first backends that read a model's own format; of none, if it has none."""
-        return self._once(("readers", model), lambda: self._find_readers(model))
+    def _list_readers(self, model: str, chosen: Collection[str]) -> Sequence[str]:
+        """Return the first backends that read a model's own format; of none, if it has none.
 
-    def _find_readers(self, model: str) -> Sequence[str]:
-        form, backends = self.plugins.get(Model, model).format, self.plugins.all(Backend)
-        ranked = self._rank_backends(model) if form else ()
-        return [name for name in ranked if form in backends[name].formats][:READERS]
+        A stranger that nobody has *chosen* is none of them: it may hang, or crash, and that would
+        cost the cases of others.
+        """
+        form = self.plugins.get(Model, model).format
+        readers = self._list_ways(form) if form else ()
+        known = [one for one in readers if one.at_home or one.backend.name in chosen]
+        return [one.backend.name for one in known if form in one.backend.formats][:READERS]
 
     def _find_usable(self, plain: Case) -> Case | None:
         names = self._rank_backends(plain.model)
@@ -144,9 +150,11 @@ class Reasons:
 
     def _rank_backends(self, model: str) -> Sequence[str]:
         """Return the backends that a model's format leads to, the nearest first."""
-        form = self.plugins.get(Model, model).format
-        readers = self._once(("nearest", form), lambda: rank_readers(form, self.plugins))
+        readers = self._list_ways(self.plugins.get(Model, model).format)
         return [reader.backend.name for reader in readers]
+
+    def _list_ways(self, form: str) -> Sequence[Reader]:
+        return self._once(("nearest", form), lambda: rank_readers(form, self.plugins))
 
     def _check_installed(self, case: Case) -> str | None:
         for part in self.chains.list_parts(case):
@@ -254,3 +262,8 @@ class Reasons:
             self._known[what] = find()
         found: T = self._known[what]
         return found
+
+
+def _list_chosen(cases: Iterable[Case]) -> set[str]:
+    """Return the names of the backends that somebody asked to be measured."""
+    return {choice.name for case in cases for choice in case.backends}

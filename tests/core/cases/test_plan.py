@@ -113,7 +113,7 @@ def test_a_backend_is_asked_in_a_process_of_its_own(toy_plugins):
     assert reasons(made) == {
         "identity cloud toy-chip": "toy-chip: not on cloud",
         "identity edge toy-chip:9": "toy-chip:9: has no device '9' here; it has cpu",
-        "identity cloud toy-chip:9": "toy-chip:9: has no device '9' here; it has cpu",
+        "identity cloud toy-chip:9": "toy-chip:9: not on cloud",
     }
 
 

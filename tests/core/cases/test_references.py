@@ -57,6 +57,14 @@ def test_peers_are_those_that_read_the_model_as_it_is_and_say_that_they_run(plan
     assert [peer.backend for peer in peers] == ["a-first"]
 
 
+def test_a_stranger_that_nobody_asked_for_is_no_peer_and_is_not_asked(planned, answering):
+    asked = []
+    made = planned(answering({}, asked), backends=("onnxruntime",))
+    ((_, peers),) = made.peers.items()
+    assert [peer.backend for peer in peers] == ["openvino"]
+    assert "a-first" not in {name for one in asked for name in one}
+
+
 def test_all_are_asked_at_once(planned, answering):
     asked = []
     planned(answering({}, asked))
