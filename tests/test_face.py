@@ -39,3 +39,18 @@ def test_what_readers_of_results_use_is_imported_when_it_is_asked_for(name, modu
 def test_a_name_that_is_not_there_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'edgebench' has no attribute 'Modle'"):
         edgebench.Modle  # noqa: B018 (that it is looked up is the test)
+
+
+def test_a_name_that_goes_warns_for_a_release_and_works_until_then(monkeypatch):
+    monkeypatch.setitem(edgebench._RENAMED, "Change", ("Operator", "0.3"))
+    said = "edgebench.Change is called edgebench.Operator now, and goes with release 0.3"
+    with pytest.warns(DeprecationWarning, match=said) as caught:
+        assert edgebench.Change is edgebench.Operator
+    assert caught[0].filename == __file__
+    assert "Change" not in dir(edgebench)
+
+
+def test_what_was_renamed_leads_to_what_is_there():
+    for new, until in edgebench._RENAMED.values():
+        assert getattr(edgebench, new)
+        assert until

@@ -94,11 +94,22 @@ _LATER = {
 """By its name, the module of what is imported only when it is asked for: plugins name these in
 types, if at all, and neither `--help` nor `list` need wait for them."""
 
+_RENAMED: dict[str, tuple[str, str]] = {}
+"""By the name that something had, its new one, and the release in which the old one goes: for one
+release before that it is still there, and warns."""
+
 if not typing.TYPE_CHECKING:  # A checker that saw these would take any name for one of ours.
     _MODULES = {name for name, value in globals().items() if hasattr(value, "__spec__")}
     __all__ = sorted({name for name in globals() if name[0] != "_"} - _MODULES | _LATER.keys())  # noqa: PLE0605
 
     def __getattr__(name: str) -> object:
+        if name in _RENAMED:
+            import warnings
+
+            new, until = _RENAMED[name]
+            said = f"edgebench.{name} is called edgebench.{new} now, and goes with release {until}"
+            warnings.warn(said, DeprecationWarning, stacklevel=2)
+            return getattr(importlib.import_module(__name__), new)
         if name not in _LATER:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)

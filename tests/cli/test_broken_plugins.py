@@ -62,7 +62,7 @@ KNOWN = {
     "clashes": (OFFER.format(name="toy-round"), "offers a name that is taken: two plugins offer"),
     "newer": (
         OFFER.format(name="newer") + "EDGEBENCH_API = (99, 0)\n",
-        "needs version 99.0 of the plugin interface; this is 2.0",
+        "needs version 99.0 of the plugin interface; this is 2.1",
     ),
     "nonsense": (
         OFFER.format(name="nonsense").replace("yield Operator(", "yield dict("),

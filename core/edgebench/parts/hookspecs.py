@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         Trainer,
     )
 
-API = (2, 0)
+API = (2, 1)
 """The version of the plugin interface: the first number rises when something is taken away."""
 
 hookspec = pluggy.HookspecMarker("edgebench")

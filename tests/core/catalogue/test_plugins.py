@@ -416,15 +416,15 @@ BROKEN = {
     "empty": ("", "implements no hook"),
     "newer": (
         SHRINK + "EDGEBENCH_API = (3, 0)",
-        "needs version 3.0 of the plugin interface; this is 2.0",
+        "needs version 3.0 of the plugin interface; this is 2.1",
     ),
     "older": (
         SHRINK + "EDGEBENCH_API = (1, 0)",
-        "needs version 1.0 of the plugin interface; this is 2.0",
+        "needs version 1.0 of the plugin interface; this is 2.1",
     ),
     "minor": (
         SHRINK + "EDGEBENCH_API = (2, 99)",
-        "needs version 2.99 of the plugin interface; this is 2.0",
+        "needs version 2.99 of the plugin interface; this is 2.1",
     ),
     "version": (SHRINK + "EDGEBENCH_API = '1'", "declares EDGEBENCH_API = '1', not two whole"),
     "fails": (
