@@ -1,0 +1,65 @@
+"""The site builds without a warning, and nothing in it asks for a network."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LOADED = re.compile(
+    r"""<(?:script|img|iframe|source)[^>]*\ssrc="?([^"\s>]+)|<link[^>]*\shref="?([^"\s>]+)"""
+)
+"""What a browser loads by itself, unlike what a reader may click."""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, process):
+    pytest.importorskip("mkdocs", reason="the extra docs is not installed")
+    directory = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", directory],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        check=False,
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    return directory
+
+
+def test_every_page_of_the_docs_is_in_it(site):
+    pages = {path.relative_to(ROOT / "docs") for path in (ROOT / "docs").rglob("*.md")}
+    assert pages
+    for page in pages:
+        assert (site / page.with_suffix(".html")).exists(), page
+    assert (site / "changelog.html").exists()
+
+
+def test_nothing_is_loaded_from_elsewhere(site):
+    loaded = {one or other for page in site.rglob("*.html")
+              for one, other in LOADED.findall(page.read_text("utf-8"))}  # fmt: skip
+    assert len(loaded) > 5
+    assert [each for each in loaded if re.match(r"(https?:)?//", each)] == []
+    for sheet in site.rglob("*.css"):
+        assert not re.search(r"url\([\"']?(https?:)?//", sheet.read_text("utf-8")), sheet
+
+
+def test_no_list_or_table_is_taken_for_running_text(site):
+    for page in site.rglob("*.html"):
+        text = re.sub(r"(?s)<(pre|code|script)\b.*?</\1>", "", page.read_text("utf-8"))
+        for paragraph in re.findall(r"(?s)<p>(.*?)</p>", text):
+            assert not re.search(r"^(- |\d\. |\|)", paragraph, re.MULTILINE), (page, paragraph)
+
+
+def test_a_link_to_what_is_not_there_ends_the_build(tmp_path):
+    pytest.importorskip("mkdocs", reason="the extra docs is not installed")
+    settings = (ROOT / "mkdocs.yml").read_text("utf-8")
+    levels = re.findall(r"^    (\w+): (\w+)$", settings.partition("validation:")[2], re.MULTILINE)
+    assert {level for _, level in levels[:7]} == {"warn"}
+    assert "\nstrict: true\n" in settings
