@@ -19,6 +19,8 @@ import attrs
 
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r'^```(\w*)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"(?:.*\\\n)*.*")
+"""A command, which goes on in the next line where one ends with a backslash."""
 STATUS = re.compile(r"  # exit status (\d+)$")
 STEADY = ("list", "show", "plan", "plugins")
 """The commands whose numbers are the same everywhere."""
@@ -44,7 +46,8 @@ def find_steps(page):
     text = (DOCS / page).read_text(encoding="utf-8")
     sessions = "".join(body for language, _, body in BLOCK.findall(text) if language == "console")
     for block in re.split(r"^\$ ", sessions, flags=re.MULTILINE)[1:]:
-        line, _, shown = block.partition("\n")
+        line = COMMAND.match(block)[0]
+        shown = block.removeprefix(line)
         ends = STATUS.search(line)
         yield Step(STATUS.sub("", line), int(ends[1]) if ends else 0, shown)
 
