@@ -7,6 +7,7 @@ that measure print is compared without its numbers.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -18,8 +19,10 @@ import attrs
 
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r'^```(\w*)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"(?:.*\\\n)*.*")
+"""A command, which goes on in the next line where one ends with a backslash."""
 STATUS = re.compile(r"  # exit status (\d+)$")
-STEADY = ("list", "show", "plan")
+STEADY = ("list", "show", "plan", "plugins")
 """The commands whose numbers are the same everywhere."""
 
 
@@ -43,9 +46,11 @@ def find_steps(page):
     text = (DOCS / page).read_text(encoding="utf-8")
     sessions = "".join(body for language, _, body in BLOCK.findall(text) if language == "console")
     for block in re.split(r"^\$ ", sessions, flags=re.MULTILINE)[1:]:
-        line, _, shown = block.partition("\n")
+        line = COMMAND.match(block)[0]
+        shown = block.removeprefix(line)
         ends = STATUS.search(line)
-        yield Step(STATUS.sub("", line), int(ends[1]) if ends else 0, shown)
+        command = STATUS.sub("", line).replace("\\\n", "")
+        yield Step(command, int(ends[1]) if ends else 0, shown)
 
 
 def write_files(page, directory):
@@ -58,6 +63,7 @@ def write_files(page, directory):
 def run(step, directory):
     """Run a command in a directory, and return what it prints, its errors last."""
     program, *words = shlex.split(step.command)
+    words = [find_case(directory) if word == "CASE" else word for word in words]
     known = {"edgebench": ["-m", "edgebench"], "python": []}
     # Some libraries write a width into the environment that processes get if none is given.
     env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
@@ -73,14 +79,22 @@ def run(step, directory):
     return done.stdout + done.stderr
 
 
+def find_case(directory):
+    """Return the id of the first case of the last run that was measured, for a page's CASE."""
+    report = Step("edgebench report --json", 0, "")
+    cases = json.loads(run(report, directory))["cases"]
+    return next(case["id"] for case in cases if case["status"] == "ok")
+
+
 def find_missing(step, printed):
     """Return the first part of what is shown that is not printed after the part before it."""
     steady = step.command.split()[1] in STEADY
     rest = _level(printed, steady=steady)
     for part in re.split(r"\.\.\.", step.shown):
         wanted = _level(part, steady=steady)
-        _, found, rest = rest.partition(wanted)
-        if not found:
+        _, found, after = rest.partition(wanted or " ")
+        rest = after if wanted else rest
+        if wanted and not found:
             return f"$ {step.command}\n{part}\nis not in what is printed:\n{printed}"
     return None
 
@@ -89,4 +103,6 @@ def _level(text, *, steady):
     """Return a text whose spaces and lines are one, without what varies from run to run."""
     if not steady:
         text = re.sub(r"[-+]?\d+(\.\d+)?", "N", text)
-    return " ".join(text.split())
+    # Ids of cases follow from where a file lies, and rulers from the widest row.
+    text = re.sub(r"\b[0-9a-f]{8}\b", "ID", text)
+    return " ".join(re.sub("─+", "─", text).split())

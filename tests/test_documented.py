@@ -2,10 +2,14 @@
 
 import ast
 import inspect
+import json
 import re
+import subprocess
+import sys
 import tomllib
 import types
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from textwrap import dedent
 
@@ -18,6 +22,7 @@ from edgebench.analysis.conclusions import read_conclusions
 from edgebench.catalogue.registry import shipped_registry
 from edgebench.catalogue.rows import KINDS
 from edgebench.catalogue.tables import Table
+from edgebench.cli import COMMANDS, EPILOG, _make_parser, _Parser
 from edgebench.parts.hookspecs import Hooks
 
 ROOT = shipped_registry().parent
@@ -262,10 +267,11 @@ def test_examples_of_registry_rows_are_valid(tmp_path):
         assert rows != Registry.of([]) or read_conclusions(registry), block
 
 
-def test_the_page_of_the_records_is_what_the_sources_say(python):
-    program = ROOT / "docs" / "write_records.py"
-    python(f"import runpy, sys; sys.argv[1:] = ['--check']; runpy.run_path({str(program)!r}, "
-           "run_name='__main__')")  # fmt: skip
+@pytest.mark.parametrize("what", ["commands", "documents", "records", "shipped"])
+def test_a_page_that_is_written_from_the_sources_is_what_they_say(what, process):
+    program = ROOT / "docs" / f"write_{what}.py"
+    done = subprocess.run([sys.executable, program, "--check"], check=False)
+    assert done.returncode == 0, f"python docs/write_{what}.py"
 
 
 def test_the_page_of_the_records_tells_of_every_field_and_its_text():
@@ -307,3 +313,79 @@ def test_every_extra_is_on_the_page_of_installing_and_is_the_smallest_that_serve
             assert needed <= brought, row.name
             others = [resolve([name]) for name in documented]
             assert not [one for one in others if needed <= one < brought], row.name
+
+
+def test_every_command_and_option_is_documented_with_a_text():
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    heads = re.findall(r"^##+ `edgebench (.+)`$", page, re.MULTILINE)
+    assert [head for head in heads if " " not in head] == list(COMMANDS)
+    rows = re.findall(r"^\| `.+` \| (.*) \|$", page, re.MULTILINE)
+    assert len(rows) > 100
+    assert all(text.strip() for text in rows)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_a_command_takes_stands_in_its_section(name):
+    body = sections("commands.md")[f"`edgebench {name}`"]
+    parser = _make_parser(_Parser(add_help=False), [name])
+    command = parser._subparsers._group_actions[0].choices[name]
+    for option in {*command.options} - {"-h", "--help"}:
+        assert re.search(rf"`{re.escape(option)}[ `]", body), option
+
+
+def test_every_document_is_documented_field_by_field():
+    page = sections("documents.md")
+    folder = files("edgebench") / "schemas"
+    found = {path.name.removesuffix(".json"): json.loads(path.read_text())
+             for path in folder.iterdir()}  # fmt: skip
+    assert set(page) == set(found)
+    for name, schema in found.items():
+        fields = {field for each in properties(schema) for field in each}
+        # Names may hold dots themselves (`p99.9`), so paths are not taken apart.
+        paths = re.findall(r"^\| \[?`([^`]+)`", page[name], re.MULTILINE)
+        told = "\n".join(re.sub(r"[\[\]{}]+", "", path) for path in paths)
+        untold = [f for f in fields if not re.search(rf"(^|\.){re.escape(f)}$", told, re.MULTILINE)]
+        assert untold == [], name
+        unexplained = re.findall(r"^\| (.+) \| .* \|  \|$", page[name], re.MULTILINE)
+        assert unexplained == [], f"docs/fields.toml, or the description in schemas/{name}.json"
+
+
+def test_no_field_is_explained_that_no_document_has():
+    words = tomllib.loads((ROOT / "docs" / "fields.toml").read_text("utf-8"))
+    page = (ROOT / "docs" / "documents.md").read_text("utf-8")
+    named = [name for name in words if " " not in name]
+    assert [name for name in named if not re.search(rf"[`.]{re.escape(name)}`", page)] == []
+
+
+def properties(schema):
+    """Yield the properties of a schema, and of every schema in it."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("properties"), dict) and "if" not in schema:
+            yield schema["properties"]
+        for key, inner in schema.items():
+            if key not in ("if", "then"):
+                yield from properties(inner)
+    elif isinstance(schema, list):
+        for inner in schema:
+            yield from properties(inner)
+
+
+def test_statuses_and_variables_are_those_of_help_on_every_page():
+    helped = set(re.findall(r"^  (\d+|[A-Z_]+) +\S", EPILOG, re.MULTILINE))
+    for name in ("commands.md", "command-line.md"):
+        tables = sections(name)["Exit status"] + sections(name)["Environment variables"]
+        assert set(re.findall(r"^\| `?(\d+|[A-Z_]+)`? \|", tables, re.MULTILINE)) == helped, name
+
+
+def test_every_public_name_that_is_no_record_is_on_the_page_of_what_is_stable():
+    told = (ROOT / "docs" / "stability.md").read_text("utf-8")
+    records = (ROOT / "docs" / "records.md").read_text("utf-8")
+    left = [name for name in PUBLIC if f"\n## `{name}`\n" not in records]
+    assert [name for name in left if f"`{name}`" not in told] == []
+
+
+@pytest.mark.parametrize("file", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"])
+def test_links_from_the_root_lead_to_pages_and_headings_that_are_there(file):
+    text = (ROOT / file).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert (ROOT / target).exists(), target

@@ -1,4 +1,4 @@
-"""The how-to pages are true: their files are written, their commands run, and print what is shown."""
+"""The how-to pages are true: their files are written, their commands run and print what is shown."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from edgebench.cli import parse_words
 from .. import pages
 
 HOWTO = sorted(f"howto/{path.name}" for path in (pages.DOCS / "howto").glob("*.md"))
+PAGES = ["index.md", "plugins.md", *HOWTO]
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def made(tmp_path_factory, process):
     return directory
 
 
-@pytest.mark.parametrize("page", HOWTO)
+@pytest.mark.parametrize("page", PAGES)
 def test_the_commands_of_a_page_print_what_it_shows(page, made, tmp_path):
     for file in made.iterdir():
         (tmp_path / file.name).symlink_to(file)
@@ -37,7 +38,7 @@ def test_the_commands_of_a_page_print_what_it_shows(page, made, tmp_path):
         assert missing is None, missing
 
 
-@pytest.mark.parametrize("page", HOWTO)
+@pytest.mark.parametrize("page", PAGES)
 def test_commands_that_are_not_run_could_be(page):
     text = (pages.DOCS / page).read_text(encoding="utf-8")
     unrun = [body for language, _, body in pages.BLOCK.findall(text) if language in ("", "yaml")]
