@@ -43,7 +43,7 @@ tests: $(STAMP)
 
 # The site, in build/site. Whatever MkDocs warns of ends it, a link to no heading too.
 docs: $(STAMP)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 # The pages that are written from the sources; tests hold them to these.
 pages: $(STAMP)

@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from itertools import starmap
+from pathlib import Path
 from typing import Any
 
+import attrs
 from generated import keep, write_sentence, write_table
 
 HEAD = """\
@@ -35,6 +38,7 @@ PLAIN = {
     "boolean": "true or false",
     "array": "list",
 }
+WORDS = tomllib.loads(Path(__file__).with_name("fields.toml").read_text(encoding="utf-8"))
 Schema = Mapping[str, Any]
 
 
@@ -52,38 +56,51 @@ def write_page() -> str:
                               for text in each)])  # fmt: skip
 
 
+@attrs.frozen
+class Place:
+    """A section of the page: that of a document, or of a definition that its schema shares."""
+
+    document: str
+    section: str
+    defs: Schema
+
+    def explain(self, path: str, schema: Schema) -> str:
+        """Return what a field means: by its schema, by its place, or by its name alone."""
+        by_name = WORDS.get(re.split(r"(?<!p99)\.", path)[-1], "")
+        return schema.get("description") or WORDS.get(f"{self.section} {path}", by_name)
+
+
 def _write_document(name: str, schema: Schema) -> Iterator[str]:
     yield f"## {name}\n"
     title = re.sub(r"^(edgebench .+ --json)$", r"What `\1` prints", schema["title"])
     yield f"{write_sentence(title)} {schema.get('description', '')}".rstrip() + "\n"
     defs = schema.get("$defs", {})
-    yield from _write_object(name, schema, defs)
+    yield from _write_object(Place(name, name, defs), schema)
     for part, made in defs.items():
         if "properties" in made:
-            yield f"### {_call(name, part)}\n"
+            section = _call(name, part)
+            yield f"### {section}\n"
             if text := made.get("description"):
                 yield f"{write_sentence(text)}\n"
-            yield from _write_object(name, made, defs)
+            yield from _write_object(Place(name, section, defs), made)
 
 
-def _write_object(name: str, schema: Schema, defs: Schema) -> Iterator[str]:
+def _write_object(place: Place, schema: Schema) -> Iterator[str]:
     for one in schema.get("oneOf", [schema]):
         if one is not schema:
             yield f"{write_sentence(one.get('description', ''))}\n"
-        rows = _write_fields(name, one, "", defs)
-        yield write_table(["field", "type", "means"], rows)
+        yield write_table(["field", "type", "means"], _write_fields(place, one, ""))
 
 
-def _write_fields(name: str, schema: Schema, path: str, defs: Schema) -> Iterator[list[str]]:
+def _write_fields(place: Place, schema: Schema, path: str) -> Iterator[list[str]]:
     """Yield a row for each field, those of objects within it behind it."""
     for field, said in schema.get("properties", {}).items():
         made = said if isinstance(said, Mapping) else {}  # `true`, which allows all
         whole = f"{path}{field}"
         shown = f"`{whole}`" if field in schema.get("required", ()) else f"[`{whole}`]"
-        kind = _write_type(name, made, defs)
-        yield [shown, kind, write_sentence(made.get("description", ""))]
+        yield [shown, _write_type(place, made), write_sentence(place.explain(whole, made))]
         for end, inner in _open(made):
-            yield from _write_fields(name, inner, f"{whole}{end}.", defs)
+            yield from _write_fields(place, inner, f"{whole}{end}.")
 
 
 def _open(schema: Schema) -> Iterator[tuple[str, Schema]]:
@@ -97,33 +114,31 @@ def _open(schema: Schema) -> Iterator[tuple[str, Schema]]:
         yield from _open(one)
 
 
-def _write_type(name: str, schema: Schema, defs: Schema) -> str:
+def _write_type(place: Place, schema: Schema) -> str:
     if "$ref" in schema:
         part = schema["$ref"].rpartition("/")[2]
-        if "properties" not in defs[part]:
-            return _write_type(name, defs[part], defs)
-        called = _call(name, part)
+        if "properties" not in place.defs[part]:
+            return _write_type(place, place.defs[part])
+        called = _call(place.document, part)
         return f"[{called}](#{called.replace(':', '').replace(' ', '-')})"
     if "const" in schema:
         return f"`{json.dumps(schema['const'])}`"
     if "enum" in schema:
         return ", ".join(f"`{json.dumps(value)}`" for value in schema["enum"])
     if "anyOf" in schema:
-        said = sorted((_write_type(name, one, defs) for one in schema["anyOf"]), key="null".__eq__)
+        said = sorted((_write_type(place, one) for one in schema["anyOf"]), key="null".__eq__)
         return " or ".join(said)
     kinds = schema.get("type", "anything")
-    return " or ".join(
-        _write_kind(name, kind, schema, defs)
-        for kind in ([kinds] if isinstance(kinds, str) else kinds)
-    )
+    listed = [kinds] if isinstance(kinds, str) else kinds
+    return " or ".join(_write_kind(place, kind, schema) for kind in listed)
 
 
-def _write_kind(name: str, kind: str, schema: Schema, defs: Schema) -> str:
+def _write_kind(place: Place, kind: str, schema: Schema) -> str:
     items, values = schema.get("items"), schema.get("additionalProperties")
     if kind == "array" and items:
-        return f"list of {_write_type(name, items, defs)}"
+        return f"list of {_write_type(place, items)}"
     if kind == "object" and isinstance(values, Mapping):
-        return f"mapping to {_write_type(name, values, defs)}"
+        return f"mapping to {_write_type(place, values)}"
     return PLAIN.get(kind, kind)
 
 

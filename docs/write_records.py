@@ -24,8 +24,8 @@ HEAD = """\
 # Records
 
 What hooks yield and are given: each field with its type, its default and what it means.
-`docs/hooks.md` says which hook yields which; all of them are imported from `edgebench`. Records are
-frozen, and `attrs.evolve(record, field=value)` makes a changed copy.
+[Hooks](hooks.md) says which hook yields which; all of them are imported from `edgebench`. Records
+are frozen, and `attrs.evolve(record, field=value)` makes a changed copy.
 
 This page is made from the sources by `python docs/write_records.py`.
 """

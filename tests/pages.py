@@ -49,7 +49,8 @@ def find_steps(page):
         line = COMMAND.match(block)[0]
         shown = block.removeprefix(line)
         ends = STATUS.search(line)
-        yield Step(STATUS.sub("", line), int(ends[1]) if ends else 0, shown)
+        command = STATUS.sub("", line).replace("\\\n", "")
+        yield Step(command, int(ends[1]) if ends else 0, shown)
 
 
 def write_files(page, directory):

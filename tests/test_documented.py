@@ -358,6 +358,15 @@ def test_every_document_is_documented_field_by_field():
         told = "\n".join(re.sub(r"[\[\]{}]+", "", path) for path in paths)
         untold = [f for f in fields if not re.search(rf"(^|\.){re.escape(f)}$", told, re.MULTILINE)]
         assert untold == [], name
+        unexplained = re.findall(r"^\| (.+) \| .* \|  \|$", page[name], re.MULTILINE)
+        assert unexplained == [], f"docs/fields.toml, or the description in schemas/{name}.json"
+
+
+def test_no_field_is_explained_that_no_document_has():
+    words = tomllib.loads((ROOT / "docs" / "fields.toml").read_text("utf-8"))
+    page = (ROOT / "docs" / "documents.md").read_text("utf-8")
+    named = [name for name in words if " " not in name]
+    assert [name for name in named if not re.search(rf"[`.]{re.escape(name)}`", page)] == []
 
 
 def properties(schema):
