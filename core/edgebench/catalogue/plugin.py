@@ -96,7 +96,7 @@ class Plugin:
         """The version of its distribution; empty where it has none."""
         if self.offer:
             return self.offer.version
-        return _version(self.distribution) if self.distribution else ""
+        return read_version(self.distribution) if self.distribution else ""
 
     @cached_property
     def lacks(self) -> tuple[str, ...]:
@@ -280,7 +280,7 @@ class Plugin:
 
 
 @functools.cache
-def _version(distribution: str) -> str:
+def read_version(distribution: str) -> str:
     """Return the version of a distribution: its metadata is parsed once, not once a plugin."""
     from importlib.metadata import PackageNotFoundError, version
 

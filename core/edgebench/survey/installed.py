@@ -9,14 +9,14 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from functools import cache
-from importlib.metadata import Distribution, distributions, version
+from importlib.metadata import Distribution, distributions
 from importlib.util import find_spec
 from pathlib import Path
 
 import attrs
 
 from edgebench.catalogue.origins import GROUP
+from edgebench.catalogue.plugin import read_version
 
 SCHEMA = 1
 """Raised when what is written down of a distribution comes to be something else."""
@@ -47,16 +47,13 @@ def find_installed() -> list[Installed]:
     with_plugins = [(one, points) for one in every if (points := _read_points(one))]
     if not with_plugins:
         return []
-    beside = _digest([*sorted(map(_name_place, every)), sys.version, _version(), str(SCHEMA)])
+    beside = _digest(
+        [*sorted(map(_name_place, every)), sys.version, read_version("edgebench"), str(SCHEMA)]
+    )
     return [
         Installed(distribution=one, key=_digest([beside, points, *_list_contents(one, points)]))
         for one, points in with_plugins
     ]
-
-
-@cache
-def _version() -> str:
-    return version("edgebench")
 
 
 def _read_points(distribution: Distribution) -> str:

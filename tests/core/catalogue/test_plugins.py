@@ -20,13 +20,7 @@ from edgebench.prepare import source as source_module
 from edgebench.prepare.source import read_code, read_source
 from edgebench.survey.statuses import list_statuses
 
-SHRINK = """\
-from edgebench import Operator, hookimpl
-
-@hookimpl
-def edgebench_operators():
-    yield Operator(name="shrink", summary="Halve every layer.", apply=print)
-"""
+from ..broken import BROKEN, SHRINK
 
 
 def offering(*names, plugin="given"):
@@ -395,60 +389,6 @@ def test_the_same_file_given_twice_is_one_plugin(write):
 
 
 # --- faults --------------------------------------------------------------------------------------
-
-BROKEN = {
-    "raises": ("raise RuntimeError('no\\nluck')", "does not load: RuntimeError: no luck"),
-    "silent": ("raise KeyError", "does not load: KeyError"),
-    "leaves": ("import sys; sys.exit(3)", "does not load: SystemExit: 3"),
-    "syntax": ("def", "does not load: SyntaxError: "),
-    "misspelt": (
-        SHRINK.replace("edgebench_operators", "edgebench_operatros"),
-        "implements an unknown hook 'edgebench_operatros'; did you mean 'edgebench_operators'?",
-    ),
-    "argument": (
-        SHRINK.replace("edgebench_operators()", "edgebench_operators(registri)"),
-        "implements a hook wrongly: Argument(s) {'registri'} are declared",
-    ),
-    "unmarked": (
-        SHRINK.replace("@hookimpl", ""),
-        "defines edgebench_operators without @hookimpl",
-    ),
-    "empty": ("", "implements no hook"),
-    "newer": (
-        SHRINK + "EDGEBENCH_API = (3, 0)",
-        "needs version 3.0 of the plugin interface; this is 2.1",
-    ),
-    "older": (
-        SHRINK + "EDGEBENCH_API = (1, 0)",
-        "needs version 1.0 of the plugin interface; this is 2.1",
-    ),
-    "minor": (
-        SHRINK + "EDGEBENCH_API = (2, 99)",
-        "needs version 2.99 of the plugin interface; this is 2.1",
-    ),
-    "version": (SHRINK + "EDGEBENCH_API = '1'", "declares EDGEBENCH_API = '1', not two whole"),
-    "fails": (
-        SHRINK + "    raise OSError('late')",
-        "fails in edgebench_operators: OSError: late",
-    ),
-    "nonsense": (
-        SHRINK.replace("    yield Operator(", "    yield dict("),
-        "yields {'name': 'shrink', 'summary': 'Halve every layer.', ",
-    ),
-    "wrongkind": (
-        SHRINK.replace("edgebench_operators", "edgebench_tiers"),
-        "from edgebench_tiers, which takes Tier",
-    ),
-    "notiterable": (
-        SHRINK.replace("yield", "return"),
-        "fails in edgebench_operators: TypeError: 'Operator' object is not iterable",
-    ),
-    "refused": (
-        SHRINK.replace('"shrink"', '"Shrink It"'),
-        "fails in edgebench_operators: ValueError: name must be lower-case words joined by '-'",
-    ),
-    "twice": (SHRINK + SHRINK.splitlines()[-1], "yields the operator 'shrink' twice"),
-}
 
 KEPT = {("fails", Operator): ["shrink"]}
 """What is left of a plugin that is broken."""
@@ -870,12 +810,12 @@ def test_the_code_of_a_plugin_is_read_once(reads):
 def test_the_version_of_a_distribution_is_read_once(monkeypatch):
     asked = []
     monkeypatch.setattr(importlib.metadata, "version", lambda name: asked.append(name) or "7.7")
-    plugin_module._version.cache_clear()
+    plugin_module.read_version.cache_clear()
     plugins = Plugins.load(Registry.read())
     assert {row.plugin.version for row in list_statuses(plugins)} == {"7.7"}
     assert asked == ["edgebench"]
     monkeypatch.undo()
-    plugin_module._version.cache_clear()
+    plugin_module.read_version.cache_clear()
 
 
 def test_what_is_told_of_a_kind_is_the_same_before_and_after_its_plugins_are_loaded():
