@@ -58,7 +58,7 @@ def test_words_that_ask_for_no_table_are_refused(here, mistaken, words, said):
         ),
         (("--operator", "partition(tensor=nope)"), "no tensor is called 'nope'"),
         (("--operator", "partition(pieces=3)"), "a table lists single cuts, and pieces=3 makes"),
-        (("--without", "onnx-converter"), "no converter"),
+        (("--without", "onnx-converter", "--without", "torch-program-onnx"), "no converter"),
     ],
 )
 def test_what_cannot_be_listed_is_said_in_one_line(process, here, mistaken, words, said):

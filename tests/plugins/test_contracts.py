@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 
 import pytest
 
@@ -26,6 +27,7 @@ LIGHT = [
     if kind in ("tier", "reporter", "importer") and not requires
 ]
 """Those whose promises need no process and no framework, but for what importing them brings."""
+HEAVY = [part for part in PARTS if part[:2] not in LIGHT]
 IMPORTS = "test_its_plugin_imports_no_framework"
 TRIALS = {"fuse-exits": Trial(before="early-exit(mode=dynamic)")}
 REASONS = (
@@ -36,6 +38,8 @@ REASONS = (
     "it is a file",
     "there is one real input only",
     "nobody says",
+    "it runs what others have loaded",
+    *(["no model here leads to tflite"] if find_spec("litert_torch") is None else []),
 )
 """How the reasons begin for which a promise of what ships may be left unchecked."""
 
@@ -71,9 +75,11 @@ def test_a_light_part_keeps_its_promises(kind, name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [(kind, name) for kind, name, _ in PARTS if (kind, name) not in LIGHT]
+    ("kind", "name", "requires"), HEAVY, ids=[f"{kind}-{name}" for kind, name, _ in HEAVY]
 )
-def test_a_part_keeps_its_promises(kind, name, process):
+def test_a_part_keeps_its_promises(kind, name, requires, process):
+    if missing := [package for package in requires if find_spec(package) is None]:
+        pytest.skip(f"{kind} {name} needs {', '.join(missing)}, which is not installed")
     checking = Checking(source=find_source([]), trial=TRIALS.get(name, Trial()), limit_s=240)
     (part,) = checking.find(f"{kind}:{name}")
     assert isinstance(part, Found)

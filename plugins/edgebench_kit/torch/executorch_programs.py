@@ -34,23 +34,39 @@ def working_quietly() -> Iterator[None]:
         yield
 
 
+def open_program(program: Path | bytes) -> Any:
+    """Open a program, a file or what it holds; the runtime sees whether it is whole.
+
+    Raises:
+        CaseFailed: It is not.
+    """
+    with working_quietly():
+        import executorch.kernels.quantized  # noqa: F401  # registers what quantizes
+        from executorch.runtime import Runtime
+    with _refusing(program):
+        return Runtime.get().load_program(program)
+
+
 def open_method(program: Path | bytes) -> Any:
     """Load the one method of a program, a file or what it holds; `execute` runs it.
 
     Raises:
         CaseFailed: It is damaged, or needs kernels that the runtime has not.
     """
-    with working_quietly():
-        import executorch.kernels.quantized  # noqa: F401  # registers what quantizes
-        from executorch.runtime import Runtime
-    try:
-        loaded = Runtime.get().load_program(program)
+    loaded = open_program(program)
+    with _refusing(program):
         method = loaded.load_method("forward")
+    _list_open().add(method)
+    return method
+
+
+@contextmanager
+def _refusing(program: Path | bytes) -> Iterator[None]:
+    try:
+        yield
     except RuntimeError as error:
         what = "a program" if isinstance(program, bytes) else program
         raise CaseFailed(f"ExecuTorch cannot open {what}: {error}") from error
-    _list_open().add(method)
-    return method
 
 
 def is_registered(delegate: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from edgebench import Contents, Format, Stage, hookimpl
-from edgebench_kit.torch.executorch_programs import list_parts
+from edgebench_kit.torch.executorch_programs import list_parts, open_program
 
 FILE = "program.pte"
 
@@ -32,7 +32,12 @@ def save(stage: Stage, directory: Path) -> Sequence[str]:
 
 
 def load(stage: Stage, rebuild: Callable[[], object]) -> bytes:
-    """Read the program's bytes."""
+    """Read the program's bytes, which the runtime opens once: it knows whether they are whole.
+
+    Raises:
+        CaseFailed: They are not.
+    """
+    open_program(stage.file)
     return stage.file.read_bytes()
 
 

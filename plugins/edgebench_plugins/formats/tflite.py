@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgebench import Contents, Format, Stage, hookimpl
 from edgebench_kit.torch.tflite_graphs import name_operators, read_graph
+from edgebench_kit.torch.tflite_runs import open_runner
 
 FILE = "model.tflite"
 
@@ -32,7 +33,12 @@ def save(stage: Stage, directory: Path) -> Sequence[str]:
 
 
 def load(stage: Stage, rebuild: Callable[[], object]) -> bytes:
-    """Read the graph's bytes."""
+    """Read the graph's bytes, which the runtime opens once: it knows whether they are whole.
+
+    Raises:
+        CaseFailed: They are not.
+    """
+    open_runner(stage.file, threads=1)
     return stage.file.read_bytes()
 
 

@@ -16,12 +16,14 @@ import pytest
 from edgebench import CaseFailed, NoOptions, Stage, TensorSpec
 from edgebench_kit.torch import tflite_graphs
 from edgebench_plugins.backends import litert as plugin
+from edgebench_plugins.formats import tflite
 
 pytestmark = pytest.mark.skipif(
     not find_spec("ai_edge_litert"), reason="ai-edge-litert is not installed"
 )
 
 (BACKEND,) = plugin.edgebench_backends()
+(FORMAT,) = tflite.edgebench_formats()
 WEIGHTS = np.random.default_rng(0).standard_normal((256, 48)).astype("f4")
 
 

@@ -13,6 +13,9 @@ import pytest
 from onnx import helper, numpy_helper
 
 from edgebench import CaseFailed, TensorSpec
+from edgebench.testing.checking.check import Checking
+from edgebench.testing.checking.orders import Trial
+from edgebench.testing.contracts.bench import find_source
 from edgebench_plugins.backends import oip as plugin
 
 from ... import oip_servers
@@ -318,3 +321,16 @@ def test_a_piece_may_be_on_a_server(cli, served):
     assert case["status"] == "ok", case
     assert case["latency_s"]
     assert not any("does not agree" in doubt for doubt in case["doubts"])
+
+
+def test_it_keeps_the_promises_of_a_backend(served):
+    """What does not load the stages that it is given is checked where it is said what has them."""
+    with served(net="identity-0") as url:
+        options = f"url={url},model=net,binary=yes"
+        trial = Trial(model="resnet:small", options=[options])
+        checking = Checking(source=find_source([]), trial=trial, limit_s=240)
+        (part,) = checking.find("backend:oip")
+        verdicts = checking.check(part).verdicts
+    assert {one.promise: one.why for one in verdicts if one.status == "not held"} == {}
+    unchecked = [one.why for one in verdicts if one.status == "not checked"]
+    assert unchecked == ["it opens no file: it runs what others have loaded"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,11 @@ class BackendTrial(Contract):
 
     kind = Backend
 
+    @property
+    def written(self) -> Sequence[str]:
+        """The options that it is tried with: the defaults first, unless it has no use without."""
+        return super().written if self.part.loads else tuple(self.options)
+
     def once(self, key: str, make: Callable[[], Any]) -> Any:
         """Return what was made under a key, or raise what making it raised, the first time."""
         if key not in self.tried:
@@ -29,14 +34,18 @@ class BackendTrial(Contract):
         return self.tried[key]
 
     def bed(self) -> Bed:
-        """Return the backend with a stage that it reads.
+        """Return the backend with a stage that it reads, and the options that it is tried with.
 
         Raises:
-            NotChecked: There is none.
+            NotChecked: There is none, or it is not said where that stage has been loaded.
         """
-        part = self.part
+        part, written = self.part, next(iter(self.written), "")
+        if not part.loads and not written:
+            raise NotChecked(
+                "it runs what others have loaded: where that is has to be said as options"
+            )
         try:
-            bed: Bed = self.once("bed", lambda: find_bed(self.bench, part, self.model))
+            bed: Bed = self.once("bed", lambda: find_bed(self.bench, part, self.model, written))
         except EdgebenchError as error:
             raise NotChecked(str(error)) from error
         return bed

@@ -70,14 +70,15 @@ class Bed:
     @contextmanager
     def open(self, written: str = "", device: str = "", threads: int = 1) -> Iterator[Session]:
         """Open the stage as a host would, compiled before where the backend compiles."""
-        choice = BackendChoice(self.backend.name, device, split_options(written, self.backend.name))
+        options = split_options(written, self.backend.name) or self.case.backends[0].options
+        choice = BackendChoice(self.backend.name, device, options)
         opening = Opening.of(self.backend, choice, threads)
         with open_here(opening, self.stage, self.bench.scratch / "compiled") as session:
             yield session
 
 
-def find_bed(bench: Bench, backend: Backend, wanted: str = "") -> Bed:
-    """Prepare the smallest model that leads to what a backend reads.
+def find_bed(bench: Bench, backend: Backend, wanted: str = "", written: str = "") -> Bed:
+    """Prepare the smallest model that leads to what a backend reads, with the options it needs.
 
     Raises:
         EdgebenchError: There is none, or none of the first few can be prepared.
@@ -86,7 +87,8 @@ def find_bed(bench: Bench, backend: Backend, wanted: str = "") -> Bed:
     if not backend.formats:
         raise EdgebenchError("it says of no format that it reads it")
     for model, variant in islice(list_subjects(bench, backend.formats, wanted), TRIES):
-        case = make_case(bench, model, variant, backend=backend.name)
+        choice = BackendChoice(backend.name, options=split_options(written, backend.name))
+        case = attrs.evolve(make_case(bench, model, variant), backends=[choice])
         try:
             path = bench.maker.prepare(case)
         except (CaseSkipped, CaseFailed, ChainError) as error:
