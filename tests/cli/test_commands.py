@@ -93,8 +93,12 @@ def test_commands_are_modules_that_declare_and_run():
 
 
 @pytest.fixture
-def loaded_by(python):
-    """Return the modules that a command has imported when it ends, and what it compiled."""
+def loaded_by(python, tmp_path, monkeypatch):
+    """Return the modules that a command has imported when it ends, and what it compiled.
+
+    Its cache is empty at first: nothing has been listed before.
+    """
+    monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path / "cache"))
     probe = """
         import sys
         sources = []
@@ -131,9 +135,16 @@ def test_the_help_of_what_measures_imports_nothing_that_does(loaded_by):
 def test_only_the_command_that_is_named_is_imported(loaded_by):
     modules, _ = loaded_by("list", "tiers", "--json")
     own = {name for name in modules if name.startswith("edgebench.cli.")}
-    needed = ("common", "describe", "list_", "printing", "survey")
+    needed = ("common", "describe", "kinds", "list_", "pages", "printing", "survey")
     assert own == {f"edgebench.cli.{name}" for name in needed}
     assert "rich" not in modules
+
+
+def test_what_was_listed_before_is_listed_without_a_plugin(loaded_by):
+    first, _ = loaded_by("list")
+    again, _ = loaded_by("list")
+    assert "edgebench_plugins.backends.torch" in first
+    assert not {name for name in again if name.startswith(("edgebench_plugins", "rich"))}
 
 
 @pytest.mark.parametrize("words", [("list",), ("plugins", "list")])

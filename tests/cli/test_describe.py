@@ -12,7 +12,8 @@ import pytest
 from edgebench import Link, Operator, Tier
 from edgebench.catalogue.rows import KINDS
 from edgebench.cli.common import Common
-from edgebench.cli.describe import LISTED, SHOWN, describe, list_items, to_plain
+from edgebench.cli.describe import describe, list_items, to_plain
+from edgebench.cli.kinds import LISTED, SHOWN
 from edgebench.parts.errors import UnknownName
 
 

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -83,10 +83,15 @@ class Common:
     def plugins(self) -> Plugins:
         """The plugins that the options leave."""
         from edgebench.catalogue.plugins import Plugins
+
+        return Plugins.load(self.registry, self.files, self.without, self.offers, self._watch)
+
+    @cached_property
+    def offers(self) -> Path | None:
+        """The file that says what installed plugins offer; None where none is installed."""
         from edgebench.cli.survey import find_offers_aloud
 
-        offers = find_offers_aloud(self.registry, self.note)
-        return Plugins.load(self.registry, self.files, self.without, offers, self._watch)
+        return find_offers_aloud(self.registry, self.note)
 
     @cached_property
     def store(self) -> Store:
@@ -115,7 +120,7 @@ class Common:
 
     def emit(self, document: Mapping[str, Any]) -> None:
         """Print one JSON document, and nothing else, on standard output."""
-        self.print(json.dumps({"schema": SCHEMA, **document}, indent=2, allow_nan=False))
+        self.print(write_document(document))
 
     def print(self, text: str) -> None:
         """Print a text as it is, in lines however long: another program may read it."""
@@ -127,6 +132,18 @@ class Common:
 
         with explain_output(self.out):
             self.console.print(Text(renderable) if isinstance(renderable, str) else renderable)
+
+    def lay_out(self, renderables: Iterable[Any]) -> str:
+        """Return what `show` would print of things laid out for people, with its colours."""
+        with self.console.capture() as captured:
+            for one in renderables:
+                self.console.print(one)
+        return captured.get()
+
+    def print_laid_out(self, text: str) -> None:
+        """Print what `lay_out` gave."""
+        with explain_output(self.out):
+            self.out.write(text)
 
     def note(self, text: str) -> None:
         """Say something beside the result, on standard error, unless it is to be quiet."""
@@ -161,13 +178,25 @@ class Common:
 
     def note_fault(self, fault: Fault) -> None:
         """Name a plugin that does not work; where more is to be said, with its traceback."""
+        self.note_said(*say_fault(fault))
+
+    def note_said(self, fault: str, trace: str) -> None:
+        """Say what is wrong with a plugin, and where more is to be said, the traceback."""
         self.note(f"edgebench: {fault}")
-        if self.verbose and (trace := fault.trace or _trace(fault.error)):
+        if self.verbose and trace:
             self.note(trace.rstrip())
 
 
-def _trace(error: BaseException | None) -> str:
-    return "" if error is None else "".join(traceback.format_exception(error))
+def write_document(document: Mapping[str, Any]) -> str:
+    """Write a JSON document, with the version of its schema."""
+    return json.dumps({"schema": SCHEMA, **document}, indent=2, allow_nan=False) + "\n"
+
+
+def say_fault(fault: Fault) -> tuple[str, str]:
+    """Return what is wrong with a plugin in one line, and the traceback behind it."""
+    error = fault.error
+    trace = "" if error is None else "".join(traceback.format_exception(error))
+    return str(fault), fault.trace or trace
 
 
 def add_database(parser: argparse._ActionsContainer) -> None:

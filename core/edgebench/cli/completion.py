@@ -82,7 +82,7 @@ def write_script() -> str:
 
 def _write_words(name: str, parser: argparse.ArgumentParser) -> str:
     """Write what a command's words may be: its options, and the values that it lists itself."""
-    from edgebench.cli.describe import LISTED
+    from edgebench.cli.kinds import LISTED
 
     options = (option for action in _list_actions(parser) for option in action.option_strings)
     words = list(dict.fromkeys(options))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench.catalogue.rows import KINDS
+from edgebench.cli.kinds import LISTED
 from edgebench.parts.changes import Operator
 from edgebench.parts.errors import Missing, UnknownName
 from edgebench.parts.places import Backend, Tier
@@ -272,10 +273,3 @@ _OTHERS: Mapping[str, Callable[[Common], Known]] = {
     "suite": _read_suites,
     "plugin": _read_plugins,
 }
-SHOWN = ("models", "variants", "datasets", "operators", "hybrids", "tiers", "links", "fabrics",
-         "backends", "suites", "plugins")  # fmt: skip
-"""The kinds that `list` shows unasked."""
-LISTED = ("models", "datasets", "operators", "variants", "hybrids", "tiers", "links", "fabrics",
-          "backends", "suites", "plugins", "formats", "converters", "trainers",
-          "reporters", "importers")  # fmt: skip
-"""All kinds that it knows, in the order in which its help names them."""

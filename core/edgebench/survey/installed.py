@@ -17,6 +17,7 @@ import attrs
 
 from edgebench.catalogue.origins import GROUP
 from edgebench.catalogue.plugin import read_version
+from edgebench.catalogue.registry import Registry, shipped_registry
 
 SCHEMA = 1
 """Raised when what is written down of a distribution comes to be something else."""
@@ -47,13 +48,49 @@ def find_installed() -> list[Installed]:
     with_plugins = [(one, points) for one in every if (points := _read_points(one))]
     if not with_plugins:
         return []
-    beside = _digest(
-        [*sorted(map(_name_place, every)), sys.version, read_version("edgebench"), str(SCHEMA)]
-    )
+    beside = _digest_all(every)
     return [
         Installed(distribution=one, key=_digest([beside, points, *_list_contents(one, points)]))
         for one, points in with_plugins
     ]
+
+
+def find_state(registry: Registry, offers: Path | None) -> str:
+    """Return a digest of all from which it follows what plugins offer, and how each stands.
+
+    That is what is installed (*offers* is what `find_offers` gave), what the registry says, and the
+    code of what ships: its `RECORD`, or its source files where it is a checkout.
+    """
+    rows = registry.plugins.values()
+    required = sorted({name for row in rows for name in row.requires})
+    modules = {row.module.partition(".")[0] for row in rows if row.module}
+    return _digest(
+        [
+            _digest_all(distributions()),
+            registry.digest,
+            *map(str, registry.paths),
+            offers.name if offers else "",
+            *(name for name in required if find_spec(name) is None),
+            *_list_shipped(modules),
+        ]
+    )
+
+
+def _digest_all(every: Iterable[Distribution]) -> str:
+    """Return a digest of what is installed: the names and versions, and what looks at it."""
+    return _digest(
+        [*sorted(map(_name_place, every)), sys.version, read_version("edgebench"), str(SCHEMA)]
+    )
+
+
+def _list_shipped(modules: Iterable[str]) -> Iterator[str]:
+    """Yield what makes a state of the modules that the registry names, and of this package."""
+    here, root = Path(__file__).parents[1], shipped_registry().parent
+    if root == here:
+        yield Distribution.from_name("edgebench").read_text("RECORD") or ""
+    places = {here, *(place for module in modules for place in _find_places(module))}
+    # In a checkout what plugins stand on lies beside them.
+    yield from _stat_sources({one.parent if root in one.parents else one for one in places})
 
 
 def _read_points(distribution: Distribution) -> str:
@@ -83,17 +120,26 @@ def _list_contents(distribution: Distribution, points: str) -> Iterator[str]:
 
 def _list_files(module: str) -> Iterator[str]:
     """Yield each source file of a top-level module, with its size and its time of change."""
+    places = _find_places(module)
+    if not places:
+        yield f"{module} is not there"
+    yield from _stat_sources(places)
+
+
+def _find_places(module: str) -> list[Path]:
+    """Return the directories of a top-level package, or the file of a module."""
     try:
         spec = find_spec(module)
     except (ImportError, ValueError):
         spec = None
     if spec is None:
-        yield f"{module} is not there"
-        return
-    places = [Path(place) for place in spec.submodule_search_locations or ()]
-    found = [file for place in places for file in sorted(place.rglob("*.py"))[:MOST_FILES]]
-    for file in found or [Path(spec.origin or "")]:
-        if file.is_file():
+        return []
+    return [Path(place) for place in spec.submodule_search_locations or [spec.origin or ""]]
+
+
+def _stat_sources(places: Iterable[Path]) -> Iterator[str]:
+    for place in sorted(places):
+        for file in [place] if place.is_file() else sorted(place.rglob("*.py"))[:MOST_FILES]:
             stat = file.stat()
             yield f"{file} {stat.st_size} {stat.st_mtime_ns}"
 

@@ -13,6 +13,7 @@ from edgebench import Model, Operator, Registry, Tier
 from edgebench.catalogue.plugins import Plugins, PluginSource
 from edgebench.parts.errors import NameClash, PluginFault, UnknownName
 from edgebench.prepare.source import read_code, read_source
+from edgebench.survey import kept
 from edgebench.survey import offers as offers_module
 from edgebench.survey.offers import find_offers
 from edgebench.survey.statuses import list_statuses
@@ -437,7 +438,7 @@ def test_nothing_is_looked_at_where_nothing_is_installed(process):
 def test_a_cache_that_cannot_be_written_is_replaced(install, tmp_path, monkeypatch):
     (tmp_path / "nowhere").write_text("a file")
     monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path / "nowhere"))
-    monkeypatch.setattr(offers_module.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(kept.tempfile, "gettempdir", lambda: str(tmp_path))
     install("edgebench-acme", "acme_plugin", SHRINK)
     assert strangers().get(Operator, "shrink")
     assert (tmp_path / f"edgebench-offers-{os.getuid()}").is_dir()

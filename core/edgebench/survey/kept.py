@@ -1,0 +1,45 @@
+"""Where what was seen of plugins is kept, in files that another process may read meanwhile."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from edgebench.parts.errors import EdgebenchError
+from edgebench.store.roots import cache_root
+
+KEPT_S = 60 * 86400
+"""For how long what was seen is kept: longer than any run that reads it."""
+
+
+def find_place() -> Path:
+    """Return the directory in which what is seen is kept: of the cache, or of temporary files.
+
+    Raises:
+        EdgebenchError: Neither can be written.
+    """
+    private = Path(tempfile.gettempdir()) / f"edgebench-offers-{os.getuid()}"
+    for place in (cache_root("EDGEBENCH_CACHE", "assets") / "offers", private):
+        with suppress(OSError):
+            place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if place.stat().st_uid == os.getuid() and os.access(place, os.W_OK):
+                return place
+    raise EdgebenchError(f"neither the cache nor {private} can be written; set EDGEBENCH_CACHE")
+
+
+def remove_old(place: Path) -> None:
+    """Remove what was seen long ago: of another state, or looked at anew."""
+    for file in place.iterdir():
+        with suppress(OSError):
+            if time.time() - file.stat().st_mtime > KEPT_S:
+                file.unlink()
+
+
+def write_file(file: Path, text: str) -> None:
+    """Write a file at once: another process may read it, or write the same."""
+    made = file.with_name(f"{file.name}.{os.getpid()}")
+    made.write_text(text, encoding="utf-8")
+    made.replace(file)
