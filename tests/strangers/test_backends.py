@@ -172,6 +172,15 @@ def test_what_was_compiled_is_found_on_the_same_chip_and_made_anew_for_another(m
     assert (tmp_path / "compiled").read_text().split() == [one, other]
 
 
+def test_what_other_code_compiled_is_made_anew(measured, tmp_path):
+    """Whoever mends how a stage is compiled must not measure what the code before it made."""
+    (tmp_path / "chip").write_text(secrets.token_hex(8))
+    for code in (ON_A_CHIP, ON_A_CHIP, ON_A_CHIP + "\n    MENDED = True\n"):
+        cases = measured(code, "--model", "toy", "--backend", "compiler")
+        assert cases["identity mobile compiler"]["status"] == "ok"
+    assert len((tmp_path / "compiled").read_text().split()) == 2
+
+
 FILE_MODEL = """
     from edgebench import Model, Pipeline, Stage, TensorSpec, hookimpl
 

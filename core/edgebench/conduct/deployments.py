@@ -14,9 +14,11 @@ from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import BOUND_S
 from edgebench.measure.stand.compiling import compile_on_hosts
 from edgebench.measure.stand.deployment import Deployment
+from edgebench.parts.digest import digest
 from edgebench.parts.errors import CaseSkipped
 from edgebench.parts.places import Backend, Fabric, Tier
 from edgebench.parts.subjects import Model
+from edgebench.prepare.keys import identify_maker
 from edgebench.prepare.preparer import Preparer
 from edgebench.store.artifacts import digest_content, read_pipeline
 
@@ -69,6 +71,7 @@ class Deployments:
             tiers=tuple(self.plugins.get(Tier, name) for name in case.route),
             scratch=self.scratch,
             code=name_code(self.plugins, case),
+            compilers=identify_compilers(self.plugins, case),
         )
         self._compile(deployment)
         return self._made.setdefault(case.id, deployment)
@@ -84,6 +87,13 @@ class Deployments:
             fabric = self.plugins.get(Fabric, case.fabric)
             compile_on_hosts(deployment, fabric, backends, self.preparer.stopping)
             self._compiled.add(key)
+
+
+def identify_compilers(plugins: Plugins, case: Case) -> dict[str, str]:
+    """Return a digest of the code of each backend of a case that compiles."""
+    backends = {choice.name: plugins.get(Backend, choice.name) for choice in case.backends}
+    compilers = [name for name, backend in backends.items() if backend.compile is not None]
+    return {name: digest(identify_maker(plugins, Backend, name)) for name in compilers}
 
 
 def name_code(plugins: Plugins, case: Case) -> dict[str, tuple[str, ...]]:

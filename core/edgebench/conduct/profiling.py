@@ -15,7 +15,7 @@ from pathlib import Path
 import attrs
 
 from edgebench.catalogue.plugins import Plugins
-from edgebench.conduct.deployments import name_code
+from edgebench.conduct.deployments import identify_compilers, name_code
 from edgebench.measure.stand.compiling import compile_on_hosts
 from edgebench.measure.stand.deployment import Deployment
 from edgebench.measure.stand.profiling import profile_on_host
@@ -97,6 +97,7 @@ class Profiling:
             tiers=tuple(self.plugins.get(Tier, name) for name in step.case.route),
             scratch=self.scratch,
             code=name_code(self.plugins, step.case),
+            compilers=identify_compilers(self.plugins, step.case),
         )
 
 

@@ -163,7 +163,8 @@ class Backend(Part):
     versions: Callable[[], Mapping[str, str]] = attrs.field(default=dict, validator=is_callable)
     """The versions of what it runs with, by name; may import the framework. Asked on the host. A
     backend that compiles also names there, under names of its own, what else its engines depend on:
-    the chip and its driver. What was compiled is found again only while all of it is the same."""
+    the chip and its driver. What was compiled is found again only while all of it is the same, and
+    the backend's code too."""
 
 
 class Running(Protocol):

@@ -50,14 +50,7 @@ class Keys:
 
     def maker(self, kind: type[Part], name: str) -> dict[str, Any]:
         """Return what identifies the code behind a part: its source and its requirements."""
-        owner = self.plugins.owner(kind, name)
-        row = self.plugins.registry.plugins.get(owner.name)
-        needed = {*read_code(owner).imports, *(row.requires if row else ())} - _OWN
-        return {
-            "source": read_code(owner).digest,
-            "version": owner.version,
-            "versions": {each: installed_version(each) for each in sorted(needed)},
-        }
+        return identify_maker(self.plugins, kind, name)
 
     def inputs(self, case: Case) -> str:
         """Return the key of the kept splits that a case's samples are taken from.
@@ -298,3 +291,15 @@ def installed_version(module: str) -> str:
 
         found = packages_distributions().get(module.partition(".")[0], [])
         return version(found[0]) if found else ""
+
+
+def identify_maker(plugins: Plugins, kind: type[Part], name: str) -> dict[str, Any]:
+    """Return what identifies the code behind a part: its source and its requirements."""
+    owner = plugins.owner(kind, name)
+    row = plugins.registry.plugins.get(owner.name)
+    needed = {*read_code(owner).imports, *(row.requires if row else ())} - _OWN
+    return {
+        "source": read_code(owner).digest,
+        "version": owner.version,
+        "versions": {each: installed_version(each) for each in sorted(needed)},
+    }

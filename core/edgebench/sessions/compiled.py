@@ -36,6 +36,7 @@ def identify_compiled(opening: Opening, stage: Stage, versions: Mapping[str, str
             "inputs": [attrs.asdict(spec) for spec in stage.inputs],
             "outputs": [attrs.asdict(spec) for spec in stage.outputs],
             "backend": opening.backend.name,
+            "code": opening.code,
             "device": opening.device,
             "threads": opening.threads,
             "options": list_options(opening.options),

@@ -25,9 +25,11 @@ class Opening:
     """How many its sessions may use."""
     options: Any
     """An instance of the backend's options class."""
+    code: str = ""
+    """A digest of the backend's code, by which what that compiles is found again."""
 
     @classmethod
-    def of(cls, backend: Backend, choice: BackendChoice, threads: int) -> Opening:
+    def of(cls, backend: Backend, choice: BackendChoice, threads: int, code: str = "") -> Opening:
         """Fill in what a choice leaves to its backend: the device, and options not written.
 
         Raises:
@@ -38,6 +40,7 @@ class Opening:
             device=choice.device or _first_device(backend),
             threads=threads,
             options=_options(backend, choice),
+            code=code,
         )
 
     @contextmanager

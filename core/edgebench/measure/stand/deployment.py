@@ -49,6 +49,8 @@ class Deployment:
     """By tier, whose code its host runs, in words: named where it ends without saying why."""
     compiled: Path | None = None
     """Where stages that were compiled on a host are kept."""
+    compilers: Mapping[str, str] = {}
+    """By backend that compiles, a digest of its code: what other code has compiled is not used."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse a placement that does not fit the pipeline, and a route that does not fit it."""

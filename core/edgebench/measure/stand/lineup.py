@@ -166,6 +166,7 @@ class Lineup:
             variant=case.variant,
             backend=case.backends[piece],
             threads=self.threads(tier),
+            code=deployment.compilers.get(case.backends[piece].name, ""),
             chain=case.chain,
             slowdown=host.slowdown if self.shaped else 1.0,
         )

@@ -31,7 +31,7 @@ def main(argv: list[str]) -> None:
         pipeline = read_pipeline(order.work.artifact)
         backend = plugins.get(Backend, order.work.backend.name)
         with blame(plugins, Backend, backend.name):
-            opening = Opening.of(backend, order.work.backend, order.work.threads)
+            opening = Opening.of(backend, order.work.backend, order.work.threads, order.work.code)
             for number in pipeline.pieces[order.work.piece]:
                 compile_stage(opening, pipeline, number, order.work.compiled)
     controller.tell("compiled", {})

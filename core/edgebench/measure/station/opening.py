@@ -59,7 +59,7 @@ def open_piece(work: Work, plugins: Plugins | None = None) -> Iterator[OpenPiece
     with blame(plugins, Model, model.name):
         model = model.bound(work.variant, pipeline.resources)
     with blame_backend():
-        opening = Opening.of(backend, work.backend, work.threads)
+        opening = Opening.of(backend, work.backend, work.threads, work.code)
     compile_s = 0.0
     stages = []
     with ExitStack() as stack:

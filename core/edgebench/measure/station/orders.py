@@ -98,6 +98,8 @@ class Work:
     variant: str
     backend: BackendChoice = attrs.field(converter=_read_backend)
     threads: int
+    code: str = ""
+    """A digest of its backend's code, where that compiles."""
     chain: str = ""
     """What was done to the model."""
     slowdown: float = 1.0
