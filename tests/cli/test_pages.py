@@ -139,6 +139,17 @@ def test_a_change_of_what_ships_is_seen(registry, monkeypatch, tmp_path):
     assert installed.find_state(registry, None) != before
 
 
+@pytest.mark.parametrize("keep", [0, 40])
+def test_a_page_that_was_harmed_is_made_anew(here, made, tmp_path, keep):
+    first = here("list", "links")
+    (file,) = tmp_path.rglob("page-*.json")
+    file.write_bytes(file.read_bytes()[:keep])
+    assert here("list", "links") == first
+    assert made == ["links", "links"]
+    assert here("list", "links") == first
+    assert made == ["links", "links"]
+
+
 def test_a_file_of_code_has_it_made_each_time(here, made, toy):
     for _ in range(2):
         assert here("list", "links", "--plugin", toy).status == 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import pty
 import subprocess
 import sys
 import zipfile
@@ -158,6 +160,57 @@ def test_versions_outside_of_the_range_are_not_taken(command, index, registry):
         write_wheel(index, "acme", PLUGIN, version=version)
     done = command("plugins", "install", "acme", registry('version = ">=1,<2"\n'), "--yes")
     assert "edgebench-acme 1.4" in done.stdout
+
+
+def test_an_installed_version_that_is_not_known_to_work_is_doubted_and_replaced(
+    command, index, registry
+):
+    for version in ("1.4", "2.1"):
+        write_wheel(index, "acme", PLUGIN, version=version)
+    assert command("plugins", "install", "acme", registry(), "--yes").returncode == 0
+    known = registry('version = ">=1,<2"\n')
+    listed = " ".join(command("plugins", "list", known).stdout.split())
+    said = "edgebench-acme 2.1 is not among the versions known to work: >=1,<2"
+    assert f"(doubt: {said})" in listed
+    (item,) = [
+        one
+        for one in json.loads(command("plugins", "list", known, "--json").stdout)["plugins"]
+        if one["name"] == "acme"
+    ]
+    assert (item["status"], item["doubt"]) == ("installed", said)
+    done = command("plugins", "install", "acme", known, "--yes")
+    assert done.stdout == "acme (edgebench-acme 1.4) is installed: operator acme-shrink\n"
+    assert "doubt" not in command("plugins", "list", known).stdout
+
+
+def test_a_command_that_cannot_be_read_is_said_in_one_line(command, tmp_path):
+    file = tmp_path / "odd.toml"
+    file.write_text(
+        '[plugins.odd]\nkind = "operator"\nmodule = "odd_module"\noffers = ["odd"]\n'
+        'requires = ["odd_module"]\ninstall = "pip install \'odd"\n'
+    )
+    done = command("plugins", "install", "odd", f"--registry={file}", "--yes")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"edgebench: the command that {file} has for the plugin odd cannot be")
+
+
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
+@pytest.mark.parametrize(("answer", "status"), [(b"n\n", 1), (b"y\n", 0)])
+def test_whoever_is_asked_is_told_what_for(command, index, registry, quiet, answer, status):
+    write_wheel(index, "acme", PLUGIN, version="1.2")
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, answer)
+        done = command("plugins", "install", "acme", registry(), *quiet, stdin=theirs)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.returncode == status, done.stderr
+    before, _, _ = done.stderr.partition("Go on? [y/N] ")
+    assert "python -m pip install edgebench-acme" in before
+    assert "A plugin is code" in before
+    assert bool(done.stdout) == (status == 0)
 
 
 def test_a_plugin_that_is_broken_when_it_comes_is_status_1(command, index, registry):

@@ -250,6 +250,7 @@ def list_plugin(status: PluginStatus) -> Item:
         "status": status.status,
         "installed": status.status == "installed",
         "why_not": status.why or None,
+        "doubt": status.doubt or None,
     }
 
 

@@ -9,7 +9,7 @@ from edgebench.cli.common import Common, say_fault, write_document
 from edgebench.cli.kinds import LISTED, SHOWN
 from edgebench.cli.pages import Page, keep_page
 
-SCHEMA = 2
+SCHEMA = 3
 """The version of the document that this command prints."""
 
 

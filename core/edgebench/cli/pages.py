@@ -20,7 +20,7 @@ from edgebench.cli.common import Common
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.pipeline import as_tuple
 from edgebench.survey.installed import find_state
-from edgebench.survey.kept import find_place, write_file
+from edgebench.survey.kept import find_place, is_whole, write_file
 
 COLOURS = ("TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS", "LINES")
 """The environment variables by which what is laid out differs."""
@@ -40,7 +40,7 @@ def keep_page(common: Common, what: Sequence[str], make: Callable[[], Page]) -> 
     file = _find_file(common, what)
     if file is None:
         return make()
-    if file.is_file():
+    if is_whole(file):
         return Page(**json.loads(file.read_text(encoding="utf-8")))
     page = make()
     write_file(file, json.dumps(attrs.asdict(page)))

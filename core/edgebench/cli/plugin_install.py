@@ -38,7 +38,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     before = _find_statuses(row, common)
     if any(status.status == "blocked" for status in before):
         raise EdgebenchError(f"the plugin {args.name} is left out by --without")
-    here = not any(status.status in ("missing", "known") for status in before)
+    here = not any(one.status in ("missing", "known") or one.doubt for one in before)
     steps = () if here else list_steps(row)
     if steps and not _may_go_on(row, steps, args.yes, common):
         return 1
@@ -69,16 +69,18 @@ def _may_go_on(row: PluginRow, steps: Sequence[Step], yes: bool, common: Common)
         EdgebenchError: Nobody can be asked.
     """
     about = f" ({row.homepage})" if row.homepage else ""
-    common.note(f"edgebench: to bring the plugin {row.name}{about}:")
+    lines = [f"edgebench: to bring the plugin {row.name}{about}:"]
     for step in steps:
-        common.note(f"  {step.command}")
-        common.note(f"    {step.what}{_show_file(step)}")
-    common.note(WARNING)
+        lines += [f"  {step.command}", f"    {step.what}{_show_file(step)}"]
+    said = "\n".join([*lines, WARNING])
     if yes:
+        common.note(said)
         return True
     if not sys.stdin.isatty():
+        common.note(said)
         raise EdgebenchError(f"nobody can be asked whether to install {row.name}: pass --yes")
-    print_error("Go on? [y/N] ")
+    # Whoever is asked is told what for, `--quiet` or not.
+    print_error(f"{said}\nGo on? [y/N] ")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
@@ -101,4 +103,5 @@ def _say(item: dict[str, Any], came: bool) -> str:
     if not item["installed"]:
         return f"{name} is here and {item['status']}: {item['why_not']}"
     said = item["summary"] or "listens to runs"
+    said += f" (doubt: {item['doubt']})" if item["doubt"] else ""
     return f"{name} {'is installed' if came else 'was installed already'}: {said}"

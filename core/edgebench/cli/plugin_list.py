@@ -10,7 +10,7 @@ from edgebench.cli.common import Common
 from edgebench.cli.describe import list_plugin
 from edgebench.survey.statuses import list_statuses
 
-SCHEMA = 2
+SCHEMA = 3
 """The version of the document that this command prints."""
 
 
@@ -37,4 +37,5 @@ def _cells(item: Mapping[str, Any]) -> list[str]:
 
     hooks = ", ".join(hook.removeprefix("edgebench_") for hook in item["hooks"])
     said = item["why_not"] or item["summary"]
+    said = f"{said} (doubt: {item['doubt']})" if item["doubt"] else said
     return [item["name"], item["status"], hooks, said, write_origin(item)]

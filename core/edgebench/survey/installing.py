@@ -44,7 +44,7 @@ def list_steps(row: PluginRow) -> tuple[Step, ...]:
     names and versions that it asks for.
 
     Raises:
-        Missing: The row does not say what brings it.
+        Missing: The row does not say what brings it, or not in words that can be read.
     """
     if not row.distribution:
         return (_read_command(row),)
@@ -69,7 +69,13 @@ def list_steps(row: PluginRow) -> tuple[Step, ...]:
 
 def _read_command(row: PluginRow) -> Step:
     """Return the step that a row's own command is."""
-    words = shlex.split(row.install)
+    try:
+        words = shlex.split(row.install)
+    except ValueError as error:
+        raise Missing(
+            f"the command that {row.file} has for the plugin {row.name} cannot be read "
+            f"({error}): {row.install}"
+        ) from error
     if words[:2] != ["pip", "install"]:
         how = row.install or f"install the packages {', '.join(row.requires)}"
         raise Missing(f"pip does not bring the plugin {row.name}: {how}")
@@ -94,6 +100,6 @@ def take_step(step: Step) -> None:
 
 
 def _call_pip(arguments: Sequence[str]) -> int:
-    words = [sys.executable, "-m", "pip", *arguments]
+    words = [sys.executable, "-P", "-m", "pip", *arguments]
     done = subprocess.run(words, stdout=sys.stderr, stdin=subprocess.DEVNULL, check=False)
     return done.returncode

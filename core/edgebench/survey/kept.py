@@ -38,6 +38,18 @@ def remove_old(place: Path) -> None:
                 file.unlink()
 
 
+def is_whole(file: Path) -> bool:
+    """Say whether a file is there and holds all of a JSON object or list: as far as its end tells.
+
+    It is written at once, so another end is that of a disk that was full or a file that was harmed.
+    """
+    with suppress(OSError), file.open("rb") as opened:
+        if opened.seek(0, os.SEEK_END):
+            opened.seek(-1, os.SEEK_END)
+            return opened.read() in (b"}", b"]")
+    return False
+
+
 def write_file(file: Path, text: str) -> None:
     """Write a file at once: another process may read it, or write the same."""
     made = file.with_name(f"{file.name}.{os.getpid()}")

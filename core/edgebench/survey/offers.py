@@ -10,7 +10,7 @@ from typing import Any
 
 from edgebench.catalogue.registry import Registry
 from edgebench.survey.installed import Installed, find_installed
-from edgebench.survey.kept import find_place, remove_old, write_file
+from edgebench.survey.kept import find_place, is_whole, remove_old, write_file
 
 LIMIT_S = 15.0
 """What a plugin has to load and to answer all hooks."""
@@ -32,7 +32,7 @@ def find_offers(registry: Registry, progress: Callable[[int, int], None]) -> Pat
     keys = [registry.digest, *(one.key for one in installed)]
     place = find_place()
     together = place / f"all-{hashlib.sha256(' '.join(keys).encode()).hexdigest()}.json"
-    if not together.is_file():
+    if not is_whole(together):
         remove_old(place)
         write_file(together, json.dumps(_collect(installed, registry, place, progress)))
     return together
@@ -48,7 +48,7 @@ def _collect(
     # What follows from the registry is kept by that as well.
     ends = (".json", f"-{registry.digest}.json")
     places = {one.key: [place / f"{one.key}{end}" for end in ends] for one in installed}
-    missing = [one for one in installed if not any(map(Path.is_file, places[one.key]))]
+    missing = [one for one in installed if not any(map(is_whole, places[one.key]))]
     if missing:
         # Imported here because hardly ever anything is.
         from edgebench.survey.asking import look_at
@@ -58,7 +58,7 @@ def _collect(
     collected: list[dict[str, Any]] = []
     seen: set[str] = set()
     for one in installed:
-        file = next(filter(Path.is_file, places[one.key]))
+        file = next(filter(is_whole, places[one.key]))
         offers = json.loads(file.read_text(encoding="utf-8"))
         collected += [each for each in offers if each["distribution"] not in seen]
         seen.update(each["distribution"] for each in offers)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import attrs
 
 from edgebench.catalogue.listing import say_clash
+from edgebench.catalogue.origins import normalise
 from edgebench.catalogue.plugin import Plugin
 from edgebench.catalogue.plugins import Plugins
+from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import WORDS
 
 
@@ -24,6 +26,8 @@ class PluginStatus:
     """Kinds and names."""
     hooks: tuple[str, ...] = ()
     """The hooks that it implements; empty where it was not imported."""
+    doubt: str = ""
+    """What speaks against it though it works: a version that nobody has vouched for."""
 
 
 def list_statuses(plugins: Plugins) -> tuple[PluginStatus, ...]:
@@ -51,7 +55,28 @@ def _list_status(plugin: Plugin, plugins: Plugins) -> PluginStatus:
         why="; ".join(dict.fromkeys(wrong)),
         offers=tuple((WORDS[kind], name) for kind, name in names),
         hooks=() if broken else plugin.hooks,
+        doubt=_doubt_version(plugin, plugins.registry),
     )
+
+
+def _doubt_version(plugin: Plugin, registry: Registry) -> str:
+    """Say that an installed version is not among those that the registry knows to work."""
+    if not plugin.distribution or plugin.row:
+        return ""
+    name = normalise(plugin.distribution)
+    for row in registry.plugins.values():
+        if row.version and normalise(row.distribution) == name:
+            # Imported here because hardly ever a registry says so.
+            from packaging.specifiers import SpecifierSet
+            from packaging.version import InvalidVersion
+
+            try:
+                known = SpecifierSet(row.version).contains(plugin.version, prereleases=True)
+            except InvalidVersion:
+                known = False
+            if not known:
+                return f"{plugin.where} is not among the versions known to work: {row.version}"
+    return ""
 
 
 def _list_unasked(plugin: Plugin, status: str, why: str = "") -> PluginStatus:

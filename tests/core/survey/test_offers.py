@@ -360,6 +360,15 @@ def test_a_distribution_is_looked_at_once(install, tmp_path):
     assert (tmp_path / "count").read_text() == "x"
 
 
+@pytest.mark.parametrize("keep", [0, 30])
+def test_what_was_kept_and_harmed_is_looked_at_again(install, tmp_path, keep):
+    install("edgebench-acme", "acme_plugin", SHRINK)
+    look()
+    for file in (tmp_path / "cache").rglob("*.json"):
+        file.write_bytes(file.read_bytes()[:keep])
+    assert strangers().get(Operator, "shrink")
+
+
 def test_a_change_of_its_source_has_one_looked_at_again(install):
     file = install("edgebench-acme", "acme_plugin", "raise RuntimeError('no luck')")
     assert strangers().faults
