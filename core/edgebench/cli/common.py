@@ -178,12 +178,8 @@ class Common:
 
     def note_fault(self, fault: Fault) -> None:
         """Name a plugin that does not work; where more is to be said, with its traceback."""
-        self.note_said(*say_fault(fault))
-
-    def note_said(self, fault: str, trace: str) -> None:
-        """Say what is wrong with a plugin, and where more is to be said, the traceback."""
         self.note(f"edgebench: {fault}")
-        if self.verbose and trace:
+        if self.verbose and (trace := fault.trace or _trace(fault.error)):
             self.note(trace.rstrip())
 
 
@@ -192,11 +188,8 @@ def write_document(document: Mapping[str, Any]) -> str:
     return json.dumps({"schema": SCHEMA, **document}, indent=2, allow_nan=False) + "\n"
 
 
-def say_fault(fault: Fault) -> tuple[str, str]:
-    """Return what is wrong with a plugin in one line, and the traceback behind it."""
-    error = fault.error
-    trace = "" if error is None else "".join(traceback.format_exception(error))
-    return str(fault), fault.trace or trace
+def _trace(error: BaseException | None) -> str:
+    return "" if error is None else "".join(traceback.format_exception(error))
 
 
 def add_database(parser: argparse._ActionsContainer) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from edgebench.cli.common import Common, say_fault, write_document
+from edgebench.cli.common import Common, write_document
 from edgebench.cli.kinds import LISTED, SHOWN
-from edgebench.cli.pages import Page, keep_page
+from edgebench.cli.pages import keep_page
 
 SCHEMA = 3
 """The version of the document that this command prints."""
@@ -22,23 +22,21 @@ def run(args: argparse.Namespace, common: Common) -> int:
     """Print the kinds asked for, or all."""
     asked = [f"{kind}s" if f"{kind}s" in LISTED else kind for kind in args.kinds]
     kinds = asked or SHOWN
-    page = keep_page(common, kinds, lambda: _make_page(kinds, common))
-    common.print_laid_out(page.text)
-    for fault, trace in page.faults:
-        common.note_said(fault, trace)
+    text, faults = keep_page(common, kinds, lambda: _make_page(kinds, common))
+    common.print_laid_out(text)
+    for fault in faults:
+        common.note_fault(fault)
     return 0
 
 
-def _make_page(kinds: Sequence[str], common: Common) -> Page:
+def _make_page(kinds: Sequence[str], common: Common) -> str:
     """Write a document of all items, or a table of each kind."""
     # Imported here because a page that is kept needs neither.
     from edgebench.cli.describe import list_items
 
     listed = {kind: list_items(kind, common) for kind in kinds}
     if common.json:
-        text = write_document({"schema": SCHEMA, **listed})
-    else:
-        from edgebench.cli.tables import lay_out_kind
+        return write_document({"schema": SCHEMA, **listed})
+    from edgebench.cli.tables import lay_out_kind
 
-        text = common.lay_out(lay_out_kind(kind, items) for kind, items in listed.items())
-    return Page(text, [say_fault(fault) for fault in common.plugins.faults])
+    return common.lay_out(lay_out_kind(kind, items) for kind, items in listed.items())

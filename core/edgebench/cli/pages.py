@@ -13,53 +13,53 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-
-import attrs
+from typing import TYPE_CHECKING
 
 from edgebench.cli.common import Common
 from edgebench.parts.errors import EdgebenchError
-from edgebench.parts.pipeline import as_tuple
 from edgebench.survey.installed import find_state
-from edgebench.survey.kept import find_place, is_whole, write_file
+from edgebench.survey.kept import find_place, is_whole, keep_longer, remove_old, write_file
+
+if TYPE_CHECKING:
+    from edgebench.catalogue.plugin import Fault
 
 COLOURS = ("TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS", "LINES")
 """The environment variables by which what is laid out differs."""
 
 
-@attrs.frozen
-class Page:
-    """What a command prints."""
+def keep_page(
+    common: Common, what: Sequence[str], make: Callable[[], str]
+) -> tuple[str, Sequence[Fault]]:
+    """Return a page, which is made where none is kept of *what* for this state of things.
 
-    text: str
-    faults: tuple[Sequence[str], ...] = attrs.field(default=(), converter=as_tuple)
-    """What is wrong with plugins, each with its traceback."""
-
-
-def keep_page(common: Common, what: Sequence[str], make: Callable[[], Page]) -> Page:
-    """Return a page, which is made where none is kept of *what* for this state of things."""
+    With it comes what is wrong with plugins: that may be the moment's fault, so where anything is,
+    nothing is kept.
+    """
     file = _find_file(common, what)
-    if file is None:
-        return make()
-    if is_whole(file):
-        return Page(**json.loads(file.read_text(encoding="utf-8")))
-    page = make()
-    write_file(file, json.dumps(attrs.asdict(page)))
-    return page
+    if file is not None and is_whole(file):
+        keep_longer(file)
+        text: str = json.loads(file.read_text(encoding="utf-8"))["text"]
+        return text, ()
+    text, faults = make(), common.plugins.faults
+    if file is not None and not faults:
+        remove_old(file.parent)
+        write_file(file, json.dumps({"text": text}))
+    return text, faults
 
 
 def _find_file(common: Common, what: Sequence[str]) -> Path | None:
     """Return where a page is kept; None where it cannot be, or follows from a file of code."""
     if common.files:
         return None
+    state = [
+        find_state(common.registry, common.offers),
+        *("without", *common.without),
+        *("what", *what, str(common.json)),
+        *(str(os.environ.get(name)) for name in COLOURS),
+        str(getattr(common.out, "encoding", "")),
+        str(common.out.isatty() and shutil.get_terminal_size()),
+    ]
+    digest = hashlib.sha256("\0".join(state).encode(errors="surrogateescape")).hexdigest()
     with suppress(EdgebenchError):
-        state = [
-            find_state(common.registry, common.offers),
-            *("without", *common.without),
-            *("what", *what, str(common.json)),
-            *(str(os.environ.get(name)) for name in COLOURS),
-            str(getattr(common.out, "encoding", "")),
-            str(common.out.isatty() and shutil.get_terminal_size()),
-        ]
-        digest = hashlib.sha256("\0".join(state).encode(errors="surrogateescape")).hexdigest()
         return find_place() / f"page-{digest}.json"
     return None

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgebench.cli.common import Common
 from edgebench.cli.describe import list_plugin
+from edgebench.cli.survey import find_offers_aloud
 from edgebench.survey.statuses import list_statuses
 
 SCHEMA = 3
@@ -19,7 +20,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, common: Common) -> int:
-    """Print how every plugin stands; status 1 if one is faulty."""
+    """Print how every plugin stands, looking again at what was faulty; status 1 if one is."""
+    find_offers_aloud(common.registry, common.note, again=True)
     statuses = list_statuses(common.plugins)
     items = [{**list_plugin(status), "hooks": list(status.hooks)} for status in statuses]
     if common.json:

@@ -17,13 +17,15 @@ PATIENCE_S = 1.0
 """How long it may take until something is said."""
 
 
-def find_offers_aloud(registry: Registry, note: Callable[[str], None]) -> Path | None:
+def find_offers_aloud(
+    registry: Registry, note: Callable[[str], None], *, again: bool = False
+) -> Path | None:
     """Return the file that says what installed plugins offer; raises what `find_offers` raises.
 
     Where that takes a while, a bar is drawn on a terminal, and one line said elsewhere.
     """
     with ExitStack() as stack:
-        return find_offers(registry, _Telling(note, stack).tell)
+        return find_offers(registry, _Telling(note, stack).tell, again=again)
 
 
 @attrs.define

@@ -167,7 +167,15 @@ class Preparer:
         with log.open("wb") as printed:
             worker = subprocess.Popen(
                 # Unbuffered: what parts have printed is to be there however the worker ends.
-                [sys.executable, "-u", "-m", "edgebench.prepare.worker", str(order), str(writing)],
+                [
+                    sys.executable,
+                    "-u",
+                    "-P",
+                    "-m",
+                    "edgebench.prepare.worker",
+                    str(order),
+                    str(writing),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=printed,
                 stderr=subprocess.STDOUT,

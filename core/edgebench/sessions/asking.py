@@ -64,7 +64,13 @@ def ask_in_processes(
 
 def _start(question: Question, mark: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "edgebench.sessions.asking", json.dumps(to_document(question))],
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "edgebench.sessions.asking",
+            json.dumps(to_document(question)),
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -7,8 +7,9 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import IO, Any
 
 import attrs
 
@@ -45,8 +46,10 @@ def look_at(
         EdgebenchError: That process did not come to its end.
     """
     mark = f"{identify_owner()}/{secrets.token_hex(8)}"
+    places = {one.key: one.place for one in missing}
     question = Question(
-        keys=[one.key for one in missing],
+        places=places,
+        path=sys.path,
         registry=list(map(str, registry.paths)),
         limit_s=limit_s,
         at_once=len(os.sched_getaffinity(0)) + 1,
@@ -54,17 +57,18 @@ def look_at(
     )
     done = 0
     try:
-        with _start(question, mark) as process:
+        with tempfile.TemporaryFile("w+") as log, _start(question, mark, log) as process:
             assert process.stdout is not None  # noqa: S101 (it is a pipe)
             for told in _gather(process.stdout):
                 yield told
                 done += 1
-                progress(done, len(missing))
-            said = process.stderr.read() if process.stderr else ""
+                progress(done, len(places))
+            log.seek(0)
+            said = log.read()
     finally:
         # Whoever is interrupted leaves none of them, nor what plugins have started.
         end_marked(mark.__eq__)
-    if done < len(missing):
+    if done < len(places):
         last = (said.strip().splitlines() or [f"it ended with status {process.returncode}"])[-1]
         raise EdgebenchError(f"what installed plugins offer could not be looked at: {last}")
 
@@ -80,12 +84,12 @@ def _gather(lines: Iterable[str]) -> Iterator[Told]:
             yield one
 
 
-def _start(question: Question, mark: str) -> subprocess.Popen[str]:
+def _start(question: Question, mark: str, log: IO[str]) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "edgebench.survey.looking"],
+        [sys.executable, "-P", "-m", "edgebench.survey.looking"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=log,
         text=True,
         env={**os.environ, MARK: mark},
         start_new_session=True,

@@ -7,12 +7,13 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISDIR
 
 from edgebench.parts.errors import EdgebenchError
 from edgebench.store.roots import cache_root
 
 KEPT_S = 60 * 86400
-"""For how long what was seen is kept: longer than any run that reads it."""
+"""For how long what was seen is kept after it was last of use: longer than any run."""
 
 
 def find_place() -> Path:
@@ -25,17 +26,26 @@ def find_place() -> Path:
     for place in (cache_root("EDGEBENCH_CACHE", "assets") / "offers", private):
         with suppress(OSError):
             place.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if place.stat().st_uid == os.getuid() and os.access(place, os.W_OK):
+            # Among temporary files another user may have put it there, or a link to elsewhere.
+            found = place.lstat() if place == private else place.stat()
+            own = S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+            if own and os.access(place, os.W_OK):
                 return place
     raise EdgebenchError(f"neither the cache nor {private} can be written; set EDGEBENCH_CACHE")
 
 
 def remove_old(place: Path) -> None:
-    """Remove what was seen long ago: of another state, or looked at anew."""
-    for file in place.iterdir():
+    """Remove what was last of use long ago: of another state, or looked at anew."""
+    for file in place.glob("*.json"):
         with suppress(OSError):
             if time.time() - file.stat().st_mtime > KEPT_S:
                 file.unlink()
+
+
+def keep_longer(file: Path) -> None:
+    """Note that a file is of use: it counts as old from now on."""
+    with suppress(OSError):
+        os.utime(file)
 
 
 def is_whole(file: Path) -> bool:

@@ -32,15 +32,20 @@ from edgebench.parts.errors import one_line
 from edgebench.parts.pipeline import as_tuple
 from edgebench.store.lifeline import die_with
 from edgebench.survey.describing import describe_part
-from edgebench.survey.installed import Installed, find_installed
+from edgebench.survey.installed import Installed
+
+POLL_S = 0.02
+"""How often it is asked whether a process has ended that tells no more."""
 
 
 @attrs.frozen(kw_only=True)
 class Question:
     """What is to be looked at."""
 
-    keys: tuple[str, ...] = attrs.field(converter=as_tuple)
-    """Of the distributions, as `find_installed` has them."""
+    places: Mapping[str, str]
+    """Where the metadata of each distribution lies, by its key."""
+    path: tuple[str, ...] = attrs.field(converter=as_tuple)
+    """Where whoever asks looks for modules."""
     registry: tuple[str, ...] = attrs.field(converter=as_tuple)
     """Its files."""
     limit_s: float
@@ -59,6 +64,8 @@ class _Looking:
     pipe: int
     deadline: float
     said: bytes = b""
+    closed: bool = False
+    """Whether it has closed what it tells through, though it may live on."""
 
     @property
     def lines(self) -> list[str]:
@@ -78,11 +85,12 @@ def main() -> int:
     """Look at all that is asked for."""
     question = Question(**json.loads(sys.stdin.readline()))
     die_with(question.parent)
+    sys.path[:] = question.path
     out = sys.stdout
     registry = Registry.of([Path(file) for file in question.registry])
     registry.silence_libraries()
-    wanted = {one.key: one for one in find_installed() if one.key in question.keys}
-    points = [(one, point) for one in wanted.values() for point in _list_points(one, out)]
+    wanted = [Installed(key=key, place=place) for key, place in question.places.items()]
+    points = [(one, point) for one in wanted for point in _list_points(one, out)]
     _look_at_all(points, registry, question, out)
     return 0
 
@@ -132,23 +140,37 @@ def _look_at_all(
                 selector.register(one.pipe, selectors.EVENT_READ)
             if not looking:
                 return
-            first = min(one.deadline for one in looking.values())
-            ready = {key.fd for key, _ in selector.select(max(0.0, first - time.monotonic()))}
+            left = min(one.deadline for one in looking.values()) - time.monotonic()
+            if any(one.closed for one in looking.values()):
+                left = min(left, POLL_S)
+            ready = {key.fd for key, _ in selector.select(max(0.0, left))}
             for one in list(looking.values()):
-                if _is_done(one, ready):
-                    selector.unregister(one.pipe)
+                if one.pipe in ready:
+                    _hear(one, selector)
+                if one.answer is not None or _is_over(one):
+                    if not one.closed:
+                        selector.unregister(one.pipe)
                     del looking[one.pipe]
                     _write(out, one.installed.key, _end(one, question))
 
 
-def _is_done(one: _Looking, ready: set[int]) -> bool:
-    """Read what a process has told, and say whether it will tell no more."""
-    if one.pipe in ready:
-        more = os.read(one.pipe, 1 << 20)
-        one.said += more
-        # What a plugin has started may hold the pipe open when all is told.
-        return not more or one.answer is not None
-    return time.monotonic() >= one.deadline
+def _hear(one: _Looking, selector: selectors.BaseSelector) -> None:
+    """Read what a process has told."""
+    more = os.read(one.pipe, 1 << 20)
+    one.said += more
+    if not more:
+        one.closed = True
+        selector.unregister(one.pipe)
+
+
+def _is_over(one: _Looking) -> bool:
+    """Say whether a process has ended, or has had its time; what it started may hold the pipe."""
+    return time.monotonic() >= one.deadline or (one.closed and _find_end(one.pid) is not None)
+
+
+def _find_end(pid: int) -> os.waitid_result | None:
+    """Return how a process ended, which stays a zombie whose group can be ended; None if not."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
 
 
 def _fork(
@@ -239,11 +261,7 @@ def _trace(faults: Iterable[Fault]) -> str:
 
 def _end(one: _Looking, question: Question) -> dict[str, Any]:
     """End a process with all that it started, and return what it told, or what became of it."""
-    if one.answer is None and time.monotonic() < one.deadline:
-        # It closed what it tells through: its end is near.
-        ended = os.waitid(os.P_PID, one.pid, os.WEXITED | os.WNOWAIT)
-    else:
-        ended = os.waitid(os.P_PID, one.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    ended = _find_end(one.pid)
     with suppress(ProcessLookupError):
         os.killpg(one.pid, signal.SIGKILL)
     os.waitpid(one.pid, 0)

@@ -11,10 +11,11 @@ import pytest
 
 from edgebench import Model, Operator, Registry, Tier
 from edgebench.catalogue.plugins import Plugins, PluginSource
-from edgebench.parts.errors import NameClash, PluginFault, UnknownName
+from edgebench.parts.errors import EdgebenchError, NameClash, PluginFault, UnknownName
 from edgebench.prepare.source import read_code, read_source
 from edgebench.survey import kept
 from edgebench.survey import offers as offers_module
+from edgebench.survey.installed import find_installed
 from edgebench.survey.offers import find_offers
 from edgebench.survey.statuses import list_statuses
 
@@ -300,6 +301,10 @@ CRASHES = {
         "import os; os.closerange(3, 99); os.abort()",
         "does not load: its process was killed by SIGABRT",
     ),
+    "closes and stays": (
+        "import os, time; os.closerange(3, 99); time.sleep(60)",
+        "does not load: it was ended after 1 s",
+    ),
 }
 
 
@@ -469,3 +474,93 @@ def test_a_source_brings_what_was_seen_to_another_process(install, python):
         """
     done = python(program, input=json.dumps(source.to_json()))
     assert done.stdout.split() == ["shrink", "bad_plugin", "False", "False"]
+
+
+def test_what_lies_where_it_is_called_from_is_not_imported(install, tmp_path, monkeypatch):
+    """Neither a module that is called as one of the library, nor what another project made."""
+    install("edgebench-acme", "acme_plugin", SHRINK)
+    here = tmp_path / "project"
+    (here / "other.egg-info").mkdir(parents=True)
+    (here / "other.egg-info/PKG-INFO").write_text("Metadata-Version: 2.1\nName: other\n")
+    (here / "selectors.py").write_text("raise SystemExit('executed')")
+    monkeypatch.chdir(here)
+    assert strangers().get(Operator, "shrink")
+
+
+def test_one_that_is_found_twice_on_the_path_is_looked_at_once(install, site, monkeypatch):
+    install("edgebench-acme", "acme_plugin", SHRINK)
+    (site / "edgebench_acme-1.2.dist-info/RECORD").write_text("acme_plugin.py,sha256=x,1\n")
+    again = site.with_name("site64")
+    again.symlink_to(site)
+    monkeypatch.syspath_prepend(str(again))
+    told = []
+    look(told=told)
+    assert told == [(1, 1)] or told[-1][0] == told[-1][1]
+    assert strangers().get(Operator, "shrink")
+
+
+def test_what_was_faulty_may_be_looked_at_again(install, monkeypatch):
+    source = "import os; os.environ['ACME_SDK']\n" + SHRINK
+    install("edgebench-acme", "acme_plugin", source)
+    assert "KeyError" in strangers().faults[0].cause
+    monkeypatch.setenv("ACME_SDK", "there")
+    assert strangers().faults
+    find_offers(Registry(), lambda *_: None, again=True)
+    assert not strangers().faults
+
+
+def test_what_is_beside_the_module_of_an_editable_one_counts(install, site, write):
+    """Another package of its tree, and data; not what other projects' environments hold."""
+    tree = site.with_name("tree dir")
+    write("tree dir/acme_plugin.py", "import acme_parts\n" + SHRINK)
+    write("tree dir/acme_parts/__init__.py", "")
+    write("tree dir/.venv/other.py", "")
+    install("edgebench-acme", "acme_plugin_elsewhere", "", "acme = acme_plugin_elsewhere")
+    info = site / "edgebench_acme-1.2.dist-info"
+    (info / "RECORD").write_text("_acme.pth,sha256=one,1\n")
+    url = tree.as_uri()
+    (info / "direct_url.json").write_text(json.dumps({"dir_info": {"editable": True}, "url": url}))
+    before = find_installed()
+    write("tree dir/.venv/other.py", "changed = 1")
+    assert find_installed() == before
+    write("tree dir/acme_parts/__init__.py", "changed = 1")
+    after = find_installed()
+    assert after != before
+    write("tree dir/chips.toml", "")
+    assert find_installed() != after
+
+
+@pytest.mark.parametrize("harm", ["link", "record"])
+def test_odd_files_stop_nothing(install, site, harm):
+    install("edgebench-acme", "acme_plugin", "", "acme = acme_package")
+    (package := site / "acme_package").mkdir()
+    (package / "__init__.py").write_text(dedent(SHRINK))
+    if harm == "link":
+        (package / ".#other.py").symlink_to("nowhere")
+    else:
+        (site / "edgebench_acme-1.2.dist-info/RECORD").write_bytes(b"\xff\xfe")
+    assert strangers().get(Operator, "shrink")
+
+
+def test_what_is_of_use_is_kept_however_old(install):
+    install("edgebench-acme", "acme_plugin", SHRINK)
+    file = look()
+    os.utime(file, (0, 0))
+    look()
+    kept.remove_old(file.parent)
+    assert file.is_file()
+    os.utime(file, (0, 0))
+    (other := file.with_name("notes.txt")).write_text("mine")
+    os.utime(other, (0, 0))
+    kept.remove_old(file.parent)
+    assert not file.exists()
+    assert other.exists()
+
+
+def test_a_link_among_temporary_files_is_not_followed(install, tmp_path, monkeypatch):
+    monkeypatch.setattr(kept.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("EDGEBENCH_CACHE", os.devnull)
+    (elsewhere := tmp_path / "documents").mkdir()
+    (tmp_path / f"edgebench-offers-{os.getuid()}").symlink_to(elsewhere)
+    with pytest.raises(EdgebenchError, match="set EDGEBENCH_CACHE"):
+        kept.find_place()

@@ -160,13 +160,14 @@ def _start(order: Order) -> Iterator[_Events]:
         try:
             with (scratch / "log").open("wb") as log:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "edgebench.testing.checking.checker",
+                    [sys.executable, "-P", "-m", "edgebench.testing.checking.checker",
                      str(scratch / "order.json"), str(writing)],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
                     pass_fds=[writing],
-                    env={**os.environ, MARK: mark},
+                    # What it is ended over, it cannot remove; here it is removed for it.
+                    env={**os.environ, MARK: mark, "TMPDIR": str(scratch)},
                     start_new_session=True,
                 )  # fmt: skip
             os.close(writing)
