@@ -18,7 +18,7 @@ from edgebench.parts.digest import digest
 from edgebench.parts.errors import CaseSkipped
 from edgebench.parts.places import Backend, Fabric, Tier
 from edgebench.parts.subjects import Model
-from edgebench.prepare.keys import identify_maker
+from edgebench.prepare.makers import identify_maker
 from edgebench.prepare.preparer import Preparer
 from edgebench.store.artifacts import digest_content, read_pipeline
 

@@ -10,7 +10,7 @@ from edgebench.cases.plan import Plan
 from edgebench.catalogue.rows import WORDS
 from edgebench.parts.digest import digest
 from edgebench.parts.places import Tier
-from edgebench.prepare.keys import installed_version
+from edgebench.prepare.makers import installed_version
 from edgebench.prepare.recipe import Recipes
 from edgebench.records.environment import describe
 

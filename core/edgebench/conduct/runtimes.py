@@ -51,7 +51,7 @@ class Untransformed:
 
 @attrs.frozen(kw_only=True)
 class RuntimeChecks:
-    """The checks of a run's backends, each made once."""
+    """The checks of a run's backends, each made once; those of whole cases, once a case."""
 
     plan: Plan
     score: Callable[[Case], Untransformed]

@@ -31,7 +31,6 @@ from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.places import Backend, Fabric
 from edgebench.parts.subjects import Model
-from edgebench.prepare.extensions import find_extensions
 from edgebench.prepare.recipe import Recipes
 from edgebench.records.environment import find_processor
 from edgebench.records.facts import Contribution, Facts, Figure
@@ -261,8 +260,6 @@ class Scores:
         few = few or bool(why_no_accuracy(case, self.deployments.plugins))
         keys = self._recipes.keys
         options = [[choice.name, choice.device, choice.options] for choice in case.backends]
-        plugins = self.deployments.plugins
-        extended = [dict(find_extensions(plugins, choice.name)) for choice in case.backends]
         return digest(
             {
                 "score of": digest_content(artifact),
@@ -276,7 +273,6 @@ class Scores:
                 **({} if self._loads_all(case) else {"only in": self._session}),
                 # Scores of whole splits keep the keys that they have.
                 **({"limit": limit} if (limit := self._find_limit(case)) else {}),
-                **({"extended": extended} if any(extended) else {}),
             }
         )
 

@@ -7,9 +7,7 @@ in its step itself: what came before may have been made by other code, to the sa
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +26,8 @@ from edgebench.parts.part import Part
 from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.places import Backend, Fabric, Quantization, Tier
 from edgebench.parts.subjects import Dataset, Model
+from edgebench.prepare.makers import identify_maker
 from edgebench.prepare.reference import list_references
-from edgebench.prepare.source import read_code
 from edgebench.store.digests import content_digest, listing_digest
 
 # Splits are part of what a dataset is; a run's own seed must not move samples between them.
@@ -38,7 +36,6 @@ SPLIT_SEED = 0
 MAKING = 2
 # A release of the core's own that makes something else of the same parts raises `MAKING`; where the
 # core lies in a checkout its version says nothing.
-_OWN = {"edgebench"}
 
 
 @attrs.frozen
@@ -279,27 +276,3 @@ def _describe_value(value: Any) -> Any:
 
 def _list_formats(pipelines: Iterable[Pipeline]) -> set[str]:
     return {stage.format for pipeline in pipelines for stage in pipeline.stages}
-
-
-@functools.lru_cache(maxsize=256)
-def installed_version(module: str) -> str:
-    """Return the version of the distribution that brings a module; empty if it cannot be told."""
-    try:
-        return version(module)
-    except PackageNotFoundError:
-        from importlib.metadata import packages_distributions
-
-        found = packages_distributions().get(module.partition(".")[0], [])
-        return version(found[0]) if found else ""
-
-
-def identify_maker(plugins: Plugins, kind: type[Part], name: str) -> dict[str, Any]:
-    """Return what identifies the code behind a part: its source and its requirements."""
-    owner = plugins.owner(kind, name)
-    row = plugins.registry.plugins.get(owner.name)
-    needed = {*read_code(owner).imports, *(row.requires if row else ())} - _OWN
-    return {
-        "source": read_code(owner).digest,
-        "version": owner.version,
-        "versions": {each: installed_version(each) for each in sorted(needed)},
-    }

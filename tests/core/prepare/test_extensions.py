@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import sys
 
+from edgebench.parts.places import Backend
+from edgebench.parts.subjects import Model
 from edgebench.prepare import extensions
+from edgebench.prepare.makers import identify_maker
 
 
 def test_what_is_named_after_a_runtime_extends_it(tmp_path, monkeypatch):
@@ -30,3 +33,16 @@ def test_a_backend_is_extended_by_what_is_named_after_its_requirements(monkeypat
     plugins = PluginSource(registry=Registry.read().paths).load()
     monkeypatch.setattr(extensions, "_list", lambda module: ((f"{module}-fast", "1"),))
     assert extensions.find_extensions(plugins, "torch") == {"torch-fast": "1"}
+
+
+def test_what_extends_a_runtime_is_part_of_every_key_of_its_backend(toy_plugins, monkeypatch):
+    """Of scores, of profiles, and of what operators make with it; not of other parts' keys."""
+    monkeypatch.setattr(extensions, "_list", lambda module: ())
+    known = identify_maker(toy_plugins, Backend, "torch")
+    assert "extended" not in known
+    monkeypatch.setattr(extensions, "_list", lambda module: ((f"{module}-fast", "1"),))
+    one = identify_maker(toy_plugins, Backend, "torch")
+    assert one == {**known, "extended": {"torch-fast": "1"}}
+    monkeypatch.setattr(extensions, "_list", lambda module: ((f"{module}-fast", "2"),))
+    assert identify_maker(toy_plugins, Backend, "torch") != one
+    assert "extended" not in identify_maker(toy_plugins, Model, "vgg")
