@@ -1,0 +1,45 @@
+"""What identifies the code that makes something, for keys."""
+
+from __future__ import annotations
+
+import functools
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from edgebench.catalogue.plugins import Plugins
+from edgebench.parts.part import Part
+from edgebench.parts.places import Backend
+from edgebench.prepare.extensions import find_extensions
+from edgebench.prepare.source import read_code
+
+_OWN = {"edgebench"}
+
+
+@functools.lru_cache(maxsize=256)
+def installed_version(module: str) -> str:
+    """Return the version of the distribution that brings a module; empty if it cannot be told."""
+    try:
+        return version(module)
+    except PackageNotFoundError:
+        from importlib.metadata import packages_distributions
+
+        found = packages_distributions().get(module.partition(".")[0], [])
+        return version(found[0]) if found else ""
+
+
+def identify_maker(plugins: Plugins, kind: type[Part], name: str) -> dict[str, Any]:
+    """Return what identifies the code behind a part: its source and its requirements.
+
+    Of a backend also what extends the runtimes that it requires, where anything does.
+    """
+    owner = plugins.owner(kind, name)
+    extended = dict(find_extensions(plugins, name)) if kind is Backend else {}
+    row = plugins.registry.plugins.get(owner.name)
+    needed = {*read_code(owner).imports, *(row.requires if row else ())} - _OWN
+    return {
+        "source": read_code(owner).digest,
+        "version": owner.version,
+        "versions": {each: installed_version(each) for each in sorted(needed)},
+        # Left out where it is empty, so that the keys of before stay what they are.
+        **({"extended": extended} if extended else {}),
+    }
