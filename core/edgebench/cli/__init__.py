@@ -34,7 +34,7 @@ COMMANDS: Mapping[str, str] = {
     "import": "take in results of another database, or of another program",
     "logs": "show what the processes of a case printed",
     "store": "show or clean the artifact store",
-    "plugins": "list plugins: installed, missing, faulty, blocked",
+    "plugins": "list, install, check and begin plugins",
     "completion": "print what makes a shell complete commands, options and names",
     "doctor": "say what this machine can do, and how to get what is missing",
 }
