@@ -271,7 +271,9 @@ class Scores:
                 "model": keys.maker(Model, case.model),
                 "processor": self._processor,
                 **({} if self._loads_all(case) else {"only in": self._session}),
-                # Scores of whole splits keep the keys that they have.
+                # A backend may be right for one sample at once and wrong for more. Scores of single
+                # samples and of whole splits keep the keys that they have.
+                **({"batch": case.batch} if case.batch > 1 else {}),
                 **({"limit": limit} if (limit := self._find_limit(case)) else {}),
             }
         )
