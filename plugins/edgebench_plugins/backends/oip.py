@@ -12,14 +12,8 @@ from urllib.parse import SplitResult, quote, urlsplit
 import attrs
 
 from edgebench import Backend, CaseFailed, Session, Stage, Tensors, hookimpl
-from edgebench_kit.servers.open_inference import (
-    BINARY,
-    Server,
-    check_tensors,
-    read_answer,
-    shorten,
-    write_request,
-)
+from edgebench_kit.servers.open_inference import BINARY, Server, shorten
+from edgebench_kit.servers.open_tensors import check_tensors, read_answer, write_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
