@@ -25,6 +25,7 @@ from edgebench_kit.onnx import provider_devices, provider_libraries, providers, 
 from edgebench_kit.onnx.provider_programs import write_provider_program
 from edgebench_kit.onnx.provider_settings import Settings, Wish, find_settings, read_options
 from edgebench_kit.onnx.providers import CPU, Provider
+from edgebench_kit.onnx.sessions import IN_FLOATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -212,6 +213,7 @@ def _session_options(threads: int, options: OnnxruntimeOptions) -> Any:
     asked.inter_op_num_threads = 1
     asked.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     asked.add_session_config_entry("session.intra_op.allow_spinning", str(int(options.spinning)))
+    asked.add_session_config_entry(*IN_FLOATS)
     level = LEVELS[options.graph_optimization]
     asked.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
     return asked
