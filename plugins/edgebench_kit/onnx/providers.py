@@ -52,7 +52,7 @@ def list_own() -> Mapping[str, Provider]:
     return {one: Provider(name=found[one], kind=CPU if one == CPU else "") for one in ordered}
 
 
-def find_provider(device: str, path: str = "", wanted: str = "") -> Provider:
+def find_provider(device: str, path: Path | None = None, wanted: str = "") -> Provider:
     """Return the provider that runs on a device, its library loaded into this process.
 
     Args:
@@ -64,7 +64,7 @@ def find_provider(device: str, path: str = "", wanted: str = "") -> Provider:
         CaseFailed: There is no such device, or the library cannot be loaded.
     """
     if path:
-        library = ProviderLibrary(path=Path(path))
+        library = ProviderLibrary(path=path)
         register(library)  # where it fails, that is all there is to say
         return _find_in([library], wanted)
     if own := list_own().get(device):

@@ -47,9 +47,9 @@ def _check_options(_: object, __: attrs.Attribute[str], value: str) -> None:
     read_options(value)
 
 
-def _check_library(_: object, __: attrs.Attribute[str], value: str) -> None:
-    if value and not Path(value).is_absolute():
-        raise ValueError(f"library must be a whole path, from the root on, not {value!r}")
+def _check_library(_: object, __: object, path: Path | None) -> None:
+    if path and not path.is_absolute():
+        raise ValueError(f"library must be a whole path, from the root on, not {str(path)!r}")
 
 
 @attrs.frozen(kw_only=True)
@@ -68,7 +68,7 @@ class OnnxruntimeOptions:
     provider_options: str = attrs.field(default="", validator=_check_options)
     """More options of the provider, `key=value;key=value`, JSON with single quotes. One that the
     provider does not know it may ignore without a word."""
-    library: str = attrs.field(default="", validator=_check_library)
+    library: Path | None = attrs.field(default=None, validator=_check_library)
     """A file with providers, taken in place of all others; the device is then left out."""
     library_device: str = ""
     """Which device of that library, such as `name.gpu`; empty for its first."""
