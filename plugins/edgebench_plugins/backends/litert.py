@@ -71,6 +71,7 @@ def open_stage(directory):
     def run(tensors):
         sizes = [tensors[name].shape for name in inputs]
         if sizes != before:
+            before.clear()  # where these are refused, it is laid out for none
             for place, size in zip(inputs.values(), sizes):
                 interpreter.resize_tensor_input(place, size)
             interpreter.allocate_tensors()

@@ -174,9 +174,6 @@ def _compare(stage: Stage, examples: Tensors, graph: bytes, *, batches: bool) ->
     inputs, outputs = ([one.inside for one in specs] for specs in (stage.inputs, stage.outputs))
 
     def run(arrays: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
-        try:
-            return runner.run(dict(zip(inputs, arrays, strict=True)), outputs)
-        except (RuntimeError, ValueError) as error:
-            raise CaseFailed(f"LiteRT cannot run what was made: {error}") from error
+        return runner.run(dict(zip(inputs, arrays, strict=True)), outputs)
 
     compare_outputs(stage, examples, run, "LiteRT", batches=batches)
