@@ -26,6 +26,7 @@ from edgebench_kit.onnx.provider_programs import write_provider_program
 from edgebench_kit.onnx.provider_settings import Settings, Wish, find_settings, read_options
 from edgebench_kit.onnx.providers import CPU, Provider
 from edgebench_kit.onnx.sessions import IN_FLOATS
+from edgebench_kit.stages.devices import say_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -262,7 +263,7 @@ def usable(facts: HostFacts, device: str) -> Usable:
         for library, offer in provider_devices.list_offers().items()
         if not offer.devices
     ]
-    return providers.say_missing(device, list(devices()), lacking)
+    return say_missing(device, list(devices()), lacking)
 
 
 def versions() -> Mapping[str, str]:

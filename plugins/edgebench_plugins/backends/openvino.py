@@ -22,6 +22,7 @@ from edgebench import (
 from edgebench_kit.onnx import openvino_models, openvino_times
 from edgebench_kit.onnx.openvino_errors import find_reason
 from edgebench_kit.onnx.openvino_properties import AUTO, Asked
+from edgebench_kit.stages.devices import say_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -208,7 +209,7 @@ def _ask(device: str, threads: int, options: OpenvinoOptions) -> Asked:
     wanted = [device, *filter(None, options.fallback.split("-"))]
     for one in wanted:
         if one not in found or (one == AUTO and one != device):
-            raise CaseFailed(f"openvino has no device {one!r} here; it has {', '.join(found)}")
+            raise CaseFailed(f"openvino has {say_missing(one, found)}")
     if device == AUTO:
         if options.fallback:
             raise CaseFailed("openvino chooses among all devices with 'auto': fallback has no part")
@@ -272,7 +273,7 @@ def usable(facts: HostFacts, device: str) -> Usable:
     if not find_spec("openvino"):
         return "openvino is not installed"
     found = devices()
-    return device in found or f"no device {device!r} here; it has {', '.join(found)}"
+    return device in found or say_missing(device, found)
 
 
 def versions() -> Mapping[str, str]:

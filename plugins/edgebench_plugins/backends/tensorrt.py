@@ -22,6 +22,7 @@ from edgebench import (
 )
 from edgebench_kit.cuda import buffers, devices
 from edgebench_kit.onnx import tensorrt_engines, tensorrt_networks, written_options
+from edgebench_kit.stages.devices import require_device, say_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -196,10 +197,7 @@ def open_session(
     Raises:
         CaseFailed: The device is not there, or does not run the engine.
     """
-    if device not in (found := list_devices()):
-        raise CaseFailed(
-            f"tensorrt has no device {device!r} here; it has {', '.join(found) or 'none'}"
-        )
+    require_device("tensorrt", device, list_devices())
     with buffers.open_buffers(device) as room:
         engine = tensorrt_engines.load_engine(stage.file)
         try:
@@ -238,7 +236,7 @@ def usable(facts: HostFacts, device: str) -> Usable:
         return f"tensorrt cannot be loaded: {error}"
     if major < tensorrt_networks.OLDEST:
         return f"TensorRT {major} is too old: {tensorrt_networks.OLDEST} or newer is needed"
-    return device in found or f"no device {device!r} here; it has {', '.join(found)}"
+    return device in found or say_missing(device, found)
 
 
 def versions() -> Mapping[str, str]:

@@ -21,6 +21,7 @@ from edgebench import (
     Usable,
     hookimpl,
 )
+from edgebench_kit.stages.devices import require_device, say_missing
 from edgebench_kit.torch import inductor
 from edgebench_kit.torch.programs import REGISTERING, is_quantized, open_program, refuse_pickles
 
@@ -91,8 +92,7 @@ def open_session(
     import torch
     from torch.export.passes import move_to_device_pass
 
-    if device not in devices():
-        raise CaseFailed(f"torch has no device {device!r} here; it has {', '.join(devices())}")
+    require_device("torch", device, devices())
     refuse_idle_options(device, options)
     program = open_program(stage.file)
     if device != "cpu":
@@ -239,7 +239,7 @@ def usable(facts: HostFacts, device: str) -> Usable:
     if not find_spec("torch"):
         return "torch is not installed"
     found = devices()
-    return device in found or f"no device {device!r} here; it has {', '.join(found)}"
+    return device in found or say_missing(device, found)
 
 
 def versions() -> Mapping[str, str]:
