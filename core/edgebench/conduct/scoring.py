@@ -31,6 +31,7 @@ from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.places import Backend, Fabric
 from edgebench.parts.subjects import Model
+from edgebench.prepare.named_files import find_files
 from edgebench.prepare.recipe import Recipes
 from edgebench.records.environment import find_processor
 from edgebench.records.facts import Contribution, Facts, Figure
@@ -259,7 +260,8 @@ class Scores:
         # Where there is no accuracy, a few samples do: they show how the outputs agree.
         few = few or bool(why_no_accuracy(case, self.deployments.plugins))
         keys = self._recipes.keys
-        options = [[choice.name, choice.device, choice.options] for choice in case.backends]
+        plugins = self.deployments.plugins
+        options = [[c.name, c.device, c.options, *find_files(c, plugins)] for c in case.backends]
         return digest(
             {
                 "score of": digest_content(artifact),

@@ -40,8 +40,9 @@ class OipOptions:
     binary: Literal["auto", "yes", "no"] = "auto"
     """Whether tensors travel as bytes and not as JSON text; `auto`: where the server announces it.
     Some can and do not say so."""
-    precision: Literal["f32", "bf16", "f16"] = "f32"
-    """What it computes floats in, which only who runs it can say."""
+    precision: Literal["", "f32", "bf16", "f16"] = ""
+    """What it computes floats in, which only who runs it can say; if empty, f32 is taken on
+    trust."""
     timeout: float = attrs.field(default=30.0, validator=attrs.validators.gt(0))
     """Seconds after which a server that sends nothing has failed."""
     header: str = ""
@@ -101,6 +102,10 @@ class OipSession:
             f"inference includes the way to that server and back, where tensors travel as {how}",
             "no tier's speed is emulated for what a server computes",
         ]
+        if not self.options.precision:
+            found.append(
+                "f32 is taken on trust, as only who runs the server knows: see the option precision"
+            )
         if not self.told:
             found.append(
                 f"the server does not tell the tensors of {self.options.model!r}, so they were not "
@@ -153,6 +158,6 @@ def edgebench_backends() -> Iterator[Backend]:
         formats=["onnx"],
         devices=lambda: ("server",),
         options=OipOptions,
-        precision=lambda options: str(options.precision),
+        precision=lambda options: str(options.precision or "f32"),
         loads=False,
     )

@@ -339,3 +339,10 @@ def test_it_says_that_it_loads_nothing():
     assert not BACKEND.loads
     assert BACKEND.devices() == ("server",)
     assert BACKEND.precision(BACKEND.options(url="http://a:1", model="b", precision="f16")) == "f16"
+    assert BACKEND.precision(BACKEND.options()) == "f32"
+
+
+@pytest.mark.parametrize(("said", "doubts"), [({}, 1), ({"precision": "f32"}, 0)])
+def test_a_precision_that_nobody_said_is_taken_on_trust_and_doubted(opened, said, doubts):
+    with opened(**said) as (session, _):
+        assert sum("f32 is taken on trust" in one for one in session.doubts()) == doubts
