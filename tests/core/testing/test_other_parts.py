@@ -178,7 +178,15 @@ GOOD = {
 
         @contextmanager
         def open_hosts(tiers, links):
-            yield {tier.name: Host(tier) for tier in tiers}
+            hosts = {tier.name: Host(tier) for tier in tiers}
+            try:
+                yield hosts
+            finally:
+                for started in (one for host in hosts.values() for one in host.started):
+                    started.returncode = None
+                    if started.poll() is None:
+                        os.killpg(started.pid, 9) if own else started.kill()
+                        started.wait()
 
         @hookimpl
         def edgebench_fabrics():
@@ -360,12 +368,46 @@ BROKEN = [
      """),
     ("fabric", "test_its_processes_can_be_killed", "own = False"),
     ("fabric", "test_nothing_is_left_when_it_closes", """
-        def after(host, argv, env):
-            if "done" in argv[2]:
-                host.started.append(subprocess.Popen(
-                    [sys.executable, "-c", "import time; time.sleep(20)"],
-                    env={**os.environ, **env}))
-                host.started[-1].returncode = 0
+        good = open_hosts
+
+        @contextmanager
+        def open_hosts(tiers, links):
+            with good(tiers, links) as hosts:
+                yield hosts
+                for host in hosts.values():
+                    host.started.clear()
+     """),
+    ("fabric", "test_nothing_is_left_when_it_closes", """
+        good = open_hosts
+
+        @contextmanager
+        def open_hosts(tiers, links):
+            helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"],
+                                      start_new_session=True)
+            helper.returncode = 0
+            with good(tiers, links) as hosts:
+                yield hosts
+     """),
+    ("fabric", "test_nothing_is_left_when_it_closes", """
+        from contextlib import suppress
+
+        good = open_hosts
+
+        @contextmanager
+        def open_hosts(tiers, links):
+            with good(tiers, links) as hosts, suppress(BaseException):
+                yield hosts
+     """),
+    ("fabric", "test_nothing_is_left_when_it_closes", """
+        good = open_hosts
+
+        @contextmanager
+        def open_hosts(tiers, links):
+            try:
+                with good(tiers, links) as hosts:
+                    yield hosts
+            except BaseException:
+                raise RuntimeError("something was wrong") from None
      """),
     ("fabric", "test_it_puts_and_spawns", """
         import pathlib, tempfile
