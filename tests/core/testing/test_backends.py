@@ -280,3 +280,10 @@ def test_labels_that_are_equal_for_all_inputs_show_nothing(verdicts):
     found = check_labels(verdicts, "np.zeros_like(scores, np.int64)")
     assert found.status == "not checked"
     assert "the same for each of" in found.why
+
+
+def test_a_backend_without_a_device_has_nothing_to_open(verdicts):
+    found = verdicts("backend", SESSION, '    more |= {"devices": list}', OFFER)
+    assert {name: one.why for name, one in found.items() if one.status == "not held"} == {}
+    usable = found["test_usable_is_true"]
+    assert (usable.status, usable.why) == ("not checked", "it has no device here")

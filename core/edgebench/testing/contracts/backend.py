@@ -52,8 +52,10 @@ class BackendContract(BackendTrial):
 
     def test_usable_is_true(self) -> None:
         """On each device of which it says that it is usable, it opens and runs."""
-        bed = self.bed()
-        for device in self.part.devices():
+        bed, devices = self.bed(), list(self.part.devices())
+        if not devices:
+            raise NotChecked("it has no device here")
+        for device in devices:
             why = ask_usable(self.bench, bed.case, self.part, device)
             try:
                 with bed.open(device=device) as session:

@@ -35,7 +35,7 @@ def list_heavy_handling(bench: Bench, case: Case, payload: bytes) -> list[str]:
         base64.b64encode(payload).decode(),
     ]
     done = subprocess.run(
-        [sys.executable, "-m", __name__],
+        [sys.executable, "-P", "-m", __name__],
         input=json.dumps(order),
         capture_output=True,
         text=True,

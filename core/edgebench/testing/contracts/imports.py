@@ -34,7 +34,7 @@ def list_heavy_imports(source: PluginSource, kind: type[Part], name: str) -> lis
     """
     order = json.dumps([to_document(source), WORDS[kind], name])
     done = subprocess.run(
-        [sys.executable, "-m", __name__, order],
+        [sys.executable, "-P", "-m", __name__, order],
         capture_output=True,
         text=True,
         check=False,

@@ -89,7 +89,7 @@ def load_afresh(bench: Bench, case: Case, pipeline: Path) -> None:
 
 def _obey_afresh(order: Order) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", __name__, json.dumps(to_document(order))],
+        [sys.executable, "-P", "-m", __name__, json.dumps(to_document(order))],
         capture_output=True,
         text=True,
         check=False,
