@@ -11,6 +11,12 @@ GOOD = {
         @hookimpl
         def edgebench_datasets():
             yield Dataset(name="bad", summary="Bad.", samples=samples, metrics=metrics)
+
+        @hookimpl
+        def edgebench_models():
+            yield Model(name="of-bad", summary="Bad.", build=toy.build, format="toy-matrix",
+                        variants=[Variant(name="one", parameters=24, weights=["random"])],
+                        dataset="bad")
     """,
     "tier": """
         facts = {"cpus": 4, "memory": 2**30, "source": "its data sheet"}
@@ -222,6 +228,21 @@ BROKEN = [
     ("dataset", "test_its_metrics_are_told_apart", """
         def metrics():
             return toy.metrics() * 2
+     """),
+    ("dataset", "test_its_metrics_take_answers", """
+        def metrics():
+            accuracy, = toy.metrics()
+            return [attrs.evolve(accuracy, count=lambda scores, answer: [scores[answer["class"]]])]
+     """),
+    ("dataset", "test_its_metrics_take_answers", """
+        def metrics():
+            accuracy, = toy.metrics()
+            return [attrs.evolve(accuracy, count=lambda scores, answer: [1.0] * (1 + answer))]
+     """),
+    ("dataset", "test_its_metrics_take_answers", """
+        def metrics():
+            accuracy, = toy.metrics()
+            return [attrs.evolve(accuracy, value=lambda counts: 100 * counts[1] / counts[1])]
      """),
     ("tier", "test_its_facts_are_sound", "facts = {**facts, 'memory': 8}"),
     ("tier", "test_its_facts_are_sound", "facts = {**facts, 'threads': 5}"),
