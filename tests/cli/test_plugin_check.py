@@ -129,6 +129,28 @@ def test_one_that_aborts_as_it_loads_is_a_mistake_that_names_the_signal(cli, tmp
     mistaken(cli("plugins", "check", "mine.py"), "mine", "killed by SIGABRT")
 
 
+NOISY = """
+import atexit, ctypes, subprocess, sys, time
+
+libc = ctypes.CDLL(None)
+libc.printf(b"printed by C, and no end of line")
+print("printed by Python", end="")
+sys.stderr.write("said")
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+atexit.register(time.sleep, 600)
+"""
+
+
+def test_one_that_prints_and_does_not_end_is_checked_all_the_same(check, reporter):
+    path = reporter("libc.printf(b'more'); libc.fflush(None)")
+    path.write_text(NOISY + path.read_text())
+    status, promises = check(path, "--time-limit", "30")
+    assert status == 0, promises
+    assert promises["Importing its plugin, and listing what it offers, imports no framework."] == (
+        "held", ""
+    )  # fmt: skip
+
+
 def test_a_limit_may_be_as_long_as_one_likes(check, reporter):
     status, promises = check(reporter(), "--time-limit", "1e300")
     assert status == 0

@@ -12,12 +12,13 @@ from typing import Any
 from edgebench.parts.errors import EdgebenchError, one_line
 from edgebench.parts.places import Session
 from edgebench.sessions.outputs import WrongOutput, check_outputs, find_sizes
+from edgebench.testing.contracts.afresh import Crashed
 from edgebench.testing.contracts.backend_trial import BackendTrial, say
 from edgebench.testing.contracts.comparing import compare, copy, is_near, is_same
 from edgebench.testing.contracts.contract import NotChecked, doubt, hold
 from edgebench.testing.contracts.opening import Bed, ask_usable
 from edgebench.testing.contracts.processors import count_busy_threads, read_memory
-from edgebench.testing.contracts.running import Crashed, run_afresh
+from edgebench.testing.contracts.running import run_afresh
 from edgebench.testing.contracts.spoiling import GARBAGE, spoil
 
 PAIRS = 50

@@ -12,9 +12,10 @@ from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.pipeline import Pipeline, Stage
 from edgebench.store.artifacts import read_pipeline
 from edgebench.store.digests import content_digest
+from edgebench.testing.contracts.afresh import Crashed
 from edgebench.testing.contracts.contract import Contract, NotChecked, doubt, hold
 from edgebench.testing.contracts.pickles import find_pickles
-from edgebench.testing.contracts.running import Crashed, load_afresh
+from edgebench.testing.contracts.running import load_afresh
 from edgebench.testing.contracts.spoiling import spoil
 from edgebench.testing.contracts.subjects import prepare_format
 
