@@ -23,9 +23,14 @@ def copy(tensors: Tensors) -> dict[str, Any]:
 
 def is_same(one: Tensors, other: Tensors) -> bool:
     """Say whether two sets of tensors are the same to the bit."""
+    return not list_differing(one, other)
+
+
+def list_differing(one: Tensors, other: Tensors) -> list[str]:
+    """Return the names of those that are not the same to the bit; what is no number is the same."""
     import numpy as np
 
-    return all(np.array_equal(one[name], other[name], equal_nan=True) for name in one)
+    return [name for name in one if not np.array_equal(one[name], other[name], equal_nan=True)]
 
 
 def is_near(one: Tensors, other: Tensors) -> bool:
