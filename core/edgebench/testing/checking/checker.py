@@ -67,11 +67,17 @@ def _list_found(plugins: Plugins, target: str) -> Iterator[Found]:
         owner = plugins.owner(KINDS[kind], name)
         yield _describe(owner, kind, name)
         return
-    named = [one for one in plugins.known if target in (one.name, one.handle, one.distribution)]
+    named = [one for one in plugins.known if _is_named(one, target)]
     if not named:
         raise UnknownName.among("plugin", target, [one.name for one in plugins.known])
     for plugin in named:
         yield from _list_parts(plugins, plugin)
+
+
+def _is_named(plugin: Plugin, target: str) -> bool:
+    if target in (plugin.name, plugin.handle, plugin.distribution):
+        return True
+    return plugin.given and target == plugin.origin
 
 
 def _list_parts(plugins: Plugins, plugin: Plugin) -> Iterator[Found]:
