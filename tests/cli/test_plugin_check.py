@@ -6,6 +6,8 @@ from textwrap import dedent
 
 import pytest
 
+from ..conftest import TOY
+
 REPORTERS = """
     from edgebench import Reporter, hookimpl
 
@@ -137,9 +139,18 @@ def test_what_is_not_installed_is_not_checked_and_no_fault(check, tmp_path):
         (("sptw",), "did you mean 'sptq'?"),
         (("operator:sptw",), "did you mean 'sptq'?"),
         (("nowhere.py",), "nowhere.py does not exist"),
-        (("sptq", "--time-limit", "-1"), "must be more than 0 seconds, not -1"),
+        (("",), "the name of a plugin is missing"),
+        (("sptq", "--time-limit", "-1"), "must be more than 0 s, not '-1'"),
+        (("sptq", "--time-limit", "abc"), "must be a number, not 'abc'"),
+        (("mine.py", "--options", "a=(b"), "options of mine '(a=(b)'"),
+        (("mine.py", "--before", "a=(b"), "chain 'a=(b'"),
+        (("mine.py", "--before", "sptw"), "did you mean 'sptq'?"),
+        (("mine.py", "--model", "a=(b"), "no model is called 'a=(b'"),
+        (("mine.py", "--model", "nosuch"), "no model is called 'nosuch'"),
+        (("mine.py", "--model", "toy:nosuch", "--plugin", TOY), "'nosuch'"),
         ((), "NAME|FILE.py"),
     ],
 )
-def test_mistakes_are_one_line(cli, mistaken, words, named):
+def test_mistakes_are_one_line(cli, mistaken, reporter, words, named):
+    reporter()
     mistaken(cli("plugins", "check", *words), named)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench.cli.common import Common
+from edgebench.cli.numbers import seconds
 from edgebench.parts.errors import EdgebenchError
 
 if TYPE_CHECKING:
@@ -30,15 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="what is applied before an operator")  # fmt: skip
     parser.add_argument("--data", type=Path, metavar="PATH",
                         help="a dataset's directory, or what an importer reads")  # fmt: skip
-    parser.add_argument("--time-limit", type=_seconds, default=None, metavar="SECONDS",
+    parser.add_argument("--time-limit", type=seconds, default=None, metavar="SECONDS",
                         help="how long the check of one promise may take (60)")  # fmt: skip
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"must be more than 0 seconds, not {text}")
-    return value
 
 
 def run(args: argparse.Namespace, common: Common) -> int:
