@@ -140,6 +140,14 @@ def test_a_team_has_templates_of_its_own(cli, tmp_path):
     assert "is no package of templates" in said.err
 
 
+@pytest.mark.parametrize("package", ["os.path", ".x", "os", "", "a b"])
+def test_what_is_no_package_has_no_templates(cli, mistaken, tmp_path, package):
+    own = tmp_path / "own.toml"
+    own.write_text(f'[defaults]\ntemplates = "{package}"\n')
+    said = cli("--registry", own, "plugins", "new", "operator", "b")
+    mistaken(said, "templates", "is no package of templates" if package else "must not be empty")
+
+
 def test_every_kind_has_a_template_and_every_template_a_kind():
     templates = ROOT / "plugins" / "edgebench_kit" / "templates"
     assert {one.name for one in templates.iterdir()} == {"common", *ALL}

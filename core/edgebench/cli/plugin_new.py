@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench.catalogue.rows import KINDS
-from edgebench.parts.errors import EdgebenchError, UnknownName
+from edgebench.parts.errors import EdgebenchError, UnknownName, one_line
 from edgebench.parts.part import NAME
 
 if TYPE_CHECKING:
@@ -111,8 +111,9 @@ class Template:
         try:
             root = importlib.resources.files(package)
             facts = tomllib.loads((root / kind / FACTS).read_text(encoding="utf-8"))
-        except (ModuleNotFoundError, ValueError) as error:
-            raise EdgebenchError(f"{named} is no package of templates: {error}") from None
+        except (ImportError, TypeError, ValueError) as error:
+            said = one_line(error)
+            raise EdgebenchError(f"{named} is no package of templates: {said}") from None
         except OSError:
             raise EdgebenchError(f"{named} has no template {kind}/{FACTS}") from None
         return cls(kind, (root / SHARED, root / kind), facts)
