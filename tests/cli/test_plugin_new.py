@@ -11,10 +11,13 @@ import pytest
 
 from edgebench.catalogue.registry import shipped_registry
 from edgebench.catalogue.rows import KINDS
+from edgebench.cli.plugin_new import write_files
+from edgebench.parts.errors import EdgebenchError
 
 ROOT = shipped_registry().parent
 ALL = [*KINDS, "events"]
 LONG = "an-idea-of-some-name"
+TOO_LONG = "x" * 300
 
 
 @pytest.fixture
@@ -105,16 +108,34 @@ def test_no_place_is_left_unfilled(written):
         (("backend", "kit"), "a package edgebench_kit is here already; choose another name"),
         (("backend", "taken"), "edgebench-taken exists; name another directory with -o"),
         (("backend", "sketch", "-o", "file"), "file/edgebench-sketch cannot be written: "),
+        (("backend", "sketch", "-o", "gone"), "gone exists; name another directory with -o"),
+        (("backend", TOO_LONG), f"edgebench-{TOO_LONG} cannot be written: File name too long"),
+        (
+            ("backend", "sketch", "-o", TOO_LONG),
+            f"{TOO_LONG}/edgebench-sketch cannot be written: File ",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(words, why, cli, tmp_path):
     (tmp_path / "edgebench-taken").mkdir()
     (tmp_path / "file").touch()
+    (tmp_path / "gone").symlink_to("nowhere")
     said = cli("plugins", "new", *words)
     assert said.status == 2
     assert said.err.startswith(f"edgebench: {why}")
     assert said.err.count("\n") == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["edgebench-taken", "file"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["edgebench-taken", "file", "gone"]
+
+
+def test_what_cannot_be_written_whole_is_not_left_in_part(tmp_path):
+    directory = tmp_path / "deep" / "edgebench-sketch"
+    with pytest.raises(EdgebenchError, match="edgebench-sketch cannot be written: "):
+        write_files(directory, {"a": "written", TOO_LONG: "not written"})
+    assert not directory.exists()
+    write_files(directory, {"a": "written"})
+    with pytest.raises(EdgebenchError, match="edgebench-sketch exists; name another"):
+        write_files(directory, {"b": "written"})
+    assert [path.name for path in directory.iterdir()] == ["a"]
 
 
 def test_a_team_has_templates_of_its_own(cli, tmp_path):
