@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint
+import csv
+from contextlib import suppress
+from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
 
 from edgebench.catalogue.origins import GROUP
@@ -10,6 +12,8 @@ from edgebench.parts.errors import EdgebenchError, one_line
 from edgebench.survey.installed import Installed
 
 POINTS = "entry_points.txt"
+MODULES = (".py", ".so", ".pyd")
+"""What the files are called that can be imported."""
 
 
 def identify(installed: Installed) -> tuple[str, str]:
@@ -46,6 +50,30 @@ def read_points(installed: Installed) -> list[EntryPoint]:
     except Exception as error:  # noqa: BLE001 (the parser raises whatever a line leads it to)
         why = _find_strange_line(distribution.read_text(POINTS) or "") or one_line(error)
     raise EdgebenchError(f"{Path(installed.place) / POINTS} cannot be read: {why}")
+
+
+def map_packages() -> dict[str, list[str]]:
+    """Return, by package or module, the distributions that bring it, of those that can be read.
+
+    `importlib.metadata.packages_distributions` gives up over a single one that cannot.
+    """
+    found: dict[str, list[str]] = {}
+    for one in distributions():
+        # What has plugins and cannot be read is told of as a fault; of the others nobody asks.
+        with suppress(OSError, ValueError, csv.Error):
+            name = str(one.metadata["Name"]) if "Name" in one.metadata else ""
+            for package in _list_packages(one) if name else ():
+                found.setdefault(package, []).append(name)
+    return found
+
+
+def _list_packages(distribution: Distribution) -> set[str]:
+    """Return the packages and modules at the top of a distribution: as it says, or by its files."""
+    if said := (distribution.read_text("top_level.txt") or "").split():
+        return set(said)
+    files = [one for one in distribution.files or () if one.suffix in MODULES]
+    names = {one.parts[0] if one.parent.parts else one.name.partition(".")[0] for one in files}
+    return {name for name in names if "." not in name}
 
 
 def _find_strange_line(text: str) -> str:
