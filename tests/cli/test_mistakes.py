@@ -245,7 +245,14 @@ def test_a_suite_without_a_case_that_can_run_says_why(here, mistaken, toy, tmp_p
     words = ("hopeless", "--registry", "mine.toml", "--plugin", toy)
     mistaken(here("run", *words), "no case can be run: ", "mobile needs 1 piece, toy-cut gives 2")
     assert not Path(tmp_path, "edgebench.db").exists()
-    assert here("plan", *words).status == 0
+    ran, planned, told = here("run", *words), here("plan", *words), here("plan", "--json", *words)
+    # Why of each case is the plan itself; that it is a mistake is said as by a run.
+    assert ran.err == planned.err == told.err
+    assert (ran.status, planned.status, told.status) == (2, 2, 2)
+    assert "skipped" in planned.out
+    assert "cases\n" not in planned.out
+    assert "to measure" not in planned.out
+    assert (told.json["cases"], len(told.json["skipped"])) == ([], 2)
 
 
 @pytest.mark.process

@@ -6,6 +6,8 @@ from textwrap import dedent
 
 import pytest
 
+from ..conftest import TOY
+
 REPORTERS = """
     from edgebench import Reporter, hookimpl
 
@@ -195,8 +197,17 @@ def test_what_is_not_installed_is_not_checked_and_no_fault(check, tmp_path):
         (("sptq", "--time-limit", "-1"), "must be more than 0 s, not '-1'"),
         (("sptq", "--time-limit", "nan"), "must be a number, not 'nan'"),
         (("sptq", "--time-limit", "inf"), "must be a number, not 'inf'"),
+        (("",), "the name of a plugin is missing"),
+        (("sptq", "--time-limit", "abc"), "must be a number, not 'abc'"),
+        (("mine.py", "--options", "a=(b"), "options of mine '(a=(b)'"),
+        (("mine.py", "--before", "a=(b"), "chain 'a=(b'"),
+        (("mine.py", "--before", "sptw"), "did you mean 'sptq'?"),
+        (("mine.py", "--model", "a=(b"), "no model is called 'a=(b'"),
+        (("mine.py", "--model", "nosuch"), "no model is called 'nosuch'"),
+        (("mine.py", "--model", "toy:nosuch", "--plugin", TOY), "'nosuch'"),
         ((), "NAME|FILE.py"),
     ],
 )
-def test_mistakes_are_one_line(cli, mistaken, words, named):
+def test_mistakes_are_one_line(cli, mistaken, reporter, words, named):
+    reporter()
     mistaken(cli("plugins", "check", *words), named)

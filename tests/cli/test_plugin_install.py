@@ -237,6 +237,27 @@ def test_nobody_is_asked_where_there_is_no_terminal(command, index, registry):
     )
 
 
+@pytest.mark.parametrize("name", ["acme", "Edgebench_Acme"])
+def test_one_that_is_here_and_in_no_registry_is_said_to_be_here(command, index, registry, name):
+    write_wheel(index, "acme", PLUGIN, version="1.2")
+    assert command("plugins", "install", "acme", registry(), "--yes").returncode == 0
+    done = command("plugins", "install", name)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (
+        "acme (edgebench-acme 1.2) was installed already: operator acme-shrink\n"
+    )
+    said = json.loads(command("plugins", "install", name, "--json").stdout)
+    assert (said["commands"], [one["name"] for one in said["plugins"]]) == ([], ["acme"])
+
+
+def test_what_is_left_out_is_not_said_to_be_here(command, index, registry):
+    write_wheel(index, "acme", PLUGIN, version="1.2")
+    assert command("plugins", "install", "acme", registry(), "--yes").returncode == 0
+    done = command("plugins", "install", "acme", "--without", "edgebench-acme")
+    assert done.returncode == 2
+    assert done.stderr == "edgebench: the plugin acme is left out by --without\n"
+
+
 def test_an_unknown_plugin_gets_the_nearest_known(command, registry):
     done = command("plugins", "install", "acm", registry(), "--yes")
     assert done.returncode == 2

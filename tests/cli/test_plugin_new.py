@@ -11,10 +11,13 @@ import pytest
 
 from edgebench.catalogue.registry import shipped_registry
 from edgebench.catalogue.rows import KINDS
+from edgebench.cli.plugin_new import write_files
+from edgebench.parts.errors import EdgebenchError
 
 ROOT = shipped_registry().parent
 ALL = [*KINDS, "events"]
 LONG = "an-idea-of-some-name"
+TOO_LONG = "x" * 300
 
 
 @pytest.fixture
@@ -114,16 +117,34 @@ def test_what_begins_with_a_digit_is_python_all_the_same(written, name):
         (("backend", "kit"), "a package edgebench_kit is here already; choose another name"),
         (("backend", "taken"), "edgebench-taken exists; name another directory with -o"),
         (("backend", "sketch", "-o", "file"), "file/edgebench-sketch cannot be written: "),
+        (("backend", "sketch", "-o", "gone"), "gone exists; name another directory with -o"),
+        (("backend", TOO_LONG), f"edgebench-{TOO_LONG} cannot be written: File name too long"),
+        (
+            ("backend", "sketch", "-o", TOO_LONG),
+            f"{TOO_LONG}/edgebench-sketch cannot be written: File ",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(words, why, cli, tmp_path):
     (tmp_path / "edgebench-taken").mkdir()
     (tmp_path / "file").touch()
+    (tmp_path / "gone").symlink_to("nowhere")
     said = cli("plugins", "new", *words)
     assert said.status == 2
     assert said.err.startswith(f"edgebench: {why}")
     assert said.err.count("\n") == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["edgebench-taken", "file"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["edgebench-taken", "file", "gone"]
+
+
+def test_what_cannot_be_written_whole_is_not_left_in_part(tmp_path):
+    directory = tmp_path / "deep" / "edgebench-sketch"
+    with pytest.raises(EdgebenchError, match="edgebench-sketch cannot be written: "):
+        write_files(directory, {"a": "written", TOO_LONG: "not written"})
+    assert not directory.exists()
+    write_files(directory, {"a": "written"})
+    with pytest.raises(EdgebenchError, match="edgebench-sketch exists; name another"):
+        write_files(directory, {"b": "written"})
+    assert [path.name for path in directory.iterdir()] == ["a"]
 
 
 def test_a_team_has_templates_of_its_own(cli, tmp_path):
@@ -151,6 +172,14 @@ def test_a_team_has_templates_of_its_own(cli, tmp_path):
     said = cli(*words[:4], "operator", "b")
     assert said.status == 2
     assert "is no package of templates" in said.err
+
+
+@pytest.mark.parametrize("package", ["os.path", ".x", "os", "", "a b"])
+def test_what_is_no_package_has_no_templates(cli, mistaken, tmp_path, package):
+    own = tmp_path / "own.toml"
+    own.write_text(f'[defaults]\ntemplates = "{package}"\n')
+    said = cli("--registry", own, "plugins", "new", "operator", "b")
+    mistaken(said, "templates", "is no package of templates" if package else "must not be empty")
 
 
 def test_every_kind_has_a_template_and_every_template_a_kind():

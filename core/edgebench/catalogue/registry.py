@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -99,14 +100,14 @@ class Registry:
         return read
 
 
-def _follow(path: Path, above: tuple[Path, ...] = ()) -> Iterator[Table]:
+def _follow(path: Path, above: tuple[str, ...] = ()) -> Iterator[Table]:
     """Yield the files that a registry file extends, each before what extends it, and itself."""
     table = Table.parse(path)
     for name in table.read("extends", texts) if "extends" in table.values else ():
         base = path.parent / name
-        if base.resolve() in (*above, path.resolve()):
+        if os.path.realpath(base) in (*above, os.path.realpath(path)):
             raise table.error(f"{name} extends this file in turn", "extends")
-        yield from _follow(base, (*above, path.resolve()))
+        yield from _follow(base, (*above, os.path.realpath(path)))
     yield table
 
 
@@ -166,8 +167,12 @@ def _read_name(value: Any) -> str:
 def _read_plugin(table: Table, name: str) -> PluginRow:
     # As `Table.row` does it, which comes too late for a misspelt `offers`.
     table.close({"kind", *attrs.fields_dict(PluginRow)} - {"name", "file"})
-    also = ("kind", "offers")
-    return table.row(PluginRow, also, name=name, file=table.file, offers=_read_offers(table))
+    also, offers = ("kind", "offers"), _read_offers(table)
+    row = table.row(PluginRow, also, name=name, file=table.file, offers=offers)
+    if row.sha256 and not re.fullmatch(r"\s*==\s*[\w.!+-]+\s*", row.version):
+        why = 'files are accepted of one version: write it, as `version = "==1.2"`'
+        raise table.error(why, "version")
+    return row
 
 
 def _read_offers(table: Table) -> Mapping[str, tuple[str, ...]]:

@@ -130,8 +130,6 @@ class PluginRow:
             raise ValueError("needs the key 'module', or for a plugin of others 'distribution'")
         if not self.distribution and (self.version or self.homepage or self.sha256):
             raise ValueError("says what only a row with the key 'distribution' may say")
-        if self.sha256 and not self.version.startswith("=="):
-            raise ValueError('files are accepted of one version: write it, as `version = "==1.2"`')
 
 
 @attrs.frozen(kw_only=True)

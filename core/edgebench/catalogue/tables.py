@@ -219,9 +219,9 @@ def _tables(value: Any) -> list[Mapping[str, Any]]:
 
 
 def texts(value: Any) -> tuple[str, ...]:
-    """Return a list of texts, none of which is empty."""
+    """Return a list of texts, none of which is empty, or holds what no path can."""
     for one in _exactly(list)(value):
-        if not isinstance(one, str) or not one:
+        if not isinstance(one, str) or not one or "\0" in one:
             raise ValueError(f"must be a list of texts, but holds {one!r}")
     return tuple(value)
 

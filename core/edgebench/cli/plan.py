@@ -37,9 +37,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, common: Common) -> int:
-    """Print the plan."""
+    """Print the plan.
+
+    Raises:
+        EdgebenchError: No case of it can be run, as `run` says it; why of each is printed before.
+    """
     from edgebench.cli.estimates import estimate_run
-    from edgebench.cli.study import plan_study
+    from edgebench.cli.study import plan_study, refuse_empty
     from edgebench.conduct.turns import count_blocks
 
     if args.cuts:
@@ -62,6 +66,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
         )
     else:
         _show(plan, estimate, common)
+    refuse_empty(plan)
     return 0
 
 
@@ -69,11 +74,14 @@ def _show(plan: Plan, estimate: Estimate, common: Common) -> None:
     from edgebench.cli.tables import table
 
     columns = _choose_columns([*plan.cases, *(one.case for one in plan.skipped)])
-    common.show(table("cases", list(columns), (_cells(case, columns) for case in plan.cases)))
+    if plan.cases:
+        common.show(table("cases", list(columns), (_cells(case, columns) for case in plan.cases)))
     if plan.skipped:
         many = math.inf if common.verbose else MANY
         items = _list_skipped(plan.skipped, columns, many)
         common.show(table("skipped", [*columns, "why"], items))
+    if not plan.cases:
+        return
     for tier in dict.fromkeys(case.route[0] for case in plan.cases):
         common.show(f"the input is on {tier}; --input-at TIER says that another holds it")
     suite = plan.study.suite

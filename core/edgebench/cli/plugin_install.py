@@ -33,20 +33,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, common: Common) -> int:
     """Show what pip will be asked for, ask, and do it; status 1 if what came is faulty."""
     row = common.registry.plugins.get(args.name)
-    if row is None:
-        raise UnknownName.among("plugin of the registry", args.name, common.registry.plugins)
-    before = _find_statuses(row, common)
+    before = _find_statuses(row, common) if row else _find_strangers(args.name, common)
     if any(status.status == "blocked" for status in before):
         raise EdgebenchError(f"the plugin {args.name} is left out by --without")
     here = not any(one.status in ("missing", "known") or one.doubt for one in before)
-    steps = () if here else list_steps(row)
-    if steps and not _may_go_on(row, steps, args.yes, common):
+    steps = list_steps(row) if row and not here else ()
+    if row and steps and not _may_go_on(row, steps, args.yes, common):
         return 1
     for step in steps:
         take_step(step)
     importlib.invalidate_caches()
     # Everything is looked at anew: what was found before did not know of it.
-    statuses = _find_statuses(row, attrs.evolve(common)) if steps else before
+    statuses = _find_statuses(row, attrs.evolve(common)) if row and steps else before
     _tell(statuses, steps, common)
     return int(any(status.status != "installed" for status in statuses))
 
@@ -60,6 +58,21 @@ def _find_statuses(row: PluginRow, common: Common) -> list[PluginStatus]:
     known = [one for one in found if one.plugin.row and one.plugin.row.name == row.name]
     brought = [one for one in found if normalise(one.plugin.distribution) == wanted]
     return known or brought
+
+
+def _find_strangers(name: str, common: Common) -> list[PluginStatus]:
+    """Return how the plugins stand that are here under a name, or its distribution's, unregistered.
+
+    Raises:
+        UnknownName: None is here either.
+    """
+    brought = [one for one in list_statuses(common.plugins) if one.plugin.distribution]
+    found = [one for one in brought if one.plugin.name == name] or [
+        one for one in brought if normalise(one.plugin.distribution) == normalise(name)
+    ]
+    if not found:
+        raise UnknownName.among("plugin of the registry", name, common.registry.plugins)
+    return found
 
 
 def _may_go_on(row: PluginRow, steps: Sequence[Step], yes: bool, common: Common) -> bool:

@@ -7,8 +7,10 @@ import importlib.resources
 import os
 import re
 import shlex
+import shutil
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from keyword import iskeyword
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench.catalogue.rows import KINDS
-from edgebench.parts.errors import EdgebenchError, UnknownName
+from edgebench.parts.errors import EdgebenchError, UnknownName, one_line
 from edgebench.parts.part import NAME
 
 if TYPE_CHECKING:
@@ -120,8 +122,9 @@ class Template:
         try:
             root = importlib.resources.files(package)
             facts = tomllib.loads((root / kind / FACTS).read_text(encoding="utf-8"))
-        except (ModuleNotFoundError, ValueError) as error:
-            raise EdgebenchError(f"{named} is no package of templates: {error}") from None
+        except (ImportError, TypeError, ValueError) as error:
+            said = one_line(error)
+            raise EdgebenchError(f"{named} is no package of templates: {said}") from None
         except OSError:
             raise EdgebenchError(f"{named} has no template {kind}/{FACTS}") from None
         return cls(kind, (root / SHARED, root / kind), facts)
@@ -170,15 +173,28 @@ def write_files(directory: Path, files: Mapping[str, str]) -> None:
     Raises:
         EdgebenchError: There is something of that name, or it cannot be written.
     """
-    if directory.exists():
-        raise EdgebenchError(f"{directory} exists; name another directory with -o")
     try:
-        for path, text in files.items():
-            target = directory / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8")
+        directory.mkdir(parents=True)
+        with _remove_unfinished(directory):
+            for path, text in files.items():
+                target = directory / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text, encoding="utf-8")
+    except FileExistsError as error:
+        raise EdgebenchError(f"{error.filename} exists; name another directory with -o") from error
     except OSError as error:
         raise EdgebenchError(f"{directory} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _remove_unfinished(directory: Path) -> Iterator[None]:
+    """Remove a directory where what was to be written into it was not written whole."""
+    try:
+        yield
+    except BaseException:
+        # What cannot be removed either is no worse than what could not be written.
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
 
 
 def list_next(directory: Path, tries: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from edgebench.cli.logs import write_log
 from edgebench.cli.numbers import count, seconds
 from edgebench.cli.progress import Interrupts, hear_interrupts, show_progress
 from edgebench.cli.report import print_results
-from edgebench.cli.study import HOW, PRODUCT, declare, plan_study
+from edgebench.cli.study import HOW, PRODUCT, declare, plan_study, refuse_empty
 from edgebench.parts.errors import EdgebenchError
 from edgebench.records.database import Database
 
@@ -87,9 +87,7 @@ def plan_what_is_asked(args: argparse.Namespace, common: Common) -> Plan:
         EdgebenchError: No case of it can be run.
     """
     plan = plan_study(args, common)
-    if not plan.cases:
-        reasons = dict.fromkeys(one.reason for one in plan.skipped)
-        raise EdgebenchError(f"no case can be run: {'; '.join(reasons)}")
+    refuse_empty(plan)
     return plan
 
 

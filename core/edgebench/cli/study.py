@@ -170,6 +170,17 @@ def plan_study(args: argparse.Namespace, common: Common) -> Plan:
     return plan
 
 
+def refuse_empty(plan: Plan) -> None:
+    """Say why nothing of a plan can be measured, where that is so.
+
+    Raises:
+        EdgebenchError: No case of it can be run.
+    """
+    if not plan.cases:
+        reasons = dict.fromkeys(one.reason for one in plan.skipped)
+        raise EdgebenchError(f"no case can be run: {'; '.join(reasons)}")
+
+
 def _parse_link(text: str, common: Common) -> Link:
     link, tiers = parse_link(text), common.plugins.all(Tier)
     for name in link.between:

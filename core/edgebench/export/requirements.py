@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterable, Mapping
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import version
+
+from edgebench.survey.metadata import map_packages
 
 
 def list_requirements(
@@ -18,7 +20,7 @@ def list_requirements(
     another version than that of the measurement, and a module of which no package is known.
     """
     names = {"numpy", *(name for source in sources for name in _list_imports(source))}
-    known, lines, doubts = packages_distributions(), [], []
+    known, lines, doubts = map_packages(), [], []
     for name in sorted(names - sys.stdlib_module_names):
         if name not in known:
             doubts.append(f"{name}, which a program imports, comes with no package known here")

@@ -96,7 +96,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return the end of a sentence that offers the nearest *known* name, or lists a few."""
     names = sorted(set(known))
     by_letters = {one.casefold(): one for one in names}
-    if close := get_close_matches(name.casefold(), by_letters, n=1, cutoff=0.5):
+    within = [one for one in by_letters if len(name) > 2 and name.casefold() in one]
+    if len(close := get_close_matches(name.casefold(), by_letters, 1, 0.6) or within) == 1:
         return f"; did you mean {by_letters[close[0]]!r}?"
     if not names:
         return "; none is known"

@@ -25,9 +25,9 @@ def installed_version(module: str) -> str:
     try:
         return version(module)
     except PackageNotFoundError:
-        from importlib.metadata import packages_distributions
+        from edgebench.survey.metadata import map_packages
 
-        found = packages_distributions().get(module.partition(".")[0], [])
+        found = map_packages().get(module.partition(".")[0], [])
         return version(found[0]) if found else ""
 
 

@@ -24,7 +24,7 @@ from edgebench.catalogue.origins import GROUP
 from edgebench.catalogue.plugin import read_version
 from edgebench.catalogue.registry import Registry, shipped_registry
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised when what is written down of a distribution comes to be something else."""
 SECTION = re.compile(rf"^\s*\[\s*{GROUP}\s*\]\s*$", re.MULTILINE)
 POINT = re.compile(r"^[^=\n]+=\s*([\w.]+)", re.MULTILINE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from edgebench.parts.errors import EdgebenchError, Missing
 
 REQUIREMENTS = "REQUIREMENTS.txt"
 """Stands in a step for the file of its pinned files."""
+STRANGE = re.compile(r"^-|^[;&|<>]|[;&|]$")
+"""Options of pip, and what a shell would take for the end of a command."""
 
 
 @attrs.frozen(kw_only=True)
@@ -44,7 +47,7 @@ def list_steps(row: PluginRow) -> tuple[Step, ...]:
     names and versions that it asks for.
 
     Raises:
-        Missing: The row does not say what brings it, or not in words that can be read.
+        Missing: The row does not say what brings it, or says more than that.
     """
     if not row.distribution:
         return (_read_command(row),)
@@ -79,7 +82,20 @@ def _read_command(row: PluginRow) -> Step:
     if words[:2] != ["pip", "install"]:
         how = row.install or f"install the packages {', '.join(row.requires)}"
         raise Missing(f"pip does not bring the plugin {row.name}: {how}")
+    if why := _refuse(words[2:]):
+        raise Missing(
+            f"the command that {row.file} has for the plugin {row.name} {why}; a command is "
+            f"`pip install` and requirements, and any other is yours to type: {row.install}"
+        )
     return Step(what="installs what it stands on", arguments=tuple(words[1:]))
+
+
+def _refuse(words: Sequence[str]) -> str:
+    """Return why pip is not asked for these words: a row may choose no index, nor end the call."""
+    if not words:
+        return "names nothing to install"
+    strange = next((word for word in words if STRANGE.search(word)), "")
+    return f"holds {strange!r}, which is no requirement" if strange else ""
 
 
 def take_step(step: Step) -> None:

@@ -24,15 +24,15 @@ import attrs
 
 from edgebench.catalogue.checks import CATALOGUE_HOOKS
 from edgebench.catalogue.offers import Offer
-from edgebench.catalogue.origins import GROUP
 from edgebench.catalogue.plugin import Fault, Plugin
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import WORDS
-from edgebench.parts.errors import one_line
+from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.pipeline import as_tuple
 from edgebench.store.lifeline import die_with
 from edgebench.survey.describing import describe_part
 from edgebench.survey.installed import Installed
+from edgebench.survey.metadata import POINTS, identify, read_points
 
 POLL_S = 0.02
 """How often it is asked whether a process has ended that tells no more."""
@@ -97,13 +97,12 @@ def main() -> int:
 
 def _list_points(installed: Installed, out: TextIO) -> list[EntryPoint]:
     """Return the entry points of a distribution; tell of what keeps them from being read."""
-    distribution = installed.distribution
     try:
-        found = list(distribution.entry_points.select(group=GROUP))
-    except Exception as error:  # noqa: BLE001 (its files may be broken in any way)
-        name = str(distribution.metadata["Name"])
-        cause = f"does not load: {one_line(error)}"
-        told = _say(name, "entry_points.txt", installed, broken=cause, trace=traceback.format_exc())
+        found = read_points(installed)
+    except EdgebenchError as error:
+        name, _ = identify(installed)
+        cause = f"does not load: {error}"
+        told = _say(name, POINTS, installed, broken=cause, trace=traceback.format_exc())
         _write(out, installed.key, {"points": 1})
         _write(out, installed.key, {"offer": told})
         return []
@@ -113,14 +112,8 @@ def _list_points(installed: Installed, out: TextIO) -> list[EntryPoint]:
 
 def _say(name: str, value: str, installed: Installed, **more: Any) -> dict[str, Any]:
     """Return what is told of an entry point, as JSON."""
-    distribution = installed.distribution
-    offer = Offer(
-        name=name,
-        value=value,
-        distribution=str(distribution.metadata["Name"]),
-        version=str(distribution.version),
-        **more,
-    )
+    distribution, version = identify(installed)
+    offer = Offer(name=name, value=value, distribution=distribution, version=version, **more)
     return attrs.asdict(offer)
 
 
@@ -205,7 +198,7 @@ def _look_at_point(
             name=point.name,
             origin=point.value,
             bring=point.load,
-            distribution=str(installed.distribution.metadata["Name"]),
+            distribution=identify(installed)[0],
             watch=lambda _, what: _Telling(pipe, what),
         )
         said = json.dumps(_look(plugin, registry, installed))

@@ -145,6 +145,7 @@ kind = "operator"
 distribution = "Edgebench_Shrink"
 offers = ["shrink", "shrink-more"]
 """
+DIGEST = f'sha256 = ["{"0" * 64}"]\n'
 
 
 def test_a_row_may_tell_of_a_distribution_of_others(file):
@@ -167,8 +168,10 @@ def test_a_row_may_tell_of_a_distribution_of_others(file):
     ("text", "why"),
     [
         ('module = "acme"\n', "needs the key 'module', or for a plugin of others 'distribution'"),
-        (f'sha256 = ["{"0" * 64}"]\n', "files are accepted of one version"),
-        (f'version = ">=1"\nsha256 = ["{"0" * 64}"]\n', "files are accepted of one version"),
+        (DIGEST, "version: files are accepted of one version"),
+        (f'version = ">=1"\n{DIGEST}', "5: [plugins.shrink] version: files are accepted"),
+        (f'version = "==1.*"\n{DIGEST}', "5: [plugins.shrink] version: files are accepted"),
+        (f'version = "==1,==2"\n{DIGEST}', "5: [plugins.shrink] version: files are accepted"),
         ('version = "1.2"\n', "version: must be versions as pip takes them"),
         ('version = ">=1,"\n', "version: must be versions as pip takes them"),
         ('version = ">=1; rm -rf /"\n', "version: must be versions as pip takes them"),
@@ -216,6 +219,18 @@ def test_files_cannot_extend_each_other(tmp_path):
 def test_a_file_that_is_extended_must_be_there(tmp_path):
     (tmp_path / "a.toml").write_text('extends = ["b.toml"]\n')
     with pytest.raises(RegistryError, match=r"b.toml cannot be read: No such file"):
+        Registry.of([tmp_path / "a.toml"])
+
+
+def test_what_no_path_can_hold_extends_nothing(wrong):
+    said = wrong('extends = ["a\\u0000b.toml"]\n')
+    assert "1: extends: must be a list of texts, but holds 'a\\x00b.toml'" in said
+
+
+def test_a_link_that_leads_to_itself_extends_nothing(tmp_path):
+    (tmp_path / "loop.toml").symlink_to("loop.toml")
+    (tmp_path / "a.toml").write_text('extends = ["loop.toml"]\n')
+    with pytest.raises(RegistryError, match=r"loop.toml cannot be read: Too many levels"):
         Registry.of([tmp_path / "a.toml"])
 
 

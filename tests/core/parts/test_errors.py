@@ -11,6 +11,27 @@ def test_the_nearest_name_is_offered():
     assert nearest("qat", ["QAT", "sptq"]) == "; did you mean 'QAT'?"
 
 
+@pytest.mark.parametrize(
+    ("name", "known", "offered"),
+    [
+        ("toi", "toy", True),
+        ("single", "single-stream", True),
+        ("exit", "early-exit", True),
+        ("onnx", "onnxruntime", True),
+        ("Quant", "dynamic-quantization", True),
+        ("nosuch", "torch", False),
+        ("power-two", "roberta", False),
+        ("no", "nodes-of-any-kind", False),
+    ],
+)
+def test_what_is_offered_is_near(name, known, offered):
+    assert ("did you mean" in nearest(name, [known, "xyz"])) is offered
+
+
+def test_of_many_that_hold_a_name_none_is_the_one():
+    assert nearest("net", ["efficientnet", "mobilenet"]) == "; known are: efficientnet, mobilenet"
+
+
 def test_without_a_near_name_all_are_listed_in_order_and_each_once():
     assert nearest("zzz", ["b", "a", "b"]) == "; known are: a, b"
     assert nearest("zzz", []) == "; none is known"

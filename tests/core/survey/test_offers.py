@@ -177,6 +177,44 @@ def test_a_distribution_that_is_not_text_stops_no_other(install, tmp_path):
     assert [fault.plugin.distribution for fault in plugins.faults] == ["edgebench-bad"]
 
 
+@pytest.mark.parametrize(
+    ("points", "line"),
+    [
+        ("this is no entry point", "line 2 is no `name = module`: 'this is no entry point'"),
+        ("bad = bad_plugin\n[", "line 3 is no `name = module`: '['"),
+    ],
+)
+def test_a_line_that_is_no_entry_point_is_shown(install, points, line):
+    module = install("edgebench-bad", "bad_plugin", "", points)
+    (fault,) = strangers().faults
+    file = module.parent / "edgebench_bad-1.2.dist-info" / "entry_points.txt"
+    assert fault.cause == f"does not load: {file} cannot be read: {line}"
+
+
+@pytest.mark.parametrize("metadata", [None, b"Metadata-Version: 2.1\n"])
+def test_a_distribution_without_a_name_goes_by_its_directory(install, site, metadata):
+    install("edgebench-acme", "acme_plugin", SHRINK)
+    place = site / "edgebench_acme-1.2.dist-info"
+    (place / "METADATA").unlink()
+    if metadata:
+        (place / "METADATA").write_bytes(metadata)
+    plugins = strangers()
+    assert plugins.get(Operator, "shrink")
+    assert plugins.owner(Operator, "shrink").where == str(place)
+
+
+def test_metadata_that_is_not_text_costs_that_distribution_alone(install, site):
+    install("edgebench-bad", "bad_plugin", SHRINK.replace("shrink", "grow"))
+    place = site / "edgebench_bad-1.2.dist-info"
+    (place / "METADATA").write_bytes(b"\xb5\xff")
+    install("edgebench-fine", "fine_plugin", SHRINK)
+    plugins = strangers()
+    assert plugins.get(Operator, "shrink")
+    (fault,) = plugins.faults
+    assert fault.plugin.where == str(place)
+    assert fault.cause.startswith(f"does not load: the metadata in {place} cannot be read: Unicode")
+
+
 def test_the_first_distribution_of_a_name_on_the_path_counts(install, write, tmp_path, monkeypatch):
     install("edgebench-acme", "acme_plugin", SHRINK)
     info = "older/edgebench_acme-1.1.dist-info"

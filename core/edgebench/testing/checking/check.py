@@ -70,10 +70,10 @@ class Checking:
         """Return the parts that a target names: a plugin, a distribution, a file or `kind:name`.
 
         Raises:
-            UnknownName: Nothing is called so.
+            UnknownName: Nothing is called so, or what it is to be tried with is not there.
             EdgebenchError: Finding out crashed, or took too long.
         """
-        order = Order(source=self.source, parent=os.getpid(), target=target)
+        order = Order(source=self.source, parent=os.getpid(), target=target, trial=self.trial)
         with _start(order) as events:
             for event in events(self.limit_s):
                 if event.mistake:

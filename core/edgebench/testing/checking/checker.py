@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from edgebench.cases.operations import Chains
 from edgebench.catalogue.plugin import Plugin
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import KINDS, WORDS
@@ -30,7 +31,13 @@ from edgebench.testing.checking.orders import (
     Order,
     Verdict,
 )
-from edgebench.testing.contracts.contract import Contract, Doubt, list_promises
+from edgebench.testing.contracts.contract import (
+    Contract,
+    Doubt,
+    list_promises,
+    split_options,
+)
+from edgebench.testing.contracts.subjects import find_subject
 
 
 def main(argv: list[str]) -> int:
@@ -38,11 +45,11 @@ def main(argv: list[str]) -> int:
     order = from_document(Order, json.loads(Path(argv[0]).read_text()))
     die_with(order.parent)
     with os.fdopen(int(argv[1]), "w", buffering=1) as events:
-        if order.target:
-            _say(events, _find(order))
-        else:
+        if order.promises:
             for event in _check(order):
                 _say(events, event)
+        else:
+            _say(events, _find(order))
     return 0
 
 
@@ -54,8 +61,11 @@ def _say(events: TextIO, event: Event) -> None:
 
 
 def _find(order: Order) -> Event:
+    plugins = order.source.load()
     try:
-        return Event(found=tuple(_list_found(order.source.load(), order.target)))
+        found = tuple(_list_found(plugins, order.target))
+        _check_trial(order, plugins)
+        return Event(found=found)
     except EdgebenchError as error:
         return Event(mistake=str(error))
 
@@ -68,7 +78,8 @@ def _list_found(plugins: Plugins, target: str) -> Iterator[Found]:
         yield _describe(owner, kind, name)
         return
     named = [one for one in plugins.known if _is_named(one, target)]
-    if not named:
+    # A plugin of no distribution is of the empty one.
+    if not named or not target:
         raise UnknownName.among("plugin", target, [one.name for one in plugins.known])
     for plugin in named:
         yield from _list_parts(plugins, plugin)
@@ -78,6 +89,21 @@ def _is_named(plugin: Plugin, target: str) -> bool:
     if target in (plugin.name, plugin.handle, plugin.distribution):
         return True
     return plugin.given and target == plugin.origin
+
+
+def _check_trial(order: Order, plugins: Plugins) -> None:
+    """Refuse to try parts with what no part could be tried with: that is no part's fault.
+
+    Raises:
+        EdgebenchError: A text is malformed, or names what is not there.
+    """
+    trial = order.trial
+    for written in trial.options:
+        split_options(written, order.target)
+    if trial.before:
+        Chains(plugins).of(trial.before)
+    if trial.model:
+        find_subject(plugins, trial.model)
 
 
 def _list_parts(plugins: Plugins, plugin: Plugin) -> Iterator[Found]:

@@ -30,7 +30,7 @@ class Trial:
 
 @attrs.frozen(kw_only=True)
 class Order:
-    """What one process is to do: to find parts, or to check some promises of one."""
+    """What one process is to do: to check some promises of a part, or to find parts if none."""
 
     source: PluginSource
     parent: int

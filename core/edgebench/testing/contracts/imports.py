@@ -70,10 +70,10 @@ def _find_heavy(names: set[str], light: frozenset[str] | set[str]) -> list[str]:
 
 def _distribution_packages(owner: object) -> set[str]:
     """Return the packages of the distribution that a plugin comes with."""
-    from importlib.metadata import packages_distributions
+    from edgebench.survey.metadata import map_packages
 
     own = getattr(owner, "distribution", "")
-    return {name for name, brought in packages_distributions().items() if own in brought}
+    return {name for name, brought in map_packages().items() if own in brought}
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from edgebench.cases.case import BackendChoice, Case
 from edgebench.cases.inputs import choose_dataset
 from edgebench.cases.routes import find_route
 from edgebench.cases.ways import find_way, rank_readers
+from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Converter, Operator
 from edgebench.parts.errors import CaseFailed, ChainError, EdgebenchError
 from edgebench.parts.places import Backend, Fabric, Link, Placement, Tier
@@ -39,9 +40,7 @@ def list_subjects(
     """
     plugins = bench.plugins
     if wanted:
-        name, _, variant = wanted.partition(":")
-        model = plugins.get(Model, name)
-        yield model, model.variant(variant)
+        yield find_subject(plugins, wanted)
         return
     converters = plugins.all(Converter).values()
     pairs = [
@@ -52,6 +51,17 @@ def list_subjects(
         if set(KINDS_OF_WEIGHTS) & set(variant.weights) and _has_inputs(bench, model, variant)
     ]
     yield from sorted(pairs, key=lambda pair: (_size(pair[1]), pair[0].name))
+
+
+def find_subject(plugins: Plugins, wanted: str) -> tuple[Model, Variant]:
+    """Return the model and the variant that a text names (`net:small`).
+
+    Raises:
+        EdgebenchError: There is none of that name here.
+    """
+    name, _, variant = wanted.partition(":")
+    model = plugins.get(Model, name)
+    return model, model.variant(variant)
 
 
 def _size(variant: Variant) -> float:
