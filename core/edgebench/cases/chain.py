@@ -132,7 +132,7 @@ def parse_chain(text: str, hybrids: Mapping[str, str]) -> tuple[Named, ...]:
 
 
 def parse_backend(text: str) -> BackendChoice:
-    """Parse a backend, its device and its options: `name:device(key=value)`, `torch:cuda:0`.
+    """Parse a backend, its device and its options: `name:device(key=value)`, `chip:gpu:0`.
 
     Raises:
         ChainError: The text is malformed.
