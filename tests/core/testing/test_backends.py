@@ -287,3 +287,18 @@ def test_a_backend_without_a_device_has_nothing_to_open(verdicts):
     assert {name: one.why for name, one in found.items() if one.status == "not held"} == {}
     usable = found["test_usable_is_true"]
     assert (usable.status, usable.why) == ("not checked", "it has no device here")
+
+
+def test_numbers_that_are_farther_than_usual_are_doubted(verdicts):
+    """What computes in f16 and claims f32 may be within what is allowed."""
+    rough = """
+    def answer(session, inputs):
+        scores = compute(session, inputs)
+        return {name: (array * 1.0003).astype("float32") for name, array in scores.items()}
+    """
+    found = verdicts("backend", SESSION, rough, OFFER)["test_its_numbers_are_right"]
+    assert found.status == "held"
+    (said,) = found.doubts
+    assert "less than 5e-05 of that is usual" in said
+    plain = verdicts("backend", SESSION, OFFER)["test_its_numbers_are_right"]
+    assert plain.doubts == ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +13,7 @@ from edgebench.parts.places import Session
 from edgebench.sessions.outputs import WrongOutput, check_outputs, find_sizes
 from edgebench.testing.contracts.afresh import Crashed
 from edgebench.testing.contracts.backend_trial import BackendTrial, say
-from edgebench.testing.contracts.comparing import compare, copy, is_near, is_same
+from edgebench.testing.contracts.comparing import USUAL, compare, copy, is_near, is_same
 from edgebench.testing.contracts.contract import NotChecked, doubt, hold
 from edgebench.testing.contracts.opening import Bed, ask_usable
 from edgebench.testing.contracts.processors import count_busy_threads, read_memory
@@ -88,7 +87,16 @@ class BackendContract(BackendTrial):
         for written in self.written:
             precision, allowed = self.find_allowed(written)
             with self.open(written) as (_, session):
-                self._compare(session, wanted, allowed, f"{name}, {precision}")
+                bed = self.bed()
+                count = len(next(iter(bed.examples.values()))) if bed.is_open else 1
+                given = session.run(bed.feed(count=count))
+                compare(
+                    {spec.name: given[spec.inside] for spec in bed.stage.outputs},
+                    {spec.name: wanted[spec.name][:count] for spec in bed.stage.outputs},
+                    allowed,
+                    f"that of {name}, {precision}",
+                    USUAL.get(precision),
+                )
 
     def test_nothing_is_cached(self) -> None:
         """Other inputs give other outputs, and an array that is changed in place counts as such."""
@@ -208,19 +216,6 @@ class BackendContract(BackendTrial):
             raise AssertionError(f"of a file that is {what} it gives outputs")
 
     # --- what they stand on ----------------------------------------------------------------------
-
-    def _compare(
-        self, session: Session, wanted: Mapping[str, Any], allowed: float, against: str
-    ) -> None:
-        bed = self.bed()
-        count = len(next(iter(bed.examples.values()))) if bed.is_open else 1
-        given = session.run(bed.feed(count=count))
-        compare(
-            {spec.name: given[spec.inside] for spec in bed.stage.outputs},
-            {spec.name: wanted[spec.name][:count] for spec in bed.stage.outputs},
-            allowed,
-            f"that of {against}",
-        )
 
     def _check_changed(
         self, session: Session, bed: Bed, given: list[dict[str, Any]], other: int

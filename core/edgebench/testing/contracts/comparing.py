@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgebench.parts.pipeline import Tensors
-from edgebench.testing.contracts.contract import hold
+from edgebench.testing.contracts.contract import doubt, hold
 
 TOLERANCES: Mapping[str, float] = {"f32": 1e-3, "tf32": 1e-2, "f16": 2e-2, "bf16": 1e-1}
 """By precision, how far outputs may be from the reference's, as a share of its largest value."""
+USUAL: Mapping[str, float] = {"f32": 5e-5}
+"""By precision, how far they usually are at most: farther is a doubt, as weights in f16 are."""
 COARSE = 0.25
 """The same for any other precision."""
 SMALLEST = 1e-6
@@ -62,8 +64,12 @@ def is_far(one: Any, other: Any, allowed: float) -> bool:
     return float(np.abs(one - other).max()) > 2 * allowed * max(scale, SMALLEST)
 
 
-def compare(given: Tensors, wanted: Tensors, allowed: float, whose: str) -> None:
+def compare(
+    given: Tensors, wanted: Tensors, allowed: float, whose: str, usual: float | None = None
+) -> None:
     """See that outputs are as near to those wanted as is *allowed*, as a share of the largest.
+
+    Those that are farther than is *usual* are doubted.
 
     Raises:
         AssertionError: One is not; *whose* the wanted ones are is said.
@@ -87,3 +93,8 @@ def compare(given: Tensors, wanted: Tensors, allowed: float, whose: str) -> None
             f"the output {name!r} is {far:.3g} away from {whose}, whose largest value is "
             f"{scale:.3g}; {allowed:g} of that is allowed",
         )
+        if usual is not None and far > usual * scale:
+            doubt(
+                f"the output {name!r} is {far:.3g} away from {whose}, whose largest value is "
+                f"{scale:.3g}: less than {usual:g} of that is usual"
+            )
