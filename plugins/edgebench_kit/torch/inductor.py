@@ -32,9 +32,19 @@ class CompiledModule:
     """A module that inductor has compiled, and what it could not be compiled for before."""
 
     call: Callable[..., Any]
-    late: list[str] = attrs.field(factory=list, init=False)
-    """The shapes of inputs that came after the first, and for which it was compiled again."""
-    ran: bool = attrs.field(default=False, init=False)
+    calls: int = attrs.field(default=0, init=False)
+    compiled: dict[int, str] = attrs.field(factory=dict, init=False)
+    """By the number of a call the shapes of its inputs, for which it was compiled again."""
+
+    @property
+    def late(self) -> Sequence[str]:
+        """The shapes of inputs that waited for the compiler, but for a warm-up's.
+
+        What comes first is the warm-up's where other calls follow, as it compiles what they are
+        like. Where none does, as in a session that is opened for each request, it was the request.
+        """
+        warmed = 1 if self.calls > 1 else 0
+        return [shapes for call, shapes in self.compiled.items() if call > warmed]
 
     def __call__(self, *inputs: Any) -> Any:
         """Run it, compiled again where none of the kernels that are there takes the inputs.
@@ -42,18 +52,14 @@ class CompiledModule:
         Raises:
             CaseFailed: It cannot be compiled for them.
         """
+        self.calls += 1
         try:
             return self.call(*inputs)
         except RuntimeError as error:
             if not str(error).startswith(AGAIN):
                 raise
-            result = _compile_now(self.call, inputs)
-            # What comes first is the warm-up's; it compiles what later requests are like.
-            if self.ran:
-                self.late.append(", ".join(str(tuple(one.shape)) for one in inputs))
-            return result
-        finally:
-            self.ran = True
+            self.compiled[self.calls] = ", ".join(str(tuple(one.shape)) for one in inputs)
+            return _compile_now(self.call, inputs)
 
 
 @contextmanager

@@ -250,6 +250,15 @@ def test_what_the_warm_up_compiles_is_no_doubt(wide):
         assert list(session.doubts()) == []
 
 
+def test_a_first_request_that_none_follows_is_no_warm_up(wide):
+    """So it is where a session is opened for each request."""
+    with BACKEND.open(wide, "cpu", 1, COMPILED) as session:
+        session.run({"x": np.ones((64, 3, 8, 8), "f4")})
+        (doubt,) = session.doubts()
+    assert doubt.startswith("1 of its requests waited for torch.compile, ")
+    assert doubt.endswith(": (64, 3, 8, 8)")
+
+
 def test_an_eager_program_has_no_doubts(stage, batch):
     with BACKEND.open(stage, "cpu", 1, TorchOptions()) as session:
         session.run({"x": batch})
