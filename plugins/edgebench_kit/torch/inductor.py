@@ -18,9 +18,9 @@ from edgebench import CaseFailed
 from edgebench_kit.stages.batches import has_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from edgebench import Stage
+    from edgebench import Stage, TensorSpec
 
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
 AGAIN = "Detected recompile"
@@ -103,30 +103,47 @@ def explain_lack(device: str) -> str:
     return lacking and f"torch.compile needs {lacking}, which is not here"
 
 
-def make_examples(stage: Stage, device: str) -> Iterator[Sequence[Any]]:
-    """Yield inputs to compile for: one sample, and where the batch is open, two.
+Example = tuple[tuple[int, ...], str, list[int]]
+"""The shape of an input, its element type, and along which axes it is open."""
+
+
+def list_examples(stage: Stage) -> list[list[Example]]:
+    """Return the inputs to compile for: one sample, and where the batch is open, two.
 
     Other sizes that are open differ from each other and from the batch: equal ones would be taken
     for the same.
     """
+    words = {word for spec in stage.inputs for word in spec.shape if isinstance(word, str)}
+    batch = {str(spec.shape[0]) for spec in stage.inputs if has_batch(spec)}
+    sizes = {word: 8 + place for place, word in enumerate(sorted(words - batch))}
+    found = []
+    for samples in (1, 2) if batch else (1,):
+        known = {**sizes, **dict.fromkeys(batch, samples)}
+        found.append([_fill(spec, known) for spec in stage.inputs])
+    return found
+
+
+def _fill(spec: TensorSpec, known: Mapping[str, int]) -> Example:
+    shape = tuple(known[size] if isinstance(size, str) else size for size in spec.shape)
+    axes = [
+        axis for axis, size in enumerate(spec.shape) if isinstance(size, str) and shape[axis] > 1
+    ]
+    return shape, spec.dtype, axes
+
+
+def make_examples(stage: Stage, device: str) -> Iterator[Sequence[Any]]:
+    """Yield the tensors to compile for, those sizes open that the stage leaves open."""
     import torch
 
     # Public by its documentation; `torch.compile` has no other way to say which sizes are open.
     from torch._dynamo import mark_dynamic
 
-    words = {word for spec in stage.inputs for word in spec.shape if isinstance(word, str)}
-    batch = {str(spec.shape[0]) for spec in stage.inputs if has_batch(spec)}
-    sizes = {word: 8 + place for place, word in enumerate(sorted(words - batch))}
-    for samples in (1, 2) if batch else (1,):
-        known = {**sizes, **dict.fromkeys(batch, samples)}
+    for examples in list_examples(stage):
         inputs = []
-        for spec in stage.inputs:
-            shape = [known[size] if isinstance(size, str) else size for size in spec.shape]
-            made = torch.zeros(shape, dtype=getattr(torch, spec.dtype), device=device)
-            for axis, size in enumerate(spec.shape):
-                if isinstance(size, str) and shape[axis] > 1:
-                    mark_dynamic(made, axis)
-            inputs.append(made)
+        for shape, dtype, axes in examples:
+            inputs.append(torch.zeros(shape, dtype=getattr(torch, dtype), device=device))
+            for axis in axes:
+                mark_dynamic(inputs[-1], axis)
         yield inputs
 
 
