@@ -18,9 +18,9 @@ from edgebench import CaseFailed
 from edgebench_kit.stages.batches import has_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from edgebench import Stage
+    from edgebench import Stage, TensorSpec
 
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
 AGAIN = "Detected recompile"
@@ -32,9 +32,19 @@ class CompiledModule:
     """A module that inductor has compiled, and what it could not be compiled for before."""
 
     call: Callable[..., Any]
-    late: list[str] = attrs.field(factory=list, init=False)
-    """The shapes of inputs that came after the first, and for which it was compiled again."""
-    ran: bool = attrs.field(default=False, init=False)
+    calls: int = attrs.field(default=0, init=False)
+    compiled: dict[int, str] = attrs.field(factory=dict, init=False)
+    """By the number of a call the shapes of its inputs, for which it was compiled again."""
+
+    @property
+    def late(self) -> Sequence[str]:
+        """The shapes of inputs that waited for the compiler, but for a warm-up's.
+
+        What comes first is the warm-up's where other calls follow, as it compiles what they are
+        like. Where none does, as in a session that is opened for each request, it was the request.
+        """
+        warmed = 1 if self.calls > 1 else 0
+        return [shapes for call, shapes in self.compiled.items() if call > warmed]
 
     def __call__(self, *inputs: Any) -> Any:
         """Run it, compiled again where none of the kernels that are there takes the inputs.
@@ -42,18 +52,14 @@ class CompiledModule:
         Raises:
             CaseFailed: It cannot be compiled for them.
         """
+        self.calls += 1
         try:
             return self.call(*inputs)
         except RuntimeError as error:
             if not str(error).startswith(AGAIN):
                 raise
-            result = _compile_now(self.call, inputs)
-            # What comes first is the warm-up's; it compiles what later requests are like.
-            if self.ran:
-                self.late.append(", ".join(str(tuple(one.shape)) for one in inputs))
-            return result
-        finally:
-            self.ran = True
+            self.compiled[self.calls] = ", ".join(str(tuple(one.shape)) for one in inputs)
+            return _compile_now(self.call, inputs)
 
 
 @contextmanager
@@ -97,30 +103,47 @@ def explain_lack(device: str) -> str:
     return lacking and f"torch.compile needs {lacking}, which is not here"
 
 
-def make_examples(stage: Stage, device: str) -> Iterator[Sequence[Any]]:
-    """Yield inputs to compile for: one sample, and where the batch is open, two.
+Example = tuple[tuple[int, ...], str, list[int]]
+"""The shape of an input, its element type, and along which axes it is open."""
+
+
+def list_examples(stage: Stage) -> list[list[Example]]:
+    """Return the inputs to compile for: one sample, and where the batch is open, two.
 
     Other sizes that are open differ from each other and from the batch: equal ones would be taken
     for the same.
     """
+    words = {word for spec in stage.inputs for word in spec.shape if isinstance(word, str)}
+    batch = {str(spec.shape[0]) for spec in stage.inputs if has_batch(spec)}
+    sizes = {word: 8 + place for place, word in enumerate(sorted(words - batch))}
+    found = []
+    for samples in (1, 2) if batch else (1,):
+        known = {**sizes, **dict.fromkeys(batch, samples)}
+        found.append([_fill(spec, known) for spec in stage.inputs])
+    return found
+
+
+def _fill(spec: TensorSpec, known: Mapping[str, int]) -> Example:
+    shape = tuple(known[size] if isinstance(size, str) else size for size in spec.shape)
+    axes = [
+        axis for axis, size in enumerate(spec.shape) if isinstance(size, str) and shape[axis] > 1
+    ]
+    return shape, spec.dtype, axes
+
+
+def make_examples(stage: Stage, device: str) -> Iterator[Sequence[Any]]:
+    """Yield the tensors to compile for, those sizes open that the stage leaves open."""
     import torch
 
     # Public by its documentation; `torch.compile` has no other way to say which sizes are open.
     from torch._dynamo import mark_dynamic
 
-    words = {word for spec in stage.inputs for word in spec.shape if isinstance(word, str)}
-    batch = {str(spec.shape[0]) for spec in stage.inputs if has_batch(spec)}
-    sizes = {word: 8 + place for place, word in enumerate(sorted(words - batch))}
-    for samples in (1, 2) if batch else (1,):
-        known = {**sizes, **dict.fromkeys(batch, samples)}
+    for examples in list_examples(stage):
         inputs = []
-        for spec in stage.inputs:
-            shape = [known[size] if isinstance(size, str) else size for size in spec.shape]
-            made = torch.zeros(shape, dtype=getattr(torch, spec.dtype), device=device)
-            for axis, size in enumerate(spec.shape):
-                if isinstance(size, str) and shape[axis] > 1:
-                    mark_dynamic(made, axis)
-            inputs.append(made)
+        for shape, dtype, axes in examples:
+            inputs.append(torch.zeros(shape, dtype=getattr(torch, dtype), device=device))
+            for axis in axes:
+                mark_dynamic(inputs[-1], axis)
         yield inputs
 
 

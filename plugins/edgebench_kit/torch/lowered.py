@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from edgebench import CaseFailed, Stage, Tensors
@@ -17,6 +18,26 @@ TOLERANCE = 1e-4
 """How far outputs in floats may be from the program's, times the largest of them or one."""
 NOISE = 0.1
 """How large the difference may be, over the output, where steps of int8 round otherwise: -20 dB."""
+
+
+class Differs(CaseFailed):
+    """What a runtime made of a program computes something else."""
+
+
+@contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """Make one line of whatever a converter's passes raise: they are of several authors.
+
+    Raises:
+        CaseFailed: One raised.
+    """
+    try:
+        yield
+    except CaseFailed:
+        raise
+    except Exception as error:
+        cause = (str(error).strip().splitlines() or [""])[0]
+        raise CaseFailed(f"{what}: {cause} ({type(error).__name__})") from error
 
 
 def open_module(stage: Stage) -> Any:
@@ -62,7 +83,8 @@ def compare_outputs(
     *run* takes and gives arrays in the order of the stage; without *batches*, one sample at most.
 
     Raises:
-        CaseFailed: They differ by more than rounding.
+        Differs: They differ by more than rounding.
+        CaseFailed: They have other sizes, as where something takes the batch for a constant.
     """
     import torch
 
@@ -74,7 +96,8 @@ def compare_outputs(
             wanted = [each.numpy() for each in module(*map(torch.tensor, some))]
         for spec, right, other in zip(stage.outputs, wanted, run(some), strict=True):
             if excess := _find_excess(right, other, quantized="int" in stage.precision):
-                raise CaseFailed(
+                failure = Differs if right.shape == other.shape else CaseFailed
+                raise failure(
                     f"what {runtime} makes of {stage.model}:{stage.variant} gives another answer "
                     f"than the program: {spec.name!r} {excess}"
                 )

@@ -197,7 +197,18 @@ MOVING = """\
     program = move_to_device_pass(program, {device!r})
 """
 REGISTERS = f"import {REGISTERING}  # its operators\n"
-COMPILING = "    module = torch.compile(module, fullgraph=True)  # when it is first called\n"
+COMPILING = """\
+    module = torch.compile(module, fullgraph=True)
+    # Now, not in the first request: for one sample, and for more.
+    for examples in {examples!r}:
+        made = [torch.zeros(shape, dtype=getattr(torch, kind), device={device!r})
+                for shape, kind, _ in examples]
+        for tensor, (_, _, axes) in zip(made, examples):
+            for axis in axes:
+                torch._dynamo.mark_dynamic(tensor, axis)
+        with torch.inference_mode():
+            module(*made)
+"""
 
 
 def write_program(
@@ -211,6 +222,7 @@ def write_program(
     refuse_pickles(stage.file)
     refuse_idle_options(device, options)
     moved = device != "cpu"
+    examples = inductor.list_examples(stage)
     return PROGRAM.format(
         threads=threads,
         file=stage.files[0],
@@ -218,7 +230,7 @@ def write_program(
         inputs=[spec.inside for spec in stage.inputs],
         outputs=[spec.inside for spec in stage.outputs],
         moving=MOVING.format(device=device, tf32=options.tf32) if moved else "",
-        compiling=COMPILING if options.compile else "",
+        compiling=COMPILING.format(examples=examples, device=device) if options.compile else "",
         sending=f".to({device!r})" if moved else "",
         fetching=".cpu()" if moved else "",
     )

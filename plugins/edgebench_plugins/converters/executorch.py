@@ -5,18 +5,19 @@ ExecuTorch plans all memory when it lowers a program, so each size that is left 
 
 from __future__ import annotations
 
+import logging
 import operator
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from edgebench import CaseFailed, Converter, Stage, Tensors, hookimpl
-from edgebench_kit.stages.batches import fix_batch, take_first
+from edgebench_kit.stages.batches import fix_batch, has_batch, take_first
 from edgebench_kit.torch.executorch_programs import open_method, run_method, working_quietly
 from edgebench_kit.torch.int8_places import name_operator
-from edgebench_kit.torch.lowered import compare_outputs, make_module
+from edgebench_kit.torch.lowered import Differs, compare_outputs, make_module, refusing
 
+LOG = logging.getLogger(__name__)
 BATCH = 64
 """The most samples that a program has memory for."""
 STRETCH = 2
@@ -43,22 +44,40 @@ def edgebench_converters() -> Iterable[Converter]:
 def convert(stage: Stage, examples: Tensors) -> Stage:
     """Lower the program, and compare the two on the examples.
 
-    Kernels that move tensors may refuse an open batch, and only when they run: such a program is
-    lowered for one sample, and says so.
+    An open batch may be refused: by torch, which traced the program for fewer samples, by a pass,
+    or by kernels that move tensors, and only when they run. Such a program is lowered for one
+    sample, and says so. One that gives another answer is no such program.
 
     Raises:
         CaseFailed: It cannot be lowered, or its outputs are not the program's.
     """
-    with suppress(CaseFailed):
+    try:
         return _convert(stage, examples, BATCH)
+    except Differs:
+        raise
+    except CaseFailed as refused:
+        if not any(map(has_batch, stage.inputs)):
+            raise
+        return _convert_alone(stage, examples, refused)
+
+
+def _convert_alone(stage: Stage, examples: Tensors, refused: CaseFailed) -> Stage:
+    """Lower the program for one sample, as more were *refused*."""
+    LOG.info("%s:%s is lowered for one sample: %s", stage.model, stage.variant, refused)
     firsts = take_first(stage.inputs, [examples[spec.name] for spec in stage.inputs])
     names = [spec.name for spec in stage.inputs]
-    return _convert(fix_batch(stage), dict(zip(names, firsts, strict=True)), 1)
+    try:
+        return _convert(fix_batch(stage), dict(zip(names, firsts, strict=True)), 1)
+    except CaseFailed as failure:
+        if str(failure) == str(refused):
+            raise
+        raise type(failure)(f"{failure}; for up to {BATCH} samples: {refused}") from refused
 
 
 def _convert(stage: Stage, examples: Tensors, most: int) -> Stage:
     """Lower the program for so many samples at most."""
-    lowered = _lower(_bound_sizes(stage, examples, most), f"{stage.model}:{stage.variant}")
+    with refusing(f"ExecuTorch cannot lower {stage.model}:{stage.variant}"):
+        lowered = _lower(_bound_sizes(stage, examples, most))
     run = partial(run_method, open_method(lowered))
     compare_outputs(stage, examples, run, "ExecuTorch", batches=most > 1)
     return stage.changed(lowered, format="executorch")
@@ -133,17 +152,11 @@ def _gives_floats(node: Any) -> bool:
     return reads and not any(name_operator(one).startswith("quantize_per_") for one in behind)
 
 
-def _lower(program: Any, title: str) -> bytes:
+def _lower(program: Any) -> bytes:
     with working_quietly():
         import executorch.kernels.quantized  # noqa: F401  # registers what quantizes
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import to_edge_transform_and_lower
 
-        try:
-            edge = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
-            return bytes(edge.to_executorch().buffer)
-        except Exception as error:  # passes of several authors raise anything
-            cause = (str(error).strip().splitlines() or [""])[0]
-            raise CaseFailed(
-                f"ExecuTorch cannot lower {title}: {cause} ({type(error).__name__})"
-            ) from error
+        edge = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
+        return bytes(edge.to_executorch().buffer)

@@ -6,15 +6,15 @@ in the file, and kept so where it gives the right answers for several.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from edgebench import CaseFailed, Converter, Stage, Tensors, hookimpl
 from edgebench_kit.stages.batches import fix_batch, take_first
 from edgebench_kit.torch import tflite_graphs
 from edgebench_kit.torch.int8_places import name_operator
-from edgebench_kit.torch.lowered import compare_outputs, make_module
+from edgebench_kit.torch.lowered import Differs, compare_outputs, make_module, refusing
 from edgebench_kit.torch.onnx_export import keep_quiet
 from edgebench_kit.torch.quiet_imports import importing_quietly
 from edgebench_kit.torch.tflite_runs import open_runner
@@ -22,6 +22,7 @@ from edgebench_kit.torch.tflite_runs import open_runner
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+LOG = logging.getLogger(__name__)
 POOLING = frozenset(["avg_pool2d", "adaptive_avg_pool2d"])
 JOINING = frozenset(["cat", "concat"])
 
@@ -41,6 +42,9 @@ def edgebench_converters() -> Iterable[Converter]:
 def convert(stage: Stage, examples: Tensors) -> Stage:
     """Convert the program, and compare the two on the examples.
 
+    An operator may refuse the batch that was opened, or take it for a constant: such a graph is
+    kept for one sample, and says so. One that gives another answer is no such graph.
+
     Raises:
         CaseFailed: It cannot be converted, or its outputs are not the program's.
     """
@@ -50,12 +54,16 @@ def convert(stage: Stage, examples: Tensors) -> Stage:
     tflite_graphs.keep_ends_in_floats(model)
     alone = tflite_graphs.write_graph(model)
     _compare(stage, examples, alone, batches=False)
-    with suppress(CaseFailed):
-        tflite_graphs.open_batch(model)
-        several = tflite_graphs.write_graph(model)
+    tflite_graphs.open_batch(model)
+    several = tflite_graphs.write_graph(model)
+    try:
         _compare(stage, examples, several, batches=True)
-        return stage.changed(several, format="tflite")
-    return fix_batch(stage).changed(alone, format="tflite")
+    except Differs:
+        raise
+    except CaseFailed as refused:
+        LOG.info("%s:%s is converted for one sample: %s", stage.model, stage.variant, refused)
+        return fix_batch(stage).changed(alone, format="tflite")
+    return stage.changed(several, format="tflite")
 
 
 def _convert(stage: Stage, examples: Tensors) -> bytes:
@@ -68,20 +76,14 @@ def _convert(stage: Stage, examples: Tensors) -> bytes:
     firsts = take_first(stage.inputs, [examples[spec.name] for spec in stage.inputs])
     given = tuple(map(torch.tensor, firsts))
     module = make_module(stage)
-    try:
-        with keep_quiet():
-            quantized = _fit_steps(module.program)
-            made = litert_torch.convert(
-                # Integers of 64 bits stay such, as the stage says that they are.
-                module, given, quant_config=_ask_for_steps() if quantized else None, enable_x64=True
-            )  # fmt: skip
-            return bytes(made.model_content())
-    except Exception as error:  # passes of several authors raise anything
-        cause = (str(error).strip().splitlines() or [""])[0]
-        title = f"{stage.model}:{stage.variant}"
-        raise CaseFailed(
-            f"litert-torch cannot convert {title}: {cause} ({type(error).__name__})"
-        ) from error
+    title = f"{stage.model}:{stage.variant}"
+    with refusing(f"litert-torch cannot convert {title}"), keep_quiet():
+        quantized = _fit_steps(module.program)
+        made = litert_torch.convert(
+            # Integers of 64 bits stay such, as the stage says that they are.
+            module, given, quant_config=_ask_for_steps() if quantized else None, enable_x64=True
+        )  # fmt: skip
+        return bytes(made.model_content())
 
 
 def _ask_for_steps() -> Any:

@@ -250,6 +250,15 @@ def test_what_the_warm_up_compiles_is_no_doubt(wide):
         assert list(session.doubts()) == []
 
 
+def test_a_first_request_that_none_follows_is_no_warm_up(wide):
+    """So it is where a session is opened for each request."""
+    with BACKEND.open(wide, "cpu", 1, COMPILED) as session:
+        session.run({"x": np.ones((64, 3, 8, 8), "f4")})
+        (doubt,) = session.doubts()
+    assert doubt.startswith("1 of its requests waited for torch.compile, ")
+    assert doubt.endswith(": (64, 3, 8, 8)")
+
+
 def test_an_eager_program_has_no_doubts(stage, batch):
     with BACKEND.open(stage, "cpu", 1, TorchOptions()) as session:
         session.run({"x": batch})
@@ -352,6 +361,11 @@ def test_gpus_are_devices_after_the_processor(monkeypatch):
     }
 
 
+# The first time inductor is used, torch warns of what it has deprecated in its own code.
+compiling = pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")
+
+
+@compiling
 @pytest.mark.parametrize("options", [TorchOptions(), COMPILED])
 def test_a_program_of_its_own_computes_the_same(stage, batch, options, process):
     source = BACKEND.program(stage, "cpu", 1, options, stage.directory)
@@ -364,6 +378,20 @@ def test_a_program_of_its_own_computes_the_same(stage, batch, options, process):
     with BACKEND.open(stage, "cpu", 1, options) as session:
         wanted = session.run({"x": batch})["scores"]
     np.testing.assert_allclose(run({"x": batch})["scores"], wanted, atol=1e-6)
+
+
+@compiling
+def test_a_compiled_program_of_its_own_is_compiled_before_its_first_request(stage, process):
+    written = {}
+    exec(BACKEND.program(stage, "cpu", 1, COMPILED, stage.directory), written)  # noqa: S102
+    threads = torch.get_num_threads()
+    try:
+        run = written["open_stage"](stage.directory)
+        with torch.compiler.set_stance("fail_on_recompile"):
+            for size in (1, 5):
+                assert run({"x": np.ones((size, 4), "f4")})["scores"].shape == (size, 3)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_a_program_for_a_gpu_moves_there_and_back(stage):

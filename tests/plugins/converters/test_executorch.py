@@ -125,6 +125,71 @@ def test_what_gives_another_answer_is_refused(stage, pictures, monkeypatch):
         CONVERTER.convert(stage, pictures)
 
 
+def refuse_several(lower):
+    """Lower as ever, but where there is room for more than one sample."""
+
+    def refuse(program):
+        (given, *_) = (n.meta["val"] for n in program.graph.nodes if n.name.startswith("inputs"))
+        if not isinstance(given.shape[0], int):
+            raise RuntimeError("no open batch\nfor me")
+        return lower(program)
+
+    return refuse
+
+
+def test_an_open_batch_that_is_refused_leaves_one_sample(stage, pictures, monkeypatch, caplog):
+    monkeypatch.setattr(plugin, "_lower", refuse_several(plugin._lower))
+    with caplog.at_level("INFO"):
+        made = CONVERTER.convert(stage, pictures)
+    assert [spec.shape[0] for spec in (*made.inputs, *made.outputs)] == [1, 1]
+    assert "one sample: ExecuTorch cannot lower toy:small: no open batch (Runt" in caplog.text
+
+
+def test_why_more_were_refused_is_said_where_one_sample_fails_too(stage, pictures, monkeypatch):
+    def fail(program):
+        (given, *_) = (n.meta["val"] for n in program.graph.nodes if n.name.startswith("inputs"))
+        raise RuntimeError("one" if isinstance(given.shape[0], int) else "several")
+
+    monkeypatch.setattr(plugin, "_lower", fail)
+    with pytest.raises(CaseFailed, match=r": one \(.*; for up to 64 samples: .*: several") as said:
+        CONVERTER.convert(stage, pictures)
+    assert "several" in str(said.value.__cause__)
+
+
+def test_another_answer_for_several_is_not_put_off_with_one_sample(stage, pictures, monkeypatch):
+    def run(method, arrays):
+        given = run_method(method, arrays)
+        return [array + (len(array) > 1) for array in given]
+
+    monkeypatch.setattr(plugin, "run_method", run)
+    with pytest.raises(CaseFailed, match="ExecuTorch makes of toy:small gives another answer"):
+        CONVERTER.convert(stage, pictures)
+
+
+def test_a_program_that_takes_fewer_samples_than_there_is_room_for_is_lowered_for_one():
+    """Tracing it for more raises what torch raises."""
+
+    class Numbered(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("numbers", torch.arange(16.0).reshape(16, 1))
+
+        def forward(self, x):
+            return x * 2 + self.numbers[: x.shape[0]]
+
+    rows = np.ones((3, 8), "f4")
+    few = torch.export.Dim("batch", min=1, max=16)
+    stage = Stage(
+        format="torch-program", model="toy", variant="small",
+        inputs=[TensorSpec(name="x", dtype="float32", shape=("batch", 8))],
+        outputs=[TensorSpec(name="y", dtype="float32", shape=("batch", 8))],
+        live=torch.export.export(
+            Numbered(), (torch.from_numpy(rows),), dynamic_shapes=({0: few},)
+        ),
+    )  # fmt: skip
+    assert CONVERTER.convert(stage, {"x": rows}).inputs[0].shape == (1, 8)
+
+
 def test_what_cannot_be_lowered_is_refused_in_one_line():
     class Strange(nn.Module):
         def forward(self, x):

@@ -11,6 +11,7 @@ from torch import nn
 
 from edgebench import CaseFailed, Quantization, TensorSpec
 from edgebench_kit.torch import tflite_graphs
+from edgebench_kit.torch.lowered import Differs
 from edgebench_kit.torch.tflite_runs import open_runner
 from edgebench_plugins.converters import litert as plugin
 
@@ -123,6 +124,19 @@ def test_where_the_batch_cannot_be_opened_it_says_that_it_takes_one_sample(
     assert [spec.shape[0] for spec in (*made.inputs, *made.outputs)] == [1, 1]
     some = pictures["input"][:1]
     np.testing.assert_allclose(run(made, some), run_program(stage, some), atol=1e-5)
+
+
+def test_another_answer_for_several_is_not_put_off_with_one_sample(stage, pictures, monkeypatch):
+    compare = plugin._compare
+
+    def differ(stage, examples, graph, *, batches):
+        if batches:
+            raise Differs("another answer")
+        compare(stage, examples, graph, batches=False)
+
+    monkeypatch.setattr(plugin, "_compare", differ)
+    with pytest.raises(CaseFailed, match="another answer"):
+        CONVERTER.convert(stage, pictures)
 
 
 def refuse_batches(compare):
