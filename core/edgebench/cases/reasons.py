@@ -13,7 +13,7 @@ from edgebench.cases.case import BackendChoice, Case
 from edgebench.cases.inputs import look_at, why_no_inputs, why_too_many
 from edgebench.cases.operations import Chains
 from edgebench.cases.usable import Ask, Usability
-from edgebench.cases.ways import Reader, find_way, rank_readers, say_no_way
+from edgebench.cases.ways import Reader, find_way, keep_known, rank_readers, say_no_way
 from edgebench.catalogue.blame import blame
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Converter, Operator, Trainer
@@ -85,7 +85,7 @@ class Reasons:
         """Ask all backends that cases and their references run on, those of one fabric at once."""
         choices: dict[str, list[tuple[str, str]]] = {}
         measured = list(cases)
-        chosen = _list_chosen(measured)
+        chosen = list_chosen(measured)
         for case in measured:
             asked = choices.setdefault(case.fabric, [])
             asked += [(choice.name, choice.device) for choice in case.backends]
@@ -102,7 +102,7 @@ class Reasons:
         measured = list(cases)
         sought = {case.id: self.find_reference(case) for case in measured}
         references = {key: found for key, found in sought.items() if found}
-        distinct, chosen = {one.id: one for one in references.values()}, _list_chosen(measured)
+        distinct, chosen = {one.id: one for one in references.values()}, list_chosen(measured)
         peers = {key: tuple(self._find_peers(one, chosen)) for key, one in distinct.items()}
         return references, peers
 
@@ -133,14 +133,9 @@ class Reasons:
                 yield peer
 
     def _list_readers(self, model: str, chosen: Collection[str]) -> Sequence[str]:
-        """Return the first backends that read a model's own format; of none, if it has none.
-
-        A stranger that nobody has *chosen* is none of them: it may hang, or crash, and that would
-        cost the cases of others.
-        """
+        """Return the first backends that read a model's own format; of none, if it has none."""
         form = self.plugins.get(Model, model).format
-        readers = self._list_ways(form) if form else ()
-        known = [one for one in readers if one.at_home or one.backend.name in chosen]
+        known = keep_known(self._list_ways(form) if form else (), chosen)
         return [one.backend.name for one in known if form in one.backend.formats][:READERS]
 
     def _find_usable(self, plain: Case) -> Case | None:
@@ -264,6 +259,6 @@ class Reasons:
         return found
 
 
-def _list_chosen(cases: Iterable[Case]) -> set[str]:
+def list_chosen(cases: Iterable[Case]) -> set[str]:
     """Return the names of the backends that somebody asked to be measured."""
     return {choice.name for case in cases for choice in case.backends}

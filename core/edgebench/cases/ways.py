@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TypeVar
 
 import attrs
@@ -88,6 +88,14 @@ def rank_readers(form: str, plugins: Plugins) -> list[Reader]:
         readers,
         key=lambda one: (not one.exact, not one.at_home, len(one.way), one.backend.name),
     )
+
+
+def keep_known(readers: Iterable[Reader], chosen: Collection[str]) -> list[Reader]:
+    """Leave out strangers that nobody has *chosen*, of those that others may be held against.
+
+    One may hang, or crash, and that would cost the cases of others.
+    """
+    return [one for one in readers if one.at_home or one.backend.name in chosen]
 
 
 def _find_home(plugins: Plugins, kind: type[Part], name: str) -> str:

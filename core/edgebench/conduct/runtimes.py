@@ -19,7 +19,8 @@ from edgebench.analysis.accuracy import compare_outputs
 from edgebench.analysis.agreement import NOT_CHECKED, judge, tolerate
 from edgebench.cases.case import BackendChoice, Case
 from edgebench.cases.plan import Plan
-from edgebench.cases.ways import rank_readers
+from edgebench.cases.reasons import list_chosen
+from edgebench.cases.ways import keep_known, rank_readers
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.places import Backend, Placement
@@ -61,18 +62,23 @@ class RuntimeChecks:
     loads: Callable[[str], bool] = lambda _: True
     """Says whether a backend loads the stages that it is given."""
     readers: Callable[[str], Sequence[str]] = lambda _: ()
-    """From a format to the backends that load it, the nearest first."""
+    """From a format to the backends that load it and are known, the nearest first."""
     _found: dict[str, tuple[RuntimeCheck, str]] = attrs.field(factory=dict, init=False)
 
     @classmethod
     def of(cls, plan: Plan, plugins: Plugins, score: Callable[[Case], Untransformed]) -> Self:
         """Take what is asked of backends from the plugins that are at hand."""
+        chosen = list_chosen(plan.cases)
+
+        def list_readers(form: str) -> list[str]:
+            return [one.backend.name for one in keep_known(rank_readers(form, plugins), chosen)]
+
         return cls(
             plan=plan,
             score=score,
             is_listed=lambda name: plugins.owner(Backend, name).row is not None,
             loads=lambda name: plugins.get(Backend, name).loads,
-            readers=lambda form: [one.backend.name for one in rank_readers(form, plugins)],
+            readers=list_readers,
         )
 
     def check(self, case: Case) -> tuple[tuple[RuntimeCheck, str], ...]:

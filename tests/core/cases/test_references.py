@@ -22,6 +22,14 @@ STRANGER = """
     def edgebench_backends():
         yield Backend(name="a-first", summary="One.", open=print, formats=["onnx"])
         yield Backend(name="b-other", summary="One.", open=print, formats=["other"])
+        yield Backend(name="a-server", summary="Runs what others have loaded.", open=print,
+                      formats=["onnx"], loads=False, options=Where)
+
+    import attrs
+
+    @attrs.frozen
+    class Where:
+        model: str = ""
 """
 
 
@@ -63,6 +71,21 @@ def test_a_stranger_that_nobody_asked_for_is_no_peer_and_is_not_asked(planned, a
     ((_, peers),) = made.peers.items()
     assert [peer.backend for peer in peers] == ["openvino"]
     assert "a-first" not in {name for one in asked for name in one}
+
+
+def test_what_runs_what_others_have_loaded_is_no_reference_and_no_peer(planned, answering):
+    backends = ("a-server(model=near)", "a-first", "onnxruntime")
+    made = planned(answering({}), backends=backends)
+    assert {str(case.backend) for case in made.cases} == set(backends)
+    assert {one.backend for one in made.references.values()} == {"onnxruntime"}
+    assert len(made.references) == 3
+    ((_, peers),) = made.peers.items()
+    assert [peer.backend for peer in peers] == ["openvino", "a-first"]
+    # Nor where nothing else can run the model.
+    refusals = {(name, "mobile"): "out of order" for name in ("onnxruntime", "openvino", "a-first")}
+    made = planned(answering(refusals), backends=backends)
+    assert not made.references
+    assert not made.peers
 
 
 def test_all_are_asked_at_once(planned, answering):

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from textwrap import dedent
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench import Converter
-from edgebench.cases.ways import find_way
+from edgebench.cases.ways import find_way, keep_known, rank_readers
+from edgebench.catalogue.plugins import Plugins
 
 
 def converter(source: str, target: str) -> Converter:
@@ -48,6 +52,36 @@ def test_of_ways_equally_short_the_target_named_first_wins():
 
 def test_there_may_be_no_way():
     assert way([converter("b", "a")], "a", "b") is None
+
+
+OFFERS = """
+    from edgebench import Backend, hookimpl
+
+    @hookimpl
+    def edgebench_backends():
+        yield Backend(name="a-loads", summary="One.", open=print, formats=["onnx"])
+        yield Backend(name="a-server", summary="Two.", open=print, formats=["onnx"], loads=False)
+"""
+
+
+@pytest.fixture
+def ranked(registry, tmp_path):
+    file = tmp_path / "stranger.py"
+    file.write_text(dedent(OFFERS))
+    return rank_readers("onnx", Plugins.load(registry, [file]))
+
+
+def test_what_runs_what_others_have_loaded_reads_no_format(ranked):
+    names = [one.backend.name for one in ranked]
+    assert "a-loads" in names
+    assert "a-server" not in names
+
+
+def test_a_stranger_is_known_once_it_is_chosen(ranked):
+    homely = {one.backend.name for one in keep_known(ranked, ())}
+    assert "onnxruntime" in homely
+    assert "a-loads" not in homely
+    assert {one.backend.name for one in keep_known(ranked, {"a-loads"})} == {*homely, "a-loads"}
 
 
 letters = st.sampled_from("abcdef")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 import attrs
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from edgebench.analysis.agreement import judge
 from edgebench.cases.case import BackendChoice
 from edgebench.cases.plan import Plan
 from edgebench.cases.study import Study
+from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import Suite
 from edgebench.conduct.runtimes import RuntimeChecks, Untransformed
 from edgebench.parts.errors import CaseFailed
@@ -155,3 +158,95 @@ def test_each_backend_is_checked_once_where_it_stands(world):
     before = len(placed)
     checks.check(split)
     assert len(placed) == before
+
+
+# --- what runs what others have loaded -----------------------------------------------------------
+
+SERVED = """
+    from edgebench import Backend, hookimpl
+
+    @hookimpl
+    def edgebench_backends():
+        yield Backend(name="a-stranger", summary="One.", open=print, formats=["onnx"])
+        yield Backend(name="a-server", summary="Two.", open=print, formats=["onnx"], loads=False)
+"""
+
+
+def plan_of(*cases, reference="ref"):
+    plain = attrs.evolve(case_of("", backend=reference), links=(), route=("mobile",))
+    return Plan(
+        study=Study(suite=Suite(name="", summary="")),
+        cases=cases,
+        skipped=(),
+        references={case.id: plain for case in cases},
+        chains=None,
+    )
+
+
+def check_served(score, *cases, readers=("good",)):
+    checks = RuntimeChecks(
+        plan=plan_of(*cases),
+        score=score,
+        is_listed=lambda _: True,
+        loads=lambda name: name != "wrong",
+        readers=lambda form: readers if form == "halved" else (),
+    )
+    return [checks.check(case)[0] for case in cases]
+
+
+@pytest.fixture
+def scoring(world):
+    """Score what is asked, note it, and say that each piece begins with what halving gave."""
+    asked = []
+
+    def score(case):
+        asked.append((case.chain, case.backend))
+        return attrs.evolve(world.score(case), formats=("halved",) * len(case.backends))
+
+    return score, asked
+
+
+def test_a_servers_case_is_held_as_it_is(scoring):
+    score, asked = scoring
+    ((check, key),) = check_served(score, case_of("halve", backend="wrong"))
+    assert asked == [("halve", "wrong"), ("halve", "good")]
+    assert (check.backend, check.whole, key) == ("wrong", True, "")
+    assert judge(check) == "differs"
+    assert check.agreement.reference == "toy:small halve with good"
+
+
+def test_a_servers_case_that_nothing_else_reads_is_not_checked(scoring):
+    score, _ = scoring
+    ((check, _),) = check_served(score, case_of("halve", backend="wrong"), readers=())
+    assert (check.agreement, check.why_not) == (None, "not checked against another runtime")
+    assert check.whole
+
+
+def test_a_servers_model_to_which_nothing_was_done_is_held_against_the_reference(scoring):
+    score, asked = scoring
+    ((check, _),) = check_served(score, case_of("", backend="wrong"))
+    assert ("", "ref") in asked
+    assert (check.whole, judge(check)) == (False, "differs")
+
+
+def test_nothing_is_held_against_a_server(scoring):
+    score, asked = scoring
+    (check, _), _ = check_served(
+        score, case_of("", backend="ref"), case_of("halve", backend="wrong")
+    )
+    assert asked[0] == ("", "ref")
+    assert check.why_not == "not checked against another runtime"
+
+
+def test_a_stranger_that_nobody_chose_is_no_peer_of_a_whole_case(registry, tmp_path):
+    file = tmp_path / "stranger.py"
+    file.write_text(dedent(SERVED))
+    plugins = Plugins.load(registry, [file])
+
+    def read(*backends):
+        plan = plan_of(*(case_of("halve", backend=name) for name in backends))
+        return set(RuntimeChecks.of(plan, plugins, lambda _: None).readers("onnx"))
+
+    assert "onnxruntime" in read("a-server")
+    assert not {"a-stranger", "a-server"} & read("a-server")
+    assert read("a-server", "a-stranger") - read("a-server") == {"a-stranger"}
