@@ -22,10 +22,11 @@ METRICS = Path(edgebench.__file__).parent / "metrics"
 PLUGINS = Path(edgebench_plugins.__file__).parent
 ROOT = KIT.parents[1]
 FAMILIES: dict[str, set[str]] = {
-    "torch": set(),
+    "stages": set(),
+    "torch": {"stages"},
     "vision": {"torch"},
     "text": {"torch"},
-    "onnx": set(),
+    "onnx": {"stages"},
     "cuda": set(),
     "servers": set(),
     "reports": set(),

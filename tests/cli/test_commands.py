@@ -370,6 +370,38 @@ def test_doctor_says_what_is_missing_and_ends_with_1_if_nothing_runs(cli, lackin
     assert cli("doctor", *without).status == 1
 
 
+BOARD = """
+import edgebench as eb
+
+def usable(facts, device):
+    if device == "pcie.1" and facts.tier != "edge":
+        return "no slot"
+    return "no driver" if device == "pcie.0" else True
+
+@eb.hookimpl
+def edgebench_backends():
+    yield eb.Backend(name="board", summary="A board.", open=print, formats=["board-file"],
+                     usable=usable, devices=lambda: ["sim", "pcie.0", "pcie.1"])
+    yield eb.Backend(name="away", summary="A server.", open=print, formats=["board-file"],
+                     loads=False)
+"""
+
+
+def test_doctor_says_which_devices_are_not_usable_and_what_needs_to_be_told_where(cli, tmp_path):
+    tmp_path.joinpath("board.py").write_text(BOARD)
+    said = cli("doctor", "--plugin", tmp_path / "board.py", "--json")
+    found = {one["name"]: one for one in said.json["backends"]}
+    assert found["board"]["usable"]
+    first, *others = found["board"]["why_not"].split("; ")
+    assert first == "not pcie.0: no driver"
+    assert "not pcie.1 on mobile: no slot" in others
+    assert "not pcie.1 on edge: no slot" not in others
+    assert found["away"]["usable"]
+    assert found["away"]["why_not"] == (
+        "what it runs is loaded elsewhere: its options say where (edgebench show backend away)"
+    )
+
+
 def test_verbose_shows_the_traceback_of_a_mistake(here, tmp_path):
     said = here("report", "--verbose")
     assert said.status == 2

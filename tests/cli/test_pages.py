@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -139,11 +141,11 @@ def test_a_change_of_what_ships_is_seen(registry, monkeypatch, tmp_path):
     assert installed.find_state(registry, None) != before
 
 
-@pytest.mark.parametrize("keep", [0, 40])
-def test_a_page_that_was_harmed_is_made_anew(here, made, tmp_path, keep):
+@pytest.mark.parametrize("content", [b"", b'"lin', b"null", b"[1]", b"\xff\x00"])
+def test_a_page_that_was_harmed_is_made_anew(here, made, tmp_path, content):
     first = here("list", "links")
     (file,) = tmp_path.rglob("page-*.json")
-    file.write_bytes(file.read_bytes()[:keep])
+    file.write_bytes(content)
     assert here("list", "links") == first
     assert made == ["links", "links"]
     assert here("list", "links") == first
@@ -163,6 +165,15 @@ def test_where_nothing_can_be_kept_it_is_printed_all_the_same(here, made, monkey
     assert said[0] == said[1]
     assert "Mbit/s" in said[0].out
     assert made == ["links", "links"]
+
+
+def test_where_the_disk_is_full_it_is_printed_all_the_same(here, made, monkeypatch, tmp_path):
+    def refuse(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    assert "Mbit/s" in here("list", "links").out
+    assert [file for file in tmp_path.rglob("page-*") if file.is_file()] == []
 
 
 def test_a_row_that_was_broken_for_a_moment_is_not_kept_broken(here, made, team, monkeypatch):

@@ -97,6 +97,26 @@ def test_one_that_crashes_again_and_again_is_given_up(check, tmp_path):
     )  # fmt: skip
 
 
+def test_a_part_of_which_nothing_was_checked_is_not_held(cli, conforms, reporter, tmp_path):
+    (tmp_path / "mine.toml").write_text(dedent("""
+        [plugins.lacking]
+        kind = "reporter"
+        module = "lacking"
+        offers = ["lacking"]
+        requires = ["no_such_package"]
+        install = "pip install no-such"
+    """))  # fmt: skip
+
+    def check(*words):
+        said = cli("plugins", "check", *words, "--json")
+        (part,) = conforms(said.json, "plugin-check")["checked"]
+        return said.status, part["held"]
+
+    assert check("lacking", "--registry", tmp_path / "mine.toml") == (0, False)
+    assert check(reporter()) == (0, True)
+    assert check(reporter("raise KeyError('fonts')")) == (1, False)
+
+
 def test_one_that_does_not_load_is_told_with_its_cause(check, tmp_path):
     (tmp_path / "mine.py").write_text("raise SystemExit('run setup first')\n")
     status, promises = check(tmp_path / "mine.py")
@@ -111,10 +131,45 @@ def test_one_that_aborts_as_it_loads_is_a_mistake_that_names_the_signal(cli, tmp
     mistaken(cli("plugins", "check", "mine.py"), "mine", "killed by SIGABRT")
 
 
+NOISY = """
+import atexit, ctypes, subprocess, sys, time
+
+libc = ctypes.CDLL(None)
+libc.printf(b"printed by C, and no end of line")
+print("printed by Python", end="")
+sys.stderr.write("said")
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+atexit.register(time.sleep, 600)
+"""
+
+
+def test_one_that_prints_and_does_not_end_is_checked_all_the_same(check, reporter):
+    path = reporter("libc.printf(b'more'); libc.fflush(None)")
+    path.write_text(NOISY + path.read_text())
+    status, promises = check(path, "--time-limit", "30")
+    assert status == 0, promises
+    assert promises["Importing its plugin, and listing what it offers, imports no framework."] == (
+        "held", ""
+    )  # fmt: skip
+
+
+def test_a_limit_may_be_as_long_as_one_likes(check, reporter):
+    status, promises = check(reporter(), "--time-limit", "1e300")
+    assert status == 0
+    assert promises[DETAILS] == ("held", "")
+
+
 def test_a_part_is_named_by_its_kind(check):
     status, promises = check("tier:mobile")
     assert status == 0
     assert promises["It says where its facts come from."] == ("held", "")
+
+
+def test_a_file_that_is_called_as_another_plugin_is_checked_alone(cli, reporter):
+    path = reporter().rename(reporter().with_name("csv.py"))
+    said = cli("plugins", "check", path, "--json")
+    assert said.status == 0
+    assert [one["name"] for one in said.json["checked"]] == ["mine"]
 
 
 def test_what_is_not_installed_is_not_checked_and_no_fault(check, tmp_path):
@@ -139,8 +194,10 @@ def test_what_is_not_installed_is_not_checked_and_no_fault(check, tmp_path):
         (("sptw",), "did you mean 'sptq'?"),
         (("operator:sptw",), "did you mean 'sptq'?"),
         (("nowhere.py",), "nowhere.py does not exist"),
-        (("",), "the name of a plugin is missing"),
         (("sptq", "--time-limit", "-1"), "must be more than 0 s, not '-1'"),
+        (("sptq", "--time-limit", "nan"), "must be a number, not 'nan'"),
+        (("sptq", "--time-limit", "inf"), "must be a number, not 'inf'"),
+        (("",), "the name of a plugin is missing"),
         (("sptq", "--time-limit", "abc"), "must be a number, not 'abc'"),
         (("mine.py", "--options", "a=(b"), "options of mine '(a=(b)'"),
         (("mine.py", "--before", "a=(b"), "chain 'a=(b'"),

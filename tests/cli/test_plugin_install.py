@@ -152,7 +152,13 @@ def test_what_it_depends_on_comes_in_a_second_step(command, index, registry):
     row = registry(f'version = "==1.2"\nsha256 = ["{digest(wheel)}"]\n')
     done = command("plugins", "install", "acme", row, "--yes", "--json")
     assert done.returncode == 0, done.stderr
-    assert "edgebench-beside-2.0" in done.stderr
+    assert json.loads(done.stdout)["commands"] == [
+        "python -m pip install --no-deps --require-hashes -r REQUIREMENTS.txt",
+        "python -m pip install edgebench-acme==1.2",
+    ]
+    assert (
+        "edgebench-beside-2.0" in done.stderr.partition("Successfully installed edgebench-acme")[2]
+    )
 
 
 def test_versions_outside_of_the_range_are_not_taken(command, index, registry):

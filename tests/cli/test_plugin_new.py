@@ -95,6 +95,15 @@ def test_no_place_is_left_unfilled(written):
                 assert word not in path.name
 
 
+@pytest.mark.parametrize("name", ["9x", "3-d.7"])
+def test_what_begins_with_a_digit_is_python_all_the_same(written, name):
+    directory = written("backend", name)
+    for path in directory.rglob("*.py"):
+        compile(path.read_text(), path, "exec")
+    done = do(directory, "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", timeout=280)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
@@ -153,6 +162,10 @@ def test_a_team_has_templates_of_its_own(cli, tmp_path):
     made = tmp_path / "edgebench-two-words"
     assert (made / "OWNERS").read_text() == "acme, for two-words\n"
     assert (made / "edgebench_two_words" / "__init__.py").read_text() == "class TwoWords: ...\n"
+    for name, called in (("none", "OperatorNone"), ("2-bits", "Operator2Bits")):
+        assert cli(*words, "operator", name, PYTHONPATH=paths).status == 0
+        package = tmp_path / f"edgebench-{name}" / f"edgebench_{name.replace('-', '_')}"
+        assert (package / "__init__.py").read_text() == f"class {called}: ...\n"
     said = cli(*words, "backend", "b", PYTHONPATH=paths)
     assert said.status == 2
     assert "'acme_templates' has no template backend/template.toml" in said.err

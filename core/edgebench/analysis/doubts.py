@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from statistics import median
+from statistics import median, median_low
 from typing import TYPE_CHECKING
 
 import attrs
@@ -190,6 +190,7 @@ def _tiers(outcome: Outcome) -> Iterator[Doubt]:
     for name, checks in collect_tier_checks(outcome).items():
         yield from _speeds(name, checks)
         yield from _means(name, checks[0])
+        yield from _threads(name, checks, outcome)
 
 
 def _speeds(name: str, checks: Sequence[TierCheck]) -> Iterator[Doubt]:
@@ -231,6 +232,19 @@ def _means(name: str, check: TierCheck) -> Iterator[Doubt]:
     if check.accelerator and check.device.partition(":")[0].rpartition(".")[2] == CPU:
         text = f"{name}: its accelerator {check.accelerator} was not used: ran on {check.device}"
         yield Doubt("tiers", text)
+
+
+def _threads(name: str, checks: Sequence[TierCheck], outcome: Outcome) -> Iterator[Doubt]:
+    """Say that a backend computes with more threads than it was given, in most of the blocks."""
+    known = [check.busy_threads for check in checks if check.busy_threads is not None]
+    given = checks[0].threads
+    if known and (busy := median_low(known)) > given:
+        backend = dict(zip(outcome.case.placement.tiers, outcome.case.backends, strict=True))[name]
+        text = (
+            f"{backend} computes with {busy} threads on {name}, where it was given {given}: what "
+            f"it took is not what {given} thread{'s' * (given > 1)} would"
+        )
+        yield Doubt("tiers", text, busy / given)
 
 
 def _machine(blocks: Sequence[Block]) -> Iterator[Doubt]:

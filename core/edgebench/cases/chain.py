@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound=attrs.AttrsInstance)
 
 _NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)\s*")
+_DEVICE = re.compile(r"\s*([A-Za-z0-9][\w.-]*(?::[\w.-]+)*)\s*")
 _KEY = re.compile(r"\s*([A-Za-z_][\w-]*)\s*=\s*")
 _VALUE = re.compile(r'"([^"]*)"\s*|([^,()"]*)')
 _LIMIT = re.compile(r"'(\w+)' must be (>=|<=|>|<|in) (.*?)(?:: | \(got )([^()]*)\)?")
@@ -131,14 +132,14 @@ def parse_chain(text: str, hybrids: Mapping[str, str]) -> tuple[Named, ...]:
 
 
 def parse_backend(text: str) -> BackendChoice:
-    """Parse a backend, its device and its options: `name:device(key=value)`.
+    """Parse a backend, its device and its options: `name:device(key=value)`, `chip:gpu:0`.
 
     Raises:
         ChainError: The text is malformed.
     """
     reader = _Reader(text, "backend")
     name = reader.take(_NAME, "a name").group(1)
-    device = reader.take(_NAME, "a device").group(1) if reader.skip(":") else ""
+    device = reader.take(_DEVICE, "a device").group(1) if reader.skip(":") else ""
     choice = BackendChoice(name, device, reader.options())
     reader.end()
     return choice

@@ -29,6 +29,8 @@ ROUNDS, STEPS = 300, 10_000
 NOISY = 1.1
 """The 95th percentile of a fixed work in medians, from which on a machine is called noisy."""
 
+_ELSEWHERE = "what it runs is loaded elsewhere: its options say where (edgebench show backend {})"
+
 Item = dict[str, Any]
 
 
@@ -87,6 +89,9 @@ def _examine_backends(common: Common, fabric: str) -> Iterator[Item]:
     """Ask every backend on every tier's host whether it works there."""
     with Usability.open(common.plugins, fabric, ask_in_processes) as usability:
         usability.ask([(name, "") for name in common.plugins.all(Backend)])
+        # Known once the first answers are: what else each of them offers here.
+        others = [(name, usability.devices(name)[1:]) for name in common.plugins.all(Backend)]
+        usability.ask([(name, device) for name, found in others for device in found])
     for line in common.plugins.listed(Backend):
         yield {"name": line.name, "fabric": fabric, **_examine_backend(line, usability)}
 
@@ -95,12 +100,28 @@ def _examine_backend(line: Listed, usability: Usability) -> Item:
     by_tier: dict[str, str | None] = {}
     if line.why_not is None:
         by_tier = {tier: usability.why_not(line.name, "", tier) for tier in usability.hosts}
-    why = line.why_not or "; ".join(f"{tier}: {said}" for tier, said in by_tier.items() if said)
+    found = [f"{tier}: {said}" for tier, said in by_tier.items() if said]
+    usable = None in by_tier.values()
+    if usable:
+        found += [f"not {text}" for text in _list_unusable(line.name, usability)]
+    if usable and isinstance(line.part, Backend) and not line.part.loads:
+        found.append(_ELSEWHERE.format(line.name))
+    why = line.why_not or "; ".join(found)
     return {
         "devices": list(usability.devices(line.name)),
-        "usable": None in by_tier.values(),
+        "usable": usable,
         "why_not": why or None,
     }
+
+
+def _list_unusable(backend: str, usability: Usability) -> Iterator[str]:
+    """Yield why devices beside the first are not usable, each once where all tiers say the same."""
+    for device in usability.devices(backend)[1:]:
+        said = {tier: usability.why_not(backend, device, tier) for tier in usability.hosts}
+        if len(set(said.values())) == 1:
+            yield from (f"{device}: {why}" for why in set(said.values()) if why)
+        else:
+            yield from (f"{device} on {tier}: {why}" for tier, why in said.items() if why)
 
 
 # --- for people ----------------------------------------------------------------------------------

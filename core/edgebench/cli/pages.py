@@ -7,7 +7,6 @@ than to find out that nothing has changed.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 from edgebench.cli.common import Common
 from edgebench.parts.errors import EdgebenchError
 from edgebench.survey.installed import find_state
-from edgebench.survey.kept import find_place, is_whole, keep_longer, remove_old, write_file
+from edgebench.survey.kept import find_place, keep_longer, read_file, remove_old, write_file
 
 if TYPE_CHECKING:
     from edgebench.catalogue.plugin import Fault
@@ -36,14 +35,14 @@ def keep_page(
     nothing is kept.
     """
     file = _find_file(common, what)
-    if file is not None and is_whole(file):
+    if file is not None and isinstance(text := read_file(file), str):
         keep_longer(file)
-        text: str = json.loads(file.read_text(encoding="utf-8"))["text"]
         return text, ()
     text, faults = make(), common.plugins.faults
     if file is not None and not faults:
         remove_old(file.parent)
-        write_file(file, json.dumps({"text": text}))
+        with suppress(EdgebenchError):
+            write_file(file, text)
     return text, faults
 
 

@@ -46,7 +46,8 @@ def run(args: argparse.Namespace, common: Common) -> int:
         if not file.is_file():
             raise EdgebenchError(f"the plugin {target} does not exist")
         source = attrs.evolve(source, files=(*source.files, file))
-        target = file.stem
+        # Others may be called as it is.
+        target = str(file)
     data = args.data.resolve() if args.data else None
     checking = Checking(
         source=source,
@@ -72,7 +73,7 @@ def _to_item(checked: Checked) -> dict[str, Any]:
         "kind": part.kind,
         "name": part.name,
         "plugin": part.plugin,
-        "held": checked.is_sound,
+        "held": checked.is_held,
         "promises": [
             {
                 "promise": one.promise,

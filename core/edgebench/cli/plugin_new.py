@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources.abc import Traversable
 from importlib.util import find_spec
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,14 @@ def name_module(name: str) -> str:
     return "edgebench_" + re.sub("[-.]", "_", name)
 
 
+def name_class(kind: str, name: str) -> str:
+    """Return what classes of a plugin of that name begin with."""
+    words = "".join(word.capitalize() for word in re.split("[-_.]", name))
+    # No class may begin with a digit, or be called None.
+    sound = words.isidentifier() and not iskeyword(words)
+    return words if sound else kind.capitalize() + words
+
+
 @attrs.frozen
 class Template:
     """A distribution in which places are left for what is a plugin's own."""
@@ -137,7 +146,7 @@ class Template:
         words = {
             "new-name": name,
             "new_name": name_module(name).removeprefix("edgebench_"),
-            "NewName": "".join(word.capitalize() for word in re.split("[-_.]", name)),
+            "NewName": name_class(self.kind, name),
             "@kind@": self.kind,
             "@summary@": self.facts["summary"],
             "@check@": self.facts.get("check", f"edgebench plugins check {name}"),

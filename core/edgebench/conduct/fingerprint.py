@@ -11,6 +11,7 @@ from edgebench.catalogue.rows import WORDS
 from edgebench.parts.digest import digest
 from edgebench.parts.places import Tier
 from edgebench.prepare.makers import installed_version
+from edgebench.prepare.named_files import find_files
 from edgebench.prepare.recipe import Recipes
 from edgebench.records.environment import describe
 
@@ -27,6 +28,8 @@ def fingerprint(plan: Plan, recipes: Recipes) -> str:
     brought = [one for one in plan.cases if one.weights.brought]
     parts = {part for case in plan.cases for part in recipes.chains.list_parts(case)}
     tiers = {tier for case in plan.cases for tier in case.route}
+    choices = {choice for case in plan.cases for choice in case.backends}
+    files = {str(choice): find_files(choice, recipes.plugins) for choice in choices}
     return digest(
         {
             "plan": plan.digest,
@@ -37,6 +40,7 @@ def fingerprint(plan: Plan, recipes: Recipes) -> str:
             "weights": sorted({recipes.keys.base(one) for one in brought}),
             "inputs": sorted({recipes.keys.inputs(case) for case in plan.cases}),
             "tiers": [attrs.asdict(recipes.plugins.get(Tier, name)) for name in sorted(tiers)],
+            "files": {written: found for written, found in files.items() if found},
             "machine": [here.processor, here.cpus, here.architecture],
         }
     )

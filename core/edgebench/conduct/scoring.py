@@ -31,6 +31,7 @@ from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.places import Backend, Fabric
 from edgebench.parts.subjects import Model
+from edgebench.prepare.named_files import find_files
 from edgebench.prepare.recipe import Recipes
 from edgebench.records.environment import find_processor
 from edgebench.records.facts import Contribution, Facts, Figure
@@ -234,7 +235,8 @@ class Scores:
         """
         few = few or bool(why_no_accuracy(case, self.deployments.plugins))
         key = self._key(case, artifact, few=few)
-        what = f"score of {case.model}:{case.variant} {case.chain} with {case.backend}"
+        chain = case.chain or "untransformed"
+        what = f"score of {case.model}:{case.variant} {chain} with {case.backend}"
 
         def fill(directory: Path) -> None:
             store_score(attrs.evolve(self._measure(case, artifact, few=few), key=key), directory)
@@ -259,7 +261,8 @@ class Scores:
         # Where there is no accuracy, a few samples do: they show how the outputs agree.
         few = few or bool(why_no_accuracy(case, self.deployments.plugins))
         keys = self._recipes.keys
-        options = [[choice.name, choice.device, choice.options] for choice in case.backends]
+        plugins = self.deployments.plugins
+        options = [[c.name, c.device, c.options, *find_files(c, plugins)] for c in case.backends]
         return digest(
             {
                 "score of": digest_content(artifact),
@@ -271,7 +274,9 @@ class Scores:
                 "model": keys.maker(Model, case.model),
                 "processor": self._processor,
                 **({} if self._loads_all(case) else {"only in": self._session}),
-                # Scores of whole splits keep the keys that they have.
+                # A backend may be right for one sample at once and wrong for more. Scores of single
+                # samples and of whole splits keep the keys that they have.
+                **({"batch": case.batch} if case.batch > 1 else {}),
                 **({"limit": limit} if (limit := self._find_limit(case)) else {}),
             }
         )

@@ -233,7 +233,8 @@ class Fabric(Part):
     open: Callable[[Sequence[Tier], Sequence[Link]], AbstractContextManager[Mapping[str, Host]]] = (
         attrs.field(validator=is_callable)
     )
-    """From the tiers of a route, in order, and the links between them to running hosts by tier."""
+    """From the tiers of a route, in order, and the links between them to running hosts by tier.
+    Where it is left, what was spawned on them and still runs is ended."""
     usable: Callable[[], Usable] = attrs.field(default=lambda: True, validator=is_callable)
     """Whether it works on this machine, or why not; asked before a run."""
     enforces: Mapping[str, str] = attrs.field(factory=dict)

@@ -27,8 +27,9 @@ from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.places import Backend, Fabric, Quantization, Tier
 from edgebench.parts.subjects import Dataset, Model
 from edgebench.prepare.makers import identify_maker
+from edgebench.prepare.named_files import find_files
 from edgebench.prepare.reference import list_references
-from edgebench.store.digests import content_digest, listing_digest
+from edgebench.store.digests import content_digest, describe_options, listing_digest
 
 # Splits are part of what a dataset is; a run's own seed must not move samples between them.
 SPLIT_SEED = 0
@@ -70,7 +71,7 @@ class Keys:
             "base",
             model=[case.model, case.variant, self.maker(Model, case.model)],
             weights=self._weights(case),
-            options=_describe_options(read_model_options(case, self.plugins)),
+            options=describe_options(read_model_options(case, self.plugins)),
             dataset=self.inputs(case) if trained and case.dataset else None,
             trainers=self._trainers([form]) if trained else None,
             formats=self._formats([form] if form else self.plugins.all(Format)),
@@ -140,7 +141,7 @@ class Keys:
             "operate",
             after=after,
             operator=[operator.name, self.maker(Operator, operator.name)],
-            options=_describe_options(operation.options),
+            options=describe_options(operation.options),
             # Where it may not, that it changed something was seen to when it was made.
             may_keep=operator.may_keep,
             seed=seed,
@@ -179,7 +180,7 @@ class Keys:
             tier=[tier, facts.speed, facts.threads, facts.accelerator],
             threads=case.threads,
             fabric=[case.fabric, self.maker(Fabric, case.fabric)],
-            backend=[str(choice), self.maker(Backend, choice.name)],
+            backend=[*self._written(choice), self.maker(Backend, choice.name)],
             inputs=self.inputs(case),
             around=self._around(case, [pipeline]),
         )
@@ -232,7 +233,10 @@ class Keys:
         backend, converters = self.plugins.get(Backend, choice.name), self.plugins.all(Converter)
         way = find_way(converters.values(), form, backend.formats) or ()
         made = {each.name: self.maker(Converter, each.name) for each in way}
-        return [str(choice), self.maker(Backend, choice.name), made]
+        return [*self._written(choice), self.maker(Backend, choice.name), made]
+
+    def _written(self, choice: BackendChoice) -> list[Any]:
+        return [str(choice), *find_files(choice, self.plugins)]
 
     def _around(self, case: Case, pipelines: Iterable[Pipeline]) -> dict[str, Any]:
         """Return what else may run in a step: its models, and the operators of edits made again."""
@@ -258,20 +262,6 @@ class Keys:
 
 def _write_key(step: str, **document: Any) -> str:
     return digest({"step": step, "making": MAKING, **document})
-
-
-def _describe_options(options: Any) -> dict[str, Any]:
-    """Return the values of an options instance, a file or a directory by what it holds."""
-    values = attrs.asdict(options, recurse=False)
-    return {name: _describe_value(value) for name, value in values.items()}
-
-
-def _describe_value(value: Any) -> Any:
-    if isinstance(value, Path):
-        return content_digest(value)
-    if isinstance(value, tuple | list):
-        return [_describe_value(one) for one in value]
-    return value if isinstance(value, bool | int | float | None) else str(value)
 
 
 def _list_formats(pipelines: Iterable[Pipeline]) -> set[str]:

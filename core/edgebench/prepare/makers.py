@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import functools
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from edgebench.catalogue.plugins import Plugins
+from edgebench.parts.digest import digest
 from edgebench.parts.part import Part
 from edgebench.parts.places import Backend
 from edgebench.prepare.extensions import find_extensions
 from edgebench.prepare.source import read_code
+from edgebench.store.digests import file_digest
 
 _OWN = {"edgebench"}
 
@@ -27,6 +31,27 @@ def installed_version(module: str) -> str:
         return version(found[0]) if found else ""
 
 
+@functools.lru_cache(maxsize=256)
+def _identify_module(module: str) -> str:
+    """Return the version of a module, or a digest of its sources where no distribution brings it.
+
+    Such a module may change without a version: a helper that lies beside what is installed.
+    """
+    if found := installed_version(module):
+        return found
+    try:
+        spec = find_spec(module)
+    except (ImportError, ValueError):
+        spec = None
+    places = list(map(Path, spec.submodule_search_locations or [spec.origin or ""])) if spec else []
+    files = (file for place in places for file in ([place] if place.is_file() else _list(place)))
+    return digest([[file.name, file_digest(file)] for file in files]) if places else ""
+
+
+def _list(place: Path) -> list[Path]:
+    return sorted(place.rglob("*.py"))
+
+
 def identify_maker(plugins: Plugins, kind: type[Part], name: str) -> dict[str, Any]:
     """Return what identifies the code behind a part: its source and its requirements.
 
@@ -39,7 +64,7 @@ def identify_maker(plugins: Plugins, kind: type[Part], name: str) -> dict[str, A
     return {
         "source": read_code(owner).digest,
         "version": owner.version,
-        "versions": {each: installed_version(each) for each in sorted(needed)},
+        "versions": {each: _identify_module(each) for each in sorted(needed)},
         # Left out where it is empty, so that the keys of before stay what they are.
         **({"extended": extended} if extended else {}),
     }

@@ -106,6 +106,8 @@ class TierCheck:
     threads: int
     processors: float | None = None
     """Processors' worth of time that the host's process had, quotas counted; None if not known."""
+    busy_threads: int | None = None
+    """How many threads ran its piece while it warmed up; None if not known."""
     accelerator: str = ""
     """What the tier has beside processors."""
     device: str = ""

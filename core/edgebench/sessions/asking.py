@@ -23,6 +23,7 @@ from edgebench.catalogue.plugins import Plugins, PluginSource
 from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.part import Usable
 from edgebench.parts.places import Backend, HostFacts
+from edgebench.sessions.opening import list_devices
 from edgebench.store.lifeline import die_with
 from edgebench.store.owners import MARK, end_marked, identify_owner
 
@@ -118,23 +119,26 @@ def main(argv: list[str]) -> int:
     question = from_document(Question, json.loads(argv[0]))
     die_with(question.parent)
     backend = question.source.load().get(Backend, question.backend)
+    devices = list_devices(backend)
     why_not = {
-        device: {tier: _why_not(backend, device, facts) for tier, facts in question.hosts.items()}
+        device: {
+            tier: _why_not(backend, device, devices, facts)
+            for tier, facts in question.hosts.items()
+        }
         for device in question.devices
     }
-    answer = to_document(Answer(devices=tuple(backend.devices()), why_not=why_not))
+    answer = to_document(Answer(devices=devices, why_not=why_not))
     print(_MARK + json.dumps(answer))  # noqa: T201 (the answer is this process's whole purpose)
     return 0
 
 
-def _why_not(backend: Backend, device: str, facts: HostFacts) -> str:
-    devices = list(backend.devices())
+def _why_not(backend: Backend, device: str, devices: Sequence[str], facts: HostFacts) -> str:
     if device and device not in devices:
         return _say_missing(backend, device, facts, devices)
     said = backend.usable(facts, device or (devices[0] if devices else ""))
-    if said is True:
-        return ""
-    return said if isinstance(said, str) else "not usable"
+    if isinstance(said, str):
+        return said or "not usable, and does not say why"
+    return "" if said else "not usable"
 
 
 def _say_missing(backend: Backend, device: str, facts: HostFacts, devices: Sequence[str]) -> str:

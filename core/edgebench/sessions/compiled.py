@@ -27,7 +27,7 @@ def identify_compiled(opening: Opening, stage: Stage, versions: Mapping[str, str
     and what the stage says of its tensors, as what is compiled is a stage that says the same.
     """
     from edgebench.cases.chain import list_options
-    from edgebench.store.digests import file_digest
+    from edgebench.store.digests import digest_paths, file_digest
 
     files = {} if stage.directory is None else {f: stage.directory / f for f in stage.files}
     return digest(
@@ -39,7 +39,7 @@ def identify_compiled(opening: Opening, stage: Stage, versions: Mapping[str, str
             "code": opening.code,
             "device": opening.device,
             "threads": opening.threads,
-            "options": list_options(opening.options),
+            "options": {**list_options(opening.options), **digest_paths(opening.options)},
             "versions": dict(versions),
         }
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -13,6 +14,8 @@ from edgebench.parts.errors import CaseFailed
 from edgebench.parts.pipeline import Stage
 from edgebench.parts.places import Backend, Session
 from edgebench.sessions.state import StatefulSession, expose_states
+
+MOST_DEVICES = 1000
 
 
 @attrs.frozen(kw_only=True)
@@ -55,8 +58,24 @@ class Opening:
             yield StatefulSession(session, stage.states)
 
 
+def list_devices(backend: Backend) -> tuple[str, ...]:
+    """Return the devices that a backend finds on this machine, the default first.
+
+    Raises:
+        CaseFailed: What it gives are no names.
+    """
+    found = backend.devices()
+    # A text alone would be taken for a name a letter; what never ends for a list.
+    given = [found] if isinstance(found, str) else list(islice(found, MOST_DEVICES))
+    wrong = [one for one in given if not isinstance(one, str) or not one]
+    if isinstance(found, str) or wrong:
+        what = repr(found if isinstance(found, str) else wrong[0])
+        raise CaseFailed(f"devices gives {what}, which is no list of names of devices")
+    return tuple(given)
+
+
 def _first_device(backend: Backend) -> str:
-    devices = backend.devices()
+    devices = list_devices(backend)
     if not devices:
         raise CaseFailed(f"{backend.name} has no device here")
     return devices[0]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench.parts.pipeline import Stage, State, Tensors, TensorSpec
+from edgebench.sessions.counted import CountedSession
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,4 +67,5 @@ class StatefulSession:
 
 def unwrap(session: Session) -> Session:
     """Return the session that a backend opened, which alone has what a backend adds."""
-    return session.session if isinstance(session, StatefulSession) else session
+    inner = session.session if isinstance(session, CountedSession) else session
+    return inner.session if isinstance(inner, StatefulSession) else inner

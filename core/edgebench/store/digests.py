@@ -7,6 +7,9 @@ import os
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
+
+import attrs
 
 from edgebench.parts.digest import digest
 from edgebench.parts.errors import ChainError, DataError
@@ -48,6 +51,35 @@ def content_digest(path: Path) -> str:
         raise DataError(
             f"{error.filename or path} cannot be read: {error.strerror or error}"
         ) from error
+
+
+def describe_options(options: Any) -> dict[str, Any]:
+    """Return the values of an options instance, a file or a directory by what it holds.
+
+    Raises:
+        ChainError: One is not there.
+        DataError: It cannot be read.
+    """
+    values = attrs.asdict(options, recurse=False)
+    return {name: _describe_value(value) for name, value in values.items()}
+
+
+def _describe_value(value: Any) -> Any:
+    if isinstance(value, Path):
+        return content_digest(value)
+    if isinstance(value, tuple | list):
+        return [_describe_value(one) for one in value]
+    return value if isinstance(value, bool | int | float | None) else str(value)
+
+
+def digest_paths(options: Any) -> dict[str, str]:
+    """Return by option the digests of the files and directories that an options instance names.
+
+    What is not there is left out: whoever needs it says so.
+    """
+    values = attrs.asdict(options, recurse=False)
+    paths = {name: value for name, value in values.items() if isinstance(value, Path)}
+    return {name: content_digest(path) for name, path in paths.items() if path.exists()}
 
 
 def listing_digest(path: Path) -> str:

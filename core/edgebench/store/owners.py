@@ -11,7 +11,7 @@ import functools
 import hashlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,25 +33,42 @@ def is_gone(owner: str) -> bool:
     return _read_start(int(pid)) != start
 
 
-def end_marked(meant: Callable[[str], bool]) -> None:
+def end_marked(meant: Callable[[str], bool], variable: str = MARK) -> None:
     """Kill every process here whose mark is meant, in whatever group or session it is."""
     ended: set[str] = set()
-    while new := {entry.name for entry in Path("/proc").glob("[0-9]*") if _end(entry, meant)}:
+    while new := {entry.name for entry in _list_processes() if _end(entry, meant, variable)}:
         # One that was just about to start another is found out in the next round.
         if new <= ended:
             return
         ended |= new
 
 
-def _end(entry: Path, meant: Callable[[str], bool]) -> bool:
+def find_marked(meant: Callable[[str], bool], variable: str = MARK) -> list[int]:
+    """Return the processes here whose mark is meant; of one that has ended nothing can be read."""
+    return [int(entry.name) for entry in _list_processes() if _is_meant(entry, meant, variable)]
+
+
+def _list_processes() -> Iterator[Path]:
+    return Path("/proc").glob("[0-9]*")
+
+
+def _is_meant(entry: Path, meant: Callable[[str], bool], variable: str) -> bool:
+    """Say whether the process of an entry of /proc has a mark that is meant."""
+    # Others' processes cannot be read, and any may end meanwhile.
+    with suppress(OSError):
+        variables = (entry / "environ").read_bytes().decode(errors="replace").split("\0")
+        marks = [one.partition("=")[2] for one in variables if one.startswith(f"{variable}=")]
+        return bool(marks) and meant(marks[0])
+    return False
+
+
+def _end(entry: Path, meant: Callable[[str], bool], variable: str) -> bool:
     """Kill the process of an entry of /proc if its mark is meant, and say whether it was."""
-    # Others' processes cannot be read, and any may end meanwhile; its number is then not reused.
+    # Any may end meanwhile; its number is then not reused.
     with suppress(OSError):
         pidfd = os.pidfd_open(int(entry.name))
         try:
-            variables = (entry / "environ").read_bytes().decode(errors="replace").split("\0")
-            marks = [one.partition("=")[2] for one in variables if one.startswith(f"{MARK}=")]
-            if marks and meant(marks[0]):
+            if _is_meant(entry, meant, variable):
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
                 return True
         finally:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 from stat import S_ISDIR
+from typing import Any
 
 from edgebench.parts.errors import EdgebenchError
 from edgebench.store.roots import cache_root
@@ -48,20 +50,28 @@ def keep_longer(file: Path) -> None:
         os.utime(file)
 
 
-def is_whole(file: Path) -> bool:
-    """Say whether a file is there and holds all of a JSON object or list: as far as its end tells.
+def read_file(file: Path) -> Any:
+    """Return the JSON that a file holds; None where it is not there, or is harmed."""
+    try:
+        return json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
 
-    It is written at once, so another end is that of a disk that was full or a file that was harmed.
+
+def write_file(file: Path, content: Any) -> None:
+    """Write JSON at once: another process may read it, or write the same.
+
+    Raises:
+        EdgebenchError: It cannot be written.
     """
-    with suppress(OSError), file.open("rb") as opened:
-        if opened.seek(0, os.SEEK_END):
-            opened.seek(-1, os.SEEK_END)
-            return opened.read() in (b"}", b"]")
-    return False
-
-
-def write_file(file: Path, text: str) -> None:
-    """Write a file at once: another process may read it, or write the same."""
     made = file.with_name(f"{file.name}.{os.getpid()}")
-    made.write_text(text, encoding="utf-8")
-    made.replace(file)
+    try:
+        made.write_text(json.dumps(content), encoding="utf-8")
+        made.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            made.unlink(missing_ok=True)
+        raise EdgebenchError(
+            f"{file.parent} cannot be written ({error.strerror or error}): make room, or set "
+            "EDGEBENCH_CACHE"
+        ) from error

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
+
+from edgebench.catalogue.offers import Offer
 from edgebench.catalogue.registry import Registry
 from edgebench.survey.installed import find_installed
-from edgebench.survey.kept import find_place, is_whole, keep_longer, remove_old, write_file
+from edgebench.survey.kept import find_place, keep_longer, read_file, remove_old, write_file
 
 LIMIT_S = 15.0
 """What a plugin has to load and to answer all hooks."""
@@ -35,7 +37,7 @@ def find_offers(
     keys = [registry.digest, *(one.key for one in installed)]
     place = find_place()
     together = place / f"all-{hashlib.sha256(' '.join(keys).encode()).hexdigest()}.json"
-    if is_whole(together) and not (again and any(map(_is_faulty, _read(together)))):
+    if _is_known([together], again=again):
         keep_longer(together)
         return together
     remove_old(place)
@@ -48,31 +50,37 @@ def find_offers(
         from edgebench.survey.asking import look_at
 
         for told in look_at(missing, registry, LIMIT_S, progress):
-            write_file(kept[told.key][told.by_registry], json.dumps(told.offers))
-    write_file(together, json.dumps(_collect(next(filter(is_whole, one)) for one in kept.values())))
+            write_file(kept[told.key][told.by_registry], told.offers)
+    write_file(together, _collect(kept.values()))
     return together
 
 
 def _is_known(files: Sequence[Path], *, again: bool) -> bool:
-    """Say whether one of the files tells what a distribution offers, and may be believed."""
-    told = next(filter(is_whole, files), None)
-    return told is not None and not (again and any(map(_is_faulty, _read(told))))
+    """Say whether one of the files tells what is offered, and may be believed."""
+    told = _read(files)
+    return told is not None and not (again and any(map(_is_faulty, told)))
 
 
 def _is_faulty(offer: Mapping[str, Any]) -> bool:
     return bool(offer["broken"] or offer["faults"])
 
 
-def _read(file: Path) -> list[dict[str, Any]]:
-    offers: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-    return offers
+def _read(files: Sequence[Path]) -> list[dict[str, Any]] | None:
+    """Return what the first of the files that is whole tells; None where none is."""
+    found = (told for told in map(read_file, files) if isinstance(told, list))
+    return next((told for told in found if all(map(_is_offer, told))), None)
 
 
-def _collect(files: Iterable[Path]) -> list[dict[str, Any]]:
+def _is_offer(told: Any) -> bool:
+    return isinstance(told, dict) and {field.name for field in attrs.fields(Offer)} == told.keys()
+
+
+def _collect(kept: Iterable[Sequence[Path]]) -> list[dict[str, Any]]:
     """Return what distributions offer: the first of a name on the path is what is imported."""
     collected: list[dict[str, Any]] = []
     seen: set[str] = set()
-    for offers in map(_read, files):
+    for files in kept:
+        offers = _read(files) or []
         collected += [each for each in offers if each["distribution"] not in seen]
         seen.update(each["distribution"] for each in offers)
     return collected

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -118,6 +119,7 @@ class FakeHost:
     enforced: Mapping[str, str] = attrs.field(
         factory=lambda: dict.fromkeys(("cpu", "memory", "bandwidth", "delay"), "not enforced")
     )
+    started: list[subprocess.Popen[bytes]] = attrs.field(factory=list)
 
     def facts(self) -> HostFacts:
         """Say what the tier is."""
@@ -133,15 +135,27 @@ class FakeHost:
             started = subprocess.Popen(
                 argv, stdout=file, stderr=file, env={**os.environ, **env}, start_new_session=True
             )
-        # Whoever asked for it waits for its end.
-        started.returncode = 0
+        self.started.append(started)
         return FakeRunning(started.pid, log)
+
+    def end(self) -> None:
+        """Kill what runs on, with what that has started."""
+        for one in self.started:
+            # Whoever asked for it may have waited for its end.
+            if one.poll() is None:
+                os.killpg(one.pid, signal.SIGKILL)
+                one.wait()
 
 
 @contextmanager
 def open_hosts(tiers: Sequence[Tier], links: Sequence[Link]) -> Iterator[Mapping[str, FakeHost]]:
-    """Give a host for each tier."""
-    yield {tier.name: FakeHost(tier=tier) for tier in tiers}
+    """Give a host for each tier; no process of theirs is left at the end."""
+    hosts = {tier.name: FakeHost(tier=tier) for tier in tiers}
+    try:
+        yield hosts
+    finally:
+        for host in hosts.values():
+            host.end()
 
 
 # --- what an operator is given -------------------------------------------------------------------

@@ -13,9 +13,12 @@ from edgebench.metrics.differences import find_excess
 from edgebench_kit.onnx import graph_files
 from edgebench_kit.onnx.closeness import measure_error
 from edgebench_kit.onnx.sessions import open_session
+from edgebench_kit.stages.batches import take_first
 
 if TYPE_CHECKING:
-    from edgebench import Stage, Tensors
+    from collections.abc import Sequence
+
+    from edgebench import Stage, Tensors, TensorSpec
 
 TOLERANCE = 1e-4
 """Largest difference that is taken for rounding, relative to the largest output where that exceeds
@@ -57,14 +60,13 @@ def check_examples(
         path.write_bytes(light.SerializeToString())
         onnx.checker.check_model(path, full_check=True)
         compare(wanted, _evaluate(path, inputs))
-        first = {
-            spec.inside: inputs[spec.inside][:1]
-            if spec.shape[:1] == ("batch",)
-            else inputs[spec.inside]
-            for spec in stage.inputs
-        }
-        alone = {name: array[:1] for name, array in wanted.items()}
+        alone, first = _take_first(stage.outputs, wanted), _take_first(stage.inputs, inputs)
         compare(alone, _evaluate(path, first))
+
+
+def _take_first(specs: Sequence[TensorSpec], arrays: Tensors) -> Tensors:
+    names = [spec.inside for spec in specs]
+    return dict(zip(names, take_first(specs, [arrays[name] for name in names]), strict=True))
 
 
 def _compare(wanted: Tensors, got: Tensors, tolerance: float) -> None:

@@ -37,9 +37,9 @@ def open_stage(directory):
     outputs = [(name, compiled.output(name)) for name in {outputs!r}]
 
     def run(tensors):
-        for name, port in inputs:
-            # It takes no others by reference.
-            array = numpy.require(tensors[name], requirements="CW")
+        # It takes no others by reference, and does not keep them: they are held here.
+        arrays = [numpy.require(tensors[name], requirements="CW") for name, _ in inputs]
+        for array, (_, port) in zip(arrays, inputs):
             request.set_tensor(port, openvino.Tensor(array, shared_memory=True))
         request.infer(share_outputs=True)
         return {{name: request.get_tensor(port).data.copy() for name, port in outputs}}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from edgebench import CaseFailed
 from edgebench_kit.onnx.providers import Provider
+from edgebench_kit.onnx.sessions import IN_FLOATS
 
 OPENING = """\
 \"\"\"Opens a graph with ONNX Runtime, as it was measured.\"\"\"
@@ -17,6 +18,7 @@ def open_stage(directory):
     asked.inter_op_num_threads = 1
     asked.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     asked.add_session_config_entry("session.intra_op.allow_spinning", "{spinning}")
+    asked.add_session_config_entry{in_floats!r}
     asked.graph_optimization_level = onnxruntime.GraphOptimizationLevel.{level}
 {choice}
     session = onnxruntime.InferenceSession(
@@ -96,6 +98,7 @@ def write_provider_program(
         choice=choice,
         threads=threads,
         spinning=spinning,
+        in_floats=IN_FLOATS,
         level=level,
         file=file,
         providers=listed,

@@ -36,9 +36,15 @@ THREADS: Mapping[str, str] = {
 """By provider on processors, the option that says how many threads it may use."""
 CONFIG = "load_config"
 """The option of OpenVINO's provider that holds its properties by device, in JSON."""
-LATENCY = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1", "ENABLE_CPU_PINNING": "NO"}
-"""What OpenVINO is asked for on processors unless a user gives other: one request at a time, and
-that the host says which processors are its own."""
+LATENCY = {
+    "PERFORMANCE_HINT": "LATENCY",
+    "NUM_STREAMS": "1",
+    "ENABLE_CPU_PINNING": "NO",
+    "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
+}
+"""What OpenVINO is asked for on processors unless a user gives other: one request at a time, that
+the host says which processors are its own, and that what weights in integers are multiplied with
+stays in floats."""
 NAMES = {"f32": "FP32", "bf16": "BF16", "f16": "FP16"}
 """What OpenVINO calls precisions among a device's capabilities."""
 

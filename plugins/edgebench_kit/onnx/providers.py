@@ -11,6 +11,7 @@ import attrs
 from edgebench import CaseFailed
 from edgebench_kit.onnx.provider_devices import name_devices, name_provider
 from edgebench_kit.onnx.provider_libraries import ProviderLibrary, find_libraries, register, say
+from edgebench_kit.stages.devices import say_missing
 
 CPU = "cpu"
 REMOTE = frozenset(["AzureExecutionProvider"])
@@ -52,7 +53,7 @@ def list_own() -> Mapping[str, Provider]:
     return {one: Provider(name=found[one], kind=CPU if one == CPU else "") for one in ordered}
 
 
-def find_provider(device: str, path: str = "", wanted: str = "") -> Provider:
+def find_provider(device: str, path: Path | None = None, wanted: str = "") -> Provider:
     """Return the provider that runs on a device, its library loaded into this process.
 
     Args:
@@ -64,7 +65,7 @@ def find_provider(device: str, path: str = "", wanted: str = "") -> Provider:
         CaseFailed: There is no such device, or the library cannot be loaded.
     """
     if path:
-        library = ProviderLibrary(path=Path(path))
+        library = ProviderLibrary(path=path)
         register(library)  # where it fails, that is all there is to say
         return _find_in([library], wanted)
     if own := list_own().get(device):
@@ -107,12 +108,6 @@ def _describe(one: Any, library: ProviderLibrary, beside: Sequence[Any]) -> Prov
     kind = one.device.type.name.lower()
     at = next(number for number, other in enumerate(same) if other is one)
     return Provider(name=one.ep_name, kind=kind, library=library, device=one, at=at)
-
-
-def say_missing(device: str, has: Sequence[str], lacking: Sequence[str]) -> str:
-    """Say that there is no such device, what there is, and why libraries have none."""
-    what = f"no device {device!r}" if device else "no device"
-    return "; ".join([f"{what} here; it has {', '.join(has) or 'none'}", *lacking])
 
 
 def open_graph(

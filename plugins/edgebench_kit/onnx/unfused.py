@@ -22,6 +22,9 @@ PRODUCTS = frozenset(
 )
 """Convolutions and products in floats, those that ONNX Runtime makes itself among them."""
 CONVERTING = frozenset(["QuantizeLinear", "DequantizeLinear"])
+COMPRESSED = "MatMulNBits"
+"""A product of floats with weights in integers, or of integers where it is asked for `IN_BYTES`."""
+IN_BYTES = 4
 NAMED = 4
 """As many nodes are named."""
 SIGNED = 3
@@ -41,7 +44,7 @@ def describe_unfused(file: Path) -> Sequence[str]:
 
 
 def _describe_floats(nodes: Sequence[Any]) -> Iterator[str]:
-    floats = [node for node in nodes if node.op_type in PRODUCTS]
+    floats = [node for node in nodes if node.op_type in PRODUCTS or _is_compressed(node)]
     if floats:
         whole = len(floats) + sum(map(_is_integer, nodes))
         fed = {name for node in nodes if node.op_type == "DequantizeLinear" for name in node.output}
@@ -54,9 +57,16 @@ def _describe_floats(nodes: Sequence[Any]) -> Iterator[str]:
         )
 
 
+def _is_compressed(node: Any) -> bool:
+    """Say whether a product reads integers, and computes in floats."""
+    return node.op_type == COMPRESSED and not _is_integer(node)
+
+
 def _is_integer(node: Any) -> bool:
     """Say whether a node convolves or multiplies integers."""
     kind = node.op_type
+    if kind == COMPRESSED:
+        return any(one.name == "accuracy_level" and one.i == IN_BYTES for one in node.attribute)
     integer = kind in INTEGERS - CONVERTING or kind.startswith(INTEGER_FAMILIES)
     return integer and any(word in kind for word in ("Conv", "MatMul", "Gemm"))
 

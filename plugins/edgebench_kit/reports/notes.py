@@ -130,6 +130,21 @@ def describe_subjects(cases: Iterable[Case]) -> Iterator[str]:
     )
 
 
+def describe_precisions(cases: Iterable[Case]) -> Iterator[str]:
+    """Yield one line for each backend that computes in another precision than a stage is kept in.
+
+    What an operator has made coarser is kept so, and stands in the chain.
+    """
+    found = dict.fromkeys(
+        (case["backend"], name)
+        for case in cases
+        for name in case["precision"].split("+")
+        if name not in {"", "f32", *(stage["precision"] for stage in case["stages"])}
+    )
+    for backend, name in found:
+        yield f"{backend} computes in {name}"
+
+
 def describe_places(cases: Sequence[Case]) -> Iterator[str]:
     """Yield one line for each tier and each link: what it claims, what was measured, by what."""
     tiers: dict[str, list[Mapping[str, Any]]] = defaultdict(list)

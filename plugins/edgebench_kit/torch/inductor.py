@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import CaseFailed
+from edgebench_kit.stages.batches import has_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -108,7 +109,7 @@ def make_examples(stage: Stage, device: str) -> Iterator[Sequence[Any]]:
     from torch._dynamo import mark_dynamic
 
     words = {word for spec in stage.inputs for word in spec.shape if isinstance(word, str)}
-    batch = {spec.shape[0] for spec in stage.inputs if isinstance(spec.shape[0], str)}
+    batch = {str(spec.shape[0]) for spec in stage.inputs if has_batch(spec)}
     sizes = {word: 8 + place for place, word in enumerate(sorted(words - batch))}
     for samples in (1, 2) if batch else (1,):
         known = {**sizes, **dict.fromkeys(batch, samples)}

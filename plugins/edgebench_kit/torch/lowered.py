@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
-from edgebench import CaseFailed, Stage, Tensors, TensorSpec
+from edgebench import CaseFailed, Stage, Tensors
 from edgebench.metrics.differences import find_excess
+from edgebench_kit.stages.batches import take_first
 from edgebench_kit.torch.modules import name_outputs
 
 if TYPE_CHECKING:
@@ -50,15 +49,6 @@ def make_module(stage: Stage) -> Any:
     return Ordered()
 
 
-def fix_batch(stage: Stage) -> Stage:
-    """Return a stage that says of itself that it takes one sample."""
-
-    def fix(spec: TensorSpec) -> TensorSpec:
-        return attrs.evolve(spec, shape=(1, *spec.shape[1:]))
-
-    return attrs.evolve(stage, inputs=[*map(fix, stage.inputs)], outputs=[*map(fix, stage.outputs)])
-
-
 def compare_outputs(
     stage: Stage,
     examples: Tensors,
@@ -78,7 +68,7 @@ def compare_outputs(
 
     module = make_module(stage)
     arrays = [examples[spec.name] for spec in stage.inputs]
-    alone = [array[:1] for array in arrays]
+    alone = take_first(stage.inputs, arrays)
     for some in [arrays, alone] if batches else [alone]:
         with torch.no_grad():
             wanted = [each.numpy() for each in module(*map(torch.tensor, some))]

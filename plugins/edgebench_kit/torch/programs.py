@@ -6,6 +6,7 @@ custom objects. A file that has any is refused before torch sees it.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from edgebench import CaseFailed
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 QUANTIZED = b"quantized_decomposed"
 """The library of the operators that quantize and dequantize, in a program's own text."""
+REGISTERING = "torch.ao.quantization.fx._decomposed"
+"""What has to be imported before a program that calls them is opened."""
 
 
 def open_program(path: Path) -> Any:
@@ -26,12 +29,13 @@ def open_program(path: Path) -> Any:
     import torch
 
     refuse_pickles(path)
-    if _is_quantized(path):
-        import torch.ao.quantization.fx._decomposed  # registers what the program calls
+    if is_quantized(path):
+        import_module(REGISTERING)
     return torch.export.load(str(path))
 
 
-def _is_quantized(path: Path) -> bool:
+def is_quantized(path: Path) -> bool:
+    """Say whether a program quantizes, by operators that `REGISTERING` makes known to torch."""
     import zipfile
 
     with zipfile.ZipFile(path) as archive:

@@ -26,17 +26,29 @@ class Runner:
     sizes: list[tuple[int, ...]] = attrs.field(factory=list)
 
     def run(self, inputs: Mapping[str, NDArray[Any]], outputs: Sequence[str]) -> list[NDArray[Any]]:
-        """Run the graph, and return the outputs of these names as new arrays."""
+        """Run the graph, and return the outputs of these names as new arrays.
+
+        Raises:
+            CaseFailed: A kernel refuses the sizes or values of the inputs, or their types are
+                others than the graph's.
+        """
         sizes = [inputs[name].shape for name in self.inputs]
-        if sizes != self.sizes:
-            for place, size in zip(self.inputs.values(), sizes, strict=True):
-                self.interpreter.resize_tensor_input(place, size)
-            self.interpreter.allocate_tensors()
-            self.sizes = sizes
-        for name, place in self.inputs.items():
-            self.interpreter.set_tensor(place, inputs[name])
-        self.interpreter.invoke()
-        return [self.interpreter.get_tensor(self.outputs[name]) for name in outputs]
+        try:
+            if sizes != self.sizes:
+                self._lay_out(sizes)
+            for name, place in self.inputs.items():
+                self.interpreter.set_tensor(place, inputs[name])
+            self.interpreter.invoke()
+            return [self.interpreter.get_tensor(self.outputs[name]) for name in outputs]
+        except (RuntimeError, ValueError) as error:
+            raise CaseFailed(f"LiteRT cannot run the graph: {error}") from error
+
+    def _lay_out(self, sizes: list[tuple[int, ...]]) -> None:
+        self.sizes = []  # where these are refused, it is laid out for none
+        for place, size in zip(self.inputs.values(), sizes, strict=True):
+            self.interpreter.resize_tensor_input(place, size)
+        self.interpreter.allocate_tensors()
+        self.sizes = sizes
 
 
 def open_runner(graph: Path | bytes, threads: int) -> Runner:

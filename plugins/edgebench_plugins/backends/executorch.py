@@ -18,7 +18,6 @@ import attrs
 
 from edgebench import (
     Backend,
-    CaseFailed,
     HostFacts,
     NoOptions,
     Quantization,
@@ -28,6 +27,7 @@ from edgebench import (
     Usable,
     hookimpl,
 )
+from edgebench_kit.stages.devices import require_device, say_missing
 from edgebench_kit.torch.executorch_programs import (
     DELEGATE,
     is_registered,
@@ -72,8 +72,7 @@ def open_session(stage: Stage, device: str, threads: int, options: NoOptions) ->
     Raises:
         CaseFailed: The device is not one that it runs on, or the file is damaged.
     """
-    if device not in devices():
-        raise CaseFailed(f"executorch has no device {device!r} here; it has {', '.join(devices())}")
+    require_device("executorch", device, devices())
     found = set_threads(threads)
     # Held here: while it is open, nobody else may change the pool.
     session = ExecutorchSession(stage, open_method(stage.file), threads, found)
@@ -126,7 +125,7 @@ def usable(facts: HostFacts, device: str) -> Usable:
     if not find_spec("executorch"):
         return "executorch is not installed"
     if device not in devices():
-        return f"no device {device!r} here; it has {', '.join(devices())}"
+        return say_missing(device, devices())
     try:
         # It is built against one torch, and cannot be loaded beside another.
         return is_registered(DELEGATE) or "this build of executorch has no XNNPACK"

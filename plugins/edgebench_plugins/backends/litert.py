@@ -22,6 +22,7 @@ from edgebench import (
     Usable,
     hookimpl,
 )
+from edgebench_kit.stages.devices import require_device, say_missing
 from edgebench_kit.torch.tflite_runs import Runner, open_runner
 
 
@@ -45,8 +46,7 @@ def open_session(stage: Stage, device: str, threads: int, options: NoOptions) ->
         CaseFailed: The device is not one that it runs on, the file is damaged, or names no tensor
             as the stage does.
     """
-    if device not in devices():
-        raise CaseFailed(f"litert has no device {device!r} here; it has {', '.join(devices())}")
+    require_device("litert", device, devices())
     runner = open_runner(stage.file, threads)
     for specs, names in ((stage.inputs, runner.inputs), (stage.outputs, runner.outputs)):
         if lost := [spec.inside for spec in specs if spec.inside not in names]:
@@ -71,6 +71,7 @@ def open_stage(directory):
     def run(tensors):
         sizes = [tensors[name].shape for name in inputs]
         if sizes != before:
+            before.clear()  # where these are refused, it is laid out for none
             for place, size in zip(inputs.values(), sizes):
                 interpreter.resize_tensor_input(place, size)
             interpreter.allocate_tensors()
@@ -101,7 +102,7 @@ def usable(facts: HostFacts, device: str) -> Usable:
     if not find_spec("ai_edge_litert"):
         return "ai-edge-litert is not installed"
     if device not in devices():
-        return f"no device {device!r} here; it has {', '.join(devices())}"
+        return say_missing(device, devices())
     try:
         import ai_edge_litert.interpreter
     except ImportError as error:

@@ -12,14 +12,8 @@ from urllib.parse import SplitResult, quote, urlsplit
 import attrs
 
 from edgebench import Backend, CaseFailed, Session, Stage, Tensors, hookimpl
-from edgebench_kit.servers.open_inference import (
-    BINARY,
-    Server,
-    check_tensors,
-    read_answer,
-    shorten,
-    write_request,
-)
+from edgebench_kit.servers.open_inference import BINARY, Server, shorten
+from edgebench_kit.servers.open_tensors import check_tensors, read_answer, write_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,8 +40,9 @@ class OipOptions:
     binary: Literal["auto", "yes", "no"] = "auto"
     """Whether tensors travel as bytes and not as JSON text; `auto`: where the server announces it.
     Some can and do not say so."""
-    precision: Literal["f32", "bf16", "f16"] = "f32"
-    """What it computes floats in, which only who runs it can say."""
+    precision: Literal["", "f32", "bf16", "f16"] = ""
+    """What it computes floats in, which only who runs it can say; if empty, f32 is taken on
+    trust."""
     timeout: float = attrs.field(default=30.0, validator=attrs.validators.gt(0))
     """Seconds after which a server that sends nothing has failed."""
     header: str = ""
@@ -107,6 +102,10 @@ class OipSession:
             f"inference includes the way to that server and back, where tensors travel as {how}",
             "no tier's speed is emulated for what a server computes",
         ]
+        if not self.options.precision:
+            found.append(
+                "f32 is taken on trust, as only who runs the server knows: see the option precision"
+            )
         if not self.told:
             found.append(
                 f"the server does not tell the tensors of {self.options.model!r}, so they were not "
@@ -159,6 +158,6 @@ def edgebench_backends() -> Iterator[Backend]:
         formats=["onnx"],
         devices=lambda: ("server",),
         options=OipOptions,
-        precision=lambda options: str(options.precision),
+        precision=lambda options: str(options.precision or "f32"),
         loads=False,
     )

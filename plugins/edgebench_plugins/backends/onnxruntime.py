@@ -25,6 +25,8 @@ from edgebench_kit.onnx import provider_devices, provider_libraries, providers, 
 from edgebench_kit.onnx.provider_programs import write_provider_program
 from edgebench_kit.onnx.provider_settings import Settings, Wish, find_settings, read_options
 from edgebench_kit.onnx.providers import CPU, Provider
+from edgebench_kit.onnx.sessions import IN_FLOATS
+from edgebench_kit.stages.devices import say_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,9 +48,9 @@ def _check_options(_: object, __: attrs.Attribute[str], value: str) -> None:
     read_options(value)
 
 
-def _check_library(_: object, __: attrs.Attribute[str], value: str) -> None:
-    if value and not Path(value).is_absolute():
-        raise ValueError(f"library must be a whole path, from the root on, not {value!r}")
+def _check_library(_: object, __: object, path: Path | None) -> None:
+    if path and not path.is_absolute():
+        raise ValueError(f"library must be a whole path, from the root on, not {str(path)!r}")
 
 
 @attrs.frozen(kw_only=True)
@@ -67,7 +69,7 @@ class OnnxruntimeOptions:
     provider_options: str = attrs.field(default="", validator=_check_options)
     """More options of the provider, `key=value;key=value`, JSON with single quotes. One that the
     provider does not know it may ignore without a word."""
-    library: str = attrs.field(default="", validator=_check_library)
+    library: Path | None = attrs.field(default=None, validator=_check_library)
     """A file with providers, taken in place of all others; the device is then left out."""
     library_device: str = ""
     """Which device of that library, such as `name.gpu`; empty for its first."""
@@ -212,6 +214,7 @@ def _session_options(threads: int, options: OnnxruntimeOptions) -> Any:
     asked.inter_op_num_threads = 1
     asked.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     asked.add_session_config_entry("session.intra_op.allow_spinning", str(int(options.spinning)))
+    asked.add_session_config_entry(*IN_FLOATS)
     level = LEVELS[options.graph_optimization]
     asked.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
     return asked
@@ -260,7 +263,7 @@ def usable(facts: HostFacts, device: str) -> Usable:
         for library, offer in provider_devices.list_offers().items()
         if not offer.devices
     ]
-    return providers.say_missing(device, list(devices()), lacking)
+    return say_missing(device, list(devices()), lacking)
 
 
 def versions() -> Mapping[str, str]:

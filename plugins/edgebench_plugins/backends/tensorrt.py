@@ -22,6 +22,7 @@ from edgebench import (
 )
 from edgebench_kit.cuda import buffers, devices
 from edgebench_kit.onnx import tensorrt_engines, tensorrt_networks, written_options
+from edgebench_kit.stages.devices import require_device, say_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -84,7 +85,16 @@ class TensorrtOptions:
         if idle := sorted(given.keys() - (words - batch)):
             left = ", ".join(sorted(words - batch)) or "none beside the batch"
             raise CaseFailed(f"tensorrt: sizes gives {idle[0]!r}, and open are: {left}")
+        if not batch and (said := self._list_batches()):
+            raise CaseFailed(f"tensorrt: {said[0]} is given, and no input leaves its batch open")
         return {**given, **dict.fromkeys(batch, (self.min_batch, self.opt_batch, self.max_batch))}
+
+    def _list_batches(self) -> Sequence[str]:
+        """Return the batches that are not the usual ones, as they are written."""
+        usual = attrs.fields(type(self))
+        names = ("min_batch", "opt_batch", "max_batch")
+        given = {name: getattr(self, name) for name in names}
+        return [f"{n}={size}" for n, size in given.items() if size != getattr(usual, n).default]
 
 
 def compile_stage(
@@ -119,6 +129,8 @@ class TensorrtSession:
     """By name the element types of what it reads."""
     bound: tuple[tuple[int, ...], ...] = attrs.field(default=(), init=False)
     """The shapes of the inputs for which it is bound."""
+    unusual: dict[tuple[int, int], None] = attrs.field(factory=dict, init=False)
+    """The batches that came, each behind the one for which kernels were chosen."""
 
     def run(self, inputs: Tensors) -> Tensors:
         """Run the engine on a batch: copy there, compute, copy back, and wait for it.
@@ -140,15 +152,24 @@ class TensorrtSession:
         self.room.wait()
         return {name: self.room.take(name) for name in self.outputs}
 
+    def doubts(self) -> Sequence[str]:
+        """Say where kernels were chosen for another batch than came."""
+        return [
+            f"tensorrt chose its kernels for a batch of {usual}, and ran one of {came}: say "
+            f"opt_batch={came}"
+            for usual, came in self.unusual
+        ]
+
     def _bind(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Make room for inputs of these shapes and what comes of them, and say where it is."""
         self.bound = ()
         context = self.engine.context
         for name, shape in shapes.items():
-            if misfit := tensorrt_networks.explain_misfit(
-                name, shape, self.engine.find_shapes(name)
-            ):
+            built = self.engine.find_shapes(name)
+            if misfit := tensorrt_networks.explain_misfit(name, shape, built):
                 raise CaseFailed(f"tensorrt: {misfit}")
+            if shape[:1] != built[1][:1]:
+                self.unusual[built[1][0], shape[0]] = None
             if not context.set_input_shape(name, shape):
                 raise CaseFailed(f"tensorrt refuses {name!r} of shape {shape}")
             self._place(name, shape, self.kinds[name])
@@ -176,10 +197,7 @@ def open_session(
     Raises:
         CaseFailed: The device is not there, or does not run the engine.
     """
-    if device not in (found := list_devices()):
-        raise CaseFailed(
-            f"tensorrt has no device {device!r} here; it has {', '.join(found) or 'none'}"
-        )
+    require_device("tensorrt", device, list_devices())
     with buffers.open_buffers(device) as room:
         engine = tensorrt_engines.load_engine(stage.file)
         try:
@@ -218,7 +236,7 @@ def usable(facts: HostFacts, device: str) -> Usable:
         return f"tensorrt cannot be loaded: {error}"
     if major < tensorrt_networks.OLDEST:
         return f"TensorRT {major} is too old: {tensorrt_networks.OLDEST} or newer is needed"
-    return device in found or f"no device {device!r} here; it has {', '.join(found)}"
+    return device in found or say_missing(device, found)
 
 
 def versions() -> Mapping[str, str]:

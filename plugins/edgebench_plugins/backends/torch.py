@@ -21,8 +21,14 @@ from edgebench import (
     Usable,
     hookimpl,
 )
+from edgebench_kit.stages.devices import require_device, say_missing
 from edgebench_kit.torch import inductor
-from edgebench_kit.torch.programs import open_program, refuse_pickles
+from edgebench_kit.torch.programs import REGISTERING, is_quantized, open_program, refuse_pickles
+
+SIMULATED = (
+    "torch computes the program's integers in floats, as a simulation: neither its time nor its "
+    "memory is that of kernels for int8"
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -49,6 +55,8 @@ class TorchSession:
     fetch: Callable[[Any], Any]
     """From a tensor to an array that is computed and here."""
     inference: Any
+    simulates: bool = False
+    """Whether the program is one of integers, which torch computes in floats."""
 
     def run(self, inputs: Tensors) -> Tensors:
         """Run the program on a batch."""
@@ -61,13 +69,15 @@ class TorchSession:
         return {name: self.fetch(one) for name, one in zip(self.outputs, result, strict=True)}
 
     def doubts(self) -> Sequence[str]:
-        """Say for which inputs the program was compiled while requests waited for it."""
-        late = getattr(self.module, "late", [])
-        if not late:
-            return ()
-        sizes = "; ".join(dict.fromkeys(late))
-        waited = f"{len(late)} of its requests waited for torch.compile"
-        return [f"{waited}, as their inputs were of sizes that it had not compiled for: {sizes}"]
+        """Say for which inputs requests waited for the compiler, and that integers are none."""
+        found = [SIMULATED] if self.simulates else []
+        if late := getattr(self.module, "late", []):
+            sizes = "; ".join(dict.fromkeys(late))
+            waited = f"{len(late)} of its requests waited for torch.compile"
+            found.append(
+                f"{waited}, as their inputs were of sizes that it had not compiled for: {sizes}"
+            )
+        return found
 
 
 @contextmanager
@@ -82,8 +92,7 @@ def open_session(
     import torch
     from torch.export.passes import move_to_device_pass
 
-    if device not in devices():
-        raise CaseFailed(f"torch has no device {device!r} here; it has {', '.join(devices())}")
+    require_device("torch", device, devices())
     refuse_idle_options(device, options)
     program = open_program(stage.file)
     if device != "cpu":
@@ -103,6 +112,7 @@ def open_session(
             send,
             fetch,
             torch.inference_mode,
+            is_quantized(stage.file),
         )
 
 
@@ -158,7 +168,7 @@ PROGRAM = """\
 
 import numpy
 import torch
-
+{registering}
 
 def open_stage(directory):
     torch.set_num_threads({threads})
@@ -186,6 +196,7 @@ MOVING = """\
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = {tf32}
     program = move_to_device_pass(program, {device!r})
 """
+REGISTERS = f"import {REGISTERING}  # its operators\n"
 COMPILING = "    module = torch.compile(module, fullgraph=True)  # when it is first called\n"
 
 
@@ -203,6 +214,7 @@ def write_program(
     return PROGRAM.format(
         threads=threads,
         file=stage.files[0],
+        registering=REGISTERS if is_quantized(stage.file) else "",
         inputs=[spec.inside for spec in stage.inputs],
         outputs=[spec.inside for spec in stage.outputs],
         moving=MOVING.format(device=device, tf32=options.tf32) if moved else "",
@@ -227,7 +239,7 @@ def usable(facts: HostFacts, device: str) -> Usable:
     if not find_spec("torch"):
         return "torch is not installed"
     found = devices()
-    return device in found or f"no device {device!r} here; it has {', '.join(found)}"
+    return device in found or say_missing(device, found)
 
 
 def versions() -> Mapping[str, str]:

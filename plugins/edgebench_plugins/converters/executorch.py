@@ -12,9 +12,10 @@ from functools import partial
 from typing import Any
 
 from edgebench import CaseFailed, Converter, Stage, Tensors, hookimpl
+from edgebench_kit.stages.batches import fix_batch, take_first
 from edgebench_kit.torch.executorch_programs import open_method, run_method, working_quietly
 from edgebench_kit.torch.int8_places import name_operator
-from edgebench_kit.torch.lowered import compare_outputs, fix_batch, make_module
+from edgebench_kit.torch.lowered import compare_outputs, make_module
 
 BATCH = 64
 """The most samples that a program has memory for."""
@@ -50,7 +51,9 @@ def convert(stage: Stage, examples: Tensors) -> Stage:
     """
     with suppress(CaseFailed):
         return _convert(stage, examples, BATCH)
-    return _convert(fix_batch(stage), {name: one[:1] for name, one in examples.items()}, 1)
+    firsts = take_first(stage.inputs, [examples[spec.name] for spec in stage.inputs])
+    names = [spec.name for spec in stage.inputs]
+    return _convert(fix_batch(stage), dict(zip(names, firsts, strict=True)), 1)
 
 
 def _convert(stage: Stage, examples: Tensors, most: int) -> Stage:

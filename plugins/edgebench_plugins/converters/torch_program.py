@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgebench import CaseFailed, Converter, Stage, Tensors, TensorSpec, hookimpl
 from edgebench.metrics.differences import find_excess
+from edgebench_kit.stages.batches import take_first
 from edgebench_kit.torch.modules import name_outputs
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _open(specs: Iterable[TensorSpec]) -> tuple[dict[int, Any], ...]:
 def _compare(stage: Stage, program: Any, module: Any, inputs: tuple[torch.Tensor, ...]) -> None:
     """Run both on all examples and on the first alone."""
     run = program.module()
-    for some in (inputs, tuple(tensor[:1] for tensor in inputs)):
+    for some in (inputs, take_first(stage.inputs, inputs)):
         wanted, got = (name_outputs(each(*some), stage.outputs) for each in (module, run))
         for spec in stage.outputs:
             right, other = (one[spec.name].detach().double().numpy() for one in (wanted, got))

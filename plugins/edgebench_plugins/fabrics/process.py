@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -75,6 +76,8 @@ class ProcessHost:
     """How its speed is made what it claims."""
     memory: MemoryGroup | None
     paced: bool = True
+    started: list[tuple[int, int]] = attrs.field(factory=list, eq=False, repr=False)
+    """The processes that it has started: the number of each, and a file descriptor."""
 
     @property
     def enforced(self) -> Mapping[str, str]:
@@ -113,9 +116,20 @@ class ProcessHost:
             ],
             setsid=True,
         )
+        self.started.append((pid, os.pidfd_open(pid)))
         if self.memory is not None:
             self.memory.add(pid)
         return Spawned(pid, log, self.memory)
+
+    def end(self) -> None:
+        """Kill what runs on, with what that has started."""
+        for pid, pidfd in self.started:
+            # What somebody has waited for is gone, and its number may be another's by now.
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                os.killpg(pid, signal.SIGKILL)
+            os.close(pidfd)
+        self.started.clear()
 
 
 @contextmanager
@@ -210,9 +224,12 @@ def _open_host(tier: Tier, memory: MemoryGroup | None) -> ProcessHost:
 def open_hosts(tiers: Sequence[Tier], links: Sequence[Link]) -> Iterator[Mapping[str, Host]]:
     """Give a host for each tier; nothing of them is left at the end."""
     with ExitStack() as stack:
-        yield {
+        hosts = {
             tier.name: _open_host(tier, stack.enter_context(memory_group(tier))) for tier in tiers
         }
+        for host in hosts.values():
+            stack.callback(host.end)
+        yield hosts
 
 
 @hookimpl

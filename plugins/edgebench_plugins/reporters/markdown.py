@@ -15,6 +15,7 @@ from edgebench_kit.reports.notes import (
     describe_assignments,
     describe_doubts,
     describe_places,
+    describe_precisions,
     describe_subjects,
     describe_surprises,
     group_unmeasured,
@@ -52,6 +53,7 @@ def _lay_out(document: Mapping[str, Any]) -> Iterator[str]:
     yield from _fold("Reasons to doubt", describe_doubts(document))
     yield from _fold("What surprises, and why it may be", surprises)
     yield from _fold("How tiers and links were made", describe_places(cases))
+    yield from _fold("What is not computed in f32", describe_precisions(cases))
     yield from _fold("Weights and inputs", describe_subjects(cases))
     yield from _fold("Agreement with another runtime", describe_agreements(cases))
     yield from _fold("What runs the nodes", describe_assignments(cases))

@@ -18,6 +18,7 @@ from edgebench_kit.reports.notes import (
     describe_doubts,
     describe_ends,
     describe_places,
+    describe_precisions,
     describe_subjects,
     describe_surprises,
     group_unmeasured,
@@ -66,6 +67,7 @@ class Report:
             yield from self._lay_out_asked(options.max_width)
             return
         yield from _section("Weights and inputs", describe_subjects(cases))
+        yield from _section("What is not computed in f32", describe_precisions(cases))
         yield from _section("How tiers and links were made", describe_places(cases))
         yield from _section("Not measured, or not to the end", group_unmeasured(cases))
         yield from _section("Why no more blocks were added", describe_ends(self.document))

@@ -153,6 +153,26 @@ def test_more_threads_than_processors(threads, processors, said):
     assert of(with_tier(threads=threads, processors=processors)) == said
 
 
+IGNORED = (
+    "eager computes with 2 threads on mobile, where it was given 1: what it took is not what 1 "
+    "thread would"
+)
+
+
+@pytest.mark.parametrize(
+    ("busy", "said"),
+    [
+        ([2, 2, 1], (IGNORED,)),
+        ([2, None, 1], ()),
+        ([1, 1, 2], ()),
+        ([None], ()),
+    ],
+)
+def test_a_backend_that_ignores_the_threads_it_was_given(busy, said):
+    blocks = [with_tier(threads=1, busy_threads=one)[0] for one in busy]
+    assert of(blocks[:1] * 3 if len(blocks) == 1 else blocks) == said
+
+
 def test_an_accelerator_that_was_not_used():
     assert of(with_tier(accelerator="A100", device="cpu")) == (
         "mobile: its accelerator A100 was not used: ran on cpu",

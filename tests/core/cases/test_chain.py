@@ -91,6 +91,9 @@ def test_no_operators_is_a_chain():
 
 
 def test_a_backend_has_a_device_and_options():
+    plain = parse_backend("torch:cuda:0")
+    assert (plain.name, plain.device, str(plain)) == ("torch", "cuda:0", "torch:cuda:0")
+    assert parse_backend("tensorrt:cuda:1(max_batch=8)").device == "cuda:1"
     choice = parse_backend("fast:npu0(precision=bf16,threads=2)")
     assert (choice.name, choice.device) == ("fast", "npu0")
     assert choice.options == (("precision", "bf16"), ("threads", "2"))

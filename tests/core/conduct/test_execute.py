@@ -109,9 +109,11 @@ class NotingStore(Store):
     """A store that notes what was asked to be made."""
 
     asked: list = attrs.field(factory=list)
+    keys: list = attrs.field(factory=list)
 
     def make(self, key, what, fill):
         self.asked.append(what)
+        self.keys.append(key)
         return super().make(key, what, fill)
 
 
@@ -124,7 +126,7 @@ class StopAtOnce(Watcher):
 def measure(registry, toy, tmp_path, process):
     """Execute a plan of one block a case, and return the database as it was left."""
 
-    def measure(*hearing, watcher=None, resume=False, **product):
+    def measure(*hearing, watcher=None, resume=False, batch=1, **product):
         files = [toy]
         for number, text in enumerate([STRANGER, COMPILING, *([HEARING] if hearing else [])]):
             files.append(tmp_path / f"stranger_{number}.py")
@@ -133,7 +135,9 @@ def measure(registry, toy, tmp_path, process):
         words = {"operators": ["identity"], "placements": ["edge"], "backends": ["toy-numpy"]}
         cases = Product(**{"models": ["long"], **words, **product})
         suite = Suite(name="", summary="", blocks=1, requests=2, products=[cases])
-        plan = make_plan(Study(suite=suite, sweep=(FAST, SLOW)), plugins, ask_in_processes)
+        plan = make_plan(
+            Study(suite=suite, sweep=(FAST, SLOW), batch=batch), plugins, ask_in_processes
+        )
         store = NotingStore(root=tmp_path / "store")
         with Noting.open(tmp_path / "edgebench.db", write=True) as database:
             run = execute(plan, database, plugins, store=store, watcher=watcher, resume=resume)
@@ -183,6 +187,15 @@ def test_a_strangers_backend_is_held_against_where_it_is_asked_for(measure):
         "score of long:small  with toy-numpy",
         "score of long:small  with compiling",
     ]
+
+
+def test_what_was_scored_one_by_one_says_nothing_of_batches(measure):
+    """The batch is part of a score's key: a backend may be right for one sample and no other."""
+    _, store = measure()
+    before = set(store.keys)
+    _, store = measure(batch=4)
+    # Its own; what it is held against is asked one by one always.
+    assert store.keys[0] not in before
 
 
 def test_samples_are_read_for_those_that_listen_alone(measure):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from textwrap import dedent
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +16,7 @@ from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.registry import Registry, shipped_registry
 from edgebench.catalogue.rows import Suite
 from edgebench.conduct.fingerprint import describe_environment, fingerprint
+from edgebench.conduct.scoring import Scores
 from edgebench.parts.places import Placement
 from edgebench.parts.subjects import Weights
 from edgebench.prepare.recipe import Recipes
@@ -68,6 +70,64 @@ def stamped(toy, tmp_path):
 def test_a_pinned_file_of_another_digest_makes_another_run(stamped, kind, other):
     assert stamped(kind, "0" * 64) == stamped(kind, "0" * 64)
     assert (stamped(kind, "0" * 64) != stamped(kind, "1" * 64)) is other
+
+
+NOTED = """
+    from pathlib import Path
+
+    import attrs
+
+    from edgebench import Backend, hookimpl
+
+    @attrs.frozen(kw_only=True)
+    class Options:
+        library: Path | None = None
+
+    @hookimpl
+    def edgebench_backends():
+        yield Backend(name="noted", summary="A chip.", open=print, formats=["toy-matrix"],
+                      options=Options)
+"""
+
+
+@pytest.fixture
+def told(toy, tmp_path):
+    """A plan whose one case tells its backend of a library, its recipes, and the library."""
+    plugin, library = tmp_path / "noted.py", tmp_path / "libchip.so"
+    plugin.write_text(dedent(NOTED))
+    plugins = Plugins.load(Registry.of([shipped_registry()]), [toy, plugin])
+    case = Case(
+        model="toy",
+        variant="small",
+        weights=Weights(kind="random"),
+        dataset="toy-points",
+        placement=Placement(["mobile"]),
+        backends=[BackendChoice("noted", options=[("library", str(library))])],
+        route=["mobile"],
+    )
+    study = Study(suite=Suite(name="", summary=""))
+    chains = Chains(plugins)
+    plan = Plan(study=study, cases=(case,), skipped=(), references={}, chains=chains)
+    return plan, Recipes(plugins, Store(tmp_path / "store")), library
+
+
+def test_a_library_that_was_built_anew_makes_another_run_and_another_score(told, tmp_path):
+    plan, recipes, library = told
+    prepared = tmp_path / "artifact"
+    prepared.mkdir()
+    prepared.joinpath("manifest.json").write_text('{"files": {}}')
+    preparer = SimpleNamespace(recipes=recipes)
+    deployments = SimpleNamespace(plan=plan, plugins=recipes.plugins, preparer=preparer)
+    scores = Scores(deployments=deployments)
+
+    def identify():
+        return fingerprint(plan, recipes), scores._key(plan.cases[0], prepared, few=True)
+
+    library.write_text("built")
+    before = identify()
+    assert identify() == before
+    library.write_text("built anew")
+    assert not any(one == other for one, other in zip(before, identify(), strict=True))
 
 
 def test_a_run_keeps_the_versions_of_what_it_stands_on(tmp_path):

@@ -7,9 +7,12 @@ from pathlib import Path
 import attrs
 import pytest
 
+from edgebench.cases.case import BackendChoice
 from edgebench.parts.errors import ChainError, DataError
+from edgebench.parts.pipeline import Pipeline, Stage, TensorSpec
 from edgebench.parts.subjects import Model, Weights
 from edgebench.prepare import keys
+from edgebench.prepare.named_files import find_files
 
 from .conftest import toy_case
 
@@ -89,6 +92,59 @@ def test_a_file_that_an_operator_is_given_is_part_of_its_key(world, sheet, tmp_p
     before = key()
     tmp_path.joinpath("labels.npy").write_text("changed")
     assert key() != before
+
+
+CHIP = """
+    from pathlib import Path
+
+    import attrs
+
+    from edgebench import Backend, hookimpl
+
+    @attrs.frozen(kw_only=True)
+    class Options:
+        library: Path | None = None
+
+    @hookimpl
+    def edgebench_backends():
+        yield Backend(name="chip", summary="A chip.", open=print, formats=["toy-matrix"],
+                      options=Options)
+"""
+
+
+@pytest.fixture
+def built(tmp_path):
+    """A library that a backend is told of, and the case that tells it."""
+    library = tmp_path / "libchip.so"
+    choice = BackendChoice("chip", options=[("library", str(library))])
+    return library, attrs.evolve(toy_case(), backends=[choice])
+
+
+def test_a_library_that_is_built_anew_is_another_wherever_its_backend_counts(world, built):
+    library, case = built
+    recipes = world(CHIP)
+    row = TensorSpec(name="x", dtype="float32", shape=("batch", 1))
+    stage = Stage(format="toy-matrix", inputs=[row], outputs=[row])
+    pipeline = Pipeline(model="toy", variant="small", stages=[stage], outputs=["x"])
+
+    def identify():
+        return (
+            recipes.keys.profile(case, "", pipeline),
+            recipes.keys._runners(case, "toy-matrix")[0][1],
+            *find_files(case.backends[0], recipes.plugins),
+        )
+
+    library.write_text("built")
+    before = identify()
+    assert identify() == before
+    library.write_text("built anew")
+    assert not any(one == other for one, other in zip(before, identify(), strict=True))
+
+
+def test_a_library_that_is_not_there_is_for_its_backend_to_say(world, built):
+    plugins = world(CHIP).plugins
+    assert find_files(built[1].backends[0], plugins) == []
+    assert find_files(BackendChoice("chip"), plugins) == []
 
 
 def test_a_file_that_is_gone_is_one_clear_line(world, sheet, tmp_path):

@@ -95,6 +95,30 @@ def test_other_files_and_other_versions_are_compiled_anew(pipeline, compiles):
     assert key != identify_compiled(opening, pipeline.stages[0], VERSIONS)
 
 
+@attrs.frozen
+class Libraries:
+    library: Path | None = None
+    cache: str = ""
+
+
+def test_a_file_that_an_option_names_counts_by_what_it_holds(pipeline, compiles, tmp_path):
+    """One that is named as text counts by its name: a cache may change with every build."""
+    built, cache = tmp_path / "libchip.so", tmp_path / "cache"
+    options = Libraries(built, str(cache))
+
+    def key():
+        opening = attrs.evolve(compiles[0], options=options)
+        return identify_compiled(opening, pipeline.stages[0], VERSIONS)
+
+    keys = [key()]
+    for text in ("built", "built anew"):
+        built.write_text(text)
+        keys.append(key())
+        cache.write_text(text)
+        assert key() == keys[-1]
+    assert len({*keys}) == 3
+
+
 @pytest.mark.parametrize("ends", ["inputs", "outputs"])
 def test_a_stage_that_calls_its_tensors_otherwise_is_compiled_anew(pipeline, compiles, ends):
     """What was compiled is found as a stage, and says what its tensors are."""

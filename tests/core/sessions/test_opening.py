@@ -1,3 +1,4 @@
+import itertools
 from contextlib import nullcontext
 
 import attrs
@@ -5,8 +6,8 @@ import pytest
 
 from edgebench import Backend, Stage, TensorSpec
 from edgebench.cases.case import BackendChoice
-from edgebench.parts.errors import OptionError
-from edgebench.sessions.opening import Opening
+from edgebench.parts.errors import CaseFailed, OptionError
+from edgebench.sessions.opening import MOST_DEVICES, Opening, list_devices
 
 SPEC = TensorSpec(name="x", dtype="float32", shape=("batch", 4))
 STAGE = Stage(format="matrix", inputs=[SPEC], outputs=[SPEC])
@@ -50,3 +51,18 @@ def test_an_option_that_the_backend_has_not_is_refused(backend):
 def test_a_stage_is_opened_as_was_said(backend):
     with Opening.of(backend, BackendChoice("chip"), 3).session(STAGE) as session:
         assert session == (STAGE, "npu", 3, Speed())
+
+
+@pytest.mark.parametrize(
+    ("devices", "what"), [("cpu", "'cpu'"), ([7, "cpu"], "7"), (["cpu", ""], "''")]
+)
+def test_what_are_no_names_of_devices_is_refused(backend, devices, what):
+    odd = attrs.evolve(backend, devices=lambda: devices)
+    with pytest.raises(CaseFailed, match=f"devices gives {what}, which is no list of names"):
+        list_devices(odd)
+
+
+def test_devices_may_be_yielded_and_have_an_end(backend):
+    assert list_devices(attrs.evolve(backend, devices=lambda: iter(["npu", "cpu"])))[0] == "npu"
+    endless = attrs.evolve(backend, devices=lambda: (f"npu:{n}" for n in itertools.count()))
+    assert len(list_devices(endless)) == MOST_DEVICES

@@ -27,13 +27,13 @@ SESSION = """
         written = [spec.inside for spec in stage.outputs]
         yield Session(np.load(stage.file), stage.inputs[0].inside, written, threads)
 
-    open_session, answer, more = open_good, compute, {}
+    open_session, answer, more = open_good, compute, {"versions": lambda: {"bad": "1"}}
 """
 OFFER = """
     @hookimpl
     def edgebench_backends():
         yield Backend(name="bad", summary="Bad.", open=open_session, formats=["toy-matrix"],
-                      versions=lambda: {"bad": "1"}, **more)
+                      **more)
 """
 CASES = {
     "test_nothing_is_cached": [
@@ -50,6 +50,15 @@ CASES = {
         if key not in session.kept:
             session.kept[key] = inputs, compute(session, inputs)
         return session.kept[key][1]
+    """,
+        """
+    KEPT = {}
+
+    def answer(session, inputs):
+        count = len(inputs.get(session.read, []))
+        if count not in KEPT:
+            KEPT[count] = compute(session, inputs)
+        return {name: array.copy() for name, array in KEPT[count].items()}
     """,
     ],
     "test_it_keeps_to_its_threads": [
@@ -75,7 +84,7 @@ CASES = {
         yield
     """,
         """
-    more = {"devices": lambda: ["cpu", "chip"]}
+    more |= {"devices": lambda: ["cpu", "chip"]}
 
     @contextmanager
     def open_session(stage, device, threads, options):
@@ -199,8 +208,7 @@ CASES = {
     ],
     "test_it_names_devices_and_versions": [
         """
-    more = {"quantization": Quantization()}
-    OFFERED = {"bad": 1}
+    more |= {"versions": lambda: {"bad": 1}}
     """
     ],
 }
@@ -218,8 +226,64 @@ def test_a_sound_backend_holds_every_promise(verdicts):
 )
 def test_a_promise_that_is_broken_is_told(broken, promise, number, monkeypatch):
     monkeypatch.delenv("BAD_PID", raising=False)
-    offer = OFFER
-    if promise == "test_it_names_devices_and_versions":
-        offer = OFFER.replace('{"bad": "1"}', '{"bad": 1}')
-    why = broken("backend", SESSION, CASES[promise][number], offer)
+    why = broken("backend", SESSION, CASES[promise][number], OFFER)
     assert list(why) == [promise], why
+
+
+def test_sums_that_round_otherwise_from_run_to_run_are_no_cache(verdicts):
+    noisy = """
+    def answer(session, inputs):
+        import numpy as np
+
+        noise = np.random.default_rng().normal(scale=1e-7, size=3)
+        scores = compute(session, inputs)
+        return {name: (array * (1 + noise)).astype("float32") for name, array in scores.items()}
+    """
+    found = verdicts("backend", SESSION, noisy, OFFER)
+    assert {name: one.why for name, one in found.items() if one.status == "not held"} == {}
+    assert found["test_nothing_is_cached"].status == "held"
+
+
+LABELS = """
+    import numpy as np
+
+    def build(variant, weights):
+        made = toy.build(variant, weights)
+        outputs = [TensorSpec(name="scores", dtype="int64", shape=("batch", 3))]
+        stages = [attrs.evolve(stage, outputs=outputs) for stage in made.stages]
+        return attrs.evolve(made, model="labels", stages=stages)
+
+    @hookimpl
+    def edgebench_models():
+        yield Model(name="labels", summary="Labels.", build=build, format="toy-matrix",
+                    variants=[Variant(name="one", weights=["random"])], dataset="toy-points")
+
+    def answer(session, inputs):
+        scores = inputs[session.read] @ session.matrix
+        return {name: label(scores) for name in session.written}
+"""
+
+
+def check_labels(verdicts, label):
+    text = LABELS + f"\n    def label(scores):\n        return {label}\n"
+    found = verdicts("backend", SESSION, text, OFFER, model="labels")
+    return found["test_nothing_is_cached"]
+
+
+def test_labels_that_are_equal_for_two_inputs_are_no_cache(verdicts):
+    # The first two samples have one label, a later one another.
+    found = check_labels(verdicts, "np.repeat(scores.argmax(1)[:, None] // 2, 3, axis=1)")
+    assert (found.status, found.why) == ("held", "")
+
+
+def test_labels_that_are_equal_for_all_inputs_show_nothing(verdicts):
+    found = check_labels(verdicts, "np.zeros_like(scores, np.int64)")
+    assert found.status == "not checked"
+    assert "the same for each of" in found.why
+
+
+def test_a_backend_without_a_device_has_nothing_to_open(verdicts):
+    found = verdicts("backend", SESSION, '    more |= {"devices": list}', OFFER)
+    assert {name: one.why for name, one in found.items() if one.status == "not held"} == {}
+    usable = found["test_usable_is_true"]
+    assert (usable.status, usable.why) == ("not checked", "it has no device here")

@@ -24,9 +24,8 @@ OFFER = """
 
     @hookimpl
     def edgebench_{kind}s():
-        yield fake({record}, name="bad", **more)
+        yield fake({record}, name="bad")
 """
-MORE = {"format": "more = {}"}
 
 
 @pytest.mark.parametrize("kind", ["tier", "fabric", "reporter", "importer", "dataset", "backend"])
@@ -34,7 +33,7 @@ def test_a_fake_keeps_the_promises_of_its_kind(verdicts, tmp_path, kind):
     (tmp_path / "seconds.txt").write_text("seconds\n0.5\n0.25\n")
     data = tmp_path / "seconds.txt" if kind == "importer" else None
     offer = OFFER.format(kind=kind, record=KINDS[kind].__name__)
-    found = verdicts(kind, "    more = {}", offer, data=data)
+    found = verdicts(kind, offer, data=data)
     assert {name: one.why for name, one in found.items() if one.status == "not held"} == {}
     assert sum(one.status == "held" for one in found.values()) >= 3
 
@@ -86,7 +85,7 @@ def test_the_fixture_sees_what_ships_and_what_is_given(edgebench_seen):
 
 
 def test_the_fixture_takes_a_file(edgebench_seen, plugin):
-    path = plugin(OFFER.format(kind="operator", record="Operator"), "more = {}")
+    path = plugin(OFFER.format(kind="operator", record="Operator"))
     assert "bad" in edgebench_seen(path).all(Operator)
 
 

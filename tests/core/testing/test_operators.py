@@ -174,3 +174,20 @@ def test_a_plugin_that_imports_a_framework_is_told(broken, tmp_path, monkeypatch
     why = broken("operator", "import heavy_framework\n", GOOD, OFFER, but=())
     assert list(why) == ["test_its_plugin_imports_no_framework"]
     assert "heavy_framework" in why["test_its_plugin_imports_no_framework"]
+
+
+def test_outputs_that_are_no_number_are_the_same_each_time(broken):
+    text = """
+        more = {}
+
+        def change(pipeline, context):
+            import numpy as np
+
+            def noise(stage):
+                made = stage.live + np.random.default_rng().normal(size=(8, 3))
+                made[0] = np.nan
+                return stage.changed(made.astype("float32"))
+
+            return pipeline.replaced([noise(stage) for stage in pipeline.stages])
+    """
+    assert list(broken("operator", text, OFFER)) == ["test_what_it_makes_runs"]

@@ -11,6 +11,12 @@ GOOD = {
         @hookimpl
         def edgebench_datasets():
             yield Dataset(name="bad", summary="Bad.", samples=samples, metrics=metrics)
+
+        @hookimpl
+        def edgebench_models():
+            yield Model(name="of-bad", summary="Bad.", build=toy.build, format="toy-matrix",
+                        variants=[Variant(name="one", parameters=24, weights=["random"])],
+                        dataset="bad")
     """,
     "tier": """
         facts = {"cpus": 4, "memory": 2**30, "source": "its data sheet"}
@@ -178,7 +184,15 @@ GOOD = {
 
         @contextmanager
         def open_hosts(tiers, links):
-            yield {tier.name: Host(tier) for tier in tiers}
+            hosts = {tier.name: Host(tier) for tier in tiers}
+            try:
+                yield hosts
+            finally:
+                for started in (one for host in hosts.values() for one in host.started):
+                    started.returncode = None
+                    if started.poll() is None:
+                        os.killpg(started.pid, 9) if own else started.kill()
+                        started.wait()
 
         @hookimpl
         def edgebench_fabrics():
@@ -214,6 +228,21 @@ BROKEN = [
     ("dataset", "test_its_metrics_are_told_apart", """
         def metrics():
             return toy.metrics() * 2
+     """),
+    ("dataset", "test_its_metrics_take_answers", """
+        def metrics():
+            accuracy, = toy.metrics()
+            return [attrs.evolve(accuracy, count=lambda scores, answer: [scores[answer["class"]]])]
+     """),
+    ("dataset", "test_its_metrics_take_answers", """
+        def metrics():
+            accuracy, = toy.metrics()
+            return [attrs.evolve(accuracy, count=lambda scores, answer: [1.0] * (1 + answer))]
+     """),
+    ("dataset", "test_its_metrics_take_answers", """
+        def metrics():
+            accuracy, = toy.metrics()
+            return [attrs.evolve(accuracy, value=lambda counts: 100 * counts[1] / counts[1])]
      """),
     ("tier", "test_its_facts_are_sound", "facts = {**facts, 'memory': 8}"),
     ("tier", "test_its_facts_are_sound", "facts = {**facts, 'threads': 5}"),
@@ -360,12 +389,46 @@ BROKEN = [
      """),
     ("fabric", "test_its_processes_can_be_killed", "own = False"),
     ("fabric", "test_nothing_is_left_when_it_closes", """
-        def after(host, argv, env):
-            if "done" in argv[2]:
-                host.started.append(subprocess.Popen(
-                    [sys.executable, "-c", "import time; time.sleep(20)"],
-                    env={**os.environ, **env}))
-                host.started[-1].returncode = 0
+        good = open_hosts
+
+        @contextmanager
+        def open_hosts(tiers, links):
+            with good(tiers, links) as hosts:
+                yield hosts
+                for host in hosts.values():
+                    host.started.clear()
+     """),
+    ("fabric", "test_nothing_is_left_when_it_closes", """
+        good = open_hosts
+
+        @contextmanager
+        def open_hosts(tiers, links):
+            helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"],
+                                      start_new_session=True)
+            helper.returncode = 0
+            with good(tiers, links) as hosts:
+                yield hosts
+     """),
+    ("fabric", "test_nothing_is_left_when_it_closes", """
+        from contextlib import suppress
+
+        good = open_hosts
+
+        @contextmanager
+        def open_hosts(tiers, links):
+            with good(tiers, links) as hosts, suppress(BaseException):
+                yield hosts
+     """),
+    ("fabric", "test_nothing_is_left_when_it_closes", """
+        good = open_hosts
+
+        @contextmanager
+        def open_hosts(tiers, links):
+            try:
+                with good(tiers, links) as hosts:
+                    yield hosts
+            except BaseException:
+                raise RuntimeError("something was wrong") from None
      """),
     ("fabric", "test_it_puts_and_spawns", """
         import pathlib, tempfile

@@ -34,6 +34,7 @@ def test_openvino_is_asked_by_its_own_properties():
             "NUM_STREAMS": "2",
             "PERFORMANCE_HINT": "LATENCY",
             "ENABLE_CPU_PINNING": "NO",
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
         },
         "GPU": {"X": "1"},
     }

@@ -89,3 +89,17 @@ def test_the_file_is_what_is_read(tmp_path):
     found = describe_unfused(write(tmp_path / "given.onnx", QUANTIZED, np.uint8(3)))
     assert found[0].startswith("1 of 1 convolutions and products run in floats")
     assert "2 QuantizeLinear and 3 DequantizeLinear are left among 6 nodes" in found[1]
+
+
+@pytest.mark.parametrize(("level", "floats"), [(4, 0), (1, 1)])
+def test_a_product_with_weights_alone_in_integers_is_one_of_floats(tmp_path, level, floats):
+    made = parser.parse_model(
+        '<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]> '
+        "agraph (float[N,32] x, uint8[8,1,32] w, float[8] s) => (float[N,8] y) { "
+        f"y = com.microsoft.MatMulNBits<K=32, N=8, bits=8, accuracy_level={level}>(x, w, s) }}"
+    )
+    onnx.save(made, tmp_path / "graph.onnx")
+    said = list(describe_unfused(tmp_path / "graph.onnx"))
+    assert [one[:58] for one in said] == [
+        "1 of 1 convolutions and products run in floats, 0 of them "
+    ] * floats

@@ -106,6 +106,26 @@ def test_batches_may_change_from_request_to_request(session, rows):
         np.testing.assert_allclose(got, rows[:count] @ WEIGHTS.T, atol=1e-4)
 
 
+@pytest.mark.parametrize("exported", [False, True])
+def test_sizes_that_are_refused_leave_it_ready_for_the_next_request(
+    session, stage, rows, tmp_path, exported
+):
+    run, refusal = session.run, CaseFailed
+    if exported:
+        defined = {}
+        exec(BACKEND.program(stage, "cpu", 1, NoOptions(), tmp_path), defined)  # noqa: S102
+        run, refusal = defined["open_stage"](stage.directory), RuntimeError
+    for _ in range(2):
+        np.testing.assert_allclose(run({"rows": rows})["scores"], rows @ WEIGHTS.T, atol=1e-4)
+        with pytest.raises(refusal):
+            run({"rows": np.ones((9, 40), "f4")})
+
+
+def test_what_is_refused_is_one_reason(session, rows):
+    with pytest.raises(CaseFailed, match="^LiteRT cannot run the graph: "):
+        session.run({"rows": rows.astype("f8")})
+
+
 def test_what_it_gave_outlives_the_next_request_and_none_is_kept(session, rows):
     first = session.run({"rows": rows[:1]})["scores"]
     before = first.copy()

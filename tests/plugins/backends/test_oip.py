@@ -15,6 +15,7 @@ import pytest
 from edgebench import CaseFailed, Stage, TensorSpec
 from edgebench.cases.chain import parse_backend, structure
 from edgebench.parts.errors import OptionError
+from edgebench_kit.servers import open_inference
 from edgebench_plugins.backends import oip as plugin
 
 (BACKEND,) = plugin.edgebench_backends()
@@ -175,7 +176,12 @@ def test_text_for_bytes_is_taken_unless_bytes_were_asked_for(opened):
         ({"outputs": [{"name": "y"}]}, "the server's answer lacks 'data'"),
         ({"outputs": [tensor(data=[3.0])]}, "an output has 1 values and the shape [1, 2]"),
         ({"outputs": [tensor(data=[[3.0], [5.0, 7.0]])]}, "cannot be read"),
-        ({"outputs": [tensor(data=["a", "b"])]}, "cannot be read"),
+        ({"outputs": [tensor(data=["a", "b"])]}, "an output of FP32 holds what are no such values"),
+        ({"outputs": [tensor(data=["3.0", "5.0"])]}, "holds what are no such values"),
+        ({"outputs": [tensor(data=[True, False])]}, "holds what are no such values"),
+        ((200, b"\x1f\x8b", ("Content-Encoding", "gzip")), "its answer is compressed (gzip)"),
+        ((200, {"outputs": [tensor()]}, ("Inference-Header-Content-Length", "-5")), "has '-5' for"),
+        ((200, {"outputs": [tensor()]}, ("Inference-Header-Content-Length", "999")), "'999' for"),
         ({"outputs": [tensor(data=[None, 1.0])]}, "an output holds null, which is no number"),
         ({"outputs": [tensor(shape=[-1, -2])]}, "an output has 2 values and the shape [-1, -2]"),
         ({"outputs": [tensor(shape="12")]}, "cannot be read"),
@@ -193,6 +199,15 @@ def test_a_bad_answer_is_one_line(opened, answer, said):
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400
+
+
+def test_an_answer_without_end_is_not_read_to_it(opened, monkeypatch):
+    monkeypatch.setattr(open_inference, "LARGEST", 2**20)
+    with (
+        opened(infer((200, b"7" * 2**21))) as (session, _),
+        pytest.raises(CaseFailed, match="its answer has more than 1 MiB"),
+    ):
+        session.run(GIVEN)
 
 
 def test_after_a_bad_answer_the_next_is_its_own(opened):
@@ -324,3 +339,10 @@ def test_it_says_that_it_loads_nothing():
     assert not BACKEND.loads
     assert BACKEND.devices() == ("server",)
     assert BACKEND.precision(BACKEND.options(url="http://a:1", model="b", precision="f16")) == "f16"
+    assert BACKEND.precision(BACKEND.options()) == "f32"
+
+
+@pytest.mark.parametrize(("said", "doubts"), [({}, 1), ({"precision": "f32"}, 0)])
+def test_a_precision_that_nobody_said_is_taken_on_trust_and_doubted(opened, said, doubts):
+    with opened(**said) as (session, _):
+        assert sum("f32 is taken on trust" in one for one in session.doubts()) == doubts

@@ -184,7 +184,7 @@ def test_another_model_is_told_by_its_tensors(world):
 
 def test_what_is_not_known_here_is_a_doubt(world):
     with world.open("two") as session:
-        first, second, _ = session.doubts()
+        first, second, *_ = session.doubts()
     assert f"{world.name} " in first
     assert f" at {world.url} ran 'two', which others loaded there" in first
     assert "travel as JSON text" in second

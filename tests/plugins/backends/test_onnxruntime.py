@@ -6,10 +6,13 @@ import weakref
 import numpy as np
 import onnxruntime
 import pytest
+from onnx import helper, numpy_helper
 
 from edgebench import CaseFailed
 from edgebench_plugins.backends import onnxruntime as plugin
 from edgebench_plugins.backends.onnxruntime import OnnxruntimeOptions
+
+from .graphs import graph_stage, spec
 
 (BACKEND,) = plugin.edgebench_backends()
 
@@ -57,6 +60,40 @@ def test_any_optimisation_computes_the_same(convolutions, images, reference, lev
     options = OnnxruntimeOptions(graph_optimization=level)
     with BACKEND.open(convolutions, "cpu", 1, options) as session:
         np.testing.assert_allclose(session.run({"pixels": images})["out"], reference, atol=1e-5)
+
+
+@pytest.fixture
+def compressed(tmp_path):
+    """A product whose weights alone are integers."""
+    random = np.random.default_rng(0)
+    constants = {
+        "w": random.integers(-127, 128, (64, 32)).astype("i1"),
+        "scales": (random.random(32) / 100 + 1e-3).astype("f4"),
+        "zeros": np.zeros(32, "i1"),
+    }
+    nodes = [
+        helper.make_node("DequantizeLinear", ["w", "scales", "zeros"], ["wf"], axis=1),
+        helper.make_node("MatMul", ["x", "wf"], ["y"]),
+    ]
+    tensors = [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    ends = [spec("x", "batch", 64)], [spec("y", "batch", 32)]
+    stage = graph_stage(tmp_path / "compressed", nodes, *ends, tensors)
+    return stage, constants["w"] * constants["scales"].astype("f8")
+
+
+@pytest.mark.parametrize("exported", [False, True])
+def test_floats_are_not_rounded_to_integers_unasked(compressed, exported):
+    stage, weights = compressed
+    given = np.random.default_rng(1).standard_normal((8, 64)).astype("f4")
+    given[:, 0] = 30  # beside which 8 bits leave little of the others
+    with BACKEND.open(stage, "cpu", 1, BACKEND.options()) as session:
+        run = session.run
+        if exported:
+            text, defined = BACKEND.program(stage, "cpu", 1, BACKEND.options(), stage.directory), {}
+            exec(text, defined)  # noqa: S102 (that is what a program is for)
+            run = defined["open_stage"](stage.directory)
+        got = run({"x": given})["y"]
+    assert np.linalg.norm(got - given @ weights) / np.linalg.norm(given @ weights) < 1e-5
 
 
 def test_what_is_asked_for_is_what_is_set():

@@ -83,7 +83,7 @@ def test_a_library_that_is_none_is_one_line(convolutions, tmp_path, kind):
     }
     with (
         pytest.raises(CaseFailed, match=f"{path} cannot be loaded: ({why[kind]})") as e,
-        BACKEND.open(convolutions, "cpu", 1, OnnxruntimeOptions(library=str(path))),
+        BACKEND.open(convolutions, "cpu", 1, OnnxruntimeOptions(library=path)),
     ):
         pass
     assert "\n" not in str(e.value)
@@ -106,7 +106,7 @@ def test_a_device_of_no_library_is_refused_at_the_door():
 
 def test_a_library_is_named_from_the_root_on():
     with pytest.raises(ValueError, match="from the root on, not 'libchip.so'"):
-        OnnxruntimeOptions(library="libchip.so")
+        OnnxruntimeOptions(library=Path("libchip.so"))
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_what_the_provider_refuses_is_one_line(openvino, convolutions):
 
 def test_the_library_may_be_named_by_its_path(openvino, convolutions, images, reference):
     (library,) = (one for one in find_libraries() if one.name == "openvino")
-    options = OnnxruntimeOptions(library=str(library.path), library_device=openvino)
+    options = OnnxruntimeOptions(library=library.path, library_device=openvino)
     with BACKEND.open(convolutions, "cpu", 1, options) as session:
         got = session.run({"pixels": images})["out"]
     np.testing.assert_allclose(got, reference, atol=1e-5)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+
 import attrs
 import numpy as np
 import openvino
@@ -62,6 +64,34 @@ def test_tensors_go_by_name(which, request):
     with BACKEND.open(request.getfixturevalue(which), "cpu", 1, BACKEND.options()) as session:
         got = session.run(given)
     assert {name: float(array[0, 0]) for name, array in got.items()} == {"less": 3, "more": 7}
+
+
+def freeze(array):
+    array.flags.writeable = False
+    return array
+
+
+@pytest.mark.parametrize("change", [freeze, lambda array: np.ascontiguousarray(array.T).T])
+@pytest.mark.parametrize("exported", [False, True])
+def test_several_inputs_that_are_copied_are_there_until_all_is_computed(
+    two_by_two, tmp_path, change, exported
+):
+    """Their copies are in nobody's hands but the backend's, and memory that is free is reused."""
+    x, y = np.full((500, 4), 5, "f4"), np.full((500, 4), 2, "f4")
+    given = {"x": change(x), "y": change(y)}
+    assert not any(one.flags.writeable and one.flags.c_contiguous for one in given.values())
+    with BACKEND.open(two_by_two, "cpu", 1, BACKEND.options()) as session:
+        run = session.run
+        if exported:
+            place, defined = tmp_path / "program", {}
+            shutil.copytree(two_by_two.directory, place)
+            text = BACKEND.program(two_by_two, "cpu", 1, BACKEND.options(), place)
+            exec(text, defined)  # noqa: S102 (that is what a program is for)
+            run = defined["open_stage"](place)
+        for _ in range(3):
+            got = run(given)
+            np.testing.assert_array_equal(got["less"], np.full((500, 4), 3, "f4"))
+            np.testing.assert_array_equal(got["more"], np.full((500, 4), 7, "f4"))
 
 
 def test_what_is_asked_for_is_what_is_set(convolutions):
@@ -257,8 +287,6 @@ def test_nodes_are_told_by_the_device_that_has_them(convolutions):
 
 
 def test_a_program_asks_as_the_session_did(convolutions, tmp_path):
-    import shutil
-
     place = tmp_path / "program"
     shutil.copytree(convolutions.directory, place)
     options = OpenvinoOptions(fallback="cpu", hint="throughput", streams=1)

@@ -122,6 +122,14 @@ def test_sizes_that_nothing_leaves_open_are_refused(build, lengths, convolutions
         build(convolutions, sizes="batch=1:2:3")
 
 
+def test_a_batch_that_nothing_leaves_open_is_refused(build, tmp_path):
+    node = helper.make_node("Relu", ["x"], ["y"])
+    stage = graph_stage(tmp_path / "fixed", [node], [spec("x", 3, 4)], [spec("y", 3, 4)])
+    with pytest.raises(CaseFailed, match="opt_batch=3 is given, and no input leaves its batch"):
+        build(stage, opt_batch=3)
+    assert read_head(build(stage))["shapes"] == {"x": [[3, 4]] * 3}
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [
@@ -248,6 +256,20 @@ def test_it_gives_what_the_engine_makes_of_a_batch(opened, images, reference, ba
     got = opened.run({"pixels": images[:batch]})
     assert list(got) == ["out"]
     np.testing.assert_allclose(got["out"], reference[:batch], atol=1e-6)
+
+
+def test_a_batch_that_kernels_were_not_chosen_for_is_a_doubt(build, convolutions, images):
+    stage = build(convolutions, opt_batch=4)
+    with BACKEND.open(stage, "cuda:0", 1, TensorrtOptions()) as session:
+        session.run({"pixels": images[:4]})
+        assert session.doubts() == []
+        for size in (2, 4, 2, 5):
+            session.run({"pixels": images[:size]})
+        assert session.doubts() == [
+            f"tensorrt chose its kernels for a batch of 4, and ran one of {size}: say "
+            f"opt_batch={size}"
+            for size in (2, 5)
+        ]
 
 
 def test_other_inputs_give_other_outputs(opened, images, reference):

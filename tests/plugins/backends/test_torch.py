@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
+from importlib import import_module
 
 import attrs
 import numpy as np
@@ -144,6 +147,48 @@ def test_it_is_not_usable_where_it_is_not_installed(facts, monkeypatch):
 
 def test_it_tells_its_version():
     assert BACKEND.versions() == {"torch": str(torch.__version__)}
+
+
+class Rounded(nn.Module):
+    """Rounds as int8 does, by the operators in which quantizers write it."""
+
+    def forward(self, x):
+        steps = (0.5, 3, -128, 127, torch.int8)
+        operators = torch.ops.quantized_decomposed
+        whole = operators.quantize_per_tensor(x, *steps)
+        return operators.dequantize_per_tensor(whole, *steps)
+
+
+@pytest.fixture
+def rounded(tmp_path):
+    import_module("torch.ao.quantization.fx._decomposed")  # without it there are no such operators
+    return kept(tmp_path, Rounded(), (rows("x"),), (rows("y"),))
+
+
+def test_integers_that_are_simulated_are_a_doubt(rounded):
+    with BACKEND.open(rounded, "cpu", 1, TorchOptions()) as session:
+        got = session.run({"x": np.full((2, 4), 1.3, "f4")})["y"]
+        (doubt,) = session.doubts()
+    np.testing.assert_array_equal(got, np.full((2, 4), 1.5, "f4"))
+    assert "in floats" in doubt
+    assert "neither its time nor its memory is that of kernels for int8" in doubt
+
+
+def test_a_program_of_integers_opens_where_nothing_else_was_imported(rounded):
+    written = rounded.directory / "written.py"
+    written.write_text(BACKEND.program(rounded, "cpu", 1, TorchOptions(), rounded.directory))
+    ask = (
+        "import pathlib, numpy, written; run = written.open_stage(pathlib.Path()); "
+        "print(run({'x': numpy.full((1, 4), 1.3, 'f4')})['y'].tolist())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", ask],
+        cwd=rounded.directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "[[1.5, 1.5, 1.5, 1.5]]"), done.stderr
 
 
 COMPILED = TorchOptions(compile=True)

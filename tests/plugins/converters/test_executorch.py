@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgebench import CaseFailed, Quantization, TensorSpec
+from edgebench import CaseFailed, Quantization, Stage, TensorSpec
 from edgebench_kit.torch.executorch_programs import list_parts, open_method, run_method
 from edgebench_plugins.converters import executorch as plugin
 
@@ -90,6 +90,30 @@ def test_words_are_read_by_numbers_of_64_bits_and_any_length_up_to_twice_the_exa
         np.testing.assert_allclose(got, run_program(stage, given)["scores"], atol=1e-5)
     with pytest.raises(CaseFailed, match=r"memory for an input of \(64, 12\) at most"):
         run_method(method, [np.zeros((64, 13), np.int64)])
+
+
+def test_an_input_may_be_a_scalar():
+    class Scaled(nn.Module):
+        def forward(self, x, by):
+            return x * by
+
+    given = {"x": np.arange(24, dtype="f4").reshape(3, 8), "by": np.array(2, "f4")}
+    stage = Stage(
+        format="torch-program", model="toy", variant="small",
+        inputs=[
+            TensorSpec(name="x", dtype="float32", shape=("batch", 8)),
+            TensorSpec(name="by", dtype="float32", shape=()),
+        ],
+        outputs=[TensorSpec(name="y", dtype="float32", shape=("batch", 8))],
+        live=torch.export.export(
+            Scaled(), tuple(map(torch.tensor, given.values())),
+            dynamic_shapes=({0: torch.export.Dim("batch")}, {}),
+        ),
+    )  # fmt: skip
+    made = CONVERTER.convert(stage, given)
+    assert [spec.shape for spec in made.inputs] == [("batch", 8), ()]
+    (got,) = run_method(open_method(made.live), [*given.values()])
+    np.testing.assert_allclose(got, given["x"] * 2)
 
 
 def test_what_gives_another_answer_is_refused(stage, pictures, monkeypatch):

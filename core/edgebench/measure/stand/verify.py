@@ -77,6 +77,7 @@ def check_tier(host: Host, threads: int, found: Mapping[str, Any], device: str =
         enforced=dict(host.enforced),
         threads=threads,
         processors=found["processors"],
+        busy_threads=found.get("busy_threads"),
         accelerator=tier.accelerator,
         device=device,
         ok=abs(measured - claimed) <= TIER_SHARE * claimed,

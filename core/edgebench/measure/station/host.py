@@ -28,6 +28,7 @@ from edgebench.measure.transport.wire import CODES, Kind, Mark, Message, WireErr
 from edgebench.parts.errors import EdgebenchError, one_line
 
 if TYPE_CHECKING:
+    from edgebench.measure.station.busy_threads import BusyThreads
     from edgebench.measure.station.opening import OpenPiece
     from edgebench.measure.station.piece import Batch, Piece
 
@@ -54,6 +55,8 @@ class HostProcess:
     following: Port | None = None
     """The port that faces the next host; here arrives what travels backward."""
     piece: Piece | None = None
+    busy: BusyThreads | None = None
+    """What counts the threads that run it, until its speed is asked for."""
     forward: array[int] = attrs.field(factory=lambda: array("q"), init=False)
     """Bytes sent on, by request."""
     backward: array[int] = attrs.field(factory=lambda: array("q"), init=False)
@@ -96,7 +99,9 @@ class HostProcess:
 
             # Where every sample left before, nothing is known but that it is quick.
             work = median(self.inference[-10:] or [0]) / 1e9
-            self.controller.tell("speed", compare_speeds(work, self.piece.slowdown))
+            busy = self.busy.finish() if self.busy else None
+            found = {**compare_speeds(work, self.piece.slowdown), "busy_threads": busy}
+            self.controller.tell("speed", found)
         if command["verb"] == "explain" and self.piece is not None:
             from edgebench.measure.station.remarks import collect_remarks
 
@@ -231,12 +236,14 @@ def serve(order: HostOrder, opening: Callable[[Work], AbstractContextManager[Ope
     cold = {"start": (began - order.spawned) / 1e9}
     with controller.report_faults(f"{order.name}: "), ExitStack() as stack:
         loaded = stack.enter_context(opening(order.work)) if order.work else None
+        busy = _count_threads(loaded.piece) if loaded else None
         host = HostProcess(
             name=order.tier,
             controller=controller,
             previous=previous,
             following=following,
-            piece=loaded.piece if loaded else None,
+            piece=busy.piece if busy else None,
+            busy=busy,
         )
         # What was made while loading lives on; looking through it again would disturb requests.
         gc.freeze()
@@ -251,6 +258,13 @@ def serve(order: HostOrder, opening: Callable[[Work], AbstractContextManager[Ope
     controller.tell("report", report)
     # Ending before the report is on its way would lose it; the controller ends this process.
     controller.hear()
+
+
+def _count_threads(piece: Piece) -> BusyThreads:
+    # Imported here for the same reason as what opens a piece.
+    from edgebench.measure.station.busy_threads import BusyThreads
+
+    return BusyThreads(piece)
 
 
 def _open(work: Work) -> AbstractContextManager[OpenPiece]:

@@ -23,6 +23,7 @@ from edgebench.store.owners import MARK, end_marked, identify_owner
 from edgebench.store.scratch import open_scratch
 from edgebench.testing.checking.orders import (
     BROKEN,
+    HELD,
     UNCHECKED,
     Event,
     Found,
@@ -33,6 +34,8 @@ from edgebench.testing.checking.orders import (
 
 LIMIT_S = 60.0
 """How long the check of one promise may take, unless it is said otherwise."""
+LONGEST_S = 3600.0
+"""How long is waited at once: no limit is too long for a system call."""
 MOST_LOST = 3
 """Processes that crash or hang over one part, before the rest of its promises is given up."""
 
@@ -49,6 +52,11 @@ class Checked:
         """Whether no promise is broken."""
         return all(one.status != BROKEN for one in self.verdicts)
 
+    @property
+    def is_held(self) -> bool:
+        """Whether no promise is broken, and one at least was seen to be held."""
+        return self.is_sound and any(one.status == HELD for one in self.verdicts)
+
 
 @attrs.frozen(kw_only=True)
 class Checking:
@@ -59,7 +67,7 @@ class Checking:
     limit_s: float = LIMIT_S
 
     def find(self, target: str) -> Sequence[Found]:
-        """Return the parts that a target names: a plugin, a distribution or `kind:name`.
+        """Return the parts that a target names: a plugin, a distribution, a file or `kind:name`.
 
         Raises:
             UnknownName: Nothing is called so, or what it is to be tried with is not there.
@@ -131,8 +139,11 @@ class _Events:
     def __call__(self, limit_s: float) -> Iterator[Event]:
         buffer, due = b"", time.monotonic() + limit_s
         while True:
-            ready, _, _ = select.select([self.file], [], [], max(0.0, due - time.monotonic()))
+            left = due - time.monotonic()
+            ready, _, _ = select.select([self.file], [], [], min(max(0.0, left), LONGEST_S))
             if not ready:
+                if left > LONGEST_S:
+                    continue
                 self.why = f"no answer within {limit_s:g} s"
                 return
             if not (read := os.read(self.file, 65536)):

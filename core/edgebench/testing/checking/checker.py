@@ -77,12 +77,18 @@ def _list_found(plugins: Plugins, target: str) -> Iterator[Found]:
         owner = plugins.owner(KINDS[kind], name)
         yield _describe(owner, kind, name)
         return
-    named = [one for one in plugins.known if target in (one.name, one.handle, one.distribution)]
+    named = [one for one in plugins.known if _is_named(one, target)]
     # A plugin of no distribution is of the empty one.
     if not named or not target:
         raise UnknownName.among("plugin", target, [one.name for one in plugins.known])
     for plugin in named:
         yield from _list_parts(plugins, plugin)
+
+
+def _is_named(plugin: Plugin, target: str) -> bool:
+    if target in (plugin.name, plugin.handle, plugin.distribution):
+        return True
+    return plugin.given and target == plugin.origin
 
 
 def _check_trial(order: Order, plugins: Plugins) -> None:

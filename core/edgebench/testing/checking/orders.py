@@ -36,7 +36,7 @@ class Order:
     parent: int
     """The process that asks, without which this one must not live on."""
     target: str = ""
-    """Whose parts are to be found: of a plugin, a distribution, or `kind:name`."""
+    """Whose parts are to be found: of a plugin, a distribution, a file, or `kind:name`."""
     kind: str = ""
     name: str = ""
     promises: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)

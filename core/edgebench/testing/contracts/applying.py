@@ -53,6 +53,12 @@ class Few:
 class FewStages(Stages):
     """Loads, writes, converts and trains stages, with few samples."""
 
+    @classmethod
+    def of(cls, bench: Bench) -> FewStages:
+        """Return those of a bench."""
+        maker = bench.maker
+        return cls(bench.plugins, bench.store.root, maker.inputs, maker.stages.progress)
+
     def split(self, case: Case, name: str, pipeline: Pipeline) -> Preprocessed:
         """Return the first samples of a split."""
         whole = super().split(case, name, pipeline)
@@ -125,11 +131,8 @@ class Application:
     def apply(self, look: Callable[[Pipeline], str] = lambda _: "") -> Applied:
         """Apply it to a fresh copy; *look* is asked for a digest of the copy before and after."""
         step, given = self.copy_given()
-        maker = self.bench.maker
-        stages = FewStages(
-            self.bench.plugins, self.bench.store.root, maker.inputs, maker.stages.progress
-        )
-        with Runner.open(stages, self.case, maker.answers) as runner:
+        stages = FewStages.of(self.bench)
+        with Runner.open(stages, self.case, self.bench.maker.answers) as runner:
             context = NotingContext(runner, self.bench.recipes.keys, step)
             before = look(given)
             try:

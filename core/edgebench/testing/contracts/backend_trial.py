@@ -8,8 +8,9 @@ from typing import Any
 
 from edgebench.parts.errors import CaseFailed, EdgebenchError, one_line
 from edgebench.parts.places import Backend, Session
+from edgebench.testing.contracts.comparing import COARSE, TOLERANCES, copy, is_far, is_near
 from edgebench.testing.contracts.contract import Contract, NotChecked
-from edgebench.testing.contracts.opening import Bed, ask_usable, find_bed
+from edgebench.testing.contracts.opening import Bed, ask_usable, find_bed, find_reference
 
 
 class BackendTrial(Contract):
@@ -100,6 +101,53 @@ class BackendTrial(Contract):
                 raise
         else:
             opened.__exit__(None, None, None)
+
+    # --- what its numbers should be --------------------------------------------------------------
+
+    def reference(self) -> tuple[str, dict[str, Any]]:
+        """Return another backend, and what it gives for the examples.
+
+        Raises:
+            EdgebenchError: There is none that can say.
+        """
+        bed = self.bed()
+        found: tuple[str, dict[str, Any]] = self.once("reference", lambda: find_reference(bed))
+        return found
+
+    def find_allowed(self, written: str = "") -> tuple[str, float]:
+        """Return the precision that it claims, and how far outputs may be off in that."""
+        precision = self.part.precision(self.read_options(written))
+        return precision, TOLERANCES.get(precision, COARSE)
+
+    def must_differ(self, one: int, other: int) -> bool:
+        """Say whether its outputs for two samples differ for sure, as a second way shows.
+
+        Another backend says so where it gives numbers, and else this one itself, where each sample
+        is the first that a session is given. Labels may be equal, whatever the inputs.
+        """
+        return self._differ_elsewhere(one, other) or not is_near(
+            self.once(f"first {one}", lambda: self._run_first(one)),
+            self.once(f"first {other}", lambda: self._run_first(other)),
+        )
+
+    def _differ_elsewhere(self, one: int, other: int) -> bool:
+        try:
+            _, wanted = self.reference()
+        except EdgebenchError:
+            # Nobody else can say.
+            return False
+        bed = self.bed()
+        count = len(next(iter(bed.examples.values())))
+        told = [(wanted[spec.name], spec.dtype) for spec in bed.stage.outputs]
+        # What gives numbers in place of labels says nothing of those.
+        rows = [array for array, dtype in told if array.dtype.name == dtype and len(array) == count]
+        _, allowed = self.find_allowed()
+        return any(is_far(array[one], array[other], allowed) for array in rows)
+
+    def _run_first(self, place: int) -> dict[str, Any]:
+        """Return what it gives for a sample in a session that has seen no other."""
+        with self.open() as (bed, session):
+            return copy(session.run(bed.feed(place)))
 
 
 def say(error: BaseException) -> str:

@@ -13,10 +13,12 @@ import attrs
 
 from edgebench.catalogue.plugins import Plugins, PluginSource
 from edgebench.catalogue.registry import Registry
+from edgebench.parts.pipeline import Stage
 from edgebench.prepare.make import Maker
 from edgebench.prepare.recipe import Recipes
 from edgebench.prepare.stages import Stages
 from edgebench.store.artifacts import Store
+from edgebench.store.digests import content_digest
 from edgebench.store.scratch import open_scratch
 
 
@@ -92,3 +94,9 @@ class Bench:
         import tempfile
 
         return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.scratch))
+
+    def digest_live(self, stage: Stage) -> str:
+        """Return the digest of the files that a stage's live object is written as."""
+        place = self.make_place("look")
+        self.stages.write(attrs.evolve(stage, directory=None, files=()), place)
+        return content_digest(place)

@@ -23,19 +23,43 @@ def copy(tensors: Tensors) -> dict[str, Any]:
 
 def is_same(one: Tensors, other: Tensors) -> bool:
     """Say whether two sets of tensors are the same to the bit."""
+    return not list_differing(one, other)
+
+
+def list_differing(one: Tensors, other: Tensors) -> list[str]:
+    """Return the names of those that are not the same to the bit; what is no number is the same."""
     import numpy as np
 
-    return all(np.array_equal(one[name], other[name], equal_nan=True) for name in one)
+    return [name for name in one if not np.array_equal(one[name], other[name], equal_nan=True)]
 
 
 def is_near(one: Tensors, other: Tensors) -> bool:
     """Say whether they are the same but for rounding."""
+    return all(_is_array_near(one[name], array) for name, array in other.items())
+
+
+def _is_array_near(one: Any, other: Any) -> bool:
     import numpy as np
 
-    return all(
-        np.allclose(one[name], array, rtol=1e-4, atol=1e-5 * float(np.abs(array).max()))
-        for name, array in other.items()
-    )
+    if one.shape != other.shape or not np.issubdtype(other.dtype, np.inexact):
+        return np.array_equal(one, other)
+    if not other.size:
+        return True
+    allowed = 1e-5 * float(np.abs(other[np.isfinite(other)]).max(initial=0))
+    return np.allclose(one, other, rtol=1e-4, atol=allowed, equal_nan=True)
+
+
+def is_far(one: Any, other: Any, allowed: float) -> bool:
+    """Say whether two arrays of numbers differ by more than two that may be wrong can.
+
+    Each may be, by a share of the largest value that is *allowed*. Labels are never far.
+    """
+    import numpy as np
+
+    if one.shape != other.shape or not np.issubdtype(one.dtype, np.floating) or not one.size:
+        return False
+    scale = max(float(np.abs(each).max()) for each in (one, other))
+    return float(np.abs(one - other).max()) > 2 * allowed * max(scale, SMALLEST)
 
 
 def compare(given: Tensors, wanted: Tensors, allowed: float, whose: str) -> None:

@@ -13,18 +13,17 @@ from edgebench.parts.changes import Converter
 from edgebench.parts.errors import EdgebenchError, one_line
 from edgebench.parts.pipeline import Pipeline, Stage, Tensors
 from edgebench.store.artifacts import read_pipeline
-from edgebench.store.digests import content_digest
 from edgebench.testing.contracts.comparing import compare
-from edgebench.testing.contracts.contract import Contract, NotChecked, hold
+from edgebench.testing.contracts.contract import NotChecked, hold
+from edgebench.testing.contracts.prepared import FormatTrial
 from edgebench.testing.contracts.running import run_here
-from edgebench.testing.contracts.subjects import prepare_format
 
 EXACT, NEAR = 1e-4, 1e-2
 """How far outputs may be from those of the source, as a share of the largest: of a converter that
 says that it is exact, and of any other."""
 
 
-class ConverterContract(Contract):
+class ConverterContract(FormatTrial):
     """What a converter promises: a stage of the smallest model that leads to its source."""
 
     kind = Converter
@@ -75,14 +74,7 @@ class ConverterContract(Contract):
     # --- what they stand on ----------------------------------------------------------------------
 
     def _prepared(self) -> tuple[Case, Path]:
-        if "prepared" not in self.tried:
-            try:
-                found = prepare_format(self.bench, self.part.source, self.model)
-            except EdgebenchError as error:
-                raise NotChecked(str(error)) from error
-            self.tried["prepared"] = found
-        prepared: tuple[Case, Path] = self.tried["prepared"]
-        return prepared
+        return self.prepare_in(self.part.source)
 
     def _source(self) -> Pipeline:
         return read_pipeline(self._prepared()[1])
@@ -100,13 +92,13 @@ class ConverterContract(Contract):
     def _try(self) -> Any:
         if "made" not in self.tried:
             live = self.bench.stages.live(self._given())
-            before = self._digest(live)
+            before = self.bench.digest_live(live)
             examples = {name: array.copy() for name, array in self._examples().items()}
             try:
                 self.tried["made"] = self.part.convert(live, examples)
             except Exception as error:  # noqa: BLE001 (a converter may raise anything)
                 self.tried["made"] = error
-            self.tried["digests"] = before, self._digest(live)
+            self.tried["digests"] = before, self.bench.digest_live(live)
         return self.tried["made"]
 
     def _converted(self) -> Stage:
@@ -120,11 +112,6 @@ class ConverterContract(Contract):
         place = self.bench.make_place("converted")
         self.bench.stages.save(self._source().replaced([self._converted()]), place)
         return read_pipeline(place)
-
-    def _digest(self, stage: Stage) -> str:
-        place = self.bench.make_place("look")
-        self.bench.stages.write(attrs.evolve(stage, directory=None, files=()), place)
-        return content_digest(place)
 
     def _run(self, pipeline: Pipeline, form: str, batch: Tensors) -> dict[str, Any]:
         case, _ = self._prepared()

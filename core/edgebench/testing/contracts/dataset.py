@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import attrs
 
 from edgebench.cases.inputs import open_directory
-from edgebench.parts.errors import EdgebenchError
-from edgebench.parts.subjects import SPLITS, Dataset, Sample, Unreadable
+from edgebench.parts.errors import EdgebenchError, one_line
+from edgebench.parts.subjects import SPLITS, Dataset, Model, Sample, Unreadable, Variant
+from edgebench.prepare.data import preprocess
+from edgebench.store.artifacts import read_pipeline
 from edgebench.testing.contracts.contract import Contract, NotChecked, doubt, hold
+from edgebench.testing.contracts.running import run_here
+from edgebench.testing.contracts.subjects import KINDS_OF_WEIGHTS, describe_subject, make_case
 
 SEED = 0
 COUNTED = 5
-"""Samples of each split whose answers the metrics are given."""
+"""Samples whose answers the metrics are given."""
+LARGEST = 20_000_000
+"""Parameters beyond which a variant is not built to answer."""
 
 
 @attrs.frozen
@@ -26,6 +34,7 @@ class Read:
     digests: tuple[str, ...]
     """Of each payload, in order."""
     first: tuple[Sample, ...]
+    """The first of them."""
     wrong: str
     """What is no sample; empty if all are."""
 
@@ -81,6 +90,31 @@ class DatasetContract(Contract):
             "what `from_directory` makes has other metrics",
         )
 
+    def test_its_metrics_take_answers(self) -> None:
+        """What a model answers its metrics count, alike for each sample, to figures of 0 to 1."""
+        import numpy as np
+
+        metrics = self.part.metrics()
+        if not metrics:
+            raise NotChecked("it has no metrics")
+        answered = list(self._answer())
+        for metric in metrics:
+            try:
+                counts = [[float(n) for n in metric.count(*pair)] for pair in answered]
+                many = {len(one) for one in counts}
+                hold(len(many) == 1, f"{metric.name} gives now {min(many)} counts, now {max(many)}")
+                # Of a few samples, some figures are no number.
+                with np.errstate(all="ignore"):
+                    figure = float(metric.value(np.sum(counts, axis=0)))
+            except AssertionError:
+                raise
+            except Exception as error:
+                raise AssertionError(
+                    f"{metric.name} does not take an answer: {one_line(error)}"
+                ) from error
+            sound = math.isnan(figure) or 0 <= figure <= 1
+            hold(sound, f"{metric.name} is {figure:g}, which is not from 0 to 1")
+
     # --- what they stand on ----------------------------------------------------------------------
 
     def _dataset(self) -> Dataset:
@@ -93,6 +127,43 @@ class DatasetContract(Contract):
         if part.samples is None:
             raise NotChecked(f"it has to be given, as {part.layout or 'a directory'}: say `data`")
         return part
+
+    def _answer(self) -> Iterator[tuple[Any, Any]]:
+        """Yield what a model predicts for the first samples, each with the true answer."""
+        samples = self._read("test").first
+        if not samples:
+            raise NotChecked("it has no samples to test with, which another promise tells of")
+        model, variant = self._find_model()
+        try:
+            case = make_case(self.bench, model, variant)
+            base = read_pipeline(self.bench.maker.base(case))
+            bound = model.bound(variant.name, base.resources)
+            for payload, answer in samples:
+                tensors = preprocess(payload, bound, variant.name)
+                outputs = run_here(self.bench, case, base, tensors)
+                yield bound.postprocess(outputs, variant.name), answer
+        except EdgebenchError as error:
+            raise NotChecked(f"{describe_subject(model, variant)}: {error}") from error
+
+    def _find_model(self) -> tuple[Model, Variant]:
+        """Return the smallest model that is measured on it.
+
+        Raises:
+            NotChecked: There is none that can be built here.
+        """
+        found = [
+            (variant.parameters or 0, model.name, model, variant)
+            for model in self.bench.plugins.all(Model).values()
+            if model.from_file is None
+            for variant in model.variants
+            if self.part.name in model.datasets_of(variant.name)
+            and set(KINDS_OF_WEIGHTS) & set(variant.weights)
+            and (variant.parameters or 0) <= LARGEST
+        ]
+        if not found:
+            raise NotChecked("no small model here is measured on it")
+        _, _, model, variant = min(found, key=lambda one: one[:2])
+        return model, variant
 
     def _read(self, split: str) -> Read:
         if split not in self.tried:

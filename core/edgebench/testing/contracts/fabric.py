@@ -8,19 +8,23 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
 
 from edgebench.parts.errors import one_line
 from edgebench.parts.places import Fabric, Host, HostFacts, Link, Tier
+from edgebench.store.owners import end_marked, find_marked
 from edgebench.testing.contracts.contract import Contract, NotChecked, hold
 from edgebench.testing.contracts.subjects import choose_route
 
 MARK = "EDGEBENCH_CONTRACT"
 """The variable by which processes of this contract are found, whoever started them."""
 LIMIT_S = 30.0
+GRACE_S = 5.0
+"""How long what was ended may take to be gone."""
 WORDS = ("cpu", "memory", "bandwidth", "delay")
 READS = """
     import os, pathlib, sys
@@ -96,28 +100,57 @@ class FabricContract(Contract):
                 )
                 os.killpg(running.pid, signal.SIGKILL)
                 _reap(running.pid)
-                _await(lambda: not _find_marked(token), f"what was killed on {name} to end")  # noqa: B023
+                ended = partial(_is_gone, token)
+                _await(ended, f"what was killed on {name} to end")
 
     def test_nothing_is_left_when_it_closes(self) -> None:
         """When it is closed no process runs on, nor after an error, and it opens again."""
-        token = secrets.token_hex(8)
-        log = self.bench.make_place("logs") / "left.log"
-        ours = InterruptedError("an error while it is open")
-        with suppress(InterruptedError), self._open() as hosts:
-            for host in hosts.values():
-                argv = [sys.executable, "-c", "print('done')"]
-                _reap(host.spawn(argv, {MARK: token}, log).pid)
-            raise ours
-        left = _find_marked(token)
-        hold(not left, f"the processes {left} run on once it is closed")
-        with self._open() as hosts:
-            hold(hosts, "opened again it has no hosts")
+        for wrong in (None, InterruptedError("an error while it is open")):
+            token, spawned = secrets.token_hex(8), list[int]()
+            try:
+                came = self._use(token, spawned, wrong)
+                said = one_line(came) if came else "nothing"
+                hold(came is wrong, f"of an error while it is open {said} comes out when it closes")
+                gone = _comes(partial(_is_gone, token), GRACE_S)
+                left = len(find_marked(token.__eq__, MARK))
+                hold(gone, f"{left} processes run on {GRACE_S:g} s after it is closed")
+            finally:
+                end_marked(token.__eq__, MARK)
+                for pid in spawned:
+                    with suppress(ChildProcessError):
+                        os.waitpid(pid, 0)
 
     # --- what they stand on ----------------------------------------------------------------------
 
     def _route(self) -> tuple[list[Tier], tuple[Link, ...]]:
         names, links = choose_route(self.bench, 2)
         return [self.bench.plugins.get(Tier, name) for name in names], links
+
+    def _leave_asleep(self, host: Host, token: str) -> int:
+        """Spawn a process that sleeps, and return its number once it does."""
+        log = self.bench.make_place("left") / "log"
+        argv = [sys.executable, "-c", "import time; print('asleep', flush=True); time.sleep(600)"]
+        pid = host.spawn(argv, {MARK: token}, log).pid
+        _await(lambda: log.exists() and "asleep" in log.read_text(), "a process to start")
+        return pid
+
+    def _use(self, token: str, spawned: list[int], wrong: Exception | None) -> BaseException | None:
+        """Open it, leave a process asleep on each host, close it: because of *wrong*, if given.
+
+        Return what comes out of it; *token* marks whatever is started meanwhile.
+        """
+        try:
+            # What it starts for itself inherits this process's own variables.
+            with _marking(token), self._open() as hosts:
+                hold(hosts, "it has no hosts")
+                spawned += [self._leave_asleep(host, token) for host in hosts.values()]
+                if wrong:
+                    raise wrong  # noqa: TRY301 (through what is open)
+        except (AssertionError, NotChecked):
+            raise
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever a fabric raises)
+            return error
+        return None
 
     @contextmanager
     def _open(self) -> Iterator[Mapping[str, Host]]:
@@ -163,20 +196,30 @@ def _reap(pid: int) -> int:
         return 0  # a fabric may start processes that are not this one's children
 
 
-def _await(happened: object, what: str) -> None:
-    end = time.monotonic() + LIMIT_S
-    while not happened():  # type: ignore[operator]
-        hold(time.monotonic() < end, f"waited {LIMIT_S:g} s for {what}")
+def _await(happened: Callable[[], bool], what: str) -> None:
+    hold(_comes(happened, LIMIT_S), f"waited {LIMIT_S:g} s for {what}")
+
+
+def _is_gone(token: str) -> bool:
+    """Say whether no process that was marked is left."""
+    return not find_marked(token.__eq__, MARK)
+
+
+def _comes(happened: Callable[[], bool], limit_s: float) -> bool:
+    """Say whether something happens in time."""
+    end = time.monotonic() + limit_s
+    while not happened():
+        if time.monotonic() > end:
+            return False
         time.sleep(0.02)
+    return True
 
 
-def _find_marked(token: str) -> list[int]:
-    """Return the processes here that have the mark, ended ones left aside."""
-    found, mark = [], f"{MARK}={token}".encode()
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark in (entry / "environ").read_bytes().split(b"\0"):
-                found.append(int(entry.name))
-        except OSError:
-            continue
-    return found
+@contextmanager
+def _marking(token: str) -> Iterator[None]:
+    """Mark whatever this process starts meanwhile."""
+    os.environ[MARK] = token
+    try:
+        yield
+    finally:
+        del os.environ[MARK]

@@ -12,14 +12,15 @@ from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.pipeline import Pipeline, Stage
 from edgebench.store.artifacts import read_pipeline
 from edgebench.store.digests import content_digest
-from edgebench.testing.contracts.contract import Contract, NotChecked, doubt, hold
+from edgebench.testing.contracts.afresh import Crashed
+from edgebench.testing.contracts.contract import doubt, hold
 from edgebench.testing.contracts.pickles import find_pickles
-from edgebench.testing.contracts.running import Crashed, load_afresh
+from edgebench.testing.contracts.prepared import FormatTrial
+from edgebench.testing.contracts.running import load_afresh
 from edgebench.testing.contracts.spoiling import spoil
-from edgebench.testing.contracts.subjects import prepare_format
 
 
-class FormatContract(Contract):
+class FormatContract(FormatTrial):
     """What a format promises: a stage of the smallest model that leads to it, kept and found."""
 
     kind = Format
@@ -94,14 +95,7 @@ class FormatContract(Contract):
     # --- what they stand on ----------------------------------------------------------------------
 
     def _prepared(self) -> tuple[Case, Path]:
-        if "prepared" not in self.tried:
-            try:
-                found = prepare_format(self.bench, self.part.name, self.model)
-            except EdgebenchError as error:
-                raise NotChecked(str(error)) from error
-            self.tried["prepared"] = found
-        prepared: tuple[Case, Path] = self.tried["prepared"]
-        return prepared
+        return self.prepare_in(self.part.name)
 
     def _stage(self) -> Stage:
         """Return a stage of the format with its live object."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import json
-import os
-import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from edgebench.cases.case import Case
 from edgebench.catalogue.plugins import PluginSource
@@ -15,11 +14,11 @@ from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.subjects import Model
 from edgebench.store.artifacts import read_pipeline
+from edgebench.testing.contracts.afresh import answer_order, ask_afresh
 from edgebench.testing.contracts.bench import Bench
 
 LIGHT = 400
 """Modules of one package up to which it is a library for pictures or words, no framework."""
-_MARK = "edgebench-handling:"
 
 
 def list_heavy_handling(bench: Bench, case: Case, payload: bytes) -> list[str]:
@@ -34,25 +33,18 @@ def list_heavy_handling(bench: Bench, case: Case, payload: bytes) -> list[str]:
         str(bench.maker.base(case)),
         base64.b64encode(payload).decode(),
     ]
-    done = subprocess.run(
-        [sys.executable, "-m", __name__],
-        input=json.dumps(order),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
-    for line in done.stdout.splitlines():
-        if line.startswith(_MARK):
-            return list(json.loads(line.removeprefix(_MARK)))
-    last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-    raise EdgebenchError(f"a request could not be handled in a process of its own: {last}")
+    try:
+        return list(ask_afresh(__name__, order))
+    except EdgebenchError as error:
+        raise EdgebenchError(
+            f"a request could not be handled in a process of its own: {error}"
+        ) from error
 
 
-def main() -> int:
-    """Handle the request of the order, and print what is heavy of what that imported."""
-    source, case, base, payload = json.loads(sys.stdin.read())
-    case = from_document(Case, case)
+def _list_heavy(order: Sequence[Any]) -> list[str]:
+    """Handle the request of an order, and return what is heavy of what that imported."""
+    source, document, base, payload = order
+    case = from_document(Case, document)
     plugins = from_document(PluginSource, source).load()
 
     model = plugins.get(Model, case.model)
@@ -63,9 +55,8 @@ def main() -> int:
         package = name.partition(".")[0]
         if package not in sys.stdlib_module_names and package != "scipy":
             counts[package] = counts.get(package, 0) + 1
-    print(_MARK + json.dumps(sorted(one for one, n in counts.items() if n > LIGHT)))  # noqa: T201
-    return 0
+    return sorted(one for one, n in counts.items() if n > LIGHT)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    answer_order(sys.argv[1:], _list_heavy)

@@ -6,16 +6,16 @@ or very many modules, of another distribution than the plugin's own and what edg
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 from edgebench.catalogue.plugins import PluginSource
 from edgebench.catalogue.rows import KINDS, WORDS
 from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.part import Part
+from edgebench.testing.contracts.afresh import answer_order, ask_afresh
 
 OURS = frozenset(
     ["attr", "attrs", "cattr", "cattrs", "numpy", "pluggy", "rich", "scipy", "zmq", "edgebench"]
@@ -23,7 +23,6 @@ OURS = frozenset(
 """The packages that edgebench itself stands on."""
 MANY = 100
 """Modules of one package beyond which it counts as a framework without compiled code."""
-_MARK = "edgebench-imports:"
 
 
 def list_heavy_imports(source: PluginSource, kind: type[Part], name: str) -> list[str]:
@@ -32,32 +31,23 @@ def list_heavy_imports(source: PluginSource, kind: type[Part], name: str) -> lis
     Raises:
         EdgebenchError: The process that was to find it out has failed.
     """
-    order = json.dumps([to_document(source), WORDS[kind], name])
-    done = subprocess.run(
-        [sys.executable, "-m", __name__, order],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
-    for line in done.stdout.splitlines():
-        if line.startswith(_MARK):
-            return list(json.loads(line.removeprefix(_MARK)))
-    last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-    raise EdgebenchError(f"its plugin could not be imported in a process of its own: {last}")
+    try:
+        return list(ask_afresh(__name__, [to_document(source), WORDS[kind], name]))
+    except EdgebenchError as error:
+        raise EdgebenchError(
+            f"its plugin could not be imported in a process of its own: {error}"
+        ) from error
 
 
-def main(argv: list[str]) -> int:
-    """Import the plugin that the order names, and print what is heavy of what that brought."""
-    document, word, name = json.loads(argv[0])
+def _list_heavy(order: Sequence[Any]) -> list[str]:
+    """Import the plugin that an order names, and return what is heavy of what that brought."""
+    document, word, name = order
     source = from_document(PluginSource, document)
     plugins = source.load()
     before = set(sys.modules)
     owner = plugins.owner(KINDS[word], name)
     own = {getattr(owner.module, "__name__", "").partition(".")[0]}
-    found = _find_heavy(set(sys.modules) - before, OURS | own | _distribution_packages(owner))
-    print(_MARK + json.dumps(found))  # noqa: T201 (the answer is this process's whole purpose)
-    return 0
+    return _find_heavy(set(sys.modules) - before, OURS | own | _distribution_packages(owner))
 
 
 def _find_heavy(names: set[str], light: frozenset[str] | set[str]) -> list[str]:
@@ -87,4 +77,4 @@ def _distribution_packages(owner: object) -> set[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    answer_order(sys.argv[1:], _list_heavy)

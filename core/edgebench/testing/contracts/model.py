@@ -9,11 +9,10 @@ import attrs
 from edgebench.cases.case import Case
 from edgebench.parts.changes import Format
 from edgebench.parts.errors import EdgebenchError, one_line
-from edgebench.parts.pipeline import Pipeline, Stage, TensorSpec
+from edgebench.parts.pipeline import Pipeline, TensorSpec
 from edgebench.parts.subjects import Dataset, Model, Variant, Weights
 from edgebench.prepare.data import Preprocessed
 from edgebench.store.artifacts import read_pipeline
-from edgebench.store.digests import content_digest
 from edgebench.testing.contracts.contract import Contract, NotChecked, doubt, hold
 from edgebench.testing.contracts.handling import list_heavy_handling
 from edgebench.testing.contracts.operator import check_answers
@@ -155,13 +154,8 @@ class ModelContract(Contract):
         found = []
         for stage in pipeline.stages:
             named = attrs.evolve(stage, model=self.part.name, variant=variant.name)
-            found.append(self._write(named))
+            found.append(self.bench.digest_live(named))
         return " ".join(found)
-
-    def _write(self, stage: Stage) -> str:
-        place = self.bench.make_place("built")
-        self.bench.stages.write(stage, place)
-        return content_digest(place)
 
     def _payloads(self) -> Any:
         dataset = self._dataset()

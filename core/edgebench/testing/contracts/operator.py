@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +21,7 @@ from edgebench.sessions.outputs import WrongOutput, check_outputs, find_sizes
 from edgebench.store.artifacts import read_pipeline
 from edgebench.store.digests import content_digest
 from edgebench.testing.contracts.applying import Application, Applied, find_application
+from edgebench.testing.contracts.comparing import list_differing
 from edgebench.testing.contracts.contract import Contract, NotChecked, doubt, hold
 from edgebench.testing.contracts.running import run_afresh, run_here
 
@@ -113,7 +113,7 @@ class OperatorContract(Contract):
                 continue
             batch = self._batches(written)[-1]
             outputs = [self._run(application, place, batch) for place in (first, again)]
-            differing = [name for name in outputs[0] if not _equal(name, *outputs)]
+            differing = list_differing(*outputs)
             hold(
                 not differing,
                 f"{_with(written)}under the same seed it makes two pipelines whose outputs differ: "
@@ -225,27 +225,18 @@ class OperatorContract(Contract):
 
     def _digest(self, pipeline: Pipeline) -> str:
         """Return the digest of a pipeline's files, and of what its live objects are written as."""
-        return digest_pipeline(self.bench.make_place, self.bench.stages.write, pipeline)
+        found = []
+        for stage in pipeline.stages:
+            if stage.directory is not None:
+                found.append(content_digest(stage.directory))
+            if stage.live is not None:
+                found.append(self.bench.digest_live(stage))
+        return " ".join(found)
 
     def _is_written_alike(self, written: str) -> bool:
         """Say whether the same pipeline, loaded twice, is written as the same files."""
         application = self._application(written)
         return len({self._digest(application.copy_given()[1]) for _ in range(2)}) == 1
-
-
-def digest_pipeline(
-    make_place: Callable[[str], Path], write: Callable[..., Any], pipeline: Pipeline
-) -> str:
-    """Return the digest of a pipeline's files, and of what its live objects are written as."""
-    found = []
-    for stage in pipeline.stages:
-        if stage.directory is not None:
-            found.append(content_digest(stage.directory))
-        if stage.live is not None:
-            place = make_place("look")
-            write(attrs.evolve(stage, directory=None, files=()), place)
-            found.append(content_digest(place))
-    return " ".join(found)
 
 
 def check_answers(pipeline: Pipeline, batch: Tensors, outputs: Tensors, how: str = "") -> None:
@@ -265,12 +256,6 @@ def check_answers(pipeline: Pipeline, batch: Tensors, outputs: Tensors, how: str
             not floats or np.isfinite(array).all(),
             f"{how}the output {name!r} of what it made is not finite",
         )
-
-
-def _equal(name: str, *outputs: Tensors) -> bool:
-    import numpy as np
-
-    return all(np.array_equal(outputs[0][name], other[name]) for other in outputs)
 
 
 def _with(written: str) -> str:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,12 +11,12 @@ import attrs
 from edgebench.cases.case import Case
 from edgebench.catalogue.plugins import PluginSource
 from edgebench.parts.documents import from_document, to_document
-from edgebench.parts.errors import EdgebenchError, one_line
 from edgebench.parts.pipeline import Pipeline, Tensors
 from edgebench.prepare.make import Maker
 from edgebench.prepare.recipe import Recipes
 from edgebench.prepare.runner import Runner
 from edgebench.store.artifacts import Store, read_pipeline
+from edgebench.testing.contracts.afresh import answer_order, ask_afresh
 from edgebench.testing.contracts.bench import Bench
 
 INPUTS, OUTPUTS = "inputs-{}.npz", "outputs-{}.npz"
@@ -38,10 +34,6 @@ class Order:
     """Where the inputs lie, and where the outputs go."""
     batches: int
     """How many batches of inputs there are; none where stages are to be loaded alone."""
-
-
-class Crashed(EdgebenchError):
-    """A process that ended by a signal."""
 
 
 def run_afresh(
@@ -65,7 +57,7 @@ def run_afresh(
         place=place,
         batches=len(batches),
     )
-    _obey_afresh(order)
+    ask_afresh(__name__, to_document(order))
     return [read_arrays(place / OUTPUTS.format(number)) for number in range(len(batches))]
 
 
@@ -75,31 +67,15 @@ def load_afresh(bench: Bench, case: Case, pipeline: Path) -> None:
     Raises:
         EdgebenchError: It failed there; a `Crashed` if the process did not even say so.
     """
-    _obey_afresh(
-        Order(
-            source=bench.source,
-            store=bench.store.root,
-            case=case,
-            pipeline=pipeline,
-            place=bench.scratch,
-            batches=0,
-        )
+    order = Order(
+        source=bench.source,
+        store=bench.store.root,
+        case=case,
+        pipeline=pipeline,
+        place=bench.scratch,
+        batches=0,
     )
-
-
-def _obey_afresh(order: Order) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", __name__, json.dumps(to_document(order))],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
-    if done.returncode < 0:
-        raise Crashed(f"the process was killed by {signal.Signals(-done.returncode).name}")
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
-        raise EdgebenchError(last)
+    ask_afresh(__name__, to_document(order))
 
 
 def read_arrays(path: Path) -> dict[str, Any]:
@@ -116,27 +92,21 @@ def run_here(bench: Bench, case: Case, pipeline: Pipeline, batch: Tensors) -> di
         return dict(runner.outputs(pipeline, batch, runner.list_deployed(pipeline)))
 
 
-def main(argv: list[str]) -> int:
-    """Do what the order says; what goes wrong is the last line of standard error."""
+def _obey(document: Any) -> None:
+    """Do what an order says."""
     import numpy as np
 
-    order = from_document(Order, json.loads(argv[0]))
+    order = from_document(Order, document)
     maker = Maker(Recipes(order.source.load(), Store(order.store)), lambda *_: None)
-    try:
-        pipeline = read_pipeline(order.pipeline)
-        for stage in () if order.batches else pipeline.stages:
-            maker.stages.live(stage)
-        with Runner.open(maker.stages, order.case, maker.answers) as runner:
-            for number in range(order.batches):
-                batch = read_arrays(order.place / INPUTS.format(number))
-                made = runner.outputs(pipeline, batch, runner.list_deployed(pipeline))
-                np.savez(order.place / OUTPUTS.format(number), **made)
-    except Exception as error:  # noqa: BLE001 (whatever a part raises)
-        said = str(error) if isinstance(error, EdgebenchError) else one_line(error)
-        sys.stderr.write("\n" + " ".join(said.split()) + "\n")
-        return 1
-    return 0
+    pipeline = read_pipeline(order.pipeline)
+    for stage in () if order.batches else pipeline.stages:
+        maker.stages.live(stage)
+    with Runner.open(maker.stages, order.case, maker.answers) as runner:
+        for number in range(order.batches):
+            batch = read_arrays(order.place / INPUTS.format(number))
+            made = runner.outputs(pipeline, batch, runner.list_deployed(pipeline))
+            np.savez(order.place / OUTPUTS.format(number), **made)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    answer_order(sys.argv[1:], _obey)

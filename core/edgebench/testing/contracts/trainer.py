@@ -12,7 +12,6 @@ from edgebench.parts.errors import EdgebenchError, one_line
 from edgebench.parts.pipeline import Stage
 from edgebench.parts.subjects import Budget, Model
 from edgebench.store.artifacts import read_pipeline
-from edgebench.store.digests import content_digest
 from edgebench.testing.contracts.applying import FewStages
 from edgebench.testing.contracts.contract import Contract, NotChecked, doubt, hold
 from edgebench.testing.contracts.subjects import list_subjects, make_case
@@ -51,7 +50,8 @@ class TrainerContract(Contract):
         form = self.part.format
         hold(fitting.made.format == form, f"it gives {fitting.made.format}, and trains {form}")
         hold(
-            self._digest(fitting.made) != fitting.before, "what it gives back is what it was given"
+            self.bench.digest_live(fitting.made) != fitting.before,
+            "what it gives back is what it was given",
         )
         if not fitting.calls:
             doubt("it never says how far it has come")
@@ -79,7 +79,7 @@ class TrainerContract(Contract):
         if not isinstance(first.made, Stage):
             raise NotChecked("it gave no stage, which another promise tells of")
         hold(
-            self._digest(first.made) == self._digest(again.made),
+            self.bench.digest_live(first.made) == self.bench.digest_live(again.made),
             "trained twice under one seed, the stage is other files",
         )
 
@@ -93,11 +93,8 @@ class TrainerContract(Contract):
 
     def _fit(self) -> Fitting:
         case, model = self._subject()
-        maker = self.bench.maker
-        stages = FewStages(
-            self.bench.plugins, self.bench.store.root, maker.inputs, maker.stages.progress
-        )
-        pipeline = read_pipeline(maker.base(case))
+        stages = FewStages.of(self.bench)
+        pipeline = read_pipeline(self.bench.maker.base(case))
         live = stages.live(pipeline.stages[0])
         splits = [stages.split(case, name, pipeline) for name in ("training", "validation")]
         losses: list[float] = []
@@ -111,12 +108,12 @@ class TrainerContract(Contract):
         def progress(done: int, total: int, what: str = "") -> None:
             calls.append(done)
 
-        before = self._digest(live)
+        before = self.bench.digest_live(live)
         try:
             made = self.part.fit(live, loss, *splits, BUDGET, SEED, progress, teacher=None)
         except Exception as error:
             raise AssertionError(f"it fails: {one_line(error)}") from error
-        return Fitting(before, self._digest(live), losses, len(calls), made)
+        return Fitting(before, self.bench.digest_live(live), losses, len(calls), made)
 
     def _subject(self) -> Any:
         """Return the case and the record of the smallest model that can be trained.
@@ -133,8 +130,3 @@ class TrainerContract(Contract):
         except EdgebenchError as error:
             raise NotChecked(str(error)) from error
         raise NotChecked(f"no model here is built in {self.part.format} and has a loss")
-
-    def _digest(self, stage: Stage) -> str:
-        place = self.bench.make_place("look")
-        self.bench.stages.write(attrs.evolve(stage, directory=None, files=()), place)
-        return content_digest(place)

@@ -357,4 +357,4 @@ def test_the_speed_is_taken_over_work_as_long_as_most_of_the_last_inferences(mon
     host.inference.extend([90_000_000] * 20 + [5_000_000] * 9 + [700_000_000])
     assert host._obey({"verb": "speed"})
     assert asked == [(5e-3, 4.0)]
-    assert told == [("speed", {})]
+    assert told == [("speed", {"busy_threads": None})]

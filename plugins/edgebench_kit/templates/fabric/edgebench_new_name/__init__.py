@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import attrs
@@ -36,6 +37,8 @@ class PinnedHost:
     """How many times slower than this machine it pretends to be: nothing is pretended here."""
     paced: bool = True
     """Whether edgebench is to pace its links; False where the network does it."""
+    started: list[tuple[int, int]] = attrs.field(factory=list, eq=False, repr=False)
+    """The processes that it has started: the number of each, and a file descriptor."""
 
     @property
     def threads(self) -> int:
@@ -78,8 +81,18 @@ class PinnedHost:
             ],
             setsid=True,
         )
+        self.started.append((pid, os.pidfd_open(pid)))
         os.sched_setaffinity(pid, self.processors)
         return Spawned(pid, log)
+
+    def end(self) -> None:
+        """Kill what runs on, with what that has started."""
+        for pid, pidfd in self.started:
+            # What somebody has waited for is gone, and its number may be another's by now.
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                os.killpg(pid, signal.SIGKILL)
+            os.close(pidfd)
 
 
 @contextmanager
@@ -93,7 +106,11 @@ def open_hosts(
         # Tiers share processors in turn where there are fewer of them than tiers.
         own = [free[(number * tier.threads + one) % len(free)] for one in range(tier.threads)]
         hosts[tier.name] = PinnedHost(tier=tier, processors=frozenset(own))
-    yield hosts
+    try:
+        yield hosts
+    finally:
+        for host in hosts.values():
+            host.end()
 
 
 def usable() -> eb.Usable:
