@@ -158,7 +158,8 @@ MOST_COLUMNS = 9
 """Of a table that is as wide as a page."""
 _FACTORS = {"memory_bytes": 1 / 2**30, "rate_bit_s": 1e-6, "delay_s": 1e3}
 _LABELS = {"memory_bytes": "memory GiB", "rate_bit_s": "rate Mbit/s", "delay_s": "delay ms",
-           "size_bytes": "bytes", "sha256_digits": "digits of 64"}  # fmt: skip
+           "size_bytes": "bytes", "sha256_digits": "digits of 64",
+           "needs_with": "needs more with"}  # fmt: skip
 
 
 def lay_out_description(kind: str, description: Item) -> Iterator[Table]:
@@ -167,7 +168,7 @@ def lay_out_description(kind: str, description: Item) -> Iterator[Table]:
     values = {key: value for key, value in description.items() if key not in records}
     yield pair_table(f"{kind} {description['name']}", _write_item(values))
     for title, items in records.items():
-        yield from _lay_out_records(title, items)
+        yield from _lay_out_records(_LABELS.get(title, title), items)
 
 
 def _is_records(value: Any) -> bool:
