@@ -15,7 +15,7 @@ from edgebench.catalogue.registry import shipped_registry
 
 Item = Mapping[str, Any]
 BETWEEN = 3
-"""Blanks that a table has for each of its columns."""
+"""Blanks that a table has for each of its columns, but for the last, which has one less."""
 LONGEST_WORD = 32
 """What is longer may be folded inside."""
 
@@ -47,7 +47,7 @@ class _Lines(Table):
         """Share the width out among the columns that fold, and render."""
         folding = [column for column in self.columns if not column.no_wrap]
         wholes = [column for column in self.columns if column.no_wrap]
-        taken = sum(max(_measure(column)) for column in wholes) + BETWEEN * len(self.columns)
+        taken = sum(max(_measure(column)) for column in wholes) + BETWEEN * len(self.columns) - 1
         widths = _share_out([_measure(one) for one in folding], options.max_width - taken)
         for column, width in zip(folding, widths, strict=True):
             column.width = width
