@@ -16,9 +16,9 @@ ALL_KINDS = ("models", "variants", "datasets", "operators", "hybrids", "tiers", 
 
 VERSIONS = {
     "doctor.json": 2,
-    "list.json": 2,
+    "list.json": 3,
     "plan.json": 2,
-    "plugins.json": 2,
+    "plugins.json": 3,
     "run.json": 5,
     "show.json": 6,
     "store.json": 2,

@@ -31,7 +31,10 @@ def write_terminal(results):
     return caught.get()
 
 
-@pytest.mark.parametrize("write", [write_html, write_markdown, write_terminal])
+@pytest.mark.parametrize(
+    "write",
+    [pytest.param(write_html, marks=pytest.mark.framework), write_markdown, write_terminal],
+)
 @pytest.mark.parametrize(
     ("kept", "precision", "said"),
     [("f32", "f16", True), ("f32", "f32", False), ("f16", "f16", False), ("int8", "int8", False)],
