@@ -20,7 +20,7 @@ VERSIONS = {
     "plan.json": 2,
     "plugins.json": 3,
     "run.json": 5,
-    "show.json": 6,
+    "show.json": 7,
     "store.json": 2,
 }
 """Of the documents that have changed since version 1."""
