@@ -16,6 +16,7 @@ from edgebench import Registry
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import KINDS
 from edgebench.cli.describe import _describe_options
+from edgebench.cli.needs import list_needs_with
 from edgebench.parts.part import Part
 
 HEAD = """\
@@ -110,9 +111,13 @@ def _write_operators(shipped: Shipped, operators: Sequence[Part]) -> Iterator[st
     yield "[Operators](operators.md) says what follows what, and has a page for each.\n"
     rows = []
     for one in operators:
-        needs = ", ".join(f"`{need}`" for need in sorted(one.needed(one.options())))
+        needs = [_name_all(sorted(one.needed(one.options())))]
+        needs += [
+            f"with `{more['option']}={more['value']}` {_name_all(more['needs'])}"
+            for more in list_needs_with(one)
+        ]
         rows.append([f"`{one.name}`", write_sentence(one.summary), _name_all(one.reads),
-                     one.writes and f"`{one.writes}`", needs,
+                     one.writes and f"`{one.writes}`", "; ".join(filter(None, needs)),
                      shipped.brought_by("operator", one.name)])  # fmt: skip
     yield write_table(["name", "does", "reads", "writes", "is given", "needs"], rows)
     yield from _write_options(operators)

@@ -148,6 +148,43 @@ def test_a_class_without_source_has_options_without_texts(tmp_path):
     ]
 
 
+NEEDS = """
+    from typing import Literal
+    import attrs
+    from edgebench import Operator, hookimpl
+
+    @attrs.frozen(kw_only=True)
+    class Options:
+        way: Literal["plain", "trained", "timed"] = "plain"
+        again: bool = attrs.field(default=False)
+        steps: int = 2
+
+        @again.validator
+        def _only_when_trained(self, _, value):
+            if value and self.way == "plain":
+                raise ValueError("again goes with a way")
+
+    def needs(options):
+        return {"plain": ["run"], "trained": ["run", "training"], "timed": ["profile"]}[options.way]
+
+    @hookimpl
+    def edgebench_operators():
+        yield Operator(name="asks", summary="One.", apply=print, options=Options, needs=needs)
+        yield Operator(name="fixed", summary="One.", apply=print, options=Options, needs=["run"])
+"""
+
+
+def test_what_an_operator_needs_with_other_values_of_its_options_is_told(tmp_path):
+    common = plugin(tmp_path, "own", NEEDS)
+    asks = describe("operator", "asks", common)
+    assert asks["needs"] == ["run"]
+    assert asks["needs_with"] == [
+        {"option": "way", "value": "trained", "needs": ["training"]},
+        {"option": "way", "value": "timed", "needs": ["profile"]},
+    ]
+    assert describe("operator", "fixed", common)["needs_with"] == []
+
+
 # --- records as what JSON has --------------------------------------------------------------------
 
 

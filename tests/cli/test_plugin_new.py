@@ -85,6 +85,18 @@ def test_what_was_written_is_printed_and_what_to_do_next(cli, tmp_path):
     assert "edgebench plugins list" in said["next"]
 
 
+def test_what_ci_installs_edgebench_from_is_said_in_one_place(written):
+    shipped = ROOT / "docs" / "examples" / "edgebench-shrink"
+    for directory in (written("operator", "sketch"), shipped):
+        text = (directory / ".github" / "workflows" / "tests.yml").read_text()
+        assert text.count("git+https://") == 1
+        assert "\n  EDGEBENCH: git+https://" in text
+        # pip takes the one that is there for what the plugin asks of an index.
+        first, second = (line for line in text.splitlines() if "pip install" in line)
+        assert first == '      - run: python -m pip install "$EDGEBENCH"'
+        assert second.endswith("'.[dev]'")
+
+
 def test_no_place_is_left_unfilled(written):
     for kind in ("model", "events"):
         directory = written(kind, f"a.b_c-{kind}")

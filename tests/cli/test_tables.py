@@ -54,6 +54,31 @@ def test_what_users_write_is_shown_as_it_is(laid):
     assert MARKUP.replace(" ", "") in "".join("".join(draw(laid)).split())
 
 
+def test_a_table_is_folded_between_words_where_there_is_room():
+    offers = "operator dynamic-quantization, operator early-exit, operator fuse-exits"
+    lines = [
+        ["a-rather-long-name", "installed", offers, "edgebench 0.1.0"],
+        ["b", "faulty", "a " * 99, "x"],
+    ]
+    for width in (72, 80, 100, 160):
+        folded = draw(table("t", ["name", "status", "offers", "from"], lines), width=width)
+        assert max(map(len, folded)) <= width
+        said = " ".join(folded).split()
+        assert {"dynamic-quantization,", "early-exit,", "fuse-exits", "installed"} <= {*said}
+
+
+def test_where_there_is_no_room_words_are_folded_and_nothing_is_lost():
+    path = "/a/rather/long/path/of/a/file/that/nobody/could/read/in/one/line/of/a/table.py"
+    lines = [["name", "operator dynamic-quantization", path]]
+    wide = draw(table("t", ["name", "offers", "from"], lines), width=80)
+    assert any("dynamic-quantization" in line for line in wide)
+    narrow = draw(table("t", ["name", "offers", "from"], lines), width=30)
+    for shown, width in ((wide, 80), (narrow, 30)):
+        assert max(map(len, shown)) <= width
+        column = [line[line.index(line.split()[-1]) :] for line in shown[3:] if line.split()]
+        assert path in "".join(column).replace(" ", "")
+
+
 def test_a_cell_that_is_too_long_is_folded_and_a_name_is_not():
     folded = draw(table("t", ["name", "text"], [["a-rather-long-name", "word " * 20]]), width=40)
     assert sum("word" in line for line in folded) > 1

@@ -9,6 +9,7 @@ import attrs
 
 from edgebench.catalogue.rows import KINDS
 from edgebench.cli.kinds import LISTED
+from edgebench.cli.needs import list_needs_with
 from edgebench.parts.changes import Operator
 from edgebench.parts.errors import Missing, UnknownName
 from edgebench.parts.places import Backend, Tier
@@ -109,6 +110,7 @@ def _describe_part(kind: type[Part], name: str, common: Common) -> Item:
         described |= _find_file(record.name, common)
     if isinstance(record, Operator):
         described["needs"] = sorted(record.needed(record.options()))
+        described["needs_with"] = list(list_needs_with(record))
         described["cuts"] = record.cuts(record.options())
     if isinstance(record, Model):
         sizes = [record.variant(variant)] if variant else record.variants

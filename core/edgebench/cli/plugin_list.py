@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edgebench.cli.common import Common
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     else:
         from edgebench.cli.tables import table
 
-        columns = ("name", "status", "hooks", "offers, or what is wrong", "from")
+        columns = ("name", "status", "offers, or what is wrong", "from")
         common.show(table("plugins", columns, map(_cells, items)))
     return int(any(item["status"] == "faulty" for item in items))
 
@@ -37,7 +37,12 @@ def run(args: argparse.Namespace, common: Common) -> int:
 def _cells(item: Mapping[str, Any]) -> list[str]:
     from edgebench.cli.tables import write_origin
 
-    hooks = ", ".join(hook.removeprefix("edgebench_") for hook in item["hooks"])
-    said = item["why_not"] or item["summary"]
+    said = item["why_not"] or ", ".join(filter(None, (item["summary"], *_list_others(item))))
     said = f"{said} (doubt: {item['doubt']})" if item["doubt"] else said
-    return [item["name"], item["status"], hooks, said, write_origin(item)]
+    return [item["name"], item["status"], said, write_origin(item)]
+
+
+def _list_others(item: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the hooks of which no part that it offers tells: of events, or that yield none."""
+    offered = {f"edgebench_{one.split()[0]}s" for one in item["summary"].split(", ") if one}
+    yield from (hook for hook in item["hooks"] if hook not in offered)

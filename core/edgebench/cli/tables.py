@@ -6,12 +6,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.table import Table
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Column, Table
 from rich.text import Text
 
 from edgebench.catalogue.registry import shipped_registry
 
 Item = Mapping[str, Any]
+BETWEEN = 3
+"""Blanks that a table has for each of its columns, but for the last, which has one less."""
+LONGEST_WORD = 32
+"""What is longer may be folded inside."""
 
 
 def table(
@@ -25,13 +31,49 @@ def table(
 
     The first column is never folded; only the one that is *folded* is, where it is given.
     """
-    laid = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    laid = _Lines(title=Text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for number, column in enumerate(columns):
         whole = number == 0 if folded is None else number != folded
         laid.add_column(Text(column), overflow="fold", no_wrap=whole)
     for line in lines:
         laid.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in line))
     return laid
+
+
+class _Lines(Table):
+    """A table that is folded between words, where each of its columns has room for its longest."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Share the width out among the columns that fold, and render."""
+        folding = [column for column in self.columns if not column.no_wrap]
+        wholes = [column for column in self.columns if column.no_wrap]
+        taken = sum(max(_measure(column)) for column in wholes) + BETWEEN * len(self.columns) - 1
+        widths = _share_out([_measure(one) for one in folding], options.max_width - taken)
+        for column, width in zip(folding, widths, strict=True):
+            column.width = width
+        yield from super().__rich_console__(console, options)
+
+
+def _measure(column: Column) -> tuple[int, int]:
+    """Return the width of the longest word of a column, or of most of it, and of its longest line.
+
+    A path is a word as well, and would take the room of all others.
+    """
+    texts = [str(one) for one in (column.header, *column.cells)]
+    word = max((cell_len(word) for text in texts for word in text.split()), default=0)
+    line = max((cell_len(line) for text in texts for line in text.splitlines()), default=0)
+    return min(word, LONGEST_WORD), line
+
+
+def _share_out(wanted: Sequence[tuple[int, int]], width: int) -> list[int | None]:
+    """Return the widths of columns of which the least and the best are known; None for any."""
+    widths = [best for _, best in wanted]
+    while sum(widths) > width:
+        spare = [now if now > least else 0 for now, (least, _) in zip(widths, wanted, strict=True)]
+        if not any(spare):
+            return [None] * len(wanted)
+        widths[spare.index(max(spare))] -= 1
+    return [*widths]
 
 
 def pair_table(title: str, values: Item) -> Table:
@@ -116,7 +158,8 @@ MOST_COLUMNS = 9
 """Of a table that is as wide as a page."""
 _FACTORS = {"memory_bytes": 1 / 2**30, "rate_bit_s": 1e-6, "delay_s": 1e3}
 _LABELS = {"memory_bytes": "memory GiB", "rate_bit_s": "rate Mbit/s", "delay_s": "delay ms",
-           "size_bytes": "bytes", "sha256_digits": "digits of 64"}  # fmt: skip
+           "size_bytes": "bytes", "sha256_digits": "digits of 64",
+           "needs_with": "needs more with"}  # fmt: skip
 
 
 def lay_out_description(kind: str, description: Item) -> Iterator[Table]:
@@ -125,7 +168,7 @@ def lay_out_description(kind: str, description: Item) -> Iterator[Table]:
     values = {key: value for key, value in description.items() if key not in records}
     yield pair_table(f"{kind} {description['name']}", _write_item(values))
     for title, items in records.items():
-        yield from _lay_out_records(title, items)
+        yield from _lay_out_records(_LABELS.get(title, title), items)
 
 
 def _is_records(value: Any) -> bool:
