@@ -128,4 +128,5 @@ class Case:
     @property
     def label(self) -> str:
         """The case in one line, for people."""
-        return f"{self.subject} {self.chain} on {self.placement} with {self.backend}"
+        done = self.chain or "untransformed"
+        return f"{self.subject} {done} on {self.placement} with {self.backend}"

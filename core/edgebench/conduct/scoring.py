@@ -234,7 +234,8 @@ class Scores:
         """
         few = few or bool(why_no_accuracy(case, self.deployments.plugins))
         key = self._key(case, artifact, few=few)
-        what = f"score of {case.model}:{case.variant} {case.chain} with {case.backend}"
+        chain = case.chain or "untransformed"
+        what = f"score of {case.model}:{case.variant} {chain} with {case.backend}"
 
         def fill(directory: Path) -> None:
             store_score(attrs.evolve(self._measure(case, artifact, few=few), key=key), directory)

@@ -117,6 +117,8 @@ def test_a_case_is_written_in_one_line():
     assert CASE.label == ("m:small a(b=1)+c on mobile-edge with mobile=one:npu:0(k=v),edge=two")
     same = attrs.evolve(CASE, backends=[BackendChoice("two")] * 2)
     assert same.label == "m:small a(b=1)+c on mobile-edge with two"
+    nothing = attrs.evolve(same, chain="")
+    assert nothing.label == "m:small untransformed on mobile-edge with two"
 
 
 def test_what_was_said_of_a_file_stands_in_the_line_as_it_is_written():
