@@ -53,6 +53,19 @@ def test_the_tests_of_what_is_written_pass_at_once(kind, written):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_dataset_that_is_written_has_labels_enough_and_fits_a_model_by_default(written):
+    directory = written("dataset", "sketch")
+    directory.joinpath("tried.py").write_text(
+        "import edgebench_sketch as made\n"
+        "from edgebench.parts.plain import read_arrays, take_arrays\n"
+        "found = [payload for payload, _ in made.samples('test', 0)]\n"
+        "tensors = take_arrays(read_arrays(found[0], ''), '')\n"
+        "print(len(found), {name: one.shape for name, one in tensors.items()})\n"
+    )
+    done = do(directory, "tried")
+    assert "1000 {'input': (1, 1000)}" in done.stdout, done.stderr
+
+
 def test_what_is_written_is_clean_whatever_it_is_called(written):
     names = {kind: LONG if number % 2 else "x" for number, kind in enumerate(ALL)}
     names = {kind: f"{name}-{kind}" for kind, name in names.items()} | {

@@ -6,6 +6,7 @@ from textwrap import dedent
 
 import pytest
 
+from edgebench.records.database import Database
 from edgebench.store.artifacts import Store
 
 LIMITED = ("--score-limit", "20")
@@ -49,6 +50,9 @@ def test_a_score_of_some_samples_is_another_score_and_says_so(run, monkeypatch, 
     assert some["accuracy_samples"] == {"accuracy": 20}
     assert "accuracy is that of 20 of 60 samples (--score-limit)" in some["doubts"]
     assert not [doubt for doubt in whole["doubts"] if "--score-limit" in doubt]
+    with Database.open(tmp_path / "edgebench.db") as database:
+        (figure, *_) = database.read_run().cases[0].facts.figures
+    assert (figure.samples, figure.left_out) == (20, 40)
     kept = {entry.key for entry in Store().entries()}
     (more,) = run("--json", "--score-limit", "100").json["cases"]
     assert more["accuracy"] == whole["accuracy"]

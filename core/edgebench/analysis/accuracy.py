@@ -141,7 +141,9 @@ def describe_open(figure: Figure) -> str:
         return f"what a wrong answer costs {figure.metric} is not known from {labels}"
     more = f"about {figure.labels_needed} would settle it"
     settled = more if figure.labels_needed else "no number of them is foreseen to settle it"
-    return f"{figure.loss_ci95[1] * 100:.1f} points open, {labels}; {settled}"
+    if figure.labels_needed and figure.left_out:
+        settled += f": leave out --score-limit, as there are {figure.samples + figure.left_out}"
+    return f"may lose up to {figure.loss_ci95[1] * 100:.1f} points, {labels}; {settled}"
 
 
 def compare_outputs(

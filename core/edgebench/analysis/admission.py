@@ -106,7 +106,7 @@ def _say_open(samples: int, spread: tuple[float, float] | None, needed: int | No
     if spread is None:
         return f"what a wrong answer costs is not known from {samples} labels"
     more = f"about {needed:,} would settle it" if needed else "no number is foreseen to settle it"
-    return f"{spread[1]:.1f} points open, {samples} labels; {more}"
+    return f"may lose up to {spread[1]:.1f} points, {samples} labels; {more}"
 
 
 def check_exact(result: Result, bound: Bound, prices: Prices) -> Check:

@@ -8,6 +8,7 @@ import attrs
 
 from edgebench.analysis.accuracy import describe_open
 from edgebench.analysis.verdicts import LEVEL
+from edgebench.parts.grouping import group_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -124,8 +125,7 @@ class Decision:
         if self.undecided and (count := len(self.slower)):
             yield f"{count} other{'s are' if count > 1 else ' is'} slower."
         if self.open_faster:
-            rivals = _list(self.open_faster, _describe_rival)
-            yield f"Not shown to keep accuracy, and perhaps faster: {rivals}."
+            yield from _list_rivals(self.open_faster)
         if self.lost:
             yield f"Out, as accuracy is lost: {_list(self.lost, _describe_lost)}."
         if self.refuted:
@@ -155,10 +155,21 @@ def _span_medians(results: Sequence[Result]) -> str:
     return f"{min(medians):.3g} to {max(medians):.3g} ms"
 
 
-def _describe_rival(result: Result) -> str:
+def _list_rivals(rivals: Sequence[Result]) -> Iterator[str]:
+    """Yield a sentence for those that share a reason each, and one for all others."""
+    said = "Not shown to keep accuracy, and perhaps faster"
+    groups = group_by(rivals, _describe_open)
+    for why, alike in groups.items():
+        if len(alike) > 1:
+            yield f"{said} ({len(alike)} cases, each: {why}): {_list(alike, _describe_time)}."
+    if alone := [group[0] for group in groups.values() if len(group) == 1]:
+        described = _list(alone, lambda one: f"{_describe_time(one)}: {_describe_open(one)}")
+        yield f"{said}: {described}."
+
+
+def _describe_open(result: Result) -> str:
     known = result.figure is not None and result.figure.loss is not None
-    why = describe_open(result.figure) if known and result.figure else "its loss is not known"
-    return f"{_describe_time(result)}: {why}"
+    return describe_open(result.figure) if known and result.figure else "its loss is not known"
 
 
 def _describe_lost(result: Result) -> str:

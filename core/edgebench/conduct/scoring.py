@@ -117,7 +117,9 @@ class Scores:
             if not _is_finite(figure) and number == 0:
                 # The first decides, and no other may take its place.
                 return (), f"{figure.metric} is no number over {figure.samples} samples"
-        return tuple(filter(_is_finite, figures)), ""
+        left_out = self._count_labels(case) - score.samples
+        kept = filter(_is_finite, figures)
+        return tuple(attrs.evolve(figure, left_out=left_out) for figure in kept), ""
 
     def _find_contribution(self, deployment: Deployment, score: Score) -> Contribution | None:
         """Return what the last operator of a case's chain added to the chain without it."""
@@ -290,8 +292,10 @@ class Scores:
         """Return how many samples are drawn to be scored; None where the split holds no more."""
         if (limit := self.deployments.plan.study.score_limit) is None:
             return None
-        split = open_split(self.deployments.preparer.inputs(case) / "test")
-        return limit if limit < len(split) else None
+        return limit if limit < self._count_labels(case) else None
+
+    def _count_labels(self, case: Case) -> int:
+        return len(open_split(self.deployments.preparer.inputs(case) / "test"))
 
 
 def _is_finite(figure: Figure) -> bool:

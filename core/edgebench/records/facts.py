@@ -29,6 +29,8 @@ class Figure:
     labels_needed: int | None = None
     """How many samples with labels would settle on which side of the margin the loss lies, were it
     to stay as it is; None where it is settled, or where no number would."""
+    left_out: int = 0
+    """Samples with labels that were not scored because fewer were asked for."""
 
 
 @attrs.frozen(kw_only=True)

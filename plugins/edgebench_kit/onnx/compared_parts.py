@@ -49,7 +49,7 @@ class PartsCompared:
         if different and (different.slight or failed):
             self.context.doubt(f"cut in two, {different.clause}")
         elif different:
-            raise CaseFailed(f"cut in two, {different.clause}")
+            raise CaseFailed(f"cut in two, {different.clause} ({self._say_where()})")
 
     def doubt_difference(self, parts: Sequence[Stage], name: str) -> None:
         """Doubt parts of a quantized graph by how much they differ from the whole.
@@ -69,7 +69,7 @@ class PartsCompared:
             return
         apart = find_apart(list(wholes.values()), self._run_parts(parts, inputs))
         if apart.share == float("inf"):
-            raise CaseFailed(f"cut in two, {apart.clause}")
+            raise CaseFailed(f"cut in two, {apart.clause} ({self._say_where()})")
         if apart.share > TOLERANCE:
             self.context.doubt(
                 f"cut in two at {name!r}, where floats of a quantized graph cross, {apart.clause} "
@@ -83,6 +83,11 @@ class PartsCompared:
         if not wholes:
             return None
         return find_apart(list(wholes.values()), self._run_parts(parts, inputs)).share
+
+    def _say_where(self) -> str:
+        """Name the backends that ran the parts, whose fault a difference may be."""
+        claims = [f"{name}, which claims {of}" for name, of in self.context.backends.items()]
+        return f"run on {' and '.join(claims)}"
 
     def _doubt_failed(self, wholes: Mapping[str, Tensors], failed: str) -> None:
         if failed:

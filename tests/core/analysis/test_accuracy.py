@@ -77,7 +77,17 @@ def test_21_labels_without_a_difference_show_nothing():
     assert figure.loss == 0
     assert figure.loss_ci95 == pytest.approx((-0.155, 0.155), abs=5e-4)
     assert judge_loss(figure) == "open"
-    assert describe_open(figure) == "15.5 points open, 21 labels; about 381 would settle it"
+    assert (
+        describe_open(figure) == "may lose up to 15.5 points, 21 labels; about 381 would settle it"
+    )
+
+
+def test_where_more_labels_were_left_out_than_would_settle_it_that_is_said():
+    figure = attrs.evolve(figure_of(right(10, of=10), right(10, of=10)), left_out=559)
+    assert describe_open(figure) == (
+        "may lose up to 27.8 points, 10 labels; about 381 would settle it: leave out "
+        "--score-limit, as there are 569"
+    )
 
 
 def test_569_labels_show_it_if_at_most_one_answer_is_lost():
@@ -85,7 +95,7 @@ def test_569_labels_show_it_if_at_most_one_answer_is_lost():
     assert judge_loss(figure_of(right(560, 569), right(560, 569))) == "shown"
     two = figure_of(right(558, 569), right(560, 569))
     assert judge_loss(two) == "open"
-    assert describe_open(two).startswith("1.3 points open, 569 labels; about ")
+    assert describe_open(two).startswith("may lose up to 1.3 points, 569 labels; about ")
     assert judge_loss(figure_of(right(558, 569), right(560, 569), margin=0.03)) == "shown"
 
 

@@ -73,7 +73,7 @@ def test_what_is_open_is_listed_and_admitted_on_request():
     found = ask(results)
     assert (chains(found.ranked), chains(found.open)) == (["shown"], ["open"])
     (check,) = found.open[0].failing
-    assert check.text.startswith("1.4 points open, 500 labels; ")
+    assert check.text.startswith("may lose up to 1.4 points, 500 labels; ")
     admitted = ask(results, admit_open=True)
     assert chains(admitted.ranked) == ["open", "shown"]
     assert admitted.ranked[0].verdict == "open"

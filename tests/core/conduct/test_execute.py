@@ -175,7 +175,7 @@ def test_the_score_to_compare_with_is_read_once(measure):
     # asked for it.
     own, plain = (
         "score of long:small toy-round with toy-numpy",
-        "score of long:small  with toy-numpy",
+        "score of long:small untransformed with toy-numpy",
     )
     assert store.asked == [own, plain, own]
 
@@ -184,8 +184,8 @@ def test_a_strangers_backend_is_held_against_where_it_is_asked_for(measure):
     _, store = measure(operators=["toy-round"], backends=["toy-numpy", "compiling"])
     assert store.asked[:3] == [
         "score of long:small toy-round with toy-numpy",
-        "score of long:small  with toy-numpy",
-        "score of long:small  with compiling",
+        "score of long:small untransformed with toy-numpy",
+        "score of long:small untransformed with compiling",
     ]
 
 

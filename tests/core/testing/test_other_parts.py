@@ -478,3 +478,14 @@ def test_a_reporter_that_fails_is_told_with_what_it_was_given(broken):
     text = written("reporter", "def render(results):\n    return results.results[0].case.label")
     why = broken("reporter", *text)
     assert "of a run with nothing it fails: IndexError" in why["test_it_lays_out_any_run"]
+
+
+def test_a_converter_is_told_what_ran_what_it_makes(broken):
+    turn = """
+        def convert(stage, examples):
+            return attrs.evolve(stage.changed(stage.live * 1.5), format="bad-format")
+     """
+    why = broken("converter", *written("converter", turn))["test_its_outputs_are_the_same"]
+    assert (
+        "away from the source's (run on reads-bad, the source on toy-numpy), whose largest" in why
+    )

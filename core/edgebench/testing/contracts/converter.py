@@ -54,7 +54,10 @@ class ConverterContract(FormatTrial):
         made, batch = self._pipeline(), self._examples()
         wanted = self._run(self._source(), self.part.source, batch)
         given = self._run(made, self.part.target, batch)
-        compare(given, wanted, EXACT if self.part.exact else NEAR, "the source's")
+        # Where a backend is at fault, and not the converter, it is one of these.
+        on, source = (self.tried[f"ran {form} on"] for form in (self.part.target, self.part.source))
+        whose = f"the source's (run on {on}, the source on {source})"
+        compare(given, wanted, EXACT if self.part.exact else NEAR, whose)
 
     def test_its_batch_stays_open(self) -> None:
         """What it makes takes batches of other sizes than that which it was given."""
@@ -125,5 +128,6 @@ class ConverterContract(FormatTrial):
             if why := self.bench.maker.answers.why_not(name, chosen):
                 reasons.append(f"{name}: {why}")
                 continue
+            self.tried[f"ran {form} on"] = name
             return run_here(self.bench, chosen, pipeline, batch)
         raise NotChecked("; ".join(reasons) or f"no backend here reads {form}")

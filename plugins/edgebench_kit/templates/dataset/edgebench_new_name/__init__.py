@@ -13,8 +13,9 @@ PITCHES = (220.0, 277.2, 329.6)
 """Hz of each class."""
 RATE, LENGTH = 4000, 1000
 """Values a second, and of one sample."""
-SIZES = {"training": 600, "calibration": 64, "validation": 90, "test": 300}
-"""Samples of each split."""
+SIZES = {"training": 600, "calibration": 64, "validation": 90, "test": 1000}
+"""Samples of each split. By fewer than 381 of the test split no loss of accuracy can be shown to be
+under a point, even where no answer differs."""
 
 
 def samples(split: str, seed: int) -> Iterator[eb.Sample]:
@@ -31,7 +32,8 @@ def samples(split: str, seed: int) -> Iterator[eb.Sample]:
         answer = number % len(PITCHES)
         tone = np.sin(2 * np.pi * (PITCHES[answer] * times + draw.uniform()))
         heard = tone + draw.normal(scale=3.0, size=LENGTH)
-        # A payload may be anything that a model decodes: a picture, a sentence as JSON, ...
+        # A payload may be anything that a model decodes: a picture, a sentence as JSON, ... A model
+        # of arrays has an input of that name, and needs neither `decode` nor `preprocess`.
         yield eb.to_npz({"input": heard.astype(np.float32)}), answer
 
 

@@ -76,7 +76,9 @@ def edgebench_models() -> Iterator[eb.Model]:
             ),
             eb.Variant(name="tiny", parameters=count_parameters(WIDTHS["tiny"]), weights=trained),
         ],
-        dataset="digit-photos",  # or one of your own: `edgebench plugins new dataset`
+        # Or one of your own, as `edgebench plugins new dataset` writes it: its requests are arrays,
+        # of which neither `decode` nor `preprocess` is needed where `build` names its inputs so.
+        dataset="digit-photos",
         format="torch-module",
         build=build,
         decode=decode_picture,
