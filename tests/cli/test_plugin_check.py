@@ -199,7 +199,7 @@ def test_what_is_not_installed_is_not_checked_and_no_fault(check, tmp_path):
         (("sptq", "--time-limit", "inf"), "must be a number, not 'inf'"),
         (("",), "the name of a plugin is missing"),
         (("sptq", "--time-limit", "abc"), "must be a number, not 'abc'"),
-        (("mine.py", "--options", "a=(b"), "options of mine '(a=(b)'"),
+        (("mine.py", "--options", "a=(b"), "mine.py '(a=(b)' ',' or ')' is expected"),
         (("mine.py", "--before", "a=(b"), "chain 'a=(b'"),
         (("mine.py", "--before", "sptw"), "did you mean 'sptq'?"),
         (("mine.py", "--model", "a=(b"), "no model is called 'a=(b'"),
