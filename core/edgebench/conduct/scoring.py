@@ -265,6 +265,7 @@ class Scores:
         keys = self._recipes.keys
         plugins = self.deployments.plugins
         options = [[c.name, c.device, c.options, *find_files(c, plugins)] for c in case.backends]
+        backends = [plugins.get(Backend, choice.name) for choice in case.backends]
         return digest(
             {
                 "score of": digest_content(artifact),
@@ -275,18 +276,14 @@ class Scores:
                 "by": [keys.maker(Backend, choice.name) for choice in case.backends],
                 "model": keys.maker(Model, case.model),
                 "processor": self._processor,
-                **({} if self._loads_all(case) else {"only in": self._session}),
+                # Where one does not load its stages, it may hold something else the next time.
+                **({} if all(each.loads for each in backends) else {"only in": self._session}),
                 # A backend may be right for one sample at once and wrong for more. Scores of single
                 # samples and of whole splits keep the keys that they have.
                 **({"batch": case.batch} if case.batch > 1 else {}),
                 **({"limit": limit} if (limit := self._find_limit(case)) else {}),
             }
         )
-
-    def _loads_all(self, case: Case) -> bool:
-        """Say whether all backends of a case load its stages: others may hold something else."""
-        plugins = self.deployments.plugins
-        return all(plugins.get(Backend, choice.name).loads for choice in case.backends)
 
     def _find_limit(self, case: Case) -> int | None:
         """Return how many samples are drawn to be scored; None where the split holds no more."""
