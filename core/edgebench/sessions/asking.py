@@ -12,8 +12,10 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from typing import IO, Self
 
 import attrs
 
@@ -53,59 +55,62 @@ def ask_in_processes(
         for name, wanted in devices.items()
     ]
     mark = f"{identify_owner()}/{secrets.token_hex(8)}"
-    try:
-        started = [(question, _start(question, mark)) for question in questions]
-        return {
-            question.backend: _hear(question, process, plugins) for question, process in started
-        }
-    finally:
+    with ExitStack() as stack:
         # Whoever is interrupted leaves none of them, nor what they have started.
-        end_marked(mark.__eq__)
+        stack.callback(end_marked, mark.__eq__)
+        asked = [_Asked.start(question, mark, stack) for question in questions]
+        return {one.question.backend: one.hear(plugins) for one in asked}
 
 
-def _start(question: Question, mark: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-P",
-            "-m",
-            "edgebench.sessions.asking",
-            json.dumps(to_document(question)),
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, MARK: mark},
-        start_new_session=True,
-    )
+@attrs.frozen(kw_only=True)
+class _Asked:
+    """A process that was asked about one backend."""
+
+    question: Question
+    process: subprocess.Popen[bytes]
+    out: IO[str]
+    err: IO[str]
+    """What it prints: files, as pipes stay open as long as something that it has started."""
+
+    @classmethod
+    def start(cls, question: Question, mark: str, stack: ExitStack) -> Self:
+        """Start it; the stack closes what it prints to."""
+        module, asked = "edgebench.sessions.asking", json.dumps(to_document(question))
+        out = stack.enter_context(tempfile.TemporaryFile("w+", errors="replace"))
+        err = stack.enter_context(tempfile.TemporaryFile("w+", errors="replace"))
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", module, asked],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env={**os.environ, MARK: mark},
+            start_new_session=True,
+        )
+        return cls(question=question, process=process, out=out, err=err)
+
+    def hear(self, plugins: Plugins) -> Answer:
+        """Return what it answers, or that it gave no answer, and what became of it."""
+        who = name_part(plugins, Backend, self.question.backend)
+        try:
+            status = self.process.wait(LIMIT_S)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            why = f"{who} did not say within {LIMIT_S:g} s whether it is usable"
+            return _refuse(self.question, why)
+        for line in _read(self.out):
+            if line.startswith(_MARK):
+                return from_document(Answer, json.loads(line.removeprefix(_MARK)))
+        last = (_read(self.err) or [f"it ended with status {status}"])[-1]
+        if status < 0:
+            last = f"it was killed by {signal.Signals(-status).name}"
+        return _refuse(self.question, f"asking {who} failed: {last}")
 
 
-def _hear(question: Question, process: subprocess.Popen[str], plugins: Plugins) -> Answer:
-    who = name_part(plugins, Backend, question.backend)
-    try:
-        with process:
-            out, err = _read(process)
-    except subprocess.TimeoutExpired:
-        why = f"{who} did not say within {LIMIT_S:g} s whether it is usable"
-        return _refuse(question, why)
-    for line in out.splitlines():
-        if line.startswith(_MARK):
-            return from_document(Answer, json.loads(line.removeprefix(_MARK)))
-    last = (err.strip().splitlines() or [f"it ended with status {process.returncode}"])[-1]
-    if process.returncode < 0:
-        last = f"it was killed by {signal.Signals(-process.returncode).name}"
-    return _refuse(question, f"asking {who} failed: {last}")
-
-
-def _read(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Return what a process prints until its end; it is killed, with its group, if that is late."""
-    try:
-        return process.communicate(timeout=LIMIT_S)
-    except subprocess.TimeoutExpired:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        raise
+def _read(file: IO[str]) -> list[str]:
+    file.seek(0)
+    return file.read().strip().splitlines()
 
 
 def _refuse(question: Question, why: str) -> Answer:
@@ -114,7 +119,7 @@ def _refuse(question: Question, why: str) -> Answer:
     return Answer(why_not=dict.fromkeys(question.devices, everywhere))
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str]) -> None:
     """Answer the question that the first argument is."""
     question = from_document(Question, json.loads(argv[0]))
     die_with(question.parent)
@@ -128,8 +133,10 @@ def main(argv: list[str]) -> int:
         for device in question.devices
     }
     answer = to_document(Answer(devices=devices, why_not=why_not))
-    print(_MARK + json.dumps(answer))  # noqa: T201 (the answer is this process's whole purpose)
-    return 0
+    # Behind what the plugin has left in an unfinished line.
+    print(f"\n{_MARK}{json.dumps(answer)}", flush=True)  # noqa: T201 (this is what it is for)
+    # What a plugin would do at the end may take for ever, and is not asked for.
+    os._exit(0)
 
 
 def _why_not(backend: Backend, device: str, devices: Sequence[str], facts: HostFacts) -> str:
@@ -152,4 +159,4 @@ def _say_missing(backend: Backend, device: str, facts: HostFacts, devices: Seque
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

@@ -49,13 +49,22 @@ ODD = """
         (here / "children.tmp").rename(here / "children")
         time.sleep(600)
 
+    def linger(facts, device):
+        import atexit, threading
+
+        print("half a line", end="")
+        atexit.register(time.sleep, 600)
+        threading.Thread(target=time.sleep, args=[600]).start()
+        subprocess.Popen(["sleep", "600"], start_new_session=True)
+        return True
+
     def refuse(facts, device):
         print("a banner", flush=True)
         return facts.cpus > 1 or f"{device} of {facts.tier} is too small"
 
     @hookimpl
     def edgebench_backends():
-        for usable in (leave, raise_error, abort, sleep, litter, refuse):
+        for usable in (leave, raise_error, abort, sleep, litter, linger, refuse):
             yield Backend(name=usable.__name__.replace("_", "-"), summary="Odd.", open=print,
                           formats=["toy-matrix"], usable=usable, devices=lambda: ("npu", "cpu"))
 """
@@ -99,6 +108,13 @@ def test_whatever_becomes_of_one_process_the_others_answer(usability, tmp_path):
         assert said == f"asking backend {name} ({tmp_path}/odd.py) failed: {why}"
     assert usability.why_not("refuse", "", "edge") is None
     assert usability.devices("leave") == ()
+
+
+@pytest.mark.process
+def test_what_a_backend_would_do_at_its_end_is_not_waited_for(usability):
+    begin = time.monotonic()
+    assert usability.why_not("linger", "", "edge") is None
+    assert time.monotonic() - begin < asking.LIMIT_S / 2
 
 
 @pytest.mark.process
