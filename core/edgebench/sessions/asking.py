@@ -12,10 +12,10 @@ import secrets
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
-from typing import IO, Self
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
 
 import attrs
 
@@ -28,9 +28,11 @@ from edgebench.parts.places import Backend, HostFacts
 from edgebench.sessions.opening import list_devices
 from edgebench.store.lifeline import die_with
 from edgebench.store.owners import MARK, end_marked, identify_owner
+from edgebench.store.scratch import open_scratch
 
 LIMIT_S = 60.0
 _MARK = "edgebench-answers:"
+OUT, ERR = "out", "err"
 
 
 @attrs.frozen(kw_only=True)
@@ -55,11 +57,13 @@ def ask_in_processes(
         for name, wanted in devices.items()
     ]
     mark = f"{identify_owner()}/{secrets.token_hex(8)}"
-    with ExitStack() as stack:
-        # Whoever is interrupted leaves none of them, nor what they have started.
-        stack.callback(end_marked, mark.__eq__)
-        asked = [_Asked.start(question, mark, stack) for question in questions]
-        return {one.question.backend: one.hear(plugins) for one in asked}
+    with open_scratch() as scratch:
+        try:
+            asked = [_Asked.start(one, mark, scratch / one.backend) for one in questions]
+            return {one.question.backend: one.hear(plugins) for one in asked}
+        finally:
+            # Whoever is interrupted leaves none of them, nor what they have started.
+            end_marked(mark.__eq__)
 
 
 @attrs.frozen(kw_only=True)
@@ -68,25 +72,24 @@ class _Asked:
 
     question: Question
     process: subprocess.Popen[bytes]
-    out: IO[str]
-    err: IO[str]
-    """What it prints: files, as pipes stay open as long as something that it has started."""
+    place: Path
+    """Where what it prints is kept: pipes stay open as long as something that it has started."""
 
     @classmethod
-    def start(cls, question: Question, mark: str, stack: ExitStack) -> Self:
-        """Start it; the stack closes what it prints to."""
+    def start(cls, question: Question, mark: str, place: Path) -> Self:
+        """Start it, and have what it prints kept in a new directory."""
         module, asked = "edgebench.sessions.asking", json.dumps(to_document(question))
-        out = stack.enter_context(tempfile.TemporaryFile("w+", errors="replace"))
-        err = stack.enter_context(tempfile.TemporaryFile("w+", errors="replace"))
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, asked],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            env={**os.environ, MARK: mark},
-            start_new_session=True,
-        )
-        return cls(question=question, process=process, out=out, err=err)
+        place.mkdir()
+        with (place / OUT).open("wb") as out, (place / ERR).open("wb") as err:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", module, asked],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env={**os.environ, MARK: mark},
+                start_new_session=True,
+            )
+        return cls(question=question, process=process, place=place)
 
     def hear(self, plugins: Plugins) -> Answer:
         """Return what it answers, or that it gave no answer, and what became of it."""
@@ -99,18 +102,17 @@ class _Asked:
             self.process.wait()
             why = f"{who} did not say within {LIMIT_S:g} s whether it is usable"
             return _refuse(self.question, why)
-        for line in _read(self.out):
+        for line in _read(self.place / OUT):
             if line.startswith(_MARK):
                 return from_document(Answer, json.loads(line.removeprefix(_MARK)))
-        last = (_read(self.err) or [f"it ended with status {status}"])[-1]
+        last = (_read(self.place / ERR) or [f"it ended with status {status}"])[-1]
         if status < 0:
             last = f"it was killed by {signal.Signals(-status).name}"
         return _refuse(self.question, f"asking {who} failed: {last}")
 
 
-def _read(file: IO[str]) -> list[str]:
-    file.seek(0)
-    return file.read().strip().splitlines()
+def _read(file: Path) -> list[str]:
+    return file.read_text(errors="replace").strip().splitlines()
 
 
 def _refuse(question: Question, why: str) -> Answer:
