@@ -135,7 +135,7 @@ def test_the_help_of_what_measures_imports_nothing_that_does(loaded_by):
 def test_only_the_command_that_is_named_is_imported(loaded_by):
     modules, _ = loaded_by("list", "tiers", "--json")
     own = {name for name in modules if name.startswith("edgebench.cli.")}
-    needed = ("common", "describe", "kinds", "list_", "pages", "printing", "survey")
+    needed = ("common", "describe", "kinds", "list_", "needs", "pages", "printing", "survey")
     assert own == {f"edgebench.cli.{name}" for name in needed}
     assert "rich" not in modules
 
