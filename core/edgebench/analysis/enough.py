@@ -87,7 +87,10 @@ class Rule:
         others = [case for case in left if case is not best]
         have = len(rounds.medians[best])
         known = have >= FEWEST_TO_KNOW and self._knows(rounds, best)
-        if best not in found and known and all(case in found for case in others):
+        ended = [found.get(case) for case in others]
+        # It may come to be known by the last block that is allowed; not if others' blocks ran out.
+        unsettled = any(one is None or (best in found and one.exhausted) for one in ended)
+        if known and not unsettled:
             how = "the best is known" if self.decided else "its median is known"
             found[best] = Enough(words=f"{_count(have)}: {how}")
         return found

@@ -135,3 +135,12 @@ def test_the_best_is_not_known_of_two_blocks():
     assert set(words(DECIDED.find(rounds_of(table), CASES[:3]))) == {1, 2}
     table = scatter([0.0, 0.9, 1.2], 3, sd=0.005)
     assert words(DECIDED.find(rounds_of(table), CASES[:3]))[0] == "3 blocks: the best is known"
+
+
+def test_a_median_that_the_last_block_makes_known_is_known():
+    rule = Rule(within=0.02, most=4, decided=False, precision=0.5)
+    assert words(rule.find(rounds_of(scatter([0.0], 4)), CASES[:1])) == {
+        0: "4 blocks: its median is known"
+    }
+    wild = rounds_of(scatter([0.0], 4, sd=3.0))
+    assert words(rule.find(wild, CASES[:1])) == {0: "4 blocks, the most that were allowed"}
