@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from edgebench.parts.places import Backend
 from edgebench.prepare.extensions import find_extensions
 from edgebench.prepare.source import read_code
 from edgebench.store.digests import file_digest
+from edgebench.survey.installed import find_places
 
 _OWN = {"edgebench"}
 
@@ -39,11 +39,7 @@ def _identify_module(module: str) -> str:
     """
     if found := installed_version(module):
         return found
-    try:
-        spec = find_spec(module)
-    except (ImportError, ValueError):
-        spec = None
-    places = list(map(Path, spec.submodule_search_locations or [spec.origin or ""])) if spec else []
+    places = find_places(module)
     files = (file for place in places for file in ([place] if place.is_file() else _list(place)))
     return digest([[file.name, file_digest(file)] for file in files]) if places else ""
 

@@ -111,7 +111,7 @@ def _list_shipped(modules: Iterable[str]) -> Iterator[str]:
     record = _read(Distribution.from_name("edgebench"), "RECORD") if root == here else ""
     yield record
     names = (name for name in {here.name, *modules} if f"{name}/__init__.py," not in record)
-    places = {place for name in names for place in _find_places(name)}
+    places = {place for name in names for place in find_places(name)}
     yield from _stat_sources({one.parent if root == one.parent.parent else one for one in places})
 
 
@@ -145,13 +145,13 @@ def _list_contents(distribution: Distribution, points: str) -> Iterator[str]:
     yield record or _name_place(distribution)
     if editable or not record:
         modules = {found.partition(".")[0] for found in POINT.findall(points)}
-        places = {place for module in modules for place in _find_places(module)}
+        places = {place for module in modules for place in find_places(module)}
         # Its modules may import others of the same tree, or read data there.
         found = URL.search(origin) if editable else None
         yield from _stat_sources({*places, *([Path(unquote(found[1]))] if found else [])})
 
 
-def _find_places(module: str) -> list[Path]:
+def find_places(module: str) -> list[Path]:
     """Return the directories of a top-level package, or the file of a module, where it is there."""
     try:
         spec = find_spec(module)

@@ -14,6 +14,7 @@ from edgebench.catalogue.registry import Registry
 from edgebench.survey.installed import find_installed
 from edgebench.survey.kept import find_place, keep_longer, read_file, remove_old, write_file
 
+_FIELDS = {field.name for field in attrs.fields(Offer)}
 LIMIT_S = 15.0
 """What a plugin has to load and to answer all hooks."""
 
@@ -72,7 +73,7 @@ def _read(files: Sequence[Path]) -> list[dict[str, Any]] | None:
 
 
 def _is_offer(told: Any) -> bool:
-    return isinstance(told, dict) and {field.name for field in attrs.fields(Offer)} == told.keys()
+    return isinstance(told, dict) and told.keys() == _FIELDS
 
 
 def _collect(kept: Iterable[Sequence[Path]]) -> list[dict[str, Any]]:
