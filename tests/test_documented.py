@@ -21,11 +21,11 @@ from edgebench import Registry
 from edgebench.analysis.conclusions import read_conclusions
 from edgebench.catalogue.registry import shipped_registry
 from edgebench.catalogue.rows import KINDS
-from edgebench.catalogue.tables import Table
 from edgebench.cli import COMMANDS, EPILOG, _make_parser, _Parser
 from edgebench.parts.hookspecs import Hooks
 from edgebench.testing.checking.checker import find_contract
 from edgebench.testing.contracts.contract import list_promises
+from edgebench.toml.tables import Table
 
 ROOT = shipped_registry().parent
 HOOKS = {name: spec for name, spec in vars(Hooks).items() if name.startswith("edgebench_")}

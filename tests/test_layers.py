@@ -15,6 +15,7 @@ CORE = Path(edgebench.__file__).parent
 
 LAYERS = (
     "parts",
+    "toml",
     "catalogue",
     "cases",
     "metrics",

@@ -16,8 +16,8 @@ from edgebench.analysis.group_tests import NONE, Versus, compare_all, write_ms
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.prefixes import UNTRANSFORMED
 from edgebench.analysis.questions import write_change
-from edgebench.catalogue.tables import Table
 from edgebench.parts.grouping import group_by
+from edgebench.toml.tables import Table
 
 if TYPE_CHECKING:
     from edgebench.analysis.result import Result

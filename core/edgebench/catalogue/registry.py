@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 import attrs
 
 from edgebench.catalogue.rows import KINDS, Asset, Defaults, PluginRow, Suite, TierRow
-from edgebench.catalogue.tables import Table, text, texts
 from edgebench.parts.errors import RegistryError, nearest
 from edgebench.parts.part import NAME
 from edgebench.parts.places import Link
+from edgebench.toml.tables import Table, text, texts
 
 Row = TypeVar("Row")
 _TABLES = ("plugins", "tiers", "links", "hybrids", "defaults", "suites", "assets", "conclusions")

@@ -14,9 +14,9 @@ from edgebench import Link, Operator, Registry
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.registry import shipped_registry
 from edgebench.catalogue.rows import Defaults, Product, Skip, Suite
-from edgebench.catalogue.tables import Table
 from edgebench.parts.errors import Missing, RegistryError
 from edgebench.survey.statuses import list_statuses
+from edgebench.toml.tables import Table
 
 PLUGIN = """\
 [plugins.shrink]
