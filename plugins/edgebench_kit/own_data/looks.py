@@ -124,7 +124,7 @@ def describe_data(path: Path, source: Source, groups: Groups, looked: Looked) ->
         told = f"{_show_picture(first)}, {show(first.label)}"
     else:
         label = first.label if source.kind == "texts" else " ".join(first.label)
-        told = f"{show(first.name)}, {first.text!r}, {show(label)}"
+        told = f"{show(first.name)}, {show(first.text)!r}, {show(label)}"
     return (
         f"{name}: {counted} in {_count(len(classes), 'class')}{each} ({shown}{more}){columns}; "
         f"first: {told}"

@@ -26,6 +26,8 @@ HEAD = 1 << 16
 """Bytes from which the columns are found, before a table is read."""
 LONGEST = 1 << 20
 """Characters of a field; a quote that is not closed takes all that follows into one."""
+SHOWN = 20
+"""Rows of the beginning that say what a table is."""
 SEPARATORS = ",;\t|"
 NAMED = "sep="
 """What a first line begins with that says what separates the columns, as Excel writes it."""
@@ -72,10 +74,24 @@ class Table:
         Raises:
             DataError: It is empty, or cannot be read.
         """
+        return self._head[0]
+
+    def peek(self, *, header: bool = True) -> Sequence[Row]:
+        """Return the first rows, below the header or from it on.
+
+        Raises:
+            DataError: It is empty, or cannot be read.
+        """
+        return self._head[1][header and not self._is_json :]
+
+    @cached_property
+    def _head(self) -> tuple[tuple[str, ...], list[Row]]:
+        """The columns, and the first rows; of a table that is not JSON the header is one."""
         whole = self.path.suffix.lower() == ".json"
         for most in (-1,) if whole else (HEAD, -1):
-            if found := self._read_first(self._read_text(most)):
-                return found
+            columns, rows = self._read_head(self._read_text(most))
+            if columns:
+                return columns, rows[:SHOWN]
         raise DataError(f"{self.path} holds no row")
 
     def read_rows(self, *, header: bool = True) -> Iterator[Row | Unreadable]:
@@ -101,13 +117,15 @@ class Table:
         # The last line may be half of one.
         return text[: text.rfind("\n") + 1] if cut else text
 
-    def _read_first(self, text: str) -> tuple[str, ...]:
+    def _read_head(self, text: str) -> tuple[tuple[str, ...], list[Row]]:
         if self._is_json:
             objects = [value for _, value in _walk_json(text) if isinstance(value, dict)]
-            return tuple(dict.fromkeys(key for one in objects for key in one))
+            keys = tuple(dict.fromkeys(key for one in objects for key in one))
+            return keys, [Row("", [one.get(key) for key in keys]) for one in objects]
         separator, rest = self._separate(text)
         records = _parse(separator, rest).records or _parse(separator, rest, quoted=False).records
-        return tuple(cell.strip() for cell in records[0][1]) if records else ()
+        columns = tuple(cell.strip() for cell in records[0][1]) if records else ()
+        return columns, [Row("", cells) for _, cells in records if len(cells) == len(columns)]
 
     def _separate(self, text: str) -> tuple[str, str]:
         """Return what separates columns, and the text without a line that says so."""
