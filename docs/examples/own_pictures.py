@@ -44,16 +44,15 @@ def train(
     """Train a small ResNet on pictures drawn of these digits."""
     torch.manual_seed(0)
     names = dict(enumerate(NAMES))
-    network = ResNetForImageClassification(
-        ResNetConfig(
-            embedding_size=16,
-            hidden_sizes=[16, 32, 64],
-            depths=[1, 1, 1],
-            layer_type="basic",
-            id2label=names,
-            label2id={name: number for number, name in names.items()},
-        )  # fmt: skip
-    ).train()
+    configuration = ResNetConfig(
+        embedding_size=16,
+        hidden_sizes=[16, 32, 64],
+        depths=[1, 1, 1],
+        layer_type="basic",
+        id2label=names,
+        label2id={name: number for number, name in names.items()},
+    )
+    network = ResNetForImageClassification(configuration).train()
     pictures = [draw_picture(digit, draw) for digit in np.repeat(digits, 3, axis=0)]
     inputs = processor(pictures, return_tensors="pt")["pixel_values"]
     answers = torch.tensor(np.repeat(kinds, 3).astype(np.int64))

@@ -15,12 +15,23 @@ from transformers import BertConfig, BertForSequenceClassification, BertTokenize
 
 VERDICTS = ("bad", "fair", "good")
 WORDS = {
-    "bad": "dirty loud cold broken rude stale".split(),
-    "fair": "plain average acceptable ordinary simple adequate".split(),
-    "good": "lovely quiet warm spotless friendly fresh".split(),
+    "bad": ["dirty", "loud", "cold", "broken", "rude", "stale"],
+    "fair": ["plain", "average", "acceptable", "ordinary", "simple", "adequate"],
+    "good": ["lovely", "quiet", "warm", "spotless", "friendly", "fresh"],
 }
-THINGS = "room kitchen garden bathroom breakfast host bed street lift terrace".split()
-PLACES = "in the old town|near the station|by the lake|on the third floor|last May".split("|")
+THINGS = [
+    "room",
+    "kitchen",
+    "garden",
+    "bathroom",
+    "breakfast",
+    "host",
+    "bed",
+    "street",
+    "lift",
+    "terrace",
+]
+PLACES = ["in the old town", "near the station", "by the lake", "on the third floor", "last May"]
 CHECKPOINT = Path("bert-reviews")
 LENGTH = 32
 
@@ -38,11 +49,17 @@ def train(reviews: list[tuple[str, str]], tokenizer: BertTokenizerFast) -> objec
     """Train a BERT of two layers on reviews."""
     torch.manual_seed(0)
     names = dict(enumerate(VERDICTS))
-    network = BertForSequenceClassification(
-        BertConfig(vocab_size=len(tokenizer), hidden_size=64, num_hidden_layers=2,
-                   num_attention_heads=4, intermediate_size=128, max_position_embeddings=64,
-                   id2label=names, label2id={name: number for number, name in names.items()})
-    ).train()  # fmt: skip
+    configuration = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=128,
+        max_position_embeddings=64,
+        id2label=names,
+        label2id={name: number for number, name in names.items()},
+    )
+    network = BertForSequenceClassification(configuration).train()
     texts = [text for text, _ in reviews]
     inputs = tokenizer(texts, padding=True, truncation=True, max_length=LENGTH, return_tensors="pt")
     answers = torch.tensor([VERDICTS.index(verdict) for _, verdict in reviews])
@@ -58,10 +75,8 @@ def train(reviews: list[tuple[str, str]], tokenizer: BertTokenizerFast) -> objec
 
 def main() -> None:
     """Write the table and the checkpoint into the working directory."""
-    draw = random.Random(0)
-    reviews = list(dict.fromkeys(write_review(draw) for _ in range(6000)))
-    kept = {text: verdict for text, verdict in reviews}  # no sentence has two verdicts
-    reviews = list(kept.items())
+    draw = random.Random(0)  # noqa: S311 (the same for all who follow the page)
+    reviews = list(dict(write_review(draw) for _ in range(6000)).items())  # none stands twice
     with Path("reviews.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(["review", "verdict"])
