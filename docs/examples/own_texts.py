@@ -19,7 +19,7 @@ WORDS = {
     "fair": ["plain", "average", "acceptable", "ordinary", "simple", "adequate"],
     "good": ["lovely", "quiet", "warm", "spotless", "friendly", "fresh"],
 }
-THINGS = [
+THINGS = ["room", "kitchen", "garden", "bathroom", "host", "bed", "street", "lift", "terrace"]
     "room",
     "kitchen",
     "garden",
