@@ -32,6 +32,8 @@ class Usual:
     default_to_square: bool = True
     own: Mapping[str, Any] = attrs.field(factory=dict)
     """Keys that only this type has, and what they are where the file does not say."""
+    lacks: str = ""
+    """The step that it does not take, whatever the file says."""
 
 
 _SHORTER = {"shortest_edge": 224}
@@ -79,6 +81,7 @@ PROCESSORS: Mapping[str, Usual] = {
         do_normalize=False,
         default_to_square=False,
         own={"do_flip_channel_order": True, **_LABELS},
+        lacks="do_normalize",
     ),
     "PoolFormerImageProcessor": Usual(
         size=_SHORTER,
@@ -95,6 +98,7 @@ PROCESSORS: Mapping[str, Usual] = {
         image_mean=MEANS,
         image_std=SPREADS,
         own=_LABELS,
+        lacks="do_center_crop",
     ),
     "SiglipImageProcessor": Usual(default_to_square=False),
     "ViTImageProcessor": Usual(resample=2),
@@ -104,9 +108,8 @@ NO_MATTER = frozenset(
     (*TYPE_KEYS, "processor_class", "do_convert_rgb", "_valid_processor_keys", "num_channels")
 )
 """Keys that say nothing of what is done to a picture in RGB."""
-COMMON = frozenset(
-    ("do_resize", "do_rescale", "rescale_factor")
-    + tuple(field.name for field in attrs.fields(Usual) if field.name != "own")
+COMMON = frozenset(("do_resize", "do_rescale", "rescale_factor")).union(
+    field.name for field in attrs.fields(Usual) if field.name not in {"own", "lacks"}
 )
 
 
@@ -138,6 +141,8 @@ def read_processor(document: Mapping[str, Any]) -> dict[str, Any]:
             raise DataError(f"{key!r} of a {kind} is not understood here; it is {said[key]!r}")
     said = {**attrs.asdict(usual, recurse=False), **usual.own, **said}
     _refuse_wrong(said)
+    if said.get(usual.lacks):
+        raise DataError(f"{usual.lacks!r} is not understood for a {kind}, which leaves it out")
     fields = _read_geometry(kind, said)
     return {**fields, **_read_arithmetic(said), **_read_own(said)}
 
