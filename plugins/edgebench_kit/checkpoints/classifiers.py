@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -16,9 +14,7 @@ from edgebench import (
     Model,
     Pipeline,
     Stage,
-    Tensors,
     TensorSpec,
-    Variant,
     Weights,
 )
 from edgebench_kit.checkpoints import own_tokenizers, requests
@@ -33,9 +29,10 @@ from edgebench_kit.checkpoints.networks import (
     load_network,
     load_student,
     make_network,
+    make_settings,
 )
 from edgebench_kit.checkpoints.stored_weights import find_weights, has_header, read_shapes
-from edgebench_kit.torch.classification import compute_class_scores, cross_entropy
+from edgebench_kit.torch.classification import cross_entropy
 from edgebench_kit.torch.modules import count_parameters
 from edgebench_kit.vision.recipes import Recipe
 
@@ -69,7 +66,9 @@ def read_checkpoint(
         found = attrs.evolve(found, picture=read_recipe(directory).size)
     if student not in ("", STUDENT):
         raise DataError(f"student={student}: a checkpoint has one student, {STUDENT!r}")
-    return halve(found)[0] if student else found
+    if student:
+        halve(found)  # which refuses a family of which nothing is known
+    return found
 
 
 def read_recipe(directory: Path) -> Recipe:
@@ -101,7 +100,7 @@ def look_at(directory: Path, *, length: int | None = None, student: str = "") ->
         check_parts(found.settings, len(shapes), directory / "config.json")
     if found.task == "texts":
         own_tokenizers.check_tokenizer(directory, found.settings)
-    return Look(configuration=found.to_text())
+    return Look(configuration=(halve(found)[0] if student else found).to_text())
 
 
 def list_files(directory: Path) -> list[Path]:
@@ -125,18 +124,20 @@ def build_checkpoint(
     Raises:
         DataError: It cannot be made, or does not run.
     """
-    whole = read_checkpoint(directory, length=length)
+    whole = read_checkpoint(directory, length=length, student=student)
+    resources: dict[str, bytes] = {}
+    if whole.task == "texts":
+        made = make_settings(whole, str(directory))
+        written, names = own_tokenizers.write_tokenizer(directory, made, whole.length)
+        length = own_tokenizers.read_length(written)
+        whole = attrs.evolve(whole, length=length, tensors=names)
+        resources = {own_tokenizers.WHOLE: written}
     found, module = whole, load_network(whole, directory)
     if student:
         found, sources = halve(whole)
         module = load_student(module, found, sources, str(directory))
-    names = list_inputs(module)
-    if found.task == "texts":
-        tokenizer = own_tokenizers.write_tokenizer(directory, module.config, found.length)
-        found = attrs.evolve(found, length=own_tokenizers.read_length(tokenizer))
-        resources = requests.describe_texts(names, tokenizer)
-    else:
-        resources = requests.describe_pictures(names[0], read_recipe(directory))
+    recipe = None if resources else read_recipe(directory)
+    resources |= requests.describe_request(list_inputs(module), recipe)
     pipeline = _make_pipeline(model, found, module)
     _check_answer(module, pipeline.stages[0], found, directory)
     return attrs.evolve(pipeline, resources=resources)

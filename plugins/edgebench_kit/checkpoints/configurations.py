@@ -43,6 +43,8 @@ class Configuration:
     """The keys of `config.json` that say what the network is."""
     length: int | None = None
     """Of texts: the tokens of every sample, as a user said it."""
+    tensors: tuple[str, ...] = ()
+    """Of texts: what its tokenizer gives; empty where it was not asked."""
     picture: tuple[int, int] | None = None
     """Of pictures: height and width of what the network gets; None where they may be any."""
     student: str = ""
@@ -77,7 +79,7 @@ class Configuration:
         """Read what `to_text` wrote."""
         found = json.loads(text)
         picture = found["picture"] and tuple(found["picture"])
-        return cls(**{**found, "picture": picture})
+        return cls(**{**found, "picture": picture, "tensors": tuple(found["tensors"])})
 
 
 def read_configuration(directory: Path) -> Configuration:

@@ -1,5 +1,4 @@
-"""What is known of families of networks: where they may be left, where they have heads, and how
-they are halved.
+"""What is known of families of networks: exits, heads, and which layers make a half.
 
 Found from a configuration alone, with the defaults that transformers has for each family.
 """

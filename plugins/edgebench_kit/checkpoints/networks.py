@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -45,7 +45,7 @@ def make_network(configuration: Configuration, where: str, seed: int) -> nn.Modu
     with _keep_quiet(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = _make(configuration, where)
-    return _adapt(module)
+    return _adapt(module, configuration)
 
 
 def load_network(configuration: Configuration, directory: Path) -> nn.Module:
@@ -60,7 +60,7 @@ def load_network(configuration: Configuration, directory: Path) -> nn.Module:
     check_parts(configuration.settings, len(shapes), path)
     with _keep_quiet():
         _check_size(configuration, shapes, path)
-        return _adapt(_fill(configuration, tensors, path))
+        return _adapt(_fill(configuration, tensors, path), configuration)
 
 
 def load_student(
@@ -90,18 +90,24 @@ def _find_source(name: str, sources: Mapping[str, str]) -> str:
 
 def list_inputs(module: nn.Module) -> tuple[str, ...]:
     """Return the names of what a network reads, in the order in which it is called."""
+    return tuple(type(module).names)
+
+
+def _list_taken(module: Any, given: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of what a class of transformers takes of what a tokenizer gives."""
     if module.main_input_name == PICTURE:
         return (PICTURE,)
-    taken = inspect.signature(_find_own(type(module)).forward).parameters
+    taken = inspect.signature(module.forward).parameters
     # A family that could tell the texts of a pair apart may have members that do not.
     apart = getattr(module.config, "type_vocab_size", None)
-    return (*TEXT, TYPES) if TYPES in taken and (apart is None or apart > 1) else TEXT
+    apart = TYPES in taken and (apart is None or apart > 1) and (not given or TYPES in given)
+    return (*TEXT, TYPES) if apart else TEXT
 
 
 def _make(configuration: Configuration, where: str) -> nn.Module:
     """Make transformers' own network, its weights drawn."""
     try:
-        made = _make_settings(configuration, where)
+        made = make_settings(configuration, where)
         return _find_class(configuration, made, where)(made).eval()
     except DataError:
         raise
@@ -109,7 +115,7 @@ def _make(configuration: Configuration, where: str) -> nn.Module:
         raise DataError(f"{where}: {configuration.architecture} {_say(error)}") from error
 
 
-def _make_settings(configuration: Configuration, where: str) -> Any:
+def make_settings(configuration: Configuration, where: str) -> Any:
     """Make transformers' configuration of it.
 
     Raises:
@@ -190,7 +196,7 @@ def _fill(configuration: Configuration, tensors: dict[str, Any], path: Path) -> 
     """
     import torch
 
-    made = _make_settings(configuration, str(path))
+    made = make_settings(configuration, str(path))
     kind = _find_class(configuration, made, str(path))
     try:
         module, found = kind.from_pretrained(
@@ -229,12 +235,13 @@ def _say(error: Exception) -> str:
     return f"cannot be made: {type(error).__name__}{f': {lines[0][:300]}' if lines else ''}"
 
 
-def _adapt(module: Any) -> nn.Module:
+def _adapt(module: Any, configuration: Configuration) -> nn.Module:
     """Let a network take what it reads by place, and give its logits alone.
 
     Its modules keep their paths.
     """
-    module.__class__ = _define_adapted(type(module), list_inputs(module))
+    names = _list_taken(module, configuration.tensors)
+    module.__class__ = _define_adapted(type(module), names)
     return module
 
 
@@ -243,8 +250,6 @@ def _define_adapted(kind: Any, names: tuple[str, ...]) -> Any:
     """Define a class of transformers with another `forward`."""
 
     class Adapted(kind):  # type: ignore[misc]  # transformers is not typed here
-        own = kind
-
         def forward(self, *given: Any, **named: Any) -> Any:
             return kind.forward(self, **dict(zip(names, given, strict=False)), **named).logits
 
@@ -253,12 +258,8 @@ def _define_adapted(kind: Any, names: tuple[str, ...]) -> Any:
         [inspect.Parameter(name, by_place) for name in ("self", *names)]
     )
     Adapted.__name__ = kind.__name__
+    Adapted.names = names  # type: ignore[attr-defined]
     return Adapted
-
-
-def _find_own(kind: Any) -> Any:
-    """Return transformers' own class behind one that was adapted."""
-    return getattr(kind, "own", kind)
 
 
 @contextmanager

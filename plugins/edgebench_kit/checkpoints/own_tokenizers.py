@@ -21,9 +21,9 @@ PARTS = (
 """What transformers makes a tokenizer of where it does not lie there whole."""
 LENGTH = 128
 """The tokens of a sample, where nobody says another number."""
-COUNTED_ON = frozenset(
-    ("camembert", "data2vec-text", "ibert", "longformer", "mpnet", "roberta")
-    + ("roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod")
+COUNTED_ON = (
+    *("camembert", "data2vec-text", "ibert", "longformer", "mpnet", "roberta"),
+    *("roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"),
 )
 """Families that count positions from the number of the padding on: so many fewer can be told."""
 
@@ -59,10 +59,13 @@ def find_padding(directory: Path) -> str | None:
     return None
 
 
-def write_tokenizer(directory: Path, made: Any, length: int | None) -> bytes:
+def write_tokenizer(
+    directory: Path, made: Any, length: int | None
+) -> tuple[bytes, tuple[str, ...]]:
     """Write a checkpoint's tokenizer as JSON, with the one length that texts are brought to.
 
-    Transformers opens it; *made* is its configuration of the network.
+    Transformers opens it; *made* is its configuration of the network. Returned are the JSON, and
+    the names of the tensors that the tokenizer gives.
 
     Raises:
         DataError: It cannot be opened without code, does not fit, or the length is too large.
@@ -90,7 +93,7 @@ def write_tokenizer(directory: Path, made: Any, length: int | None) -> bytes:
         direction=opened.padding_side,
     )
     text: str = tokenizer.to_str()
-    return text.encode()
+    return text.encode(), tuple(opened.model_input_names)
 
 
 def read_length(written: bytes) -> int:

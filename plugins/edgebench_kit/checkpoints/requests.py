@@ -33,16 +33,13 @@ MANY = 10
 """Classes above which it counts whether the right one is among the best five."""
 
 
-def describe_texts(names: Sequence[str], tokenizer: bytes) -> dict[str, bytes]:
-    """Return the resources of a pipeline that takes texts and reads the tensors *names*."""
-    said = json.dumps({"task": "texts", "tensors": list(names)})
-    return {REQUEST: said.encode(), tokenizing.RESOURCE: tokenizer}
+def describe_request(names: Sequence[str], recipe: Recipe | None) -> dict[str, bytes]:
+    """Return the resource that says which tensors a pipeline reads, and how pictures become one.
 
-
-def describe_pictures(name: str, recipe: Recipe) -> dict[str, bytes]:
-    """Return the resources of a pipeline that takes pictures and reads the tensor *name*."""
-    said = json.dumps({"task": "pictures", "tensors": [name], "recipe": recipe.to_document()})
-    return {REQUEST: said.encode()}
+    Without a recipe it takes texts, whose tokenizer is a resource beside it.
+    """
+    said = {"tensors": list(names), "recipe": recipe and recipe.to_document()}
+    return {REQUEST: json.dumps(said).encode()}
 
 
 def bind_request(model: Model, variant: str, resources: Mapping[str, bytes]) -> Model:
@@ -53,13 +50,13 @@ def bind_request(model: Model, variant: str, resources: Mapping[str, bytes]) -> 
     """
     try:
         said = json.loads(resources[REQUEST])
-        task, names = said["task"], said["tensors"]
+        names, written = said["tensors"], said["recipe"]
     except (KeyError, ValueError, TypeError) as error:
         raise DataError(f"{model.name}:{variant} has no {REQUEST} that can be read") from error
-    if task == "texts":
+    if written is None:
         texts = attrs.evolve(model, decode=tokenizing.decode_sentences)
         return tokenizing.bind_tokenizer(texts, variant, resources, names)
-    recipe = Recipe.read(said["recipe"])
+    recipe = Recipe.read(written)
 
     def preprocess(picture: NDArray[Any], variant: str) -> Tensors:
         return {names[0]: recipe.apply(picture)}
