@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 REQUEST = "request.json"
 """The name under which a pipeline keeps what its requests are and which tensors they become."""
 MADE = 256
-"""Pictures that are made where none are given."""
+"""Pictures of a split that are made where none are given."""
+MADE_SPLITS = ("calibration", "validation", "test")
+"""What is made to be measured with; nothing could be learned from it."""
 MANY = 10
 """Classes above which it counts whether the right one is among the best five."""
 
@@ -111,15 +113,14 @@ def _make_requests(task: str) -> Dataset:
 
 
 def _make_texts(split: str, seed: int) -> Iterator[Sample]:
-    for sentence, good in grammar.make_sentences(split, seed):
-        yield pack_sentences(sentence), good
+    if split in MADE_SPLITS:
+        yield from ((pack_sentences(one), 0) for one, _ in grammar.make_sentences(split, seed))
 
 
 def _make_pictures(split: str, seed: int) -> Iterator[Sample]:
-    """Yield pictures of noise, each split with others; none to train on."""
+    """Yield pictures of noise, each split with others."""
     import numpy as np
 
-    splits = ("calibration", "validation", "test")
-    for number in range(MADE if split in splits else 0):
-        stream = np.random.PCG64([seed, splits.index(split), number])
+    for number in range(MADE if split in MADE_SPLITS else 0):
+        stream = np.random.PCG64([seed, MADE_SPLITS.index(split), number])
         yield encode_png(draw_noise(stream, 256)), 0
