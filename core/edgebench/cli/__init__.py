@@ -139,6 +139,7 @@ def parse_words(words: Sequence[str]) -> tuple[argparse.Namespace, Common]:
     if unknown:
         args.parser.refuse(unknown[0], common.options)
     _check_texts(vars(args).values())
+    args.words = rest[1:]
     return args, Common(**vars(shared), words=tuple(words))
 
 
