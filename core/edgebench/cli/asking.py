@@ -1,4 +1,4 @@
-"""Plain questions on a terminal: an answer, or a number of a choice, or Enter for what is offered."""
+"""Plain questions on a terminal: an answer, the number of a choice, or Enter for the default."""
 
 from __future__ import annotations
 

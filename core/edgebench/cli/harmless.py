@@ -1,4 +1,4 @@
-"""What options a folder's file may give to parts: none that could load a library or ask a server."""
+"""What options a folder's file may give to parts: none that could load a file or ask a server."""
 
 from __future__ import annotations
 
@@ -11,19 +11,17 @@ from edgebench.cases.chain import parse_chain
 from edgebench.cases.expand import expand_backends, is_pattern
 from edgebench.parts.changes import Operator
 from edgebench.parts.errors import Missing
-from edgebench.parts.part import Part
 from edgebench.parts.places import Backend
 
 if TYPE_CHECKING:
     from edgebench.catalogue.plugins import Plugins
 
+Kind = type[Backend] | type[Operator]
 PLAIN = (bool, int, float, NoneType)
 """Types of options that name nothing."""
 
 
-def why_harmful(
-    chains: Iterable[str], backends: Iterable[str], plugins: Plugins
-) -> str | None:
+def why_harmful(chains: Iterable[str], backends: Iterable[str], plugins: Plugins) -> str | None:
     """Return why one of these texts may not come with a folder, or None.
 
     Of a backend only numbers, switches and words to choose from may be said: a free text may be a
@@ -35,7 +33,7 @@ def why_harmful(
     for kind, name, key in (*_list_of_backends(backends, plugins),
                             *_list_of_chains(chains, plugins)):  # fmt: skip
         try:
-            options: Any = plugins.get(kind, name).options
+            options = _find_options(kind, name, plugins)
         except Missing:  # it cannot be run here, whatever is said of it
             continue
         allowed = _is_plain if kind is Backend else _is_no_path
@@ -48,9 +46,13 @@ def why_harmful(
     return None
 
 
-def _list_of_backends(
-    texts: Iterable[str], plugins: Plugins
-) -> Iterator[tuple[type[Part], str, str]]:
+def _find_options(kind: Kind, name: str, plugins: Plugins) -> Any:
+    # Either has a class of options; that they share is no more than being parts.
+    found: Any = plugins.get(kind, name)
+    return found.options
+
+
+def _list_of_backends(texts: Iterable[str], plugins: Plugins) -> Iterator[tuple[Kind, str, str]]:
     for text in texts:
         for one in expand_backends(text, plugins):
             choices: Collection[Any] = one.values() if isinstance(one, Mapping) else (one,)
@@ -58,9 +60,7 @@ def _list_of_backends(
                 yield from ((Backend, choice.name, key) for key, _ in choice.options)
 
 
-def _list_of_chains(
-    texts: Iterable[str], plugins: Plugins
-) -> Iterator[tuple[type[Part], str, str]]:
+def _list_of_chains(texts: Iterable[str], plugins: Plugins) -> Iterator[tuple[Kind, str, str]]:
     for text in texts:
         # As `expand_chains` tells a pattern, which has no options.
         if is_pattern(text) and "(" not in text:

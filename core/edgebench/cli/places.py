@@ -53,9 +53,7 @@ def _list_tiers(registry: Registry) -> list[str]:
 
 
 def _ask_tiers(own: Sequence[str], registry: Registry, asker: Asker) -> list[str]:
-    names = asker.ask_several(
-        "Which tiers do you have, the one that holds the input first?", own
-    )
+    names = asker.ask_several("Which tiers do you have, the one that holds the input first?", own)
     found = []
     for name in names:
         known = registry.tiers.get(name)

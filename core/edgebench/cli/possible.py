@@ -38,7 +38,8 @@ class Possible:
         """
         from edgebench.cli.init import plan_project
 
-        plan = plan_project(text, directory, common)
+        # What is understood of the data is said of what is written in the end.
+        plan = plan_project(text, directory, attrs.evolve(common, quiet=True))
         return cls(
             cases=plan.cases,
             operators=common.plugins.all(Operator),

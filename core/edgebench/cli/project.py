@@ -152,7 +152,16 @@ class ProjectFile:
         try:
             yield
         except (ChainError, OptionError, UnknownName) as error:
-            raise self.root.table("project").error(str(error)) from error
+            table = self.root.table("project")
+            raise table.error(str(error), self._find_key(str(error))) from error
+
+    def _find_key(self, said: str) -> str:
+        """Return the key that holds what an error names in quotation marks; empty if none does."""
+        names = re.findall("'([^']+)'", said)
+        for key, value in self.root.table("project").values.items():
+            if any(name in text for name in names[:1] for text in _list_texts(value)):
+                return key
+        return ""
 
     def describe(self, words: Iterable[str]) -> str:
         """Return in one line what it says, and which paths lie outside of its folder."""
@@ -160,7 +169,7 @@ class ProjectFile:
         own = [f"{key} {', '.join(found)}" for key, found in names.items() if found]
         joined = ["-".join(one.values.get("between", ())) for one in self.root.tables("links")]
         own += [f"links {', '.join(joined)}"] if joined else []
-        parts = [f"{self.root.file} says {shlex.join(words)}", *own]
+        parts = [f"{self.root.file} says: run {shlex.join(words)}", *own]
         if outside := self.list_outside():
             parts.append(f"it reads outside of its folder: {', '.join(outside)}")
         return "; ".join(parts)
@@ -178,10 +187,14 @@ class ProjectFile:
         return [one for one in dict.fromkeys(named) if _leads_out(folder, one)]
 
 
+def _list_texts(value: Any) -> list[str]:
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
+
+
 def _leads_out(folder: Path, text: str) -> bool:
     try:
         path = folder / text
-        told = os.path.isabs(text) or ".." in Path(text).parts
+        told = Path(text).is_absolute() or ".." in Path(text).parts
         return (told or path.exists()) and not path.resolve().is_relative_to(folder)
     except (OSError, ValueError):  # no path at all
         return False
@@ -196,9 +209,7 @@ def _refuse_tables(root: Table) -> None:
         raise root.error("needs the table [project]; edgebench init writes one")
 
 
-def take_project(
-    args: argparse.Namespace, common: Common
-) -> tuple[argparse.Namespace, Common]:
+def take_project(args: argparse.Namespace, common: Common) -> tuple[argparse.Namespace, Common]:
     """Return what to do: as the options say, and where they name nothing, as the folder's file.
 
     What stands on the command line goes before what the file says. That it was read is said.
@@ -222,9 +233,25 @@ def take_project(
     return argparse.Namespace(**{**vars(filled), "project": file}), common
 
 
-def fill(args: argparse.Namespace, project: Project) -> tuple[argparse.Namespace, list[str]]:
-    """Return a command's options with what a project says where they say nothing, and these words.
+def take_bounds(common: Common) -> tuple[str, ...]:
+    """Return the bounds that the folder's file says, and say so; none where there is no such file.
+
+    Raises:
+        EdgebenchError: The file is not what it must be.
     """
+    path = Path(FILE)
+    bounds = ProjectFile.read(path).project.max if os.path.lexists(path) else ()
+    if bounds:
+        common.note(f"edgebench: {FILE} says: recommend {_spell('max', bounds)}")
+    return bounds
+
+
+def _spell(option: str, texts: Iterable[str]) -> str:
+    return shlex.join(f"--{option}={one}" for one in texts)
+
+
+def fill(args: argparse.Namespace, project: Project) -> tuple[argparse.Namespace, list[str]]:
+    """Return options, with what a project says where they say nothing, and its words."""
     given = [name for name, value in vars(args).items() if value not in (None, "", [], False)]
     words = project.write_words(given)
     filled = args.parser.parse_args([*words, *args.words])

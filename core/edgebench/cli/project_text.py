@@ -1,4 +1,4 @@
-"""The text of `edgebench.toml`, with comments that say what each part is and where it comes from."""
+"""The text of `edgebench.toml`, with comments that say what each part is, and sources."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from edgebench.toml.writing import Value, write_comment, write_pairs
 HEAD = f"""\
 What `edgebench run` and `edgebench plan` do in this folder: change what you like, and keep it with
 the rest. Options of the command line go before it. Paths are relative to this file. `{FILE}` names
-no plugin and nothing else that is imported or loaded, so it is safe to run what others have written.
+no plugin and nothing else that is imported or loaded: what others have written is safe to run.
 """
 EXPLAINED: Mapping[str, str] = {
     "models": "Models by name, or files and folders by path.",
-    "data": "Inputs with their answers: a folder or a file, or NAME=DIR for a dataset that is known.",
+    "data": "Inputs with their answers: a folder or a file, or NAME=DIR for a known dataset.",
     "calibration": "Inputs to calibrate with, in place of some of the data.",
     "weights": "Where the weights come from: trained, random, file:PATH or hub.",
     "operators": "What is done to the model, chains joined by `+`.",
@@ -39,8 +39,8 @@ OPEN: Mapping[str, str] = {
 """What is offered as a comment where it is not said."""
 SPEED = """\
 Tiers are emulated on this machine, which can be slowed and not sped up. `gflops` is what one
-thread does in a product of float32 matrices, in 10^9 operations a second: `edgebench measure-device`
-prints it, on the machine itself. `speed` in its place is a share of the speed of this machine."""
+thread does in a product of float32 matrices, in 10^9 operations a second: on the machine itself
+`edgebench measure-device` prints it. `speed` in its place is a share of this machine's."""
 
 
 def write_project(
@@ -82,7 +82,9 @@ def _write_keys(project: Project, also: Mapping[str, Sequence[str]]) -> Iterator
 
 
 def _list_facts(tier: TierRow) -> dict[str, Value]:
-    facts = attrs.asdict(tier, filter=lambda field, _: field.name not in ("name", "file"))
+    # A speed beside it is one that this machine made of it.
+    left_out = ("name", "file", *(["speed"] if tier.gflops else []))
+    facts = attrs.asdict(tier, filter=lambda field, _: field.name not in left_out)
     return {key: value for key, value in facts.items() if value not in (None, "")}
 
 

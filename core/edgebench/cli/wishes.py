@@ -1,4 +1,4 @@
-"""What `edgebench init` is to write: by options, by answers, or by what is offered for want of both."""
+"""What `edgebench init` is to write: by options, by answers, or by what is offered otherwise."""
 
 from __future__ import annotations
 
