@@ -22,6 +22,7 @@ from edgebench.parts.errors import EdgebenchError, UnknownName
 COMMANDS: Mapping[str, str] = {
     "list": "list what there is: models, operators, backends, suites, ...",
     "show": "show everything known of one part, suite, hybrid, link or plugin",
+    "init": "look at a model and its data, and write edgebench.toml for `run` beside them",
     "plan": "show the cases that `run` would measure, and why others are skipped",
     "run": "measure a suite, or the product of models, operators, placements, ...",
     "report": "lay out the results of a run",
@@ -139,6 +140,7 @@ def parse_words(words: Sequence[str]) -> tuple[argparse.Namespace, Common]:
     if unknown:
         args.parser.refuse(unknown[0], common.options)
     _check_texts(vars(args).values())
+    args.words = rest[1:]
     return args, Common(**vars(shared), words=tuple(words))
 
 

@@ -43,6 +43,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
         EdgebenchError: No case of it can be run, as `run` says it; why of each is printed before.
     """
     from edgebench.cli.estimates import estimate_run
+    from edgebench.cli.project import take_project
     from edgebench.cli.study import plan_study, refuse_empty
     from edgebench.conduct.turns import count_blocks
 
@@ -50,6 +51,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
         from edgebench.cli.cuts import print_cuts
 
         return print_cuts(args, common)
+    args, common = take_project(args, common)
     plan = plan_study(args, common)
     estimate = estimate_run(plan, args.db, common.store)
     if common.json:

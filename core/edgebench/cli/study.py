@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.set_defaults(project=None)
     parser.add_argument("suite", nargs="?", metavar="SUITE", help="a suite of the registry")
     what = parser.add_argument_group(
         "or the product of these, each of which repeats and takes globs"
@@ -113,7 +115,10 @@ def make_study(args: argparse.Namespace, common: Common) -> Study:
         suite = Suite(name="", summary="", products=_make_products(args, common))
     else:
         suites = ", ".join(common.registry.suites)
-        raise EdgebenchError(f"say what to run: a suite ({suites}), or --model and other options")
+        raise EdgebenchError(
+            f"say what to run: a suite ({suites}), or --model and other options; "
+            "or say it once for this folder: edgebench init"
+        )
     given = {name: getattr(args, name) for name in GIVEN if getattr(args, name)}
     suite = attrs.evolve(suite, **given)
     _check_blocks(suite, args)
@@ -165,7 +170,9 @@ def plan_study(args: argparse.Namespace, common: Common) -> Plan:
     from edgebench.sessions.asking import ask_in_processes
 
     common.refuse_faults()
-    plan = make_plan(make_study(args, common), common.plugins, ask_in_processes)
+    # What is wrong with a name may be wrong in the file that a study was read from.
+    with args.project.blame() if args.project else nullcontext():
+        plan = make_plan(make_study(args, common), common.plugins, ask_in_processes)
     if not plan.cases and not plan.skipped:
         # Where none is named every backend is taken.
         lacks = [line.why_not for line in common.plugins.listed(Backend) if line.why_not]
