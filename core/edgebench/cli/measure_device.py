@@ -82,7 +82,7 @@ def _write_tier(facts: Facts) -> Iterator[str]:
     """Yield the lines of a table of a registry file."""
     what = facts["processor"] or facts["architecture"]
     yield f"[tiers.{facts['name']}]"
-    yield f"summary = {json.dumps(f'{what}, as it was measured.')}"
+    yield f"summary = {_quote(f'{what}, as it was measured.')}"
     yield f"cpus = {facts['cpus']}"
     if facts["memory_bytes"] is None:
         yield "memory_gib = 1  # could not be read: write what it has"
@@ -93,9 +93,14 @@ def _write_tier(facts: Facts) -> Iterator[str]:
     by = f"numpy {facts['numpy']}, {facts['blas'] or 'of an unknown BLAS'}"
     spread = f"nine of ten of {facts['rounds']} rounds {facts['low']:.3g} to {facts['high']:.3g}"
     source = f"edgebench measure-device, {facts['date']}: {what}, {by}; {spread}"
-    yield f"source = {json.dumps(source)}"
+    yield f"source = {_quote(source)}"
     if other := facts["against"]:
         yield f"# {other['speed']:g} times as fast as {other['name']}, {other['gflops']:g} GFLOPS"
+
+
+def _quote(text: str) -> str:
+    """Write a text for TOML, whose escapes are JSON's but for those of pairs of surrogates."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _find_other(said: str, common: Common) -> Facts:
