@@ -20,17 +20,6 @@ WORDS = {
     "good": ["lovely", "quiet", "warm", "spotless", "friendly", "fresh"],
 }
 THINGS = ["room", "kitchen", "garden", "bathroom", "host", "bed", "street", "lift", "terrace"]
-    "room",
-    "kitchen",
-    "garden",
-    "bathroom",
-    "breakfast",
-    "host",
-    "bed",
-    "street",
-    "lift",
-    "terrace",
-]
 PLACES = ["in the old town", "near the station", "by the lake", "on the third floor", "last May"]
 CHECKPOINT = Path("bert-reviews")
 LENGTH = 32

@@ -15,13 +15,13 @@ from edgebench.analysis.verdicts import FIRST_LOOK
 from edgebench.cases.study import Study
 from edgebench.catalogue.rows import MAX_BLOCKS, SCENARIO, Product, Suite
 from edgebench.cli.common import Common, add_database
+from edgebench.cli.named_links import read_link
 from edgebench.cli.numbers import count, margin, natural, share
 from edgebench.parts.datasets import Dataset
 from edgebench.parts.errors import EdgebenchError, UnknownName
 from edgebench.parts.part import NAME
 from edgebench.parts.places import Backend, Fabric, Link, Tier
 from edgebench.parts.subjects import Model
-from edgebench.parts.units import parse_link
 
 if TYPE_CHECKING:
     from edgebench.cases.plan import Plan
@@ -49,7 +49,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
         what.add_argument(f"--{name}", action="append", default=[], metavar=metavar, help=text)
     how = parser.add_argument_group("how")
     how.add_argument("--link", action="append", default=[], metavar="A-B=RATE[,DELAY]",
-                     help="as 10mbit,20ms; several for one pair are measured in turn")  # fmt: skip
+                     help="as 10mbit,20ms, or a network's name, as 4g; several for one pair are "
+                          "measured in turn")  # fmt: skip
     how.add_argument("--input-at", default="", metavar="TIER",
                      help="the tier that holds the input (the suite's or registry's)")  # fmt: skip
     how.add_argument("--weights", default="", metavar="KIND",
@@ -209,7 +210,7 @@ def refuse_empty(plan: Plan) -> None:
 
 
 def _parse_link(text: str, common: Common) -> Link:
-    link, tiers = parse_link(text), common.plugins.all(Tier)
+    link, tiers = read_link(text, common.registry.networks), common.plugins.all(Tier)
     for name in link.between:
         if name not in tiers:
             raise UnknownName.among("tier", name, tiers)
