@@ -169,4 +169,3 @@ def _clean_at(key: str, value: Any) -> Any:
     if key == "requires_grad":
         return False
     return _clean(value)
-

@@ -9,7 +9,6 @@ from pathlib import Path
 import attrs
 
 from edgebench import DataError, TensorSpec
-from edgebench_kit.onnx.open_sizes import offer_names
 from edgebench_kit.torch.program_checks import check_graph
 from edgebench_kit.torch.program_files import ProgramFile, read_program
 from edgebench_kit.torch.program_signatures import End, list_inputs, list_outputs
@@ -21,6 +20,7 @@ from edgebench_kit.torch.program_sizes import (
     read_ranges,
 )
 from edgebench_kit.torch.program_states import refuse_changes
+
 
 @attrs.frozen(kw_only=True)
 class Ends:
@@ -154,8 +154,11 @@ def _match_sizes(
     for name, size in wanted.items():
         symbol = places.get(name, name)
         if symbol not in places.values():
-            offered = offer_names(name, places)
-            raise DataError(f"dims: {program.path} has no open dimension {name!r}{offered}")
+            there = ", ".join(places) or "none"
+            raise DataError(
+                f"dims: {program.path} has no open dimension {name!r} beside the batch; there are: "
+                f"{there}"
+            )
         bounds = ranges.get(symbol, SizeRange())
         if size < bounds.least or size > (bounds.most or size):
             most = "any" if bounds.most is None else bounds.most

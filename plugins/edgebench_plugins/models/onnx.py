@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -17,23 +17,21 @@ from edgebench import (
     Model,
     Pipeline,
     Stage,
+    TensorSpec,
     Variant,
     Weights,
     hookimpl,
 )
+from edgebench.metrics.classification import accuracy, f1, top
 from edgebench_kit.onnx import foreign_ends, foreign_graphs, graph_files, graphs
-from edgebench_kit.onnx.answers import encode, encode_class, of_masks, postprocess
-from edgebench_kit.onnx.array_requests import (
-    OF_CLASSES,
-    draw_requests,
-    refuse_answers,
-    take_requests,
-)
+from edgebench_kit.onnx.answers import encode, encode_class, of_first, of_masks, postprocess
 from edgebench_kit.onnx.array_samples import GivenSamples
 from edgebench_kit.onnx.batch_axes import OutputAxis
-from edgebench_kit.onnx.drawn_samples import find_ranges
+from edgebench_kit.onnx.drawn_samples import Drawing, check_range, find_ranges
 from edgebench_kit.onnx.external_weights import find_external_files
 from edgebench_kit.onnx.foreign_ends import Said
+from edgebench_kit.onnx.open_sizes import offer_names
+from edgebench_kit.onnx.pictures import doubt_pictures
 from edgebench_kit.onnx.written_options import (
     batch_axes,
     classes_axis,
@@ -45,6 +43,8 @@ from edgebench_kit.onnx.written_options import (
 
 CLASSES = "classes"
 """What a pipeline holds whose answers are classes, beside its stages."""
+OF_CLASSES = frozenset(("top1", "top5", "accuracy", "f1"))
+"""The metrics of answers that are classes."""
 
 
 def _parsed_by(parse: Callable[[str], Any]) -> Callable[[Any, Any, str], None]:
@@ -185,14 +185,22 @@ def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
         masks = _find_scores(options, path, found)
     foreign_ends.turn_ends(model, said, settled, {})
     specs = foreign_ends.describe_inputs(model, said, one=True)
-    ranges = value_ranges(options.range)
     if data is None:
-        refuse_answers(options.metric, options.labels)
-        return draw_requests(path, specs, find_ranges(model, specs), ranges)
-    if ranges:
+        return _make_random_dataset(model, specs, options, path)
+    if options.range:
         raise DataError("range is of random values, and inputs were given; leave one out")
     given = GivenSamples(data, specs, options.labels, masks=options.metric == "miou")
-    return take_requests(given, options.metric, masks)
+    given.check()
+    measured = [of_first(one) for one in _metrics(options.metric, given, masks)]
+    given.check_arrays()
+    return Dataset(
+        name="given-inputs",
+        summary=f"The user's own inputs in {data}.",
+        samples=lambda split, _: given.read_split(split),
+        metrics=lambda: measured,
+        payloads="raw tensors",
+        doubt=doubt_pictures(specs),
+    )
 
 
 def look(variant: str, path: Path, options: OnnxOptions) -> Look:
@@ -205,6 +213,50 @@ def look(variant: str, path: Path, options: OnnxOptions) -> Look:
     one = foreign_ends.takes_one(model, said, foreign_ends.settle_inputs(model, path, said), {})
     quantized = [graphs.QUANTIZED] if graphs.is_quantized(model) else []
     return Look(most=1 if one else None, already=quantized)
+
+
+def _make_random_dataset(
+    model: Any, specs: tuple[TensorSpec, ...], options: OnnxOptions, path: Path
+) -> Dataset:
+    if options.labels or options.metric != "none":
+        raise DataError("labels and a metric are for inputs of your own: --input-data FILE.npz")
+    ranges = value_ranges(options.range)
+    known = {spec.name: spec for spec in specs}
+    for name, ends in ranges.items():
+        if name not in known:
+            offered = offer_names(name, known)
+            raise DataError(f"range: {path} has no input {name!r}{offered}")
+        check_range(known[name], ends)
+    drawing = Drawing(specs, {**find_ranges(model, specs), **ranges})
+    drawing.check(path)
+    return Dataset(
+        name="random-inputs",
+        summary=f"Random inputs for {path}.",
+        samples=drawing.draw_split,
+        synthetic=True,
+        payloads="raw tensors",
+        doubt=doubt_pictures(specs),
+    )
+
+
+def _metrics(name: str, given: GivenSamples, masks: Metric | None) -> Sequence[Metric]:
+    """Return the figures of merit, none where there are no answers."""
+    if name == "none":
+        if given.labelled:
+            raise DataError(
+                f"{given.path} has labels, and no metric holds the answers against them; name "
+                "one: metric=top1, top5, accuracy, f1 or miou"
+            )
+        return ()
+    if not given.labelled:
+        raise DataError(
+            f"metric={name} needs labels: an array 'labels' in {given.path}, or labels=FILE.npy"
+        )
+    if masks is not None:
+        return [masks]
+    if name in {"top1", "top5"}:
+        return [top(int(name.removeprefix("top")))]
+    return [f1() if name == "f1" else accuracy()]
 
 
 def _find_scores(options: OnnxOptions, path: Path, ends: Mapping[str, OutputAxis]) -> Metric:

@@ -144,7 +144,9 @@ def inputs(path: Path, options: TorchExportOptions, data: Path | None) -> Datase
         raise DataError("range is of random values, and inputs were given; leave one out")
     masks = options.metric == "miou"
     given = GivenSamples(data, ends.describe_inputs(one=True), options.labels, masks=masks)
-    return take_requests(given, options.metric, _find_scores(options, path, ends) if masks else None)
+    return take_requests(
+        given, options.metric, _find_scores(options, path, ends) if masks else None
+    )
 
 
 def _draw(path: Path, program: ProgramFile, ends: Ends, options: TorchExportOptions) -> Dataset:
