@@ -90,6 +90,19 @@ def _is_byte(_: object, field: Any, value: object) -> None:
         raise DataError(f"{field.name} is a whole number, 0 to 255, not {value!r}")
 
 
+def read_document(path: Path) -> Any:
+    """Return what a file of JSON holds.
+
+    Raises:
+        DataError: It cannot be read, or is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise DataError(f"{path} cannot be read as JSON: {why}") from error
+
+
 @attrs.frozen(kw_only=True)
 class Recipe:
     """How a decoded picture becomes a network's input, in the order of the fields.
@@ -190,11 +203,7 @@ class Recipe:
         Raises:
             DataError: It cannot be read, or something in it is not understood.
         """
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise DataError(f"{path} cannot be read as JSON: {why}") from error
+        document = read_document(path)
         try:
             return cls.read(document)
         except DataError as error:
