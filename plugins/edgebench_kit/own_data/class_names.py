@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 
-def match_classes(found: Sequence[str], model_classes: Sequence[str], where: str) -> Mapping[str, int]:
+def match_classes(
+    found: Sequence[str], model_classes: Sequence[str], where: str
+) -> Mapping[str, int]:
     """Return the class number of each label that was found in *where*.
 
     A label is a class by its exact name, else by its name without regard to case, spaces, hyphens
