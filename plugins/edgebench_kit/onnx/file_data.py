@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,11 +14,11 @@ from edgebench_kit.onnx.array_samples import GivenSamples
 from edgebench_kit.onnx.drawn_samples import Drawing, check_range, find_ranges
 from edgebench_kit.onnx.open_sizes import offer_names
 from edgebench_kit.onnx.pictures import doubt_pictures
+from edgebench_kit.own_data.options import DataOptions
 from edgebench_kit.own_files.datasets import add_line, name_classes, open_own_data
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from edgebench import Metric, TensorSpec
     from edgebench_kit.onnx.batch_axes import OutputAxis
@@ -52,11 +53,22 @@ class Asked:
 def are_arrays(path: Path) -> bool:
     """Say whether what a user gave is arrays: a file of them, or a directory of such files."""
     if path.is_dir():
-        return any(one.suffix in ARRAYS for one in path.iterdir())
+        inside = list(path.iterdir())
+        return any(one.suffix in ARRAYS for one in inside) and not any(map(Path.is_dir, inside))
     return path.suffix in ARRAYS
 
 
-def draw_inputs(asked: Asked, ranges: Mapping[str, Range], labels: Path | None) -> Dataset:
+def _refuse_options(options: DataOptions, names: Iterable[str], why: str) -> None:
+    """Refuse what was said of data that the requests are not of: nothing is left out in silence."""
+    usual = DataOptions()
+    for name in names:
+        if getattr(options, name) != getattr(usual, name):
+            raise DataError(f"{name} {why}; leave it out")
+
+
+def draw_inputs(
+    asked: Asked, options: DataOptions, ranges: Mapping[str, Range], labels: Path | None
+) -> Dataset:
     """Return random inputs, which are tensors, whatever could be sent.
 
     Raises:
@@ -65,6 +77,8 @@ def draw_inputs(asked: Asked, ranges: Mapping[str, Range], labels: Path | None) 
     path, specs = asked.path, asked.specs
     if labels or asked.metric not in {AUTO, NONE}:
         raise DataError("labels and a metric are for inputs of your own: --data PATH")
+    names = [field.name for field in attrs.fields(DataOptions)]
+    _refuse_options(options, names, "is said of data of your own, and requests are random")
     known = {spec.name: spec for spec in specs}
     for name, ends in ranges.items():
         if name not in known:
@@ -88,13 +102,20 @@ def draw_inputs(asked: Asked, ranges: Mapping[str, Range], labels: Path | None) 
     return add_line(dataset, f"{told}: --data PATH gives {kind} of your own")
 
 
-def take_arrays(asked: Asked, data: Path, labels: Path | None) -> Dataset:
+def take_arrays(asked: Asked, options: DataOptions, data: Path, labels: Path | None) -> Dataset:
     """Return a user's own arrays.
 
     Raises:
         DataError: They do not fit the file, or what was said of them.
     """
-    given = GivenSamples(data, asked.specs, labels, masks=asked.metric == MASKS)
+    names = [field.name for field in attrs.fields(DataOptions) if field.name != "calibration"]
+    _refuse_options(options, names, f"is not for arrays, and {data} holds such")
+    masks, other = asked.metric == MASKS, None
+    if options.calibration is not None:
+        other = GivenSamples(options.calibration, asked.specs, masks=masks)
+        other.check()
+        other.check_arrays()
+    given = GivenSamples(data, asked.specs, labels, masks=masks, calibration=other)
     given.check()
     metric = asked.metric if asked.metric != AUTO else NONE
     if metric == NONE and given.labelled:
@@ -137,6 +158,7 @@ def take_data(asked: Asked, data: OwnData, labels: Path | None) -> Dataset:
         data,
         asked.prepared,
         name_classes(asked.path, asked.source, count, data.options.classes),
+        asked.source,
         file=asked.path,
         metrics=lambda: measured,
     )

@@ -66,9 +66,7 @@ def choose_texts(where: str, columns: Sequence[str], text: str = "", label: str 
     if place is None:
         found = _find(columns, LABELS, without=inputs)
         place = found[0] if found else None
-    rest = [
-        place for place, name in enumerate(map(_simplify, columns)) if name not in NUMBERS
-    ]
+    rest = [place for place, name in enumerate(map(_simplify, columns)) if name not in NUMBERS]
     if len(rest) == 2 and not inputs and place in rest:
         inputs = tuple(one for one in rest if one != place)
     if len(rest) == 2 and place is None and inputs and len(inputs) == 1:
@@ -137,9 +135,7 @@ def _place(where: str, columns: Sequence[str], name: str, option: str) -> int:
     if count:
         raise DataError(f"{where} has {count} columns called {name!r}; give each its own name")
     kind = LacksLabels if option == "label" else DataError
-    raise kind(
-        f"{where} has no column {name!r} ({option}=); there are {list_columns(columns)}"
-    )
+    raise kind(f"{where} has no column {name!r} ({option}=); there are {list_columns(columns)}")
 
 
 def _take_numbers(columns: Sequence[str], text: str, label: str) -> Chosen | None:

@@ -200,7 +200,9 @@ def _find_tables(listing: Listing, options: DataOptions) -> Source | None:
     Raises:
         DataError: There are several, and which is meant cannot be told.
     """
-    pictures = bool(listing.pictures) or any(list_directory(one).pictures for one in listing.folders)
+    pictures = bool(listing.pictures) or any(
+        list_directory(one).pictures for one in listing.folders
+    )
     if found := _find_split_tables(listing):
         parts: dict[Path, Source | None] = {}
         for path in found:

@@ -148,9 +148,7 @@ def _show_picture(item: Item) -> str:
     return f"{show(item.name)}, {width}x{height} pixels"
 
 
-def describe_division(
-    division: Division, looked: Looked, notes: Sequence[str], items: int
-) -> str:
+def describe_division(division: Division, looked: Looked, notes: Sequence[str], items: int) -> str:
     """Say how many samples each split has and why, and what was left out."""
     counts = ", ".join(
         f"{split} {len(division.splits[split]):,}"

@@ -65,7 +65,9 @@ class PictureFinder:
         A name is the end of its path. Of a longer path its own ends are sought from the root on,
         as tables keep paths of where they were made.
         """
-        parts = [part for part in name.strip().replace("\\", "/").split("/") if part not in ("", ".")]
+        parts = [
+            part for part in name.strip().replace("\\", "/").split("/") if part not in ("", ".")
+        ]
         if not parts or len(parts) > 64:
             return None
         if picture := self._by_end.get("/".join(parts)):

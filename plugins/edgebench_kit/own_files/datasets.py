@@ -51,6 +51,7 @@ def open_own_data(
     data: OwnData,
     prepared: Prepared,
     classes: Sequence[str],
+    source: Source,
     *,
     file: Path,
     metrics: Callable[[], Sequence[Metric]],
@@ -72,7 +73,7 @@ def open_own_data(
     dataset = make_dataset(data, classes, metrics=metrics)
     if data.kind == "masks" and isinstance(request, PictureRequest) and request.recipe.moves:
         dataset = _place_masks(dataset, request)
-    return add_line(dataset, request.describe())
+    return add_line(dataset, f"{request.describe()}, {source.told}")
 
 
 def add_line(dataset: Dataset, line: str) -> Dataset:

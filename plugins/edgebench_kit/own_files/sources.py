@@ -65,6 +65,14 @@ class Source:
             return "preprocess=imagenet"
         return " and ".join(str(path) for path in (self.pictures, self.texts) if path)
 
+    @property
+    def told(self) -> str:
+        """Where it is written, in a phrase for the end of a sentence."""
+        if self.found:
+            names = " and ".join(path.name for path in (self.pictures, self.texts) if path)
+            return f"as {names} beside it says"
+        return f"as {self.where} says"
+
 
 def find_source(file: Path, said: object) -> Source:
     """Return where it is written for a model's file, given its option `preprocess`.

@@ -205,11 +205,11 @@ def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
         find_masks=partial(_find_scores, options, path, output),
     )
     if data is None:
-        return file_data.draw_inputs(asked, value_ranges(options.range), options.labels)
+        return file_data.draw_inputs(asked, options, value_ranges(options.range), options.labels)
     if options.range:
         raise DataError("range is of random values, and inputs were given; leave one out")
     if file_data.are_arrays(data):
-        return file_data.take_arrays(asked, data, options.labels)
+        return file_data.take_arrays(asked, options, data, options.labels)
     return file_data.take_data(asked, find_data(data, options), options.labels)
 
 
