@@ -17,10 +17,10 @@ ALL_KINDS = ("models", "variants", "datasets", "operators", "hybrids", "tiers", 
 VERSIONS = {
     "doctor.json": 2,
     "list.json": 3,
-    "plan.json": 2,
+    "plan.json": 3,
     "plugins.json": 3,
     "run.json": 5,
-    "show.json": 7,
+    "show.json": 8,
     "store.json": 2,
 }
 """Of the documents that have changed since version 1."""

@@ -26,7 +26,11 @@ class Study:
     data: Mapping[str, Path] = attrs.field(factory=dict)
     """By dataset, the directory that the user gave for it."""
     input_data: Path | None = None
-    """What the user gave as inputs of a model that is a file."""
+    """What the user gave to measure on without naming a dataset."""
+    data_options: tuple[tuple[str, str], ...] = ()
+    """What was said of that, in brackets."""
+    calibration: Path | None = None
+    """What the user gave to calibrate with."""
     batch: int = 1
     threads: int | None = None
     seed: int = 0

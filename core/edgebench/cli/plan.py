@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from edgebench.cases.study import Study
     from edgebench.cli.estimates import Estimate
 
-SCHEMA = 2
+SCHEMA = 3
 """The version of the document that this command prints."""
 MANY = 4
 """Skipped cases of one reason from which on they are one line, unless more is to be said."""
@@ -58,6 +58,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
                 "schema": SCHEMA,
                 "cases": [_describe(case) for case in plan.cases],
                 "skipped": [_describe(one.case) | {"reason": one.reason} for one in plan.skipped],
+                "understood": list(plan.understood),
                 "blocks": count_blocks(plan.study),
                 "requests": plan.study.suite.requests,
                 "bound_s": BOUND_S if plan.study.bounded else None,

@@ -7,7 +7,7 @@ import argparse
 from edgebench.cli.common import Common
 from edgebench.cli.describe import describe
 
-SCHEMA = 7
+SCHEMA = 8
 """The version of the document that this command prints."""
 
 

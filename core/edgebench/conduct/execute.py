@@ -163,11 +163,7 @@ def _check(plan: Plan, preparer: Preparer) -> None:
         DataError: One of them is not what it must be, or cannot be downloaded.
     """
     # A file that is not what it must be then leaves no run behind.
-    own = {
-        (case.model, case.variant, case.weights, case.options, case.dataset, case.data): case
-        for case in plan.cases
-        if case.weights.brought or case.data is not None
-    }
+    own = {case.own: case for case in plan.cases if case.weights.brought or case.data is not None}
     for case in own.values():
         with suppress(CaseFailed):
             preparer.check(case)
