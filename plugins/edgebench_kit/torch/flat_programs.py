@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import tempfile
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +23,13 @@ from edgebench_kit.torch.program_signatures import is_constant
 from edgebench_kit.torch.programs import open_program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
-    from edgebench import Sample, Stage, Tensors, Unreadable
+    from edgebench import Sample, Stage, Tensors
     from edgebench_kit.torch.program_ends import Ends
     from edgebench_kit.torch.program_files import ProgramFile
 
-LEAF = {"type": None, "context": None, "children_spec": []}
+LEAF: dict[str, Any] = {"type": None, "context": None, "children_spec": []}
 KEPT = ("nn_module_stack", "torch_fn")
 """What of the notes on a node is kept: where in the model it comes from, for exporters' names."""
 VERIFIERS = ("TRAINING",)
@@ -59,7 +58,7 @@ def open_flat(program: ProgramFile, ends: Ends) -> Any:
             return open_program(copy)
 
 
-def check_alone(stage: Stage, samples: Iterable[Sample | Unreadable]) -> None:
+def check_alone(stage: Stage, samples: Sequence[Sample]) -> None:
     """See that a program answers a sample alone as it does among others.
 
     Torch notes of a batch that was left open without a word that it is two or more.
@@ -69,18 +68,18 @@ def check_alone(stage: Stage, samples: Iterable[Sample | Unreadable]) -> None:
     """
     import numpy as np
 
+    opened = attrs.evolve(stage, live=open_module(stage))
+    read = [np.load(io.BytesIO(payload), allow_pickle=False) for payload, _ in samples]
+    both = {spec.name: np.stack([one[spec.name] for one in read]) for spec in stage.inputs}
     with refusing("the program cannot be run on random inputs"):
-        payloads = [one[0] for one in islice(samples, 2) if isinstance(one, tuple)]
-        read = [np.load(io.BytesIO(payload), allow_pickle=False) for payload in payloads]
-        both = {spec.name: np.stack([one[spec.name] for one in read]) for spec in stage.inputs}
-        together = run_module(attrs.evolve(stage, live=open_module(stage)), both)
-    for place in range(len(payloads)):
+        together = run_module(opened, both)
+    for place in range(len(samples)):
         with refusing(
             "the program was exported for two samples at a time or more, and takes none alone; "
             'export it with a batch of any size, torch.export.Dim("batch")'
         ):
-            alone = run_module(attrs.evolve(stage, live=open_module(stage)), pick(both, place))
-        for name, right in pick(together, place).items():
+            alone = run_module(opened, _pick(both, place))
+        for name, right in _pick(together, place).items():
             if excess := find_excess(right, alone[name], TOLERANCE):
                 raise CaseFailed(
                     "the program was exported for two samples at a time or more, and answers one "
@@ -88,7 +87,7 @@ def check_alone(stage: Stage, samples: Iterable[Sample | Unreadable]) -> None:
                 )
 
 
-def pick(tensors: Tensors, place: int) -> Tensors:
+def _pick(tensors: Tensors, place: int) -> Tensors:
     """Return one sample of a batch, as a batch of one."""
     return {name: array[place : place + 1] for name, array in tensors.items()}
 

@@ -23,43 +23,27 @@ OPERATOR = re.compile(
 """The operators of torch's own libraries, with the one of several that share a name."""
 REACHING_OUT = frozenset(("save", "from_file", "_print", "warn"))
 """Those among them that touch files or print."""
-HIGHER = frozenset(
-    f"torch.ops.higher_order.{name}"
-    for name in (
-        "cond",
-        "while_loop",
-        "scan",
-        "associative_scan",
-        "map_impl",
-        "wrap_with_set_grad_enabled",
-        "wrap_with_autocast",
-    )
+HIGHER = re.compile(
+    r"torch\.ops\.higher_order\."
+    r"(cond|while_loop|scan|associative_scan|map_impl|wrap_with_set_grad_enabled|wrap_with_autocast)"
 )
 """Operators that take graphs, which are looked at as the whole is."""
-NUMBERS = frozenset(
-    f"_operator.{name}"
-    for name in (
-        "eq ne le ge lt gt neg pos mul add sub floordiv mod pow truediv and_ or_ lshift rshift "
-        "getitem not_"
-    ).split()
-) | frozenset(
-    f"{module}.{name}"
-    for module, names in (
-        ("math", "trunc floor ceil sqrt"),
-        ("torch", "sym_not sym_int sym_float sym_ite sym_max sym_min sym_sqrt _sym_sqrt sym_sum"),
-    )
-    for name in names.split()
+NUMBERS = re.compile(
+    r"_operator\.(eq|ne|le|ge|lt|gt|neg|pos|mul|add|sub|floordiv|mod|pow|truediv|and_|or_|not_"
+    r"|lshift|rshift|getitem)|math\.(trunc|floor|ceil|sqrt)"
+    r"|torch\.(sym_(not|int|float|ite|max|min|sqrt|sum)|_sym_sqrt)"
 )
 """Functions of numbers, for sizes."""
-FUNCTIONS = frozenset(
-    "Symbol Integer Float Rational Add Mul Pow Max Min Abs Mod PythonMod ModularIndexing FloorDiv "
-    "CleanDiv CeilDiv CeilToInt FloorToInt TruncToInt TruncToFloat RoundToInt RoundDecimal ToFloat "
-    "Identity IntTrueDiv FloatTrueDiv PowByNatural FloatPow LShift RShift Where Piecewise "
-    "ExprCondPair IsNonOverlappingAndDenseIndicator Equality Unequality Eq Ne GreaterThan LessThan "
-    "StrictGreaterThan StrictLessThan Ge Le Gt Lt And Or Not".split()
+FUNCTIONS = re.compile(
+    "Symbol|Integer|Float|Rational|Add|Mul|Pow|Max|Min|Abs|Mod|PythonMod|ModularIndexing|FloorDiv"
+    "|CleanDiv|CeilDiv|CeilToInt|FloorToInt|TruncToInt|TruncToFloat|RoundToInt|RoundDecimal|ToFloat"
+    "|Identity|IntTrueDiv|FloatTrueDiv|PowByNatural|FloatPow|LShift|RShift|Where|Piecewise"
+    "|ExprCondPair|IsNonOverlappingAndDenseIndicator|Equality|Unequality|Eq|Ne|GreaterThan|LessThan"
+    "|StrictGreaterThan|StrictLessThan|Ge|Le|Gt|Lt|And|Or|Not"
 )
 """What an expression of sizes may call."""
-WORDS = FUNCTIONS | {"true", "false", "oo", "int_oo"}
+WORDS = re.compile(r"true|false|oo|int_oo|z?[su]f?\d+", re.ASCII)
+"""What stands in one without a call: symbols too, as older versions write them."""
 EXPRESSION = (
     *(ast.Expression, ast.Call, ast.Name, ast.Load, ast.Constant, ast.keyword, ast.BinOp),
     *(ast.UnaryOp, ast.operator, ast.unaryop, ast.Compare, ast.cmpop, ast.Tuple),
@@ -111,7 +95,7 @@ def _check_operator(said: Any, path: Path) -> None:
     found = OPERATOR.fullmatch(said) if isinstance(said, str) else None
     if found and found.group(2) not in REACHING_OUT:
         return
-    if said not in HIGHER and said not in NUMBERS:
+    if not isinstance(said, str) or not (HIGHER.fullmatch(said) or NUMBERS.fullmatch(said)):
         called = str(said)[:80].removeprefix("torch.ops.")
         raise DataError(
             f"{path} calls {called!r}, which is no operator that torch itself computes with; only "
@@ -138,10 +122,9 @@ def is_expression(text: str) -> bool:
 
 def _is_of_sizes(node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
-        return isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS
+        return isinstance(node.func, ast.Name) and bool(FUNCTIONS.fullmatch(node.func.id))
     if isinstance(node, ast.Name):
-        # Without quotes sizes are written by older versions: s0, u3.
-        return node.id in WORDS or bool(re.fullmatch(r"z?[su]f?\d+", node.id))
+        return bool(FUNCTIONS.fullmatch(node.id) or WORDS.fullmatch(node.id))
     if isinstance(node, ast.Constant):
         plain = isinstance(node.value, int | float)
         return plain or (isinstance(node.value, str) and bool(QUOTED.fullmatch(node.value)))

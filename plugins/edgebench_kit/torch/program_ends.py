@@ -1,8 +1,8 @@
-"""The ends of a program as requests meet them: which dimension is the batch, and how large all are."""
+"""The ends of a program as requests meet them: which dimension is the batch, and all sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,12 +55,18 @@ class Ends:
         return TensorSpec(name=end.name, dtype=end.dtype, shape=(first, *named))
 
 
-def look_into(path: Path, sizes: Mapping[str, int]) -> tuple[ProgramFile, Ends]:
+def look_into(
+    path: Path,
+    sizes: Mapping[str, int],
+    propose: Callable[[Sequence[TensorSpec]], Mapping[str, int]] | None = None,
+) -> tuple[ProgramFile, Ends]:
     """Read a program and its ends, and see that it can be opened and measured.
 
     Args:
         path: The file.
         sizes: What was said of its open dimensions: sizes by input and axis, `x.2`.
+        propose: From its inputs, a word for each size that is open, to sizes of those of which
+            nothing was said.
 
     Raises:
         DataError: It is no such file, is damaged, holds what would be run, or does not fit.
@@ -68,9 +74,39 @@ def look_into(path: Path, sizes: Mapping[str, int]) -> tuple[ProgramFile, Ends]:
     program = read_program(path)
     with _explaining(path):
         check_graph(program.document, path)
-        ends = find_ends(program, sizes)
+        proposed = _propose(program, sizes, propose) if propose else {}
+        ends = find_ends(program, {**proposed, **sizes})
         refuse_changes(program)
     return program, ends
+
+
+def _propose(
+    program: ProgramFile,
+    sizes: Mapping[str, int],
+    propose: Callable[[Sequence[TensorSpec]], Mapping[str, int]],
+) -> dict[str, int]:
+    """Return the sizes that are proposed of what is open, and that nobody said."""
+    inputs = list_inputs(program)
+    specs = [
+        TensorSpec(
+            name=end.name,
+            dtype=end.dtype,
+            shape=[size if isinstance(size, int) else f"{end.name}.{axis}"
+                   for axis, size in enumerate(end.sizes)],
+        )
+        for end in inputs
+    ]  # fmt: skip
+    symbols = {
+        f"{end.name}.{axis}": name_symbol(size)
+        for end in inputs
+        for axis, size in enumerate(end.sizes)
+    }
+    said = {*sizes, *(symbols.get(name) for name in sizes)}
+    return {
+        name: size
+        for name, size in propose(specs).items()
+        if symbols.get(name) and not {name, symbols[name]} & said
+    }
 
 
 @contextmanager
@@ -127,9 +163,11 @@ def _find_batch(program: ProgramFile, inputs: Sequence[End]) -> frozenset[str]:
             )
         symbol = name_symbol(end.sizes[0])
         if symbol is None and end.sizes[0] != 1:
+            several = end.sizes[0] if isinstance(end.sizes[0], int) else "a multiple of some"
             raise DataError(
-                f"{program.path}: input {end.name!r} takes {end.sizes[0]} samples at a time; its first dimension must be open, or 1: export it with examples of one "
-                'sample, or with dynamic_shapes, {0: torch.export.Dim("batch")} for each input'
+                f"{program.path}: input {end.name!r} takes {several} samples at a time; its first "
+                "dimension must be open, or 1: export it with examples of one sample, or with "
+                '{0: torch.export.Dim("batch")} in dynamic_shapes for each input'
             )
         symbols.add(symbol)
     # Where one input takes one sample, so do all.

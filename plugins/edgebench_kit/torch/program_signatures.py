@@ -130,7 +130,9 @@ def _name_outputs(program: ProgramFile, count: int) -> list[str]:
     """Return the names of what a model returns: its keys, or numbers where it has none."""
     calls = program.document["graph_module"].get("module_call_graph") or []
     texts = [
-        (one.get("signature") or {}).get("out_spec") for one in calls if not one.get("fqn", " ")
+        str((one.get("signature") or {}).get("out_spec"))
+        for one in calls
+        if not one.get("fqn", " ")
     ]
     fields = program.document["graph_module"].get("treespec_namedtuple_fields") or {}
     try:

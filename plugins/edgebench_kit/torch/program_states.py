@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,9 @@ from edgebench import DataError
 if TYPE_CHECKING:
     from edgebench_kit.torch.program_files import ProgramFile
 
-VIEWS = frozenset(
-    f"torch.ops.aten.{name}"
-    for name in (
-        "to alias contiguous view view_as reshape _unsafe_view flatten unflatten unsqueeze squeeze "
-        "expand permute transpose t detach slice select narrow split chunk unbind"
-    ).split()
+VIEWS = re.compile(
+    r"torch\.ops\.aten\.(to|alias|contiguous|view|view_as|reshape|_unsafe_view|flatten|unflatten"
+    r"|unsqueeze|squeeze|expand|permute|transpose|t|detach|slice|select|narrow|split|chunk|unbind)"
 )
 """Operators that give the memory that they read, in another shape; at least where they can."""
 DRAWING = {"dropout": "train", "alpha_dropout": "train", "feature_dropout": "train"} | {
@@ -52,7 +50,7 @@ def refuse_changes(program: ProgramFile) -> None:
                 f"{path} was exported in training: its {operator} is on, so that no answer would "
                 "be like the one before; export model.eval()"
             )
-        if _name_operator(node, whole=True) in VIEWS and _read(node, 0) in owned:
+        if VIEWS.fullmatch(_name_operator(node, whole=True)) and _read(node, 0) in owned:
             owned.update(_list_written(node))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from math import prod
@@ -13,9 +14,7 @@ if TYPE_CHECKING:
     from edgebench import TensorSpec
     from edgebench_kit.torch.program_files import ProgramFile
 
-SAME = VIEWS | frozenset(
-    f"torch.ops.aten.{name}" for name in ("_to_copy", "clone", "lift_fresh_copy")
-)
+SAME = re.compile(rf"{VIEWS.pattern}|torch\.ops\.aten\.(_to_copy|clone|lift_fresh_copy)")
 """Operators that hand on the values that they read first, whatever shape or type they give them."""
 QUANTIZED = ("torch.ops.quantized_decomposed.",)
 """How the operators are called that quantize and dequantize."""
@@ -39,7 +38,7 @@ def find_index_ranges(
         if target == "torch.ops.aten.embedding" and read[0] in shapes and read[1] in origins:
             name = origins[read[1]]
             found[name] = min(found.get(name, float("inf")), float(shapes[read[0]][0]))
-        if target in SAME and read and read[0] in origins:
+        if SAME.fullmatch(target) and read and read[0] in origins:
             written = node["outputs"][0].get("as_tensor", {}).get("name")
             origins[written] = origins[read[0]]
     return {name: (0.0, high) for name, high in found.items() if high > 1}
