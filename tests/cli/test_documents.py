@@ -17,9 +17,10 @@ ALL_KINDS = ("models", "variants", "datasets", "operators", "hybrids", "tiers", 
 VERSIONS = {
     "doctor.json": 2,
     "list.json": 3,
-    "plan.json": 2,
+    "plan.json": 3,
     "plugins.json": 3,
-    "run.json": 5,
+    "run.json": 6,
+    "recommend.json": 2,
     "show.json": 7,
     "store.json": 2,
 }
