@@ -106,15 +106,17 @@ def _finish(plan: Plan, database: Database, run_id: str) -> None:
         blocks = database.read_outcome(run_id, case.id).measured
         if found := Repeatability.of(blocks, plan.study.copies):
             known = {f"aa_{name}": value for name, value in attrs.asdict(found).items()}
-            run = database.find_run(run_id)
-            database.save_aa(attrs.evolve(run, **known))
-            if spread := find_equal_spread(blocks, plan.study.copies, case, run.started):
-                keep_spread(spread, case.id)
+            database.save_aa(attrs.evolve(database.find_run(run_id), **known))
         else:
             facts = database.read_outcome(run_id, case.id, timed=False).facts
             doubts = (*facts.doubts, NOT_KNOWN)
             database.finish_case(run_id, case.id, attrs.evolve(facts, doubts=doubts))
     database.finish_run(run_id, _now())
+    # Last, as a cache that cannot be written must not cost what was measured.
+    for case in plan.cases if plan.study.copies > 1 else ():
+        blocks, run = database.read_outcome(run_id, case.id).measured, database.find_run(run_id)
+        if spread := find_equal_spread(blocks, plan.study.copies, case, run.started):
+            keep_spread(spread, case.id)
 
 
 def _open_preparer(

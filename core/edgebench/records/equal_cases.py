@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 """The version of these files."""
-ROOT = "EDGEBENCH_EQUAL_CASES"
-"""The environment variable that names their directory."""
 
 
 def identify_machine(here: Environment | None = None, root: Path = Path("/")) -> str:
@@ -62,7 +60,7 @@ def keep_spread(found: EqualSpread, case_id: str) -> Path:
     except OSError as error:
         raise StoreError(
             f"what equal cases differ by cannot be kept in {path.parent}: {error.strerror}; "
-            f"set {ROOT} to a directory that can be written"
+            "set EDGEBENCH_CACHE to a directory that can be written"
         ) from error
     return path
 
@@ -82,7 +80,7 @@ def find_spread(subjects: Collection[str]) -> EqualSpread | None:
 
 
 def _locate() -> Path:
-    return cache_root(ROOT, "equal-cases") / identify_machine()
+    return cache_root("EDGEBENCH_CACHE", "assets") / "equal-cases" / identify_machine()
 
 
 def _read(path: Path) -> EqualSpread:
