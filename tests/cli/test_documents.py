@@ -15,11 +15,13 @@ ALL_KINDS = ("models", "variants", "datasets", "operators", "hybrids", "tiers", 
 
 
 VERSIONS = {
+    "compare.json": 2,
     "doctor.json": 2,
     "list.json": 3,
     "plan.json": 3,
     "plugins.json": 3,
     "run.json": 6,
+    "runs.json": 2,
     "recommend.json": 2,
     "show.json": 7,
     "store.json": 2,

@@ -22,7 +22,7 @@ NONE_STORED = (
     "nothing is called faster: no A/A figures of this machine are stored; "
     "`edgebench run --aa --model M` stores them"
 )
-WILD = 0.01
+WILD = 0.05
 """Cases that differ from round to round by more than equal ones would in so large a share of runs
 are held against what they themselves do."""
 
@@ -32,7 +32,7 @@ def estimate_ratio(difference: float, table: NDArray[Any], spread: EqualSpread |
 
     What a round does to both cancels, so that of n rounds the variance is 2 s^2 / n, with the
     (c - 1) (r - 1) degrees of freedom that s has. Where the cases of this run differ from round to
-    round by more than s explains (an F test at 1 %; another case than the one that was copied, or
+    round by more than s explains (an F test at 5 %; another case than the one that was copied, or
     a busier machine), their own variance and its few degrees of freedom stand in its place.
 
     Args:
