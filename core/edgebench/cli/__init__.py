@@ -55,8 +55,8 @@ exit status:
 environment variables:
   EDGEBENCH_DB     the results database, where --db does not name it (edgebench.db)
   EDGEBENCH_STORE  where models are kept once they are prepared
-  EDGEBENCH_CACHE  where downloads are kept, what plugins were seen to offer, and how fast this
-                   machine is
+  EDGEBENCH_CACHE  where downloads are kept, what plugins were seen to offer, A/A figures, and how
+                   fast this machine is
   XDG_CACHE_HOME   where both lie, in edgebench/, where they are not named (~/.cache)
   NO_COLOR         if set, nothing is coloured
   COLUMNS          how wide tables may be

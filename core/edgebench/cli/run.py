@@ -13,6 +13,7 @@ from edgebench.cli.logs import write_log
 from edgebench.cli.numbers import count, seconds
 from edgebench.cli.progress import Interrupts, hear_interrupts, show_progress
 from edgebench.cli.project import take_project
+from edgebench.cli.quick import describe_sound
 from edgebench.cli.report import print_results
 from edgebench.cli.study import HOW, PRODUCT, declare, plan_study, refuse_empty
 from edgebench.parts.errors import EdgebenchError
@@ -81,6 +82,8 @@ def run(args: argparse.Namespace, common: Common) -> int:
         if interrupts.asked:
             common.note(f"edgebench: interrupted; go on with --resume (run {name} in {args.db})")
             return INTERRUPTED
+    if args.quick:
+        common.note(f"edgebench: {describe_sound(plan, args, common)}")
     statuses = {result.status for result in results.results}
     return int("ok" not in statuses or not statuses <= {"ok", "skipped"})
 
