@@ -21,7 +21,7 @@ from edgebench_kit.own_data.listings import (
 )
 from edgebench_kit.own_data.options import DataOptions
 from edgebench_kit.own_data.own import OwnData
-from edgebench_kit.own_data.picture_folders import find_classes, find_masks
+from edgebench_kit.own_data.picture_folders import find_classes, find_masks, find_split_masks
 from edgebench_kit.own_data.picture_tables import names_pictures, read_pictures
 from edgebench_kit.own_data.saved_datasets import has_saved_splits, is_saved, read_saved
 from edgebench_kit.own_data.table_items import is_unlabelled, read_texts
@@ -70,7 +70,7 @@ def _find_file(path: Path, options: DataOptions) -> Source:
     ending = path.suffix.lower()
     if ending in ARRAYS:
         return Source(kind="arrays", read=lambda: Groups(by_split={}))
-    if ending in ENDINGS:
+    if ending in (*ENDINGS, ".txt"):
         return _read_table(Table(path=path, encoding=options.encoding), path.parent, options)
     if ending in PICTURES + OTHER_PICTURES:
         raise DataError(f"{path} is one picture; give a folder of them: {FORMS}")
@@ -94,7 +94,7 @@ def _find_in(listing: Listing, options: DataOptions) -> Source:
         return read_saved(listing.path, options)
     if has_saved_splits(listing.path):
         return _find_saved(listing, options)
-    if parts := _find_splits(listing, options):
+    if parts := _find_splits(listing, options) or dict(find_split_masks(listing)):
         return _join(listing.path, parts)
     if source := _find_tables(listing, options) or find_masks(listing) or find_classes(listing):
         return source
@@ -219,6 +219,8 @@ def _find_tables(listing: Listing, options: DataOptions) -> Source | None:
     Raises:
         DataError: There are several, and which is meant cannot be told.
     """
+    if not listing.tables:
+        return None
     inside = (list_directory(one).pictures for one in listing.folders)
     pictures = bool(listing.pictures) or any(inside)
     if found := _find_split_tables(listing):
@@ -229,8 +231,6 @@ def _find_tables(listing: Listing, options: DataOptions) -> Source | None:
     named = _find_label_table(listing)
     if pictures and not named and (not listing.pictures or len(listing.tables) != 1):
         return None  # tables beside folders of classes say something else
-    if not listing.tables:
-        return None
     if not named and len(listing.tables) > 1:
         raise DataError(
             f"{listing.path} holds {len(listing.tables)} tables, {listing.describe()}; give one of "

@@ -12,7 +12,7 @@ import attrs
 
 from edgebench import DataError, Unreadable
 from edgebench_kit.own_data.columns import FILES, Chosen, choose_label, list_columns
-from edgebench_kit.own_data.items import WHOLE, Groups, Item, Source, show
+from edgebench_kit.own_data.items import WHOLE, Groups, Item, Source, name_file, show
 from edgebench_kit.own_data.listings import LEFT_BEHIND, PICTURES
 from edgebench_kit.own_data.options import DataOptions
 from edgebench_kit.own_data.table_items import (
@@ -144,4 +144,4 @@ def _read_row(row: Row, chosen: Chosen, finder: PictureFinder) -> Item | Unreada
         return Unreadable(name=row.name, reason=f"there is no one picture {show(str(cell))!r}")
     if not label:
         return Unreadable(name=row.name, reason=NO_LABEL)
-    return Item(name=path.relative_to(finder.root).as_posix(), label=label, payload=path)
+    return Item(name=name_file(path, finder.root), label=label, payload=path)

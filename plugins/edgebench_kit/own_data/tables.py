@@ -19,7 +19,8 @@ import attrs
 from edgebench import DataError, Unreadable
 from edgebench_kit.own_data.text_files import decode_text, read_file
 
-DELIMITED = (".csv", ".tsv", ".tab")
+TABBED = (".tsv", ".tab")
+DELIMITED = (".csv", *TABBED)
 JSON = (".jsonl", ".ndjson", ".json")
 ENDINGS = DELIMITED + JSON
 HEAD = 1 << 16
@@ -132,7 +133,7 @@ class Table:
         if text[: len(NAMED)].lower() == NAMED and text[len(NAMED) + 1 :].lstrip("\r")[:1] == "\n":
             # An empty line stays, that lines are counted right.
             return text[len(NAMED)], text[len(NAMED) + 1 :]
-        if self.path.suffix.lower() != ".csv":
+        if self.path.suffix.lower() in TABBED:
             return "\t", text
         return max(SEPARATORS, key=lambda one: _judge(one, text[:HEAD])), text
 

@@ -71,7 +71,7 @@ def test_folders_are_classes_and_requests_are_the_bytes_of_files(tmp_path):
         ),
         (
             "test 50, calibration 10, validation 10, training 30 (no splits of its own: by digest, "
-            "seed 0); 1 of the model's 3 classes have no sample (tulip)"
+            "seed 0); 1 of the model's 3 classes has no sample (tulip)"
         ),
     )
     files = {
@@ -223,6 +223,15 @@ def test_what_is_no_picture_is_named(tmp_path, name, content, reason):
     root = flowers(tmp_path / "photos")
     (root / "daisy" / name).write_bytes(content)
     assert f"1 of 21 cannot be read, as daisy/{name} ({reason}" in refused(root)
+
+
+def test_a_name_that_is_no_text_is_shown_all_the_same(tmp_path):
+    root = flowers(tmp_path / "photos")
+    (root / "daisy" / "0.jpg").rename(root / "daisy" / os.fsdecode(b"\xff\n.jpg"))
+    (root / "daisy" / "1.jpg").write_bytes(b"")
+    said = refused(root)
+    assert said.isprintable()
+    assert found(root).groups.items[-11].name == "daisy/? .jpg"
 
 
 def test_links_that_lead_nowhere_are_named(tmp_path):
@@ -403,6 +412,16 @@ def test_masks_in_splits_are_answers(tmp_path):
         .look("abc")[1]
         .startswith("test 5, calibration 2, validation 2, training 16")
     )
+
+
+def test_masks_of_splits_may_lie_below_those_of_all(tmp_path):
+    for split, numbers in (("training", range(20)), ("validation", range(100, 105))):
+        for number in numbers:
+            fill(tmp_path / "images" / split, [number])
+            mask(tmp_path / "annotations" / split / f"{number}.png", shapes(number))
+    first, second = found(tmp_path).look("abc")
+    assert "25 pictures with masks of 0 to 2; first: training/0.jpg, 9x6 pixels" in first
+    assert second.startswith("test 5, calibration 2, validation 2, training 16")
 
 
 def test_what_is_wrong_with_masks_is_one_line(tmp_path):
