@@ -122,11 +122,13 @@ def _find_splits(listing: Listing, options: DataOptions) -> dict[Path, Source | 
     Raises:
         DataError: Other folders with pictures lie beside them.
     """
-    if not listing.splits or _find_split_tables(listing) or _find_label_table(listing):
-        return {}
+    inside = [list_directory(one) for one in listing.splits]
+    tables = _find_split_tables(listing) or _find_label_table(listing)
+    if tables and not any(one.folders or one.tables for one in inside):
+        return {}  # they say what lies in the folders
     others = [one for one in listing.folders if one not in listing.splits]
     if classes := [one for one in others if list_directory(one).pictures]:
-        if any(list_directory(one).folders for one in listing.splits):
+        if any(one.folders for one in inside):
             raise DataError(
                 f"{listing.path} holds {listing.splits[0].name}/, which is a split, and beside it "
                 f"{classes[0].name}/ with pictures; put it into the folder of a split"
@@ -237,7 +239,19 @@ def _find_tables(listing: Listing, options: DataOptions) -> Source | None:
             "them, or call them train, val and test"
         )
     table = Table(path=named or listing.tables[0], encoding=options.encoding)
+    if pictures and not listing.pictures and len(listing.folders) > 1:
+        return _read_beside_classes(table, listing, options)
     return _read_table(table, listing.path, options, pictures=pictures)
+
+
+def _read_beside_classes(table: Table, listing: Listing, options: DataOptions) -> Source | None:
+    """Say what a table beside folders of pictures holds; None if the folders say more."""
+    if not names_pictures(table):
+        return None
+    try:
+        return read_pictures(table, listing.path, options)
+    except LacksLabels:
+        return None
 
 
 def _read_split_table(

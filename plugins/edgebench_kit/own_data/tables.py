@@ -146,7 +146,7 @@ class Table:
         for line, cells in records[header:]:
             name = f"line {line} of {self.path.name}"
             if len(cells) != width:
-                yield Unreadable(name=name, reason=f"it has {len(cells)} columns, not {width}")
+                yield Unreadable(name=name, reason=_say_width(len(cells), width, separator))
             else:
                 yield Row(name, cells)
 
@@ -193,6 +193,11 @@ def _parse(separator: str, text: str, *, quoted: bool = True) -> _Parsed:
                 return _Parsed(records, _say(str(error)), line)
             if any(map(str.strip, cells)):
                 records.append((line, cells))
+
+
+def _say_width(cells: int, width: int, separator: str) -> str:
+    remedy = f"; put quotes around a cell that holds {separator!r}" if cells > width else ""
+    return f"it has {cells} columns, not {width}{remedy}"
 
 
 def _say(fault: str) -> str:

@@ -341,6 +341,41 @@ def test_tables_of_splits_name_pictures(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("labels.json", '{"0": "daisy", "1": "rose"}'),
+        ("labels.csv", "number,label\n0,daisy\n1,rose\n"),
+        ("metadata.csv", "file,width,height\n0.jpg,9,6\n1.jpg,9,6\n"),
+        ("train.csv", "text,label\na,b\n"),
+    ],
+)
+def test_a_table_that_labels_nothing_leaves_the_folders_to_say_it(tmp_path, name, content):
+    flowers(tmp_path / "flat")
+    flowers(tmp_path / "split" / "train")
+    flowers(tmp_path / "split" / "test", start=100)
+    for root in (tmp_path / "flat", tmp_path / "split"):
+        if (root.name, name) != ("flat", "train.csv"):
+            (root / name).write_text(content)
+        data = found(root)
+        assert (data.kind, data.classes) == ("pictures", FLOWERS)
+
+
+def test_a_table_beside_folders_of_pictures_may_label_them(tmp_path):
+    flowers(tmp_path)
+    rows = "".join(f"{n}.jpg,{'ab'[n % 2]}\n" for n in range(20))
+    (tmp_path / "labels.csv").write_text(f"file,label\n{rows}")
+    assert found(tmp_path).classes == ("a", "b")
+
+
+def test_tables_of_splits_label_the_pictures_in_folders_of_splits(tmp_path):
+    for split, numbers in (("train", range(20)), ("test", range(20, 30))):
+        fill(tmp_path / split, numbers)
+        rows = "".join(f"{number},{FLOWERS[number % 2]}\n" for number in numbers)
+        (tmp_path / f"{split}.csv").write_text(f"id,label\n{rows}")
+    assert found(tmp_path).look(FLOWERS)[1].startswith("test 10, calibration 2")
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [
         ("file,label\nx.jpg,rose\n", "labels.csv: no column names pictures below "),

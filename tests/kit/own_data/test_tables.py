@@ -44,7 +44,8 @@ PLAIN = [["a b", "x"], ["c", "y"]]
         ("t.csv", '"text","label"\n"a ""q"" b","x"\n"c\nd,e","y"\n', [['a "q" b', "x"], ["c\nd,e", "y"]]),
         ("t.csv", 'text,label\n"Good" film,x\nBad "film",y\n', [['"Good" film', "x"], ['Bad "film"', "y"]]),
         ("t.csv", "text,label\n\na b,x\n,\n \nc,y\n\n", PLAIN),
-        ("t.csv", "text,label\na b,x,z\nc,y\n", ["it has 3 columns, not 2", ["c", "y"]]),
+        ("t.csv", "text,label\na b,x,z\nc,y\n", ["it has 3 columns, not 2; put quotes around a cell that holds ','", ["c", "y"]]),
+        ("t.csv", "text,label\na b\nc,y\n", ["it has 1 columns, not 2", ["c", "y"]]),
         ("t.tsv", "text\tlabel\na b\tx\nc\ty\n", PLAIN),
         ("t.tsv", 'text\tlabel\n"a b"\tx\n"c"\ty\n', PLAIN),
         # Lone quotes between tabs are plain characters, and lines stay lines.
