@@ -1,9 +1,9 @@
-"""The requests of an ONNX file, and what judges its answers: random, arrays, or data as it lies."""
+"""The requests of a file, and what judges its answers: random, arrays, or data as it lies."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -11,7 +11,7 @@ from edgebench import DataError, Dataset
 from edgebench.metrics.classification import accuracy, f1, top
 from edgebench_kit.onnx.answers import of_first
 from edgebench_kit.onnx.array_samples import GivenSamples
-from edgebench_kit.onnx.drawn_samples import Drawing, check_range, find_ranges
+from edgebench_kit.onnx.drawn_samples import Drawing, check_range
 from edgebench_kit.onnx.open_sizes import offer_names
 from edgebench_kit.onnx.pictures import doubt_pictures
 from edgebench_kit.own_data.options import DataOptions
@@ -37,10 +37,10 @@ class Asked:
     """A file, and what is to be known of it before its requests are."""
 
     path: Path
-    model: Any
-    """Its graph without weights, its inputs settled and turned."""
     specs: tuple[TensorSpec, ...]
     """The inputs of a sample."""
+    ranges: Mapping[str, Range]
+    """From where to below where the values of inputs lie that pick rows of tables."""
     source: Source
     prepared: Prepared
     metric: str
@@ -85,7 +85,7 @@ def draw_inputs(
             offered = offer_names(name, known)
             raise DataError(f"range: {path} has no input {name!r}{offered}")
         check_range(known[name], ends)
-    drawing = Drawing(specs, {**find_ranges(asked.model, specs), **ranges})
+    drawing = Drawing(specs, {**asked.ranges, **ranges})
     drawing.check(path)
     dataset = Dataset(
         name="random-inputs",

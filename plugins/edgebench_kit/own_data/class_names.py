@@ -28,7 +28,9 @@ def match_classes(
         DataError: A label is no class of the model: says which, and the nearest; or the model's
             classes have no names that say anything and the labels are names.
     """
-    exact = {name: number for number, name in reversed(list(enumerate(model_classes)))}
+    exact = {
+        name: number for number, name in enumerate(model_classes) if model_classes.count(name) == 1
+    }
     alike: dict[str, set[int]] = {}
     for number, name in enumerate(model_classes):
         alike.setdefault(_simplify(name), set()).add(number)
@@ -46,6 +48,11 @@ def match_classes(
     if all(SILENT.fullmatch(name.strip()) for name in model_classes):
         raise DataError(_say_silent(found, model_classes, where))
     strange = next(label for label in found if label not in numbers)
+    if same := [name for name in model_classes if _simplify(name) == _simplify(strange)]:
+        raise DataError(
+            f"{where}: the label {_quote(strange)} may be any of {len(same)} classes of the model; "
+            "call each by its own name in the data, and in a file for classes=FILE"
+        )
     raise DataError(
         f"{where}: the label {_quote(strange)} is none of the model's {len(model_classes)} classes "
         f"({list_names(model_classes)}){_suggest(strange, model_classes)}; rename it, or give "
@@ -104,8 +111,7 @@ def read_class_names(path: Path, model_classes: Sequence[str]) -> tuple[str, ...
     """Read the names of a model's classes in its order, one a line.
 
     Raises:
-        DataError: There are not as many as the model has, one stands twice, or a class of the
-            model is at another place than the model has it.
+        DataError: There are not as many as the model has, one is empty, or a class of the model is at another place than the model has it.
     """
     lines = [line.strip() for line in decode_text(path, read_file(path)).splitlines()]
     while lines and not lines[-1]:
@@ -118,11 +124,17 @@ def read_class_names(path: Path, model_classes: Sequence[str]) -> tuple[str, ...
     for number, name in enumerate(names):
         if not name:
             raise DataError(f"classes={path}: line {number + 1} is empty; name each class")
-        if names.index(name) != number:
-            raise DataError(f"classes={path} names {_quote(name)} twice")
-        if not SILENT.fullmatch(name) and name in model_classes and model_classes[number] != name:
+        if (
+            model_classes
+            and model_classes[number] != name
+            and _stands_elsewhere(name, model_classes)
+        ):
             raise DataError(
                 f"classes={path} has {_quote(name)} as class {number}, and the model has it as "
                 f"class {list(model_classes).index(name)}: the order must be the model's"
             )
     return names
+
+
+def _stands_elsewhere(name: str, model_classes: Sequence[str]) -> bool:
+    return name in model_classes and not SILENT.fullmatch(name)

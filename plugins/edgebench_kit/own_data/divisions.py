@@ -140,7 +140,7 @@ def divide(groups: Groups, calibration: Groups | None, options: DataOptions) -> 
     elif carved := divider.carve_lacking(splits):
         how.append(f"{carved} by digest, seed {options.seed}")
     if pool:
-        how.append(f"by digest, seed {options.seed}")
+        how[0] += f": by digest, seed {options.seed}"
     return Division(
         splits={
             split: tuple(items[digest] for digest in divider.rank(items))

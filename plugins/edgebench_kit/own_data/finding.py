@@ -23,7 +23,7 @@ from edgebench_kit.own_data.options import DataOptions
 from edgebench_kit.own_data.own import OwnData
 from edgebench_kit.own_data.picture_folders import find_classes, find_masks
 from edgebench_kit.own_data.picture_tables import names_pictures, read_pictures
-from edgebench_kit.own_data.saved_datasets import is_saved, read_saved
+from edgebench_kit.own_data.saved_datasets import has_saved_splits, is_saved, read_saved
 from edgebench_kit.own_data.table_items import is_unlabelled, read_texts
 from edgebench_kit.own_data.tables import ENDINGS, Table
 
@@ -92,6 +92,8 @@ def _find_in(listing: Listing, options: DataOptions) -> Source:
     """Say what a directory holds."""
     if is_saved(listing.path):
         return read_saved(listing.path, options)
+    if has_saved_splits(listing.path):
+        return _find_saved(listing, options)
     if parts := _find_splits(listing, options):
         return _join(listing.path, parts)
     if source := _find_tables(listing, options) or find_masks(listing) or find_classes(listing):
@@ -137,6 +139,23 @@ def _find_splits(listing: Listing, options: DataOptions) -> dict[Path, Source | 
         except Unlabelled:
             found[path] = None
     return found
+
+
+def _find_saved(listing: Listing, options: DataOptions) -> Source:
+    """Say what a saved dataset with splits holds."""
+    saved = [one for one in listing.folders if is_saved(one)]
+    named = group_splits(saved)
+    if not named and len(saved) == 1:
+        return read_saved(saved[0], options)
+    if not named:
+        raise DataError(
+            f"{listing.path} holds the saved splits {_name(saved) or 'none'}, of which none is "
+            "called train, validation or test; give one of them"
+        )
+    parts: dict[Path, Source | None] = {}
+    for one in named.values():
+        parts[one] = read_saved(one, options)
+    return _join(listing.path, parts)
 
 
 def _join(path: Path, parts: Mapping[Path, Source | None]) -> Source:
@@ -200,9 +219,8 @@ def _find_tables(listing: Listing, options: DataOptions) -> Source | None:
     Raises:
         DataError: There are several, and which is meant cannot be told.
     """
-    pictures = bool(listing.pictures) or any(
-        list_directory(one).pictures for one in listing.folders
-    )
+    inside = (list_directory(one).pictures for one in listing.folders)
+    pictures = bool(listing.pictures) or any(inside)
     if found := _find_split_tables(listing):
         parts: dict[Path, Source | None] = {}
         for path in found:

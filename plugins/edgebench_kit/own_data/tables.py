@@ -157,9 +157,11 @@ class Table:
 
 def _parse(separator: str, text: str, *, quoted: bool = True) -> _Parsed:
     """Read a text into records that are not empty, as far as it goes."""
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     lines = io.StringIO(text, newline="")
-    reader = csv.reader(lines, delimiter=separator, quoting=quoting, strict=quoted)
+    if quoted:
+        reader = csv.reader(lines, delimiter=separator, strict=True)
+    else:
+        reader = csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE)
     records: list[tuple[int, list[str]]] = []
     with _allow_long_fields():
         while True:

@@ -24,6 +24,7 @@ from edgebench import (
 from edgebench_kit.onnx import file_data, foreign_ends, foreign_graphs, graph_files, graphs
 from edgebench_kit.onnx.answers import encode, encode_class, of_masks, postprocess
 from edgebench_kit.onnx.batch_axes import OutputAxis
+from edgebench_kit.onnx.drawn_samples import find_ranges
 from edgebench_kit.onnx.external_weights import find_external_files
 from edgebench_kit.onnx.file_requests import add_sizes, prepare_file
 from edgebench_kit.onnx.foreign_ends import Said
@@ -196,8 +197,8 @@ def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
     output = partial(_find_output, path, said)
     asked = file_data.Asked(
         path=path,
-        model=model,
         specs=specs,
+        ranges=find_ranges(model, specs),
         source=source,
         prepared=prepare_file(model, specs, source, path),
         metric=options.metric,
