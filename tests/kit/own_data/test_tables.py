@@ -122,7 +122,7 @@ def test_columns_are_found_in_the_beginning_of_a_large_table(tmp_path, monkeypat
     assert Table(path=path).first == ("text", "label")
     assert len(rows(path)) == 50
     # The first row alone may be longer.
-    path = written(tmp_path, f'{"text" * 20},label\n' + "ö,x\n" * 50)
+    path = written(tmp_path, f"{'text' * 20},label\n" + "ö,x\n" * 50)
     assert Table(path=path).first == ("text" * 20, "label")
 
 
@@ -147,7 +147,9 @@ CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_siz
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
     st.booleans(),
 )
-def test_what_a_writer_of_tables_wrote_is_read(tmp_path_factory, cells, separator, end, encoding, all_quoted):
+def test_what_a_writer_of_tables_wrote_is_read(
+    tmp_path_factory, cells, separator, end, encoding, all_quoted
+):
     out = io.StringIO(newline="")
     quoting = csv.QUOTE_ALL if all_quoted else csv.QUOTE_MINIMAL
     writer = csv.writer(out, delimiter=separator, lineterminator=end, quoting=quoting)
@@ -157,7 +159,11 @@ def test_what_a_writer_of_tables_wrote_is_read(tmp_path_factory, cells, separato
     assert rows(path) == [list(row) for row in cells]
 
 
-@given(st.lists(st.dictionaries(st.sampled_from("abc"), st.text() | st.integers() | st.none()), min_size=1))
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from("abc"), st.text() | st.integers() | st.none()), min_size=1
+    )
+)
 def test_lines_of_json_are_read(tmp_path_factory, objects):
     path = tmp_path_factory.mktemp("t") / "t.jsonl"
     path.write_text("".join(json.dumps(one) + "\n" for one in objects))
