@@ -33,7 +33,7 @@ TEXTS = {
     "mobilebert": (
         "MobileBert",
         {
-            **{**SMALL, "embedding_size": 16, "true_hidden_size": 16, "intra_bottleneck_size": 16},
+            **SMALL, "embedding_size": 16, "true_hidden_size": 16, "intra_bottleneck_size": 16,
             "num_feedforward_networks": 2,
         },
     ),
@@ -53,8 +53,8 @@ PICTURES = {
     "mobilevit": (
         "MobileViT",
         {
-            **{"hidden_sizes": [16, 24, 32], "neck_hidden_sizes": [8, 8, 16, 16, 24, 24, 32]},
-            **{"image_size": 64, "num_attention_heads": 4},
+            "hidden_sizes": [16, 24, 32], "neck_hidden_sizes": [8, 8, 16, 16, 24, 24, 32],
+            "image_size": 64, "num_attention_heads": 4,
         },
     ),
     "regnet": (
@@ -123,8 +123,7 @@ def make_tokenizer(of_bytes):
         cls_token=kind.opening,
         sep_token=kind.closing,
         mask_token="<mask>" if of_bytes else "[MASK]",
-        model_input_names=["input_ids", "attention_mask"]
-        + ["token_type_ids"] * (not of_bytes),
+        model_input_names=["input_ids", "attention_mask"] + ["token_type_ids"] * (not of_bytes),
         **opening,
     )
 
