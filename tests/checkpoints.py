@@ -33,7 +33,10 @@ TEXTS = {
     "mobilebert": (
         "MobileBert",
         {
-            **SMALL, "embedding_size": 16, "true_hidden_size": 16, "intra_bottleneck_size": 16,
+            **SMALL,
+            "embedding_size": 16,
+            "true_hidden_size": 16,
+            "intra_bottleneck_size": 16,
             "num_feedforward_networks": 2,
         },
     ),
@@ -53,8 +56,10 @@ PICTURES = {
     "mobilevit": (
         "MobileViT",
         {
-            "hidden_sizes": [16, 24, 32], "neck_hidden_sizes": [8, 8, 16, 16, 24, 24, 32],
-            "image_size": 64, "num_attention_heads": 4,
+            "hidden_sizes": [16, 24, 32],
+            "neck_hidden_sizes": [8, 8, 16, 16, 24, 24, 32],
+            "image_size": 64,
+            "num_attention_heads": 4,
         },
     ),
     "regnet": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,14 @@ from edgebench.analysis.verdicts import FIRST_LOOK
 from edgebench.cases.study import Study
 from edgebench.catalogue.rows import MAX_BLOCKS, SCENARIO, Product, Suite
 from edgebench.cli.common import Common, add_database
+from edgebench.cli.named_links import read_link
 from edgebench.cli.numbers import count, margin, natural, share
 from edgebench.parts.datasets import Dataset
 from edgebench.parts.errors import EdgebenchError, UnknownName
 from edgebench.parts.part import NAME
 from edgebench.parts.places import Backend, Fabric, Link, Tier
 from edgebench.parts.subjects import Model
-from edgebench.parts.units import parse_link
+from edgebench.records import quick
 
 if TYPE_CHECKING:
     from edgebench.cases.plan import Plan
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.set_defaults(project=None)
     parser.add_argument("suite", nargs="?", metavar="SUITE", help="a suite of the registry")
     what = parser.add_argument_group(
         "or the product of these, each of which repeats and takes globs"
@@ -47,7 +50,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
         what.add_argument(f"--{name}", action="append", default=[], metavar=metavar, help=text)
     how = parser.add_argument_group("how")
     how.add_argument("--link", action="append", default=[], metavar="A-B=RATE[,DELAY]",
-                     help="as 10mbit,20ms; several for one pair are measured in turn")  # fmt: skip
+                     help="as 10mbit,20ms, or a network's name, as 4g; several for one pair are "
+                          "measured in turn")  # fmt: skip
     how.add_argument("--input-at", default="", metavar="TIER",
                      help="the tier that holds the input (the suite's or registry's)")  # fmt: skip
     how.add_argument("--weights", default="", metavar="KIND",
@@ -85,13 +89,17 @@ def _declare_blocks(how: argparse._ArgumentGroup) -> None:
     how.add_argument("--aa", action="store_true",
                      help=f"measure {COPIES} copies of the first case, to see what equal cases "
                           "differ by on this machine")  # fmt: skip
+    how.add_argument("--quick", action="store_true",
+                     help=f"a rough ranking: {quick.BLOCKS} blocks of {quick.REQUESTS} requests a "
+                          f"case, {quick.SCORED} samples scored, and the spread of what --aa kept "
+                          "of this machine")  # fmt: skip
     how.add_argument("--margin", dest="accuracy_margin", type=margin, metavar="accuracy=POINTS",
                      help="a loss of less counts as none (the suite's, or 1)")  # fmt: skip
 
 
 HOW = (
     "link", "input_at", "weights", "data", "input_data", "calibration", "threads", "seed", "until",
-    "precision", "max_blocks", "aa",
+    "precision", "max_blocks", "aa", "quick",
 )  # fmt: skip
 """Other options that say what is measured, all empty by default."""
 PRODUCT = ("model", "operator", "placement", "backend", "fabric", "scenario")
@@ -113,11 +121,16 @@ def make_study(args: argparse.Namespace, common: Common) -> Study:
         suite = Suite(name="", summary="", products=_make_products(args, common))
     else:
         suites = ", ".join(common.registry.suites)
-        raise EdgebenchError(f"say what to run: a suite ({suites}), or --model and other options")
+        raise EdgebenchError(
+            f"say what to run: a suite ({suites}), or --model and other options; "
+            "or say it once for this folder: edgebench init"
+        )
     given = {name: getattr(args, name) for name in GIVEN if getattr(args, name)}
     suite = attrs.evolve(suite, **given)
     _check_blocks(suite, args)
     named, own, said = _read_data(args, common)
+    if args.quick:
+        suite = attrs.evolve(suite, until="", blocks=quick.BLOCKS, requests=quick.REQUESTS)
     return Study(
         suite=attrs.evolve(suite, until="") if args.aa else suite,
         precision=args.precision,
@@ -132,13 +145,18 @@ def make_study(args: argparse.Namespace, common: Common) -> Study:
         batch=args.batch,
         threads=args.threads,
         seed=args.seed,
-        score_limit=args.score_limit,
-        bounded=not args.suite and not args.requests,
+        score_limit=args.score_limit or (quick.SCORED if args.quick else None),
+        # Fewer requests than what equal cases differ by was taken from would say less.
+        bounded=not args.suite and not args.requests and not args.quick,
+        quick=args.quick,
     )
 
 
 def _check_blocks(suite: Suite, args: argparse.Namespace) -> None:
     """Refuse options of how many blocks are measured that do not go together."""
+    if args.quick:
+        _refuse_beside_quick(args)
+        return
     if args.aa and (args.until or args.precision or args.max_blocks):
         raise EdgebenchError("--aa measures a fixed count of blocks; leave out what adds blocks")
     if args.aa and suite.blocks < FIRST_LOOK:
@@ -154,6 +172,15 @@ def _check_blocks(suite: Suite, args: argparse.Namespace) -> None:
         raise EdgebenchError(f"--max-blocks must be at least {least}, not {suite.max_blocks}")
 
 
+def _refuse_beside_quick(args: argparse.Namespace) -> None:
+    names = ("aa", "blocks", "requests", "until", "precision", "max_blocks")
+    if given := [f"--{name.replace('_', '-')}" for name in names if getattr(args, name)]:
+        raise EdgebenchError(
+            f"--quick is {quick.BLOCKS} blocks of {quick.REQUESTS} requests a case; leave out "
+            f"{given[0]}, or --quick"
+        )
+
+
 def plan_study(args: argparse.Namespace, common: Common) -> Plan:
     """Plan what a command's options make, and name the plugins that do not work.
 
@@ -165,7 +192,9 @@ def plan_study(args: argparse.Namespace, common: Common) -> Plan:
     from edgebench.sessions.asking import ask_in_processes
 
     common.refuse_faults()
-    plan = make_plan(make_study(args, common), common.plugins, ask_in_processes)
+    # What is wrong with a name may be wrong in the file that a study was read from.
+    with args.project.blame() if args.project else nullcontext():
+        plan = make_plan(make_study(args, common), common.plugins, ask_in_processes)
     if not plan.cases and not plan.skipped:
         # Where none is named every backend is taken.
         lacks = [line.why_not for line in common.plugins.listed(Backend) if line.why_not]
@@ -202,7 +231,7 @@ def refuse_empty(plan: Plan) -> None:
 
 
 def _parse_link(text: str, common: Common) -> Link:
-    link, tiers = parse_link(text), common.plugins.all(Tier)
+    link, tiers = read_link(text, common.registry.networks), common.plugins.all(Tier)
     for name in link.between:
         if name not in tiers:
             raise UnknownName.among("tier", name, tiers)

@@ -50,21 +50,23 @@ def resize(picture: NDArray[Any], size: tuple[int, int], interpolation: str) -> 
     return np.asarray(image.resize(size[::-1], kernel)).reshape(*size, depth)
 
 
-def crop(picture: NDArray[Any], size: tuple[int, int], *, nearest: bool) -> NDArray[Any]:
-    """Return the middle of a picture, with black around it where the picture is smaller.
+def crop(
+    picture: NDArray[Any], size: tuple[int, int], value: int, *, nearest: bool
+) -> NDArray[Any]:
+    """Return the middle of a picture, with one value around it where the picture is smaller.
 
     Where half a pixel is left over, the middle lies by it nearer to the top left; with *nearest*
     it lies at the nearest even pixel.
     """
     import numpy as np
 
-    # Black goes around first: more of it at the top left if there is one pixel more of it.
+    # It goes around first: more of it at the top left if there is one pixel more of it.
     margins = [
         (ceil(lack / 2), lack - ceil(lack / 2))
         for lack in (max(0, side - there) for side, there in zip(size, picture.shape, strict=False))
     ]
     if any(map(any, margins)):
-        picture = np.pad(picture, (*margins, (0, 0)))
+        picture = np.pad(picture, (*margins, (0, 0)), constant_values=value)
     spare = [there - side for side, there in zip(size, picture.shape, strict=False)]
     top, left = (round(one / 2) if nearest else one // 2 for one in spare)
     return picture[top : top + size[0], left : left + size[1]]

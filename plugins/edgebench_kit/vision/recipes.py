@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import attrs
@@ -12,6 +12,16 @@ from edgebench import DataError
 from edgebench_kit.vision import geometry
 from edgebench_kit.vision.inputs import MEANS, SPREADS
 from edgebench_kit.vision.processor_files import is_processor, read_processor
+from edgebench_kit.vision.recipe_fields import (
+    is_byte,
+    is_finite,
+    is_one_of,
+    is_resize,
+    is_size,
+    to_numbers,
+    to_resize,
+    to_size,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,72 +32,19 @@ Layout = Literal["nchw", "nhwc"]
 Channels = Literal["rgb", "bgr", "grey"]
 Size = tuple[int, int]
 """Height and width, in pixels."""
-LARGEST = 16384
-"""The largest side, in pixels, that a recipe may ask for."""
 
 
-def _to_size(value: Any) -> Any:
-    """Return the height and the width where one number stands for both."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return (value, value)
-    return tuple(value) if isinstance(value, list) else value
+def read_document(path: Path) -> Any:
+    """Return what a file of JSON holds.
 
-
-def _to_resize(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _to_numbers(value: Any) -> Any:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return (float(value),) * 3
-    if isinstance(value, Sequence) and all(_is_number(one) for one in value):
-        return tuple(map(float, value))
-    return value
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _check_side(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= LARGEST:
-        raise DataError(f"{name} is of whole pixels, 1 to {LARGEST}, not {value!r}")
-
-
-def _is_size(_: object, field: Any, value: Any) -> None:
-    if value is None:
-        return
-    if not isinstance(value, tuple) or len(value) != 2:
-        raise DataError(f"{field.name} is one number or [height, width], not {value!r}")
-    for side in value:
-        _check_side(field.name, side)
-
-
-def _is_resize(recipe: object, field: Any, value: Any) -> None:
-    if isinstance(value, tuple):
-        _is_size(recipe, field, value)
-    elif value is not None:
-        _check_side(field.name, value)
-
-
-def _is_one_of(*known: object) -> Any:
-    def check(_: object, field: Any, value: object) -> None:
-        if value not in known:
-            told = ", ".join(str(one) for one in known if one is not None)
-            raise DataError(f"{field.name} is one of {told}, not {value!r}")
-
-    return check
-
-
-def _is_finite(_: object, field: Any, value: Any) -> None:
-    values = value if isinstance(value, tuple) else (value,)
-    if not all(_is_number(one) and abs(one) < 1e9 for one in values):
-        raise DataError(f"{field.name} is of numbers, not {value!r}")
-
-
-def _is_byte(_: object, field: Any, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 255:
-        raise DataError(f"{field.name} is a whole number, 0 to 255, not {value!r}")
+    Raises:
+        DataError: It cannot be read, or is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise DataError(f"{path} cannot be read as JSON: {why}") from error
 
 
 @attrs.frozen(kw_only=True)
@@ -97,43 +54,41 @@ class Recipe:
     As JSON it has the fields' names as keys, each of which may be left out.
     """
 
-    resize: int | Size | None = attrs.field(
-        default=None, converter=_to_resize, validator=_is_resize
-    )
+    resize: int | Size | None = attrs.field(default=None, converter=to_resize, validator=is_resize)
     """One number: the shorter side, its proportions kept; `[height, width]`: both, whatever they
     were; None: as it is."""
-    within: Size | None = attrs.field(default=None, converter=_to_size, validator=_is_size)
+    within: Size | None = attrs.field(default=None, converter=to_size, validator=is_size)
     """In place of `resize`, the largest size of these proportions that fits into these sides."""
     interpolation: str = attrs.field(
-        default="bilinear", validator=_is_one_of(*geometry.INTERPOLATIONS)
+        default="bilinear", validator=is_one_of(*geometry.INTERPOLATIONS)
     )
     """How the pixels of a resized picture are found, in Pillow's words."""
-    crop: Size | None = attrs.field(default=None, converter=_to_size, validator=_is_size)
+    crop: Size | None = attrs.field(default=None, converter=to_size, validator=is_size)
     """Its middle of this size; black is put around what is smaller."""
-    crop_rounds: str = attrs.field(default="down", validator=_is_one_of("down", "nearest"))
+    crop_rounds: str = attrs.field(default="down", validator=is_one_of("down", "nearest"))
     """Where the middle lies if half a pixel is left over: as transformers or as torchvision has
     it."""
-    pad: Size | None = attrs.field(default=None, converter=_to_size, validator=_is_size)
+    pad: Size | None = attrs.field(default=None, converter=to_size, validator=is_size)
     """What is put around it until it is of this size."""
-    pad_value: int = attrs.field(default=0, validator=_is_byte)
+    pad_value: int = attrs.field(default=0, validator=is_byte)
     """What of, 0 to 255."""
-    pad_at: str = attrs.field(default="centre", validator=_is_one_of("centre", "corner"))
+    pad_at: str = attrs.field(default="centre", validator=is_one_of("centre", "corner"))
     """Where the picture lies then: in the middle, or at the top left."""
-    channels: Channels = attrs.field(default="rgb", validator=_is_one_of(*get_args(Channels)))
+    channels: Channels = attrs.field(default="rgb", validator=is_one_of(*get_args(Channels)))
     """The order of its colours, or `grey` for one channel of brightness."""
-    scale: float = attrs.field(default=1 / 255, validator=_is_finite)
+    scale: float = attrs.field(default=1 / 255, validator=is_finite)
     """What a pixel, 0 to 255, is multiplied with."""
-    offset: float = attrs.field(default=0.0, validator=_is_finite)
+    offset: float = attrs.field(default=0.0, validator=is_finite)
     """What is added then."""
     mean: tuple[float, ...] = attrs.field(
-        default=(0.0, 0.0, 0.0), converter=_to_numbers, validator=_is_finite
+        default=(0.0, 0.0, 0.0), converter=to_numbers, validator=is_finite
     )
     """What is taken away then, by channel."""
     std: tuple[float, ...] = attrs.field(
-        default=(1.0, 1.0, 1.0), converter=_to_numbers, validator=_is_finite
+        default=(1.0, 1.0, 1.0), converter=to_numbers, validator=is_finite
     )
     """What is divided by then, by channel."""
-    layout: Layout | None = attrs.field(default=None, validator=_is_one_of(None, *get_args(Layout)))
+    layout: Layout | None = attrs.field(default=None, validator=is_one_of(None, *get_args(Layout)))
     """Where the channels are; None: as the input has them, `nchw` where nothing tells."""
 
     def __attrs_post_init__(self) -> None:
@@ -190,11 +145,7 @@ class Recipe:
         Raises:
             DataError: It cannot be read, or something in it is not understood.
         """
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise DataError(f"{path} cannot be read as JSON: {why}") from error
+        document = read_document(path)
         try:
             return cls.read(document)
         except DataError as error:
@@ -232,20 +183,43 @@ class Recipe:
         import numpy as np
 
         pixels = geometry.turn_grey(picture) if self.channels == "grey" else picture
-        if self.within is not None:
-            size = geometry.fit_within(pixels, self.within)
-            pixels = geometry.resize(pixels, size, self.interpolation)
-        elif self.resize is not None:
-            size = geometry.choose_size(pixels, self.resize)
-            pixels = geometry.resize(pixels, size, self.interpolation)
-        if self.crop is not None:
-            pixels = geometry.crop(pixels, self.crop, nearest=self.crop_rounds == "nearest")
-        if self.pad is not None:
-            pixels = geometry.pad(pixels, self.pad, self.pad_value, middle=self.pad_at == "centre")
+        pixels = self._move(pixels, self.interpolation, around=0, padding=self.pad_value)
         if self.channels == "bgr":
             pixels = pixels[..., ::-1]
         placed = pixels if self.layout == "nhwc" else pixels.transpose(2, 0, 1)
         return np.ascontiguousarray(placed[None])
+
+    @property
+    def moves(self) -> bool:
+        """Whether something is cut off or put around, so that a mask has to go the same way."""
+        return self.crop is not None or self.pad is not None
+
+    def place_mask(self, mask: NDArray[Any]) -> NDArray[Any]:
+        """Do to a mask, uint8 of shape (height, width), what is done to where pixels lie.
+
+        What is put around it is 255, which counts for nothing.
+
+        Raises:
+            DataError: As `arrange`.
+        """
+        return self._move(mask[..., None], "nearest", around=255, padding=255)[..., 0]
+
+    def _move(
+        self, pixels: NDArray[Any], interpolation: str, *, around: int, padding: int
+    ) -> NDArray[Any]:
+        size = None
+        if self.within is not None:
+            size = geometry.fit_within(pixels, self.within)
+        elif self.resize is not None:
+            size = geometry.choose_size(pixels, self.resize)
+        if size is not None:
+            pixels = geometry.resize(pixels, size, interpolation)
+        if self.crop is not None:
+            nearest = self.crop_rounds == "nearest"
+            pixels = geometry.crop(pixels, self.crop, around, nearest=nearest)
+        if self.pad is not None:
+            pixels = geometry.pad(pixels, self.pad, padding, middle=self.pad_at == "centre")
+        return pixels
 
     def apply(self, picture: NDArray[Any]) -> NDArray[Any]:
         """Make a batch of one of a picture, float32.
