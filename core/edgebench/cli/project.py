@@ -72,14 +72,14 @@ class Project:
     """The table `[project]`: each key is an option of `run`, in its plural where it repeats."""
 
     models: tuple[str, ...] = attrs.field(default=(), metadata={"option": "model"})
+    data: str = ""
+    calibration: str = ""
+    weights: str = ""
     operators: tuple[str, ...] = attrs.field(default=(), metadata={"option": "operator"})
     placements: tuple[str, ...] = attrs.field(default=(), metadata={"option": "placement"})
     backends: tuple[str, ...] = attrs.field(default=(), metadata={"option": "backend"})
     suite: str = ""
-    """In place of these four: a suite of this file, or one that ships."""
-    data: str = ""
-    calibration: str = ""
-    weights: str = ""
+    """In place of these and of models: a suite of this file, or one that ships."""
     input_at: str = ""
     sweep: tuple[str, ...] = attrs.field(
         default=(), metadata={"option": "link"}, validator=_readable(parse_link)
