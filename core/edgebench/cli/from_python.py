@@ -42,6 +42,7 @@ def run(
     precision: float | None = None,
     max_blocks: int | None = None,
     aa: bool = False,
+    quick: bool = False,
     margin: float | None = None,
     db: Place | None = None,
     resume: bool = False,

@@ -78,7 +78,7 @@ def _complete(advice: Advice, run: str, database: Database) -> Advice:
     if candidate is None:
         return advice
     outcome = database.read_outcome(run, candidate.result.case.id)
-    return advice.with_result(Result.of(outcome))
+    return advice.with_result(Result.of(outcome, candidate.result.quick))
 
 
 def _refuse_twice(names: list[str], option: str) -> None:

@@ -15,13 +15,14 @@ from edgebench.analysis.verdicts import FIRST_LOOK
 from edgebench.cases.study import Study
 from edgebench.catalogue.rows import MAX_BLOCKS, SCENARIO, Product, Suite
 from edgebench.cli.common import Common, add_database
+from edgebench.cli.named_links import read_link
 from edgebench.cli.numbers import count, margin, natural, share
 from edgebench.parts.datasets import Dataset
 from edgebench.parts.errors import EdgebenchError, UnknownName
 from edgebench.parts.part import NAME
 from edgebench.parts.places import Backend, Fabric, Link, Tier
 from edgebench.parts.subjects import Model
-from edgebench.parts.units import parse_link
+from edgebench.records import quick
 
 if TYPE_CHECKING:
     from edgebench.cases.plan import Plan
@@ -49,7 +50,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
         what.add_argument(f"--{name}", action="append", default=[], metavar=metavar, help=text)
     how = parser.add_argument_group("how")
     how.add_argument("--link", action="append", default=[], metavar="A-B=RATE[,DELAY]",
-                     help="as 10mbit,20ms; several for one pair are measured in turn")  # fmt: skip
+                     help="as 10mbit,20ms, or a network's name, as 4g; several for one pair are "
+                          "measured in turn")  # fmt: skip
     how.add_argument("--input-at", default="", metavar="TIER",
                      help="the tier that holds the input (the suite's or registry's)")  # fmt: skip
     how.add_argument("--weights", default="", metavar="KIND",
@@ -87,13 +89,17 @@ def _declare_blocks(how: argparse._ArgumentGroup) -> None:
     how.add_argument("--aa", action="store_true",
                      help=f"measure {COPIES} copies of the first case, to see what equal cases "
                           "differ by on this machine")  # fmt: skip
+    how.add_argument("--quick", action="store_true",
+                     help=f"a rough ranking: {quick.BLOCKS} blocks of {quick.REQUESTS} requests a "
+                          f"case, {quick.SCORED} samples scored, and the spread of what --aa kept "
+                          "of this machine")  # fmt: skip
     how.add_argument("--margin", dest="accuracy_margin", type=margin, metavar="accuracy=POINTS",
                      help="a loss of less counts as none (the suite's, or 1)")  # fmt: skip
 
 
 HOW = (
     "link", "input_at", "weights", "data", "input_data", "calibration", "threads", "seed", "until",
-    "precision", "max_blocks", "aa",
+    "precision", "max_blocks", "aa", "quick",
 )  # fmt: skip
 """Other options that say what is measured, all empty by default."""
 PRODUCT = ("model", "operator", "placement", "backend", "fabric", "scenario")
@@ -123,6 +129,8 @@ def make_study(args: argparse.Namespace, common: Common) -> Study:
     suite = attrs.evolve(suite, **given)
     _check_blocks(suite, args)
     named, own, said = _read_data(args, common)
+    if args.quick:
+        suite = attrs.evolve(suite, until="", blocks=quick.BLOCKS, requests=quick.REQUESTS)
     return Study(
         suite=attrs.evolve(suite, until="") if args.aa else suite,
         precision=args.precision,
@@ -137,13 +145,18 @@ def make_study(args: argparse.Namespace, common: Common) -> Study:
         batch=args.batch,
         threads=args.threads,
         seed=args.seed,
-        score_limit=args.score_limit,
-        bounded=not args.suite and not args.requests,
+        score_limit=args.score_limit or (quick.SCORED if args.quick else None),
+        # Fewer requests than what equal cases differ by was taken from would say less.
+        bounded=not args.suite and not args.requests and not args.quick,
+        quick=args.quick,
     )
 
 
 def _check_blocks(suite: Suite, args: argparse.Namespace) -> None:
     """Refuse options of how many blocks are measured that do not go together."""
+    if args.quick:
+        _refuse_beside_quick(args)
+        return
     if args.aa and (args.until or args.precision or args.max_blocks):
         raise EdgebenchError("--aa measures a fixed count of blocks; leave out what adds blocks")
     if args.aa and suite.blocks < FIRST_LOOK:
@@ -157,6 +170,15 @@ def _check_blocks(suite: Suite, args: argparse.Namespace) -> None:
     least = args.blocks or FIRST_LOOK
     if (suite.until or args.precision) and suite.max_blocks < least:
         raise EdgebenchError(f"--max-blocks must be at least {least}, not {suite.max_blocks}")
+
+
+def _refuse_beside_quick(args: argparse.Namespace) -> None:
+    names = ("aa", "blocks", "requests", "until", "precision", "max_blocks")
+    if given := [f"--{name.replace('_', '-')}" for name in names if getattr(args, name)]:
+        raise EdgebenchError(
+            f"--quick is {quick.BLOCKS} blocks of {quick.REQUESTS} requests a case; leave out "
+            f"{given[0]}, or --quick"
+        )
 
 
 def plan_study(args: argparse.Namespace, common: Common) -> Plan:
@@ -209,7 +231,7 @@ def refuse_empty(plan: Plan) -> None:
 
 
 def _parse_link(text: str, common: Common) -> Link:
-    link, tiers = parse_link(text), common.plugins.all(Tier)
+    link, tiers = read_link(text, common.registry.networks), common.plugins.all(Tier)
     for name in link.between:
         if name not in tiers:
             raise UnknownName.among("tier", name, tiers)

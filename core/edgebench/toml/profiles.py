@@ -57,13 +57,18 @@ def read_like(
     name = table.read(key, text)
     if name not in known:
         raise table.error(str(UnknownName.among(key, name, known)), key)
-    facts = attrs.asdict(known[name])
-    facts["source"] = f"{name}: {known[name].source}"
-    stated = set(table.values)
-    if "source" in stated:
-        facts["source"] = f"{table.read('source', text)}; {facts['source']}"
-        stated.remove("source")
+    sources, facts = [f"{name}: {known[name].source}"], attrs.asdict(known[name])
+    if "source" in table.values:
+        sources.insert(0, table.read("source", _some_text))
     record: Any = kind
-    fields = attrs.fields_dict(record)
-    taken = {one: fact for one, fact in facts.items() if one in fields and one not in stated}
-    return table.row(kind, (key, "source"), **{**taken, **given})
+    taken = {one: facts[one] for one in attrs.fields_dict(record) if one in facts}
+    taken = {one: fact for one, fact in taken.items() if one not in table.values}
+    # What is taken over may be written as well: it is only not looked for.
+    also = {key, "source", *taken} - given.keys()
+    return table.row(kind, also, **{**taken, **given, "source": "; ".join(sources)})
+
+
+def _some_text(value: Any) -> str:
+    if not text(value).strip():
+        raise ValueError("must not be empty")
+    return text(value)
