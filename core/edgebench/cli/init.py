@@ -19,6 +19,7 @@ from edgebench.cli.numbers import margin
 from edgebench.cli.project import FILE, Project, ProjectFile, refuse_harm
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.units import write_link
+from edgebench.records import quick
 
 if TYPE_CHECKING:
     from edgebench.cases.plan import Plan
@@ -143,6 +144,7 @@ def _say(target: Path, found: Wishes, plan: Plan, common: Common) -> None:
     with chdir(target.parent):
         database = Path(os.environ.get(DATABASE) or "edgebench.db")
         estimate = estimate_run(plan, database, common.store)
+        rough = estimate_run(_make_quick(plan), database, common.store)
     commands = list_next(target.parent)
     if common.json:
         common.emit(
@@ -155,6 +157,7 @@ def _say(target: Path, found: Wishes, plan: Plan, common: Common) -> None:
                 "cases": len(plan.cases),
                 "skipped": len(plan.skipped),
                 **attrs.asdict(estimate),
+                "quick_estimate_s": rough.estimate_s,
                 "next": list(commands),
             }
         )
@@ -167,12 +170,18 @@ def _say(target: Path, found: Wishes, plan: Plan, common: Common) -> None:
     for reason, number in Counter(one.reason for one in plan.skipped).items():
         common.show(f"{number} skipped: {reason}")
     common.show(
-        f"measuring takes about {estimate.estimate_s:.0f} s ({estimate.estimate_from}); "
-        f"{estimate.before}"
+        f"measuring takes about {estimate.estimate_s:.0f} s, with --quick about "
+        f"{rough.estimate_s:.0f} s ({estimate.estimate_from}); {estimate.before}"
     )
     width = max(map(len, commands))
     lines = [f"  {command:<{width}}  {said}" for command, said in commands.items()]
     common.print("\n".join(["", "Next:", "", *lines]))
+
+
+def _make_quick(plan: Plan) -> Plan:
+    """Return a plan as `--quick` would have it."""
+    suite = attrs.evolve(plan.study.suite, blocks=quick.BLOCKS, requests=quick.REQUESTS)
+    return attrs.evolve(plan, study=attrs.evolve(plan.study, suite=suite, quick=True))
 
 
 def list_next(directory: Path) -> dict[str, str]:
@@ -180,6 +189,7 @@ def list_next(directory: Path) -> dict[str, str]:
     go = f"cd {shlex.quote(str(directory))} && " if directory != Path() else ""
     return {
         f"{go}edgebench plan": "what will be measured, and what is skipped",
+        f"{go}edgebench run --quick": "a rough ranking first",
         f"{go}edgebench run": "measure it, and say which strategy is the best",
         f"{go}edgebench recommend": "which to choose under the bounds of the file",
     }
