@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import tempfile
 from collections import Counter
 from contextlib import chdir
 from pathlib import Path
@@ -16,7 +15,7 @@ import attrs
 from edgebench.cli.asking import Asker, is_terminal
 from edgebench.cli.common import DATABASE, Common
 from edgebench.cli.numbers import margin
-from edgebench.cli.project import FILE, Project, ProjectFile, refuse_harm
+from edgebench.cli.project import FILE, Project
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.units import write_link
 from edgebench.records import quick
@@ -74,6 +73,7 @@ def _margin(text: str) -> str:
 def run(args: argparse.Namespace, common: Common) -> int:
     """Write the file, and say what was understood and what to do next."""
     # Imported here because `--help` need not load what reads chains.
+    from edgebench.cli.possible import plan_project
     from edgebench.cli.wishes import settle
 
     target = args.directory / FILE
@@ -95,26 +95,6 @@ def run(args: argparse.Namespace, common: Common) -> int:
     write_file(target, found.text, force=args.force)
     _say(target, found, plan, common)
     return 0
-
-
-def plan_project(text: str, directory: Path, common: Common) -> Plan:
-    """Plan what a project's text says, as `plan` will in its directory.
-
-    Raises:
-        EdgebenchError: Something of it is unknown, or what the user gave is not what it must be.
-    """
-    from edgebench.cli import parse_words
-    from edgebench.cli.study import plan_study
-
-    with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
-        path = Path(scratch).resolve() / FILE
-        path.write_text(text, encoding="utf-8")
-        file = ProjectFile.read(path)
-        common = attrs.evolve(common, registries=(path, *common.registries))
-        refuse_harm(file, common)
-        with chdir(directory):
-            args, _ = parse_words(["plan", *file.project.write_words()])
-            return plan_study(args, common)
 
 
 def write_file(target: Path, text: str, *, force: bool) -> None:
