@@ -26,6 +26,7 @@ FAMILIES: dict[str, set[str]] = {
     "torch": {"stages"},
     "vision": {"torch"},
     "text": {"torch"},
+    "own_data": {"text", "vision"},
     "onnx": {"stages"},
     "cuda": set(),
     "servers": set(),

@@ -51,16 +51,18 @@ from edgebench.parts.places import (
     Session as Session,
     Tier as Tier,
 )
+from edgebench.parts.datasets import (
+    Dataset as Dataset,
+    Metric as Metric,
+    Sample as Sample,
+    Unreadable as Unreadable,
+)
 from edgebench.parts.subjects import (
     Attention as Attention,
     Budget as Budget,
-    Dataset as Dataset,
     ExitPoint as ExitPoint,
     Look as Look,
-    Metric as Metric,
     Model as Model,
-    Sample as Sample,
-    Unreadable as Unreadable,
     Variant as Variant,
     Weights as Weights,
 )

@@ -15,11 +15,14 @@ ALL_KINDS = ("models", "variants", "datasets", "operators", "hybrids", "tiers", 
 
 
 VERSIONS = {
+    "compare.json": 2,
     "doctor.json": 2,
     "list.json": 4,
-    "plan.json": 2,
+    "plan.json": 3,
     "plugins.json": 3,
-    "run.json": 5,
+    "recommend.json": 2,
+    "run.json": 6,
+    "runs.json": 2,
     "show.json": 8,
     "store.json": 2,
 }

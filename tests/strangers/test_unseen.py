@@ -14,7 +14,7 @@ import pytest
 
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Operator
-from edgebench.parts.subjects import SPLITS, Dataset
+from edgebench.parts.datasets import SPLITS, Dataset
 from edgebench.prepare.make import Maker
 from edgebench.prepare.recipe import Recipes
 from edgebench.store.artifacts import Store

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edgebench.parts.subjects import Metric
+    from edgebench.parts.datasets import Metric
     from edgebench.records.outcome import Score
 
 Interval = tuple[float, float]

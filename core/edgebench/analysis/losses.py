@@ -16,7 +16,7 @@ from edgebench.parts.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgebench.parts.subjects import Metric
+    from edgebench.parts.datasets import Metric
 
 SEVERE = 0.5
 """An answer changed altogether, and not by a pixel, if that made at least half of the difference

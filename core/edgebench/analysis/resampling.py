@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-    from edgebench.parts.subjects import Metric
+    from edgebench.parts.datasets import Metric
 
 
 def resample(counts: NDArray[Any], metric: Metric, seed: int) -> NDArray[Any]:

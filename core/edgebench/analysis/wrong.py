@@ -16,7 +16,7 @@ from edgebench.analysis.proportions import find_share_interval
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgebench.parts.subjects import Metric
+    from edgebench.parts.datasets import Metric
 
 
 def count_more(seen: float, of: float) -> float:

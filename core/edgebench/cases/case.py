@@ -18,6 +18,9 @@ from edgebench.parts.pipeline import as_tuple
 from edgebench.parts.places import Link, Placement
 from edgebench.parts.subjects import Weights
 
+CALIBRATION = "calibration"
+"""What is said of data by an option of its own, `--calibration PATH`."""
+
 
 def write_options(options: Iterable[tuple[str, str]]) -> str:
     """Return options as they are written, in brackets and sorted by key; empty if there are none.
@@ -64,7 +67,9 @@ class Case:
     """What was said of a model that is a file: keys and values as written, sorted by key."""
     dataset: str = ""
     data: Path | None = None
-    """What the user gave for the inputs: the dataset's directory, or a file of inputs."""
+    """What the user gave for the inputs: the dataset's directory, or data for a file."""
+    data_options: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=as_tuple)
+    """What was said of that data, as `options`; `calibration` is a path of its own."""
     # Ids are made without these names: they stay, whatever the defaults of a registry are.
     chain: str = "identity"
     """The chain in its canonical form, hybrids expanded, options sorted."""
@@ -108,6 +113,8 @@ class Case:
         # Where data lies says nothing; that a file has inputs of the user's own does.
         if kept.pop("data", None) and not self.dataset:
             kept["given"] = True
+        if said := kept.pop("data_options", None):
+            kept["said"] = [[key, "" if value.startswith("/") else value] for key, value in said]
         kept["weights"] = self.weights.label
         kept["links"] = [[*link.between, link.rate, link.delay] for link in self.links]
         return kept
@@ -119,6 +126,18 @@ class Case:
             return str(self.backends[0])
         pairs = zip(self.placement.tiers, self.backends, strict=True)
         return ",".join(f"{tier}={choice}" for tier, choice in pairs)
+
+    @property
+    def own(self) -> tuple[Any, ...]:
+        """What is the user's own in it, or may be: its model and its data, however deployed."""
+        asked = self.weights, self.options, self.dataset, self.data, self.data_options
+        return self.model, self.variant, *asked
+
+    @property
+    def calibration(self) -> Path | None:
+        """What the user gave to calibrate with, if anything."""
+        given = dict(self.data_options).get(CALIBRATION)
+        return Path(given) if given else None
 
     @property
     def subject(self) -> str:

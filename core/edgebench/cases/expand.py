@@ -12,6 +12,7 @@ import attrs
 from edgebench.cases.case import BackendChoice
 from edgebench.cases.chain import parse_backend, parse_options, structure, write_differing
 from edgebench.cases.operations import Chains
+from edgebench.catalogue.listing import Listed
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Operator
 from edgebench.parts.errors import ChainError, Missing, NameClash, UnknownName
@@ -31,6 +32,8 @@ class Subject:
     dataset: str = ""
     data: Path | None = None
     """What the user gave for its inputs."""
+    data_options: tuple[tuple[str, str], ...] = ()
+    """What was said of that."""
 
 
 _PATTERN = re.compile(r"[*?\[]")
@@ -120,29 +123,39 @@ def _weights(kind: str, path: str, seed: int) -> Weights:
 
 
 def _subject_of_file(text: str, plugins: Plugins) -> Subject | None:
-    if "/" not in text and "." not in text:
-        return None
-    named, options = _split_options(text)
+    named, options = split_options(text)
     path = Path(named)
+    if "/" not in named and "." not in named and not names_directory(named, plugins):
+        return None
     model = _find_claimant(path, plugins)
     if model is None:
         return None
-    if not path.is_file():
+    if not path.exists():
         raise UnknownName(f"no file is called {named!r}; give the path of one that is there")
     said = structure(model.options, options, path.name)
+    whole = path.resolve()
     return Subject(
         model=model.name,
-        variant=_slug(path.stem) or model.variants[0].name,
-        weights=Weights(kind="file", path=path.resolve()),
+        variant=_slug(whole.name if path.is_dir() else path.stem) or model.variants[0].name,
+        weights=Weights(kind="file", path=whole),
         # As the options class understood them: a path of a file is whole from here on.
         options=write_differing(said),
     )
 
 
-def _find_claimant(path: Path, plugins: Plugins) -> Model | None:
-    """Return the model that claims a file, also one whose requirements are missing.
+def names_directory(name: str, plugins: Plugins) -> bool:
+    """Say whether a name without a dot or slash is a directory's, and no model's.
 
-    None where nothing claims it and there is no such file: the text is then another name.
+    A model that is known goes before a directory of its name, which is then written `./name`.
+    """
+    known = name.partition(":")[0] in {line.name for line in plugins.listed(Model)}
+    return bool(name) and Path(name).is_dir() and not known
+
+
+def _find_claimant(path: Path, plugins: Plugins) -> Model | None:
+    """Return the model that claims a file or directory, also one whose requirements are missing.
+
+    None where nothing claims it and it is not there: the text is then another name.
 
     Raises:
         NameClash: Two models claim it.
@@ -158,28 +171,38 @@ def _find_claimant(path: Path, plugins: Plugins) -> Model | None:
         )
     if claims:
         return find_model(claims[0].name, plugins)
-    if path.is_file():
+    if path.exists():
         # What cannot be imported claims what nobody knows: it may be this.
         lost = [line.why_not for line in listed if line.part is None and line.why_not]
-        lost += map(str, plugins.faults)
-        raise UnknownName(
-            "; ".join([f"no installed model claims files like {path.name!r}", *dict.fromkeys(lost)])
-        )
+        why = f"no installed model claims {_describe(path, listed)}"
+        raise UnknownName("; ".join([why, *dict.fromkeys([*lost, *map(str, plugins.faults)])]))
     return None
+
+
+def _describe(path: Path, listed: Iterable[Listed]) -> str:
+    """Name what nothing claims; of a directory also what would make it a model."""
+    if not path.is_dir():
+        return f"files like {path.name!r}"
+    models = [line.part for line in listed if isinstance(line.part, Model)]
+    wanted = [one.rpartition("/")[2] for model in models for one in model.files if "/" in one]
+    return f"the directory {path}: it holds no {' or '.join(wanted) or 'file that one looks for'}"
 
 
 def _claims(model: Part | None, path: Path) -> bool:
     if not isinstance(model, Model) or model.from_file is None:
         return False
-    return any(fnmatchcase(path.name, pattern) for pattern in model.files)
+    if path.is_dir():
+        inside = [one.rpartition("/")[2] for one in model.files if "/" in one]
+        return any(next(path.glob(pattern), None) for pattern in inside)
+    return any(fnmatchcase(path.name, one) for one in model.files if "/" not in one)
 
 
-def _split_options(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """Take the options off the end of a file's path, which may hold brackets itself."""
-    if Path(text).is_file() or not text.endswith(")"):
+def split_options(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Take the options off the end of a path, which may hold brackets itself."""
+    if Path(text).exists() or not text.endswith(")"):
         return text, ()
     brackets = [at for at, letter in enumerate(text) if letter == "("]
-    there = [at for at in brackets if Path(text[:at]).is_file()]
+    there = [at for at in brackets if Path(text[:at]).exists()]
     end = (there or brackets or [len(text)])[0]
     return text[:end], parse_options(text[end:], text[:end])
 

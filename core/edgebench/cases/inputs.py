@@ -1,24 +1,28 @@
 """Which dataset the requests of a case come from: its own, what stands in for it, or a user's.
 
-And what follows from that: whether what the user gave (`--data`, `--input-data`) fits what is to be
-measured, and the metrics of a case. What a split of that dataset holds is
+And what follows from that: whether what the user gave (`--data`, `--calibration`) fits what is to
+be measured, and the metrics of a case. What a split of that dataset holds is
 kept by `store.splits`, and made into tensors of a model by `prepare.data`.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgebench.cases.case import Case
-from edgebench.cases.chain import structure
-from edgebench.cases.expand import find_model
+import attrs
+
+from edgebench.cases.case import CALIBRATION, Case
+from edgebench.cases.chain import structure, write_differing
+from edgebench.cases.expand import Subject, find_model
+from edgebench.cases.study import Study
 from edgebench.catalogue.blame import blame
 from edgebench.catalogue.plugins import Plugins
-from edgebench.parts.errors import ChainError, DataError, Missing, UnknownName
-from edgebench.parts.subjects import Dataset, Look, Metric, Model
+from edgebench.parts.datasets import Dataset, Metric, Sample, Unreadable
+from edgebench.parts.errors import ChainError, DataError, Missing, OptionError, UnknownName
+from edgebench.parts.subjects import Look, Model
 
 
 def look_at(case: Case, plugins: Plugins) -> Look:
@@ -30,11 +34,13 @@ def look_at(case: Case, plugins: Plugins) -> Look:
     """
     model, file = plugins.get(Model, case.model), case.weights.path
     with blame(plugins, Model, model.name):
-        if model.inputs is not None:
-            find_dataset(case, plugins)
-        if model.look is None or file is None:
-            return Look()
-        return model.look(case.variant, file, read_model_options(case, plugins))
+        given = model.inputs is not None or case.data is not None
+        dataset = find_dataset(case, plugins) if given else None
+        found = Look()
+        if model.look is not None and file is not None:
+            found = model.look(case.variant, file, read_model_options(case, plugins))
+        lines = dataset.look() if dataset and dataset.look else ()
+        return attrs.evolve(found, understood=lines)
 
 
 def why_too_many(case: Case, most: int | None) -> str | None:
@@ -46,7 +52,10 @@ def why_too_many(case: Case, most: int | None) -> str | None:
 
 def read_model_options(case: Case, plugins: Plugins) -> Any:
     """Return the options of a case's model, as an instance of its options class."""
-    return structure(plugins.get(Model, case.model).options, case.options, case.model)
+    model, said = plugins.get(Model, case.model), case.options
+    # What was said of the data of a dataset is none of its model's.
+    said += () if case.dataset else case.data_options
+    return structure(model.options, said, case.model)
 
 
 def find_dataset(case: Case, plugins: Plugins) -> Dataset | None:
@@ -57,12 +66,16 @@ def find_dataset(case: Case, plugins: Plugins) -> Dataset | None:
     """
     model = plugins.get(Model, case.model)
     if model.inputs is not None and case.weights.path is not None:
-        return _read_file(model, case.weights.path, case.options, case.data)
+        said = (*case.options, *case.data_options)
+        return _read_file(model, case.weights.path, said, case.data)
     if not case.dataset:
         return None
     dataset = plugins.get(Dataset, case.dataset)
     if case.data is not None:
-        return open_directory(dataset, case.data)
+        found = open_directory(dataset, case.data)
+        if case.calibration is None:
+            return found
+        return _calibrate(found, open_directory(dataset, case.calibration))
     if dataset.samples is None:
         raise DataError(_say_not_given(dataset))
     return dataset
@@ -103,43 +116,73 @@ def open_directory(dataset: Dataset, directory: Path) -> Dataset:
     return found
 
 
+def _calibrate(dataset: Dataset, other: Dataset) -> Dataset:
+    """Return a dataset that takes what it calibrates with from another directory of its owner's."""
+
+    def samples(split: str, seed: int) -> Iterable[Sample | Unreadable]:
+        chosen = other if split == "calibration" else dataset
+        return chosen.samples(split, seed) if chosen.samples else ()
+
+    return attrs.evolve(dataset, samples=samples)
+
+
 def _metric_names(dataset: Dataset) -> list[str]:
     return [metric.name for metric in dataset.metrics()]
 
 
 def choose_dataset(
-    model: Model, variant: str, plugins: Plugins, data: Mapping[str, Path]
+    model: Model, variant: str, plugins: Plugins, data: Mapping[str, Path], own: Path | None = None
 ) -> tuple[str, Path | None]:
     """Return the dataset that a variant is measured on, and the directory where it is one.
 
-    What the user gave comes first, then its own; where that has to be given and was not, what
-    stands in for it.
+    What the user gave by a name comes first, then what was given without one (*own*) where one
+    dataset alone may be meant, then the variant's own; where that has to be given and was not,
+    what stands in for it.
+
+    Raises:
+        ChainError: Several may be meant.
     """
     for name in model.datasets_of(variant):
         if name in data:
             return name, data[name]
-    own, stand_in = model.dataset_of(variant), model.variant(variant).stand_in
-    return (stand_in, None) if stand_in and _must_be_given(own, plugins) else (own, None)
+    if own is not None and (takers := _list_takers(model, variant, plugins)):
+        if len(takers) > 1:
+            wanted = " or ".join(f"{name}={own}" for name in takers)
+            raise ChainError(f"--data {own}: say what it is for {model.name}: --data {wanted}")
+        return takers[0], own
+    usual, stand_in = model.dataset_of(variant), model.variant(variant).stand_in
+    return (stand_in, None) if stand_in and _must_be_given(usual, plugins) else (usual, None)
 
 
-def choose_data(model: Model, directory: Path | None, own: Path | None) -> Path | None:
-    """Return what the user gave for a model's inputs.
+def _list_takers(model: Model, variant: str, plugins: Plugins) -> list[str]:
+    """Return the datasets of a variant that are read from a user's directory."""
+    names = [one for one in model.datasets_of(variant) if plugins.why_not(Dataset, one) is None]
+    return [one for one in names if plugins.get(Dataset, one).from_directory is not None]
 
-    Args:
-        model: What is to be measured.
-        directory: The directory that was given for its dataset, if any.
-        own: What was given as inputs of models that are files, if anything.
+
+def choose_data(subject: Subject, study: Study, plugins: Plugins) -> Subject:
+    """Return a subject with what it is measured on: its dataset, or what the user gave.
 
     Raises:
-        ChainError: It is a file that takes none, and some are given.
+        EdgebenchError: What was given, or said of it, is not for such a model.
     """
-    if model.from_file is not None and model.inputs is not None:
-        return own
-    if model.from_file is not None and own is not None:
-        raise ChainError(
-            f"--input-data: the model {model.name} takes no inputs with its files; leave it out"
-        )
-    return directory
+    model, own = find_model(subject.model, plugins), study.input_data
+    said = study.data_options
+    if study.calibration:
+        said += ((CALIBRATION, str(study.calibration)),)
+    if model.from_file is not None and model.inputs is None and (own or said):
+        raise ChainError(f"--data: the model {model.name} takes no inputs with its files")
+    if model.inputs is None:
+        dataset, data = choose_dataset(model, subject.variant, plugins, study.data, own)
+        if said and data and (study.calibration is None or study.data_options):
+            raise ChainError(f"--data {data}: {dataset} takes no options; leave the brackets out")
+        return attrs.evolve(subject, dataset=dataset, data=data, data_options=said if data else ())
+    if study.calibration and CALIBRATION not in attrs.fields_dict(model.options):
+        raise ChainError(f"--calibration: the model {model.name} takes none with its files")
+    if twice := dict(said).keys() & dict(subject.options).keys():
+        raise OptionError(f"{min(twice)} is said of the model and of its data; leave one out")
+    options = structure(model.options, said, f"--data for {model.name}")
+    return attrs.evolve(subject, data=own, data_options=write_differing(options))
 
 
 def _must_be_given(name: str, plugins: Plugins) -> bool:
@@ -189,14 +232,13 @@ def check_data(data: Mapping[str, Path], plugins: Plugins) -> None:
             open_directory(plugins.get(Dataset, name), directory)
 
 
-def check_used(
-    data: Mapping[str, Path], input_data: Path | None, cases: Sequence[Case], plugins: Plugins
-) -> None:
+def check_used(study: Study, cases: Sequence[Case], plugins: Plugins) -> None:
     """Refuse data that nothing asked for: an option is never ignored in silence.
 
     Raises:
         ChainError: No case uses it.
     """
+    data, input_data, calibration = study.data, study.input_data, study.calibration
     used = {case.dataset for case in cases if case.data is not None}
     for name in sorted(set(data) - used):
         for case in cases:
@@ -208,4 +250,12 @@ def check_used(
                 )
         raise ChainError(f"--data {name}: no model that is to be run is measured on {name}")
     if input_data is not None and input_data not in {case.data for case in cases}:
-        raise ChainError("--input-data gives the inputs of a model that is a file; none is to run")
+        raise ChainError(
+            f"--data {input_data}: no model that is to be run takes data of your own: files and "
+            "checkpoints do, and models whose dataset is given as a directory"
+        )
+    if calibration is not None and not any(case.calibration for case in cases):
+        raise ChainError(
+            f"--calibration {calibration}: no model that is to be run is measured on data of your "
+            "own; give --data too"
+        )

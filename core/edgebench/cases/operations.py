@@ -15,10 +15,11 @@ from edgebench.cases.chain import Named, parse_chain, structure, write_differing
 from edgebench.catalogue.blame import blame
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Operator
+from edgebench.parts.datasets import Dataset
 from edgebench.parts.errors import Missing
 from edgebench.parts.part import Part
 from edgebench.parts.places import Backend, Fabric
-from edgebench.parts.subjects import Dataset, Model
+from edgebench.parts.subjects import Model
 
 
 @attrs.frozen

@@ -17,11 +17,10 @@ from edgebench.cases.expand import (
     expand_backends,
     expand_chains,
     expand_subjects,
-    find_model,
     is_pattern,
     match_names,
 )
-from edgebench.cases.inputs import check_data, check_used, choose_data, choose_dataset
+from edgebench.cases.inputs import check_data, check_used, choose_data
 from edgebench.cases.operations import Chains
 from edgebench.cases.reasons import Reasons
 from edgebench.cases.routes import check_links_used, find_route, list_placements, parse_placement
@@ -63,6 +62,8 @@ class Plan:
     """What read the chains of the cases, so that a run need not read them again."""
     peers: Mapping[str, Sequence[Case]] = attrs.field(factory=dict)
     """By the id of each reference, the same on other backends that read the model as it is."""
+    understood: tuple[str, ...] = ()
+    """What was understood of the data that the user gave, in lines for people."""
 
     @property
     def digest(self) -> str:
@@ -71,6 +72,7 @@ class Plan:
         study, suite = self.study, self.study.suite
         how = [suite.accuracy_margin, study.bounded, study.seed, study.score_limit]
         more = [suite.until, suite.max_blocks, study.precision, study.copies]
+        more += ["quick"] * study.quick
         return digest([ids, suite.blocks, suite.requests, *how, *more])
 
 
@@ -93,7 +95,7 @@ def make_plan(study: Study, plugins: Plugins, ask: Ask) -> Plan:
         cases = {case.id: case for case, why in found if not why}
         skipped = {case.id: Skipped(case=case, reason=why) for case, why in found if why}
         every = [*cases.values(), *(one.case for one in skipped.values())]
-        check_used(study.data, study.input_data, every, plugins)
+        check_used(study, every, plugins)
         check_links_used(study.sweep, every)
         return _compose(study, cases.values(), skipped.values(), reasons)
 
@@ -115,6 +117,7 @@ def _compose(
         skipped=tuple(skipped),
         references=references,
         peers=peers,
+        understood=reasons.list_understood(),
         chains=reasons.chains,
     )
 
@@ -204,10 +207,7 @@ class _Expansion:
         """Yield the subjects that a text stands for, with the inputs that each is measured on."""
         study, plugins = self.study, self.plugins
         for subject in expand_subjects(text, plugins, study.weights, study.seed):
-            model = find_model(subject.model, plugins)
-            dataset, directory = choose_dataset(model, subject.variant, plugins, study.data)
-            data = choose_data(model, directory, study.input_data)
-            yield attrs.evolve(subject, dataset=dataset, data=data)
+            yield choose_data(subject, study, plugins)
 
     def _placements(self, text: str) -> list[Placement]:
         tiers = sorted(self.plugins.all(Tier).values(), key=lambda tier: (tier.cpus, tier.name))

@@ -19,7 +19,7 @@ from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Converter, Operator, Trainer
 from edgebench.parts.errors import CaseFailed, ChainError, Missing, UnknownName
 from edgebench.parts.places import Backend, Fabric, Placement
-from edgebench.parts.subjects import Model
+from edgebench.parts.subjects import Look, Model
 
 T = TypeVar("T")
 
@@ -164,7 +164,7 @@ class Reasons:
         return None if pieces == tiers else f"{needed}, {case.chain} gives {pieces}"
 
     def _check_needs(self, case: Case) -> str | None:
-        model = self.plugins.get(Model, case.model)
+        model = self._find_known(case)
         for operation in self.chains.of(case.chain):
             name, needs, reads = operation.operator.name, operation.needs, operation.operator.reads
             data = [need for need in _DATA_NEEDS if need in needs]
@@ -181,7 +181,7 @@ class Reasons:
 
     def _check_companions(self, case: Case) -> str | None:
         """Ask operators about the model that reaches them, and for second models that are known."""
-        model = self.plugins.get(Model, case.model)
+        model = self._find_known(case)
         variant = model.variant(case.variant)
         for operator, options in ((op.operator, op.options) for op in self.chains.of(case.chain)):
             with blame(self.plugins, Operator, operator.name):
@@ -237,14 +237,26 @@ class Reasons:
 
     def _check_own(self, case: Case) -> str | None:
         """Look at what the user gave, and whether an operator would do again what is done."""
-        own = (case.model, case.variant, case.weights, case.options, case.dataset, case.data)
-        look = self._once(own, lambda: look_at(case, self.plugins))
+        look = self._look_at(case)
         done = dict.fromkeys(look.already, "")
         for one in (operation.operator for operation in self.chains.of(case.chain)):
             if (once := one.once) in done:
                 return f"{one.name} cannot be applied to {case.model}{done[once]}: it is {once}"
             done |= {once: f" after {one.name}"} if once else {}
         return why_too_many(case, look.most)
+
+    def _look_at(self, case: Case) -> Look:
+        return self._once(("look", case.own), lambda: look_at(case, self.plugins))
+
+    def _find_known(self, case: Case) -> Model:
+        """Return the record of a case's model, of a file as far as its configuration tells."""
+        model = self.plugins.get(Model, case.model)
+        return model.known(case.variant, self._look_at(case).configuration)
+
+    def list_understood(self) -> tuple[str, ...]:
+        """Return what was understood of the data of all cases that were looked at, each once."""
+        looks = [found for found in self._known.values() if isinstance(found, Look)]
+        return tuple(dict.fromkeys(line for look in looks for line in look.understood))
 
     def _way(self, form: str, formats: tuple[str, ...]) -> tuple[Converter, ...] | None:
         return find_way(self.plugins.all(Converter).values(), form, formats)

@@ -26,7 +26,11 @@ class Study:
     data: Mapping[str, Path] = attrs.field(factory=dict)
     """By dataset, the directory that the user gave for it."""
     input_data: Path | None = None
-    """What the user gave as inputs of a model that is a file."""
+    """What the user gave to measure on without naming a dataset."""
+    data_options: tuple[tuple[str, str], ...] = ()
+    """What was said of that, in brackets."""
+    calibration: Path | None = None
+    """What the user gave to calibrate with."""
     batch: int = 1
     threads: int | None = None
     seed: int = 0
@@ -39,3 +43,5 @@ class Study:
     added; None where none are added for it."""
     copies: int = 1
     """How many times a case is measured in each round, to see what equal cases differ by."""
+    quick: bool = False
+    """Whether so few requests are measured that intervals are made from what is known already."""

@@ -121,7 +121,7 @@ class Registry:
             paths=(*self.paths, root.file),
             digest=hashlib.sha256((self.digest + contents).encode()).hexdigest(),
         )
-        root.close((*_TABLES, "extends"))
+        root.close((*_TABLES, "extends", "project"))
         return read
 
 

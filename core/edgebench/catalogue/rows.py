@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 import attrs
 
 from edgebench.parts.changes import Converter, Format, Operator, Trainer
+from edgebench.parts.datasets import Dataset
 from edgebench.parts.part import Part
 from edgebench.parts.places import Backend, Fabric, Importer, Link, Reporter, Tier
-from edgebench.parts.subjects import Dataset, Model
+from edgebench.parts.subjects import Model
 
 _RECORDS: tuple[type[Part], ...] = (
     Model, Dataset, Operator, Tier, Fabric, Backend, Format, Converter, Trainer, Reporter,

@@ -22,6 +22,7 @@ from edgebench.parts.errors import EdgebenchError, UnknownName
 COMMANDS: Mapping[str, str] = {
     "list": "list what there is: models, operators, backends, suites, ...",
     "show": "show everything known of one part, suite, hybrid, link or plugin",
+    "init": "look at a model and its data, and write edgebench.toml for `run` beside them",
     "plan": "show the cases that `run` would measure, and why others are skipped",
     "run": "measure a suite, or the product of models, operators, placements, ...",
     "report": "lay out the results of a run",
@@ -54,8 +55,8 @@ exit status:
 environment variables:
   EDGEBENCH_DB     the results database, where --db does not name it (edgebench.db)
   EDGEBENCH_STORE  where models are kept once they are prepared
-  EDGEBENCH_CACHE  where downloads are kept, what plugins were seen to offer, and how fast this
-                   machine is
+  EDGEBENCH_CACHE  where downloads are kept, what plugins were seen to offer, A/A figures, and how
+                   fast this machine is
   XDG_CACHE_HOME   where both lie, in edgebench/, where they are not named (~/.cache)
   NO_COLOR         if set, nothing is coloured
   COLUMNS          how wide tables may be
@@ -143,6 +144,7 @@ def parse_words(words: Sequence[str]) -> tuple[argparse.Namespace, Common]:
     if unknown:
         args.parser.refuse(unknown[0], common.options)
     _check_texts(vars(args).values())
+    args.words = rest[1:]
     measures = bool(rest) and rest[0] in PLANNING
     return args, Common(**vars(shared), words=tuple(words), measures=measures)
 

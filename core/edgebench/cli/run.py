@@ -12,6 +12,8 @@ from edgebench.cli.common import INTERRUPTED, Common
 from edgebench.cli.logs import write_log
 from edgebench.cli.numbers import count, seconds
 from edgebench.cli.progress import Interrupts, hear_interrupts, show_progress
+from edgebench.cli.project import take_project
+from edgebench.cli.quick import describe_sound
 from edgebench.cli.report import print_results
 from edgebench.cli.study import HOW, PRODUCT, declare, plan_study, refuse_empty
 from edgebench.parts.errors import EdgebenchError
@@ -62,6 +64,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     """Run, print the report, and return 1 if a case failed or nothing was measured."""
     if args.debug and not args.case:
         raise EdgebenchError("--debug shows one case; say which with --case ID")
+    args, common = take_project(args, common)
     reporter = common.find_reporter()  # that it is missing is to be known before measuring
     plan = _plan_of_case(args, common) if args.case else plan_what_is_asked(args, common)
     with hear_interrupts(common) as interrupts:
@@ -79,6 +82,8 @@ def run(args: argparse.Namespace, common: Common) -> int:
         if interrupts.asked:
             common.note(f"edgebench: interrupted; go on with --resume (run {name} in {args.db})")
             return INTERRUPTED
+    if args.quick:
+        common.note(f"edgebench: {describe_sound(plan, args, common)}")
     statuses = {result.status for result in results.results}
     return int("ok" not in statuses or not statuses <= {"ok", "skipped"})
 

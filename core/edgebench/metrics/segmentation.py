@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from edgebench.parts.datasets import Metric
 from edgebench.parts.errors import DataError
-from edgebench.parts.subjects import Metric
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import attrs
 
 from edgebench.parts.cuts import Cuts
+from edgebench.parts.datasets import Metric
 from edgebench.parts.part import (
     NoOptions,
     Part,
@@ -20,7 +21,7 @@ from edgebench.parts.part import (
 )
 from edgebench.parts.pipeline import Pipeline, Profile, Stage, Tensors
 from edgebench.parts.places import Link, Placement, Quantization
-from edgebench.parts.subjects import Budget, Metric, Model, Variant
+from edgebench.parts.subjects import Budget, Model, Variant
 
 NEEDS = frozenset(
     ["calibration", "training", "validation", "placement", "links", "profile", "target", "run"]

@@ -146,6 +146,9 @@ class Stage:
     model: str = ""
     """The model whose `build` made it; empty for a stage that is not rebuilt from one."""
     variant: str = ""
+    configuration: str = ""
+    """What its model is made again from, where that is a user's file: `Model.configured` reads it.
+    """
     parameters: int | None = None
     """Number of trained values, where known."""
     operations: int | None = None

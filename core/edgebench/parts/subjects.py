@@ -1,25 +1,18 @@
-"""What is measured: models and their variants, datasets and their figures of merit."""
+"""What is measured: models, their variants and weights."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
+from edgebench.parts.datasets import Dataset
 from edgebench.parts.errors import UnknownName
 from edgebench.parts.part import NoOptions, Part, is_callable, is_slug, options_class, texts
 from edgebench.parts.pipeline import Pipeline, Tensors, as_tuple
 from edgebench.parts.plain import encode_plainly, pick_first_output, read_arrays, take_arrays
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-SPLITS = ("training", "calibration", "validation", "test")
-
-Sample = tuple[bytes, Any]
-"""One input in its wire form, and its answer (a number, a text, or an array)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -53,6 +46,10 @@ class Look:
     """Samples that a request may hold; None for any number, or where the look does not tell."""
     already: tuple[str, ...] = attrs.field(default=(), converter=texts)
     """What it is that an operator would make of it, in the words of that operator's `once`."""
+    configuration: str = ""
+    """What its stage will have as `Stage.configuration`."""
+    understood: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    """What was understood of the user's data, in lines for people: `Dataset.look` says it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -111,7 +108,8 @@ class Variant:
     """A dataset of the same wire form, whose inputs serve for latency and agreement where its own
     is not given: its answers mean nothing to this variant, so it has no accuracy then."""
     student: str = ""
-    """The variant that a distillation trains in its place."""
+    """The variant that a distillation trains in its place. Of a model that is a file it is made of
+    the same file, which is given the variant's name as its option `student`."""
     exits: tuple[ExitPoint, ...] = attrs.field(default=(), converter=as_tuple)
     keep: tuple[str, ...] = attrs.field(default=(), converter=texts)
     """Modules that pruning must leave alone."""
@@ -179,21 +177,36 @@ class Model(Part):
     """From the record, a variant and the `resources` of a pipeline to the record whose callables
     use them (preprocessing with the tokenizer kept there); called once where it is opened."""
     files: tuple[str, ...] = attrs.field(default=(), converter=texts)
-    """Patterns of the files it claims (`*.ext`), for a model that is a file."""
+    """Patterns of the files it claims (`*.ext`), for a model that is a file; `*/name.ext` claims a
+    directory that holds such a file."""
     options: type[attrs.AttrsInstance] = attrs.field(default=NoOptions, validator=options_class)
-    """Of a model that is a file: what may be said of it in brackets, `m.ext(key=value)`."""
+    """Of a model that is a file: what may be said of it in brackets, `m.ext(key=value)`, and of its
+    data, `--data 'PATH(key=value)'`; `--calibration PATH` is the value of `calibration`."""
     from_file: Callable[[Path, Any], Pipeline] | None = None
-    """Build the pipeline of such a file, with its options."""
+    """Build the pipeline of such a file or directory, with its options."""
+    configured: Callable[[str, str], Model] | None = None
+    """From the name of a variant and a `Stage.configuration` to the record of just that model, so
+    that it can be made again and trained without the file: with `build`, which makes the network
+    with weights that mean nothing, its own `variants` (the one named, with its exits and heads),
+    `loss` and `budget`; must import no framework."""
     inputs: Callable[[Path, Any, Path | None], Dataset] | None = None
-    """The requests of such a file: from the file, its options, and what the user gave as
-    `--input-data`, if anything. Without it they are drawn by the specifications of its inputs."""
+    """The requests of such a file: from the file, its options, and what the user gave as `--data`,
+    if anything. Processes that score call it too, so what takes long is left to the dataset's
+    `look` and `samples`. Without it they are drawn by the specifications of its inputs."""
     beside: Callable[[Path], Sequence[Path]] | None = None
-    """The other files that belong to such a file; must import no framework."""
+    """The other files that belong to such a file, of a directory all that do; must import no
+    framework."""
     look: Callable[[str, Path, Any], Look] | None = None
     """From a variant, the file or directory that a user gave as its weights, and the options of a
     model that is a file: see whether it can be built, as far as that shows at once and without the
     framework it is built in, when cases are planned. It raises the `DataError` that building it
     would."""
+
+    def known(self, variant: str, configuration: str) -> Model:
+        """Return the record of just what a configuration says; this one where there is none."""
+        return (
+            self.configured(variant, configuration) if configuration and self.configured else self
+        )
 
     def variant(self, name: str) -> Variant:
         """Return the variant called *name*; the first for an empty name.
@@ -221,70 +234,3 @@ class Model(Part):
     def datasets_of(self, variant: str) -> tuple[str, ...]:
         """Return every dataset that *variant* has an accuracy on, its own first."""
         return tuple(filter(None, (self.dataset_of(variant), *self.variant(variant).datasets)))
-
-
-@attrs.frozen(kw_only=True)
-class Metric:
-    """A figure of merit as counts that add up: nothing but the counts is held in memory.
-
-    Each sample gives a short vector of counts; the figure is a function of their sum. So a metric
-    can be accumulated in any order, merged, and resampled for a bootstrap interval.
-    """
-
-    name: str = attrs.field(validator=is_slug)
-    count: Callable[[Any, Any], Sequence[float]] = attrs.field(validator=is_callable)
-    """From one prediction and its answer to the counts, always equally many."""
-    value: Callable[[NDArray[Any]], float] = attrs.field(validator=is_callable)
-    """From the summed counts, shape (k,), to the figure, 0 to 1."""
-    proportion: bool = False
-    """Whether the counts of a sample are 1 and 1 if it is right and 0 and 1 if it is wrong, and the
-    figure the share of those that are right: intervals of such a figure are exact."""
-    wrong: Callable[[Sequence[float]], Sequence[float]] | None = None
-    """From the counts of a sample to those that it would have, had it been answered wrong: what an
-    answer that changes for the worse costs. Where neither this nor `proportion` is said, it is
-    sought among the counts at hand."""
-
-
-@attrs.frozen(kw_only=True)
-class Unreadable:
-    """What a dataset yields in place of a sample that it cannot read.
-
-    They are counted and named; a dataset of which 1 % or more cannot be read is refused.
-    """
-
-    name: str
-    """What the user would look for: a file, a line."""
-    reason: str
-
-
-@attrs.frozen(kw_only=True)
-class Dataset(Part):
-    """Inputs with answers, in named splits that share no payload."""
-
-    samples: Callable[[str, int], Iterable[Sample | Unreadable]] | None = attrs.field(
-        default=None, validator=attrs.validators.optional(is_callable)
-    )
-    """Yield the samples of a split (`training`, `calibration`, `validation`, `test`) in a fixed
-    order, made with a seed; nothing for a split that it does not have. None for one that has to be
-    given as a directory."""
-    from_directory: Callable[[Path], Dataset] | None = None
-    """From the directory in which its owner ships it to a record with `samples` and the same
-    `metrics` as this one. It looks whether what it needs is there, and raises a `DataError` that
-    says what it looked for and found."""
-    layout: str = ""
-    """What it looks for in that directory, in one phrase."""
-    metrics: Callable[[], Sequence[Metric]] = attrs.field(default=tuple, validator=is_callable)
-    """The figures of merit, the one that decides first. What `from_directory` returns has the
-    same: hosts that score take those of the record offered, and have no such directory."""
-    synthetic: bool = False
-    """Whether the inputs themselves are invented; said wherever the dataset is shown."""
-    payloads: str = ""
-    """What a payload is, where its name does not tell (`raw tensors`); said with the inputs."""
-    doubt: str = ""
-    """What speaks against taking the time that payloads travel for that of real requests; a doubt
-    of every case whose requests pass a link."""
-
-    def __attrs_post_init__(self) -> None:
-        """Refuse a dataset of which nothing can be had."""
-        if self.samples is None and self.from_directory is None:
-            raise ValueError(f"the dataset {self.name!r} needs samples or from_directory")

@@ -9,10 +9,11 @@ import attrs
 
 from edgebench.cases.case import BackendChoice
 from edgebench.cases.inputs import find_metrics
+from edgebench.parts.datasets import Metric
 from edgebench.parts.errors import ChainError
 from edgebench.parts.pipeline import Pipeline, Profile, Stage, Tensors, join_batches, pick_sample
 from edgebench.parts.places import Link, Placement, Quantization
-from edgebench.parts.subjects import Budget, Metric, Model
+from edgebench.parts.subjects import Budget, Model
 from edgebench.prepare.data import Preprocessed, count_bytes, list_shapes
 from edgebench.prepare.keys import Keys
 from edgebench.prepare.runner import Runner
@@ -59,7 +60,8 @@ class OperatorContext:
 
     def model(self, stage: Stage) -> Model:
         """Return the record of the model that a stage was built from."""
-        return self.stages.plugins.get(Model, stage.model or self.step.case.model)
+        model = self.stages.plugins.get(Model, stage.model or self.step.case.model)
+        return model.known(stage.variant or self.step.case.variant, stage.configuration)
 
     @property
     def metrics(self) -> Sequence[Metric]:

@@ -20,12 +20,13 @@ from edgebench.cases.ways import find_way
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import Asset
 from edgebench.parts.changes import Converter, Format, Operator, Trainer
+from edgebench.parts.datasets import Dataset
 from edgebench.parts.digest import digest
 from edgebench.parts.errors import ChainError, DataError
 from edgebench.parts.part import Part
 from edgebench.parts.pipeline import Pipeline
 from edgebench.parts.places import Backend, Fabric, Quantization, Tier
-from edgebench.parts.subjects import Dataset, Model
+from edgebench.parts.subjects import Model
 from edgebench.prepare.makers import identify_maker
 from edgebench.prepare.named_files import find_files
 from edgebench.prepare.reference import list_references
@@ -56,6 +57,8 @@ class Keys:
         Those of its dataset, of the file that its model is, or random ones drawn to fit it.
         """
         given = self._listing(case.data) if case.data else None
+        if case.dataset and case.calibration:
+            given = f"{given} {self._listing(case.calibration)}"
         if self.plugins.get(Model, case.model).inputs is not None and case.weights.path:
             return _write_key("requests", base=self.base(case), data=given, seed=SPLIT_SEED)
         if not case.dataset:
@@ -98,8 +101,11 @@ class Keys:
             return [weights.kind, self.asset(case).sha256]
         if weights.path is None:
             return [weights.kind, weights.seed]
-        # The file itself first: where it is gone, what belongs to it cannot be asked.
-        found = [[weights.path.name, content_digest(weights.path)]]
+        # The file itself first: where it is gone, what belongs to it cannot be asked. Of a
+        # directory what belongs to the model counts: the rest may be data, or older weights.
+        found = []
+        if not (weights.path.is_dir() and self.plugins.get(Model, case.model).beside):
+            found = [[weights.path.name, content_digest(weights.path)]]
         found += [[file.name, content_digest(file)] for file in self._beside(case, weights.path)]
         return [weights.kind, found]
 

@@ -16,9 +16,10 @@ from edgebench.cases.operations import Operation
 from edgebench.catalogue.blame import blame, name_part
 from edgebench.parts.changes import Contents, Operator
 from edgebench.parts.cuts import Cuts
+from edgebench.parts.datasets import Dataset
 from edgebench.parts.errors import CaseFailed, CaseSkipped
 from edgebench.parts.pipeline import Pipeline
-from edgebench.parts.subjects import Dataset, Model
+from edgebench.parts.subjects import Model
 from edgebench.prepare.change import check_change, is_same
 from edgebench.prepare.context import OperatorContext
 from edgebench.prepare.data import draw_tensors, take_batch
@@ -197,9 +198,8 @@ class Maker:
             said = self.recipes.plugins.get(Model, case.model).variant(case.variant).parameters
             found = add_known(one.parameters if one else None for one in contents)
             if said is not None and found is not None and said != found:
-                return (
-                    f"{case.model}:{case.variant} announces {said:,} parameters and has {found:,}"
-                )
+                what = f"{case.model}:{case.variant}"
+                return f"{what} announces {said:,} parameters and has {found:,}"
         return ""
 
     def _do(self, step: Step, chosen: dict[str, str | float]) -> Pipeline:

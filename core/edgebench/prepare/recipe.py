@@ -82,7 +82,7 @@ class Recipes:
             operator = operation.operator
             path = yield from self._convert(case, path, repeat(operator.reads), operator.name)
             companions: dict[tuple[str, str], Path] = {}
-            seconds = self._list_companions(case, operation, reached)
+            seconds = self._list_companions(case, operation, reached, path)
             for pair, second in seconds:
                 companions[pair] = yield from self.steps(
                     second, for_backends=False, within=(*within, case)
@@ -194,18 +194,19 @@ class Recipes:
             yield from repeat(self.plugins.get(Backend, choice.name).formats, len(piece))
 
     def _list_companions(
-        self, case: Case, operation: Operation, reached: Case
+        self, case: Case, operation: Operation, reached: Case, path: Path
     ) -> list[tuple[tuple[str, str], Case]]:
         """Return the second models that an operator announces, each with its case.
 
-        It is asked of the model of the case *reached*.
+        It is asked of the model of the case *reached*, as it is in the pipeline at *path*.
 
         Raises:
             CaseFailed: One of them is unknown, or its chain is.
         """
         operator, found = operation.operator, []
         with blame(self.plugins, Operator, operator.name):
-            own = self.plugins.get(Model, reached.model)
+            configuration = read_pipeline(path).stages[0].configuration
+            own = self.plugins.get(Model, reached.model).known(reached.variant, configuration)
             for pair in operator.companions(operation.options, own, own.variant(reached.variant)):
                 try:
                     model, chain = pair
@@ -223,6 +224,9 @@ class Recipes:
         variant = found.variant(wanted)
         if (name, variant.name) == (case.model, case.variant):
             return attrs.evolve(case, chain=chain)
+        if found.from_file is not None and name == case.model:
+            said = (*case.options, ("student", variant.name))
+            return attrs.evolve(case, variant=variant.name, options=said, chain=chain)
         given = {case.dataset: case.data} if case.data else {}
         dataset, data = choose_dataset(found, variant.name, self.plugins, given)
         return attrs.evolve(
@@ -233,6 +237,7 @@ class Recipes:
             options=(),
             dataset=dataset,
             data=data,
+            data_options=case.data_options if data else (),
             chain=chain,
         )
 

@@ -15,9 +15,10 @@ from edgebench.cases.case import Case
 from edgebench.catalogue.blame import blame
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Contents, Converter, Format, Operator, Trainer
+from edgebench.parts.datasets import Dataset
 from edgebench.parts.errors import CaseFailed, ChainError
 from edgebench.parts.pipeline import Pipeline, Stage
-from edgebench.parts.subjects import Budget, Dataset, Model, Weights
+from edgebench.parts.subjects import Budget, Model, Weights
 from edgebench.prepare.data import Preprocessed
 from edgebench.prepare.orders import Progress
 from edgebench.store.artifacts import write_pipeline
@@ -78,7 +79,7 @@ class Stages:
             return form.describe(live)
 
     def _rebuild(self, stage: Stage) -> Any:
-        model = self.plugins.get(Model, stage.model)
+        model = self.plugins.get(Model, stage.model).known(stage.variant, stage.configuration)
         live = model.build(stage.variant, Weights(kind="random")).stages[0].live
         variant = model.variant(stage.variant)
         for edit in stage.edits:

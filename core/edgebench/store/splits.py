@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench.parts.datasets import SPLITS, Dataset, Sample, Unreadable
 from edgebench.parts.errors import DataError
-from edgebench.parts.subjects import SPLITS, Dataset, Sample, Unreadable
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgebench.parts.datasets import Dataset
 from edgebench.parts.part import Part
-from edgebench.parts.subjects import Dataset, Model, Variant
+from edgebench.parts.subjects import Model, Variant
 
 
 def describe_part(part: Part) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import attrs
 
 import edgebench.testing.toy as toy
 from edgebench.catalogue.rows import KINDS
+from edgebench.parts.datasets import Metric
 from edgebench.parts.errors import ChainError, DataError
 from edgebench.parts.part import Part
 from edgebench.parts.pipeline import Pipeline, Profile, Stage, Tensors
@@ -30,7 +31,7 @@ from edgebench.parts.places import (
     Reporter,
     Tier,
 )
-from edgebench.parts.subjects import Budget, Metric, Model
+from edgebench.parts.subjects import Budget, Model
 from edgebench.records.imported import Imported
 
 C = TypeVar("C", bound=Part)

@@ -7,10 +7,7 @@ batch is not among their dimensions.
 from __future__ import annotations
 
 import hashlib
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +15,21 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import DataError, Sample, TensorSpec, to_npz
+from edgebench_kit.onnx.array_files import (
+    load_arrays,
+    read_array,
+    read_head,
+    read_heads,
+    read_names,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CALIBRATION, VALIDATION = 100, 32
 """How many of a user's samples these splits have at most; a third of all, and a sixth."""
+MOST = 512
+"""How many are calibrated with where they are given apart."""
 LOOKED_AT = 64
 """How many files of a directory are looked at before they are read."""
 LABELS = "labels"
@@ -40,6 +46,8 @@ class GivenSamples:
     """A `.npy` file with the answers, where they do not lie with the inputs."""
     masks: bool = False
     """Whether an answer is a class for each pixel, of shape (height, width), or one class."""
+    calibration: GivenSamples | None = None
+    """What is calibrated with in place of a share of these."""
 
     @property
     def labelled(self) -> bool:
@@ -67,13 +75,13 @@ class GivenSamples:
         if self.path.is_dir():
             samples = len(self.files)
             for file in self.files[:LOOKED_AT]:
-                self._check_sample(file, _read_heads(file, self.specs))
+                self._check_sample(file, read_heads(file, self.specs))
         else:
-            heads = _read_heads(self.path, self.specs)
+            heads = read_heads(self.path, self.specs)
             self._check_whole(heads)
             samples = len(heads[self.specs[0].name])
         if self.labels is not None:
-            self._check_labels(self.labels, _read_head(self.labels), samples)
+            self._check_labels(self.labels, read_head(self.labels), samples)
 
     def read_split(self, split: str) -> Iterator[Sample]:
         """Yield the samples of a split with their answers, 0 where there are none.
@@ -81,7 +89,20 @@ class GivenSamples:
         Raises:
             DataError: An array is not what its input takes.
         """
+        if split == "calibration" and self.calibration is not None:
+            yield from self.calibration.read_all(MOST)
+            return
         for number in self._splits.get(split, ()):
+            arrays, answer = self._read_sample(number)
+            yield to_npz(arrays), answer
+
+    def read_all(self, most: int) -> Iterator[Sample]:
+        """Yield the samples that differ, in the order of their digests, so many at most.
+
+        Raises:
+            DataError: An array is not what its input takes.
+        """
+        for number in self.ranked[:most]:
             arrays, answer = self._read_sample(number)
             yield to_npz(arrays), answer
 
@@ -99,7 +120,7 @@ class GivenSamples:
     @cached_property
     def _beside_inputs(self) -> frozenset[str]:
         """What the first file holds beside its inputs, of which it must hold all."""
-        return self._beside(self.files[0], _read_names(self.files[0], self.specs))
+        return self._beside(self.files[0], read_names(self.files[0], self.specs))
 
     def _beside(self, file: Path, names: Iterable[str]) -> frozenset[str]:
         """Return the arrays of a file that are no inputs: the labels, or none."""
@@ -114,7 +135,7 @@ class GivenSamples:
     @cached_property
     def _whole(self) -> dict[str, NDArray[Any]]:
         """The arrays of a file that holds all samples, the answers among them, of one length."""
-        arrays = _load_arrays(self.path, self.specs)
+        arrays = load_arrays(self.path, self.specs)
         self._check_whole(arrays)
         return arrays
 
@@ -134,7 +155,7 @@ class GivenSamples:
         """The answers that lie in a file of their own."""
         if self.labels is None:
             return None
-        answers = _read_array(self.labels)
+        answers = read_array(self.labels)
         self._check_labels(self.labels, answers, len(self))
         return answers
 
@@ -164,7 +185,7 @@ class GivenSamples:
         """Return the arrays of one sample and its answer."""
         if self.path.is_dir():
             file = self.files[number]
-            arrays = _load_arrays(file, self.specs)
+            arrays = load_arrays(file, self.specs)
             self._check_sample(file, arrays)
         else:
             arrays = {name: array[number] for name, array in self._whole.items()}
@@ -185,101 +206,38 @@ class GivenSamples:
 
         A sample that stands twice stays in one split: twice in the test split, else once.
         """
-        first: dict[bytes, int] = {}
-        digests = []
-        for number in range(len(self)):
-            digests.append(hashlib.sha256(to_npz(self._read_sample(number)[0])).digest())
-            first.setdefault(digests[-1], number)
-        # In the order of digests, so that no other name of a file moves its sample elsewhere.
-        ranked = [first[digest] for digest in sorted(first)]
-        calibration = min(CALIBRATION, len(ranked) // 3)
+        ranked, calibration = self.ranked, min(CALIBRATION, len(self.ranked) // 3)
+        away: set[bytes] = set()
+        if self.calibration is not None:
+            other, calibration = self.calibration, 0
+            away = {other.digests[number] for number in other.ranked[:MOST]}
+            ranked = [number for number in ranked if self.digests[number] not in away]
         validation = min(VALIDATION, len(ranked) // 6)
-        taken = {digests[number] for number in ranked[: calibration + validation]}
+        away |= {self.digests[number] for number in ranked[: calibration + validation]}
         return {
             "calibration": ranked[:calibration],
             "validation": ranked[calibration : calibration + validation],
-            "test": [number for number, digest in enumerate(digests) if digest not in taken],
+            "test": [number for number, digest in enumerate(self.digests) if digest not in away],
         }
 
+    @cached_property
+    def digests(self) -> list[bytes]:
+        """By number, the digest of a sample's arrays."""
+        return [
+            hashlib.sha256(to_npz(self._read_sample(number)[0])).digest()
+            for number in range(len(self))
+        ]
 
-def _read_names(path: Path, specs: Sequence[TensorSpec]) -> set[str]:
-    """Return the names of a file's arrays; that of a `.npy` file is the only input's."""
-    if path.suffix == ".npz":
-        with _open_archive(path) as archive:
-            return set(archive.files)
-    if len(specs) > 1:
-        raise DataError(
-            f"{path} holds one array and there are {len(specs)} inputs; give a .npz file with "
-            f"arrays called {', '.join(spec.name for spec in specs)}"
-        )
-    return {specs[0].name}
+    @cached_property
+    def ranked(self) -> list[int]:
+        """The numbers of samples that differ, in the order of their digests.
 
-
-def _load_arrays(path: Path, specs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a file by name, that of a `.npy` file by the only input's."""
-    if path.suffix == ".npz":
-        with _open_archive(path) as archive:
-            return {name: archive[name] for name in archive.files}
-    return dict.fromkeys(_read_names(path, specs), _read_array(path))
-
-
-def _read_heads(path: Path, specs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
-    """Return arrays as a file's arrays are, whose values are not read and take no memory."""
-    if path.suffix == ".npz":
-        with _open_archive(path) as archive:
-            return {name: _stand_in(archive.zip, name) for name in archive.files}
-    return dict.fromkeys(_read_names(path, specs), _read_head(path))
-
-
-def _stand_in(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    # numpy leaves the ending of a member's name out.
-    inside = f"{name}.npy" if f"{name}.npy" in archive.namelist() else name
-    with archive.open(inside) as file:
-        return _read_head_of(file)
-
-
-def _read_head(path: Path) -> NDArray[Any]:
-    with _explain(path), path.open("rb") as file:
-        return _read_head_of(file)
-
-
-def _read_head_of(file: Any) -> NDArray[Any]:
-    """Return an array of the type and shape that the head of a `.npy` file says."""
-    import numpy as np
-
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    else:
-        shape, _, dtype = np.lib.format.read_array_header_2_0(file)
-    if dtype.hasobject:
-        raise ValueError("it holds objects, and only numbers are read")
-    return np.broadcast_to(np.zeros((), dtype), shape)
-
-
-def _read_array(path: Path) -> NDArray[Any]:
-    import numpy as np
-
-    with _explain(path), path.open("rb") as file:
-        return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
-
-
-@contextmanager
-def _open_archive(path: Path) -> Iterator[Any]:
-    import numpy as np
-
-    with _explain(path), path.open("rb") as file, np.lib.npyio.NpzFile(file) as archive:
-        yield archive
-
-
-@contextmanager
-def _explain(path: Path) -> Iterator[None]:
-    """Say of whatever goes wrong while a file is read which file it is."""
-    try:
-        yield
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        said = str(error).splitlines() or [type(error).__name__]
-        raise DataError(f"{path} is no {path.suffix} file of numbers: {said[0]}") from error
+        So no other name of a file moves its sample elsewhere.
+        """
+        first: dict[bytes, int] = {}
+        for number, digest in enumerate(self.digests):
+            first.setdefault(digest, number)
+        return [first[digest] for digest in sorted(first)]
 
 
 def _check(path: Path, spec: TensorSpec, array: NDArray[Any], *, many: bool) -> None:

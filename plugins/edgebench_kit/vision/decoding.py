@@ -34,6 +34,27 @@ def decode_picture(payload: bytes, variant: str) -> NDArray[Any]:
         raise DataError(f"a payload of {len(payload)} bytes is no picture: {error}") from error
 
 
+def decode_upright(payload: bytes) -> NDArray[Any]:
+    """Decode a picture file to uint8 of shape (height, width, 3), turned as its camera was held.
+
+    Cameras note that in the file; a dataset that ships is decoded as it lies, as its models were
+    trained.
+
+    Raises:
+        DataError: The payload is no picture, or is truncated.
+    """
+    import io
+
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    with (
+        explain_damage(f"a payload of {len(payload)} bytes"),
+        Image.open(io.BytesIO(payload), formats=FORMATS) as image,
+    ):
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+
+
 def read_shape(payload: bytes) -> tuple[int, int]:
     """Decode a picture file and return its height and width.
 

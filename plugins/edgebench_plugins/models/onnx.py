@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -17,21 +17,17 @@ from edgebench import (
     Model,
     Pipeline,
     Stage,
-    TensorSpec,
     Variant,
     Weights,
     hookimpl,
 )
-from edgebench.metrics.classification import accuracy, f1, top
-from edgebench_kit.onnx import foreign_ends, foreign_graphs, graph_files, graphs
-from edgebench_kit.onnx.answers import encode, encode_class, of_first, of_masks, postprocess
-from edgebench_kit.onnx.array_samples import GivenSamples
+from edgebench_kit.onnx import file_data, foreign_ends, foreign_graphs, graph_files, graphs
+from edgebench_kit.onnx.answers import encode, encode_class, of_masks, postprocess
 from edgebench_kit.onnx.batch_axes import OutputAxis
-from edgebench_kit.onnx.drawn_samples import Drawing, check_range, find_ranges
+from edgebench_kit.onnx.drawn_samples import find_ranges
 from edgebench_kit.onnx.external_weights import find_external_files
+from edgebench_kit.onnx.file_requests import add_sizes, prepare_file
 from edgebench_kit.onnx.foreign_ends import Said
-from edgebench_kit.onnx.open_sizes import offer_names
-from edgebench_kit.onnx.pictures import doubt_pictures
 from edgebench_kit.onnx.written_options import (
     batch_axes,
     classes_axis,
@@ -40,6 +36,10 @@ from edgebench_kit.onnx.written_options import (
     states,
     value_ranges,
 )
+from edgebench_kit.own_data.finding import find_data
+from edgebench_kit.own_data.options import DataOptions
+from edgebench_kit.own_files.requests import Prepared, bind_requests
+from edgebench_kit.own_files.sources import find_source, list_beside, to_preprocess
 
 CLASSES = "classes"
 """What a pipeline holds whose answers are classes, beside its stages."""
@@ -60,7 +60,7 @@ def _whole(path: str | Path) -> Path:
 
 
 @attrs.frozen(kw_only=True)
-class OnnxOptions:
+class OnnxOptions(DataOptions):
     """What a file does not say of itself."""
 
     dims: str = attrs.field(default="", validator=_parsed_by(sizes))
@@ -83,10 +83,15 @@ class OnnxOptions:
     labels: Path | None = attrs.field(default=None, converter=attrs.converters.optional(_whole))
     """A `.npy` file of the answers to the inputs that were given, in their order; else they are the
     array `labels` that lies with the inputs."""
-    metric: Literal["none", "top1", "top5", "accuracy", "f1", "miou"] = "none"
-    """The figure of merit of the first output, held against the labels. With one that is of classes
-    the answer that travels is the winning class and its score, or the class alone where the output
-    is one, else all of every output."""
+    preprocess: str = attrs.field(default="", converter=to_preprocess)
+    """How a request, a picture's file or a text, becomes the input: `imagenet`, a directory with
+    `preprocessor_config.json` or `tokenizer.json`, a file with a recipe, or `none` for tensors.
+    Without it what lies beside the file."""
+    metric: Literal["auto", "none", "top1", "top5", "accuracy", "f1", "miou"] = "auto"
+    """The figure of merit of the first output, held against the labels; `auto` is `top1` of
+    pictures and texts, `miou` of masks, and none of arrays. With one that is of classes, and where
+    requests are pictures or texts, the answer that travels is the winning class and its score, or
+    the class alone where the output is one, else all of every output."""
 
 
 def _read_said(options: OnnxOptions) -> Said:
@@ -114,15 +119,18 @@ def from_file(path: Path, options: OnnxOptions) -> Pipeline:
         DataError: It is no ONNX file, is damaged, or cannot be measured as it is.
     """
     model, beside = foreign_graphs.check_file(path)
-    said = _read_said(options)
+    source = find_source(path, options.preprocess)
+    said = add_sizes(model, _read_said(options), source)
     settled = foreign_ends.settle_inputs(model, path, said)
     whole = partial(_read_settled, path, said)
     found = foreign_ends.settle_outputs(model, path, said, settled, whole)
     one = foreign_ends.takes_one(model, said, settled, found)
     changed = foreign_ends.turn_ends(model, said, settled, found)
+    specs = foreign_ends.describe_inputs(model, said, one=one)
+    prepared = prepare_file(model, specs, source, path)
     stage = Stage(
         format="onnx",
-        inputs=foreign_ends.describe_inputs(model, said, one=one),
+        inputs=specs,
         outputs=foreign_ends.describe_outputs(model, said, one=one),
         states=foreign_ends.describe_states(model, said),
         directory=path.parent,
@@ -141,8 +149,14 @@ def from_file(path: Path, options: OnnxOptions) -> Pipeline:
         stages=[stage],
         outputs=outputs,
         classes=_place_classes(options, path, outputs[0], found[outputs[0]]),
-        resources={CLASSES: b"1"} if options.metric in OF_CLASSES else {},
+        resources={**prepared.resources, **_mark_classes(options, prepared)},
     )
+
+
+def _mark_classes(options: OnnxOptions, prepared: Prepared) -> dict[str, bytes]:
+    """Return what a pipeline keeps if its answers are classes: of pictures and texts they are."""
+    usual = options.metric == file_data.AUTO and prepared.request is not None
+    return {CLASSES: b"1"} if usual or options.metric in OF_CLASSES else {}
 
 
 def _read_settled(path: Path, said: Said) -> Any:
@@ -176,31 +190,54 @@ def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
     Raises:
         DataError: What was given does not fit the file or the options.
     """
-    model, said = foreign_graphs.read_header(path), _read_said(options)
-    settled = foreign_ends.settle_inputs(model, path, said)
-    masks = None
-    if data is not None and options.metric == "miou":
-        whole = partial(_read_settled, path, said)
-        found = foreign_ends.settle_outputs(model, path, said, settled, whole)
-        masks = _find_scores(options, path, found)
-    foreign_ends.turn_ends(model, said, settled, {})
+    model, source = foreign_graphs.read_header(path), find_source(path, options.preprocess)
+    said = add_sizes(model, _read_said(options), source)
+    foreign_ends.turn_ends(model, said, foreign_ends.settle_inputs(model, path, said), {})
     specs = foreign_ends.describe_inputs(model, said, one=True)
+    output = partial(_find_output, path, said)
+    asked = file_data.Asked(
+        path=path,
+        specs=specs,
+        ranges=find_ranges(model, specs),
+        source=source,
+        prepared=prepare_file(model, specs, source, path),
+        metric=options.metric,
+        find_output=output,
+        find_masks=partial(_find_scores, options, path, output),
+    )
     if data is None:
-        return _make_random_dataset(model, specs, options, path)
+        return file_data.draw_inputs(asked, options, value_ranges(options.range), options.labels)
     if options.range:
         raise DataError("range is of random values, and inputs were given; leave one out")
-    given = GivenSamples(data, specs, options.labels, masks=options.metric == "miou")
-    given.check()
-    measured = [of_first(one) for one in _metrics(options.metric, given, masks)]
-    given.check_arrays()
-    return Dataset(
-        name="given-inputs",
-        summary=f"The user's own inputs in {data}.",
-        samples=lambda split, _: given.read_split(split),
-        metrics=lambda: measured,
-        payloads="raw tensors",
-        doubt=doubt_pictures(specs),
-    )
+    if file_data.are_arrays(data):
+        return file_data.take_arrays(asked, options, data, options.labels)
+    return file_data.take_data(asked, find_data(data, options), options.labels)
+
+
+def _find_output(path: Path, said: Said) -> tuple[str, OutputAxis]:
+    """Return the first output that is no state, with its shape and the axis of the batch.
+
+    Raises:
+        DataError: Where its batch is has to be said.
+    """
+    model = foreign_graphs.read_header(path)
+    settled = foreign_ends.settle_inputs(model, path, said)
+    whole = partial(_read_settled, path, said)
+    return next(iter(foreign_ends.settle_outputs(model, path, said, settled, whole).items()))
+
+
+def _find_scores(
+    options: OnnxOptions, path: Path, find: Callable[[], tuple[str, OutputAxis]]
+) -> Metric:
+    """Return mIoU of the first output, which is scores of masks."""
+    name, found = find()
+    placed = _place_classes(options, path, name, found)
+    return of_masks(name, found, None if placed is None else placed - 1)
+
+
+def find_beside(path: Path) -> list[Path]:
+    """Return the files that belong to a file: of weights, and of how requests are meant."""
+    return [*find_external_files(path), *list_beside(path)]
 
 
 def look(variant: str, path: Path, options: OnnxOptions) -> Look:
@@ -209,66 +246,20 @@ def look(variant: str, path: Path, options: OnnxOptions) -> Look:
     Raises:
         DataError: It is no ONNX file, or what was said does not fit its inputs.
     """
-    model, said = foreign_graphs.read_header(path), _read_said(options)
+    model, source = foreign_graphs.read_header(path), find_source(path, options.preprocess)
+    said = add_sizes(model, _read_said(options), source)
     one = foreign_ends.takes_one(model, said, foreign_ends.settle_inputs(model, path, said), {})
     quantized = [graphs.QUANTIZED] if graphs.is_quantized(model) else []
     return Look(most=1 if one else None, already=quantized)
 
 
-def _make_random_dataset(
-    model: Any, specs: tuple[TensorSpec, ...], options: OnnxOptions, path: Path
-) -> Dataset:
-    if options.labels or options.metric != "none":
-        raise DataError("labels and a metric are for inputs of your own: --input-data FILE.npz")
-    ranges = value_ranges(options.range)
-    known = {spec.name: spec for spec in specs}
-    for name, ends in ranges.items():
-        if name not in known:
-            offered = offer_names(name, known)
-            raise DataError(f"range: {path} has no input {name!r}{offered}")
-        check_range(known[name], ends)
-    drawing = Drawing(specs, {**find_ranges(model, specs), **ranges})
-    drawing.check(path)
-    return Dataset(
-        name="random-inputs",
-        summary=f"Random inputs for {path}.",
-        samples=drawing.draw_split,
-        synthetic=True,
-        payloads="raw tensors",
-        doubt=doubt_pictures(specs),
-    )
-
-
-def _metrics(name: str, given: GivenSamples, masks: Metric | None) -> Sequence[Metric]:
-    """Return the figures of merit, none where there are no answers."""
-    if name == "none":
-        if given.labelled:
-            raise DataError(
-                f"{given.path} has labels, and no metric holds the answers against them; name "
-                "one: metric=top1, top5, accuracy, f1 or miou"
-            )
-        return ()
-    if not given.labelled:
-        raise DataError(
-            f"metric={name} needs labels: an array 'labels' in {given.path}, or labels=FILE.npy"
-        )
-    if masks is not None:
-        return [masks]
-    if name in {"top1", "top5"}:
-        return [top(int(name.removeprefix("top")))]
-    return [f1() if name == "f1" else accuracy()]
-
-
-def _find_scores(options: OnnxOptions, path: Path, ends: Mapping[str, OutputAxis]) -> Metric:
-    """Return mIoU of the first output, which is scores of masks."""
-    name, found = next(iter(ends.items()))
-    placed = _place_classes(options, path, name, found)
-    return of_masks(name, found, None if placed is None else placed - 1)
-
-
 def bind(model: Model, variant: str, resources: Mapping[str, bytes]) -> Model:
-    """Return the model whose answers are what its file's pipeline says: classes, or all."""
-    return attrs.evolve(model, encode=encode_class) if CLASSES in resources else model
+    """Return the model whose requests and answers are what its file's pipeline says.
+
+    Requests are pictures, texts or tensors; answers are classes, or all outputs.
+    """
+    bound = attrs.evolve(model, encode=encode_class) if CLASSES in resources else model
+    return bind_requests(bound, variant, resources)
 
 
 @hookimpl
@@ -287,6 +278,6 @@ def edgebench_models() -> Iterator[Model]:
         encode=encode,
         bind=bind,
         inputs=inputs,
-        beside=find_external_files,
+        beside=find_beside,
         look=look,
     )

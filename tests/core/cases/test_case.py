@@ -38,6 +38,7 @@ OTHERS = {
     "options": [("a", "1")],
     "dataset": "e",
     "chain": "a+c",
+    "data_options": [("text", "words")],
     "placement": Placement(["edge", "cloud"]),
     "backends": [BackendChoice("two"), BackendChoice("two")],
     "links": [Link(between=("mobile", "edge"), rate=2e6)],

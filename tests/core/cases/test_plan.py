@@ -455,9 +455,7 @@ def test_inputs_for_a_file_that_takes_none_are_refused(planned, tmp_path):
     with pytest.raises(ChainError) as caught:
         planned(FILES.format(name="table"), models=(str(tmp_path / "my.csv"), "toy"),
                 input_data=tmp_path)  # fmt: skip
-    assert str(caught.value) == (
-        "--input-data: the model table takes no inputs with its files; leave it out"
-    )
+    assert str(caught.value) == "--data: the model table takes no inputs with its files"
 
 
 TWO_DATASETS = """

@@ -20,6 +20,7 @@ from edgebench.cases.chain import structure
 from edgebench.parts.errors import OptionError
 from edgebench.store.splits import keep_splits, open_split
 from edgebench_kit.onnx.external_weights import find_external_files
+from edgebench_kit.own_data.options import DataOptions
 from edgebench_plugins.models import onnx as plugin
 from edgebench_plugins.models.onnx import OnnxOptions
 
@@ -530,7 +531,7 @@ def test_options_as_they_are_written_on_the_command_line(tmp_path, monkeypatch):
     assert options == OnnxOptions(dims="seq=128", labels=tmp_path / "answers.npy", metric="top1")
     with pytest.raises(OptionError, match=r"m\.onnx: dims are written .*, not 'seq'"):
         structure(MODEL.options, (("dims", "seq"),), "m.onnx")
-    with pytest.raises(OptionError, match=r"m\.onnx: metric must be none or top1 or"):
+    with pytest.raises(OptionError, match=r"m\.onnx: metric must be auto or none or top1 or"):
         structure(MODEL.options, (("metric", "best"),), "m.onnx")
 
 
@@ -625,7 +626,7 @@ def test_a_range_that_no_value_can_have_is_refused(tmp_path, written, words):
 
 @pytest.mark.parametrize("options", [{"metric": "top1"}, {"labels": "answers.npy"}])
 def test_random_requests_have_no_answers(conv, options):
-    with pytest.raises(DataError, match=r"inputs of your own: --input-data FILE\.npz"):
+    with pytest.raises(DataError, match=r"inputs of your own: --data PATH"):
         MODEL.inputs(conv, OnnxOptions(**options), None)
 
 
@@ -907,12 +908,14 @@ def test_a_truncated_file_of_inputs_is_refused(scaled, own, tmp_path):
 
 def test_inputs_that_are_not_there_are_refused(scaled, tmp_path):
     (tmp_path / "own.txt").write_text("1 2 3")
-    for place in ("nowhere.npz", "own.txt"):
-        with pytest.raises(DataError, match=rf"{place} is no \.npz or \.npy file of inputs"):
-            requests(scaled, tmp_path / place)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"empty holds no \.npz or \.npy file"):
-        requests(scaled, tmp_path / "empty")
+    for place, words in (
+        ("nowhere.npz", r"nowhere\.npz is no \.npz or \.npy file of inputs"),
+        ("own.txt", r"own\.txt is of no form that is read; give"),
+        ("empty", "empty holds nothing; give"),
+    ):
+        with pytest.raises(DataError, match=words):
+            requests(scaled, tmp_path / place)
 
 
 def test_one_array_does_not_serve_two_inputs(scaled, own, tmp_path):
@@ -1064,6 +1067,8 @@ def test_where_classes_are_measured_the_answer_is_one(conv):
 def test_its_record_says_what_it_is():
     assert (MODEL.files, MODEL.format, MODEL.dataset) == (("*.onnx",), "onnx", "")
     assert [variant.weights for variant in MODEL.variants] == [("file",)]
-    assert {field.name for field in attrs.fields(OnnxOptions)} == {
+    data = {field.name for field in attrs.fields(DataOptions)}
+    assert {field.name for field in attrs.fields(OnnxOptions)} - data == {
         "dims", "fix", "state", "batch_axis", "classes_axis", "range", "labels", "metric",
+        "preprocess",
     }  # fmt: skip

@@ -27,10 +27,11 @@ from edgebench.measure.transport.arrays import read_arrays
 from edgebench.measure.transport.pace import now
 from edgebench.measure.transport.port import Port
 from edgebench.measure.transport.wire import CODES, Kind, Message
+from edgebench.parts.datasets import Dataset, Metric
 from edgebench.parts.documents import from_document
 from edgebench.parts.errors import CaseFailed
 from edgebench.parts.pipeline import join_batches, pick_sample
-from edgebench.parts.subjects import Dataset, Metric, Model
+from edgebench.parts.subjects import Model
 from edgebench.store.artifacts import read_pipeline
 from edgebench.store.splits import Drawn, Payloads, open_split
 

@@ -12,9 +12,10 @@ import attrs
 
 from edgebench.cases.case import Case, write_options
 from edgebench.parts.changes import Format, Operator
+from edgebench.parts.datasets import Sample
 from edgebench.parts.errors import CaseSkipped, ChainError, EdgebenchError
 from edgebench.parts.pipeline import Pipeline, Profile, Stage
-from edgebench.parts.subjects import Budget, Model, Sample, Variant
+from edgebench.parts.subjects import Budget, Model, Variant
 from edgebench.prepare.context import OperatorContext
 from edgebench.prepare.data import Preprocessed
 from edgebench.prepare.profile_files import write_profile

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 import attrs
 
 from edgebench.cases.inputs import open_directory
+from edgebench.parts.datasets import SPLITS, Dataset, Sample, Unreadable
 from edgebench.parts.errors import EdgebenchError, one_line
-from edgebench.parts.subjects import SPLITS, Dataset, Model, Sample, Unreadable, Variant
+from edgebench.parts.subjects import Model, Variant
 from edgebench.prepare.data import preprocess
 from edgebench.store.artifacts import read_pipeline
 from edgebench.testing.contracts.contract import Contract, NotChecked, doubt, hold

@@ -8,9 +8,10 @@ import attrs
 
 from edgebench.cases.case import Case
 from edgebench.parts.changes import Format
+from edgebench.parts.datasets import Dataset
 from edgebench.parts.errors import EdgebenchError, one_line
 from edgebench.parts.pipeline import Pipeline, TensorSpec
-from edgebench.parts.subjects import Dataset, Model, Variant, Weights
+from edgebench.parts.subjects import Model, Variant, Weights
 from edgebench.prepare.data import Preprocessed
 from edgebench.store.artifacts import read_pipeline
 from edgebench.testing.contracts.contract import Contract, NotChecked, doubt, hold

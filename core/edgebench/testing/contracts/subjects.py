@@ -16,9 +16,10 @@ from edgebench.cases.routes import find_route
 from edgebench.cases.ways import find_way, rank_readers
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.changes import Converter, Operator
+from edgebench.parts.datasets import Dataset
 from edgebench.parts.errors import CaseFailed, ChainError, EdgebenchError
 from edgebench.parts.places import Backend, Fabric, Link, Placement, Tier
-from edgebench.parts.subjects import Dataset, Model, Variant, Weights
+from edgebench.parts.subjects import Model, Variant, Weights
 from edgebench.prepare.steps import follow
 from edgebench.testing.contracts.bench import Bench
 

@@ -1,0 +1,1 @@
+"""Data as people have it: found, understood, split and read, with numpy and Pillow at most."""

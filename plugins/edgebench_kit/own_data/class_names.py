@@ -1,0 +1,140 @@
+"""Which class of a model a label of the data is: by name, never by a guessed order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from edgebench import DataError
+from edgebench_kit.own_data.text_files import decode_text, read_file
+
+SILENT = re.compile(r"(label|class)?[ _-]*[0-9]+", re.IGNORECASE)
+"""Names of classes that say nothing but a number, as LABEL_0."""
+NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+def match_classes(
+    found: Sequence[str], model_classes: Sequence[str], where: str
+) -> Mapping[str, int]:
+    """Return the class number of each label that was found in *where*.
+
+    A label is a class by its exact name, else by its name without regard to case, spaces, hyphens
+    and underscores; whole numbers that are no names are class numbers where all are in range.
+    Without *model_classes*, numbers are class numbers.
+
+    Raises:
+        DataError: A label is no class of the model: says which, and the nearest; or the model's
+            classes have no names that say anything and the labels are names.
+    """
+    exact = {
+        name: number for number, name in enumerate(model_classes) if model_classes.count(name) == 1
+    }
+    alike: dict[str, set[int]] = {}
+    for number, name in enumerate(model_classes):
+        alike.setdefault(_simplify(name), set()).add(number)
+    numbers: dict[str, int] = {}
+    for label in found:
+        same = alike.get(_simplify(label), set())
+        if label in exact:
+            numbers[label] = exact[label]
+        elif len(same) == 1:
+            numbers[label] = next(iter(same))
+    if len(numbers) == len(found):
+        return numbers
+    if all(NUMBER.fullmatch(label) for label in found):
+        return _take_numbers(found, len(model_classes), where)
+    if all(SILENT.fullmatch(name.strip()) for name in model_classes):
+        raise DataError(_say_silent(found, model_classes, where))
+    strange = next(label for label in found if label not in numbers)
+    if same := [name for name in model_classes if _simplify(name) == _simplify(strange)]:
+        raise DataError(
+            f"{where}: the label {_quote(strange)} may be any of {len(same)} classes of the model; "
+            "call each by its own name in the data, and in a file for classes=FILE"
+        )
+    raise DataError(
+        f"{where}: the label {_quote(strange)} is none of the model's {len(model_classes)} classes "
+        f"({list_names(model_classes)}){_suggest(strange, model_classes)}; rename it, or give "
+        "classes=FILE with the model's classes in their order, one a line, as the data calls them"
+    )
+
+
+def _take_numbers(found: Sequence[str], count: int, where: str) -> Mapping[str, int]:
+    numbers = {label: int(label) for label in found}
+    low, high = min(numbers.values()), max(numbers.values())
+    if not count or high < count:
+        return numbers
+    if low == 1 and high == count:
+        raise DataError(
+            f"{where}: the labels are the numbers 1 to {high} and the model's classes 0 to "
+            f"{count - 1}; subtract 1 from each"
+        )
+    raise DataError(
+        f"{where}: the label {high} is a number beyond the model's classes, 0 to {count - 1}"
+    )
+
+
+def _say_silent(found: Sequence[str], model_classes: Sequence[str], where: str) -> str:
+    calls = (
+        f"the model calls its {len(model_classes)} classes {list_names(model_classes)}"
+        if model_classes
+        else "the model does not say what its classes are called"
+    )
+    return (
+        f"{where}: the labels are {list_names(found)}, and {calls}: which is which cannot be "
+        "told; give classes=FILE with the names in the model's order, one a line"
+    )
+
+
+def _suggest(label: str, names: Sequence[str]) -> str:
+    simple = {_simplify(name): name for name in names}
+    near = get_close_matches(_simplify(label), simple, n=1, cutoff=0.6)
+    return f"; did you mean {_quote(simple[near[0]])}?" if near else ""
+
+
+def _simplify(name: str) -> str:
+    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
+
+
+def _quote(name: str) -> str:
+    return repr(name if len(name) <= 40 else f"{name[:37]}...")
+
+
+def list_names(names: Sequence[str], most: int = 6) -> str:
+    """Name the first classes of several."""
+    shown = ", ".join(_quote(name)[1:-1] for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def read_class_names(path: Path, model_classes: Sequence[str]) -> tuple[str, ...]:
+    """Read the names of a model's classes in its order, one a line.
+
+    Raises:
+        DataError: There are not as many as the model has, one is empty, or a class of the model is at another place than the model has it.
+    """
+    lines = [line.strip() for line in decode_text(path, read_file(path)).splitlines()]
+    while lines and not lines[-1]:
+        lines.pop()
+    names = tuple(lines)
+    if model_classes and len(names) != len(model_classes):
+        raise DataError(
+            f"classes={path} names {len(names)} classes and the model has {len(model_classes)}"
+        )
+    for number, name in enumerate(names):
+        if not name:
+            raise DataError(f"classes={path}: line {number + 1} is empty; name each class")
+        if (
+            model_classes
+            and model_classes[number] != name
+            and _stands_elsewhere(name, model_classes)
+        ):
+            raise DataError(
+                f"classes={path} has {_quote(name)} as class {number}, and the model has it as "
+                f"class {list(model_classes).index(name)}: the order must be the model's"
+            )
+    return names
+
+
+def _stands_elsewhere(name: str, model_classes: Sequence[str]) -> bool:
+    return name in model_classes and not SILENT.fullmatch(name)

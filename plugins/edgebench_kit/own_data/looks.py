@@ -1,0 +1,182 @@
+"""What is checked of data before anything long begins, and how it is told in two lines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from edgebench import DataError, Unreadable
+from edgebench_kit.own_data.class_names import SILENT, list_names
+from edgebench_kit.own_data.divisions import Division
+from edgebench_kit.own_data.items import Groups, Item, Source, show
+from edgebench_kit.own_data.listings import order_naturally
+from edgebench_kit.own_data.readings import IGNORED, draw_evenly, read_item
+from edgebench_kit.vision.decoding import read_shape
+
+DECODED = 1000
+"""Of pictures so many are decoded when data is looked over; of the rest their share is taken."""
+MOST_UNREADABLE = 0.01
+"""The share at which what cannot be read is no longer an accident."""
+SHOWN = 6
+"""Classes that are shown with their numbers."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Looked:
+    """What a look over the items showed."""
+
+    unreadable: tuple[Unreadable, ...]
+    decoded: int
+    """Of how many items it is known whether they can be read."""
+    values: frozenset[int] = frozenset()
+    """Those that pixels of masks have."""
+
+
+def look_at_items(
+    path: Path, kind: str, groups: Groups, numbers: Mapping[str, int], classes: int
+) -> Looked:
+    """See whether items can be read: all texts, and pictures and masks up to a thousand.
+
+    Raises:
+        DataError: Too much cannot be read, or masks hold nothing but 0 and 255.
+    """
+    items, known = groups.items, groups.unreadable
+    drawn = draw_evenly(items, DECODED if kind in ("pictures", "masks") else len(items))
+    found: list[Unreadable] = []
+    values: set[int] = set()
+    for item in drawn:
+        try:
+            _, answer = read_item(kind, item, numbers, classes)
+        except DataError as error:
+            found.append(Unreadable(name=item.name, reason=str(error)))
+        else:
+            if kind == "masks":
+                values.update(_list_values(answer))
+    _tolerate(path, known, found, len(items), len(drawn))
+    if values and values <= {0, IGNORED} and IGNORED in values:
+        raise DataError(
+            f"{path}: the masks hold 0 and 255 alone, and 255 says that a pixel does not count; "
+            "write class numbers, as 1 in place of 255"
+        )
+    return Looked(
+        unreadable=(*known, *found), decoded=len(drawn), values=frozenset(values - {IGNORED})
+    )
+
+
+def _list_values(mask: Any) -> list[int]:
+    import numpy as np
+
+    return np.flatnonzero(np.bincount(mask.ravel(), minlength=256)).tolist()
+
+
+def _tolerate(
+    path: Path, known: Sequence[Unreadable], found: Sequence[Unreadable], items: int, drawn: int
+) -> None:
+    """Refuse data of which too much cannot be read, going by what was drawn."""
+    whole = items + len(known)
+    lost = len(known) + (len(found) * items / drawn if drawn else 0)
+    if not (known or found) or lost < MOST_UNREADABLE * whole:
+        return
+    first = (*known, *found)[0]
+    share = f"{len(known) + len(found)} of {len(known) + drawn}"
+    looked = " looked at" if drawn < items else ""
+    raise DataError(
+        f"{path}: {share}{looked} cannot be read, as {show(first.name, 80)} ({first.reason}); mend "
+        f"or remove them, less than {MOST_UNREADABLE:.0%} is tolerated"
+    )
+
+
+def check_classes(path: Path, kind: str, classes: Sequence[str]) -> None:
+    """Refuse data of one class.
+
+    Raises:
+        DataError: All labels are the same.
+    """
+    if kind in ("pictures", "texts", "tokens") and len(classes) == 1:
+        raise DataError(
+            f"{path}: all labels are {show(classes[0])!r}; with one class no accuracy says "
+            "anything, two are needed"
+        )
+
+
+def describe_data(path: Path, source: Source, groups: Groups, looked: Looked) -> str:
+    """Say what was understood: classes, counts, columns, the first item."""
+    name = show(path.resolve().name) or str(path)
+    items = groups.items
+    things = {"texts": "pair" if source.pairs else "text", "tokens": "text"}
+    counted = _count(len(items), things.get(source.kind, "picture"))
+    columns = f", {source.told}" if source.told else ""
+    first = items[0]
+    if source.kind == "masks":
+        values = f"{min(looked.values)} to {max(looked.values)}" if looked.values else "255 alone"
+        return f"{name}: {counted} with masks of {values}; first: {_show_picture(first)}"
+    labels = [one.label for one in items] if source.kind != "tokens" else _join(items)
+    tally = Counter(labels)
+    classes = sorted(tally, key=order_naturally)
+    shown = ", ".join(f"{show(one)} {tally[one]:,}" for one in classes[:SHOWN])
+    more = ", ..." if len(classes) > SHOWN else ""
+    each = " by word" if source.kind == "tokens" else ""
+    if source.kind == "pictures":
+        told = f"{_show_picture(first)}, {show(first.label)}"
+    else:
+        label = first.label if source.kind == "texts" else " ".join(first.label)
+        told = f"{show(first.name)}, {first.text!r}, {show(label)}"
+    return (
+        f"{name}: {counted} in {_count(len(classes), 'class')}{each} ({shown}{more}){columns}; "
+        f"first: {told}"
+    )
+
+
+def _join(items: Sequence[Item]) -> list[str]:
+    return [label for item in items for label in item.label]
+
+
+def _count(number: int, thing: str) -> str:
+    ending = "" if number == 1 else "es" if thing.endswith("s") else "s"
+    return f"{number:,} {thing}{ending}"
+
+
+def _show_picture(item: Item) -> str:
+    try:
+        height, width = read_shape(item.read())
+    except DataError as error:
+        return f"{show(item.name)}, which cannot be read ({error})"
+    return f"{show(item.name)}, {width}x{height} pixels"
+
+
+def describe_division(division: Division, looked: Looked, notes: Sequence[str], items: int) -> str:
+    """Say how many samples each split has and why, and what was left out."""
+    counts = ", ".join(
+        f"{split} {len(division.splits[split]):,}"
+        for split in ("test", "calibration", "validation", "training")
+    )
+    told = [f"{counts} ({division.how})"]
+    if division.dropped:
+        told.append(f"{_count(division.dropped, 'duplicate')} dropped")
+    if looked.unreadable:
+        first = looked.unreadable[0]
+        among = f" of {looked.decoded:,} looked at" if looked.decoded < items else ""
+        told.append(
+            f"{len(looked.unreadable)}{among} cannot be read, as {show(first.name)} "
+            f"({first.reason})"
+        )
+    return "; ".join([*told, *notes])
+
+
+def note_classes(numbers: Mapping[str, int], names: Sequence[str]) -> list[str]:
+    """Say what labels that are numbers were taken for, and which classes have no sample."""
+    notes = []
+    taken = [label for label, number in numbers.items() if label.isdecimal()]
+    # Whoever numbered the labels may have had another order, which nothing shows but this.
+    spoken = [one for one in taken if names and not SILENT.fullmatch(names[numbers[one]].strip())]
+    if spoken:
+        some = ", ".join(f"{one} is {show(names[numbers[one]])}" for one in spoken[:SHOWN])
+        notes.append(f"labels are taken for class numbers: {some}{', ...' * (len(spoken) > SHOWN)}")
+    if numbers and (lone := [n for n in range(len(names)) if n not in set(numbers.values())]):
+        named = list_names([names[number] for number in lone], 3)
+        notes.append(f"{len(lone)} of the model's {len(names)} classes have no sample ({named})")
+    return notes

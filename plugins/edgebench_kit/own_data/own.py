@@ -1,0 +1,157 @@
+"""A user's own data, once it is understood: what it holds, its splits, and its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, cast
+
+import attrs
+
+from edgebench import DataError, Sample, Unreadable
+from edgebench_kit.own_data.class_names import match_classes, read_class_names
+from edgebench_kit.own_data.divisions import Division, divide
+from edgebench_kit.own_data.items import Groups, Source
+from edgebench_kit.own_data.listings import order_naturally
+from edgebench_kit.own_data.looks import (
+    check_classes,
+    describe_data,
+    describe_division,
+    look_at_items,
+    note_classes,
+)
+from edgebench_kit.own_data.options import DataOptions
+from edgebench_kit.own_data.readings import read_item
+
+Kind = Literal["pictures", "texts", "masks", "tokens", "arrays"]
+
+
+@attrs.frozen(kw_only=True, slots=False, eq=False)
+class OwnData:
+    """What a path was understood as; nothing is read before it is asked for."""
+
+    path: Path
+    options: DataOptions
+    source: Source
+    calibration: OwnData | None = None
+    """Data for calibration alone, of the same kind."""
+
+    @property
+    def kind(self) -> Kind:
+        """What a sample is; `arrays` says only that: `onnx/array_samples` reads them."""
+        return cast("Kind", self.source.kind)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of its table; none for folders and for a table without a header."""
+        return self.source.columns
+
+    @property
+    def pairs(self) -> bool:
+        """Whether a sample is two texts."""
+        return self.source.pairs
+
+    @cached_property
+    def groups(self) -> Groups:
+        """All items, listed and not read. A table is read whole.
+
+        Raises:
+            DataError: A table cannot be read.
+        """
+        return self.source.read()
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The labels that were found, numbers by their size; none for masks and arrays."""
+        given = [] if self.calibration is None else self.calibration.groups.items
+        found: set[str] = set()
+        for item in (*self.groups.items, *given):
+            if self.kind in ("pictures", "texts"):
+                found.add(item.label)
+            elif self.kind == "tokens":
+                found.update(item.label)
+        return tuple(sorted(found, key=order_naturally))
+
+    @cached_property
+    def division(self) -> Division:
+        """Which items each split holds. Every payload is read once.
+
+        Raises:
+            DataError: One payload stands in one group with two labels.
+        """
+        given = None if self.calibration is None else self.calibration.groups
+        return divide(self.groups, given, self.options)
+
+    def name_classes(self, model_classes: Sequence[str]) -> Sequence[str]:
+        """Return the names of the model's classes: those of `classes=FILE` where it is given.
+
+        Raises:
+            DataError: The file has another number of names, or the model's names in another order.
+        """
+        if self.options.classes is None:
+            return model_classes
+        return read_class_names(self.options.classes, model_classes)
+
+    def number_classes(self, model_classes: Sequence[str]) -> Mapping[str, int]:
+        """Return the class number of each label; empty for masks, whose pixels are numbers.
+
+        Raises:
+            DataError: A label is no class of the model.
+        """
+        return match_classes(self.classes, self.name_classes(model_classes), str(self.path))
+
+    def look(self, model_classes: Sequence[str]) -> Sequence[str]:
+        """Check all that can be wrong, and say in two lines what was understood.
+
+        Raises:
+            DataError: The data cannot be used as it is, with the remedy.
+        """
+        if self.kind == "arrays":
+            return (f"{self.path.name}: arrays, as the model's inputs take them",)
+        groups, names = self.groups, self.name_classes(model_classes)
+        if not groups.items:
+            self._refuse_all()
+        numbers = self.number_classes(model_classes)
+        check_classes(self.path, self.kind, self.classes)
+        looked = look_at_items(self.path, self.kind, groups, numbers, len(names) or 256)
+        if self.calibration is not None:
+            given = self.calibration
+            look_at_items(given.path, given.kind, given.groups, numbers, len(names) or 256)
+        if not self.division.splits["test"]:
+            raise DataError(
+                f"{self.path}: no sample is left for the test split; all of it stands in the "
+                "other splits too"
+            )
+        notes = [*groups.notes, *note_classes(numbers, names)]
+        return (
+            describe_data(self.path, self.source, groups, looked),
+            describe_division(self.division, looked, notes, len(groups.items)),
+        )
+
+    def _refuse_all(self) -> None:
+        lost = self.groups.unreadable
+        if not lost:
+            raise DataError(f"{self.path} holds no sample")
+        raise DataError(
+            f"{self.path}: none of {len(lost)} can be read, as {lost[0].name} ({lost[0].reason})"
+        )
+
+    def samples(
+        self,
+        split: str,
+        seed: int,  # noqa: ARG002 (datasets are asked with one)
+        numbers: Mapping[str, int],
+        classes: int = 256,
+    ) -> Iterator[Sample | Unreadable]:
+        """Yield the samples of a split in the order of their ranks; the seed changes nothing.
+
+        *numbers* are the class numbers of the labels, *classes* is how many values the pixels of
+        masks may have; `DataOptions.seed` decides the splits.
+        """
+        yield from self.division.unreadable.get(split, ())
+        for item in self.division.splits.get(split, ()):
+            try:
+                yield read_item(self.kind, item, numbers, classes)
+            except DataError as error:
+                yield Unreadable(name=item.name, reason=str(error))

@@ -1,0 +1,115 @@
+"""Pictures in a folder for each class, and pictures with masks beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from edgebench import DataError, Unreadable
+from edgebench_kit.own_data.items import WHOLE, Groups, Item, Source, show
+from edgebench_kit.own_data.listings import Listing, list_directory
+
+PICTURE_FOLDERS = ("images", "imgs", "image", "img", "pictures", "jpegimages")
+MASK_FOLDERS = ("masks", "mask", "annotations", "segmentationclass", "labels")
+MASK_END = "_mask"
+FORMAT = "it is neither JPEG nor PNG; convert it"
+
+
+def find_classes(listing: Listing) -> Source | None:
+    """Say that a directory has a folder for each class; None where its folders hold no picture.
+
+    Raises:
+        DataError: Pictures lie deeper, or beside the folders.
+    """
+    inside = [list_directory(folder) for folder in listing.folders]
+    classes = [one for one in inside if one.pictures or one.unread]
+    if not classes:
+        return None
+    for one in inside:
+        if deeper := [folder for folder in one.folders if _has_pictures(folder)]:
+            raise DataError(
+                f"{one.path} holds the folder {deeper[0].name} with pictures: a folder of a class "
+                "holds its pictures and no folders; put them into one, or give the directory of "
+                "the folders of classes"
+            )
+    if listing.pictures:
+        raise DataError(
+            f"{listing.path} holds folders of classes ({_name(classes)}) and beside them "
+            f"{len(listing.pictures)} pictures without one, as {listing.pictures[0].name}; move or "
+            "remove them"
+        )
+    empty = [one.path.name for one in inside if not (one.pictures or one.unread)]
+    notes = (f"no pictures in {', '.join(map(show, empty[:3]))}",) if empty else ()
+    return Source(kind="pictures", read=partial(_read_classes, listing.path, classes, notes))
+
+
+def _name(listings: Sequence[Listing]) -> str:
+    names = ", ".join(one.path.name for one in listings[:3])
+    return names + (", ..." if len(listings) > 3 else "")
+
+
+def _has_pictures(folder: Path) -> bool:
+    found = list_directory(folder)
+    return bool(found.pictures or found.unread)
+
+
+def _read_classes(root: Path, classes: Sequence[Listing], notes: tuple[str, ...]) -> Groups:
+    items: list[Item | Unreadable] = []
+    for one in classes:
+        label = one.path.name
+        for path in one.pictures:
+            name = path.relative_to(root).as_posix()
+            items.append(Item(name=name, label=label, payload=path))
+        items += [_refuse(path, root) for path in one.unread]
+    return Groups(by_split={WHOLE: items}, notes=notes)
+
+
+def _refuse(path: Path, root: Path) -> Unreadable:
+    reason = FORMAT if path.exists() else "it is a link that leads nowhere"
+    return Unreadable(name=path.relative_to(root).as_posix(), reason=reason)
+
+
+def find_masks(listing: Listing) -> Source | None:
+    """Say that pictures have masks, in a folder beside theirs or with `_mask` in their names."""
+    folders = {one.name.casefold(): one for one in listing.folders}
+    pictures = next((folders[name] for name in PICTURE_FOLDERS if name in folders), None)
+    masks = next((folders[name] for name in MASK_FOLDERS if name in folders), None)
+    if pictures and masks and not listing.pictures:
+        left, right = list_directory(pictures), list_directory(masks)
+        if left.pictures and right.pictures:
+            return _pair(listing.path, left, right.pictures)
+    ends = [one for one in listing.pictures if one.stem.lower().endswith(MASK_END)]
+    if not ends:
+        return None
+    return _pair(listing.path, listing, ends)
+
+
+def _pair(root: Path, pictures: Listing, masks: Sequence[Path]) -> Source:
+    by_name: dict[str, Path] = {}
+    for path in masks:
+        stem = path.stem
+        # In a folder of masks names may end so too.
+        key = stem[: -len(MASK_END)] if stem.lower().endswith(MASK_END) else stem
+        if other := by_name.get(key):
+            raise DataError(f"{other} and {path.name} are both the mask of {key}; leave one")
+        by_name[key] = path
+    taken = set(masks)
+    listed = [path for path in pictures.pictures if path not in taken]
+    return Source(kind="masks", read=partial(_read_pairs, root, listed, pictures.unread, by_name))
+
+
+def _read_pairs(
+    root: Path, pictures: Sequence[Path], unread: Sequence[Path], masks: dict[str, Path]
+) -> Groups:
+    items: list[Item | Unreadable] = []
+    for path in pictures:
+        name = path.relative_to(root).as_posix()
+        if mask := masks.get(path.stem):
+            items.append(Item(name=name, label=mask, payload=path))
+        else:
+            items.append(Unreadable(name=name, reason="it has no mask"))
+    items += [_refuse(path, root) for path in unread]
+    lone = sorted(set(masks) - {path.stem for path in pictures})
+    notes = (f"{len(lone)} masks have no picture, as {show(masks[lone[0]].name)}",) if lone else ()
+    return Groups(by_split={WHOLE: items}, notes=notes)

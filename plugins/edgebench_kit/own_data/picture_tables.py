@@ -1,0 +1,148 @@
+"""Pictures whose labels stand in a table beside them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path, PurePosixPath
+
+import attrs
+
+from edgebench import DataError, Unreadable
+from edgebench_kit.own_data.columns import FILES, Chosen, choose_label, list_columns
+from edgebench_kit.own_data.items import WHOLE, Groups, Item, Source, show
+from edgebench_kit.own_data.listings import LEFT_BEHIND, PICTURES
+from edgebench_kit.own_data.options import DataOptions
+from edgebench_kit.own_data.table_items import (
+    NO_LABEL,
+    describe_columns,
+    name_label,
+    peek,
+    settle_labels,
+    walk_cells,
+)
+from edgebench_kit.own_data.tables import Row, Table
+
+
+@attrs.frozen(slots=False, eq=False)
+class PictureFinder:
+    """Finds the pictures below a directory by what a table calls them."""
+
+    root: Path
+
+    @cached_property
+    def pictures(self) -> tuple[str, ...]:
+        """All of them, as paths from the root with slashes; hidden ones are left out."""
+        found = []
+        for folder, folders, files in os.walk(self.root):
+            folders[:] = sorted(name for name in folders if not _is_hidden(name))
+            inside = Path(folder).relative_to(self.root)
+            pictures = (f for f in files if f.lower().endswith(PICTURES) and not _is_hidden(f))
+            found += [(inside / name).as_posix() for name in sorted(pictures)]
+        return tuple(found)
+
+    @cached_property
+    def _whole(self) -> frozenset[str]:
+        return frozenset(self.pictures)
+
+    @cached_property
+    def _by_end(self) -> Mapping[str, str | None]:
+        """The pictures by each end of their paths, with and without the ending; None for two."""
+        found: dict[str, str | None] = {}
+        for picture in self.pictures:
+            parts = picture.split("/")
+            for start in range(len(parts)):
+                for end in _both(str(PurePosixPath(*parts[start:]))):
+                    found[end] = picture if found.get(end, picture) == picture else None
+        # The whole path is that picture, even if another ends so.
+        return {**found, **{picture: picture for picture in self.pictures}}
+
+    def find(self, name: str) -> Path | None:
+        """Return the picture that a table calls so; None if there is none, or more than one.
+
+        A name is the end of its path. Of a longer path its own ends are sought from the root on,
+        as tables keep paths of where they were made.
+        """
+        parts = [
+            part for part in name.strip().replace("\\", "/").split("/") if part not in ("", ".")
+        ]
+        if not parts or len(parts) > 64:
+            return None
+        if picture := self._by_end.get("/".join(parts)):
+            return self.root / picture
+        ends = ("/".join(parts[start:]) for start in range(1, len(parts)))
+        return next((self.root / end for end in ends if end in self._whole), None)
+
+
+def _both(path: str) -> tuple[str, str]:
+    return path, path[: -len(PurePosixPath(path).suffix)]
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.casefold() in LEFT_BEHIND
+
+
+def names_pictures(table: Table) -> bool:
+    """Say whether a table's first rows hold names of picture files."""
+    rows = peek(table, header=False)
+    cells = (cell.strip().lower() for _, cell in walk_cells(rows))
+    return any(cell.endswith(PICTURES) and "://" not in cell for cell in cells)
+
+
+def read_pictures(table: Table, root: Path, options: DataOptions) -> Source:
+    """Say which columns of a table name the pictures below a directory, and their labels.
+
+    Raises:
+        DataError: None does; says which columns there are.
+    """
+    finder = PictureFinder(root)
+    rows = peek(table, header=False)
+    first = [finder.find(str(cell)) for cell in table.first]
+    header = not any(first)
+    counts = Counter(place for place, cell in walk_cells(rows) if finder.find(cell))
+    if not counts:
+        raise DataError(
+            f"{table.path}: no column names pictures below {root}, with or without their endings; "
+            f"there are {list_columns(table.first)}"
+        )
+    best = max(counts.values())
+    places = [place for place, count in counts.items() if count == best]
+    file = min(places, key=lambda place: (_rank(table.first[place]), place))
+    chosen = choose_label(str(table.path), table.first, file, options.label, header=header)
+    return Source(
+        kind="pictures",
+        read=partial(_read_rows, table, chosen, finder),
+        columns=table.first if header else (),
+        told=describe_columns(table.first, chosen),
+    )
+
+
+def _rank(name: str) -> int:
+    simple = name.strip().casefold().replace(" ", "_")
+    return FILES.index(simple) if simple in FILES else len(FILES)
+
+
+def _read_rows(table: Table, chosen: Chosen, finder: PictureFinder) -> Groups:
+    rows = table.read_rows(header=chosen.header)
+    items = [one if isinstance(one, Unreadable) else _read_row(one, chosen, finder) for one in rows]
+    named = {one.payload for one in items if isinstance(one, Item)}
+    left = [one for one in finder.pictures if finder.root / one not in named]
+    notes = (_note_left(left, table),) if left else ()
+    return Groups(by_split={WHOLE: settle_labels(items)}, notes=notes)
+
+
+def _note_left(left: Sequence[str], table: Table) -> str:
+    count = "1 picture has" if len(left) == 1 else f"{len(left)} pictures have"
+    return f"{count} no row in {show(table.path.name)}, as {show(left[0])}, and stay out"
+
+
+def _read_row(row: Row, chosen: Chosen, finder: PictureFinder) -> Item | Unreadable:
+    cell, label = row.cells[chosen.inputs[0]], name_label(row.cells[chosen.label])
+    path = finder.find(cell) if isinstance(cell, str) else None
+    if path is None:
+        return Unreadable(name=row.name, reason=f"there is no one picture {show(str(cell))!r}")
+    if not label:
+        return Unreadable(name=row.name, reason=NO_LABEL)
+    return Item(name=path.relative_to(finder.root).as_posix(), label=label, payload=path)

@@ -1,0 +1,156 @@
+"""What the rows of tables are: texts with labels, or names of picture files with labels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import attrs
+
+from edgebench import Unreadable
+from edgebench_kit.own_data.columns import Chosen, choose_texts, choose_words
+from edgebench_kit.own_data.items import WHOLE, Groups, Item, Source, show
+from edgebench_kit.own_data.options import DataOptions
+from edgebench_kit.own_data.tables import Row, Table
+from edgebench_kit.text.sentences import pack_sentences
+
+FLOAT = re.compile(r"[+-]?[0-9]+\.0+")
+"""A whole number as tables write it in which another is missing."""
+NO_LABEL = "it has no label"
+SHOWN = 20
+"""Rows that are looked at to say what a table is."""
+
+
+def read_texts(table: Table, options: DataOptions) -> Source:
+    """Say which columns of a table are read for texts and labels.
+
+    Raises:
+        DataError: It has no such columns; says which it has.
+    """
+    columns, where = table.first, str(table.path)
+    words = None if options.text else choose_words(columns, options.label)
+    if words and any(isinstance(row.cells[words.inputs[0]], list) for row in peek(table)):
+        return _make_source("tokens", table, words, _read_words)
+    chosen = choose_texts(where, columns, options.text, options.label)
+    return _make_source("texts", table, chosen, _read_row)
+
+
+def peek(table: Table, *, header: bool = True) -> list[Row]:
+    """Return the first rows of a table."""
+    rows = (row for row in table.read_rows(header=header) if isinstance(row, Row))
+    return list(islice(rows, SHOWN))
+
+
+def _make_source(
+    kind: str, table: Table, chosen: Chosen, read: Callable[[Row, Chosen], Item | Unreadable]
+) -> Source:
+    return Source(
+        kind=kind,
+        read=partial(_read_rows, table, chosen, read),
+        columns=table.first if chosen.header else (),
+        pairs=len(chosen.inputs) == 2,
+        told=describe_columns(table.first, chosen),
+    )
+
+
+def describe_columns(columns: Sequence[str], chosen: Chosen) -> str:
+    """Say which columns are read."""
+    if not chosen.header:
+        inputs = " and ".join(str(place + 1) for place in chosen.inputs)
+        return f"from column {inputs}, labels from column {chosen.label + 1}, no header"
+    inputs = " and ".join(repr(show(columns[place])) for place in chosen.inputs)
+    return f"from {inputs}, labels from {show(columns[chosen.label])!r}"
+
+
+def _read_rows(
+    table: Table, chosen: Chosen, read: Callable[[Row, Chosen], Item | Unreadable]
+) -> Groups:
+    rows = table.read_rows(header=chosen.header)
+    items = [row if isinstance(row, Unreadable) else read(row, chosen) for row in rows]
+    return Groups(by_split={WHOLE: settle_labels(items)})
+
+
+def settle_labels(items: Sequence[Item | Unreadable]) -> list[Item | Unreadable]:
+    """Write labels as whole numbers where all are such with nothing behind the point."""
+    labels = {one.label for one in items if isinstance(one, Item)}
+    if not labels or not all(isinstance(one, str) and FLOAT.fullmatch(one) for one in labels):
+        return list(items)
+    return [
+        attrs.evolve(one, label=one.label.partition(".")[0]) if isinstance(one, Item) else one
+        for one in items
+    ]
+
+
+def name_label(value: Any) -> str | None:
+    """Return a cell as the name of a class: empty where there is none, None where it is no name."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, str | int | float):
+        return str(value).strip()
+    return None
+
+
+def _read_row(row: Row, chosen: Chosen) -> Item | Unreadable:
+    texts = [row.cells[place] for place in chosen.inputs]
+    label = name_label(row.cells[chosen.label])
+    return make_text(row.name, texts, label)
+
+
+def make_text(name: str, texts: Sequence[Any], label: str | None) -> Item | Unreadable:
+    """Make the item of one text or two; or say why it is none."""
+    for text in texts:
+        if text is None or (isinstance(text, str) and not text.strip()):
+            return Unreadable(name=name, reason="it has no text")
+        if not isinstance(text, str):
+            return Unreadable(name=name, reason=f"its text is {type(text).__name__}, not a text")
+    if label is None:
+        return Unreadable(name=name, reason="its label is neither a text nor a number")
+    if not label:
+        return Unreadable(name=name, reason=NO_LABEL)
+    try:
+        payload = pack_sentences(*texts)
+    except UnicodeEncodeError:
+        return Unreadable(name=name, reason="its text holds half of a character")
+    return Item(name=name, label=label, payload=payload, text=show(" / ".join(texts)))
+
+
+def _read_words(row: Row, chosen: Chosen) -> Item | Unreadable:
+    """Make the item of a list of words, which travel with single spaces between, and their tags."""
+    words, tags = row.cells[chosen.inputs[0]], row.cells[chosen.label]
+    return make_words(row.name, words, tags)
+
+
+def make_words(name: str, words: Any, tags: Any) -> Item | Unreadable:
+    """Make the item of a list of words with a label each; or say why it is none."""
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        return Unreadable(name=name, reason="its words are no list of texts")
+    if not isinstance(tags, list) or len(tags) != len(words):
+        count = len(tags) if isinstance(tags, list) else "no"
+        return Unreadable(name=name, reason=f"it has {len(words)} words and {count} labels")
+    if any(word.split() != [word] for word in words):
+        return Unreadable(name=name, reason="one of its words is empty or holds a space")
+    labels = tuple(map(name_label, tags))
+    if not all(labels):
+        return Unreadable(name=name, reason=NO_LABEL)
+    made = make_text(name, [" ".join(words)], "words")
+    return attrs.evolve(made, label=labels) if isinstance(made, Item) else made
+
+
+def is_unlabelled(group: Sequence[Item | Unreadable]) -> bool:
+    """Say whether all of a group is there but for its labels."""
+    return bool(group) and all(
+        isinstance(one, Unreadable) and one.reason == NO_LABEL for one in group
+    )
+
+
+def walk_cells(rows: Sequence[Row]) -> Iterator[tuple[int, str]]:
+    """Yield the place and the text of every cell that is a text."""
+    for row in rows:
+        yield from ((place, cell) for place, cell in enumerate(row.cells) if isinstance(cell, str))
