@@ -51,7 +51,7 @@ def main() -> int:
     """Print the figures and what was promised; return 1 where one is not met."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--in", dest="directory", type=Path, metavar="DIR",
-                        help="where the data and models lie, or are made (a new directory)")  # fmt: skip
+                        help="where data and models lie, or are made (a new one)")  # fmt: skip
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         directory = (asked.directory or Path(scratch)).resolve()
