@@ -59,11 +59,16 @@ def find_data(path: Path, options: DataOptions) -> OwnData:
 
 
 def _find(path: Path, options: DataOptions) -> Source:
-    if path.is_dir():
-        return _find_in(list_directory(path), options)
-    if not path.exists():
-        raise DataError(f"{path} is not there; give {FORMS}")
-    return _find_file(path, options)
+    try:
+        if path.is_dir():
+            return _find_in(list_directory(path), options)
+        if path.exists():
+            return _find_file(path, options)
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or path} cannot be looked at: {error.strerror or error}"
+        ) from error
+    raise DataError(f"{path} is not there; give {FORMS}")
 
 
 def _find_file(path: Path, options: DataOptions) -> Source:
