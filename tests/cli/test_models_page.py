@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper
 from PIL import Image
 
@@ -20,6 +21,7 @@ from .. import foreign
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
 def graph(name, dtype, *dims):
@@ -29,6 +31,13 @@ def graph(name, dtype, *dims):
     node = helper.make_node("Identity", [name], ["y"])
     made = helper.make_graph([node], "g", [given], [same])
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def write_program(model, images, directory):
+    """Save a program by what the page tells readers to write."""
+    program = next(one for one in BLOCKS if "torch.export.save" in one)
+    names = {"model": model, "images": images}
+    exec(program.replace("mine.pt2", str(directory / "mine.pt2")), names)  # noqa: S102
 
 
 @pytest.fixture
@@ -45,6 +54,7 @@ def given(tmp_path):
         file = tmp_path / "photos" / ("cat", "dog", "fox")[number % 3] / f"{number}.jpg"
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(drawn.integers(0, 256, (40, 50, 3), np.uint8)).save(file)
+    write_program(torch.nn.Identity(), torch.ones(2, 3), tmp_path)
     inputs = np.arange(36, dtype=np.float32).reshape(12, 3)
     np.savez(tmp_path / "inputs.npz", x=inputs, labels=np.arange(12) % 3)
     folder = tmp_path / "imagenet" / "val" / "7"
@@ -77,8 +87,15 @@ def test_every_option_of_an_onnx_file_is_on_the_page():
     assert {name.replace("-", "_") for name in written} == options
 
 
+def test_what_the_page_says_of_a_program_holds(tmp_path):
+    from edgebench_plugins.models.torch_export import TorchExportOptions, look
+
+    write_program(torch.nn.Linear(3, 2), torch.ones(2, 3), tmp_path)
+    assert look("mine", tmp_path / "mine.pt2", TorchExportOptions()).most is None
+
+
 def test_the_dataset_of_the_page_opens_a_directory(tmp_path):
-    (program,) = re.findall(r"^```python\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    program = next(one for one in BLOCKS if "def from_directory" in one)
     names = {}
     exec(program, names)  # noqa: S102 (what the page tells readers to write)
     for number in range(200):

@@ -37,8 +37,10 @@ def test_a_label_is_its_class(found, classes, numbers):
         (
             ["rose", "dasiy"],
             FLOWERS,
-            "data: the label 'dasiy' is none of the model's 3 classes (daisy, Sea Holly, rose); "
-            "did you mean 'daisy'? rename it, or give classes=FILE",
+            (
+                "data: the label 'dasiy' is none of the model's 3 classes (daisy, Sea Holly, rose); "
+                "did you mean 'daisy'? rename it, or give classes=FILE"
+            ),
         ),
         (["rose", "xyz"], FLOWERS, "the label 'xyz' is none of the model's 3 classes"),
         (["1", "2", "3"], SILENT, "the labels are the numbers 1 to 3 and the model's classes 0 to"),
