@@ -100,7 +100,12 @@ def look_at(directory: Path, *, length: int | None = None, student: str = "") ->
         check_parts(found.settings, len(shapes), directory / "config.json")
     if found.task == "texts":
         own_tokenizers.check_tokenizer(directory, found.settings)
-    return Look(configuration=(halve(found)[0] if student else found).to_text())
+    made = halve(found)[0] if student else found
+    try:
+        describe_variant(made.family, made)
+    except DataError as error:
+        raise DataError(f"{directory / 'config.json'}: {error}") from error
+    return Look(configuration=made.to_text())
 
 
 def list_files(directory: Path) -> list[Path]:

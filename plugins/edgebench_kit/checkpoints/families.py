@@ -79,7 +79,7 @@ class Layered:
 
     def _read(self, settings: Mapping[str, Any]) -> tuple[int, int, int]:
         keys = zip((self.depth, self.heads, self.width), self.usual, strict=True)
-        depth, heads, width = (int(settings.get(key, usual)) for key, usual in keys)
+        depth, heads, width = (_read_count(settings, key, usual) for key, usual in keys)
         return depth, heads, width
 
 
@@ -119,8 +119,27 @@ class Residual:
         return {**settings, "depths": [(depth + 1) // 2 for depth in depths]}, {}
 
     def _read(self, settings: Mapping[str, Any]) -> tuple[list[int], list[int]]:
-        depths = settings.get("depths", [3, 4, 6, 3])
-        return depths, settings.get("hidden_sizes", [256, 512, 1024, 2048])
+        depths = _read_counts(settings, "depths", [3, 4, 6, 3])
+        channels = _read_counts(settings, "hidden_sizes", [256, 512, 1024, 2048])
+        if len(depths) != len(channels):
+            raise DataError(
+                f"depths are of {len(depths)} stages and hidden_sizes of {len(channels)}"
+            )
+        return depths, channels
+
+
+def _read_count(settings: Mapping[str, Any], key: str, usual: int) -> int:
+    found = settings.get(key, usual)
+    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+        raise DataError(f"{key} is a number of at least 1, not {found!r}")
+    return found
+
+
+def _read_counts(settings: Mapping[str, Any], key: str, usual: list[int]) -> list[int]:
+    found = settings.get(key, usual)
+    if not isinstance(found, list) or not found:
+        raise DataError(f"{key} is a list of numbers, not {found!r}")
+    return [_read_count({key: one}, key, one) for one in found]
 
 
 def _describe_encoder(prefix: str, *keep: str) -> Layered:

@@ -135,7 +135,10 @@ def make_settings(configuration: Configuration, where: str) -> Any:
         "return_dict": True,
         "use_cache": False,
     }
-    return CONFIG_MAPPING[configuration.family].from_dict(plain)
+    try:
+        return CONFIG_MAPPING[configuration.family].from_dict(plain)
+    except Exception as error:  # whatever it stumbles over in the settings
+        raise DataError(f"{where}: {configuration.architecture} {_say(error)}") from error
 
 
 def _find_class(configuration: Configuration, made: Any, where: str) -> Any:
@@ -231,8 +234,8 @@ def _list_faults(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _say(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"cannot be made: {type(error).__name__}{f': {lines[0][:300]}' if lines else ''}"
+    said = " ".join(str(error).split())
+    return f"cannot be made: {type(error).__name__}{said and ': '}{said[:300]}"
 
 
 def _adapt(module: Any, configuration: Configuration) -> nn.Module:

@@ -157,9 +157,11 @@ def _name_groups(
 ) -> tuple[dict[str, Group], bool, list[str]]:
     """Return the groups by the split that each is, whether the test split is all, and why so.
 
-    Where calibration data is *given*, that of the data is not used.
+    Where calibration data is *given*, that of the data is not used, unless there is no other.
     """
-    groups = {split: one for split, one in found.items() if not (given and split == "calibration")}
+    groups = dict(found)
+    if given and len(groups) > 1:
+        groups.pop("calibration", None)
     if WHOLE in groups:
         return {"test": groups[WHOLE]}, True, ["no splits of its own"]
     how = ["its own splits"]
@@ -170,7 +172,8 @@ def _name_groups(
         # There is nothing to test on, or to make the other splits of.
         only = next(one for one in ("test", "training", "calibration") if one in groups)
         groups["test"] = groups.pop(only)
-        return groups, True, [f"no splits of its own but {only}"]
+        seen = ", which a model that was trained on it knows" * (only == "training")
+        return groups, True, [f"no splits of its own but {only}{seen}"]
     return groups, False, how
 
 

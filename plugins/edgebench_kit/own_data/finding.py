@@ -21,7 +21,7 @@ from edgebench_kit.own_data.listings import (
 )
 from edgebench_kit.own_data.options import DataOptions
 from edgebench_kit.own_data.own import OwnData
-from edgebench_kit.own_data.picture_folders import find_classes, find_masks
+from edgebench_kit.own_data.picture_folders import find_classes, find_masks, find_split_masks
 from edgebench_kit.own_data.picture_tables import names_pictures, read_pictures
 from edgebench_kit.own_data.saved_datasets import has_saved_splits, is_saved, read_saved
 from edgebench_kit.own_data.table_items import is_unlabelled, read_texts
@@ -59,25 +59,45 @@ def find_data(path: Path, options: DataOptions) -> OwnData:
 
 
 def _find(path: Path, options: DataOptions) -> Source:
-    if path.is_dir():
-        return _find_in(list_directory(path), options)
-    if not path.exists():
-        raise DataError(f"{path} is not there; give {FORMS}")
-    return _find_file(path, options)
+    try:
+        if path.is_dir():
+            return _find_in(list_directory(path), options)
+        if path.exists():
+            return _find_file(path, options)
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or path} cannot be looked at: {error.strerror or error}"
+        ) from error
+    raise DataError(f"{path} is not there; give {FORMS}")
 
 
 def _find_file(path: Path, options: DataOptions) -> Source:
     ending = path.suffix.lower()
     if ending in ARRAYS:
         return Source(kind="arrays", read=lambda: Groups(by_split={}))
-    if ending in ENDINGS:
-        return _read_table(Table(path=path, encoding=options.encoding), path.parent, options)
+    if ending in (*ENDINGS, ".txt"):
+        return _read_alone(Table(path=path, encoding=options.encoding), options)
     if ending in PICTURES + OTHER_PICTURES:
         raise DataError(f"{path} is one picture; give a folder of them: {FORMS}")
     if ending in (".zip", ".tar", ".gz", ".tgz", ".7z", ".xz", ".bz2"):
         raise DataError(f"{path} is packed; unpack it and give the folder")
     remedy = "; save it as .csv" if ending in (".xlsx", ".xls", ".ods") else ""
     raise DataError(f"{path} is of no form that is read{remedy}; give {FORMS}")
+
+
+def _read_alone(table: Table, options: DataOptions) -> Source:
+    """Say what a table is that was given itself.
+
+    Raises:
+        DataError: It names pictures: they are no part of what was given, so that nobody would
+            notice that they are others the next time.
+    """
+    if not options.text and names_pictures(table):
+        raise DataError(
+            f"{table.path} names pictures; give the folder that holds it and them, or "
+            "text=COLUMN if it is of texts"
+        )
+    return read_texts(table, options)
 
 
 def _read_table(
@@ -94,7 +114,7 @@ def _find_in(listing: Listing, options: DataOptions) -> Source:
         return read_saved(listing.path, options)
     if has_saved_splits(listing.path):
         return _find_saved(listing, options)
-    if parts := _find_splits(listing, options):
+    if parts := _find_splits(listing, options) or dict(find_split_masks(listing)):
         return _join(listing.path, parts)
     if source := _find_tables(listing, options) or find_masks(listing) or find_classes(listing):
         return source
@@ -122,11 +142,13 @@ def _find_splits(listing: Listing, options: DataOptions) -> dict[Path, Source | 
     Raises:
         DataError: Other folders with pictures lie beside them.
     """
-    if not listing.splits or _find_split_tables(listing) or _find_label_table(listing):
-        return {}
+    inside = [list_directory(one) for one in listing.splits]
+    tables = _find_split_tables(listing) or _find_label_table(listing)
+    if tables and not any(one.folders or one.tables for one in inside):
+        return {}  # they say what lies in the folders
     others = [one for one in listing.folders if one not in listing.splits]
     if classes := [one for one in others if list_directory(one).pictures]:
-        if any(list_directory(one).folders for one in listing.splits):
+        if any(one.folders for one in inside):
             raise DataError(
                 f"{listing.path} holds {listing.splits[0].name}/, which is a split, and beside it "
                 f"{classes[0].name}/ with pictures; put it into the folder of a split"
@@ -219,6 +241,8 @@ def _find_tables(listing: Listing, options: DataOptions) -> Source | None:
     Raises:
         DataError: There are several, and which is meant cannot be told.
     """
+    if not listing.tables:
+        return None
     inside = (list_directory(one).pictures for one in listing.folders)
     pictures = bool(listing.pictures) or any(inside)
     if found := _find_split_tables(listing):
@@ -227,17 +251,27 @@ def _find_tables(listing: Listing, options: DataOptions) -> Source | None:
             parts[path] = _read_split_table(listing, path, options, pictures=pictures)
         return _join(listing.path, parts)
     named = _find_label_table(listing)
-    if pictures and not named and (not listing.pictures or len(listing.tables) != 1):
-        return None  # tables beside folders of classes say something else
-    if not listing.tables:
-        return None
+    if pictures and not named and len(listing.tables) != 1:
+        return None  # tables beside pictures say something else
     if not named and len(listing.tables) > 1:
         raise DataError(
             f"{listing.path} holds {len(listing.tables)} tables, {listing.describe()}; give one of "
             "them, or call them train, val and test"
         )
     table = Table(path=named or listing.tables[0], encoding=options.encoding)
+    if pictures and not listing.pictures and len(listing.folders) > 1:
+        return _read_beside_classes(table, listing, options)
     return _read_table(table, listing.path, options, pictures=pictures)
+
+
+def _read_beside_classes(table: Table, listing: Listing, options: DataOptions) -> Source | None:
+    """Say what a table beside folders of pictures holds; None if the folders say more."""
+    if not names_pictures(table):
+        return None
+    try:
+        return read_pictures(table, listing.path, options)
+    except LacksLabels:
+        return None
 
 
 def _read_split_table(
