@@ -22,6 +22,7 @@ COMMON = ("--json", "--registry", "--plugin", "--without", "--quiet", "--verbose
 NAMES = (
     "list", "show", "plan", "run", "report", "recommend", "predict", "compare", "export", "runs",
     "history", "import", "logs", "store", "plugins", "completion", "doctor",
+    "measure-device",
 )  # fmt: skip
 ESCAPE = "\x1b"
 
@@ -32,7 +33,7 @@ ESCAPE = "\x1b"
 def test_help_lists_the_commands_that_are_there_and_the_common_options(here):
     said = here("--help")
     assert (said.status, said.err) == (0, "")
-    assert tuple(re.findall(r"^    (\w+) ", said.out, re.MULTILINE)) == NAMES
+    assert tuple(re.findall(r"^    ([\w-]+)(?: |$)", said.out, re.MULTILINE)) == NAMES
     for option in COMMON:
         assert option in said.out
 

@@ -15,11 +15,14 @@ ALL_KINDS = ("models", "variants", "datasets", "operators", "hybrids", "tiers", 
 
 
 VERSIONS = {
+    "compare.json": 2,
     "doctor.json": 2,
-    "list.json": 3,
+    "list.json": 4,
     "plan.json": 3,
     "plugins.json": 3,
-    "run.json": 5,
+    "recommend.json": 2,
+    "run.json": 6,
+    "runs.json": 2,
     "show.json": 8,
     "store.json": 2,
 }
@@ -44,6 +47,7 @@ def test_every_command_has_a_schema_that_insists_on_its_version():
             "plugin-install",
             "completion",
             "doctor",
+            "measure-device",
             "predict",
             "recommend",
             "compare",
@@ -76,7 +80,7 @@ def test_list_names_the_kinds_of_the_contract(here, toy, conforms):
 
 
 def test_list_of_the_kinds_that_are_for_authors(here, toy, conforms):
-    kinds = ("formats", "converters", "trainers", "reporters")
+    kinds = ("formats", "converters", "trainers", "reporters", "devices", "networks")
     document = conforms(here("list", *kinds, "--json", "--plugin", toy).json, "list")
     assert {row["name"] for row in document["trainers"]} >= {"toy-trainer"}
     assert [row["name"] for row in document["reporters"]] == [
@@ -110,6 +114,8 @@ def test_list_of_the_kinds_that_are_for_authors(here, toy, conforms):
         ("importer", "study-packages"),
         ("hybrid", "sptq-partition"),
         ("link", "mobile-edge"),
+        ("device", "pi5"),
+        ("network", "4g"),
         ("suite", "quickstart"),
         ("plugin", "toy"),
         ("plugin", "identity"),

@@ -17,6 +17,8 @@ from edgebench import DataError, Dataset, Registry
 from edgebench.cases.inputs import open_directory
 from edgebench.catalogue.plugins import Plugins
 
+from .. import foreign
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -46,6 +48,13 @@ def given(tmp_path):
     onnx.save(graph("x", TensorProto.FLOAT, 3), tmp_path / "mine.onnx")
     onnx.save(graph("ids", TensorProto.INT64, "seq"), tmp_path / "text.onnx")
     write_program(torch.nn.Identity(), torch.ones(2, 3), tmp_path)
+    foreign.pixels(tmp_path / "photos.onnx", ["N", 3, 64, 64])
+    (tmp_path / "names.txt").write_text("cat\ndog\nfox\n")
+    drawn = np.random.default_rng(0)
+    for number in range(60):
+        file = tmp_path / "photos" / ("cat", "dog", "fox")[number % 3] / f"{number}.jpg"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(drawn.integers(0, 256, (40, 50, 3), np.uint8)).save(file)
     inputs = np.arange(36, dtype=np.float32).reshape(12, 3)
     np.savez(tmp_path / "inputs.npz", x=inputs, labels=np.arange(12) % 3)
     folder = tmp_path / "imagenet" / "val" / "7"

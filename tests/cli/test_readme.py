@@ -87,7 +87,7 @@ def test_the_session_prints_what_the_readme_shows(tmp_path):
         printed = ran(command, tmp_path)
         for ours, theirs in zip_longest(steady(command, output), steady(command, printed)):
             assert ours == theirs, f"$ {command}\n{printed}"
-    assert '"schema": 5' in (tmp_path / "results.json").read_text()
+    assert '"schema": 6' in (tmp_path / "results.json").read_text()
 
 
 def test_a_renamed_column_option_or_operator_would_be_seen():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from edgebench.analysis.bounds import Bound
     from edgebench.analysis.explanation import Explainer
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def describe_advices(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.analysis.accuracy import describe_open
+from edgebench.analysis.quick import NONE_STORED, describe_quick
 from edgebench.analysis.verdicts import LEVEL
 from edgebench.parts.grouping import group_by
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from edgebench.analysis.result import Result
     from edgebench.analysis.rounds import Ratio
+    from edgebench.records.quick import Quick
 
 NAMED = 9
 """As many strategies are named in one list of a sentence; of more, how many there are."""
@@ -26,7 +28,8 @@ class Decision:
 
     Every strategy that was measured in two blocks or more stands in one of `fastest`, `equal`,
     `undecided`, `slower`, `open` and `lost`. Either `fastest` is there or `undecided` holds two or
-    more, unless nothing is shown to keep its accuracy.
+    more, unless nothing is shown to keep its accuracy. In a quick run without A/A figures of its
+    machine `undecided` holds all that do, be it one.
     """
 
     title: str
@@ -35,6 +38,10 @@ class Decision:
     """The ids of the cases that were compared."""
     within: float
     """The practical margin of latency."""
+    quick: Quick | None = None
+    """How the cases were measured in a quick run; None in any other."""
+    wild: bool = False
+    """Whether cases of a quick run differ more between rounds than equal ones would."""
     decidable: bool = True
     """Whether any case has all its blocks, and more than one."""
     study: str = ""
@@ -84,6 +91,9 @@ class Decision:
             causes = dict.fromkeys(doubt.cause for doubt in self.fastest.reasons)
             doubted = f"; there is reason to doubt it ({', '.join(causes)})" if causes else ""
             return f"{self._title_fastest()} is {_describe_time(self.fastest)}{doubted}."
+        if self.undecided and self.quick is not None and self.quick.spread is None:
+            of = f"{self.quick.blocks} blocks of {self.quick.requests} requests"
+            return f"{NONE_STORED}. A rough ranking by median, of {of}: {self._list_roughly()}."
         if self.undecided:
             blind = "" if self.accuracy_known else f" {_UNKNOWN}"
             return (
@@ -103,7 +113,16 @@ class Decision:
         others = self.equal or self.slower or not (self.open or self.lost)
         return f"the {'fastest' if others else 'only one'} that is shown to keep its accuracy"
 
+    def _list_roughly(self) -> str:
+        """List what keeps its accuracy, or may, by median."""
+        found = sorted((*self.undecided, *self.open), key=lambda one: one.median or 0.0)
+        return _list(
+            found, lambda one: f"{describe_strategy(one)}, {1e3 * (one.median or 0):.3g} ms"
+        )
+
     def _describe_need(self) -> str:
+        if self.quick is not None:
+            return "a run without --quick tells more"
         if self.blocks_needed is None:
             return "how many more blocks would is not foreseen"
         return f"about {self.blocks_needed} more block{'s' * (self.blocks_needed != 1)} each would"
@@ -131,9 +150,25 @@ class Decision:
         if self.refuted:
             refuted = _list(self.refuted, describe_strategy)
             yield f"Out, as another runtime computes something else: {refuted}."
+        if self.quick is not None and (self.quick.spread is not None or not self.undecided):
+            yield f"{_begin(describe_quick(self.quick))}."
+        if self.wild:
+            yield _WILD
 
 
+_WILD = (
+    "Its cases differ more from round to round than equal ones did then, so their own spread, of "
+    "which little is known, stands in its place."
+)
 _UNKNOWN = "(accuracy is not known)"
+
+
+def _describe_median(result: Result) -> str:
+    return f"{describe_strategy(result)}, {1e3 * (result.median or 0.0):.3g} ms"
+
+
+def _begin(clause: str) -> str:
+    return clause[0].upper() + clause[1:]
 
 
 def describe_strategy(result: Result) -> str:

@@ -54,6 +54,11 @@ class Pair:
         """What differs in how its results were made."""
         return find_changed(self.before, self.after)
 
+    @property
+    def quick(self) -> bool:
+        """Whether a quick run measured it, before or after."""
+        return self.before.quick is not None or self.after.quick is not None
+
     def estimate(self, quantity: Quantity) -> tuple[Estimate, Estimate]:
         """Estimate a figure before and after.
 
@@ -96,6 +101,8 @@ class Change:
     """The margin within which they are equal in practice, as the difference is written."""
     why_not: str = ""
     """Why it is not known."""
+    quick: bool = False
+    """Whether it rests on the blocks of a quick run: they show no change."""
     blocks_needed: int | None = None
     """About how many more blocks each would tell; None where that is not foreseen, or not asked."""
 
@@ -109,6 +116,8 @@ class Change:
         """
         if self.difference is None:
             return "unknown"
+        if self.quick:
+            return "undecided"
         low, high = self.difference.interval()
         if -self.within <= low and high <= self.within:
             return "equal"
@@ -250,6 +259,7 @@ class Comparison:
             after=other,
             difference=difference,
             within=within,
+            quick=pair.quick and difference.blocks > 0,
         )
 
     def _find_margin(self, pair: Pair, quantity: Quantity) -> float:
@@ -276,7 +286,7 @@ def _find_points(pair: Pair) -> float:
 def _count_blocks(change: Change) -> int | None:
     """Return how many more blocks would tell a difference that is not decided, or show it equal."""
     found = change.difference
-    if found is None or change.verdict != "undecided":
+    if found is None or change.verdict != "undecided" or change.quick:
         return change.blocks_needed
     beyond = abs(found.value) > change.within
     if beyond:

@@ -22,7 +22,7 @@ def describe_comparison(
     """Return the document that `compare --json` prints."""
     by_case = group_by(comparison.changes, lambda one: one.case.id)
     return {
-        "schema": 1,
+        "schema": 2,
         "before": _describe_run(comparison.before),
         "after": _describe_run(comparison.after),
         "status": status,
@@ -64,6 +64,7 @@ def _describe_run(results: RunResults) -> dict[str, Any]:
         "run": run.id,
         "db": str(results.path),
         **{name: getattr(run, name) for name in names},
+        "quick": run.quick is not None,
     }
 
 

@@ -36,8 +36,11 @@ def find_margin(run: Run, blocks: int = 0) -> float:
     """Return below which relative difference two strategies of a run are equal in practice.
 
     What equal cases differ by counts for a run of as many *blocks* a case, or fewer, as that was
-    measured with: of more blocks the medians differ by less.
+    measured with: of more blocks the medians differ by less. A quick run has a figure of its own,
+    of as few requests.
     """
+    if run.quick is not None:
+        return max(PRACTICAL, run.quick.spread.difference if run.quick.spread else 0.0)
     known = run.aa_difference or 0.0
     counts = run.aa_blocks is None or blocks <= run.aa_blocks
     return max(PRACTICAL, known if counts else 0.0)
@@ -113,6 +116,8 @@ def decide(title: str, results: Sequence[Result], verdicts: Verdicts) -> Decisio
         title=title,
         cases=tuple(result.case.id for result in results),
         within=verdicts.within,
+        quick=verdicts.rounds.quick,
+        wild=verdicts.rounds.are_wild([one.case for one in whole]),
         decidable=bool(whole),
         study="" if whole else answer_by_study(results, verdicts),
         accuracy_known=found.known,
@@ -181,6 +186,8 @@ def _rank(decision: Decision, found: Sorted, verdicts: Verdicts) -> Decision:
     equal, unclear = told.get("equal", []), [*told.get("undecided", ()), *told.get("faster", ())]
     rivals = [one for one in decision.open if judge(one) in ("faster", "undecided")]
     ranked = attrs.evolve(decision, slower=tuple(told.get("slower", ())), open_faster=tuple(rivals))
+    if decision.quick is not None and decision.quick.spread is None:
+        return attrs.evolve(ranked, undecided=tuple(fit))
     if not unclear:
         return _crown(attrs.evolve(ranked, equal=tuple(equal)), fit, verdicts)
     untold = {one.case.id for one in (*equal, *unclear)}

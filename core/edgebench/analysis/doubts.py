@@ -107,7 +107,10 @@ def _lost_blocks(outcome: Outcome) -> Iterator[Doubt]:
 def _size(latency: Latency) -> Iterator[Doubt]:
     if (count := len(latency.blocks)) < FEWEST_BLOCKS:
         text = (
-            f"{count} block{'s' * (count != 1)}: at least {FEWEST_BLOCKS} are needed "
+            f"a quick run, of {count} block{'s' * (count != 1)}: what differs between processes is "
+            f"taken from the A/A run of {latency.spread.measured[:10]}"
+            if latency.spread
+            else f"{count} block{'s' * (count != 1)}: at least {FEWEST_BLOCKS} are needed "
             "to see what differs between processes"
         )
         yield Doubt("blocks", text, FEWEST_BLOCKS / count)

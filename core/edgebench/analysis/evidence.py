@@ -8,6 +8,7 @@ import attrs
 
 from edgebench.analysis.links import collect_tier_checks
 from edgebench.analysis.prices import EMULATED
+from edgebench.analysis.quick import describe_quick
 
 if TYPE_CHECKING:
     from edgebench.analysis.advised import Advice
@@ -33,6 +34,8 @@ class Evidence:
     doubts: tuple[str, ...]
     """The reasons to doubt it, the worst cause first."""
     causes: tuple[str, ...]
+    quick: str = ""
+    """What it is worth where a quick run measured it; empty for any other."""
 
 
 def find_evidence(advice: Advice) -> Evidence | None:
@@ -51,6 +54,7 @@ def find_evidence(advice: Advice) -> Evidence | None:
         emulated=tuple(_list_emulated(result)),
         doubts=result.doubts,
         causes=tuple(dict.fromkeys(one.cause for one in result.reasons)),
+        quick=describe_quick(result.quick) if result.quick else "",
     )
 
 

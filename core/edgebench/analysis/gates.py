@@ -173,16 +173,19 @@ def _estimate_all(gate: Gate, comparison: Comparison) -> Iterator[tuple[Case, Es
     """
     for pair in comparison.pairs:
         found = _estimate(gate, pair) if gate.difference else _estimate_alone(gate, pair.after)
-        yield pair.case, _doubt(gate, pair, found)
+        quick = pair.quick if gate.difference else pair.after.quick is not None
+        yield pair.case, _refuse_quick(quick, _doubt(gate, pair, found))
     for pair in comparison.unmeasured:
         if gate.difference:
             yield pair.case, Unknown(f"it was not measured: {_say_why(pair)}")
         else:
-            yield pair.case, _estimate_alone(gate, pair.after)
+            found = _estimate_alone(gate, pair.after)
+            yield pair.case, _refuse_quick(pair.after.quick is not None, found)
     # What a run skipped, as it cannot be, it did not lose.
     for one in () if gate.difference else comparison.only_after:
         if one.status != "skipped":
-            yield one.case, _estimate_alone(gate, one)
+            found = _estimate_alone(gate, one)
+            yield one.case, _refuse_quick(one.quick is not None, found)
     for one in comparison.only_before:
         if one.status != "skipped":
             yield one.case, Unknown("only the earlier run has this case")
@@ -200,6 +203,13 @@ def _estimate_alone(gate: Gate, result: Result) -> Estimate | Unknown:
 def _say_why(pair: Pair) -> str:
     failed = pair.after if not pair.after.measured else pair.before
     return f"{failed.status} {failed.reason}".strip()
+
+
+def _refuse_quick(quick: bool, one: Estimate | Unknown) -> Estimate | Unknown:
+    """Return an estimate only where it does not rest on the blocks of a quick run."""
+    if quick and isinstance(one, Estimate) and one.blocks:
+        return Unknown("not enough data: a quick run measured it; measure it without --quick")
+    return one
 
 
 def _doubt(gate: Gate, pair: Pair, one: Estimate | Unknown) -> Estimate | Unknown:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench.analysis.quick import estimate_median
 from edgebench.analysis.spread import estimate, find_t
 from edgebench.records.freezing import freeze_array, freeze_arrays
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
+
+    from edgebench.records.quick import EqualSpread
 
 PERCENTILES: Mapping[str, float] = {"p90": 0.90, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 """The percentiles that a result shows beside its median."""
@@ -77,6 +80,8 @@ class Latency:
 
     blocks: tuple[NDArray[Any], ...] = attrs.field(converter=freeze_arrays, eq=False, repr=False)
     """Seconds, a non-empty array of shape (requests,) for each block."""
+    spread: EqualSpread | None = attrs.field(default=None, eq=False, repr=False)
+    """What equal cases differ by, where a quick run takes intervals from that."""
 
     @cached_property
     def seconds(self) -> NDArray[Any]:
@@ -143,7 +148,8 @@ class Latency:
 
         That of the median is Student's, of the logarithms of the block medians: the blocks are what
         is repeated, and the requests of one share its process. That of a percentile, and of the
-        median of a single block, is the bootstrap's.
+        median of a single block, is the bootstrap's. In a quick run the first is
+        `quick.estimate_median`'s.
         """
         if name == "median" and len(self.blocks) > 1:
             return self._compute_interval()
@@ -153,7 +159,8 @@ class Latency:
         return max(low, float(self.seconds.min())), high
 
     def _compute_interval(self) -> tuple[float, float]:
-        found = estimate([math.log(value) for value in self.block_medians])
+        logs = [math.log(value) for value in self.block_medians]
+        found = estimate_median(logs, self.spread) if self.spread else estimate(logs)
         # Two blocks may reach beyond what a number holds; a millionfold is as good.
         half = min(find_t(found.freedom) * found.error, 14.0)
         low, high = math.exp(found.middle - half), math.exp(found.middle + half)

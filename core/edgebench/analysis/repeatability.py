@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from edgebench.analysis.rounds import find_log_median
+from edgebench.records.quick import REQUESTS, EqualSpread
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edgebench.cases.case import Case
     from edgebench.records.outcome import Block
 
 COPIES = 20
@@ -44,25 +49,78 @@ class Repeatability:
         """
         import numpy as np
 
-        rounds: dict[tuple[int, int], dict[int, Block]] = {}
-        for block in blocks:
-            key = block.resumption, block.number // copies
-            rounds.setdefault(key, {})[block.number % copies] = block
-        whole = [one for _, one in sorted(rounds.items()) if len(one) == copies]
-        if copies < FEWEST or len(whole) < FEWEST:
+        whole = _list_whole_rounds(blocks, copies)
+        if not whole:
             return None
-        table = np.array([[find_log_median(one[n]) for n in range(copies)] for one in whole])
-        left = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
-        within = float((left**2).sum() / ((copies - 1) * (len(whole) - 1)))
-        between = float(table.mean(axis=1).var(ddof=1)) - within / copies
+        within, between = _find_deviations(_tabulate(whole))
         medians = [_find_median([one[n] for one in whole]) for n in range(copies)]
         apart = [max(one, other) / min(one, other) - 1 for one, other in combinations(medians, 2)]
         return cls(
             difference=float(np.quantile(apart, 0.95)),
             blocks=len(whole),
-            within=within**0.5,
-            between=max(0.0, between) ** 0.5,
+            within=within,
+            between=between,
         )
+
+
+def find_equal_spread(
+    blocks: Sequence[Block], copies: int, case: Case, measured: str
+) -> EqualSpread | None:
+    """Return what equal cases differ by in a quick run, from an A/A run of *case* begun then.
+
+    As `Repeatability.of`, of the first requests of each block alone, as many as a quick run
+    measures: the median of ten says less than that of a hundred. The difference is that of two
+    copies in any two rounds, the mean of the logarithms of their ratios.
+    """
+    import numpy as np
+
+    whole = _list_whole_rounds(blocks, copies)
+    if not whole:
+        return None
+    kept = [one.latency_s for each in whole for one in each.values() if one.latency_s is not None]
+    requests = min(REQUESTS, *map(len, kept))
+    table = _tabulate(whole, requests)
+    within, between = _find_deviations(table)
+    pairs = [(one + other) / 2 for one, other in combinations(table, 2)]
+    apart = [abs(one - other) for pair in pairs for one, other in combinations(pair, 2)]
+    return EqualSpread(
+        difference=math.expm1(float(np.quantile(apart, 0.95))),
+        within=within,
+        between=between,
+        copies=copies,
+        rounds=len(whole),
+        requests=requests,
+        case=case.label,
+        subject=case.subject,
+        measured=measured,
+    )
+
+
+def _list_whole_rounds(blocks: Sequence[Block], copies: int) -> list[Mapping[int, Block]]:
+    """Return the rounds that hold all copies, by copy; none where there is nothing to be said."""
+    rounds: dict[tuple[int, int], dict[int, Block]] = {}
+    for block in blocks:
+        key = block.resumption, block.number // copies
+        rounds.setdefault(key, {})[block.number % copies] = block
+    whole = [one for _, one in sorted(rounds.items()) if len(one) == copies]
+    return [] if copies < FEWEST or len(whole) < FEWEST else [*whole]
+
+
+def _tabulate(whole: Sequence[Mapping[int, Block]], requests: int | None = None) -> NDArray[Any]:
+    """Return the logarithms of block medians, shape (rounds, copies), of the first *requests*."""
+    import numpy as np
+
+    copies = range(len(whole[0]))
+    return np.array([[find_log_median(one[n], requests) for n in copies] for one in whole])
+
+
+def _find_deviations(table: NDArray[Any]) -> tuple[float, float]:
+    """Return the standard deviations within a round and between rounds (`Repeatability.of`)."""
+    rounds, copies = table.shape
+    left = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
+    within = float((left**2).sum() / ((copies - 1) * (rounds - 1)))
+    between = float(table.mean(axis=1).var(ddof=1)) - within / copies
+    return within**0.5, max(0.0, between) ** 0.5
 
 
 def _find_median(blocks: Sequence[Block]) -> float:

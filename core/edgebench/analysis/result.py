@@ -23,22 +23,28 @@ if TYPE_CHECKING:
 
     from edgebench.analysis.doubts import Doubt
     from edgebench.records.facts import Figure
+    from edgebench.records.quick import Quick
 
 
 @attrs.frozen(kw_only=True)
 class Result(Outcome):
     """What one case gave, raw samples included, with the statistics of it."""
 
+    quick: Quick | None = None
+    """How its run was measured where that was quick."""
+
     @classmethod
-    def of(cls, outcome: Outcome) -> Result:
-        """Return the result of an outcome."""
-        return cls(**{field.name: getattr(outcome, field.name) for field in attrs.fields(Outcome)})
+    def of(cls, outcome: Outcome, quick: Quick | None = None) -> Result:
+        """Return the result of an outcome; of one of a quick run, as *quick* says."""
+        known = {field.name: getattr(outcome, field.name) for field in attrs.fields(Outcome)}
+        return cls(**known, quick=quick)
 
     @cached_property
     def latency(self) -> Latency | None:
         """The statistics of its latency; None without a measured request."""
         blocks = [b.latency_s for b in self.measured if b.latency_s is not None]
-        return Latency(blocks=tuple(blocks)) if self.samples else None
+        spread = self.quick.spread if self.quick else None
+        return Latency(blocks=tuple(blocks), spread=spread) if self.samples else None
 
     @property
     def median(self) -> float | None:

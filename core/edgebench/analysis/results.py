@@ -47,7 +47,8 @@ class RunResults:
     @classmethod
     def of(cls, kept: RunOutcome) -> RunResults:
         """Return the results of what a database holds of a run."""
-        return cls(run=kept.run, results=tuple(map(Result.of, kept.cases)), path=kept.path)
+        results = tuple(Result.of(one, kept.run.quick) for one in kept.cases)
+        return cls(run=kept.run, results=results, path=kept.path)
 
     @cached_property
     def margin(self) -> float:
@@ -96,7 +97,7 @@ class RunResults:
         """Return the whole document that `run --json` and `report --json` print."""
         run = self.run
         return {
-            "schema": 5,
+            "schema": 6,
             "run": run.id,
             "db": str(self.path),
             "started": run.started,
@@ -106,6 +107,7 @@ class RunResults:
             "tag": run.tag,
             "source": run.source,
             "aa": _describe_aa(run),
+            "quick": attrs.asdict(run.quick) if run.quick else None,
             "max_blocks": run.max_blocks,
             "arguments": list(run.arguments),
             "registry_digest": run.registry_digest,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench.analysis.quick import estimate_ratio, is_wild
 from edgebench.analysis.spread import Estimate, Prior, estimate, find_p, find_t
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from edgebench.analysis.result import Result
     from edgebench.cases.case import Case
     from edgebench.records.outcome import Block
+    from edgebench.records.quick import Quick
 
 Round = tuple[int, int]
 """Which start of the run, and which block of each case in it."""
@@ -97,11 +99,14 @@ class Rounds:
 
     medians: Mapping[Case, Mapping[Round, float]]
     """The logarithm of the median seconds of each block that counts."""
+    quick: Quick | None = None
+    """How they were measured in a quick run; None in any other."""
 
     @classmethod
-    def of(cls, results: Iterable[Result]) -> Rounds:
+    def of(cls, results: Sequence[Result]) -> Rounds:
         """Return the rounds of some results of one run."""
-        return cls({one.case: dict(_list_medians(one)) for one in results})
+        medians = {one.case: dict(_list_medians(one)) for one in results}
+        return cls(medians, results[0].quick if results else None)
 
     @cached_property
     def _companies(self) -> Mapping[tuple[str, str, str], list[Case]]:
@@ -133,14 +138,31 @@ class Rounds:
         with that of all cases of the model in the same rounds (`spread.Prior`). Of cases that
         share fewer than two rounds the blocks are compared unpaired, with the degrees of freedom
         of Welch 1947, Biometrika 34, 28-35: a round that was torn, by a run that was resumed or a
-        block that failed, pairs nothing.
+        block that failed, pairs nothing. In a quick run `quick.estimate_ratio` says how sure it is.
         """
         shared = self.find_shared(one, other)
+        if self.quick is not None:
+            return self._compare_quickly(one, other, shared)
         if len(shared) < FEWEST:
             return self._compare_unpaired(one, other)
         own, base = self.medians[one], self.medians[other]
         found = estimate([own[each] - base[each] for each in shared])
         return Ratio.of(self._find_prior(one, shared).moderate(found, times=2.0), len(shared))
+
+    def _compare_quickly(self, one: Case, other: Case, shared: frozenset[Round]) -> Ratio:
+        """Compare by what equal cases are known to differ by; by nothing where none is known."""
+        own, base = self.medians[one], self.medians[other]
+        rounds = sorted(shared) or sorted({*own} | {*base})
+        logs = [average(v for k, v in each.items() if k in rounds) for each in (own, base)]
+        spread = self.quick.spread if self.quick and len(shared) >= FEWEST else None
+        table = self.tabulate(self._companies[find_company(one)], shared)
+        return Ratio.of(estimate_ratio(logs[0] - logs[1], table, spread), len(shared))
+
+    def are_wild(self, cases: Sequence[Case]) -> bool:
+        """Say whether cases of a quick run differ more between rounds than equal ones would."""
+        shared = self.find_common(cases)
+        spread = self.quick.spread if self.quick and len(shared) >= FEWEST else None
+        return spread is not None and is_wild(self.tabulate(cases, shared), spread)
 
     def _compare_unpaired(self, one: Case, other: Case) -> Ratio:
         own, base = (estimate(list(self.medians[case].values())) for case in (one, other))
@@ -206,11 +228,11 @@ def name_round(block: Block) -> Round:
     return block.resumption, block.number
 
 
-def find_log_median(block: Block) -> float:
-    """Return the logarithm of the median seconds of a block's requests."""
+def find_log_median(block: Block, requests: int | None = None) -> float:
+    """Return the logarithm of the median seconds of a block's requests, or of the first of them."""
     import numpy as np
 
-    return math.log(float(np.median(np.asarray(block.latency_s))))
+    return math.log(float(np.median(np.asarray(block.latency_s)[:requests])))
 
 
 def _fit_prior(table: NDArray[Any]) -> Prior:

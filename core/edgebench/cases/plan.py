@@ -72,6 +72,7 @@ class Plan:
         study, suite = self.study, self.study.suite
         how = [suite.accuracy_margin, study.bounded, study.seed, study.score_limit]
         more = [suite.until, suite.max_blocks, study.precision, study.copies]
+        more += ["quick"] * study.quick
         return digest([ids, suite.blocks, suite.requests, *how, *more])
 
 

@@ -43,3 +43,5 @@ class Study:
     added; None where none are added for it."""
     copies: int = 1
     """How many times a case is measured in each round, to see what equal cases differ by."""
+    quick: bool = False
+    """Whether so few requests are measured that intervals are made from what is known already."""

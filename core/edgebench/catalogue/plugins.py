@@ -57,6 +57,8 @@ class PluginSource:
     """The file that says what installed plugins were seen to offer; None for none of them."""
     modules: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
     """Dotted names of modules that are plugins, beside the rest."""
+    gflops: float | None = None
+    """What `Registry.gflops` was."""
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object from which `from_json` makes an equal source."""
@@ -72,7 +74,7 @@ class PluginSource:
 
     def load(self) -> Plugins:
         """Read the registry files and find the plugins again."""
-        registry = Registry.of(self.registry)
+        registry = Registry.of(self.registry).against(self.gflops)
         return Plugins.load(registry, self.files, self.without, self.offers, modules=self.modules)
 
 
@@ -117,8 +119,9 @@ class Plugins:
         """
         registry.silence_libraries()
         source = PluginSource(
-            registry=registry.paths, files=files, without=without, offers=offers, modules=modules
-        )
+            registry=registry.paths, files=files, without=without, offers=offers, modules=modules,
+            gflops=registry.gflops,
+        )  # fmt: skip
         installed = list(from_offers(offers)) if offers else []
         rows = from_rows(registry, [one.distribution for one in installed])
         found = [*rows, *installed, *from_files(source.files)]

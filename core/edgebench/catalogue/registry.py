@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -17,10 +17,14 @@ from edgebench.catalogue.rows import KINDS, Asset, Defaults, PluginRow, Suite, T
 from edgebench.parts.errors import RegistryError, nearest
 from edgebench.parts.part import NAME
 from edgebench.parts.places import Link
+from edgebench.toml.profiles import DeviceRow, NetworkRow, read_like
 from edgebench.toml.tables import Table, text, texts
 
 Row = TypeVar("Row")
-_TABLES = ("plugins", "tiers", "links", "hybrids", "defaults", "suites", "assets", "conclusions")
+_TABLES = (
+    "plugins", "tiers", "links", "devices", "networks", "hybrids", "defaults", "suites", "assets",
+    "conclusions",
+)  # fmt: skip
 
 
 @attrs.frozen(kw_only=True)
@@ -30,6 +34,10 @@ class Registry:
     plugins: Mapping[str, PluginRow] = MappingProxyType({})
     tiers: Mapping[str, TierRow] = MappingProxyType({})
     links: tuple[Link, ...] = ()
+    devices: Mapping[str, DeviceRow] = MappingProxyType({})
+    networks: Mapping[str, NetworkRow] = MappingProxyType({})
+    gflops: float | None = None
+    """This machine's own figure, as `TierRow.gflops`; None where nobody asked for it."""
     hybrids: Mapping[str, str] = MappingProxyType({})
     """Chains by the name they are known by."""
     defaults: Defaults = attrs.field(factory=Defaults)
@@ -57,6 +65,18 @@ class Registry:
         row = table if product is None else table.tables("cases")[product]
         return row.error(str(error), "input_at" if product is None else "")
 
+    def against(self, gflops: float | None) -> Registry:
+        """Return it with the speed of each tier that states its `gflops`, over this machine's."""
+        if gflops is None:
+            return self
+        # Rounded, as a figure that was measured has no more digits to tell.
+        tiers = {
+            name: attrs.evolve(row, speed=float(f"{row.gflops / gflops:.3g}"))
+            for name, row in self.tiers.items()
+            if row.gflops
+        }
+        return attrs.evolve(self, gflops=gflops, tiers=_merge_rows(self.tiers, tiers))
+
     @classmethod
     def read(cls, extra: Sequence[Path] = ()) -> Registry:
         """Read the shipped file, then the *extra* ones, whose rows replace those of equal name.
@@ -81,22 +101,27 @@ class Registry:
 
     def _with(self, root: Table) -> Registry:
         contents = hashlib.sha256(root.text.encode()).hexdigest()
-        plugins, hybrids = root.table("plugins"), root.table("hybrids")
-        offering = {name: _read_plugin(plugins.table(name), name) for name in _check_names(plugins)}
+        devices = _merge_rows(self.devices, _read_rows(root.table("devices"), DeviceRow))
+        networks = _merge_rows(self.networks, _read_rows(root.table("networks"), NetworkRow))
+        tiers = _read_each(root.table("tiers"), partial(_read_tier, devices=devices))
+        suites = _read_each(root.table("suites"), partial(_read_suite, networks=networks))
+        hybrids = root.table("hybrids")
         chains = {name: hybrids.read(name, _read_name) for name in _check_names(hybrids)}
         read = attrs.evolve(
             self,
-            plugins=_merge_rows(self.plugins, offering),
-            tiers=_merge_rows(self.tiers, _read_rows(root.table("tiers"), TierRow, file=root.file)),
-            links=overlay_links(self.links, [table.row(Link) for table in root.tables("links")]),
+            plugins=_merge_rows(self.plugins, _read_each(root.table("plugins"), _read_plugin)),
+            tiers=_merge_rows(self.tiers, tiers),
+            links=overlay_links(self.links, _read_links(root, networks)),
+            devices=devices,
+            networks=networks,
             hybrids=_merge_rows(self.hybrids, chains),
             defaults=_read_defaults(root.table("defaults"), self.defaults),
-            suites=_merge_rows(self.suites, _read_rows(root.table("suites"), Suite)),
+            suites=_merge_rows(self.suites, suites),
             assets=_merge_rows(self.assets, _read_rows(root.table("assets"), Asset)),
             paths=(*self.paths, root.file),
             digest=hashlib.sha256((self.digest + contents).encode()).hexdigest(),
         )
-        root.close((*_TABLES, "extends"))
+        root.close((*_TABLES, "extends", "project"))
         return read
 
 
@@ -148,8 +173,27 @@ def _check_names(table: Table) -> Iterator[str]:
         yield name
 
 
-def _read_rows(table: Table, kind: Callable[..., Row], **given: Any) -> Mapping[str, Row]:
-    return {name: table.table(name).row(kind, name=name, **given) for name in _check_names(table)}
+def _read_each(table: Table, read: Callable[[Table, str], Row]) -> Mapping[str, Row]:
+    return {name: read(table.table(name), name) for name in _check_names(table)}
+
+
+def _read_rows(table: Table, kind: Callable[..., Row]) -> Mapping[str, Row]:
+    return _read_each(table, lambda row, name: row.row(kind, name=name))
+
+
+def _read_tier(table: Table, name: str, devices: Mapping[str, DeviceRow]) -> TierRow:
+    if {"speed", "gflops"} <= set(table.values):
+        raise table.error("says anew what `speed` says: leave one of the two out", "gflops")
+    row = read_like(table, "device", devices, TierRow, name=name, file=table.file)
+    return attrs.evolve(row, gflops=None) if row.speed else row
+
+
+def _read_suite(table: Table, name: str, networks: Mapping[str, NetworkRow]) -> Suite:
+    return table.row(Suite, ("links",), name=name, links=_read_links(table, networks))
+
+
+def _read_links(table: Table, networks: Mapping[str, NetworkRow]) -> tuple[Link, ...]:
+    return tuple(read_like(one, "network", networks, Link) for one in table.tables("links"))
 
 
 def _read_defaults(table: Table, known: Defaults) -> Defaults:

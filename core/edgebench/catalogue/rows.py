@@ -143,6 +143,9 @@ class TierRow:
     accelerator: str = ""
     speed: float | None = None
     """That of one of its threads over one thread of this machine."""
+    gflops: float | None = None
+    """In place of `speed`: what one of its threads does in a product of float32 matrices, in 10^9
+    operations a second. With this machine's own figure it becomes a speed."""
     threads: int = 1
     price_per_hour: float | None = None
     """What an hour of it costs, in the one currency of all prices; None where nobody states it."""

@@ -22,6 +22,7 @@ from edgebench.parts.errors import EdgebenchError, UnknownName
 COMMANDS: Mapping[str, str] = {
     "list": "list what there is: models, operators, backends, suites, ...",
     "show": "show everything known of one part, suite, hybrid, link or plugin",
+    "init": "look at a model and its data, and write edgebench.toml for `run` beside them",
     "plan": "show the cases that `run` would measure, and why others are skipped",
     "run": "measure a suite, or the product of models, operators, placements, ...",
     "report": "lay out the results of a run",
@@ -37,8 +38,11 @@ COMMANDS: Mapping[str, str] = {
     "plugins": "list, install, check and begin plugins",
     "completion": "print what makes a shell complete commands, options and names",
     "doctor": "say what this machine can do, and how to get what is missing",
+    "measure-device": "measure how fast this machine is, and print it as a tier to paste",
 }
 """What each command does, as `--help` says it."""
+PLANNING = ("export", "plan", "predict", "run")
+"""The commands that need to know how fast tiers are, over this machine."""
 
 
 EPILOG = """\
@@ -51,7 +55,8 @@ exit status:
 environment variables:
   EDGEBENCH_DB     the results database, where --db does not name it (edgebench.db)
   EDGEBENCH_STORE  where models are kept once they are prepared
-  EDGEBENCH_CACHE  where downloads are kept, and what plugins were seen to offer
+  EDGEBENCH_CACHE  where downloads are kept, what plugins were seen to offer, A/A figures, and how
+                   fast this machine is
   XDG_CACHE_HOME   where both lie, in edgebench/, where they are not named (~/.cache)
   NO_COLOR         if set, nothing is coloured
   COLUMNS          how wide tables may be
@@ -95,7 +100,7 @@ def import_command(name: str) -> ModuleType:
     """Import the module of a command: it has `configure(parser)` and `run(args, common) -> int`."""
     # A submodule called `list` would replace the builtin in this module; `import` is no name.
     word = f"{name}_" if name in ("import", "list") else name
-    return import_module(f"edgebench.cli.{word}")
+    return import_module(f"edgebench.cli.{word.replace('-', '_')}")
 
 
 def _make_parser(common: _Parser, words: Sequence[str]) -> _Parser:
@@ -139,7 +144,9 @@ def parse_words(words: Sequence[str]) -> tuple[argparse.Namespace, Common]:
     if unknown:
         args.parser.refuse(unknown[0], common.options)
     _check_texts(vars(args).values())
-    return args, Common(**vars(shared), words=tuple(words))
+    args.words = rest[1:]
+    measures = bool(rest) and rest[0] in PLANNING
+    return args, Common(**vars(shared), words=tuple(words), measures=measures)
 
 
 def _check_texts(values: Iterable[object]) -> None:

@@ -188,6 +188,11 @@ def _weigh(advice: Advice) -> Iterator[str]:
     blocks = f"{evidence.blocks} block{'s' * (evidence.blocks != 1)}"
     rounds = f" in {evidence.rounds} rounds" * (not evidence.by_request)
     yield f"Evidence: {evidence.requests:,} requests, {blocks}{rounds}{labels}."
+    if evidence.quick:
+        yield (
+            f"It comes from {evidence.quick}. How often each is the best was drawn from "
+            f"{evidence.rounds} rounds: measure without --quick before you decide."
+        )
     if evidence.by_request:
         yield (
             "Each case is one block, so requests were drawn and not rounds: what differs between "

@@ -53,6 +53,8 @@ class Common:
     without: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
     words: tuple[str, ...] = ()
     """The command line, as a run keeps it."""
+    measures: bool = False
+    """Whether this machine's speed is measured where a tier asks for it and none is kept."""
     out: IO[str] = attrs.field(factory=lambda: sys.stdout, eq=False, repr=False)
     """Where results are printed: whatever plugins print goes elsewhere."""
 
@@ -74,10 +76,16 @@ class Common:
 
     @cached_property
     def registry(self) -> Registry:
-        """The shipped registry with the user's own over it."""
+        """The shipped registry with the user's own over it, and speeds over this machine's."""
         from edgebench.catalogue.registry import Registry
 
-        return Registry.read(self.registries)
+        registry = Registry.read(self.registries)
+        if not any(tier.gflops for tier in registry.tiers.values()):
+            return registry
+        # Imported here because no tier that ships asks for it.
+        from edgebench.measure.stand.device_speed import find_gflops
+
+        return registry.against(find_gflops(self.note, measure=self.measures))
 
     @cached_property
     def plugins(self) -> Plugins:

@@ -81,8 +81,9 @@ def write_run(results: RunResults) -> str:
 
 
 def list_surroundings(comparison: Comparison) -> list[str]:
-    """Return what differs beside the figures, a line each."""
-    found = [f"{one.what}: {one.before} -> {one.after}" for one in comparison.surroundings]
+    """Return what differs beside the figures, a line each; first what is too little to tell by."""
+    found = list(_list_quick(comparison))
+    found += [f"{one.what}: {one.before} -> {one.after}" for one in comparison.surroundings]
     made = Counter(one for pair in comparison.pairs for one in pair.changed)
     for change, count in made.items():
         where = f"{change.what} of {count} case{'s' * (count != 1)}"
@@ -93,6 +94,15 @@ def list_surroundings(comparison: Comparison) -> list[str]:
             cases = f"{count} case{'s' * (count != 1)}"
             found.append(f"inputs of {cases}: {why}, so they were not matched")
     return [*found, *_list_left_out(comparison)]
+
+
+def _list_quick(comparison: Comparison) -> Iterator[str]:
+    for where, results in (("before", comparison.before), ("after", comparison.after)):
+        if quick := results.run.quick:
+            yield (
+                f"the run {where} is a quick one, {quick.blocks} blocks of {quick.requests} "
+                "requests a case: that shows no change, and passes and fails no bound"
+            )
 
 
 def _list_left_out(comparison: Comparison) -> Iterator[str]:
@@ -151,6 +161,8 @@ def _write_needs(undecided: Sequence[Change]) -> str:
     rest = len(undecided) - len(known)
     if not undecided:
         return ""
+    if any(one.quick for one in undecided):
+        return "; a quick run shows no change, one without --quick may"
     if not known:
         return "; how many more blocks would tell is not foreseen"
     of = f" {len(known)} of these" if rest else ""

@@ -107,7 +107,8 @@ def _describe_part(kind: type[Part], name: str, common: Common) -> Item:
     described |= {key: value for key, value in to_plain(record).items() if key not in _APART}
     described |= _name_plugin(owner, "distribution", "version", "origin")
     if isinstance(record, Tier):
-        described |= _find_file(record.name, common)
+        row = common.registry.tiers.get(record.name)
+        described |= {**_find_file(record.name, common), "gflops": row and row.gflops}
     if isinstance(record, Operator):
         described["needs"] = sorted(record.needed(record.options()))
         described["needs_with"] = list(list_needs_with(record))
@@ -225,6 +226,21 @@ def _read_links(common: Common) -> Known:
         yield item, _name_item(name, f"What joins {name}.") | plain
 
 
+def _read_devices(common: Common) -> Known:
+    for device in common.registry.devices.values():
+        facts = _pick(device, "cpus", "memory_gib", "accelerator", "gflops", "threads", "source")
+        facts["memory_bytes"] = int(facts.pop("memory_gib") * 2**30)
+        named = _name_item(device.name, device.summary)
+        yield named | _standing() | _pick(device, "gflops", "cpus"), named | facts
+
+
+def _read_networks(common: Common) -> Known:
+    for network in common.registry.networks.values():
+        named, rates = _name_item(network.name, network.summary), to_plain(network)
+        rates = {key: rates[key] for key in ("rate_bit_s", "delay_s")}
+        yield named | _standing() | rates, named | rates | _pick(network, "source")
+
+
 def _read_suites(common: Common) -> Known:
     complete = common.registry.defaults.complete
     for suite in common.registry.suites.values():
@@ -273,6 +289,8 @@ _OTHERS: Mapping[str, Callable[[Common], Known]] = {
     "variant": _read_variants,
     "hybrid": _read_hybrids,
     "link": _read_links,
+    "device": _read_devices,
+    "network": _read_networks,
     "suite": _read_suites,
     "plugin": _read_plugins,
 }

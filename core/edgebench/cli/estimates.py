@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
+from edgebench.catalogue.rows import BOUND_S
 from edgebench.conduct.turns import adds_blocks, count_blocks
 from edgebench.records.database import Database
+from edgebench.records.quick import REQUESTS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -53,7 +56,8 @@ def estimate_run(plan: Plan, path: Path, store: Store) -> Estimate:
     made: list[sqlite3.Row] = []
     if path.is_file():
         with Database.open(path) as database:
-            blocks, made = database.read_block_durations_s(), database.list_preparations()
+            made = database.list_preparations()
+            blocks = {**_stretch(database, plan), **database.read_block_durations_s()}
     measuring_s, source = _estimate_measuring(plan, blocks)
     ids = {case.id for case in plan.cases}
     found = [row for row in made if row["id"] in ids]
@@ -64,6 +68,16 @@ def estimate_run(plan: Plan, path: Path, store: Store) -> Estimate:
         scoring_s=_add_up(found, "scoring_s", "score_key", store),
         ready_cases=len({row["id"] for row in found}),
     )
+
+
+def _stretch(database: Database, plan: Plan) -> Mapping[str, float]:
+    """Return how long a block of each case would last that quick runs measured."""
+    suite, most_s = plan.study.suite, BOUND_S if plan.study.bounded else math.inf
+    found = {}
+    for case, (block_s, request_s) in database.read_quick_blocks_s().items():
+        more = min(suite.requests * request_s, most_s) - REQUESTS * request_s
+        found[case] = block_s + max(0.0, more)
+    return found
 
 
 def _estimate_measuring(plan: Plan, seen: Mapping[str, float]) -> tuple[float, str]:

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
         outcome = database.read_outcome(found.id, case.id)
     made = Export(
         run=found,
-        result=Result.of(outcome),
+        result=Result.of(outcome, found.quick),
         plugins=common.plugins,
         store=common.store,
         directory=args.output,

@@ -42,6 +42,7 @@ def run(
     precision: float | None = None,
     max_blocks: int | None = None,
     aa: bool = False,
+    quick: bool = False,
     margin: float | None = None,
     db: Place | None = None,
     resume: bool = False,
@@ -56,11 +57,12 @@ def run(
 ) -> RunResults:
     """Measure a suite, or the product of models, operators, placements and the like.
 
-    Each argument is the option of `edgebench run` of that name, with its meaning and default:
-    *precision* is a share (0.02 for 2 %), *margin* points of accuracy, *data* a path to data of
-    your own, or directories by the names of their datasets. What takes several takes one as well.
-    Nothing is printed. Ctrl-C ends it at once; what was measured until then is in the database, and
-    `resume=True` goes on.
+    Where neither a suite nor a model is named, `edgebench.toml` of the working directory says what
+    to measure. Each argument is the option of `edgebench run` of that name, with its meaning and
+    default: *precision* is a share (0.02 for 2 %), *margin* points of accuracy, *data* a path to
+    data of your own, or directories by the names of their datasets. What takes several takes one as
+    well. Nothing is printed. Ctrl-C ends it at once; what was measured until then is in the
+    database, and `resume=True` goes on.
 
     Raises:
         EdgebenchError: What was asked for is unknown or malformed, or cannot be run.
@@ -94,10 +96,11 @@ def _write_options(given: Mapping[str, Any]) -> Iterable[str]:
 
 def _run(words: Sequence[str]) -> RunResults:
     from edgebench.cli import parse_words
+    from edgebench.cli.project import take_project
     from edgebench.cli.run import execute_plan, plan_what_is_asked
     from edgebench.conduct.watcher import Watcher
 
-    args, common = parse_words(words)
+    args, common = take_project(*parse_words(words))
     plan = plan_what_is_asked(args, common)
     with Database.open(args.db, write=True) as database:
         name = execute_plan(plan, database, Watcher(), args, common)

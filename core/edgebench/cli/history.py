@@ -57,7 +57,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
 
 
 def _read_runs(database: Database, args: argparse.Namespace) -> list[RunResults]:
-    """Return the runs that were asked for, the earliest first.
+    """Return the runs that were asked for, the earliest first, but for quick ones.
 
     Raises:
         EdgebenchError: There are none.
@@ -66,10 +66,14 @@ def _read_runs(database: Database, args: argparse.Namespace) -> list[RunResults]
 
     every = database.read_runs()
     wanted = [
-        one for one in every if args.tag in (None, one.tag) and args.suite in (None, one.suite)
+        one
+        for one in every
+        if args.tag in (None, one.tag) and args.suite in (None, one.suite) and one.quick is None
     ]
     if every and not wanted:
-        raise EdgebenchError(f"no run of {args.db} has that tag or suite; see `edgebench runs`")
+        raise EdgebenchError(
+            f"no run of {args.db} but quick ones has that tag or suite; see `edgebench runs`"
+        )
     return [RunResults.of(database.read_run(one.id)) for one in wanted]
 
 

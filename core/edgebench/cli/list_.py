@@ -9,7 +9,7 @@ from edgebench.cli.common import Common, write_document
 from edgebench.cli.kinds import LISTED, SHOWN
 from edgebench.cli.pages import keep_page
 
-SCHEMA = 3
+SCHEMA = 4
 """The version of the document that this command prints."""
 
 

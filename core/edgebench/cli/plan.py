@@ -43,6 +43,8 @@ def run(args: argparse.Namespace, common: Common) -> int:
         EdgebenchError: No case of it can be run, as `run` says it; why of each is printed before.
     """
     from edgebench.cli.estimates import estimate_run
+    from edgebench.cli.project import take_project
+    from edgebench.cli.quick import describe_ahead, describe_sound
     from edgebench.cli.study import plan_study, refuse_empty
     from edgebench.conduct.turns import count_blocks
 
@@ -50,6 +52,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
         from edgebench.cli.cuts import print_cuts
 
         return print_cuts(args, common)
+    args, common = take_project(args, common)
     plan = plan_study(args, common)
     estimate = estimate_run(plan, args.db, common.store)
     if common.json:
@@ -62,11 +65,15 @@ def run(args: argparse.Namespace, common: Common) -> int:
                 "blocks": count_blocks(plan.study),
                 "requests": plan.study.suite.requests,
                 "bound_s": BOUND_S if plan.study.bounded else None,
+                "quick": plan.study.quick,
                 **attrs.asdict(estimate),
             }
         )
     else:
         _show(plan, estimate, common)
+        if plan.study.quick and plan.cases:
+            common.show(describe_ahead(plan))
+            common.show(describe_sound(plan, args, common))
     refuse_empty(plan)
     return 0
 

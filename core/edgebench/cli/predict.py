@@ -9,19 +9,21 @@ from edgebench.analysis.bounds import write_ms
 from edgebench.analysis.links import describe_links
 from edgebench.analysis.results import RunResults
 from edgebench.cli.common import Common, add_database
+from edgebench.cli.named_links import read_link
 from edgebench.parts.errors import EdgebenchError, UnknownName
 from edgebench.parts.grouping import group_by
-from edgebench.parts.units import parse_link, write_link
+from edgebench.parts.units import write_link
 from edgebench.records.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from edgebench.analysis.predictions import Prediction
     from edgebench.cases.case import Case
     from edgebench.conduct.predicting import Forecast
     from edgebench.parts.places import Link
     from edgebench.prepare.recipe import Recipes
+    from edgebench.toml.profiles import NetworkRow
 
 SCHEMA = 1
 SHOWN = 10
@@ -34,8 +36,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_id", nargs="?", default="latest", metavar="RUN",
                         help="the id of a run, or how it begins (the latest)")  # fmt: skip
     parser.add_argument("--link", action="append", default=[], metavar="A-B=RATE[,DELAY]",
-                        help="predict under this link, as edge-cloud=10mbit,20ms; repeats for "
-                             "other pairs of tiers; without one, other cuts under the run's own"
+                        help="predict under this link, as edge-cloud=10mbit,20ms, or with a "
+                             "network's name, as edge-cloud=4g; repeats for other pairs of tiers; "
+                             "without one, other cuts under the run's own"
                         )  # fmt: skip
     add_database(parser)
 
@@ -48,7 +51,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
 
     with Database.open(args.db) as database:
         results = RunResults.of(database.read_run(args.run_id))
-    links = read_links(args.link, [one.case for one in results.results])
+    links = read_links(args.link, [one.case for one in results.results], common.registry.networks)
     recipes: Recipes = Recipes(common.plugins, common.store)
     found = forecast(results.results, links, recipes)
     if common.json:
@@ -60,7 +63,9 @@ def run(args: argparse.Namespace, common: Common) -> int:
     return int(not (found.strategies or found.cuts))
 
 
-def read_links(texts: Sequence[str], cases: Sequence[Case]) -> tuple[Link, ...]:
+def read_links(
+    texts: Sequence[str], cases: Sequence[Case], networks: Mapping[str, NetworkRow]
+) -> tuple[Link, ...]:
     """Return links as they are written, one for each pair of tiers that a run has a link between.
 
     Raises:
@@ -69,7 +74,7 @@ def read_links(texts: Sequence[str], cases: Sequence[Case]) -> tuple[Link, ...]:
     links: list[Link] = []
     used = {write_pair(link): link for case in cases for link in case.links}
     for text in texts:
-        link = parse_link(text)
+        link = read_link(text, networks)
         if any(link.joins(*other.between) for other in links):
             raise EdgebenchError(f"--link {write_pair(link)} is given twice; predict one at a time")
         if not any(link.joins(*other.between) for other in used.values()):

@@ -14,6 +14,7 @@ from edgebench.analysis.result import Result
 from edgebench.analysis.results import RunResults
 from edgebench.cli.advice_layout import lay_out_advice
 from edgebench.cli.common import Common, add_database
+from edgebench.cli.project import take_bounds
 from edgebench.parts.errors import EdgebenchError
 from edgebench.records.database import Database
 
@@ -27,7 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="the id of a run, or how it begins (the latest)")  # fmt: skip
     parser.add_argument("--max", action="append", default=[], metavar="FIGURE=VALUE",
                         help="latency.p95=50ms (any percentile, median or mean), memory=500MB, "
-                             "size=20MB, bytes=100kB or price=0.0001; repeats")  # fmt: skip
+                             "size=20MB, bytes=100kB or price=0.0001; repeats (those of "
+                             "edgebench.toml here, if any)")  # fmt: skip
     parser.add_argument("--max-drop", action="append", default=[], metavar="METRIC=POINTS",
                         help="the most points of accuracy that may be lost, as accuracy=1 "
                              "(the margin of the study)")  # fmt: skip
@@ -43,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, common: Common) -> int:
     """Print what is recommended of each model; 1 where nothing is of one of them."""
     wish = Wish(
-        bounds=tuple(map(parse_bound, args.max)),
+        bounds=tuple(map(parse_bound, args.max or take_bounds(common))),
         drops=tuple(map(parse_drop, args.max_drop)),
         admit_open=args.admit_open,
     )
@@ -76,7 +78,7 @@ def _complete(advice: Advice, run: str, database: Database) -> Advice:
     if candidate is None:
         return advice
     outcome = database.read_outcome(run, candidate.result.case.id)
-    return advice.with_result(Result.of(outcome))
+    return advice.with_result(Result.of(outcome, candidate.result.quick))
 
 
 def _refuse_twice(names: list[str], option: str) -> None:

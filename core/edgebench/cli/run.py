@@ -12,15 +12,20 @@ from edgebench.cli.common import INTERRUPTED, Common
 from edgebench.cli.logs import write_log
 from edgebench.cli.numbers import count, seconds
 from edgebench.cli.progress import Interrupts, hear_interrupts, show_progress
+from edgebench.cli.project import take_project
+from edgebench.cli.quick import describe_sound
 from edgebench.cli.report import print_results
 from edgebench.cli.study import HOW, PRODUCT, declare, plan_study, refuse_empty
 from edgebench.parts.errors import EdgebenchError
 from edgebench.records.database import Database
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from edgebench.cases.plan import Plan
     from edgebench.conduct.verifying import Verification
     from edgebench.conduct.watcher import Watcher
+    from edgebench.toml.profiles import NetworkRow
 
 LIMIT_S = 300.0
 """Seconds that a block may take, and that scoring may be silent."""
@@ -59,6 +64,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     """Run, print the report, and return 1 if a case failed or nothing was measured."""
     if args.debug and not args.case:
         raise EdgebenchError("--debug shows one case; say which with --case ID")
+    args, common = take_project(args, common)
     reporter = common.find_reporter()  # that it is missing is to be known before measuring
     plan = _plan_of_case(args, common) if args.case else plan_what_is_asked(args, common)
     with hear_interrupts(common) as interrupts:
@@ -76,6 +82,8 @@ def run(args: argparse.Namespace, common: Common) -> int:
         if interrupts.asked:
             common.note(f"edgebench: interrupted; go on with --resume (run {name} in {args.db})")
             return INTERRUPTED
+    if args.quick:
+        common.note(f"edgebench: {describe_sound(plan, args, common)}")
     statuses = {result.status for result in results.results}
     return int("ok" not in statuses or not statuses <= {"ok", "skipped"})
 
@@ -124,7 +132,9 @@ def _prepare_limit(args: argparse.Namespace) -> float:
     return max(float(args.time_limit), LEAST_PREPARE_LIMIT_S)
 
 
-def _read_verification(args: argparse.Namespace, plan: Plan) -> Verification | None:
+def _read_verification(
+    args: argparse.Namespace, plan: Plan, networks: Mapping[str, NetworkRow]
+) -> Verification | None:
     """Return which predictions are to be measured; None if none are.
 
     Raises:
@@ -139,7 +149,7 @@ def _read_verification(args: argparse.Namespace, plan: Plan) -> Verification | N
     if not args.verify_predictions:
         return None
     return Verification(
-        count=args.verify_predictions, links=read_links(args.predict_link, plan.cases)
+        count=args.verify_predictions, links=read_links(args.predict_link, plan.cases, networks)
     )
 
 
@@ -162,7 +172,7 @@ def execute_plan(
     # Imported here because `--help` need not load what measures.
     from edgebench.conduct.execute import execute
 
-    verification = _read_verification(args, plan)
+    verification = _read_verification(args, plan, common.registry.networks)
     return execute(
         plan,
         database,

@@ -11,7 +11,12 @@ from edgebench.parts.errors import EdgebenchError
 from edgebench.records.database import Database
 
 if TYPE_CHECKING:
-    from edgebench.records.outcome import RunOutcome
+    from collections.abc import Iterator
+
+    from edgebench.records.outcome import Run, RunOutcome
+
+SCHEMA = 2
+"""The version of the document that this command prints."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +34,9 @@ def run(args: argparse.Namespace, common: Common) -> int:
     with Database.open(args.db) as database:
         found = [database.read_run(one.id, timed=False) for one in database.read_runs()]
     if common.json:
-        common.emit({"db": str(args.db), "runs": [_describe(one) for one in found]})
+        common.emit(
+            {"schema": SCHEMA, "db": str(args.db), "runs": [_describe(one) for one in found]}
+        )
         return 0
     from edgebench.cli.tables import table
 
@@ -41,13 +48,20 @@ def run(args: argparse.Namespace, common: Common) -> int:
             one.run.tag or "-",
             len(one.cases),
             ", ".join(f"{count} {status}" for status, count in _count(one).items()),
-            "" if one.run.finished else "not finished",
+            ", ".join(_describe_state(one.run)),
         )
         for one in found
     ]
     columns = ("run", "started (UTC)", "suite", "tag", "cases", "status", "")
     common.show(table(f"runs of {args.db}", columns, rows))
     return 0
+
+
+def _describe_state(run: Run) -> Iterator[str]:
+    if run.quick:
+        yield "quick"
+    if not run.finished:
+        yield "not finished"
 
 
 def _count(found: RunOutcome) -> dict[str, int]:
@@ -60,6 +74,7 @@ def _describe(found: RunOutcome) -> dict[str, object]:
         "run": found.run.id,
         **{name: getattr(found.run, name) for name in names},
         "cases": len(found.cases),
+        "quick": found.run.quick is not None,
         "statuses": _count(found),
         "models": list(dict.fromkeys(one.case.subject for one in found.cases)),
     }
@@ -85,6 +100,6 @@ def _remove(args: argparse.Namespace, common: Common) -> None:
         for name in args.runs:
             database.remove_run(name)
     if common.json:
-        common.emit({"db": str(args.db), "removed": list(args.runs)})
+        common.emit({"schema": SCHEMA, "db": str(args.db), "removed": list(args.runs)})
     else:
         common.show(f"removed {', '.join(args.runs)}")

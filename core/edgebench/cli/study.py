@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +14,12 @@ from edgebench.analysis.verdicts import FIRST_LOOK
 from edgebench.cases.study import Study
 from edgebench.catalogue.rows import MAX_BLOCKS, SCENARIO, Product, Suite
 from edgebench.cli.common import Common, add_database
+from edgebench.cli.given import find_path, note_directories, read_data
+from edgebench.cli.named_links import read_link
 from edgebench.cli.numbers import count, margin, natural, share
-from edgebench.parts.datasets import Dataset
 from edgebench.parts.errors import EdgebenchError, UnknownName
-from edgebench.parts.part import NAME
 from edgebench.parts.places import Backend, Fabric, Link, Tier
-from edgebench.parts.subjects import Model
-from edgebench.parts.units import parse_link
+from edgebench.records import quick
 
 if TYPE_CHECKING:
     from edgebench.cases.plan import Plan
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.set_defaults(project=None)
     parser.add_argument("suite", nargs="?", metavar="SUITE", help="a suite of the registry")
     what = parser.add_argument_group(
         "or the product of these, each of which repeats and takes globs"
@@ -47,7 +47,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
         what.add_argument(f"--{name}", action="append", default=[], metavar=metavar, help=text)
     how = parser.add_argument_group("how")
     how.add_argument("--link", action="append", default=[], metavar="A-B=RATE[,DELAY]",
-                     help="as 10mbit,20ms; several for one pair are measured in turn")  # fmt: skip
+                     help="as 10mbit,20ms, or a network's name, as 4g; several for one pair are "
+                          "measured in turn")  # fmt: skip
     how.add_argument("--input-at", default="", metavar="TIER",
                      help="the tier that holds the input (the suite's or registry's)")  # fmt: skip
     how.add_argument("--weights", default="", metavar="KIND",
@@ -85,13 +86,17 @@ def _declare_blocks(how: argparse._ArgumentGroup) -> None:
     how.add_argument("--aa", action="store_true",
                      help=f"measure {COPIES} copies of the first case, to see what equal cases "
                           "differ by on this machine")  # fmt: skip
+    how.add_argument("--quick", action="store_true",
+                     help=f"a rough ranking: {quick.BLOCKS} blocks of {quick.REQUESTS} requests a "
+                          f"case, {quick.SCORED} samples scored, and the spread of what --aa kept "
+                          "of this machine")  # fmt: skip
     how.add_argument("--margin", dest="accuracy_margin", type=margin, metavar="accuracy=POINTS",
                      help="a loss of less counts as none (the suite's, or 1)")  # fmt: skip
 
 
 HOW = (
     "link", "input_at", "weights", "data", "input_data", "calibration", "threads", "seed", "until",
-    "precision", "max_blocks", "aa",
+    "precision", "max_blocks", "aa", "quick",
 )  # fmt: skip
 """Other options that say what is measured, all empty by default."""
 PRODUCT = ("model", "operator", "placement", "backend", "fabric", "scenario")
@@ -113,11 +118,16 @@ def make_study(args: argparse.Namespace, common: Common) -> Study:
         suite = Suite(name="", summary="", products=_make_products(args, common))
     else:
         suites = ", ".join(common.registry.suites)
-        raise EdgebenchError(f"say what to run: a suite ({suites}), or --model and other options")
+        raise EdgebenchError(
+            f"say what to run: a suite ({suites}), or --model and other options; "
+            "or say it once for this folder: edgebench init"
+        )
     given = {name: getattr(args, name) for name in GIVEN if getattr(args, name)}
     suite = attrs.evolve(suite, **given)
     _check_blocks(suite, args)
-    named, own, said = _read_data(args, common)
+    named, own, said = read_data(args, common)
+    if args.quick:
+        suite = attrs.evolve(suite, until="", blocks=quick.BLOCKS, requests=quick.REQUESTS)
     return Study(
         suite=attrs.evolve(suite, until="") if args.aa else suite,
         precision=args.precision,
@@ -128,17 +138,22 @@ def make_study(args: argparse.Namespace, common: Common) -> Study:
         data=named,
         input_data=own,
         data_options=said,
-        calibration=_find(args.calibration, "--calibration") if args.calibration else None,
+        calibration=find_path(args.calibration, "--calibration") if args.calibration else None,
         batch=args.batch,
         threads=args.threads,
         seed=args.seed,
-        score_limit=args.score_limit,
-        bounded=not args.suite and not args.requests,
+        score_limit=args.score_limit or (quick.SCORED if args.quick else None),
+        # Fewer requests than what equal cases differ by was taken from would say less.
+        bounded=not args.suite and not args.requests and not args.quick,
+        quick=args.quick,
     )
 
 
 def _check_blocks(suite: Suite, args: argparse.Namespace) -> None:
     """Refuse options of how many blocks are measured that do not go together."""
+    if args.quick:
+        _refuse_beside_quick(args)
+        return
     if args.aa and (args.until or args.precision or args.max_blocks):
         raise EdgebenchError("--aa measures a fixed count of blocks; leave out what adds blocks")
     if args.aa and suite.blocks < FIRST_LOOK:
@@ -154,6 +169,15 @@ def _check_blocks(suite: Suite, args: argparse.Namespace) -> None:
         raise EdgebenchError(f"--max-blocks must be at least {least}, not {suite.max_blocks}")
 
 
+def _refuse_beside_quick(args: argparse.Namespace) -> None:
+    names = ("aa", "blocks", "requests", "until", "precision", "max_blocks")
+    if given := [f"--{name.replace('_', '-')}" for name in names if getattr(args, name)]:
+        raise EdgebenchError(
+            f"--quick is {quick.BLOCKS} blocks of {quick.REQUESTS} requests a case; leave out "
+            f"{given[0]}, or --quick"
+        )
+
+
 def plan_study(args: argparse.Namespace, common: Common) -> Plan:
     """Plan what a command's options make, and name the plugins that do not work.
 
@@ -165,7 +189,9 @@ def plan_study(args: argparse.Namespace, common: Common) -> Plan:
     from edgebench.sessions.asking import ask_in_processes
 
     common.refuse_faults()
-    plan = make_plan(make_study(args, common), common.plugins, ask_in_processes)
+    # What is wrong with a name may be wrong in the file that a study was read from.
+    with args.project.blame() if args.project else nullcontext():
+        plan = make_plan(make_study(args, common), common.plugins, ask_in_processes)
     if not plan.cases and not plan.skipped:
         # Where none is named every backend is taken.
         lacks = [line.why_not for line in common.plugins.listed(Backend) if line.why_not]
@@ -174,20 +200,12 @@ def plan_study(args: argparse.Namespace, common: Common) -> Plan:
         plan = attrs.evolve(plan, cases=plan.cases[:1], skipped=plan.skipped * (not plan.cases))
     # Planning has asked for more than whether they load.
     common.refuse_faults()
-    _note_directories(args.model, common)
+    note_directories(args.model, common)
     for line in plan.understood:
         common.note(f"edgebench: {line}")
     for fault in common.plugins.faults:
         common.note_fault(fault)
     return plan
-
-
-def _note_directories(models: Sequence[str], common: Common) -> None:
-    """Say of a model that is known that a directory of its name is not meant."""
-    known = {line.name for line in common.plugins.listed(Model)}
-    for text in models:
-        if (name := text.partition(":")[0]) in known and Path(name).is_dir():
-            common.note(f"edgebench: {name} is the model called so; the directory is ./{name}")
 
 
 def refuse_empty(plan: Plan) -> None:
@@ -202,48 +220,11 @@ def refuse_empty(plan: Plan) -> None:
 
 
 def _parse_link(text: str, common: Common) -> Link:
-    link, tiers = parse_link(text), common.plugins.all(Tier)
+    link, tiers = read_link(text, common.registry.networks), common.plugins.all(Tier)
     for name in link.between:
         if name not in tiers:
             raise UnknownName.among("tier", name, tiers)
     return link
-
-
-def _read_data(
-    args: argparse.Namespace, common: Common
-) -> tuple[dict[str, Path], Path | None, tuple[tuple[str, str], ...]]:
-    """Return the directories of named datasets, the data without a name, and what is said of it.
-
-    Raises:
-        EdgebenchError: It is not there, or given twice.
-    """
-    from edgebench.cases.expand import split_options
-
-    known = [line.name for line in common.plugins.listed(Dataset)] if args.data else []
-    named: dict[str, Path] = {}
-    own: list[tuple[Path, tuple[tuple[str, str], ...]]] = []
-    if args.input_data:
-        own.append((_find(args.input_data, "--input-data"), ()))
-    for text in args.data:
-        name, equals, directory = text.partition("=")
-        if equals and directory and name in known:
-            if name in named:
-                raise EdgebenchError(f"--data {name} is given twice; leave one out")
-            named[name] = Path(directory).resolve()
-            continue
-        path, said = split_options(text)
-        if equals and NAME.fullmatch(name) and not Path(path).exists():
-            raise UnknownName.among("dataset", name, known)
-        own.append((_find(Path(path), "--data"), said))
-    if len(own) > 1:
-        raise EdgebenchError(f"--data {own[1][0]}: {own[0][0]} is given too; leave one out")
-    return named, *(own[0] if own else (None, ()))
-
-
-def _find(path: Path, option: str) -> Path:
-    if not path.exists():
-        raise EdgebenchError(f"{option}: there is no file or directory {str(path)!r}")
-    return path.resolve()
 
 
 def _find_suite(args: argparse.Namespace, common: Common) -> Suite:

@@ -140,13 +140,19 @@ def _write_inputs(dataset: Item) -> str:
     return "synthetic" if dataset["synthetic"] else "made here"
 
 
+_WAY: Mapping[str, Callable[[Item], str]] = {
+    "rate": lambda link: f"{link['rate_bit_s'] / 1e6:g} Mbit/s",
+    "delay": lambda link: f"{link['delay_s'] * 1e3:g} ms",
+}
 _COLUMNS: Mapping[str, Mapping[str, Callable[[Item], str]]] = {
     "models": {"variants": _write_variants},
     "datasets": {"inputs": _write_inputs},
-    "links": {
-        "rate": lambda link: f"{link['rate_bit_s'] / 1e6:g} Mbit/s",
-        "delay": lambda link: f"{link['delay_s'] * 1e3:g} ms",
+    "devices": {
+        "GFLOPS": lambda device: f"{device['gflops']:g}",
+        "CPUs": lambda device: str(device["cpus"]),
     },
+    "networks": _WAY,
+    "links": _WAY,
     "variants": {"parameters": lambda variant: write_value("parameters", variant["parameters"])},
 }
 """What stands between name and summary: the columns of a kind, and how their cells are written."""

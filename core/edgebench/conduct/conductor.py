@@ -259,7 +259,8 @@ class Conductor:
         # A result holds all samples, which take the longest to read.
         if not self.deployments.plugins.hears("edgebench_case_finished"):
             return
-        result = Result.of(self.database.read_outcome(self.run.id, case.id))
+        kept = self.database.read_outcome(self.run.id, case.id)
+        result = Result.of(kept, self.run.quick)
         try:
             self.deployments.plugins.tell("edgebench_case_finished", case=case, result=result)
         except EdgebenchError as error:

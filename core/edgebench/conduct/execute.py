@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from edgebench.analysis.repeatability import Repeatability
+from edgebench.analysis.repeatability import Repeatability, find_equal_spread
 from edgebench.cases.plan import Plan
 from edgebench.catalogue.plugins import Plugins
 from edgebench.conduct.conductor import Conductor
@@ -23,7 +23,9 @@ from edgebench.parts.errors import CaseFailed
 from edgebench.prepare.preparer import Preparer
 from edgebench.prepare.recipe import Recipes
 from edgebench.records.database import Database
+from edgebench.records.equal_cases import find_spread, keep_spread
 from edgebench.records.outcome import Run
+from edgebench.records.quick import Quick
 from edgebench.store.artifacts import Store
 from edgebench.store.scratch import clear_up, open_scratch
 
@@ -110,6 +112,11 @@ def _finish(plan: Plan, database: Database, run_id: str) -> None:
             doubts = (*facts.doubts, NOT_KNOWN)
             database.finish_case(run_id, case.id, attrs.evolve(facts, doubts=doubts))
     database.finish_run(run_id, _now())
+    # Last, as a cache that cannot be written must not cost what was measured.
+    for case in plan.cases if plan.study.copies > 1 else ():
+        blocks, run = database.read_outcome(run_id, case.id).measured, database.find_run(run_id)
+        if spread := find_equal_spread(blocks, plan.study.copies, case, run.started):
+            keep_spread(spread, case.id)
 
 
 def _open_preparer(
@@ -148,10 +155,22 @@ def _describe_run(plan: Plan, recipes: Recipes, scratch: Path, database: Databas
         environment=environment,
         overheads_s=measure_overheads(scratch),
         max_blocks=plan.study.suite.max_blocks if adds_blocks(plan.study) else None,
+        quick=_describe_quick(plan),
     )
-    before = None if plan.study.copies > 1 else database.find_aa(environment)
+    # A quick run has figures of its own, and another run is not to take them for this machine's.
+    own = plan.study.copies > 1 or plan.study.quick
+    before = None if own else database.find_aa(environment)
     names = [name for name in attrs.fields_dict(Run) if name.startswith("aa_")]
     return attrs.evolve(run, **{name: getattr(before, name) for name in names if before})
+
+
+def _describe_quick(plan: Plan) -> Quick | None:
+    """Return how a quick run is measured, with what is known of equal cases; None for others."""
+    if not plan.study.quick:
+        return None
+    suite = plan.study.suite
+    spread = find_spread({case.subject for case in plan.cases})
+    return Quick(blocks=suite.blocks, requests=suite.requests, spread=spread)
 
 
 def _check(plan: Plan, preparer: Preparer) -> None:

@@ -50,8 +50,10 @@ def verify(
     plan = deployments.plan
     planned = {case.id for case in plan.cases}
     # A run that goes on verifies what it began to: its own further cases predict nothing.
-    kept = [one for one in database.read_run(run_id).cases if one.case.id in planned]
-    chosen = choose([Result.of(one) for one in kept], verification, deployments)
+    found = database.read_run(run_id)
+    kept = [one for one in found.cases if one.case.id in planned]
+    results = [Result.of(one, found.run.quick) for one in kept]
+    chosen = choose(results, verification, deployments)
     if not chosen:
         return
     # As many blocks as anything else is measured in that nobody waits for to be decided.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _JSON = frozenset((
-    "arguments", "environment", "overheads_s",  # of a run; the others of a block
+    "arguments", "environment", "overheads_s", "quick",  # of a run; the others of a block
     "inputs", "cold_s", "bytes_out", "exit_rates", "links", "tiers", "peak_memory_bytes", "machine",
 ))  # fmt: skip
 """The columns that are JSON, or null."""

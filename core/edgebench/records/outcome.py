@@ -13,10 +13,10 @@ from edgebench.parts.errors import UnknownName
 from edgebench.parts.pipeline import as_tuple
 from edgebench.records.facts import STATUSES, Facts, Figure
 from edgebench.records.freezing import freeze_array, freeze_arrays, freeze_mapping
+from edgebench.records.quick import Quick
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
 
 LINK_SHARE, LINK_S = 0.05, 0.5e-3
 """A link is what it claims if it is within this share or within these seconds, the larger."""
@@ -235,8 +235,9 @@ class Run:
     aa_between: float | None = None
     """That of the rounds themselves: what the blocks of a round share."""
     max_blocks: int | None = None
-    """How many blocks a case might have had, where they were added until enough was known; None
-    where their count was fixed."""
+    """How many blocks a case might have had, where they were added; None of a fixed count."""
+    quick: Quick | None = None
+    """How it was measured where that was quick, with what was known then of equal cases."""
     source: str = ""
     """Where results come from that were not measured here; empty for those that were."""
 

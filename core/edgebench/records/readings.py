@@ -87,9 +87,22 @@ class Readings:
         return [row["id"] for row in self._select(query, run.id)]
 
     def read_block_durations_s(self) -> Mapping[str, float]:
-        """Return the mean duration of a block by case, over all runs, of those that ended well."""
-        query = "SELECT case_id, avg(duration_s) AS mean FROM blocks WHERE status = 'ok' GROUP BY 1"
+        """Return the mean duration of a block by case, of those that ended well in sound runs."""
+        query = (
+            "SELECT case_id, avg(duration_s) AS mean FROM blocks JOIN runs ON run = runs.id "
+            "WHERE status = 'ok' AND quick IS NULL GROUP BY 1"
+        )
         return {row["case_id"]: row["mean"] for row in self._select(query)}
+
+    def read_quick_blocks_s(self) -> Mapping[str, tuple[float, float]]:
+        """Return by case the mean duration of a block of quick runs, and that of a request."""
+        query = (
+            "SELECT case_id, (SELECT avg(duration_s) FROM blocks b WHERE b.run = requests.run AND "
+            "b.case_id = requests.case_id AND status = 'ok') AS block, avg(seconds) AS request "
+            "FROM requests JOIN runs ON run = runs.id WHERE status = 'ok' AND kind = 'latency' "
+            "AND quick IS NOT NULL GROUP BY runs.rowid, case_id ORDER BY runs.rowid"
+        )
+        return {row["case_id"]: (row["block"], row["request"]) for row in self._select(query)}
 
     def list_preparations(self) -> list[sqlite3.Row]:
         """Return, of each case of each run, what was made for it and the seconds that took."""

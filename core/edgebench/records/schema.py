@@ -8,8 +8,9 @@ from edgebench.records.packing import WIDEST, pack_seconds, unpack_seconds
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Mapping
 
-VERSION = 3
+VERSION = 4
 """The version of the tables that this edgebench writes."""
 OLDEST = 1
 """The oldest version that it reads, and converts when it opens the file for writing."""
@@ -21,6 +22,7 @@ CREATE TABLE runs (
     registry_digest TEXT NOT NULL, plan_digest TEXT NOT NULL, environment TEXT NOT NULL,
     overheads_s TEXT NOT NULL, aa_difference REAL, aa_blocks INTEGER, aa_within REAL,
     aa_between REAL, max_blocks INTEGER, -- null where the count of blocks was fixed
+    quick TEXT, -- JSON; null for a run that was not quick
     source TEXT NOT NULL DEFAULT '' -- empty where it was measured
 );
 CREATE TABLE cases (
@@ -90,16 +92,19 @@ SCHEMA = _TABLES + _SAMPLES
 number took five times the space and the time; text three times the space."""
 
 _ADDED = {
-    "runs": {
-        "aa_blocks": "INTEGER",
-        "aa_within": "REAL",
-        "aa_between": "REAL",
-        "max_blocks": "INTEGER",
-        "source": "TEXT NOT NULL DEFAULT ''",
+    3: {
+        "runs": {
+            "aa_blocks": "INTEGER",
+            "aa_within": "REAL",
+            "aa_between": "REAL",
+            "max_blocks": "INTEGER",
+            "source": "TEXT NOT NULL DEFAULT ''",
+        },
+        "blocks": {"resumption": "INTEGER NOT NULL DEFAULT 0"},
     },
-    "blocks": {"resumption": "INTEGER NOT NULL DEFAULT 0"},
+    4: {"runs": {"quick": "TEXT"}},
 }
-"""The columns that version 3 has and version 2 had not, by table, each with its type."""
+"""The columns that a version has and the one before had not, by table, each with its type."""
 _FIRST_SAMPLES = """
 CREATE TEMP VIEW samples AS SELECT position AS id, block, kind, phase,
     json_array_length(seconds) AS count, NULL AS least_ns, seconds AS data FROM main.samples
@@ -112,12 +117,21 @@ def show_as_current(connection: sqlite3.Connection, version: int) -> None:
     Views of this connection alone do, and the file stays as it is. The samples of version 1 are
     JSON arrays of seconds, as this version keeps what does not fit into nanoseconds.
     """
-    for table, added in _ADDED.items():
+    for table, added in _list_added(version).items():
         names = ", ".join(f"{_find_default(kind)} AS {name}" for name, kind in added.items())
         query = f"CREATE TEMP VIEW {table} AS SELECT *, rowid, {names} FROM main.{table}"  # noqa: S608
         connection.execute(query)
     if version == 1:
         connection.execute(_FIRST_SAMPLES)
+
+
+def _list_added(version: int) -> Mapping[str, Mapping[str, str]]:
+    """Return the columns that tables of a version lack, by table, each with its type."""
+    found: dict[str, dict[str, str]] = {}
+    for since, tables in _ADDED.items():
+        for table, added in tables.items() if since > version else ():
+            found.setdefault(table, {}).update(added)
+    return found
 
 
 def _find_default(kind: str) -> str:
@@ -130,7 +144,7 @@ def convert(connection: sqlite3.Connection, version: int) -> None:
         connection.execute("BEGIN IMMEDIATE")
         if version == 1:
             _pack_samples(connection)
-        for table, added in _ADDED.items():
+        for table, added in _list_added(version).items():
             for name, kind in added.items():
                 connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
         connection.execute(f"PRAGMA user_version = {VERSION}")

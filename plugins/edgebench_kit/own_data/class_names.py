@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -28,7 +29,8 @@ def match_classes(
         DataError: A label is no class of the model: says which, and the nearest; or the model's
             classes have no names that say anything and the labels are names.
     """
-    exact = {name: number for number, name in reversed(list(enumerate(model_classes)))}
+    counts = Counter(model_classes)
+    exact = {name: number for number, name in enumerate(model_classes) if counts[name] == 1}
     alike: dict[str, set[int]] = {}
     for number, name in enumerate(model_classes):
         alike.setdefault(_simplify(name), set()).add(number)
@@ -39,16 +41,21 @@ def match_classes(
             numbers[label] = exact[label]
         elif len(same) == 1:
             numbers[label] = next(iter(same))
-    if len(numbers) == len(found):
+    if all(label in numbers for label in found):
         return numbers
     if all(NUMBER.fullmatch(label) for label in found):
         return _take_numbers(found, len(model_classes), where)
     if all(SILENT.fullmatch(name.strip()) for name in model_classes):
         raise DataError(_say_silent(found, model_classes, where))
     strange = next(label for label in found if label not in numbers)
+    if several := alike.get(_simplify(strange)):
+        raise DataError(
+            f"{where}: the label {_quote(strange)} may be any of {len(several)} classes of the "
+            "model; call each by its own name in the data, and in a file for classes=FILE"
+        )
     raise DataError(
         f"{where}: the label {_quote(strange)} is none of the model's {len(model_classes)} classes "
-        f"({list_names(model_classes)}){_suggest(strange, model_classes)}; rename it, or give "
+        f"({list_names(model_classes)}){_suggest(strange, model_classes)} rename it, or give "
         "classes=FILE with the model's classes in their order, one a line, as the data calls them"
     )
 
@@ -83,7 +90,7 @@ def _say_silent(found: Sequence[str], model_classes: Sequence[str], where: str) 
 def _suggest(label: str, names: Sequence[str]) -> str:
     simple = {_simplify(name): name for name in names}
     near = get_close_matches(_simplify(label), simple, n=1, cutoff=0.6)
-    return f"; did you mean {_quote(simple[near[0]])}?" if near else ""
+    return f"; did you mean {_quote(simple[near[0]])}?" if near else ";"
 
 
 def _simplify(name: str) -> str:
@@ -104,8 +111,8 @@ def read_class_names(path: Path, model_classes: Sequence[str]) -> tuple[str, ...
     """Read the names of a model's classes in its order, one a line.
 
     Raises:
-        DataError: There are not as many as the model has, one stands twice, or a class of the
-            model is at another place than the model has it.
+        DataError: There are not as many as the model has, one is empty, or a class of the model
+            is at another place than the model has it.
     """
     lines = [line.strip() for line in decode_text(path, read_file(path)).splitlines()]
     while lines and not lines[-1]:
@@ -118,11 +125,17 @@ def read_class_names(path: Path, model_classes: Sequence[str]) -> tuple[str, ...
     for number, name in enumerate(names):
         if not name:
             raise DataError(f"classes={path}: line {number + 1} is empty; name each class")
-        if names.index(name) != number:
-            raise DataError(f"classes={path} names {_quote(name)} twice")
-        if not SILENT.fullmatch(name) and name in model_classes and model_classes[number] != name:
+        if (
+            model_classes
+            and model_classes[number] != name
+            and _stands_elsewhere(name, model_classes)
+        ):
             raise DataError(
                 f"classes={path} has {_quote(name)} as class {number}, and the model has it as "
                 f"class {list(model_classes).index(name)}: the order must be the model's"
             )
     return names
+
+
+def _stands_elsewhere(name: str, model_classes: Sequence[str]) -> bool:
+    return name in model_classes and not SILENT.fullmatch(name)

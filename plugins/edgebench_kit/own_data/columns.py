@@ -1,4 +1,4 @@
-"""Which columns of a table hold the texts or files and which the labels: by what they are called."""
+"""Which columns of a table hold texts or files and which the labels: by what they are called."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def divide(groups: Groups, calibration: Groups | None, options: DataOptions) -> 
     elif carved := divider.carve_lacking(splits):
         how.append(f"{carved} by digest, seed {options.seed}")
     if pool:
-        how.append(f"by digest, seed {options.seed}")
+        how[0] += f": by digest, seed {options.seed}"
     return Division(
         splits={
             split: tuple(items[digest] for digest in divider.rank(items))
@@ -157,9 +157,11 @@ def _name_groups(
 ) -> tuple[dict[str, Group], bool, list[str]]:
     """Return the groups by the split that each is, whether the test split is all, and why so.
 
-    Where calibration data is *given*, that of the data is not used.
+    Where calibration data is *given*, that of the data is not used, unless there is no other.
     """
-    groups = {split: one for split, one in found.items() if not (given and split == "calibration")}
+    groups = dict(found)
+    if given and len(groups) > 1:
+        groups.pop("calibration", None)
     if WHOLE in groups:
         return {"test": groups[WHOLE]}, True, ["no splits of its own"]
     how = ["its own splits"]

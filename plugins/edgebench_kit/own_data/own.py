@@ -138,7 +138,11 @@ class OwnData:
         )
 
     def samples(
-        self, split: str, seed: int, numbers: Mapping[str, int], classes: int = 256
+        self,
+        split: str,
+        seed: int,  # noqa: ARG002 (datasets are asked with one)
+        numbers: Mapping[str, int],
+        classes: int = 256,
     ) -> Iterator[Sample | Unreadable]:
         """Yield the samples of a split in the order of their ranks; the seed changes nothing.
 

@@ -43,7 +43,7 @@ def decode_text(path: Path, found: bytes, encoding: str = "", *, whole: bool = T
     if name.lower().replace("_", "-") in ("utf-8", "utf8") and marked == "utf-8-sig":
         name = marked
     try:
-        b"".decode(name)  # which knows what is no encoding of texts, as `hex`
+        b" ".decode(name, errors="ignore")  # which knows what is none of texts, as `hex`
         text = codecs.getincrementaldecoder(name)().decode(found, final=whole)
     except LookupError as error:
         raise DataError(f"encoding={encoding}: no encoding of texts is called so") from error

@@ -40,9 +40,10 @@ def describe_run(results: RunResults) -> dict[str, Any]:
 
 
 def name_run(document: Mapping[str, Any]) -> str:
-    """Return what a run is called: its suite, or where it comes from."""
+    """Return what a run is called: its suite, or where it comes from; and whether it is quick."""
     imported = f"imported from {document['source']}" if document["source"] else ""
-    return str(document["suite"] or imported or "cases of the command line")
+    name = document["suite"] or imported or "cases of the command line"
+    return f"{name}, a quick run" if document["quick"] else str(name)
 
 
 def place_run(document: Mapping[str, Any]) -> str:

@@ -33,7 +33,7 @@ def load_weights(
         DataError: The file is missing, is damaged, or is of another network: the message names
             the first parameter that does not fit, and both shapes.
     """
-    given = _read(path, title)
+    given = read_weights(path, title=title)
     wanted = module.state_dict()
     given = {name: value for name, value in given.items() if not name.startswith(ignore)}
     wanted = {name: value for name, value in wanted.items() if not name.startswith(ignore)}
@@ -46,8 +46,12 @@ def load_weights(
     module.load_state_dict(given, strict=False)
 
 
-def _read(path: Path | None, title: str) -> dict[str, torch.Tensor]:
-    """Read the tensors of a file by name."""
+def read_weights(path: Path | None, *, title: str) -> dict[str, torch.Tensor]:
+    """Read the tensors of a file by name, as `load_weights` does.
+
+    Raises:
+        DataError: The file is missing or damaged, or holds more than tensors.
+    """
     if path is None:
         raise DataError(f"{title} is to be loaded from a file, but none is given: file:PATH")
     check_file(path, title)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import Reporter, hookimpl
-from edgebench_kit.reports.answers import describe_run, find_answers
+from edgebench_kit.reports.answers import describe_run, find_answers, name_run
 from edgebench_kit.reports.notes import (
     describe_agreements,
     describe_assignments,
@@ -122,7 +122,6 @@ def _list_answers(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _title(document: Mapping[str, Any]) -> str:
     imported = f"imported from {document['source']}" if document["source"] else ""
-    what = document["suite"] or imported or "cases of the command line"
     tag = f", tag {document['tag']}" if document["tag"] else ""
     where = document["environment"].get("processor") or "a processor not readable here"
     on = f"on {where}" if not imported else imported if document["suite"] else "not measured here"
@@ -130,7 +129,7 @@ def _title(document: Mapping[str, Any]) -> str:
     count = len(document["cases"])
     statuses = ", ".join(f"{many} {status}" for status, many in found.most_common())
     return (
-        f"{what}, run {document['run']}{tag}, {count} case{'s' * (count != 1)}"
+        f"{name_run(document)}, run {document['run']}{tag}, {count} case{'s' * (count != 1)}"
         f"{f' ({statuses})' * bool(found)}, {on}"
     )
 

@@ -875,6 +875,16 @@ def test_a_source_crosses_as_json():
     assert PluginSource.from_json(json.loads(json.dumps(source.to_json()))) == source
 
 
+def test_another_process_has_the_same_speeds(tmp_path):
+    """What was measured of this machine crosses with the rest: it is never measured twice."""
+    own = tmp_path / "own.toml"
+    own.write_text('[tiers.board]\ndevice = "pi5"\n')
+    plugins = Plugins.load(Registry.read([own]).against(100.0))
+    there = PluginSource.from_json(json.loads(json.dumps(plugins.source.to_json()))).load()
+    assert there.get(Tier, "board") == plugins.get(Tier, "board")
+    assert there.get(Tier, "board").speed == 0.346
+
+
 def test_what_has_no_file_has_no_code():
     code = read_code(Plugins.of(Registry(), [offering("a")]).owner(Operator, "a"))
     assert (code.digest, code.imports) == ("", ())

@@ -1,6 +1,7 @@
 """Registry files become rows, or errors that point at what is wrong."""
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from textwrap import dedent
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from edgebench import Link, Operator, Registry
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.registry import shipped_registry
-from edgebench.catalogue.rows import Defaults, Product, Skip, Suite
+from edgebench.catalogue.rows import Defaults, Product, Skip, Suite, TierRow
 from edgebench.parts.errors import Missing, RegistryError
 from edgebench.survey.statuses import list_statuses
 from edgebench.toml.tables import Table
@@ -243,6 +244,134 @@ def test_a_tier_is_kept_in_bytes(file):
 def test_a_link_is_kept_in_bits_and_seconds(file):
     (link,) = Registry.of([file(LINK)]).links
     assert link == Link(between=("watch", "mobile"), rate=2e6, delay=0.03, source="measured")
+
+
+DEVICE = """\
+[devices.small-board]
+summary = "A board."
+cpus = 4
+memory_gib = 2
+gflops = 12.5
+threads = 4
+source = "its data sheet"
+"""
+NETWORK = """\
+[networks.3g]
+summary = "Slow."
+rate = "384kbit"
+delay = "60ms"
+source = "its specification"
+"""
+
+
+def test_a_tier_is_like_the_device_that_it_names(file):
+    own = '[tiers.board]\ndevice = "small-board"\n'
+    row = Registry.of([file(DEVICE + own)]).tiers["board"]
+    assert (row.summary, row.cpus, row.memory_gib, row.threads) == ("A board.", 4, 2, 4)
+    assert (row.gflops, row.speed) == (12.5, None)
+    assert row.source == "small-board: its data sheet"
+
+
+def test_what_a_tier_says_goes_before_its_device(file):
+    own = """
+        [tiers.board]
+        device = "small-board"
+        threads = 1
+        speed = 0.1
+        source = "our bench"
+        """
+    row = Registry.of([file(DEVICE + dedent(own))]).tiers["board"]
+    assert (row.cpus, row.threads, row.speed, row.gflops) == (4, 1, 0.1, None)
+    assert row.source == "our bench; small-board: its data sheet"
+
+
+def test_devices_and_networks_may_stand_in_another_file(file):
+    team = file(DEVICE + NETWORK, "team.toml")
+    mine = file(
+        '[tiers.board]\ndevice = "small-board"\n'
+        '[[links]]\nbetween = ["board", "edge"]\nnetwork = "3g"\n'
+    )
+    registry = Registry.of([team, mine])
+    assert registry.tiers["board"].file == mine
+    (link,) = registry.links
+    assert (link.rate, link.delay) == (384e3, 0.06)
+    assert link.source == "3g: its specification"
+
+
+def test_what_a_link_says_goes_before_its_network_in_a_suite_too(file):
+    own = """
+        [[suites.look.links]]
+        between = ["a", "b"]
+        network = "3g"
+        delay = "0ms"
+        source = "without the delay"
+        """
+    (link,) = Registry.of([file(NETWORK + SUITE + dedent(own))]).suites["look"].links
+    assert (link.rate, link.delay) == (384e3, 0)
+    assert link.source == "without the delay; 3g: its specification"
+
+
+def test_gflops_become_speeds_over_those_of_this_machine(file):
+    text = TIER + 'gflops = 12.3\n[tiers.fast]\nsummary = "x"\ncpus = 1\nmemory_gib = 1\n'
+    text += 'gflops = 300\nsource = "x"\n' + DEVICE
+    registry = Registry.of([file(text + TIER.replace("watch", "ring") + "speed = 0.5\n")])
+    assert [tier.speed for tier in registry.tiers.values()] == [None, None, 0.5]
+    assert registry.against(None) is registry
+    known = registry.against(96.0)
+    assert [tier.speed for tier in known.tiers.values()] == [0.128, 3.12, 0.5]
+    assert (known.gflops, known.digest) == (96.0, registry.digest)
+
+
+@settings(max_examples=50)
+@given(st.floats(1e-3, 1e4), st.floats(1e-3, 1e4))
+def test_speeds_follow_figures_to_three_digits(own, other):
+    row = TierRow(
+        name="a", cpus=1, memory_gib=1, gflops=other, summary="x", source="x", file=Path("x")
+    )
+    speed = Registry(tiers={"a": row}).against(own).tiers["a"].speed
+    assert speed == pytest.approx(other / own, rel=6e-3)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            TIER + "speed = 0.5\ngflops = 3\n",
+            "7: [tiers.watch] gflops: says anew what `speed` says: leave one of the two out",
+        ),
+        (
+            DEVICE + '[tiers.board]\ndevice = "smal-board"\n',
+            "9: [tiers.board] device: no device is called 'smal-board'; did you mean 'small-board'?",
+        ),
+        (
+            NETWORK + '[[links]]\nbetween = ["a", "b"]\nnetwork = "4g"\n',
+            "8: [links] network: no network is called '4g'; known are: 3g",
+        ),
+        (
+            NETWORK + SUITE + '[[suites.look.links]]\nbetween = ["a", "b"]\nnetwork = 3\n',
+            "16: [suites.look.links] network: must be a text, not a whole number: 3",
+        ),
+        (
+            DEVICE.replace("gflops = 12.5\n", ""),
+            "1: [devices.small-board] needs the key 'gflops'",
+        ),
+        (
+            NETWORK.replace('"384kbit"', '"fast"'),
+            "3: [networks.3g] rate: a rate is a number and gbit, mbit, kbit or bit, not 'fast'",
+        ),
+        (
+            DEVICE + '[tiers.board]\ndevice = "small-board"\nsource = ""\n',
+            "10: [tiers.board] source: must not be empty",
+        ),
+        (
+            DEVICE + '[tiers.board]\ndevice = "small-board"\nnetwork = "3g"\n',
+            "10: [tiers.board] network: unknown key; known are: accelerator, cpus, device, gflops, "
+            "memory_gib, price_per_hour, source, speed, summary, threads",
+        ),
+    ],
+)
+def test_a_mistake_with_profiles_is_pointed_at(wrong, text, said):
+    assert wrong(text) == said
 
 
 def test_hybrids_are_chains_by_name(file):
@@ -611,8 +740,8 @@ def test_what_is_not_text_gives_the_line(tmp_path):
         ),
         pytest.param(
             TIER + 'name = "ring"\n',
-            "6: [tiers.watch] name: unknown key; known are: accelerator, cpus, memory_gib, "
-            "price_per_hour, source, speed, summary, threads",
+            "6: [tiers.watch] name: unknown key; known are: accelerator, cpus, device, "
+            "gflops, memory_gib, price_per_hour, source, speed, summary, threads",
             id="a name within a row",
         ),
         pytest.param(
@@ -807,7 +936,10 @@ def shipped():
     return tomllib.loads(shipped_registry().read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("table", ["assets", "defaults", "plugins", "tiers", "hybrids", "suites"])
+TABLES = ["assets", "defaults", "devices", "hybrids", "networks", "plugins", "suites", "tiers"]
+
+
+@pytest.mark.parametrize("table", TABLES)
 def test_the_shipped_rows_are_sorted(shipped, table):
     assert list(shipped[table]) == sorted(shipped[table])
 
@@ -850,6 +982,31 @@ def test_the_facts_of_the_studies():
     }
     sources = [row.source for row in (*registry.tiers.values(), *registry.links)]
     assert all("arXiv" in source for source in sources)
+
+
+def test_shipped_devices_say_how_their_figures_were_derived(shipped):
+    """Clock, operations a cycle and share of the peak stand in the source, and make the figure."""
+    for name, row in shipped["devices"].items():
+        source = row["source"]
+        clock = float(re.search(r"([\d.]+) GHz", source)[1])
+        cycle = int(re.search(r"so (\d+) operations", source)[1])
+        share = float(re.search(r"x (0\.\d+)", source)[1])
+        assert row["gflops"] == pytest.approx(clock * cycle * share, rel=0.01), name
+        assert row["threads"] <= row["cpus"], name
+
+
+def test_shipped_networks_are_as_fast_as_their_sources_say():
+    networks = Registry.read().networks
+    frame = 1538 * 8
+    for name, wire in (("ethernet-100m", 1e8), ("ethernet-1g", 1e9)):
+        assert networks[name].rate == pytest.approx(wire * 1448 / 1538, rel=1e-3)
+        assert networks[name].delay == pytest.approx(frame / wire + 1e-6, rel=0.05)
+    for name, wire in (("wifi5", 866.7e6), ("wifi6", 1201e6)):
+        assert networks[name].rate == pytest.approx(0.7 * wire, rel=1e-2)
+    delays = [networks[name].delay for name in ("wifi6", "5g", "4g", "satellite-leo")]
+    assert delays == sorted(delays)
+    # Light takes as long to a satellite in geostationary orbit, and down again.
+    assert networks["satellite-geo"].delay > 2 * 35_786e3 / 299_792_458
 
 
 def test_the_quickstart_is_what_was_promised():

@@ -32,7 +32,7 @@ def test_the_document_of_a_run_follows_its_schema():
     assert [case["status"] for case in document["cases"]] == ["ok", "ok", "skipped"]
     assert document["cases"][2]["latency_s"] is None
     assert document["cases"][2]["reason"] == "no way from here"
-    assert document["schema"] == 5
+    assert document["schema"] == 6
     assert document["run"] == "20260102-030405"
 
 

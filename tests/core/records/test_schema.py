@@ -115,7 +115,7 @@ def numbers(seconds):
 
 def fill(db):
     """Write a run of one case with two blocks, as the first version did."""
-    later = ("aa_blocks", "aa_within", "aa_between", "max_blocks", "source")
+    later = ("aa_blocks", "aa_within", "aa_between", "max_blocks", "source", "quick")
     run = {name: value for name, value in to_document(RUN).items() if name not in later}
     run |= {name: text(run[name]) for name in ("arguments", "environment", "overheads_s")}
     insert(db, "runs", run)
@@ -274,7 +274,7 @@ def test_a_version_before_the_first_is_refused_in_one_line(tmp_path, write):
     with pytest.raises(DatabaseError) as caught, Database.open(path, write=write):
         pass
     assert str(caught.value) == (
-        f"{path} is of schema 0, and this edgebench reads 1 to 3; "
+        f"{path} is of schema 0, and this edgebench reads 1 to {VERSION}; "
         "choose another file with --db FILE"
     )
 
@@ -317,7 +317,7 @@ def test_what_a_killed_conversion_left_too_large_is_made_smaller_later(path):
 
 
 ADDED = {
-    "runs": ("aa_blocks", "aa_within", "aa_between", "max_blocks", "source"),
+    "runs": ("aa_blocks", "aa_within", "aa_between", "max_blocks", "source", "quick"),
     "blocks": ("resumption",),
 }
 
@@ -364,3 +364,16 @@ def test_a_second_database_is_converted_when_it_is_written_to(second):
         assert plain.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     with Database.open(second) as database:
         assert database.read_outcome(RUN.id, CASE.id).status == "ok"
+
+
+def test_a_third_database_lacks_only_what_says_that_a_run_is_quick(tmp_path):
+    path = tmp_path / "third.db"
+    with Database.open(path, write=True) as database:
+        database.begin_run(RUN)
+    with closing(sqlite3.connect(path)) as plain:
+        plain.execute("ALTER TABLE runs DROP COLUMN quick")
+        plain.execute("PRAGMA user_version = 3")
+        plain.commit()
+    for write in (False, True, False):
+        with Database.open(path, write=write) as database:
+            assert database.find_run(RUN.id) == RUN

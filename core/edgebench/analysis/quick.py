@@ -1,0 +1,104 @@
+"""What two blocks of ten requests say, where it is known what equal cases differ by in as few.
+
+The deviations are those of an A/A run of the same machine (`repeatability.find_equal_spread`): of
+c copies in r rounds, s within a round and b between rounds, as Searle, Casella and McCulloch 1992,
+Variance Components, chapter 4, estimate them in a two-way layout without interaction.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edgebench.analysis.spread import Estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from edgebench.records.quick import EqualSpread, Quick
+
+NONE_STORED = (
+    "nothing is called faster: no A/A figures of this machine are stored; "
+    "`edgebench run --aa --model M` stores them"
+)
+WILD = 0.05
+"""Cases that differ from round to round by more than equal ones would in so large a share of runs
+are held against what they themselves do."""
+
+
+def estimate_ratio(difference: float, table: NDArray[Any], spread: EqualSpread | None) -> Estimate:
+    """Return the estimate of the logarithm of a ratio of two cases, taken within the rounds.
+
+    What a round does to both cancels, so that of n rounds the variance is 2 s^2 / n, with the
+    (c - 1) (r - 1) degrees of freedom that s has. Where the cases of this run differ from round to
+    round by more than s explains (an F test at 5 %; another case than the one that was copied, or
+    a busier machine), their own variance and its few degrees of freedom stand in its place.
+
+    Args:
+        difference: The mean of the logarithms of one case less those of the other.
+        table: Those of all cases of their model in these rounds, shape (cases, rounds).
+        spread: What equal cases are known to differ by; None where nothing is known, and then
+            nothing of the variance is either.
+    """
+    if spread is None:
+        return Estimate(difference, 0.0, 0.0)
+    single, freedom = spread.within**2, float((spread.copies - 1) * (spread.rounds - 1))
+    if is_wild(table, spread):
+        single, freedom = _find_own(table)
+    return Estimate(difference, 2 * single / table.shape[1], freedom)
+
+
+def is_wild(table: NDArray[Any], spread: EqualSpread) -> bool:
+    """Say whether cases differ from round to round by more than equal ones would.
+
+    *table* holds the logarithms of block medians, shape (cases, rounds).
+    """
+    from scipy.special import fdtrc
+
+    own, freedom = _find_own(table)
+    if not freedom or not spread.within:
+        return own > 0
+    known = (spread.copies - 1) * (spread.rounds - 1)
+    return float(fdtrc(freedom, known, own / spread.within**2)) < WILD
+
+
+def _find_own(table: NDArray[Any]) -> tuple[float, float]:
+    """Return the variance that cases and rounds do not explain, and its degrees of freedom."""
+    cases, rounds = table.shape
+    freedom = float((cases - 1) * (rounds - 1))
+    if not freedom:
+        return 0.0, 0.0
+    left = table - table.mean(axis=1, keepdims=True)
+    left -= left.mean(axis=0, keepdims=True)
+    return float((left**2).sum()) / freedom, freedom
+
+
+def estimate_median(logs: Sequence[float], spread: EqualSpread) -> Estimate:
+    """Return the estimate of the logarithm of a median, from those of the blocks' medians.
+
+    What a round does is in it: of n blocks the variance is (s^2 + b^2) / n. With V, the variance of
+    the means of the A/A run's rounds, s^2 + b^2 = V + s^2 (1 - 1 / c), whose degrees of freedom are
+    Satterthwaite's (1946, Biometrics Bulletin 2, 110-114).
+    """
+    within, between = spread.within**2, spread.between**2
+    by_round = between + within / spread.copies
+    by_copy = within * (1 - 1 / spread.copies)
+    whole = by_round + by_copy
+    parts = by_round**2 / (spread.rounds - 1)
+    parts += by_copy**2 / ((spread.copies - 1) * (spread.rounds - 1))
+    freedom = whole**2 / parts if parts else 1e6
+    return Estimate(sum(logs) / len(logs), whole / len(logs), freedom)
+
+
+def describe_quick(quick: Quick) -> str:
+    """Say what a quick run is worth, in a clause or some without a full stop."""
+    said = f"a quick run, {quick.blocks} blocks of {quick.requests} requests a case, is rough"
+    if quick.spread is None:
+        return f"{said}, and {NONE_STORED}"
+    found = quick.spread
+    return (
+        f"{said}: intervals are made from what equal cases differed by on this machine, up to "
+        f"{found.difference:.1%} in 95 of 100, in the A/A run of {found.measured[:10]} of "
+        f"{found.case}"
+    )

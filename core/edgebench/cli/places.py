@@ -1,0 +1,152 @@
+"""The tiers and links of a project: as profiles of the registry, or as its own tiers and links."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import attrs
+
+from edgebench.catalogue.registry import Registry
+from edgebench.catalogue.rows import TierRow
+from edgebench.cli.asking import Asker
+from edgebench.cli.project import FILE
+from edgebench.parts.errors import EdgebenchError, OptionError, UnknownName
+from edgebench.parts.part import NAME
+from edgebench.parts.places import Link
+from edgebench.parts.units import parse_link, write_link
+
+SAID = "said to edgebench init"
+"""The source of figures that a user gave."""
+AS_IT_IS = "as-it-is"
+"""The choice of a tier of the registry without a profile."""
+
+
+def choose_tiers(
+    texts: Sequence[str], registry: Registry, asker: Asker | None
+) -> tuple[TierRow, ...]:
+    """Return the tiers, the one that holds the input first.
+
+    Args:
+        texts: Each `NAME=DEVICE`, or the name of a tier of the registry.
+        registry: Where devices and tiers are looked up.
+        asker: Who asks where no text is given; without one they are the registry's.
+
+    Raises:
+        EdgebenchError: A name is unknown, given twice, or can be no tier's.
+    """
+    own = _list_tiers(registry)
+    if not texts:
+        texts = own if asker is None else _ask_tiers(own, registry, asker)
+    tiers = tuple(read_tier(text, registry) for text in texts)
+    names = [tier.name for tier in tiers]
+    for name in names:
+        if names.count(name) > 1:
+            raise EdgebenchError(f"the tier {name!r} is given twice; leave one out")
+    return tiers
+
+
+def _list_tiers(registry: Registry) -> list[str]:
+    """Return the names of the registry's tiers, the one that holds the input first."""
+    names = sorted(registry.tiers, key=lambda name: (registry.tiers[name].cpus, name))
+    return sorted(names, key=lambda name: name != registry.defaults.input_at)
+
+
+def _ask_tiers(own: Sequence[str], registry: Registry, asker: Asker) -> list[str]:
+    names = asker.ask_several("Which tiers do you have, the one that holds the input first?", own)
+    found = []
+    for name in names:
+        known = registry.tiers.get(name)
+        choices = [(AS_IT_IS, known.summary)] if known else []
+        choices += [(one, row.summary) for one, row in registry.devices.items()]
+        device = asker.ask(f"What is {name}?", choices[0][0] if choices else "", choices)
+        found.append(name if device == AS_IT_IS else f"{name}={device}")
+    return found
+
+
+def read_tier(text: str, registry: Registry) -> TierRow:
+    """Return the tier that is written `NAME=DEVICE`, or `NAME` where the registry has it.
+
+    Raises:
+        EdgebenchError: No device or tier is called so, or a tier may not be.
+    """
+    name, equals, device = (part.strip() for part in text.partition("="))
+    if not NAME.fullmatch(name):
+        raise EdgebenchError(f"a tier's name must be lower-case words, not {name!r}")
+    if not equals:
+        if name not in registry.tiers:
+            raise UnknownName(
+                f"{UnknownName.among('tier', name, registry.tiers)}; for one of your own write "
+                f"--tier {name}=DEVICE, one of {', '.join(registry.devices)}"
+            )
+        return registry.tiers[name]
+    if device not in registry.devices:
+        raise UnknownName.among("device", device, registry.devices)
+    row = registry.devices[device]
+    facts = {key: value for key, value in attrs.asdict(row).items()
+             if key in attrs.fields_dict(TierRow) and key not in ("name", "source")}  # fmt: skip
+    try:
+        source = f"{device}: {row.source}"
+        return TierRow(name=name, file=Path(FILE), source=source, **facts)
+    except ValueError as error:
+        raise EdgebenchError(f"--tier {text}: {error}") from error
+
+
+def choose_links(
+    texts: Sequence[str], tiers: Sequence[TierRow], registry: Registry, asker: Asker | None
+) -> tuple[Link, ...]:
+    """Return the links: those that are given, and of each tier that none reaches one to the next.
+
+    Raises:
+        EdgebenchError: A link is malformed or of other tiers, or what joins two is not known.
+    """
+    names = [tier.name for tier in tiers]
+    links = [read_link(text, registry) for text in texts]
+    for link in links:
+        for name in link.between:
+            if name not in names:
+                raise UnknownName.among("tier", name, names)
+    for number, name in enumerate(names[1:], start=1):
+        if not any(link.joins(name, other) for link in links for other in names[:number]):
+            links.append(_find_link((names[number - 1], name), registry, asker))
+    return tuple(links)
+
+
+def read_link(text: str, registry: Registry) -> Link:
+    """Return the link that is written `A-B=NETWORK`, or as `run` takes it.
+
+    Raises:
+        OptionError, UnknownName: It is written otherwise, or no network is called so.
+    """
+    pair, _, what = (part.strip() for part in text.partition("="))
+    if what in registry.networks:
+        row = registry.networks[what]
+        # Its rate takes the place of one that is written, so that both are read alike.
+        link = parse_link(f"{pair}=1bit", f"{what}: {row.source}")
+        return attrs.evolve(link, rate=row.rate, delay=row.delay)
+    if what[:1].isalpha():
+        raise UnknownName.among("network", what, registry.networks)
+    try:
+        return parse_link(text, SAID)
+    except OptionError as error:
+        networks = ", ".join(registry.networks)
+        raise OptionError(f"{error}; or A-B=NETWORK, one of {networks}") from error
+
+
+def _find_link(pair: tuple[str, str], registry: Registry, asker: Asker | None) -> Link:
+    known = [link for link in registry.links if link.joins(*pair)]
+    shown = "-".join(pair)
+    if asker is None:
+        if not known:
+            raise EdgebenchError(
+                f"what joins {pair[0]} and {pair[1]} is not known: give --link {shown}=NETWORK, "
+                f"one of {', '.join(registry.networks)}, or --link {shown}=RATE,DELAY"
+            )
+        return attrs.evolve(known[0], between=pair)
+    choices = [(write_link(known[0]).partition("=")[2], "as it is")] if known else []
+    choices += [(name, row.summary) for name, row in registry.networks.items()]
+    answer = asker.ask(f"What joins {pair[0]} and {pair[1]}: a network, or RATE,DELAY?",
+                       choices[0][0] if choices else "", choices)  # fmt: skip
+    if known and choices[0][0] == answer:
+        return attrs.evolve(known[0], between=pair)
+    return read_link(f"{shown}={answer}", registry)

@@ -1,0 +1,104 @@
+"""What can be done to a model on tiers, as far as planning tells, and what of it is offered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from edgebench.cli.asking import Asker
+from edgebench.cli.common import Common
+from edgebench.parts.changes import Operator
+
+if TYPE_CHECKING:
+    from edgebench.cases.case import Case
+
+QUICK = frozenset(["calibration", "target"])
+"""What an operator may need that is offered at once: it trains nothing, and scores nothing."""
+
+
+@attrs.frozen(kw_only=True)
+class Possible:
+    """The cases of a survey, of single operators, each on one tier and on two."""
+
+    cases: tuple[Case, ...]
+    operators: Mapping[str, Operator]
+    nothing: str
+    """The operator that changes nothing, the registry's default."""
+
+    @classmethod
+    def find(cls, text: str, directory: Path, common: Common) -> Possible:
+        """Plan the survey that a project's text says.
+
+        Raises:
+            EdgebenchError: What it names is unknown, or is not what it must be.
+        """
+        from edgebench.cli.init import plan_project
+
+        # What is understood of the data is said of what is written in the end.
+        plan = plan_project(text, directory, attrs.evolve(common, quiet=True))
+        return cls(
+            cases=plan.cases,
+            operators=common.plugins.all(Operator),
+            nothing=common.registry.defaults.operator,
+        )
+
+    def choose_backends(self, asker: Asker | None) -> list[str]:
+        """Return the backend that runs the most of what is offered, or those that are chosen."""
+        offered = self._list_offered([])
+        found = Counter(case.backend for case in self.cases if case.chain in offered)
+        best = [name for name, _ in found.most_common(1)]
+        if asker is None or len(found) < 2:
+            return best
+        choices = [(name, f"runs {number} of the cases") for name, number in found.most_common()]
+        return list(asker.ask_several("Which runtimes?", best, choices))
+
+    def choose_operators(self, backends: Sequence[str], asker: Asker | None) -> list[str]:
+        """Return the operators that need no training, or those that are chosen."""
+        offered = self._list_offered(backends)
+        if asker is None:
+            return offered
+        choices = [(name, self.operators[name].summary) for name in self._list_chains(backends)]
+        return list(asker.ask_several("What is to be tried?", offered, choices))
+
+    def choose_placements(self, operators: Sequence[str], backends: Sequence[str]) -> list[str]:
+        """Return the placements that an operator of these can have."""
+        return list(dict.fromkeys(
+            str(case.placement) for case in self._list_cases(backends) if case.chain in operators
+        ))  # fmt: skip
+
+    def explain(self, operators: Sequence[str], tiers: Sequence[str]) -> Mapping[str, list[str]]:
+        """Return by key of a project what else is possible, in sentences."""
+        left = [name for name in self._list_chains([]) if name not in operators]
+        cutting = {case.chain for case in self.cases if len(case.placement.tiers) > 1}
+        whole = [name for name in left if name not in cutting]
+        cuts = [name for name in left if name in cutting]
+        found: dict[str, list[str]] = {"operators": []}
+        if whole:
+            found["operators"].append(f"Also possible: {', '.join(whole)}.")
+        if cuts:
+            pair = "-".join(tiers[:2])
+            found["operators"].append(
+                f"To cut it: {', '.join(cuts)}, with a placement such as {pair}."
+            )
+        return found
+
+    def _list_cases(self, backends: Sequence[str]) -> list[Case]:
+        return [one for one in self.cases if not backends or one.backend in backends]
+
+    def _list_chains(self, backends: Sequence[str]) -> list[str]:
+        """Return the single operators that are possible, the one that does nothing first."""
+        found = {case.chain for case in self._list_cases(backends)} & self.operators.keys()
+        return sorted(found, key=lambda name: (name != self.nothing, name))
+
+    def _list_offered(self, backends: Sequence[str]) -> list[str]:
+        found = []
+        for name in self._list_chains(backends):
+            operator = self.operators[name]
+            needs = operator.needed(operator.options())
+            if name == self.nothing or ("calibration" in needs and needs <= QUICK):
+                found.append(name)
+        return found

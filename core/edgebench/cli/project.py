@@ -1,0 +1,281 @@
+"""`edgebench.toml`: one file that says what `run` and `plan` do in its folder, as options would.
+
+Whoever clones a folder runs no code by running what it asks for. So the file holds facts and
+questions, never what is imported or loaded: it is read by the readers of a registry, but most of
+their tables are refused, and so are options that could name a library or a server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from edgebench.analysis.bounds import parse_bound
+from edgebench.cli.common import Common
+from edgebench.cli.numbers import margin
+from edgebench.parts.errors import ChainError, EdgebenchError, OptionError, UnknownName
+from edgebench.parts.units import parse_link
+from edgebench.toml.tables import Table
+
+FILE = "edgebench.toml"
+"""What it is called; it is looked for in the working directory and nowhere else."""
+MOST_BYTES = 1 << 20
+"""Of such a file: a person can read it."""
+TABLES = ("project", "tiers", "links", "hybrids", "suites")
+"""What it may hold."""
+CODE = "a cloned folder must not run code"
+REFUSED: Mapping[str, str] = {
+    "plugins": f"names what is imported, and {CODE}: install the plugin, or give --plugin",
+    "extends": f"reads files from elsewhere, which may name plugins, and {CODE}: give --registry",
+    "defaults": f"may name what is imported, and {CODE}: say it in [project]",
+    "assets": f"names what is downloaded and loaded, and {CODE}: give --registry",
+    "conclusions": "is what studies concluded: give it with --registry",
+}
+"""Tables of a registry that it may not hold, and why."""
+INSTEAD: Mapping[str, tuple[str, ...]] = {
+    "backend": ("backend",),
+    "blocks": ("until", "precision", "max_blocks", "quick"),
+    "data": ("data", "input_data"),
+    "link": ("link",),
+    "operator": ("operator",),
+    "placement": ("placement",),
+    "requests": ("quick",),
+}
+"""By option, those of which any that is given takes its place, by the names that `args` has for
+them; what may be said once is said anew by being said later."""
+Check = Callable[[str], object]
+
+
+def _readable(check: Check) -> Callable[[object, object, Any], None]:
+    """Return a validator that asks the reader of an option, for one text or each of several."""
+
+    def validate(_: object, __: object, value: Any) -> None:
+        for text in filter(None, (value,) if isinstance(value, str) else value):
+            try:
+                check(text)
+            except argparse.ArgumentTypeError as error:
+                raise ValueError(str(error)) from error
+
+    return validate
+
+
+@attrs.frozen(kw_only=True)
+class Project:
+    """The table `[project]`: each key is an option of `run`, in its plural where it repeats."""
+
+    models: tuple[str, ...] = attrs.field(default=(), metadata={"option": "model"})
+    operators: tuple[str, ...] = attrs.field(default=(), metadata={"option": "operator"})
+    placements: tuple[str, ...] = attrs.field(default=(), metadata={"option": "placement"})
+    backends: tuple[str, ...] = attrs.field(default=(), metadata={"option": "backend"})
+    suite: str = ""
+    """In place of these four: a suite of this file, or one that ships."""
+    data: str = ""
+    calibration: str = ""
+    weights: str = ""
+    input_at: str = ""
+    sweep: tuple[str, ...] = attrs.field(
+        default=(), metadata={"option": "link"}, validator=_readable(parse_link)
+    )
+    """Links to measure in turn; what links there are stands in `[[links]]`."""
+    margin: str = attrs.field(default="", validator=_readable(margin))
+    blocks: int | None = None
+    requests: int | None = None
+    batch: int | None = None
+    seed: int | None = None
+    max: tuple[str, ...] = attrs.field(default=(), validator=_readable(parse_bound))
+    """What `recommend` keeps to."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse one that says nothing to run, or two things."""
+        product = [key for key in ("models", "operators", "placements", "backends")
+                   if getattr(self, key)]  # fmt: skip
+        if self.suite and product:
+            raise ValueError(f"the suite {self.suite!r} says what to run; leave out {product[0]}")
+        if not (self.suite or self.models):
+            raise ValueError("needs the key 'models', or 'suite'")
+
+    def write_words(self, given: Iterable[str] = ()) -> list[str]:
+        """Return it as options of `run`, without those for which others are *given*.
+
+        Args:
+            given: The names of options that stand on the command line, as `args` has them.
+        """
+        words = [self.suite] if self.suite else []
+        for field in attrs.fields(Project):
+            option = field.metadata.get("option", field.name)
+            value = getattr(self, field.name)
+            if field.name in ("suite", "max") or not value:
+                continue
+            if set(INSTEAD.get(option, ())) & set(given):
+                continue
+            texts = value if isinstance(value, tuple) else (value,)
+            words += [f"--{option.replace('_', '-')}={text}" for text in texts]
+        return words
+
+
+@attrs.frozen(kw_only=True)
+class ProjectFile:
+    """A file `edgebench.toml` that was read."""
+
+    root: Table
+    project: Project
+
+    @classmethod
+    def read(cls, path: Path) -> ProjectFile:
+        """Read such a file; the tables that a registry has too are only looked over here.
+
+        Raises:
+            RegistryError: It is not one, with its line, table and key, or names what it must not.
+        """
+        if path.exists() and not path.is_file():
+            raise EdgebenchError(f"{path} is no file; edgebench init writes one")
+        if path.is_file() and path.stat().st_size > MOST_BYTES:
+            raise EdgebenchError(f"{path} has more than {MOST_BYTES} bytes; that is no such file")
+        try:
+            root = Table.parse(path)
+            _refuse_tables(root)
+            return cls(root=root, project=root.table("project").row(Project))
+        except RecursionError:
+            raise EdgebenchError(f"{path}: tables or lists are nested too deeply") from None
+
+    @contextmanager
+    def blame(self) -> Iterator[None]:
+        """Say of a name that turns out to be unknown, or of its options, where it stands."""
+        try:
+            yield
+        except (ChainError, OptionError, UnknownName) as error:
+            table = self.root.table("project")
+            raise table.error(str(error), self._find_key(str(error))) from error
+
+    def _find_key(self, said: str) -> str:
+        """Return the key that holds what an error names in quotation marks; empty if none does."""
+        names = re.findall("'([^']+)'", said)
+        for key, value in self.root.table("project").values.items():
+            if any(name in text for name in names[:1] for text in _list_texts(value)):
+                return key
+        return ""
+
+    def describe(self, words: Iterable[str]) -> str:
+        """Return in one line what it says, and which paths lie outside of its folder."""
+        names = {key: list(self.root.values.get(key, ())) for key in ("tiers", "hybrids", "suites")}
+        own = [f"{key} {', '.join(found)}" for key, found in names.items() if found]
+        joined = ["-".join(one.values.get("between", ())) for one in self.root.tables("links")]
+        own += [f"links {', '.join(joined)}"] if joined else []
+        parts = [f"{self.root.file} says: run {shlex.join(words)}", *own]
+        if outside := self.list_outside():
+            parts.append(f"it reads outside of its folder: {', '.join(outside)}")
+        return "; ".join(parts)
+
+    def list_outside(self) -> list[str]:
+        """Return the paths that it names, as they are written, and that lie elsewhere."""
+        folder = self.root.file.resolve().parent
+        asked = self.project
+        texts = (*asked.models, asked.data, asked.calibration, asked.weights.partition(":")[2])
+        for suite in self.root.table("suites").values.values():
+            cases = suite.get("cases", ()) if isinstance(suite, Mapping) else ()
+            texts += tuple(str(one) for row in cases for one in row.get("models", ()))
+        # A path may stand alone, behind a name (`NAME=DIR`), or in brackets.
+        named = [one for text in texts for one in (text, *re.split(r"""[(),="']+""", text)) if one]
+        return [one for one in dict.fromkeys(named) if _leads_out(folder, one)]
+
+
+def _list_texts(value: Any) -> list[str]:
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
+
+
+def _leads_out(folder: Path, text: str) -> bool:
+    try:
+        path = folder / text
+        told = Path(text).is_absolute() or ".." in Path(text).parts
+        return (told or path.exists()) and not path.resolve().is_relative_to(folder)
+    except (OSError, ValueError):  # no path at all
+        return False
+
+
+def _refuse_tables(root: Table) -> None:
+    for key, why in REFUSED.items():
+        if key in root.values:
+            raise root.error(f"{FILE} may not hold it: it {why}", key)
+    root.close(TABLES)
+    if "project" not in root.values:
+        raise root.error("needs the table [project]; edgebench init writes one")
+
+
+def take_project(args: argparse.Namespace, common: Common) -> tuple[argparse.Namespace, Common]:
+    """Return what to do: as the options say, and where they name nothing, as the folder's file.
+
+    What stands on the command line goes before what the file says. That it was read is said.
+
+    Raises:
+        EdgebenchError: The file is not what it must be.
+    """
+    path = Path(FILE)
+    if args.suite or args.model or not os.path.lexists(path):
+        return args, common
+    file = ProjectFile.read(path)
+    common = attrs.evolve(common, registries=(path, *common.registries))
+    refuse_harm(file, common)
+    if getattr(args, "case", None):
+        common.note(f"edgebench: {FILE} was read for its tiers and links")
+        return args, common
+    filled, words = fill(args, file.project)
+    common.note(f"edgebench: {file.describe(words)}")
+    # A run keeps what was measured, whatever becomes of the file.
+    common = attrs.evolve(common, words=(*common.words, *words))
+    return argparse.Namespace(**{**vars(filled), "project": file}), common
+
+
+def take_bounds(common: Common) -> tuple[str, ...]:
+    """Return the bounds that the folder's file says, and say so; none where there is no such file.
+
+    Raises:
+        EdgebenchError: The file is not what it must be.
+    """
+    path = Path(FILE)
+    bounds = ProjectFile.read(path).project.max if os.path.lexists(path) else ()
+    if bounds:
+        common.note(f"edgebench: {FILE} says: recommend {_spell('max', bounds)}")
+    return bounds
+
+
+def _spell(option: str, texts: Iterable[str]) -> str:
+    return shlex.join(f"--{option}={one}" for one in texts)
+
+
+def fill(args: argparse.Namespace, project: Project) -> tuple[argparse.Namespace, list[str]]:
+    """Return options, with what a project says where they say nothing, and its words."""
+    given = [name for name, value in vars(args).items() if value not in (None, "", [], False)]
+    words = project.write_words(given)
+    filled = args.parser.parse_args([*words, *args.words])
+    return argparse.Namespace(**{**vars(args), **vars(filled)}), words
+
+
+def refuse_harm(file: ProjectFile, common: Common) -> None:
+    """Refuse a file with options that could load a library or ask a server.
+
+    Raises:
+        RegistryError: It has one, or a chain or backend of it is not what it must be.
+    """
+    # Imported here because `--help` need not load what reads chains.
+    from edgebench.cli.harmless import why_harmful
+
+    registry, project = common.registry, file.project
+    rows = [one for name in file.root.table("suites").values
+            for one in registry.suites[name].products]  # fmt: skip
+    chains = [*file.root.table("hybrids").values.values()]
+    chains += [text for one in rows for text in one.operators]
+    backends = [text for one in rows for text in one.backends]
+    with file.blame():
+        why = why_harmful(
+            [*project.operators, *chains], [*project.backends, *backends], common.plugins
+        )
+    if why:
+        raise file.root.error(why)

@@ -1,0 +1,42 @@
+"""What the command line says of a quick run: what it rests on, how long the sound one takes."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+import attrs
+
+from edgebench.analysis.quick import describe_quick
+from edgebench.cli.estimates import estimate_run
+from edgebench.cli.study import make_study
+from edgebench.conduct.turns import adds_blocks, count_blocks
+from edgebench.records.equal_cases import find_spread
+from edgebench.records.quick import Quick
+
+if TYPE_CHECKING:
+    from edgebench.cases.plan import Plan
+    from edgebench.cli.common import Common
+
+
+def describe_ahead(plan: Plan) -> str:
+    """Say what a quick run of a plan would rest on.
+
+    Raises:
+        StoreError: What is kept of equal cases cannot be read.
+    """
+    found = find_spread({case.subject for case in plan.cases})
+    return f"{describe_quick(Quick(spread=found))}; {plan.study.score_limit} samples are scored"
+
+
+def describe_sound(plan: Plan, args: argparse.Namespace, common: Common) -> str:
+    """Say how long the same run takes without `--quick`, by what was measured so far."""
+    study = make_study(argparse.Namespace(**{**vars(args), "quick": False}), common)
+    found = estimate_run(attrs.evolve(plan, study=study), args.db, common.store)
+    most = " at most" * adds_blocks(study)
+    scored = study.score_limit or "all"
+    return (
+        f"the sound run, without --quick: {count_blocks(study)} blocks a case{most} of "
+        f"{study.suite.requests} requests; measuring takes about {found.estimate_s:.0f} s "
+        f"({found.estimate_from}), and scoring {scored} samples of each test split comes on top"
+    )

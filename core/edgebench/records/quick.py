@@ -1,0 +1,44 @@
+"""Quick runs: what is kept of how one was measured, and what equal cases spread by in one."""
+
+from __future__ import annotations
+
+import attrs
+
+BLOCKS, REQUESTS = 2, 10
+"""Blocks a case of a quick run, and measured requests of each."""
+SCORED = 400
+"""Samples of a test split that a quick run scores: the fewest, rounded, of which no answer lost
+shows that less than a point is (381 by Tango's interval)."""
+
+
+@attrs.frozen(kw_only=True)
+class EqualSpread:
+    """What equal cases differ by on a machine in as few requests as a quick run measures."""
+
+    difference: float
+    """The 95th percentile of the relative differences between two copies in two rounds."""
+    within: float
+    """Standard deviation of the logarithms of block medians within a round."""
+    between: float
+    """That of the rounds themselves: what the blocks of a round share."""
+    copies: int
+    """How many copies of the case each round had."""
+    rounds: int
+    requests: int
+    """How many requests of each block it is taken from, the first ones."""
+    case: str
+    """The case, in words."""
+    subject: str
+    """Its model, as it is written."""
+    measured: str
+    """When its run began, UTC, ISO 8601."""
+
+
+@attrs.frozen(kw_only=True)
+class Quick:
+    """How a run was measured that is a quick one."""
+
+    blocks: int = BLOCKS
+    requests: int = REQUESTS
+    spread: EqualSpread | None = None
+    """What was known then of equal cases on its machine; None where nothing was."""

@@ -1,0 +1,1 @@
+"""What plugins need that read checkpoints of transformers, of whatever family."""

@@ -1,0 +1,230 @@
+"""Classifiers made of a checkpoint: looked at, built with its weights, and made again without."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from edgebench import (
+    Budget,
+    DataError,
+    Look,
+    Model,
+    Pipeline,
+    Stage,
+    TensorSpec,
+    Weights,
+)
+from edgebench_kit.checkpoints import own_tokenizers, requests
+from edgebench_kit.checkpoints.configurations import (
+    Configuration,
+    check_parts,
+    read_configuration,
+)
+from edgebench_kit.checkpoints.families import STUDENT, describe_variant, halve
+from edgebench_kit.checkpoints.networks import (
+    list_inputs,
+    load_network,
+    load_student,
+    make_network,
+    make_settings,
+)
+from edgebench_kit.checkpoints.stored_weights import find_weights, has_header, read_shapes
+from edgebench_kit.torch.classification import cross_entropy
+from edgebench_kit.torch.modules import count_parameters
+from edgebench_kit.vision.recipes import Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+PICTURES = "preprocessor_config.json"
+OUTPUT = "logits"
+WIDE = 512
+"""Values of a token from which on an encoder is trained on in small steps, as BERT is."""
+CONVOLUTIONAL = frozenset(("mobilenet_v1", "mobilenet_v2", "regnet", "resnet"))
+"""Families that bear larger steps, having normalisation by batches."""
+
+
+def read_checkpoint(
+    directory: Path, *, length: int | None = None, student: str = ""
+) -> Configuration:
+    """Return what is made of a checkpoint, as far as its configuration says.
+
+    *length* is the tokens of a text, *student* the name of the student that is made in its place.
+
+    Raises:
+        DataError: It is of no classifier, or needs what is not done here.
+    """
+    found = read_configuration(directory)
+    if found.task == "texts":
+        found = attrs.evolve(found, length=length)
+    elif length is not None:
+        raise DataError(f"length is of texts, and {directory} classifies pictures; leave it out")
+    else:
+        found = attrs.evolve(found, picture=read_recipe(directory).size)
+    if student not in ("", STUDENT):
+        raise DataError(f"student={student}: a checkpoint has one student, {STUDENT!r}")
+    if student:
+        halve(found)  # which refuses a family of which nothing is known
+    return found
+
+
+def read_recipe(directory: Path) -> Recipe:
+    """Return how pictures are prepared for a checkpoint.
+
+    Raises:
+        DataError: Nothing beside the weights says it, or it is not understood.
+    """
+    path = directory / PICTURES
+    if not path.is_file():
+        raise DataError(
+            f"{directory} has no {PICTURES}, so that nothing says how pictures are resized and "
+            "normalised; save the image processor beside the weights"
+        )
+    recipe = Recipe.read_file(path)
+    return attrs.evolve(recipe, layout="nchw")
+
+
+def look_at(directory: Path, *, length: int | None = None, student: str = "") -> Look:
+    """See whether a checkpoint can be made, as far as that shows without the framework.
+
+    Raises:
+        DataError: It cannot.
+    """
+    found = read_checkpoint(directory, length=length, student=student)
+    files = find_weights(directory)
+    if has_header(files):
+        shapes = read_shapes(files)
+        check_parts(found.settings, len(shapes), directory / "config.json")
+    if found.task == "texts":
+        own_tokenizers.check_tokenizer(directory, found.settings)
+    made = halve(found)[0] if student else found
+    try:
+        describe_variant(made.family, made)
+    except DataError as error:
+        raise DataError(f"{directory / 'config.json'}: {error}") from error
+    return Look(configuration=made.to_text())
+
+
+def list_files(directory: Path) -> list[Path]:
+    """Return the files of a checkpoint that decide what it gives."""
+    described = [
+        path
+        for path in sorted(directory.iterdir())
+        if path.suffix in (".json", ".txt", ".model") and path.is_file()
+    ]
+    return [*described, *find_weights(directory)]
+
+
+def build_checkpoint(
+    model: str, directory: Path, *, length: int | None = None, student: str = ""
+) -> Pipeline:
+    """Build the classifier in a directory as a pipeline of one stage, with its weights.
+
+    It reads the network's own inputs, int64 of shape (batch, length) or `pixel_values`, float32 of
+    shape (batch, 3, height, width), and writes `logits`, float32 of shape (batch, classes).
+
+    Raises:
+        DataError: It cannot be made, or does not run.
+    """
+    whole = read_checkpoint(directory, length=length, student=student)
+    resources: dict[str, bytes] = {}
+    if whole.task == "texts":
+        made = make_settings(whole, str(directory))
+        written, names = own_tokenizers.write_tokenizer(directory, made, whole.length)
+        length = own_tokenizers.read_length(written)
+        whole = attrs.evolve(whole, length=length, tensors=names)
+        resources = {own_tokenizers.WHOLE: written}
+    found, module = whole, load_network(whole, directory)
+    if student:
+        found, sources = halve(whole)
+        module = load_student(module, found, sources, str(directory))
+    recipe = None if resources else read_recipe(directory)
+    resources |= requests.describe_request(list_inputs(module), recipe)
+    pipeline = _make_pipeline(model, found, module)
+    _check_answer(module, pipeline.stages[0], found, directory)
+    return attrs.evolve(pipeline, resources=resources)
+
+
+def _make_pipeline(model: str, found: Configuration, module: nn.Module) -> Pipeline:
+    """Describe a network as a pipeline of one stage."""
+    if found.task == "texts":
+        dtype, shape = "int64", ("batch", found.length or own_tokenizers.LENGTH)
+    else:
+        dtype, shape = "float32", ("batch", 3, *(found.picture or ("height", "width")))
+    specs = [TensorSpec(name=name, dtype=dtype, shape=shape) for name in list_inputs(module)]
+    logits = TensorSpec(name=OUTPUT, dtype="float32", shape=("batch", len(found.classes)))
+    stage = Stage(
+        format="torch-module",
+        inputs=specs,
+        outputs=[logits],
+        live=module,
+        model=model,
+        configuration=found.to_text(),
+        parameters=count_parameters(module),
+    )
+    return Pipeline(model=model, variant="default", stages=[stage], outputs=[OUTPUT])
+
+
+def _check_answer(module: nn.Module, stage: Stage, found: Configuration, directory: Path) -> None:
+    """See that a network takes what its requests become, and answers with its classes.
+
+    Raises:
+        DataError: It does not.
+    """
+    import torch
+
+    side = 224
+    shapes = [
+        (1, *(size if isinstance(size, int) else side for size in spec.shape[1:]))
+        for spec in stage.inputs
+    ]
+    made = [
+        torch.ones(shape, dtype=getattr(torch, spec.dtype))
+        for spec, shape in zip(stage.inputs, shapes, strict=True)
+    ]
+    if found.task == "texts" and len(made) > 2:
+        made[2] = torch.zeros_like(made[2])
+    try:
+        with torch.no_grad():
+            given = tuple(module(*made).shape)
+    except Exception as error:  # whatever a network stumbles over
+        reason = next(iter(str(error).strip().splitlines()), "")
+        raise DataError(
+            f"the {found.architecture} in {directory} does not run on {stage.inputs[0].name} of "
+            f"shape {shapes[0]}: {type(error).__name__}: {reason[:300]}"
+        ) from error
+    if given != (1, len(found.classes)):
+        raise DataError(
+            f"the {found.architecture} in {directory} answers with a tensor of shape {given}, and "
+            f"config.json names {len(found.classes)} classes"
+        )
+
+
+def describe_configured(model: Model, variant: str, written: str) -> Model:
+    """Return the record of what one configuration says, which is made without its weights."""
+    found = Configuration.from_text(written)
+    one = describe_variant(variant, found)
+
+    def build(name: str, weights: Weights) -> Pipeline:
+        module = make_network(found, f"{model.name}:{name}", weights.seed)
+        return _make_pipeline(model.name, found, module)
+
+    return attrs.evolve(
+        model,
+        build=build,
+        variants=[one],
+        loss=cross_entropy,
+        budget=_choose_budget(found),
+    )
+
+
+def _choose_budget(found: Configuration) -> Budget:
+    """Return what training a checkpoint on may cost: fine-tuning, slower the wider it is."""
+    width = found.settings.get("hidden_size", found.settings.get("dim", WIDE))
+    small = found.family in CONVOLUTIONAL or width < WIDE
+    return Budget(
+        epochs=10, seconds=900, batch=16, learning_rate=5e-4 if small else 5e-5, patience=3
+    )

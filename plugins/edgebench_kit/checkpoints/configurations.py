@@ -1,0 +1,203 @@
+"""What the `config.json` of a checkpoint says of a classifier: its task, its classes, its network.
+
+Nothing of transformers is imported here, and nothing is made: what is refused is refused early.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+
+from edgebench import DataError
+from edgebench_kit.checkpoints.json_files import read_table, refuse_code
+
+TASKS: Mapping[str, str] = MappingProxyType(
+    {"ForSequenceClassification": "texts", "ForImageClassification": "pictures"}
+)
+"""The classes of transformers that are read, by how their names end, and what they classify."""
+HEADLESS = re.compile(r"(Model|ForPreTraining|ForMaskedLM|ForMaskedImageModeling)$")
+"""Classes whose networks have learned from texts or pictures alone, and no classes yet."""
+DROPPED = re.compile(
+    r"_.*|attn_implementation|experts_implementation|transformers_version|torch_dtype|dtype"
+)
+"""Keys that say how something was made or is to be run, and nothing of the network itself."""
+MOST_PARTS = 1000
+"""So many layers at most may a network have that has fewer tensors: several may share one."""
+PARTS = re.compile(r"n_layers?|(num|encoder|decoder)_.*layers?|.*(depth|block|network|expert)s?")
+"""Keys that count parts of a network, which are made one by one."""
+DEFAULT_CLASSES = 2
+"""How many classes transformers has where a configuration does not say it."""
+
+
+@attrs.frozen(kw_only=True)
+class Configuration:
+    """What a classifier is made from, and how its requests are shaped."""
+
+    settings: Mapping[str, Any]
+    """The keys of `config.json` that say what the network is."""
+    length: int | None = None
+    """Of texts: the tokens of every sample, as a user said it."""
+    tensors: tuple[str, ...] = ()
+    """Of texts: what its tokenizer gives; empty where it was not asked."""
+    picture: tuple[int, int] | None = None
+    """Of pictures: height and width of what the network gets; None where they may be any."""
+    student: str = ""
+    """The name of the student that this is; empty for what the file itself holds."""
+
+    @property
+    def family(self) -> str:
+        """What transformers calls the kind of network, `bert`."""
+        return str(self.settings["model_type"])
+
+    @property
+    def architecture(self) -> str:
+        """The class of transformers, `BertForSequenceClassification`."""
+        return str(self.settings["architectures"][0])
+
+    @property
+    def task(self) -> str:
+        """What it classifies: `texts` or `pictures`."""
+        return next(task for end, task in TASKS.items() if self.architecture.endswith(end))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of its classes, in the order of its logits."""
+        return list_classes(self.settings)
+
+    def to_text(self) -> str:
+        """Write it as JSON, the same text for the same configuration."""
+        return json.dumps(attrs.asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_text(cls, text: str) -> Configuration:
+        """Read what `to_text` wrote."""
+        found = json.loads(text)
+        picture = found["picture"] and tuple(found["picture"])
+        return cls(**{**found, "picture": picture, "tensors": tuple(found["tensors"])})
+
+
+def read_configuration(directory: Path) -> Configuration:
+    """Read the configuration in a directory, and see that it is of a classifier.
+
+    Raises:
+        DataError: It is damaged, of something else, or needs what is not done here.
+    """
+    refuse_code(directory)
+    path = directory / "config.json"
+    found = read_table(path)
+    if (directory / "adapter_config.json").is_file():
+        raise DataError(
+            f"{directory} holds an adapter (adapter_config.json), which changes another "
+            "checkpoint; merge the two first (`merge_and_unload` of peft), and save the result"
+        )
+    if not isinstance(found.get("model_type"), str):
+        raise DataError(f"{path} is no configuration of transformers: it names no model_type")
+    if found.get("quantization_config"):
+        raise DataError(
+            f"{path} is of a quantized checkpoint (quantization_config); give the one that it was "
+            "made of: operators quantize it here"
+        )
+    _check_architecture(found, path)
+    _check_classes(found, path)
+    kept = {key: value for key, value in found.items() if not DROPPED.fullmatch(key)}
+    return Configuration(settings=kept)
+
+
+def _check_architecture(found: Mapping[str, Any], path: Path) -> None:
+    """Raise unless a configuration is of a network that classifies texts or pictures."""
+    names = found.get("architectures")
+    name = names[0] if isinstance(names, list) and names else None
+    if not isinstance(name, str):
+        raise DataError(
+            f"{path} names no architectures, so that what it classifies is not known; save the "
+            "checkpoint with save_pretrained of its own class"
+        )
+    if HEADLESS.search(name):
+        raise DataError(
+            f"{path} is of a {name}, which has no head that classifies; fine-tune it first"
+        )
+    if not name.endswith(tuple(TASKS)):
+        raise DataError(
+            f"{path} is of a {name}, which does not classify texts or pictures; "
+            f"those whose names end in {' or '.join(TASKS)} can be measured"
+        )
+
+
+def _check_classes(found: Mapping[str, Any], path: Path) -> None:
+    """Raise unless a configuration is of classes of which each sample has one."""
+    problem = found.get("problem_type")
+    if problem not in (None, "single_label_classification"):
+        raise DataError(
+            f"{path} says problem_type {problem!r}: accuracy is of classes of which a sample has "
+            "one"
+        )
+    names = found.get("id2label")
+    if names is not None and not isinstance(names, dict):
+        raise DataError(f"{path}: id2label is of names by number, not {type(names).__name__}")
+    if names is not None and set(names) != {str(number) for number in range(len(names))}:
+        raise DataError(
+            f"{path}: the {len(names)} numbers of id2label are not 0 to {len(names) - 1}"
+        )
+    count = found.get("num_labels", DEFAULT_CLASSES) if names is None else len(names)
+    if not isinstance(count, int) or isinstance(count, bool) or not 2 <= count <= 10**6:
+        raise DataError(f"{path} is of {count!r} classes: a classifier has 2 to 1,000,000")
+    _check_order(found, path)
+
+
+def _check_order(found: Mapping[str, Any], path: Path) -> None:
+    """Raise where names and numbers of classes contradict each other."""
+    numbers = found.get("label2id")
+    names = list_classes(found)
+    if not isinstance(numbers, dict) or found.get("id2label") is None:
+        return
+    for number, name in enumerate(names):
+        said = numbers.get(name, number)
+        # Of several classes of one name label2id can hold one.
+        if said != number and names.count(name) == 1:
+            raise DataError(
+                f"{path}: id2label calls class {number} {name!r}, and label2id says that {name!r} "
+                f"is {said}; make the two agree"
+            )
+
+
+def list_classes(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the classes of a configuration, in the order of their numbers."""
+    names = settings.get("id2label")
+    if names is None:
+        count = settings.get("num_labels", DEFAULT_CLASSES)
+        return tuple(f"LABEL_{number}" for number in range(count))
+    return tuple(str(names[str(number)]) for number in range(len(names)))
+
+
+def check_parts(settings: Mapping[str, Any], tensors: int, path: Path) -> None:
+    """See that a configuration has not more layers than its weights could be of.
+
+    Raises:
+        DataError: It has: making them would take for ever.
+    """
+    most = max(tensors, MOST_PARTS)
+    for key, count in _list_counts(settings):
+        if count > most:
+            raise DataError(
+                f"{path}: {key} is {count}, and the weights beside it are {tensors} tensors; the "
+                "configuration is of another network, or damaged"
+            )
+
+
+def _list_counts(settings: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Yield what counts parts of a network: numbers, the sums of lists, the lengths of lists."""
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            # Names of classes are counted by themselves.
+            yield from _list_counts(value) if key not in ("id2label", "label2id") else ()
+        elif isinstance(value, list):
+            whole = [one for one in value if isinstance(one, int)]
+            yield key, sum(whole) if PARTS.fullmatch(key) else len(value)
+        elif isinstance(value, int) and PARTS.fullmatch(key):
+            yield key, int(value)

@@ -1,0 +1,163 @@
+"""The tokenizer of a checkpoint: opened without running code, and held against its network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgebench import DataError
+from edgebench_kit.checkpoints.json_files import read_beside
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+WHOLE = "tokenizer.json"
+PARTS = (
+    *("vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model"),
+    *("spm.model", "tokenizer.model"),
+)
+"""What transformers makes a tokenizer of where it does not lie there whole."""
+LENGTH = 128
+"""The tokens of a sample, where nobody says another number."""
+COUNTED_ON = (
+    *("camembert", "data2vec-text", "ibert", "longformer", "mpnet", "roberta"),
+    *("roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"),
+)
+"""Families that count positions from the number of the padding on: so many fewer can be told."""
+
+
+def check_tokenizer(directory: Path, settings: Mapping[str, Any]) -> None:
+    """See that a tokenizer fits the network beside it, as far as its files say.
+
+    Raises:
+        DataError: There is none, it is damaged, or it does not fit.
+    """
+    path = directory / WHOLE
+    if path.is_file():
+        tokenizer = _read_whole(path)
+        _check_entries(tokenizer, settings, directory)
+        token = find_padding(directory)
+        if token is not None and (number := tokenizer.token_to_id(token)) is not None:
+            _check_padding(token, number, settings, directory)
+        return
+    if not any((directory / name).is_file() for name in PARTS):
+        raise DataError(
+            f"{directory} has no tokenizer: neither {WHOLE} nor {', '.join(PARTS)}; save it "
+            "beside the weights"
+        )
+
+
+def find_padding(directory: Path) -> str | None:
+    """Return the token that texts are filled up with, where a file beside the weights says it."""
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        said = read_beside(directory / name).get("pad_token")
+        token = said.get("content") if isinstance(said, dict) else said
+        if isinstance(token, str):
+            return token
+    return None
+
+
+def write_tokenizer(
+    directory: Path, made: Any, length: int | None
+) -> tuple[bytes, tuple[str, ...]]:
+    """Write a checkpoint's tokenizer as JSON, with the one length that texts are brought to.
+
+    Transformers opens it; *made* is its configuration of the network. Returned are the JSON, and
+    the names of the tensors that the tokenizer gives.
+
+    Raises:
+        DataError: It cannot be opened without code, does not fit, or the length is too large.
+    """
+    opened = _open(directory)
+    settings = made.to_dict()
+    tokenizer = getattr(opened, "backend_tokenizer", None)
+    if tokenizer is None:
+        raise DataError(
+            f"the tokenizer in {directory}, a {type(opened).__name__}, is made of Python and not "
+            f"of the library tokenizers; one with a {WHOLE} can be measured"
+        )
+    _check_entries(tokenizer, settings, directory)
+    token, number = opened.pad_token, opened.pad_token_id
+    if token is None or number is None:
+        raise DataError(f"the tokenizer in {directory} names no pad_token to fill texts up with")
+    _check_padding(token, number, settings, directory)
+    chosen = _choose_length(directory, made, length, opened.model_max_length)
+    tokenizer.enable_truncation(chosen, strategy="longest_first", direction=opened.truncation_side)
+    tokenizer.enable_padding(
+        length=chosen,
+        pad_id=number,
+        pad_token=token,
+        pad_type_id=opened.pad_token_type_id,
+        direction=opened.padding_side,
+    )
+    text: str = tokenizer.to_str()
+    return text.encode(), tuple(opened.model_input_names)
+
+
+def read_length(written: bytes) -> int:
+    """Return the tokens that a tokenizer brings texts to, as `write_tokenizer` wrote it."""
+    return int(json.loads(written)["truncation"]["max_length"])
+
+
+def _open(directory: Path) -> Any:
+    """Let transformers open a tokenizer; nothing is fetched, and no code beside it is run."""
+    from transformers import AutoTokenizer
+
+    if (directory / WHOLE).is_file():
+        _read_whole(directory / WHOLE)
+    try:
+        return AutoTokenizer.from_pretrained(
+            str(directory), local_files_only=True, trust_remote_code=False
+        )
+    except Exception as error:  # its readers raise nothing more precise
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise DataError(f"the tokenizer in {directory} cannot be read: {reason[:300]}") from error
+
+
+def _read_whole(path: Path) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the reader raises nothing more precise
+        raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def _check_entries(tokenizer: Tokenizer, settings: Mapping[str, Any], directory: Path) -> None:
+    """Raise if a tokenizer gives numbers that the network has no row for."""
+    entries, rows = max(tokenizer.get_vocab().values(), default=-1) + 1, settings.get("vocab_size")
+    if isinstance(rows, int) and entries > rows:
+        raise DataError(
+            f"the tokenizer in {directory} does not fit the weights beside it: it has "
+            f"{entries:,} entries, and they {rows:,} rows (vocab_size)"
+        )
+
+
+def _check_padding(token: str, number: int, settings: Mapping[str, Any], directory: Path) -> None:
+    """Raise if a tokenizer fills up with another number than the network takes for that."""
+    said = settings.get("pad_token_id")
+    if isinstance(said, int) and said != number:
+        raise DataError(
+            f"the tokenizer in {directory} does not fit the weights beside it: it fills up with "
+            f"{token}, {number}, and config.json says pad_token_id {said}"
+        )
+
+
+def _choose_length(directory: Path, made: Any, length: int | None, own: float) -> int:
+    """Return how many tokens a sample has: as many as were said, if there are positions for them.
+
+    Raises:
+        DataError: There are not.
+    """
+    positions = getattr(made, "max_position_embeddings", None)
+    most = [int(own)] if own < 1e9 else []
+    if isinstance(positions, int) and positions > 0:
+        taken = (made.pad_token_id or 0) + 1 if made.model_type in COUNTED_ON else 0
+        most.append(positions - taken)
+    if length is None:
+        return min([LENGTH, *most])
+    if most and length > min(most):
+        raise DataError(f"length={length}: the model in {directory} takes {min(most)} at most")
+    return length

@@ -1,0 +1,290 @@
+"""`edgebench init`: what it writes is read back as what it was made of, and plans as it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgebench.catalogue.registry import Registry
+from edgebench.catalogue.rows import TierRow
+from edgebench.cli.asking import Asker
+from edgebench.cli.init import write_file
+from edgebench.cli.places import choose_links, choose_tiers
+from edgebench.cli.project import Project, ProjectFile
+from edgebench.cli.project_text import write_project
+from edgebench.cli.wishes import relocate
+from edgebench.parts.errors import EdgebenchError
+from edgebench.parts.places import Link
+
+TOY = ("--model", "toy", "--backend", "toy-numpy")
+
+# --- what is written is read back ----------------------------------------------------------------
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
+SHOWN = TEXTS.filter(str.strip)
+SEVERAL = st.lists(TEXTS, max_size=3).map(tuple)
+NAMES = st.from_regex(r"[a-z][a-z0-9]{0,6}", fullmatch=True)
+COUNTS = st.none() | st.integers(1, 2**40)
+SIZES = st.floats(1e-6, 1e12)
+PROJECTS = st.builds(
+    Project,
+    models=st.lists(TEXTS, min_size=1, max_size=3).map(tuple),
+    operators=SEVERAL,
+    placements=SEVERAL,
+    backends=SEVERAL,
+    data=TEXTS | st.just(""),
+    calibration=TEXTS | st.just(""),
+    weights=TEXTS | st.just(""),
+    input_at=TEXTS | st.just(""),
+    sweep=st.lists(st.sampled_from(["a-b=4mbit,50ms", "b-c=1gbit"]), max_size=2).map(tuple),
+    margin=st.sampled_from(["", "accuracy=0.5"]),
+    max=st.lists(st.sampled_from(["latency.p95=50ms", "size=3MB"]), max_size=2).map(tuple),
+    blocks=COUNTS,
+    requests=COUNTS,
+    batch=COUNTS,
+    seed=COUNTS,
+)
+
+
+@st.composite
+def tiers(draw):
+    speeds = draw(st.sampled_from([{}, {"speed": draw(SIZES)}, {"gflops": draw(SIZES)}]))
+    return TierRow(
+        name=draw(NAMES), cpus=draw(st.integers(1, 512)), memory_gib=draw(SIZES),
+        accelerator=draw(st.just("") | SHOWN), threads=draw(st.integers(1, 64)),
+        price_per_hour=draw(st.none() | st.just(0.0) | SIZES), summary=draw(SHOWN),
+        source=draw(SHOWN), file=Path(), **speeds,
+    )  # fmt: skip
+
+
+LINKS = st.builds(
+    Link,
+    between=st.lists(NAMES, min_size=2, max_size=2, unique=True).map(tuple),
+    rate=SIZES,
+    delay=st.just(0.0) | st.floats(1e-6, 10),
+    price_per_gb=st.none() | st.just(0.0) | SIZES,
+    source=SHOWN,
+)
+
+
+@given(
+    PROJECTS,
+    st.lists(tiers(), max_size=3, unique_by=lambda tier: tier.name),
+    st.lists(LINKS, max_size=3, unique_by=lambda link: frozenset(link.between)),
+    st.lists(st.text(), max_size=2),
+)
+def test_whatever_is_written_is_read_back(tmp_path_factory, project, rows, links, more):
+    path = tmp_path_factory.mktemp("project") / "edgebench.toml"
+    path.write_text(write_project(project, rows, links, {"operators": more}), encoding="utf-8")
+    assert ProjectFile.read(path).project == project
+    registry = Registry.of([path])
+    assert registry.links == tuple(links)
+    read = [attrs.evolve(registry.tiers[row.name], file=Path()) for row in rows]
+    assert read == rows
+
+
+# --- on the command line -------------------------------------------------------------------------
+
+
+@pytest.mark.process
+def test_what_it_writes_is_what_plan_and_run_do(here, toy, conforms, tmp_path):
+    words = (*TOY, "--tier", "phone=pi4", "--tier", "server=laptop", "--link", "phone-server=4g")
+    more = ("--margin", "accuracy=2", "--max", "latency.p95=1s", "--plugin", toy, "--json")
+    document = conforms(here("init", *words, *more).json, "init")
+    assert document["project"]["placements"] == ["phone", "server"]
+    assert (document["cases"], document["skipped"]) == (2, 0)
+    said = tomllib.loads((tmp_path / "edgebench.toml").read_text())
+    assert said["project"] == document["project"]
+    assert said["tiers"]["phone"]["gflops"] == Registry.read().devices["pi4"].gflops
+    assert said["tiers"]["phone"]["source"].startswith("pi4: ")
+    assert said["links"][0]["source"].startswith("4g: ")
+    plan = here("plan", "--plugin", toy, "--json").json
+    assert len(plan["cases"]) == document["cases"]
+    assert {one["placement"] for one in plan["cases"]} == {"phone", "server"}
+
+
+@pytest.mark.process
+def test_it_writes_over_nothing_unless_it_is_told_to(here, toy, mistaken, tmp_path):
+    target = tmp_path / "edgebench.toml"
+    target.write_text("mine")
+    mistaken(here("init", *TOY, "--yes", "--plugin", toy), "edgebench.toml is there", "--force")
+    assert target.read_text() == "mine"
+    said = here("init", *TOY, "--yes", "--force", "--plugin", toy)
+    assert (said.status, said.err) == (0, "")
+    assert "[project]" in target.read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["edgebench.toml"]
+    assert "Next:" in said.out
+    assert "edgebench run" in said.out
+
+
+def test_what_came_in_between_is_not_written_over(tmp_path):
+    target = tmp_path / "edgebench.toml"
+    target.symlink_to("nowhere")
+    with pytest.raises(EdgebenchError, match="is there"):
+        write_file(target, "text", force=False)
+    write_file(target, "text", force=True)
+    assert (target.is_symlink(), target.read_text()) == (False, "text")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), ["--model M", "--tier NAME=DEVICE", "terminal"]),
+        (("--yes",), ["--model M"]),
+        (("--model", "toy"), ["--tier NAME=DEVICE", "--yes"]),
+        (("--model", "toy", "--json"), ["--tier NAME=DEVICE"]),
+        ((*TOY, "--tier", "pi=pie4"), ["no device is called 'pie4'", "pi4"]),
+        ((*TOY, "--tier", "a=pi4", "--tier", "a=pi5"), ["'a' is given twice"]),
+        ((*TOY, "--tier", "a-b=pi4"), ["--tier a-b=pi4", "'-'"]),
+        ((*TOY, "--tier", "A=pi4"), ["lower-case", "'A'"]),
+        ((*TOY, "--tier", "pi"), ["no tier is called 'pi'", "--tier pi=DEVICE"]),
+        ((*TOY, "--tier", "a=pi4", "--tier", "b=pi5"), ["what joins a and b", "--link a-b="]),
+        ((*TOY, "--tier", "mobile", "--link", "mobile-x=4g"), ["no tier is called 'x'"]),
+        ((*TOY, "--tier", "mobile", "--tier", "edge", "--link", "mobile-edge=6g"),
+         ["no network is called '6g'"]),
+        ((*TOY, "--tier", "mobile", "--tier", "edge", "--link", "mobile-edge=fast"),
+         ["no network is called 'fast'"]),
+        ((*TOY, "--tier", "mobile", "--link", "4g"), ["A-B=RATE"]),
+        ((*TOY, "--yes", "--margin", "much"), ["accuracy=POINTS"]),
+        ((*TOY, "--yes", "--max", "speed=1"), ["speed"]),
+        (("nowhere", *TOY, "--yes"), ["nowhere is no directory"]),
+        (("--model", "toyy", "--yes"), ["no model is called 'toyy'"]),
+        ((*TOY, "--yes", "--data", "nothing"), ["nothing"]),
+    ],
+)  # fmt: skip
+@pytest.mark.process
+def test_what_it_is_not_told_it_names_in_one_line(here, toy, mistaken, tmp_path, words, said):
+    mistaken(here("init", *words, "--plugin", toy), *said)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.process
+def test_what_cannot_be_run_is_not_written(here, toy, mistaken, tmp_path):
+    words = (*TOY, "--yes", "--operator", "toy-cut", "--placement", "mobile")
+    mistaken(here("init", *words, "--plugin", toy), "nothing is written", "2 pieces")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.process
+def test_an_operator_that_cuts_is_placed_on_two_tiers(here, toy):
+    words = (*TOY, "--yes", "--operator", "toy-cut", "--operator", "identity", "--plugin", toy)
+    found = here("init", *words, "--json").json["project"]["placements"]
+    assert found == ["mobile-edge", "mobile-cloud", "mobile", "edge", "cloud"]
+
+
+# --- paths ---------------------------------------------------------------------------------------
+
+
+def test_paths_are_written_from_where_the_file_lies(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("work/data", "vgg", "label"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("work/m.onnx", "names.txt", "odd (1).onnx"):
+        (tmp_path / name).touch()
+    work = Path("work")
+    known = ["vgg", "resnet:tiny"]
+    for text, written in {
+        "work/m.onnx": "./m.onnx",
+        "work/m.onnx(classes=names.txt,label=label)": "./m.onnx(classes=../names.txt,label=label)",
+        "odd (1).onnx": "../odd (1).onnx",
+        "vgg": "vgg",
+        "./vgg": "../vgg",
+        "resnet:tiny": "resnet:tiny",
+        "nowhere": "nowhere",
+        "label": "../label",
+        "/etc": "/etc",
+        "": "",
+    }.items():
+        assert relocate(text, work, known) == written
+    assert relocate("work/data", Path()) == "./work/data"
+    assert relocate("leaves=work/data", work) == "leaves=./data"
+
+
+# --- questions -----------------------------------------------------------------------------------
+
+
+def asking(*lines):
+    said, heard = [], iter([*(f"{line}\n" for line in lines), ""])
+    return Asker(say=said.append, hear=lambda: next(heard)), said
+
+
+def test_an_answer_is_a_number_a_word_or_what_is_offered():
+    choices = [("pi4", "A small one."), ("pi5", "A larger one.")]
+    asker, said = asking("2", "", "0", "3", "pi9", "2, 1", "")
+    assert asker.ask("Which?", "pi4", choices) == "pi5"
+    assert asker.ask("Which?", "pi4", choices) == "pi4"
+    assert asker.ask("Which?", "pi4", choices) == "pi9"
+    assert asker.ask_several("Which?", ["pi4"], choices) == ("pi5", "pi4")
+    assert asker.ask("Any?") == ""
+    assert "there is no 3: 1 to 2\n" in said
+    assert "   1  pi4  A small one.\n" in said
+    with pytest.raises(EdgebenchError, match="no answer to 'More"):
+        asker.ask("More?")
+
+
+def test_numbers_that_are_no_choices_are_answers():
+    asker, _ = asking("5", "0.5")
+    assert asker.ask("Points?", "1") == "5"
+    assert asker.ask("Points?", "1") == "0.5"
+
+
+def test_tiers_and_links_are_chosen_by_number(registry):
+    devices, networks = list(registry.devices), list(registry.networks)
+    asker, _ = asking("mobile server", "1", str(devices.index("laptop") + 1))
+    tiers = choose_tiers([], registry, asker)
+    assert [tier.name for tier in tiers] == ["mobile", "server"]
+    assert tiers[0] == registry.tiers["mobile"]
+    assert tiers[1].gflops == registry.devices["laptop"].gflops
+    asker, _ = asking(str(networks.index("4g") + 1))
+    (link,) = choose_links([], tiers, registry, asker)
+    assert (link.between, link.rate) == (("mobile", "server"), registry.networks["4g"].rate)
+
+
+def test_links_may_form_a_star(registry):
+    tiers = choose_tiers(["a=pi4", "b=pi5", "c=laptop"], registry, None)
+    links = choose_links(["a-b=4g", "c-a=10mbit,5ms"], tiers, registry, None)
+    assert [link.between for link in links] == [("a", "b"), ("c", "a")]
+    assert links[1].source == "said to edgebench init"
+
+
+@pytest.mark.process
+def test_on_a_terminal_it_asks_for_what_is_not_said(toy, tmp_path):
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edgebench", "init", "--plugin", toy, "--backend", "toy-numpy"],
+        stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, cwd=tmp_path,
+    )  # fmt: skip
+    os.close(theirs)
+    # The model, its data, the tiers, what they are, what joins them, operators, margin, bound.
+    for answer in ("toy", "", "mobile edge", "", "2", "", "identity toy-round", "3", "2s"):
+        os.write(ours, f"{answer}\n".encode())
+    out, _ = process.communicate(timeout=120)
+    os.close(ours)
+    assert process.returncode == 0
+    assert "Next:" in out.decode()
+    said = tomllib.loads((tmp_path / "edgebench.toml").read_text())
+    assert said["project"] == {
+        "models": ["toy"], "operators": ["identity", "toy-round"], "placements": ["mobile", "edge"],
+        "backends": ["toy-numpy"], "input_at": "mobile", "margin": "accuracy=3",
+        "max": ["latency.p95=2s"],
+    }  # fmt: skip
+    assert list(said["tiers"]) == ["mobile", "edge"]
+    assert "speed" in said["tiers"]["mobile"]
+    assert "gflops" in said["tiers"]["edge"]
+
+
+def test_devices_and_networks_have_what_tiers_and_links_need(registry):
+    for name in registry.devices:
+        assert choose_tiers([f"x={name}"], registry, None)[0].source.startswith(f"{name}: ")
+    assert json.dumps(sorted(registry.networks))

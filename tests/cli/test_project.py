@@ -1,0 +1,353 @@
+"""`edgebench.toml`: what it makes of `plan` and `run`, and that reading it does no harm."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from edgebench.cli import parse_words
+from edgebench.cli.project import MOST_BYTES, Project, ProjectFile, fill
+
+TOY = """
+    [project]
+    models = ["toy"]
+    operators = ["identity", "toy-round"]
+    placements = ["pi"]
+    backends = ["toy-numpy"]
+    input_at = "pi"
+    margin = "accuracy=2"
+    blocks = 1
+    requests = 3
+    seed = 5
+    max = ["latency.p95=50ms"]
+
+    [tiers.pi]
+    summary = "Mine."
+    cpus = 2
+    memory_gib = 2
+    speed = 0.5
+    source = "measured"
+"""
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write `edgebench.toml` into the empty directory that commands run in."""
+
+    def write(text):
+        (tmp_path / "edgebench.toml").write_text(dedent(text))
+        return tmp_path / "edgebench.toml"
+
+    return write
+
+
+# --- what it says --------------------------------------------------------------------------------
+
+
+@pytest.mark.process
+def test_plan_without_a_word_reads_it_and_says_so(here, toy, written, conforms):
+    written(TOY)
+    said = here("plan", "--json", "--plugin", toy)
+    document = conforms(said.json, "plan")
+    assert [(one["chain"], one["placement"], one["seed"]) for one in document["cases"]] == [
+        ("identity", "pi", 5), ("toy-round", "pi", 5),
+    ]  # fmt: skip
+    assert (document["blocks"], document["requests"]) == (1, 3)
+    assert said.err.count("\n") == 1
+    assert said.err.startswith(
+        "edgebench: edgebench.toml says: run --model=toy --operator=identity"
+    )
+    assert "tiers pi" in said.err
+
+
+@pytest.mark.process
+def test_options_of_the_command_line_go_before_it(here, toy, written):
+    written(TOY)
+    more = ("--operator", "toy-round", "--seed", "0", "--blocks", "2")
+    more += ("--placement", "mobile", "--input-at", "mobile")
+    document = here("plan", "--json", "--plugin", toy, *more).json
+    assert [(one["chain"], one["placement"], one["seed"]) for one in document["cases"]] == [
+        ("toy-round", "mobile", 0)
+    ]
+    assert (document["blocks"], document["requests"]) == (2, 3)
+
+
+def test_a_count_of_blocks_gives_way_to_what_adds_them():
+    args, _ = parse_words(["plan", "--until", "decided"])
+    filled, words = fill(args, Project(models=("toy",), blocks=3, batch=4))
+    assert (filled.blocks, filled.until, filled.batch) == (None, "decided", 4)
+    assert words == ["--model=toy", "--batch=4"]
+
+
+@pytest.mark.process
+def test_a_model_or_a_suite_that_is_named_leaves_it_unread(here, toy, written):
+    written("not toml at all")
+    said = here("plan", "--plugin", toy, "--model", "toy", "--backend", "toy-numpy")
+    assert (said.status, said.err) == (0, "")
+
+
+@pytest.mark.process
+def test_it_may_name_a_suite_of_its_own(here, toy, written):
+    written("""
+        [project]
+        suite = "own"
+        [hybrids]
+        both = "toy-round+toy-cut"
+        [suites.own]
+        summary = "Two products."
+        [[suites.own.cases]]
+        models = ["toy"]
+        operators = ["identity"]
+        placements = ["mobile"]
+        backends = ["toy-numpy"]
+        [[suites.own.cases]]
+        models = ["toy"]
+        operators = ["both"]
+        placements = ["mobile-edge"]
+        backends = ["toy-numpy"]
+    """)
+    said = here("plan", "--json", "--plugin", toy)
+    assert [one["placement"] for one in said.json["cases"]] == ["mobile", "mobile-edge"]
+    assert "hybrids both; suites own" in said.err
+
+
+def test_without_one_the_mistake_names_what_writes_one(here, mistaken):
+    mistaken(here("plan"), "say what to run", "--model", "edgebench init")
+    mistaken(here("run"), "edgebench init")
+
+
+def test_it_is_looked_for_in_the_working_directory_alone(here, written, monkeypatch, mistaken):
+    below = written(TOY).parent / "below"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    mistaken(here("plan"), "say what to run")
+
+
+@pytest.mark.process
+def test_run_measures_it_and_keeps_what_it_said(cli, toy, written, conforms):
+    written(TOY)
+    said = cli("run", "--json", "--plugin", toy, "--tag", "mine")
+    document = conforms(said.json, "run")
+    assert said.status == 0, said.err
+    assert {case["chain"] for case in document["cases"]} == {"identity", "toy-round"}
+    assert document["tag"] == "mine"
+    assert {"--operator=toy-round", "--placement=pi"} <= set(document["arguments"])
+    bounded = cli("recommend", "--json")
+    assert "edgebench.toml says: recommend --max=latency.p95=50ms" in bounded.err
+    assert bounded.json["models"]
+    assert "says" not in cli("recommend", "--max", "size=1GB").err
+    # Its tiers are needed to measure a case again.
+    again = cli("run", "--case", document["cases"][0]["id"], "--plugin", toy)
+    assert (again.status, "tiers and links" in again.err) == (0, True)
+
+
+@pytest.mark.process
+def test_a_notebook_reads_it_too(python, toy, written):
+    where = written(TOY).parent
+    program = """
+        import sys, edgebench
+        found = edgebench.run(plugin=sys.argv[1], seed=2)
+        print(len(found.results), found.results[0].case.seed)
+    """
+    assert python(program, toy, cwd=where).stdout == "2 2\n"
+
+
+# --- mistakes are placed -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("models = [", ["line 1", "not TOML"]),
+        ("[project]\nmodel = ['a']", ["line 2: [project] model:", "did you mean 'models'"]),
+        ("[project]", ["line 1: [project]", "'models'"]),
+        ("[project]\nmodels = 'a'", ["line 2: [project] models:", "a list"]),
+        ("[project]\nmodels = ['a']\nmargin = 'two'", ["line 3: [project] margin:", "accuracy=1"]),
+        ("[project]\nmodels = ['a']\nsweep = ['x']", ["line 3: [project] sweep:", "A-B=RATE"]),
+        ("[project]\nmodels = ['a']\nmax = ['speed=1']", ["line 3: [project] max:", "speed"]),
+        ("[project]\nmodels = ['a']\nblocks = 0", ["line 3: [project] blocks:", "at least 1"]),
+        ("[project]\nsuite = 'a'\nmodels = ['a']", ["[project]", "leave out models"]),
+        ("[project]\nmodels = ['a']\ndb = 'x'", ["line 3: [project] db:", "unknown key"]),
+        ("[tiers.a]\ncpus = 1", ["needs the table [project]", "edgebench init"]),
+        ("[projekt]\nmodels = ['a']", ["line 1: projekt:", "did you mean 'project'"]),
+        ("[project]\nmodels = ['toy']\n[tiers.a]\nfoo = 1", ["line 4: [tiers.a] foo:"]),
+        ("[project]\nmodels = ['toy']\noperators = ['toy-sound']",
+         ["line 3: [project] operators:", "toy-round"]),
+        ("[project]\nmodels = ['vgg:huge']", ["line 2: [project] models:", "vgg"]),
+        ("[project]\nmodels = ['toy']\nplacements = ['moon']", ["line 3: [project] placements:"]),
+        ("[project]\nmodels = ['toy']\nbackends = ['toy-numpi']", ["line 3: [project] backends:"]),
+        ("[project]\nmodels = ['toy']\ndata = 'nowhere'", ["nowhere", "--data"]),
+    ],
+)  # fmt: skip
+def test_a_mistake_says_where_it_stands(here, toy, written, mistaken, text, words):
+    written(text)
+    said = here("plan", "--plugin", toy, "--quiet")
+    mistaken(said, *words)
+
+
+# --- a cloned folder runs no code ----------------------------------------------------------------
+
+HARMS = """
+    import os
+    open("harm", "w").close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('[plugins.evil]\nkind = "model"\nmodule = "os"\noffers = ["evil"]', "plugins"),
+        ('[plugins.evil]\nmodule = "evil"\nevents = true', "plugins"),
+        ('[plugins.evil]\nkind = "model"\ndistribution = "evil"\noffers = ["evil"]', "plugins"),
+        ('[plugins.vgg.silence]\nLD_PRELOAD = "/tmp/evil.so"', "plugins"),
+        ('[defaults]\ntemplates = "evil"', "defaults"),
+        ('[assets.vgg-16]\nurl = "http://evil.example/x"', "assets"),
+        ('[conclusions.x]\nstudy = "evil"', "conclusions"),
+    ],
+)
+def test_what_names_code_is_refused_in_one_line_that_says_why(here, written, mistaken, text, key):
+    place = written('[project]\nmodels = ["toy"]\n' + text)
+    (place.parent / "evil.py").write_text(dedent(HARMS))
+    for command in ("plan", "run", "recommend"):
+        said = here(command) if command != "recommend" else here(command, "--db", "x.db")
+        if command != "recommend":
+            mistaken(said, "line 3", key, "with --registry" if key == "conclusions" else "run code")
+        assert said.status == 2
+    assert not (place.parent / "harm").exists()
+
+
+def test_nothing_is_read_from_where_it_extends(here, written, mistaken, tmp_path):
+    (tmp_path / "more.toml").write_text('[plugins.evil]\nmodule = "evil"\nevents = true\n')
+    for other in ("more.toml", "/etc/passwd", "/dev/stdin"):
+        written(f'extends = ["{other}"]\n[project]\nmodels = ["toy"]')
+        said = mistaken(here("plan"), "line 1: extends:", "must not run code")
+        assert "root:" not in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("backends", "toy-loads(library=/tmp/evil.so)"),
+        ("backends", "toy-loads(server='http://evil.example')"),
+        ("backends", "mobile=toy-loads(server=x),edge=toy-loads"),
+        ("operators", "toy-reads(program=evil)"),
+        ("operators", "identity+toy-reads(program=evil)"),
+    ],
+)
+@pytest.mark.parametrize("where", ["project", "suite", "hybrid"])
+def test_options_that_could_load_or_ask_something_are_refused(
+    here, written, mistaken, tmp_path, kind, text, where
+):
+    (tmp_path / "loads.py").write_text(dedent(LOADS))
+    rows = {"models": ["vgg"], "operators": ["identity"], "placements": ["mobile"],
+            "backends": ["toy-loads"]}  # fmt: skip
+    if where == "hybrid" and kind == "backends":
+        pytest.skip("a hybrid names operators alone")
+    if where == "hybrid":
+        body = f'[project]\nmodels = ["vgg"]\n[hybrids]\nh = "{text}"'
+    else:
+        rows[kind] = [text]
+        lines = "\n".join(f"{key} = {value!r}" for key, value in rows.items())
+        body = f"[project]\n{lines}"
+        if where == "suite":
+            body = (
+                f"[project]\nsuite = 's'\n[suites.s]\nsummary = 'S.'\n[[suites.s.cases]]\n{lines}"
+            )
+    written(body)
+    mistaken(here("plan", "--plugin", tmp_path / "loads.py"), "must not run code", "command line")
+
+
+LOADS = """
+    from pathlib import Path
+    from typing import Literal
+    import attrs
+    from edgebench import Backend, Operator, hookimpl
+
+    @attrs.frozen(kw_only=True)
+    class Loads:
+        library: Path | None = None
+        server: str = ""
+        precision: Literal["f32", "f16"] = "f32"
+        effort: int | None = None
+
+    @attrs.frozen(kw_only=True)
+    class Reads:
+        program: Path | None = None
+        at: str = ""
+
+    @hookimpl
+    def edgebench_backends():
+        yield Backend(name="toy-loads", summary="Any.", formats=["onnx"], open=print, options=Loads)
+
+    @hookimpl
+    def edgebench_operators():
+        yield Operator(name="toy-reads", summary="Any.", apply=print, options=Reads)
+"""
+
+
+def test_options_that_name_nothing_are_taken(here, written, tmp_path):
+    (tmp_path / "loads.py").write_text(dedent(LOADS))
+    written("""
+        [project]
+        models = ["nobody"]
+        operators = ["toy-reads(at=layer)"]
+        backends = ["toy-loads(precision=f16,effort=2)"]
+    """)
+    said = here("plan", "--plugin", tmp_path / "loads.py")
+    assert "no model is called 'nobody'" in said.err
+
+
+@pytest.mark.process
+def test_modules_that_lie_beside_it_are_not_imported(written, toy, tmp_path):
+    written(TOY)
+    for name in ("numpy", "attrs", "json", "edgebench_kit", "sitecustomize", "toy"):
+        (tmp_path / f"{name}.py").write_text(dedent(HARMS))
+    script = Path(sys.executable).with_name("edgebench")
+    done = subprocess.run([script, "run", "--plugin", toy], cwd=tmp_path, capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "harm").exists()
+
+
+def test_what_is_no_such_file_is_refused_and_not_waited_for(here, mistaken, tmp_path):
+    os.mkfifo(tmp_path / "edgebench.toml")
+    mistaken(here("plan"), "is no file")
+    (tmp_path / "edgebench.toml").unlink()
+    (tmp_path / "edgebench.toml").symlink_to("/dev/zero")
+    mistaken(here("plan"), "is no file")
+
+
+@pytest.mark.parametrize(
+    "text", ["x = " + "[" * 20000, "a = 1\n" * (MOST_BYTES // 6 + 1), "x = " + "9" * 10000,
+             "[" + "a." * 5000 + "a]"]
+)  # fmt: skip
+def test_files_made_to_be_endless_are_refused(here, written, mistaken, text):
+    written(text)
+    mistaken(here("plan"), "edgebench.toml")
+
+
+def test_paths_that_leave_its_folder_are_said(written, tmp_path):
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "way").symlink_to("/")
+    file = ProjectFile.read(
+        written("""
+        [project]
+        models = ["../m.onnx(classes=/etc/names)", "./inside", "way", "vgg:small"]
+        data = "inside(label=a,text=../b)"
+        weights = "file:/etc/hosts"
+    """)
+    )
+    assert file.list_outside() == [
+        "../m.onnx(classes=/etc/names)", "../m.onnx", "/etc/names", "way", "../b", "/etc/hosts",
+    ]  # fmt: skip
+    assert "it reads outside of its folder: " in file.describe([])
+
+
+def test_what_it_holds_moves_no_cursor(here, written, mistaken):
+    written(r"[project]" + "\n" + r'models = ["\u001b[2J"]')
+    assert "\x1b" not in here("plan").err
