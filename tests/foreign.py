@@ -56,6 +56,28 @@ def text(path):
     return _saved(path, nodes, _drawn(weights), *ends, kind=TensorProto.INT64)
 
 
+def pixels(path, shape, *, kind=TensorProto.FLOAT, last=False, classes=3):
+    """A net that weighs the mean colour of a picture, its channels first or *last*."""
+    nodes = [
+        helper.make_node("Cast", ["photo"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node(
+            "ReduceMean", ["floats"], ["mean"], axes=[1, 2] if last else [2, 3], keepdims=0
+        ),
+        helper.make_node("MatMul", ["mean", "w"], ["scores"]),
+    ]
+    depth = shape[-1 if last else 1]
+    weights = _drawn({"w": (depth if isinstance(depth, int) else 3, classes)})
+    ends = [("photo", shape)], [("scores", [shape[0], classes])]
+    return _saved(path, nodes, weights, *ends, kind=kind)
+
+
+def masks(path, size, classes=3):
+    """A net that scores each pixel of a picture by its colours."""
+    nodes = [helper.make_node("Conv", ["photo", "w"], ["scores"])]
+    ends = [("photo", ["N", 3, *size])], [("scores", ["N", classes, *size])]
+    return _saved(path, nodes, _drawn({"w": (classes, 3, 1, 1)}), *ends)
+
+
 def heavy(path, rows=135_168, columns=2048):
     """Two matrices of more than 1 GiB each in a file beside the graph, nearly all of it holes."""
     beside = path.with_name("heavy.weights")

@@ -221,6 +221,16 @@ EVERYTHING = """
     operators = ["x"]
     placements = ["x"]
     backends = ["x"]
+    [devices.x]
+    summary = "x"
+    cpus = 1
+    memory_gib = 1
+    gflops = 1
+    source = "x"
+    [networks.x]
+    summary = "x"
+    rate = "1mbit"
+    source = "x"
     [conclusions.x]
     study = "x"
     source = "x"

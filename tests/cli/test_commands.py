@@ -20,7 +20,7 @@ from edgebench.cli import COMMANDS, import_command, main
 
 COMMON = ("--json", "--registry", "--plugin", "--without", "--quiet", "--verbose")
 NAMES = (
-    "list", "show", "plan", "run", "report", "recommend", "predict", "compare", "export", "runs",
+    "list", "show", "init", "plan", "run", "report", "recommend", "predict", "compare", "export", "runs",
     "history", "import", "logs", "store", "plugins", "completion", "doctor",
     "measure-device",
 )  # fmt: skip

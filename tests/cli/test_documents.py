@@ -36,6 +36,7 @@ def test_every_command_has_a_schema_that_insists_on_its_version():
         for name in (
             "list",
             "show",
+            "init",
             "plan",
             "cuts",
             "run",

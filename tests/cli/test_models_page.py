@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper
 from PIL import Image
 
@@ -16,8 +17,11 @@ from edgebench import DataError, Dataset, Registry
 from edgebench.cases.inputs import open_directory
 from edgebench.catalogue.plugins import Plugins
 
+from .. import foreign
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
 def graph(name, dtype, *dims):
@@ -29,6 +33,13 @@ def graph(name, dtype, *dims):
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
+def write_program(model, images, directory):
+    """Save a program by what the page tells readers to write."""
+    program = next(one for one in BLOCKS if "torch.export.save" in one)
+    names = {"model": model, "images": images}
+    exec(program.replace("mine.pt2", str(directory / "mine.pt2")), names)  # noqa: S102
+
+
 @pytest.fixture
 def given(tmp_path):
     """Make the files that the page says a reader has, as small as they can be."""
@@ -36,6 +47,14 @@ def given(tmp_path):
     (tmp_path / "resnet50-11ad3fa6.pth").touch()
     onnx.save(graph("x", TensorProto.FLOAT, 3), tmp_path / "mine.onnx")
     onnx.save(graph("ids", TensorProto.INT64, "seq"), tmp_path / "text.onnx")
+    foreign.pixels(tmp_path / "photos.onnx", ["N", 3, 64, 64])
+    (tmp_path / "names.txt").write_text("cat\ndog\nfox\n")
+    drawn = np.random.default_rng(0)
+    for number in range(60):
+        file = tmp_path / "photos" / ("cat", "dog", "fox")[number % 3] / f"{number}.jpg"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(drawn.integers(0, 256, (40, 50, 3), np.uint8)).save(file)
+    write_program(torch.nn.Identity(), torch.ones(2, 3), tmp_path)
     inputs = np.arange(36, dtype=np.float32).reshape(12, 3)
     np.savez(tmp_path / "inputs.npz", x=inputs, labels=np.arange(12) % 3)
     folder = tmp_path / "imagenet" / "val" / "7"
@@ -68,8 +87,15 @@ def test_every_option_of_an_onnx_file_is_on_the_page():
     assert {name.replace("-", "_") for name in written} == options
 
 
+def test_what_the_page_says_of_a_program_holds(tmp_path):
+    from edgebench_plugins.models.torch_export import TorchExportOptions, look
+
+    write_program(torch.nn.Linear(3, 2), torch.ones(2, 3), tmp_path)
+    assert look("mine", tmp_path / "mine.pt2", TorchExportOptions()).most is None
+
+
 def test_the_dataset_of_the_page_opens_a_directory(tmp_path):
-    (program,) = re.findall(r"^```python\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    program = next(one for one in BLOCKS if "def from_directory" in one)
     names = {}
     exec(program, names)  # noqa: S102 (what the page tells readers to write)
     for number in range(200):

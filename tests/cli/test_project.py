@@ -85,6 +85,16 @@ def test_a_count_of_blocks_gives_way_to_what_adds_them():
 
 
 @pytest.mark.process
+def test_a_quick_run_goes_before_its_blocks_and_tells_of_the_sound_one(here, toy, written):
+    written(TOY)
+    document = here("plan", "--json", "--plugin", toy, "--quick").json
+    assert (document["blocks"], document["requests"], document["quick"]) == (2, 10, True)
+    for word in ("--quick", "--qui"):
+        said = here("plan", "--plugin", toy, word, "--operator", "toy-round").out
+        assert "without --quick: 1 blocks a case of 3 requests" in " ".join(said.split())
+
+
+@pytest.mark.process
 def test_a_model_or_a_suite_that_is_named_leaves_it_unread(here, toy, written):
     written("not toml at all")
     said = here("plan", "--plugin", toy, "--model", "toy", "--backend", "toy-numpy")

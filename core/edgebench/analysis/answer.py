@@ -151,7 +151,7 @@ class Decision:
             refuted = _list(self.refuted, describe_strategy)
             yield f"Out, as another runtime computes something else: {refuted}."
         if self.quick is not None and (self.quick.spread is not None or not self.undecided):
-            yield f"{_begin(describe_quick(self.quick))}."
+            yield f"{describe_quick(self.quick)}."
         if self.wild:
             yield _WILD
 
@@ -165,10 +165,6 @@ _UNKNOWN = "(accuracy is not known)"
 
 def _describe_median(result: Result) -> str:
     return f"{describe_strategy(result)}, {1e3 * (result.median or 0.0):.3g} ms"
-
-
-def _begin(clause: str) -> str:
-    return clause[0].upper() + clause[1:]
 
 
 def describe_strategy(result: Result) -> str:

@@ -174,7 +174,7 @@ def _estimate_all(gate: Gate, comparison: Comparison) -> Iterator[tuple[Case, Es
     for pair in comparison.pairs:
         found = _estimate(gate, pair) if gate.difference else _estimate_alone(gate, pair.after)
         quick = pair.quick if gate.difference else pair.after.quick is not None
-        yield pair.case, _refuse_quick(quick, _doubt(gate, pair, found))
+        yield pair.case, _doubt(gate, pair, _refuse_quick(quick, found))
     for pair in comparison.unmeasured:
         if gate.difference:
             yield pair.case, Unknown(f"it was not measured: {_say_why(pair)}")

@@ -92,8 +92,8 @@ def estimate_median(logs: Sequence[float], spread: EqualSpread) -> Estimate:
 
 
 def describe_quick(quick: Quick) -> str:
-    """Say what a quick run is worth, in a clause or some without a full stop."""
-    said = f"a quick run, {quick.blocks} blocks of {quick.requests} requests a case, is rough"
+    """Say what a quick run is worth, in a sentence without its full stop."""
+    said = f"A quick run, {quick.blocks} blocks of {quick.requests} requests a case, is rough"
     if quick.spread is None:
         return f"{said}, and {NONE_STORED}"
     found = quick.spread

@@ -41,7 +41,7 @@ COMMANDS: Mapping[str, str] = {
     "measure-device": "measure how fast this machine is, and print it as a tier to paste",
 }
 """What each command does, as `--help` says it."""
-PLANNING = ("export", "plan", "predict", "run")
+PLANNING = ("export", "init", "plan", "predict", "run")
 """The commands that need to know how fast tiers are, over this machine."""
 
 

@@ -190,8 +190,8 @@ def _weigh(advice: Advice) -> Iterator[str]:
     yield f"Evidence: {evidence.requests:,} requests, {blocks}{rounds}{labels}."
     if evidence.quick:
         yield (
-            f"It comes from {evidence.quick}. How often each is the best was drawn from "
-            f"{evidence.rounds} rounds: measure without --quick before you decide."
+            f"{evidence.quick}. How often each is the best was drawn from {evidence.rounds} "
+            "rounds, so the lowest median goes first: measure without --quick before you decide."
         )
     if evidence.by_request:
         yield (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import tempfile
 from collections import Counter
 from contextlib import chdir
 from pathlib import Path
@@ -16,9 +15,10 @@ import attrs
 from edgebench.cli.asking import Asker, is_terminal
 from edgebench.cli.common import DATABASE, Common
 from edgebench.cli.numbers import margin
-from edgebench.cli.project import FILE, Project, ProjectFile, refuse_harm
+from edgebench.cli.project import FILE, Project
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.units import write_link
+from edgebench.records import quick
 
 if TYPE_CHECKING:
     from edgebench.cases.plan import Plan
@@ -73,6 +73,7 @@ def _margin(text: str) -> str:
 def run(args: argparse.Namespace, common: Common) -> int:
     """Write the file, and say what was understood and what to do next."""
     # Imported here because `--help` need not load what reads chains.
+    from edgebench.cli.possible import plan_project
     from edgebench.cli.wishes import settle
 
     target = args.directory / FILE
@@ -94,26 +95,6 @@ def run(args: argparse.Namespace, common: Common) -> int:
     write_file(target, found.text, force=args.force)
     _say(target, found, plan, common)
     return 0
-
-
-def plan_project(text: str, directory: Path, common: Common) -> Plan:
-    """Plan what a project's text says, as `plan` will in its directory.
-
-    Raises:
-        EdgebenchError: Something of it is unknown, or what the user gave is not what it must be.
-    """
-    from edgebench.cli import parse_words
-    from edgebench.cli.study import plan_study
-
-    with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
-        path = Path(scratch).resolve() / FILE
-        path.write_text(text, encoding="utf-8")
-        file = ProjectFile.read(path)
-        common = attrs.evolve(common, registries=(path, *common.registries))
-        refuse_harm(file, common)
-        with chdir(directory):
-            args, _ = parse_words(["plan", *file.project.write_words()])
-            return plan_study(args, common)
 
 
 def write_file(target: Path, text: str, *, force: bool) -> None:
@@ -143,6 +124,7 @@ def _say(target: Path, found: Wishes, plan: Plan, common: Common) -> None:
     with chdir(target.parent):
         database = Path(os.environ.get(DATABASE) or "edgebench.db")
         estimate = estimate_run(plan, database, common.store)
+        rough = estimate_run(_make_quick(plan), database, common.store)
     commands = list_next(target.parent)
     if common.json:
         common.emit(
@@ -155,6 +137,7 @@ def _say(target: Path, found: Wishes, plan: Plan, common: Common) -> None:
                 "cases": len(plan.cases),
                 "skipped": len(plan.skipped),
                 **attrs.asdict(estimate),
+                "quick_estimate_s": rough.estimate_s,
                 "next": list(commands),
             }
         )
@@ -167,12 +150,18 @@ def _say(target: Path, found: Wishes, plan: Plan, common: Common) -> None:
     for reason, number in Counter(one.reason for one in plan.skipped).items():
         common.show(f"{number} skipped: {reason}")
     common.show(
-        f"measuring takes about {estimate.estimate_s:.0f} s ({estimate.estimate_from}); "
-        f"{estimate.before}"
+        f"measuring takes about {estimate.estimate_s:.0f} s, with --quick about "
+        f"{rough.estimate_s:.0f} s ({estimate.estimate_from}); {estimate.before}"
     )
     width = max(map(len, commands))
     lines = [f"  {command:<{width}}  {said}" for command, said in commands.items()]
     common.print("\n".join(["", "Next:", "", *lines]))
+
+
+def _make_quick(plan: Plan) -> Plan:
+    """Return a plan as `--quick` would have it."""
+    suite = attrs.evolve(plan.study.suite, blocks=quick.BLOCKS, requests=quick.REQUESTS)
+    return attrs.evolve(plan, study=attrs.evolve(plan.study, suite=suite, quick=True))
 
 
 def list_next(directory: Path) -> dict[str, str]:
@@ -180,6 +169,7 @@ def list_next(directory: Path) -> dict[str, str]:
     go = f"cd {shlex.quote(str(directory))} && " if directory != Path() else ""
     return {
         f"{go}edgebench plan": "what will be measured, and what is skipped",
+        f"{go}edgebench run --quick": "a rough ranking first",
         f"{go}edgebench run": "measure it, and say which strategy is the best",
         f"{go}edgebench recommend": "which to choose under the bounds of the file",
     }

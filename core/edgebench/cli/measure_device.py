@@ -130,7 +130,8 @@ def _read_document(file: Path, offer: str) -> Facts:
         raise DataError(f"--against {file} {why}") from error
     except (ValueError, RecursionError) as error:
         document = error
-    if not isinstance(document, dict) or not isinstance(document.get("gflops"), float | int):
+    figure = document.get("gflops") if isinstance(document, dict) else None
+    if isinstance(figure, bool) or not isinstance(figure, float | int):
         why = "holds no figure: give what `edgebench measure-device --json` printed there"
         raise DataError(f"--against {file} {why}")
-    return {"name": str(document.get("name", file)), "gflops": float(document["gflops"])}
+    return {"name": str(document.get("name", file)), "gflops": float(figure)}

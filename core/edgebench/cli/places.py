@@ -10,11 +10,12 @@ import attrs
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import TierRow
 from edgebench.cli.asking import Asker
+from edgebench.cli.named_links import read_link
 from edgebench.cli.project import FILE
-from edgebench.parts.errors import EdgebenchError, OptionError, UnknownName
+from edgebench.parts.errors import EdgebenchError, UnknownName
 from edgebench.parts.part import NAME
 from edgebench.parts.places import Link
-from edgebench.parts.units import parse_link, write_link
+from edgebench.parts.units import write_link
 
 SAID = "said to edgebench init"
 """The source of figures that a user gave."""
@@ -101,7 +102,7 @@ def choose_links(
         EdgebenchError: A link is malformed or of other tiers, or what joins two is not known.
     """
     names = [tier.name for tier in tiers]
-    links = [read_link(text, registry) for text in texts]
+    links = [_read_link(text, registry) for text in texts]
     for link in links:
         for name in link.between:
             if name not in names:
@@ -110,27 +111,6 @@ def choose_links(
         if not any(link.joins(name, other) for link in links for other in names[:number]):
             links.append(_find_link((names[number - 1], name), registry, asker))
     return tuple(links)
-
-
-def read_link(text: str, registry: Registry) -> Link:
-    """Return the link that is written `A-B=NETWORK`, or as `run` takes it.
-
-    Raises:
-        OptionError, UnknownName: It is written otherwise, or no network is called so.
-    """
-    pair, _, what = (part.strip() for part in text.partition("="))
-    if what in registry.networks:
-        row = registry.networks[what]
-        # Its rate takes the place of one that is written, so that both are read alike.
-        link = parse_link(f"{pair}=1bit", f"{what}: {row.source}")
-        return attrs.evolve(link, rate=row.rate, delay=row.delay)
-    if what[:1].isalpha():
-        raise UnknownName.among("network", what, registry.networks)
-    try:
-        return parse_link(text, SAID)
-    except OptionError as error:
-        networks = ", ".join(registry.networks)
-        raise OptionError(f"{error}; or A-B=NETWORK, one of {networks}") from error
 
 
 def _find_link(pair: tuple[str, str], registry: Registry, asker: Asker | None) -> Link:
@@ -149,4 +129,9 @@ def _find_link(pair: tuple[str, str], registry: Registry, asker: Asker | None) -
                        choices[0][0] if choices else "", choices)  # fmt: skip
     if known and choices[0][0] == answer:
         return attrs.evolve(known[0], between=pair)
-    return read_link(f"{shown}={answer}", registry)
+    return _read_link(f"{shown}={answer}", registry)
+
+
+def _read_link(text: str, registry: Registry) -> Link:
+    link = read_link(text, registry.networks)
+    return link if link.source else attrs.evolve(link, source=SAID)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +13,12 @@ import attrs
 
 from edgebench.cli.asking import Asker
 from edgebench.cli.common import Common
+from edgebench.cli.project import FILE, ProjectFile, refuse_harm
 from edgebench.parts.changes import Operator
 
 if TYPE_CHECKING:
     from edgebench.cases.case import Case
+    from edgebench.cases.plan import Plan
 
 QUICK = frozenset(["calibration", "target"])
 """What an operator may need that is offered at once: it trains nothing, and scores nothing."""
@@ -36,8 +40,6 @@ class Possible:
         Raises:
             EdgebenchError: What it names is unknown, or is not what it must be.
         """
-        from edgebench.cli.init import plan_project
-
         # What is understood of the data is said of what is written in the end.
         plan = plan_project(text, directory, attrs.evolve(common, quiet=True))
         return cls(
@@ -102,3 +104,23 @@ class Possible:
             if name == self.nothing or ("calibration" in needs and needs <= QUICK):
                 found.append(name)
         return found
+
+
+def plan_project(text: str, directory: Path, common: Common) -> Plan:
+    """Plan what a project's text says, as `plan` will in its directory.
+
+    Raises:
+        EdgebenchError: Something of it is unknown, or what the user gave is not what it must be.
+    """
+    from edgebench.cli import parse_words
+    from edgebench.cli.study import plan_study
+
+    with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
+        path = Path(scratch).resolve() / FILE
+        path.write_text(text, encoding="utf-8")
+        file = ProjectFile.read(path)
+        common = attrs.evolve(common, registries=(path, *common.registries))
+        refuse_harm(file, common)
+        with chdir(directory):
+            args, _ = parse_words(["plan", *file.project.write_words()])
+            return plan_study(args, common)

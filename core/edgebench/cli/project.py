@@ -11,7 +11,7 @@ import argparse
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ from edgebench.analysis.bounds import parse_bound
 from edgebench.cli.common import Common
 from edgebench.cli.numbers import margin
 from edgebench.parts.errors import ChainError, EdgebenchError, OptionError, UnknownName
-from edgebench.parts.units import parse_link
 from edgebench.toml.tables import Table
 
 FILE = "edgebench.toml"
@@ -72,18 +71,16 @@ class Project:
     """The table `[project]`: each key is an option of `run`, in its plural where it repeats."""
 
     models: tuple[str, ...] = attrs.field(default=(), metadata={"option": "model"})
+    data: str = ""
+    calibration: str = ""
+    weights: str = ""
     operators: tuple[str, ...] = attrs.field(default=(), metadata={"option": "operator"})
     placements: tuple[str, ...] = attrs.field(default=(), metadata={"option": "placement"})
     backends: tuple[str, ...] = attrs.field(default=(), metadata={"option": "backend"})
     suite: str = ""
-    """In place of these four: a suite of this file, or one that ships."""
-    data: str = ""
-    calibration: str = ""
-    weights: str = ""
+    """In place of these and of models: a suite of this file, or one that ships."""
     input_at: str = ""
-    sweep: tuple[str, ...] = attrs.field(
-        default=(), metadata={"option": "link"}, validator=_readable(parse_link)
-    )
+    sweep: tuple[str, ...] = attrs.field(default=(), metadata={"option": "link"})
     """Links to measure in turn; what links there are stands in `[[links]]`."""
     margin: str = attrs.field(default="", validator=_readable(margin))
     blocks: int | None = None
@@ -102,7 +99,7 @@ class Project:
         if not (self.suite or self.models):
             raise ValueError("needs the key 'models', or 'suite'")
 
-    def write_words(self, given: Iterable[str] = ()) -> list[str]:
+    def write_words(self, given: Collection[str] = ()) -> list[str]:
         """Return it as options of `run`, without those for which others are *given*.
 
         Args:
@@ -114,7 +111,7 @@ class Project:
             value = getattr(self, field.name)
             if field.name in ("suite", "max") or not value:
                 continue
-            if set(INSTEAD.get(option, ())) & set(given):
+            if not set(INSTEAD.get(option, ())).isdisjoint(given):
                 continue
             texts = value if isinstance(value, tuple) else (value,)
             words += [f"--{option.replace('_', '-')}={text}" for text in texts]
@@ -222,14 +219,15 @@ def take_project(args: argparse.Namespace, common: Common) -> tuple[argparse.Nam
         return args, common
     file = ProjectFile.read(path)
     common = attrs.evolve(common, registries=(path, *common.registries))
-    refuse_harm(file, common)
     if getattr(args, "case", None):
+        refuse_harm(file, common)
         common.note(f"edgebench: {FILE} was read for its tiers and links")
         return args, common
     filled, words = fill(args, file.project)
-    common.note(f"edgebench: {file.describe(words)}")
     # A run keeps what was measured, whatever becomes of the file.
     common = attrs.evolve(common, words=(*common.words, *words))
+    refuse_harm(file, common)
+    common.note(f"edgebench: {file.describe(words)}")
     return argparse.Namespace(**{**vars(filled), "project": file}), common
 
 
@@ -252,10 +250,19 @@ def _spell(option: str, texts: Iterable[str]) -> str:
 
 def fill(args: argparse.Namespace, project: Project) -> tuple[argparse.Namespace, list[str]]:
     """Return options, with what a project says where they say nothing, and its words."""
-    given = [name for name, value in vars(args).items() if value not in (None, "", [], False)]
+    own = vars(args.parser.parse_args(args.words))
+    given = {name for name, value in own.items() if value not in (None, "", [], False)}
     words = project.write_words(given)
     filled = args.parser.parse_args([*words, *args.words])
-    return argparse.Namespace(**{**vars(args), **vars(filled)}), words
+    return argparse.Namespace(**{**vars(args), **vars(filled), "project": args.project}), words
+
+
+def leave_out_quick(args: argparse.Namespace) -> argparse.Namespace:
+    """Return a command's options as they would be without `--quick`."""
+    # As it is written, or shortened: a quick run leaves out how many blocks a file asks for.
+    words = [one for one in args.words if not (len(one) > 2 and "--quick".startswith(one))]
+    plain = argparse.Namespace(**{**vars(args), "words": words, "quick": False})
+    return fill(plain, args.project.project)[0] if args.project else plain
 
 
 def refuse_harm(file: ProjectFile, common: Common) -> None:

@@ -9,6 +9,7 @@ import attrs
 
 from edgebench.analysis.quick import describe_quick
 from edgebench.cli.estimates import estimate_run
+from edgebench.cli.project import leave_out_quick
 from edgebench.cli.study import make_study
 from edgebench.conduct.turns import adds_blocks, count_blocks
 from edgebench.records.equal_cases import find_spread
@@ -31,7 +32,7 @@ def describe_ahead(plan: Plan) -> str:
 
 def describe_sound(plan: Plan, args: argparse.Namespace, common: Common) -> str:
     """Say how long the same run takes without `--quick`, by what was measured so far."""
-    study = make_study(argparse.Namespace(**{**vars(args), "quick": False}), common)
+    study = make_study(leave_out_quick(args), common)
     found = estimate_run(attrs.evolve(plan, study=study), args.db, common.store)
     most = " at most" * adds_blocks(study)
     scored = study.score_limit or "all"

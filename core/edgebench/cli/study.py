@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +14,11 @@ from edgebench.analysis.verdicts import FIRST_LOOK
 from edgebench.cases.study import Study
 from edgebench.catalogue.rows import MAX_BLOCKS, SCENARIO, Product, Suite
 from edgebench.cli.common import Common, add_database
+from edgebench.cli.given import find_path, note_directories, read_data
 from edgebench.cli.named_links import read_link
 from edgebench.cli.numbers import count, margin, natural, share
-from edgebench.parts.datasets import Dataset
 from edgebench.parts.errors import EdgebenchError, UnknownName
-from edgebench.parts.part import NAME
 from edgebench.parts.places import Backend, Fabric, Link, Tier
-from edgebench.parts.subjects import Model
 from edgebench.records import quick
 
 if TYPE_CHECKING:
@@ -128,7 +125,7 @@ def make_study(args: argparse.Namespace, common: Common) -> Study:
     given = {name: getattr(args, name) for name in GIVEN if getattr(args, name)}
     suite = attrs.evolve(suite, **given)
     _check_blocks(suite, args)
-    named, own, said = _read_data(args, common)
+    named, own, said = read_data(args, common)
     if args.quick:
         suite = attrs.evolve(suite, until="", blocks=quick.BLOCKS, requests=quick.REQUESTS)
     return Study(
@@ -141,7 +138,7 @@ def make_study(args: argparse.Namespace, common: Common) -> Study:
         data=named,
         input_data=own,
         data_options=said,
-        calibration=_find(args.calibration, "--calibration") if args.calibration else None,
+        calibration=find_path(args.calibration, "--calibration") if args.calibration else None,
         batch=args.batch,
         threads=args.threads,
         seed=args.seed,
@@ -203,20 +200,12 @@ def plan_study(args: argparse.Namespace, common: Common) -> Plan:
         plan = attrs.evolve(plan, cases=plan.cases[:1], skipped=plan.skipped * (not plan.cases))
     # Planning has asked for more than whether they load.
     common.refuse_faults()
-    _note_directories(args.model, common)
+    note_directories(args.model, common)
     for line in plan.understood:
         common.note(f"edgebench: {line}")
     for fault in common.plugins.faults:
         common.note_fault(fault)
     return plan
-
-
-def _note_directories(models: Sequence[str], common: Common) -> None:
-    """Say of a model that is known that a directory of its name is not meant."""
-    known = {line.name for line in common.plugins.listed(Model)}
-    for text in models:
-        if (name := text.partition(":")[0]) in known and Path(name).is_dir():
-            common.note(f"edgebench: {name} is the model called so; the directory is ./{name}")
 
 
 def refuse_empty(plan: Plan) -> None:
@@ -236,43 +225,6 @@ def _parse_link(text: str, common: Common) -> Link:
         if name not in tiers:
             raise UnknownName.among("tier", name, tiers)
     return link
-
-
-def _read_data(
-    args: argparse.Namespace, common: Common
-) -> tuple[dict[str, Path], Path | None, tuple[tuple[str, str], ...]]:
-    """Return the directories of named datasets, the data without a name, and what is said of it.
-
-    Raises:
-        EdgebenchError: It is not there, or given twice.
-    """
-    from edgebench.cases.expand import split_options
-
-    known = [line.name for line in common.plugins.listed(Dataset)] if args.data else []
-    named: dict[str, Path] = {}
-    own: list[tuple[Path, tuple[tuple[str, str], ...]]] = []
-    if args.input_data:
-        own.append((_find(args.input_data, "--input-data"), ()))
-    for text in args.data:
-        name, equals, directory = text.partition("=")
-        if equals and directory and name in known:
-            if name in named:
-                raise EdgebenchError(f"--data {name} is given twice; leave one out")
-            named[name] = Path(directory).resolve()
-            continue
-        path, said = split_options(text)
-        if equals and NAME.fullmatch(name) and not Path(path).exists():
-            raise UnknownName.among("dataset", name, known)
-        own.append((_find(Path(path), "--data"), said))
-    if len(own) > 1:
-        raise EdgebenchError(f"--data {own[1][0]}: {own[0][0]} is given too; leave one out")
-    return named, *(own[0] if own else (None, ()))
-
-
-def _find(path: Path, option: str) -> Path:
-    if not path.exists():
-        raise EdgebenchError(f"{option}: there is no file or directory {str(path)!r}")
-    return path.resolve()
 
 
 def _find_suite(args: argparse.Namespace, common: Common) -> Suite:

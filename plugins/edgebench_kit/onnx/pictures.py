@@ -35,7 +35,7 @@ def doubt_pictures(specs: Iterable[TensorSpec]) -> str:
     return (
         f"a request travels as raw tensors ({'; '.join(told)}: {size / 1e3:.4g} kB); if they stand "
         "for pictures, a JPEG of each would weigh a fraction of that, and its time on the links "
-        "with it: a model of your own can decode them"
+        "with it: preprocess=imagenet, DIR or FILE.json with --data sends pictures as they are"
     )
 
 

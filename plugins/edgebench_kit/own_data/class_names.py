@@ -48,10 +48,10 @@ def match_classes(
     if all(SILENT.fullmatch(name.strip()) for name in model_classes):
         raise DataError(_say_silent(found, model_classes, where))
     strange = next(label for label in found if label not in numbers)
-    if same := [name for name in model_classes if _simplify(name) == _simplify(strange)]:
+    if several := alike.get(_simplify(strange)):
         raise DataError(
-            f"{where}: the label {_quote(strange)} may be any of {len(same)} classes of the model; "
-            "call each by its own name in the data, and in a file for classes=FILE"
+            f"{where}: the label {_quote(strange)} may be any of {len(several)} classes of the "
+            "model; call each by its own name in the data, and in a file for classes=FILE"
         )
     raise DataError(
         f"{where}: the label {_quote(strange)} is none of the model's {len(model_classes)} classes "

@@ -21,7 +21,7 @@ from edgebench_kit.own_data.listings import (
 )
 from edgebench_kit.own_data.options import DataOptions
 from edgebench_kit.own_data.own import OwnData
-from edgebench_kit.own_data.picture_folders import find_classes, find_masks
+from edgebench_kit.own_data.picture_folders import find_classes, find_masks, find_split_masks
 from edgebench_kit.own_data.picture_tables import names_pictures, read_pictures
 from edgebench_kit.own_data.saved_datasets import has_saved_splits, is_saved, read_saved
 from edgebench_kit.own_data.table_items import is_unlabelled, read_texts
@@ -70,7 +70,7 @@ def _find_file(path: Path, options: DataOptions) -> Source:
     ending = path.suffix.lower()
     if ending in ARRAYS:
         return Source(kind="arrays", read=lambda: Groups(by_split={}))
-    if ending in ENDINGS:
+    if ending in (*ENDINGS, ".txt"):
         return _read_table(Table(path=path, encoding=options.encoding), path.parent, options)
     if ending in PICTURES + OTHER_PICTURES:
         raise DataError(f"{path} is one picture; give a folder of them: {FORMS}")
@@ -94,7 +94,7 @@ def _find_in(listing: Listing, options: DataOptions) -> Source:
         return read_saved(listing.path, options)
     if has_saved_splits(listing.path):
         return _find_saved(listing, options)
-    if parts := _find_splits(listing, options):
+    if parts := _find_splits(listing, options) or dict(find_split_masks(listing)):
         return _join(listing.path, parts)
     if source := _find_tables(listing, options) or find_masks(listing) or find_classes(listing):
         return source
@@ -122,11 +122,13 @@ def _find_splits(listing: Listing, options: DataOptions) -> dict[Path, Source | 
     Raises:
         DataError: Other folders with pictures lie beside them.
     """
-    if not listing.splits or _find_split_tables(listing) or _find_label_table(listing):
-        return {}
+    inside = [list_directory(one) for one in listing.splits]
+    tables = _find_split_tables(listing) or _find_label_table(listing)
+    if tables and not any(one.folders or one.tables for one in inside):
+        return {}  # they say what lies in the folders
     others = [one for one in listing.folders if one not in listing.splits]
     if classes := [one for one in others if list_directory(one).pictures]:
-        if any(list_directory(one).folders for one in listing.splits):
+        if any(one.folders for one in inside):
             raise DataError(
                 f"{listing.path} holds {listing.splits[0].name}/, which is a split, and beside it "
                 f"{classes[0].name}/ with pictures; put it into the folder of a split"
@@ -219,6 +221,8 @@ def _find_tables(listing: Listing, options: DataOptions) -> Source | None:
     Raises:
         DataError: There are several, and which is meant cannot be told.
     """
+    if not listing.tables:
+        return None
     inside = (list_directory(one).pictures for one in listing.folders)
     pictures = bool(listing.pictures) or any(inside)
     if found := _find_split_tables(listing):
@@ -229,15 +233,25 @@ def _find_tables(listing: Listing, options: DataOptions) -> Source | None:
     named = _find_label_table(listing)
     if pictures and not named and (not listing.pictures or len(listing.tables) != 1):
         return None  # tables beside folders of classes say something else
-    if not listing.tables:
-        return None
     if not named and len(listing.tables) > 1:
         raise DataError(
             f"{listing.path} holds {len(listing.tables)} tables, {listing.describe()}; give one of "
             "them, or call them train, val and test"
         )
     table = Table(path=named or listing.tables[0], encoding=options.encoding)
+    if pictures and not listing.pictures and len(listing.folders) > 1:
+        return _read_beside_classes(table, listing, options)
     return _read_table(table, listing.path, options, pictures=pictures)
+
+
+def _read_beside_classes(table: Table, listing: Listing, options: DataOptions) -> Source | None:
+    """Say what a table beside folders of pictures holds; None if the folders say more."""
+    if not names_pictures(table):
+        return None
+    try:
+        return read_pictures(table, listing.path, options)
+    except LacksLabels:
+        return None
 
 
 def _read_split_table(

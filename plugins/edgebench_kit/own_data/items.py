@@ -92,6 +92,11 @@ class Source:
 
 def show(text: str, most: int = 40) -> str:
     """Return a text of the user's in one line that any terminal can print, cut where it is long."""
-    plain = text.encode(errors="replace").decode()
+    plain = text[: 4 * most].encode(errors="replace").decode()
     line = " ".join("".join(one if one.isprintable() else " " for one in plain).split())
     return line if len(line) <= most else f"{line[: most - 3]}..."
+
+
+def name_file(path: Path, root: Path) -> str:
+    """Return how a file below a directory is called to people, whatever bytes its name has."""
+    return show(path.relative_to(root).as_posix(), 200)

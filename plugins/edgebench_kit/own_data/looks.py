@@ -124,7 +124,7 @@ def describe_data(path: Path, source: Source, groups: Groups, looked: Looked) ->
         told = f"{_show_picture(first)}, {show(first.label)}"
     else:
         label = first.label if source.kind == "texts" else " ".join(first.label)
-        told = f"{show(first.name)}, {first.text!r}, {show(label)}"
+        told = f"{show(first.name)}, {show(first.text)!r}, {show(label)}"
     return (
         f"{name}: {counted} in {_count(len(classes), 'class')}{each} ({shown}{more}){columns}; "
         f"first: {told}"
@@ -178,5 +178,6 @@ def note_classes(numbers: Mapping[str, int], names: Sequence[str]) -> list[str]:
         notes.append(f"labels are taken for class numbers: {some}{', ...' * (len(spoken) > SHOWN)}")
     if numbers and (lone := [n for n in range(len(names)) if n not in set(numbers.values())]):
         named = list_names([names[number] for number in lone], 3)
-        notes.append(f"{len(lone)} of the model's {len(names)} classes have no sample ({named})")
+        have = "has" if len(lone) == 1 else "have"
+        notes.append(f"{len(lone)} of the model's {len(names)} classes {have} no sample ({named})")
     return notes

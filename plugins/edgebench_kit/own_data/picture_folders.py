@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from edgebench import DataError, Unreadable
-from edgebench_kit.own_data.items import WHOLE, Groups, Item, Source, show
-from edgebench_kit.own_data.listings import Listing, list_directory
+from edgebench_kit.own_data.items import WHOLE, Groups, Item, Source, name_file, show
+from edgebench_kit.own_data.listings import Listing, group_splits, list_directory
 
 PICTURE_FOLDERS = ("images", "imgs", "image", "img", "pictures", "jpegimages")
 MASK_FOLDERS = ("masks", "mask", "annotations", "segmentationclass", "labels")
@@ -59,7 +59,7 @@ def _read_classes(root: Path, classes: Sequence[Listing], notes: tuple[str, ...]
     for one in classes:
         label = one.path.name
         for path in one.pictures:
-            name = path.relative_to(root).as_posix()
+            name = name_file(path, root)
             items.append(Item(name=name, label=label, payload=path))
         items += [_refuse(path, root) for path in one.unread]
     return Groups(by_split={WHOLE: items}, notes=notes)
@@ -67,22 +67,41 @@ def _read_classes(root: Path, classes: Sequence[Listing], notes: tuple[str, ...]
 
 def _refuse(path: Path, root: Path) -> Unreadable:
     reason = FORMAT if path.exists() else "it is a link that leads nowhere"
-    return Unreadable(name=path.relative_to(root).as_posix(), reason=reason)
+    return Unreadable(name=name_file(path, root), reason=reason)
 
 
 def find_masks(listing: Listing) -> Source | None:
-    """Say that pictures have masks, in a folder beside theirs or with `_mask` in their names."""
-    folders = {one.name.casefold(): one for one in listing.folders}
-    pictures = next((folders[name] for name in PICTURE_FOLDERS if name in folders), None)
-    masks = next((folders[name] for name in MASK_FOLDERS if name in folders), None)
-    if pictures and masks and not listing.pictures:
-        left, right = list_directory(pictures), list_directory(masks)
+    """Say that pictures have masks, in a folder beside theirs or with `_mask` in their names.
+
+    Raises:
+        DataError: A picture has two masks.
+    """
+    if folders := _find_mask_folders(listing):
+        left, right = map(list_directory, folders)
         if left.pictures and right.pictures:
             return _pair(listing.path, left, right.pictures)
     ends = [one for one in listing.pictures if one.stem.lower().endswith(MASK_END)]
-    if not ends:
-        return None
-    return _pair(listing.path, listing, ends)
+    return _pair(listing.path, listing, ends) if ends else None
+
+
+def find_split_masks(listing: Listing) -> dict[Path, Source]:
+    """Return by folder of a split what it holds, where `images/` and `masks/` have such folders."""
+    folders = _find_mask_folders(listing)
+    if folders is None:
+        return {}
+    pictures, masks = (group_splits(list_directory(one).splits) for one in folders)
+    return {
+        path: _pair(path, list_directory(path), list_directory(masks[split]).pictures)
+        for split, path in pictures.items()
+        if split in masks
+    }
+
+
+def _find_mask_folders(listing: Listing) -> tuple[Path, Path] | None:
+    folders = {one.name.casefold(): one for one in listing.folders}
+    pictures = next((folders[name] for name in PICTURE_FOLDERS if name in folders), None)
+    masks = next((folders[name] for name in MASK_FOLDERS if name in folders), None)
+    return (pictures, masks) if pictures and masks and not listing.pictures else None
 
 
 def _pair(root: Path, pictures: Listing, masks: Sequence[Path]) -> Source:
@@ -104,7 +123,7 @@ def _read_pairs(
 ) -> Groups:
     items: list[Item | Unreadable] = []
     for path in pictures:
-        name = path.relative_to(root).as_posix()
+        name = name_file(path, root)
         if mask := masks.get(path.stem):
             items.append(Item(name=name, label=mask, payload=path))
         else:

@@ -12,14 +12,13 @@ import attrs
 
 from edgebench import DataError, Unreadable
 from edgebench_kit.own_data.columns import FILES, Chosen, choose_label, list_columns
-from edgebench_kit.own_data.items import WHOLE, Groups, Item, Source, show
+from edgebench_kit.own_data.items import WHOLE, Groups, Item, Source, name_file, show
 from edgebench_kit.own_data.listings import LEFT_BEHIND, PICTURES
 from edgebench_kit.own_data.options import DataOptions
 from edgebench_kit.own_data.table_items import (
     NO_LABEL,
     describe_columns,
     name_label,
-    peek,
     settle_labels,
     walk_cells,
 )
@@ -86,7 +85,7 @@ def _is_hidden(name: str) -> bool:
 
 def names_pictures(table: Table) -> bool:
     """Say whether a table's first rows hold names of picture files."""
-    rows = peek(table, header=False)
+    rows = table.peek(header=False)
     cells = (cell.strip().lower() for _, cell in walk_cells(rows))
     return any(cell.endswith(PICTURES) and "://" not in cell for cell in cells)
 
@@ -98,7 +97,7 @@ def read_pictures(table: Table, root: Path, options: DataOptions) -> Source:
         DataError: None does; says which columns there are.
     """
     finder = PictureFinder(root)
-    rows = peek(table, header=False)
+    rows = table.peek(header=False)
     first = [finder.find(str(cell)) for cell in table.first]
     header = not any(first)
     counts = Counter(place for place, cell in walk_cells(rows) if finder.find(cell))
@@ -145,4 +144,4 @@ def _read_row(row: Row, chosen: Chosen, finder: PictureFinder) -> Item | Unreada
         return Unreadable(name=row.name, reason=f"there is no one picture {show(str(cell))!r}")
     if not label:
         return Unreadable(name=row.name, reason=NO_LABEL)
-    return Item(name=path.relative_to(finder.root).as_posix(), label=label, payload=path)
+    return Item(name=name_file(path, finder.root), label=label, payload=path)

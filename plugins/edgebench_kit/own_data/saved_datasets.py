@@ -114,9 +114,10 @@ def _list_files(path: Path) -> list[Path]:
     rows = listed if isinstance(listed, list) else []
     names = [one.get("filename") if isinstance(one, dict) else None for one in rows]
     # A name from a file of somebody else leads nowhere but into this directory.
-    if not names or any(not isinstance(n, str) or Path(n).name != n for n in names):
+    files = [path / name for name in names if isinstance(name, str) and Path(name).name == name]
+    if not files or len(files) != len(names):
         raise DataError(f"{path / STATE} names no arrow files in {path}; save the dataset again")
-    return [path / name for name in names]
+    return files
 
 
 def _read_groups(

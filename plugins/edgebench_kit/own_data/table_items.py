@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import attrs
@@ -19,9 +18,9 @@ from edgebench_kit.text.sentences import pack_sentences
 
 FLOAT = re.compile(r"[+-]?[0-9]+\.0+")
 """A whole number as tables write it in which another is missing."""
+BEGINNING = 100
+"""Characters of a text that are kept to be shown."""
 NO_LABEL = "it has no label"
-SHOWN = 20
-"""Rows that are looked at to say what a table is."""
 
 
 def read_texts(table: Table, options: DataOptions) -> Source:
@@ -32,16 +31,10 @@ def read_texts(table: Table, options: DataOptions) -> Source:
     """
     columns, where = table.first, str(table.path)
     words = None if options.text else choose_words(columns, options.label)
-    if words and any(isinstance(row.cells[words.inputs[0]], list) for row in peek(table)):
+    if words and any(isinstance(row.cells[words.inputs[0]], list) for row in table.peek()):
         return _make_source("tokens", table, words, _read_words)
     chosen = choose_texts(where, columns, options.text, options.label)
     return _make_source("texts", table, chosen, _read_row)
-
-
-def peek(table: Table, *, header: bool = True) -> list[Row]:
-    """Return the first rows of a table."""
-    rows = (row for row in table.read_rows(header=header) if isinstance(row, Row))
-    return list(islice(rows, SHOWN))
 
 
 def _make_source(
@@ -118,7 +111,7 @@ def make_text(name: str, texts: Sequence[Any], label: str | None) -> Item | Unre
         payload = pack_sentences(*texts)
     except UnicodeEncodeError:
         return Unreadable(name=name, reason="its text holds half of a character")
-    return Item(name=name, label=label, payload=payload, text=show(" / ".join(texts)))
+    return Item(name=name, label=label, payload=payload, text=" / ".join(texts)[:BEGINNING])
 
 
 def _read_words(row: Row, chosen: Chosen) -> Item | Unreadable:

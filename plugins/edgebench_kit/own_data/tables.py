@@ -19,13 +19,16 @@ import attrs
 from edgebench import DataError, Unreadable
 from edgebench_kit.own_data.text_files import decode_text, read_file
 
-DELIMITED = (".csv", ".tsv", ".tab")
+TABBED = (".tsv", ".tab")
+DELIMITED = (".csv", *TABBED)
 JSON = (".jsonl", ".ndjson", ".json")
 ENDINGS = DELIMITED + JSON
 HEAD = 1 << 16
 """Bytes from which the columns are found, before a table is read."""
 LONGEST = 1 << 20
 """Characters of a field; a quote that is not closed takes all that follows into one."""
+SHOWN = 20
+"""Rows of the beginning that say what a table is."""
 SEPARATORS = ",;\t|"
 NAMED = "sep="
 """What a first line begins with that says what separates the columns, as Excel writes it."""
@@ -72,10 +75,24 @@ class Table:
         Raises:
             DataError: It is empty, or cannot be read.
         """
+        return self._head[0]
+
+    def peek(self, *, header: bool = True) -> Sequence[Row]:
+        """Return the first rows, below the header or from it on.
+
+        Raises:
+            DataError: It is empty, or cannot be read.
+        """
+        return self._head[1][header and not self._is_json :]
+
+    @cached_property
+    def _head(self) -> tuple[tuple[str, ...], list[Row]]:
+        """The columns, and the first rows; of a table that is not JSON the header is one."""
         whole = self.path.suffix.lower() == ".json"
         for most in (-1,) if whole else (HEAD, -1):
-            if found := self._read_first(self._read_text(most)):
-                return found
+            columns, rows = self._read_head(self._read_text(most))
+            if columns:
+                return columns, rows[:SHOWN]
         raise DataError(f"{self.path} holds no row")
 
     def read_rows(self, *, header: bool = True) -> Iterator[Row | Unreadable]:
@@ -101,20 +118,22 @@ class Table:
         # The last line may be half of one.
         return text[: text.rfind("\n") + 1] if cut else text
 
-    def _read_first(self, text: str) -> tuple[str, ...]:
+    def _read_head(self, text: str) -> tuple[tuple[str, ...], list[Row]]:
         if self._is_json:
             objects = [value for _, value in _walk_json(text) if isinstance(value, dict)]
-            return tuple(dict.fromkeys(key for one in objects for key in one))
+            keys = tuple(dict.fromkeys(key for one in objects for key in one))
+            return keys, [Row("", [one.get(key) for key in keys]) for one in objects]
         separator, rest = self._separate(text)
         records = _parse(separator, rest).records or _parse(separator, rest, quoted=False).records
-        return tuple(cell.strip() for cell in records[0][1]) if records else ()
+        columns = tuple(cell.strip() for cell in records[0][1]) if records else ()
+        return columns, [Row("", cells) for _, cells in records if len(cells) == len(columns)]
 
     def _separate(self, text: str) -> tuple[str, str]:
         """Return what separates columns, and the text without a line that says so."""
         if text[: len(NAMED)].lower() == NAMED and text[len(NAMED) + 1 :].lstrip("\r")[:1] == "\n":
             # An empty line stays, that lines are counted right.
             return text[len(NAMED)], text[len(NAMED) + 1 :]
-        if self.path.suffix.lower() != ".csv":
+        if self.path.suffix.lower() in TABBED:
             return "\t", text
         return max(SEPARATORS, key=lambda one: _judge(one, text[:HEAD])), text
 
@@ -127,7 +146,7 @@ class Table:
         for line, cells in records[header:]:
             name = f"line {line} of {self.path.name}"
             if len(cells) != width:
-                yield Unreadable(name=name, reason=f"it has {len(cells)} columns, not {width}")
+                yield Unreadable(name=name, reason=_say_width(len(cells), width, separator))
             else:
                 yield Row(name, cells)
 
@@ -174,6 +193,11 @@ def _parse(separator: str, text: str, *, quoted: bool = True) -> _Parsed:
                 return _Parsed(records, _say(str(error)), line)
             if any(map(str.strip, cells)):
                 records.append((line, cells))
+
+
+def _say_width(cells: int, width: int, separator: str) -> str:
+    remedy = f"; put quotes around a cell that holds {separator!r}" if cells > width else ""
+    return f"it has {cells} columns, not {width}{remedy}"
 
 
 def _say(fault: str) -> str:

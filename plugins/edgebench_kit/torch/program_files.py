@@ -7,6 +7,7 @@ it goes to torch but what was looked at here, without torch, and written out aga
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,8 @@ COMPILED = frozenset(
 """The endings of code, and of the sources of such."""
 COMPILED_FOLDERS = ("data/aotinductor/", "data/executorch/", "data/mtia/")
 EXAMPLES = "data/sample_inputs/"
+DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError)
+"""What reading an archive raises where it is none, beside errors of texts and places in them."""
 
 
 @attrs.frozen(kw_only=True)
@@ -127,7 +130,9 @@ def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except DataError:
+        raise
+    except (*DAMAGED, ValueError, LookupError) as error:
         raise DataError(
             f"{path} is no program of torch.export, or is truncated or damaged: {error}"
         ) from error
@@ -141,8 +146,11 @@ def _list_members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.Zip
     Raises:
         DataError: They are not as torch writes them, or one of them would be run.
     """
-    entries = [one for one in archive.infolist() if not one.is_dir()]
+    entries = [one for one in archive.infolist() if not one.filename.endswith("/")]
     names = [one.filename for one in entries]
+    if entries and min(one.header_offset for one in entries):
+        # What was found is an archive within this one: the end that lists the members is lost.
+        raise DataError(f"{path} is no program of torch.export, or is truncated or damaged")
     if "serialized_exported_program.json" in names:
         raise DataError(
             f"{path} is of the layout that torch wrote before 2.9, whose weights are a pickle, and "

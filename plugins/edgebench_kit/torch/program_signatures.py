@@ -21,6 +21,7 @@ WRITTEN = {
     "user_input_mutation": "user_input_name",
 }
 """The kinds of outputs of a graph that are written into what it has, by the name of which."""
+NAMED_TUPLE = "collections.namedtuple"
 
 
 @attrs.frozen
@@ -159,8 +160,8 @@ def _walk_leaves(tree: Mapping[str, Any], within: str, fields: Mapping[str, Any]
 
 def _list_keys(tree: Mapping[str, Any], count: int, fields: Mapping[str, Any]) -> list[str]:
     """Return what the parts of a container are called: keys, fields, or numbers."""
-    if said := fields.get(tree["type"]):
-        keys = said["field_names"]
+    if tree["type"] == NAMED_TUPLE:
+        keys = fields[tree["context"]]["field_names"]
     else:
         keys = json.loads(tree["context"])
     plain = isinstance(keys, list) and len(keys) == count

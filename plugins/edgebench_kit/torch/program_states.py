@@ -37,7 +37,8 @@ def refuse_changes(program: ProgramFile) -> None:
         DataError: It writes to what it has, or draws as models do in training.
     """
     graph, path = program.graph, program.path
-    owned = {end["as_tensor"]["name"] for end in graph["inputs"] if "as_tensor" in end}
+    names = [end["as_tensor"]["name"] for end in graph["inputs"] if "as_tensor" in end]
+    owned = dict(zip(names, names, strict=True))
     for node in graph["nodes"]:
         if (name := _find_written(node, owned)) is not None:
             raise DataError(
@@ -50,21 +51,23 @@ def refuse_changes(program: ProgramFile) -> None:
                 f"{path} was exported in training: its {operator} is on, so that no answer would "
                 "be like the one before; export model.eval()"
             )
-        if VIEWS.fullmatch(_name_operator(node, whole=True)) and _read(node, 0) in owned:
-            owned.update(_list_written(node))
+        if VIEWS.fullmatch(_name_operator(node, whole=True)) and (read := _read(node, 0)) in owned:
+            owned.update(dict.fromkeys(_list_written(node), owned[read]))
 
 
-def _find_written(node: Mapping[str, Any], owned: set[str]) -> str | None:
-    """Return what of the program's own a node writes to, by its name in the graph; None if none."""
+def _find_written(node: Mapping[str, Any], owned: Mapping[str, str]) -> str | None:
+    """Return what of the program's own a node writes to, by its name in the graph; None if none.
+
+    *owned* are the inputs of the graph, and the values that lie in the memory of one.
+    """
     operator = _name_operator(node)
     arguments = {one["name"]: one["arg"] for one in node["inputs"]}
     flag, kept = KEEPING.get(operator, ("", ""))
     place = arguments.get(kept, {}).get("as_tensor", {}).get("name")
     if arguments.get(flag, {}).get("as_bool") is True and place in owned:
-        return str(place)
+        return owned[place]
     in_place = operator.endswith("_") and not operator.endswith("__")
-    first = _read(node, 0)
-    return first if in_place and first in owned else None
+    return owned.get(_read(node, 0)) if in_place else None
 
 
 def _find_drawing(node: Mapping[str, Any]) -> str:
@@ -81,12 +84,11 @@ def _name_operator(node: Mapping[str, Any], *, whole: bool = False) -> str:
     return called if whole else called.removeprefix("torch.ops.aten.")
 
 
-def _read(node: Mapping[str, Any], place: int) -> str | None:
-    """Return the value that a node reads at a place, if it is one."""
+def _read(node: Mapping[str, Any], place: int) -> str:
+    """Return the value that a node reads at a place; empty if it reads none there."""
     if len(node["inputs"]) <= place:
-        return None
-    name = node["inputs"][place]["arg"].get("as_tensor", {}).get("name")
-    return None if name is None else str(name)
+        return ""
+    return str(node["inputs"][place]["arg"].get("as_tensor", {}).get("name", ""))
 
 
 def _list_written(node: Mapping[str, Any]) -> Iterator[str]:

@@ -8,8 +8,12 @@ import attrs
 import numpy as np
 import pytest
 
+from edgebench.analysis.advice import advise
+from edgebench.analysis.advised import Wish
 from edgebench.analysis.decisions import decide_all, find_margin
+from edgebench.analysis.evidence import find_evidence
 from edgebench.analysis.intervals import Latency
+from edgebench.analysis.prices import Prices
 from edgebench.analysis.quick import estimate_ratio
 from edgebench.analysis.repeatability import find_equal_spread
 from edgebench.analysis.result import Result
@@ -202,3 +206,18 @@ def test_what_is_not_told_apart_is_left_to_a_sound_run():
     (decision,) = quick_results(SPREAD, 2e-3, 2.01e-3).decisions
     assert "a run without --quick tells more" in decision.sentence
     assert "how many more blocks" not in decision.sentence
+
+
+def test_a_recommendation_goes_by_median_and_says_what_it_is_worth():
+    """Two rounds that differ make the slower one the best as often as not."""
+    results = quick_results(None, 3e-3, 2e-3)
+    first, second = results.results
+    slow_round = attrs.evolve(second.blocks[1], latency_s=second.blocks[1].latency_s * 2)
+    wild = attrs.evolve(second, blocks=(second.blocks[0], slow_round))
+    wish, prices = Wish(bounds=(), drops=()), Prices(tiers={}, links=())
+    (advice,) = advise(results.run, (first, wild), wish, prices)
+    medians = [one.median for one in advice.ranked]
+    assert medians == sorted(medians)
+    assert len(medians) == 2
+    assert advice.ranked[1].standing == "undecided"
+    assert "nothing is called faster" in find_evidence(advice).quick

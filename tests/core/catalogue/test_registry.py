@@ -365,8 +365,10 @@ def test_speeds_follow_figures_to_three_digits(own, other):
         ),
         (
             DEVICE + '[tiers.board]\ndevice = "small-board"\nnetwork = "3g"\n',
-            "10: [tiers.board] network: unknown key; known are: accelerator, cpus, device, gflops, "
-            "memory_gib, price_per_hour, source, speed, summary, threads",
+            (
+                "10: [tiers.board] network: unknown key; known are: accelerator, cpus, device, "
+                "gflops, memory_gib, price_per_hour, source, speed, summary, threads"
+            ),
         ),
     ],
 )

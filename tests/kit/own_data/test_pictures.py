@@ -71,7 +71,7 @@ def test_folders_are_classes_and_requests_are_the_bytes_of_files(tmp_path):
         ),
         (
             "test 50, calibration 10, validation 10, training 30 (no splits of its own: by digest, "
-            "seed 0); 1 of the model's 3 classes have no sample (tulip)"
+            "seed 0); 1 of the model's 3 classes has no sample (tulip)"
         ),
     )
     files = {
@@ -225,6 +225,15 @@ def test_what_is_no_picture_is_named(tmp_path, name, content, reason):
     assert f"1 of 21 cannot be read, as daisy/{name} ({reason}" in refused(root)
 
 
+def test_a_name_that_is_no_text_is_shown_all_the_same(tmp_path):
+    root = flowers(tmp_path / "photos")
+    (root / "daisy" / "0.jpg").rename(root / "daisy" / os.fsdecode(b"\xff\n.jpg"))
+    (root / "daisy" / "1.jpg").write_bytes(b"")
+    said = refused(root)
+    assert said.isprintable()
+    assert found(root).groups.items[-11].name == "daisy/? .jpg"
+
+
 def test_links_that_lead_nowhere_are_named(tmp_path):
     root = flowers(tmp_path / "photos")
     (root / "daisy" / "x.jpg").symlink_to(root / "nowhere")
@@ -332,6 +341,41 @@ def test_tables_of_splits_name_pictures(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("labels.json", '{"0": "daisy", "1": "rose"}'),
+        ("labels.csv", "number,label\n0,daisy\n1,rose\n"),
+        ("metadata.csv", "file,width,height\n0.jpg,9,6\n1.jpg,9,6\n"),
+        ("train.csv", "text,label\na,b\n"),
+    ],
+)
+def test_a_table_that_labels_nothing_leaves_the_folders_to_say_it(tmp_path, name, content):
+    flowers(tmp_path / "flat")
+    flowers(tmp_path / "split" / "train")
+    flowers(tmp_path / "split" / "test", start=100)
+    for root in (tmp_path / "flat", tmp_path / "split"):
+        if (root.name, name) != ("flat", "train.csv"):
+            (root / name).write_text(content)
+        data = found(root)
+        assert (data.kind, data.classes) == ("pictures", FLOWERS)
+
+
+def test_a_table_beside_folders_of_pictures_may_label_them(tmp_path):
+    flowers(tmp_path)
+    rows = "".join(f"{n}.jpg,{'ab'[n % 2]}\n" for n in range(20))
+    (tmp_path / "labels.csv").write_text(f"file,label\n{rows}")
+    assert found(tmp_path).classes == ("a", "b")
+
+
+def test_tables_of_splits_label_the_pictures_in_folders_of_splits(tmp_path):
+    for split, numbers in (("train", range(20)), ("test", range(20, 30))):
+        fill(tmp_path / split, numbers)
+        rows = "".join(f"{number},{FLOWERS[number % 2]}\n" for number in numbers)
+        (tmp_path / f"{split}.csv").write_text(f"id,label\n{rows}")
+    assert found(tmp_path).look(FLOWERS)[1].startswith("test 10, calibration 2")
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [
         ("file,label\nx.jpg,rose\n", "labels.csv: no column names pictures below "),
@@ -403,6 +447,16 @@ def test_masks_in_splits_are_answers(tmp_path):
         .look("abc")[1]
         .startswith("test 5, calibration 2, validation 2, training 16")
     )
+
+
+def test_masks_of_splits_may_lie_below_those_of_all(tmp_path):
+    for split, numbers in (("training", range(20)), ("validation", range(100, 105))):
+        for number in numbers:
+            fill(tmp_path / "images" / split, [number])
+            mask(tmp_path / "annotations" / split / f"{number}.png", shapes(number))
+    first, second = found(tmp_path).look("abc")
+    assert "25 pictures with masks of 0 to 2; first: training/0.jpg, 9x6 pixels" in first
+    assert second.startswith("test 5, calibration 2, validation 2, training 16")
 
 
 def test_what_is_wrong_with_masks_is_one_line(tmp_path):

@@ -44,7 +44,8 @@ PLAIN = [["a b", "x"], ["c", "y"]]
         ("t.csv", '"text","label"\n"a ""q"" b","x"\n"c\nd,e","y"\n', [['a "q" b', "x"], ["c\nd,e", "y"]]),
         ("t.csv", 'text,label\n"Good" film,x\nBad "film",y\n', [['"Good" film', "x"], ['Bad "film"', "y"]]),
         ("t.csv", "text,label\n\na b,x\n,\n \nc,y\n\n", PLAIN),
-        ("t.csv", "text,label\na b,x,z\nc,y\n", ["it has 3 columns, not 2", ["c", "y"]]),
+        ("t.csv", "text,label\na b,x,z\nc,y\n", ["it has 3 columns, not 2; put quotes around a cell that holds ','", ["c", "y"]]),
+        ("t.csv", "text,label\na b\nc,y\n", ["it has 1 columns, not 2", ["c", "y"]]),
         ("t.tsv", "text\tlabel\na b\tx\nc\ty\n", PLAIN),
         ("t.tsv", 'text\tlabel\n"a b"\tx\n"c"\ty\n', PLAIN),
         # Lone quotes between tabs are plain characters, and lines stay lines.
@@ -106,12 +107,13 @@ def test_what_is_no_table_is_refused_with_its_line(tmp_path, content, encoding, 
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_a_cell_without_end_is_refused_and_a_long_one_is_read(tmp_path):
+def test_a_cell_without_end_is_refused_and_a_long_one_is_read(tmp_path, monkeypatch):
     before = csv.field_size_limit()
     long = "x" * 200_000
     assert rows(written(tmp_path, f"text,label\n{long},y\n")) == [[long, "y"]]
-    path = written(tmp_path, 'text,label\n"' + "xx\n" * tables.LONGEST)
-    with pytest.raises(DataError, match=r"from line 2 on: a cell has more than 1048576 characters"):
+    monkeypatch.setattr(tables, "LONGEST", 1000)
+    path = written(tmp_path, 'text,label\n"' + "xx\n" * 1000)
+    with pytest.raises(DataError, match=r"from line 2 on: a cell has more than 1000 characters"):
         rows(path)
     assert csv.field_size_limit() == before
 

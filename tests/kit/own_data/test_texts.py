@@ -75,6 +75,18 @@ def test_the_dataset_keeps_splits_as_any_other(tmp_path):
     assert [metric.name for metric in dataset.metrics()] == ["accuracy"]
 
 
+def test_a_text_file_without_a_header_is_read_by_numbers_of_columns(tmp_path):
+    path = tmp_path / "SMS.txt"
+    path.write_text("ham\tOk lar, joking\nspam\tFree entry in 2, a comp\nham\tU dun say so\n")
+    assert "say text=COLUMN, label=COLUMN (with numbers from 1 where" in refused(
+        path, ("ham", "spam")
+    )
+    data = found(path, text="2", label="1")
+    assert data.columns == ()
+    first, _ = data.look(("ham", "spam"))
+    assert "3 texts in 2 classes (ham 2, spam 1), from column 2, labels from column 1" in first
+
+
 def test_pairs_are_packed_as_two(tmp_path):
     path = tmp_path / "nli.tsv"
     lines = [f"{n}\tIt rains {n}.\tIt is wet.\tentailment" for n in range(10)]
@@ -87,7 +99,7 @@ def test_pairs_are_packed_as_two(tmp_path):
         "nli.tsv: 20 pairs in 2 classes (contradiction 10, entailment 10), from"
     )
     assert "'It rains 0. / It is wet.', entailment" in first
-    assert second.endswith("1 of the model's 3 classes have no sample (neutral)")
+    assert second.endswith("1 of the model's 3 classes has no sample (neutral)")
     held = everything(data, ("entailment", "neutral", "contradiction"))
     texts = {unpack_sentences(one[0]) for split in held.values() for one in split}
     assert ("It rains 3.", "It is dry.") in texts

@@ -1,0 +1,63 @@
+"""What the options give of a user's own: data by its path, and directories that are models."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgebench.cli.common import Common
+from edgebench.parts.datasets import Dataset
+from edgebench.parts.errors import EdgebenchError, UnknownName
+from edgebench.parts.part import NAME
+from edgebench.parts.subjects import Model
+
+
+def read_data(
+    args: argparse.Namespace, common: Common
+) -> tuple[dict[str, Path], Path | None, tuple[tuple[str, str], ...]]:
+    """Return the directories of named datasets, the data without a name, and what is said of it.
+
+    Raises:
+        EdgebenchError: It is not there, or given twice.
+    """
+    from edgebench.cases.expand import split_options
+
+    known = [line.name for line in common.plugins.listed(Dataset)] if args.data else []
+    named: dict[str, Path] = {}
+    own: list[tuple[Path, tuple[tuple[str, str], ...]]] = []
+    if args.input_data:
+        own.append((find_path(args.input_data, "--input-data"), ()))
+    for text in args.data:
+        name, equals, directory = text.partition("=")
+        if equals and directory and name in known:
+            if name in named:
+                raise EdgebenchError(f"--data {name} is given twice; leave one out")
+            named[name] = Path(directory).resolve()
+            continue
+        path, said = split_options(text)
+        if equals and NAME.fullmatch(name) and not Path(path).exists():
+            raise UnknownName.among("dataset", name, known)
+        own.append((find_path(Path(path), "--data"), said))
+    if len(own) > 1:
+        raise EdgebenchError(f"--data {own[1][0]}: {own[0][0]} is given too; leave one out")
+    return named, *(own[0] if own else (None, ()))
+
+
+def find_path(path: Path, option: str) -> Path:
+    """Return the whole path of what an option gives.
+
+    Raises:
+        EdgebenchError: It is not there.
+    """
+    if not path.exists():
+        raise EdgebenchError(f"{option}: there is no file or directory {str(path)!r}")
+    return path.resolve()
+
+
+def note_directories(models: Sequence[str], common: Common) -> None:
+    """Say of a model that is known that a directory of its name is not meant."""
+    known = {line.name for line in common.plugins.listed(Model)}
+    for text in models:
+        if (name := text.partition(":")[0]) in known and Path(name).is_dir():
+            common.note(f"edgebench: {name} is the model called so; the directory is ./{name}")
