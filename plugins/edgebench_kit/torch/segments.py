@@ -158,6 +158,12 @@ def _define_parts() -> _Parts:
             super().__init__()
             self.inner, self.carried = inner, carried
 
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                return getattr(super().__getattr__("inner"), name)
+
         def forward(self, *given: Any, **named: Any) -> Any:
             written = self.inner(*given, **named)
             self.carried.tensor = find_tensor(written)
