@@ -59,11 +59,16 @@ def find_data(path: Path, options: DataOptions) -> OwnData:
 
 
 def _find(path: Path, options: DataOptions) -> Source:
-    if path.is_dir():
-        return _find_in(list_directory(path), options)
-    if not path.exists():
-        raise DataError(f"{path} is not there; give {FORMS}")
-    return _find_file(path, options)
+    try:
+        if path.is_dir():
+            return _find_in(list_directory(path), options)
+        if path.exists():
+            return _find_file(path, options)
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or path} cannot be looked at: {error.strerror or error}"
+        ) from error
+    raise DataError(f"{path} is not there; give {FORMS}")
 
 
 def _find_file(path: Path, options: DataOptions) -> Source:
@@ -71,13 +76,28 @@ def _find_file(path: Path, options: DataOptions) -> Source:
     if ending in ARRAYS:
         return Source(kind="arrays", read=lambda: Groups(by_split={}))
     if ending in (*ENDINGS, ".txt"):
-        return _read_table(Table(path=path, encoding=options.encoding), path.parent, options)
+        return _read_alone(Table(path=path, encoding=options.encoding), options)
     if ending in PICTURES + OTHER_PICTURES:
         raise DataError(f"{path} is one picture; give a folder of them: {FORMS}")
     if ending in (".zip", ".tar", ".gz", ".tgz", ".7z", ".xz", ".bz2"):
         raise DataError(f"{path} is packed; unpack it and give the folder")
     remedy = "; save it as .csv" if ending in (".xlsx", ".xls", ".ods") else ""
     raise DataError(f"{path} is of no form that is read{remedy}; give {FORMS}")
+
+
+def _read_alone(table: Table, options: DataOptions) -> Source:
+    """Say what a table is that was given itself.
+
+    Raises:
+        DataError: It names pictures: they are no part of what was given, so that nobody would
+            notice that they are others the next time.
+    """
+    if not options.text and names_pictures(table):
+        raise DataError(
+            f"{table.path} names pictures; give the folder that holds it and them, or "
+            "text=COLUMN if it is of texts"
+        )
+    return read_texts(table, options)
 
 
 def _read_table(
@@ -231,8 +251,8 @@ def _find_tables(listing: Listing, options: DataOptions) -> Source | None:
             parts[path] = _read_split_table(listing, path, options, pictures=pictures)
         return _join(listing.path, parts)
     named = _find_label_table(listing)
-    if pictures and not named and (not listing.pictures or len(listing.tables) != 1):
-        return None  # tables beside folders of classes say something else
+    if pictures and not named and len(listing.tables) != 1:
+        return None  # tables beside pictures say something else
     if not named and len(listing.tables) > 1:
         raise DataError(
             f"{listing.path} holds {len(listing.tables)} tables, {listing.describe()}; give one of "

@@ -288,20 +288,33 @@ def test_a_table_beside_pictures_has_their_labels(tmp_path, table, header, name,
         writer = csv.writer(file)
         writer.writerows([header] if header else [])
         writer.writerows([name.format(number), FLOWERS[number % 2]] for number in range(20))
-    for path in (root, root / table) if "{}.jpg" in name else (root,):
-        data = found(path)
-        assert (data.kind, data.columns) == ("pictures", columns)
-        assert set(everything(data)) == {(encoded(number), number % 2) for number in range(20)}
-        assert "0.jpg, 9x6 pixels, daisy" in data.look(FLOWERS)[0]
-
-
-def test_a_table_names_pictures_in_folders_below(tmp_path):
-    fill(tmp_path / "images" / "a", range(10))
-    fill(tmp_path / "images" / "b", range(10, 20))
-    rows = "".join(f"{number}.jpg,{FLOWERS[number % 2]}\n" for number in range(20))
-    (tmp_path / "labels.csv").write_text(f"image,label\n{rows}")
-    data = found(tmp_path)
+    data = found(root)
+    assert (data.kind, data.columns) == ("pictures", columns)
     assert set(everything(data)) == {(encoded(number), number % 2) for number in range(20)}
+    assert "0.jpg, 9x6 pixels, daisy" in data.look(FLOWERS)[0]
+
+
+def test_a_table_alone_that_names_pictures_is_refused(tmp_path):
+    # What is not part of what was given could change, and nobody would notice.
+    fill(tmp_path, range(3))
+    (tmp_path / "labels.csv").write_text("file,label\n0.jpg,rose\n1.jpg,daisy\n")
+    said = refused(tmp_path / "labels.csv")
+    assert (
+        "labels.csv names pictures; give the folder that holds it and them, or text=COLUMN" in said
+    )
+    assert found(tmp_path / "labels.csv", text="file").kind == "texts"
+
+
+@pytest.mark.parametrize("table", ["labels.csv", "anything.csv"])
+def test_a_table_names_pictures_in_folders_below(tmp_path, table):
+    for folders in (("images",), ("images/a", "images/b"), ("a", "b")):
+        root = tmp_path / folders[-1].replace("/", " ")
+        for number in range(20):
+            fill(root / folders[number % len(folders)], [number])
+        rows = "".join(f"{number}.jpg,{FLOWERS[number % 2]}\n" for number in range(20))
+        (root / table).write_text(f"image,label\n{rows}")
+        data = found(root)
+        assert set(everything(data)) == {(encoded(number), number % 2) for number in range(20)}
 
 
 def test_a_name_of_two_pictures_is_none_and_no_other_folder_is_taken(tmp_path):
