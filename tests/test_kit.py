@@ -28,6 +28,7 @@ FAMILIES: dict[str, set[str]] = {
     "text": {"torch"},
     "own_data": {"text", "vision"},
     "own_files": {"own_data", "text", "vision"},
+    "checkpoints": {"own_data", "text", "torch", "vision"},
     "onnx": {"own_data", "own_files", "stages"},
     "cuda": set(),
     "servers": set(),

@@ -90,7 +90,8 @@ def _find_source(name: str, sources: Mapping[str, str]) -> str:
 
 def list_inputs(module: nn.Module) -> tuple[str, ...]:
     """Return the names of what a network reads, in the order in which it is called."""
-    return tuple(type(module).names)
+    names: tuple[str, ...] = type(module).names
+    return names
 
 
 def _list_taken(module: Any, given: Sequence[str]) -> tuple[str, ...]:
@@ -244,7 +245,8 @@ def _adapt(module: Any, configuration: Configuration) -> nn.Module:
     Its modules keep their paths.
     """
     names = _list_taken(module, configuration.tensors)
-    module.__class__ = _define_adapted(type(module), names)
+    kind: Any = type(module)
+    module.__class__ = _define_adapted(kind, names)
     return module
 
 
@@ -261,7 +263,7 @@ def _define_adapted(kind: Any, names: tuple[str, ...]) -> Any:
         [inspect.Parameter(name, by_place) for name in ("self", *names)]
     )
     Adapted.__name__ = kind.__name__
-    Adapted.names = names  # type: ignore[attr-defined]
+    Adapted.names = names
     return Adapted
 
 

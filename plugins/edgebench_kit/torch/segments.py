@@ -77,9 +77,13 @@ def make_part(network: nn.Module, plan: Plan) -> nn.Module:
     import copy
 
     parts, carried = _define_parts(), Carried()
-    instead = {path: parts.Blank(form) for path, form in plan.blanks.items()}
+    instead = {
+        path: parts.Blank(form, _outline(network.get_submodule(path)))
+        for path, form in plan.blanks.items()
+    }
     if plan.start:
-        instead[plan.start] = parts.Resume(plan.form, carried)
+        shown = _outline(network.get_submodule(plan.start))
+        instead[plan.start] = parts.Resume(plan.form, shown, carried)
     # What is left out is not copied: the parts together weigh what the network does.
     memo: dict[int, Any] = {id(network.get_submodule(path)): one for path, one in instead.items()}
     kept = copy.deepcopy(network, memo)
@@ -97,6 +101,18 @@ class Carried:
         self.tensor: Any = None
 
 
+def _outline(module: nn.Module) -> nn.Module:
+    """Copy a module without the values of its weights: networks ask their parts for types."""
+    import copy
+
+    import torch
+
+    # Named twice, weights that are shared stay so.
+    held = {**dict(module.named_parameters()), **dict(module.named_buffers())}.values()
+    memo: dict[int, Any] = {id(one): torch.empty_like(one, device="meta") for one in held}
+    return copy.deepcopy(module, memo)
+
+
 @attrs.frozen
 class _Parts:
     Blank: Any
@@ -111,14 +127,26 @@ def _define_parts() -> _Parts:
 
     from edgebench_kit.torch.tracing import find_tensor
 
-    class Blank(nn.Module):  # type: ignore[misc]  # torch is not typed here
-        """Zeros in place of what is not needed."""
+    class StandIn(nn.Module):  # type: ignore[misc]  # torch is not typed here
+        """What a network's code may look into as if it were the module itself."""
 
         stands_in = True
 
-        def __init__(self, form: Form) -> None:
+        def __init__(self, form: Form, outline: Any) -> None:
             super().__init__()
-            self.form = form
+            # In a tuple it is no part of the network, and its weights are none of its weights.
+            self.form, self.shown = form, (outline,)
+
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                if shown := self.__dict__.get("shown"):
+                    return getattr(shown[0], name)
+                raise
+
+    class Blank(StandIn):
+        """Zeros in place of what is not needed."""
 
         def forward(self, *given: Any, **named: Any) -> Any:
             return make_zeros(self.form, find_tensor((given, named)))
@@ -130,19 +158,23 @@ def _define_parts() -> _Parts:
             super().__init__()
             self.inner, self.carried = inner, carried
 
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                return getattr(super().__getattr__("inner"), name)
+
         def forward(self, *given: Any, **named: Any) -> Any:
             written = self.inner(*given, **named)
             self.carried.tensor = find_tensor(written)
             return written
 
-    class Resume(nn.Module):  # type: ignore[misc]
+    class Resume(StandIn):
         """What was computed elsewhere, in place of a module."""
 
-        stands_in = True
-
-        def __init__(self, form: Form, carried: Carried) -> None:
-            super().__init__()
-            self.form, self.carried = form, carried
+        def __init__(self, form: Form, outline: Any, carried: Carried) -> None:
+            super().__init__(form, outline)
+            self.carried = carried
 
         def forward(self, *_: Any, **__: Any) -> Any:
             return put_in_form(self.carried.tensor, self.form)

@@ -168,3 +168,27 @@ def test_an_export_of_a_part_holds_nothing_of_the_others():
         graph = convert(stage, {"given": x.numpy()}).live.graph
         assert [node.op_type for node in graph.node] == ["Gemm", "Gemm"]
         assert sum(len(one.dims) == 2 for one in graph.initializer) == 2
+
+
+class Asking(nn.Module):
+    """Asks a module for the type of its weights, as transformers' ViT does."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.middle, self.last = (nn.Linear(5, 5) for _ in range(3))
+
+    def forward(self, x):
+        hidden = self.first(x.to(self.first.weight.dtype))
+        return self.last(self.middle(hidden) * self.middle.out_features)
+
+
+def test_a_network_may_look_into_modules_that_a_part_is_without():
+    network = Asking().eval()
+    x = torch.randn(4, 5)
+    front, rest, needed = cut(network, "middle", x)
+    assert needed == (False,)
+    assert count(front) + count(rest) == count(network)
+    with torch.no_grad():
+        assert torch.equal(rest(front(x)[0]), network(x))
+    program = torch.export.export(rest, (torch.randn(2, 5),))
+    assert sum(one.numel() for one in program.state_dict.values()) == count(rest)
