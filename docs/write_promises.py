@@ -47,8 +47,9 @@ def _list(promises: dict[str, str]) -> list[str]:
 
 def _write_fields(contract: type[Contract]) -> list[str]:
     """Return the class attributes that a test may set, each with its text."""
-    inner = {"kind", "bench", "tried", "source"}
-    texts = {name: text for name, text in read_field_texts(contract).items() if name not in inner}
+    inner, own = {"kind", "bench", "tried", "source"}, contract.__annotations__
+    found = read_field_texts(contract).items()
+    texts = {name: text for name, text in found if name in own and name not in inner}
     if not texts:
         return []
     rows = [f"| `{name}` | {text} |" for name, text in texts.items()]

@@ -60,8 +60,8 @@ def write_files(page, directory):
         path.write_text(body, encoding="utf-8")
 
 
-def run(step, directory):
-    """Run a command in a directory, and return what it prints, its errors last."""
+def run(step, directory, *, errors_last=True):
+    """Run a command in a directory, and return what it prints, its errors where they come or last."""
     program, *words = shlex.split(step.command)
     words = [find_case(directory) if word == "CASE" else word for word in words]
     known = {"edgebench": ["-m", "edgebench"], "python": []}
@@ -69,14 +69,16 @@ def run(step, directory):
     env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     done = subprocess.run(
         [sys.executable, *known[program], *words],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE if errors_last else subprocess.STDOUT,
         text=True,
         cwd=directory,
         env=env,
         check=False,
     )
-    assert done.returncode == step.status, f"$ {step.command}\n{done.stdout}{done.stderr}"
-    return done.stdout + done.stderr
+    printed = done.stdout + (done.stderr or "")
+    assert done.returncode == step.status, f"$ {step.command}\n{printed}"
+    return printed
 
 
 def find_case(directory):

@@ -22,7 +22,7 @@ from edgebench.cli.init import write_file
 from edgebench.cli.places import choose_links, choose_tiers
 from edgebench.cli.project import Project, ProjectFile
 from edgebench.cli.project_text import write_project
-from edgebench.cli.wishes import relocate
+from edgebench.cli.wishes import _read_margin, relocate
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.places import Link
 
@@ -146,8 +146,8 @@ def test_what_came_in_between_is_not_written_over(tmp_path):
         (("--model", "toy", "--json"), ["--tier NAME=DEVICE"]),
         ((*TOY, "--tier", "pi=pie4"), ["no device is called 'pie4'", "pi4"]),
         ((*TOY, "--tier", "a=pi4", "--tier", "a=pi5"), ["'a' is given twice"]),
-        ((*TOY, "--tier", "a-b=pi4"), ["--tier a-b=pi4", "'-'"]),
-        ((*TOY, "--tier", "A=pi4"), ["lower-case", "'A'"]),
+        ((*TOY, "--tier", "a-b=pi4"), ["'a-b'", "'-'"]),
+        ((*TOY, "--tier", "A=pi4"), ["lower-case word", "'A'"]),
         ((*TOY, "--tier", "pi"), ["no tier is called 'pi'", "--tier pi=DEVICE"]),
         ((*TOY, "--tier", "a=pi4", "--tier", "b=pi5"), ["what joins a and b", "--link a-b="]),
         ((*TOY, "--tier", "mobile", "--link", "mobile-x=4g"), ["no tier is called 'x'"]),
@@ -249,6 +249,19 @@ def test_tiers_and_links_are_chosen_by_number(registry):
     asker, _ = asking(str(networks.index("4g") + 1))
     (link,) = choose_links([], tiers, registry, asker)
     assert (link.between, link.rate) == (("mobile", "server"), registry.networks["4g"].rate)
+
+
+def test_what_is_refused_is_asked_again(registry):
+    asker, said = asking("phone wifi", "phone-9", "phone-entry", "", "7g", "4mbit,1ms")
+    tiers = choose_tiers([], registry, asker)
+    assert tiers[0].source.startswith("phone-entry: ")
+    (link,) = choose_links([], tiers, registry, asker)
+    assert (link.rate, link.delay, link.source) == (4e6, 0.001, "said to edgebench init")
+    assert "no device is called 'phone-9'; did you mean" in "".join(said)
+    asker, said = asking("much", "101", "2")
+    assert asker.ask_for("Points?", _read_margin, "1") == "accuracy=2"
+    with pytest.raises(EdgebenchError, match="one lower-case word"):
+        choose_tiers([], registry, asking("my-phone")[0])
 
 
 def test_links_may_form_a_star(registry):

@@ -33,6 +33,13 @@ def graph(name, dtype, *dims):
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
+class Same(torch.nn.Module):
+    """A model that gives back what it gets."""
+
+    def forward(self, x):
+        return x
+
+
 def write_program(model, images, directory):
     """Save a program by what the page tells readers to write."""
     program = next(one for one in BLOCKS if "torch.export.save" in one)
@@ -67,6 +74,7 @@ def given(tmp_path):
     (tmp_path / "resnet50-11ad3fa6.pth").touch()
     onnx.save(graph("x", TensorProto.FLOAT, 3), tmp_path / "mine.onnx")
     onnx.save(graph("ids", TensorProto.INT64, "seq"), tmp_path / "text.onnx")
+    write_program(Same(), torch.ones(2, 3), tmp_path)
     foreign.pixels(tmp_path / "photos.onnx", ["N", 3, 64, 64])
     (tmp_path / "names.txt").write_text("cat\ndog\nfox\n")
     drawn = np.random.default_rng(0)
@@ -74,7 +82,6 @@ def given(tmp_path):
         file = tmp_path / "photos" / ("cat", "dog", "fox")[number % 3] / f"{number}.jpg"
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(drawn.integers(0, 256, (40, 50, 3), np.uint8)).save(file)
-    write_program(torch.nn.Identity(), torch.ones(2, 3), tmp_path)
     write_checkpoints(tmp_path)
     inputs = np.arange(36, dtype=np.float32).reshape(12, 3)
     np.savez(tmp_path / "inputs.npz", x=inputs, labels=np.arange(12) % 3)

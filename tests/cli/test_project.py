@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
 
+import attrs
 import pytest
 
 from edgebench.cli import parse_words
 from edgebench.cli.project import MOST_BYTES, Project, ProjectFile, fill
+
+from .. import pages
 
 TOY = """
     [project]
@@ -165,6 +169,12 @@ def test_a_notebook_reads_it_too(python, toy, written):
         print(len(found.results), found.results[0].case.seed)
     """
     assert python(program, toy, cwd=where).stdout == "2 2\n"
+
+
+def test_every_key_is_on_the_page_and_no_other():
+    page = (pages.DOCS / "howto" / "project.md").read_text(encoding="utf-8")
+    rows = "".join(re.findall(r"^\| (`.+?) \|", page, re.MULTILINE))
+    assert set(re.findall("`([a-z_]+)`", rows)) == set(attrs.fields_dict(Project))
 
 
 # --- mistakes are placed -------------------------------------------------------------------------

@@ -47,6 +47,17 @@ def test_a_program_runs_where_it_was_made_and_where_onnx_is_read(cli, net, tmp_p
     assert "the example inputs in it, a pickle, are not read and left out" in said.err
 
 
+def test_a_batch_of_one_that_is_fixed_is_converted_too(cli, tmp_path):
+    torch.manual_seed(0)
+    program = torch.export.export(nn.Linear(4, 2).eval(), (torch.ones(1, 4),))
+    torch.export.save(program, str(tmp_path / "one.pt2"))
+    said = cli("run", "--json", "--model", "one.pt2", "--operator", "identity", *BOTH, *SHORT)
+    assert said.status == 0, said.err
+    for case in said.json["cases"]:
+        assert case["status"] == "ok", case["reason"]
+        assert case["agreement"]["relative_difference"] < 1e-5
+
+
 def test_pictures_travel_as_they_are(cli, net, tmp_path):
     random = np.random.default_rng(0)
     for number in range(60):

@@ -13,9 +13,6 @@ from edgebench_kit.text import grammar
 
 from .. import checkpoints
 
-NAMES = ("bad", "good", "so so")
-"""The classes in another order than the checkpoint's."""
-
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
@@ -57,8 +54,8 @@ def test_accuracy_is_by_the_names_of_labels(cli, checkpoint, table):
     (case,) = said.json["cases"]
     assert case["model"] == "transformers"
     assert "texts.csv: 120 texts in 3 classes" in said.err
-    (score,) = [one for one in case["accuracy"] if one["name"] == "accuracy"]
-    assert 0.6 < score["value"] < 0.9
+    # Three in four are right, and the test is four in five of all.
+    assert 0.7 < case["accuracy"]["accuracy"] < 0.8
 
 
 @pytest.mark.parametrize("operator", ["distill", "early-exit", "prune"])

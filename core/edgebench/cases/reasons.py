@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 import attrs
 
 from edgebench.cases.case import BackendChoice, Case
-from edgebench.cases.inputs import look_at, why_no_inputs, why_too_many
+from edgebench.cases.inputs import find_dataset, look_at, why_no_inputs, why_too_many
 from edgebench.cases.operations import Chains
 from edgebench.cases.usable import Ask, Usability
 from edgebench.cases.ways import Reader, find_way, keep_known, rank_readers, say_no_way
@@ -177,6 +177,10 @@ class Reasons:
             own = model.dataset_of(case.variant)
             if "training" in needs and own and case.dataset not in model.datasets_of(case.variant):
                 return f"{name} trains, and {own} has to be given for that: --data {own}=DIR"
+            dataset = find_dataset(case, self.plugins) if data else None
+            for need, way in dataset.lacks().items() if dataset else ():
+                if need in data:
+                    return f"{name} needs {need} inputs: {way}"
         return None
 
     def _check_companions(self, case: Case) -> str | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import attrs
 
 from edgebench.cli.printing import print_error
 from edgebench.parts.errors import EdgebenchError
 
+Read = TypeVar("Read")
 Choice = tuple[str, str]
 """What is answered by a number, and what is said of it."""
 
@@ -36,6 +39,25 @@ class Asker:
         """
         (answer,) = self.ask_several(question, (default,), choices, several=False)
         return answer
+
+    def ask_for(
+        self,
+        question: str,
+        read: Callable[[str], Read],
+        default: str = "",
+        choices: Sequence[Choice] = (),
+    ) -> Read:
+        """Return what a reader makes of the answer; where it refuses one, ask again.
+
+        Raises:
+            EdgebenchError: Standard input ended.
+        """
+        while True:
+            answer = self.ask(question, default, choices)
+            try:
+                return read(answer)
+            except (EdgebenchError, ArgumentTypeError) as error:
+                self.say(f"{error}\n")
 
     def ask_several(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import attrs
@@ -37,9 +37,10 @@ def choose_tiers(
         EdgebenchError: A name is unknown, given twice, or can be no tier's.
     """
     own = _list_tiers(registry)
-    if not texts:
-        texts = own if asker is None else _ask_tiers(own, registry, asker)
-    tiers = tuple(read_tier(text, registry) for text in texts)
+    if asker is not None and not texts:
+        tiers = tuple(_ask_tiers(own, registry, asker))
+    else:
+        tiers = tuple(read_tier(text, registry) for text in texts or own)
     names = [tier.name for tier in tiers]
     for name in names:
         if names.count(name) > 1:
@@ -53,16 +54,24 @@ def _list_tiers(registry: Registry) -> list[str]:
     return sorted(names, key=lambda name: name != registry.defaults.input_at)
 
 
-def _ask_tiers(own: Sequence[str], registry: Registry, asker: Asker) -> list[str]:
+def _ask_tiers(own: Sequence[str], registry: Registry, asker: Asker) -> list[TierRow]:
     names = asker.ask_several("Which tiers do you have, the one that holds the input first?", own)
     found = []
     for name in names:
+        check_name(name)  # what is asked again is what it is, and not how it is called
         known = registry.tiers.get(name)
         choices = [(AS_IT_IS, known.summary)] if known else []
         choices += [(one, row.summary) for one, row in registry.devices.items()]
-        device = asker.ask(f"What is {name}?", choices[0][0] if choices else "", choices)
-        found.append(name if device == AS_IT_IS else f"{name}={device}")
+        # A tier that is called as a device is, or as its kind, is most likely one.
+        like = [one for one in registry.devices if one.startswith(name)]
+        default = AS_IT_IS if known else (like or list(registry.devices))[0]
+        found.append(asker.ask_for(f"What is {name}?", _read_device(name, registry), default,
+                                   choices))  # fmt: skip
     return found
+
+
+def _read_device(name: str, registry: Registry) -> Callable[[str], TierRow]:
+    return lambda device: read_tier(name if device == AS_IT_IS else f"{name}={device}", registry)
 
 
 def read_tier(text: str, registry: Registry) -> TierRow:
@@ -72,8 +81,7 @@ def read_tier(text: str, registry: Registry) -> TierRow:
         EdgebenchError: No device or tier is called so, or a tier may not be.
     """
     name, equals, device = (part.strip() for part in text.partition("="))
-    if not NAME.fullmatch(name):
-        raise EdgebenchError(f"a tier's name must be lower-case words, not {name!r}")
+    check_name(name)
     if not equals:
         if name not in registry.tiers:
             raise UnknownName(
@@ -86,11 +94,19 @@ def read_tier(text: str, registry: Registry) -> TierRow:
     row = registry.devices[device]
     facts = {key: value for key, value in attrs.asdict(row).items()
              if key in attrs.fields_dict(TierRow) and key not in ("name", "source")}  # fmt: skip
-    try:
-        source = f"{device}: {row.source}"
-        return TierRow(name=name, file=Path(FILE), source=source, **facts)
-    except ValueError as error:
-        raise EdgebenchError(f"--tier {text}: {error}") from error
+    return TierRow(name=name, file=Path(FILE), source=f"{device}: {row.source}", **facts)
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no tier may have.
+
+    Raises:
+        EdgebenchError: It is none.
+    """
+    if not NAME.fullmatch(name) or "-" in name:
+        raise EdgebenchError(
+            f"a tier's name must be one lower-case word, not {name!r}: '-' joins tiers"
+        )
 
 
 def choose_links(
@@ -125,11 +141,13 @@ def _find_link(pair: tuple[str, str], registry: Registry, asker: Asker | None) -
         return attrs.evolve(known[0], between=pair)
     choices = [(write_link(known[0]).partition("=")[2], "as it is")] if known else []
     choices += [(name, row.summary) for name, row in registry.networks.items()]
-    answer = asker.ask(f"What joins {pair[0]} and {pair[1]}: a network, or RATE,DELAY?",
-                       choices[0][0] if choices else "", choices)  # fmt: skip
-    if known and choices[0][0] == answer:
-        return attrs.evolve(known[0], between=pair)
-    return _read_link(f"{shown}={answer}", registry)
+    as_it_is = {choices[0][0]: attrs.evolve(known[0], between=pair)} if known else {}
+    return asker.ask_for(
+        f"What joins {pair[0]} and {pair[1]}: a network, or RATE,DELAY?",
+        lambda answer: as_it_is.get(answer) or _read_link(f"{shown}={answer}", registry),
+        choices[0][0] if choices else "",
+        choices,
+    )
 
 
 def _read_link(text: str, registry: Registry) -> Link:

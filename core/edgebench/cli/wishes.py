@@ -14,6 +14,7 @@ import attrs
 from edgebench.analysis.bounds import parse_bound
 from edgebench.cli.asking import Asker, Choice
 from edgebench.cli.common import Common
+from edgebench.cli.numbers import margin
 from edgebench.cli.places import choose_links, choose_tiers
 from edgebench.cli.possible import Possible
 from edgebench.cli.project import FILE, Project
@@ -183,15 +184,25 @@ def _rewrite(piece: str, directory: Path, known: Iterable[str], *, first: bool) 
 def _ask_margin(asker: Asker | None) -> str:
     if asker is None:
         return "accuracy=1"
-    points = asker.ask("How many points of accuracy do you accept to lose?", "1")
-    return points if "=" in points else f"accuracy={points}"
+    return asker.ask_for("How many points of accuracy do you accept to lose?", _read_margin, "1")
+
+
+def _read_margin(answer: str) -> str:
+    said = answer if "=" in answer else f"accuracy={answer}"
+    margin(said)
+    return said
 
 
 def _ask_bound(asker: Asker | None) -> tuple[str, ...]:
     if asker is None:
         return ()
-    limit = asker.ask("How long may 95 of 100 requests take at most, as 50ms; nothing for any?")
-    bound = limit if "=" in limit or not limit else f"latency.p95={limit}"
-    if bound:
-        parse_bound(bound)
-    return (bound,) if bound else ()
+    question = "How long may 95 of 100 requests take at most, as 50ms; nothing for any?"
+    return asker.ask_for(question, _read_bound)
+
+
+def _read_bound(answer: str) -> tuple[str, ...]:
+    if not answer:
+        return ()
+    said = answer if "=" in answer else f"latency.p95={answer}"
+    parse_bound(said)
+    return (said,)

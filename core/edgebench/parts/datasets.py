@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +69,9 @@ class Dataset(Part):
     says what it looked for and found."""
     layout: str = ""
     """What it looks for in that directory, in one phrase."""
+    lacks: Callable[[], Mapping[str, str]] = attrs.field(default=dict, validator=is_callable)
+    """Say by split, of those that it has no samples of, how it can be given some: what needs such a
+    split is left out for that reason when cases are planned."""
     look: Callable[[], Sequence[str]] | None = None
     """Look over what the user gave, as far as is worth it before anything long begins, once when
     cases are planned; return what was understood in a line or two, which people are shown. It

@@ -9,7 +9,14 @@ from itertools import pairwise
 
 
 def read_field_texts(kind: type) -> dict[str, str]:
-    """Return the texts that stand under the fields of a class, by field."""
+    """Return the texts that stand under the fields of a class and its bases, by field."""
+    texts: dict[str, str] = {}
+    for base in reversed(kind.__mro__[:-1]):
+        texts.update(_read_own_texts(base))
+    return texts
+
+
+def _read_own_texts(kind: type) -> dict[str, str]:
     try:
         (made,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     except (OSError, TypeError):

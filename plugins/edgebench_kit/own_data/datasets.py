@@ -46,5 +46,7 @@ def make_dataset(
         summary=f"The {data.kind} of the user.",
         samples=samples,
         look=look,
+        lacks=data.list_lacks,
         metrics=metrics,
+        payloads=f"{data.kind} of {data.path.name}",
     )

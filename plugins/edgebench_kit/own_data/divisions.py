@@ -172,7 +172,8 @@ def _name_groups(
         # There is nothing to test on, or to make the other splits of.
         only = next(one for one in ("test", "training", "calibration") if one in groups)
         groups["test"] = groups.pop(only)
-        return groups, True, [f"no splits of its own but {only}"]
+        seen = ", which a model that was trained on it knows" * (only == "training")
+        return groups, True, [f"no splits of its own but {only}{seen}"]
     return groups, False, how
 
 

@@ -23,8 +23,9 @@ class DataOptions:
     classes: Path | None = None
     """A file with the names of the model's classes in its order, one a line."""
     training: float = attrs.field(
-        default=0.3, validator=[attrs.validators.ge(0), attrs.validators.le(0.7)]
+        default=0.0, validator=[attrs.validators.ge(0), attrs.validators.le(0.7)]
     )
-    """The share that is trained on of data that has no splits of its own."""
+    """The share that may be trained on of data that has no splits of its own. It is tested on less
+    then."""
     seed: int = 0
     """Which of the equally good splits by digest."""

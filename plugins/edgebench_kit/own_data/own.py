@@ -137,6 +137,17 @@ class OwnData:
             f"{self.path}: none of {len(lost)} can be read, as {lost[0].name} ({lost[0].reason})"
         )
 
+    def list_lacks(self) -> Mapping[str, str]:
+        """Return how to give samples to each split that has none, but the test split."""
+        name = self.path.name
+        ways = {
+            "calibration": f"{name} has none to spare; --calibration PATH gives some",
+            "validation": f"{name} has none to spare; give more samples",
+            "training": f"{name} has none, which `{name}(training=0.3)` takes out of the test "
+            "split, and a folder or file `train` in it holds",
+        }
+        return {split: way for split, way in ways.items() if not self.division.splits[split]}
+
     def samples(
         self,
         split: str,

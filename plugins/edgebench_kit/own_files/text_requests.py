@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -139,6 +140,8 @@ def fit_tokenizer(
 
 
 def _open(path: Path) -> Any:
+    if find_spec("tokenizers") is None:
+        raise DataError(f"{path} is read by the package tokenizers: pip install tokenizers")
     from tokenizers import Tokenizer
 
     try:

@@ -148,7 +148,7 @@ def _list_members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.Zip
     """
     entries = [one for one in archive.infolist() if not one.filename.endswith("/")]
     names = [one.filename for one in entries]
-    if entries and min(one.header_offset for one in entries):
+    if min((entry.header_offset for entry in entries), default=0):
         # What was found is an archive within this one: the end that lists the members is lost.
         raise DataError(f"{path} is no program of torch.export, or is truncated or damaged")
     if "serialized_exported_program.json" in names:

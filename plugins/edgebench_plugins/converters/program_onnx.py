@@ -27,7 +27,11 @@ def convert(stage: Stage, examples: Tensors) -> Stage:
     Raises:
         CaseFailed: The program has no graph, or the graph computes something else.
     """
-    inputs = {spec.inside: examples[spec.name] for spec in stage.inputs}
+    inputs = {
+        # A program whose batch is fixed to one sample takes no more.
+        spec.inside: examples[spec.name][:1] if spec.shape[:1] == (1,) else examples[spec.name]
+        for spec in stage.inputs
+    }
     opened = attrs.evolve(stage, live=open_module(stage))
     wanted = run_module(opened, inputs)
     model = export_module(opened, inputs, list(wanted))

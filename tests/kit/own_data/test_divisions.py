@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from edgebench import DataError, Unreadable
 from edgebench_kit.own_data.divisions import CLAIMING, divide
+from edgebench_kit.own_data.finding import find_data
 from edgebench_kit.own_data.items import WHOLE, Groups, Item
 from edgebench_kit.own_data.options import DataOptions
 
@@ -44,19 +45,20 @@ def payloads(division):
 @pytest.mark.parametrize(
     ("count", "test", "calibration", "validation", "training"),
     [
-        (500, 250, 50, 50, 150),
-        (10_000, 6400, 200, 400, 3000),
-        (20, 10, 2, 2, 6),
-        (4, 1, 1, 1, 1),
+        (500, 400, 50, 50, 0),
+        (500, 250, 50, 50, 0.3),
+        (10_000, 9400, 200, 400, 0),
+        (20, 10, 2, 2, 0.3),
+        (4, 1, 1, 1, 0.3),
         (3, 3, 0, 0, 0),
     ],
 )
 def test_what_has_no_splits_is_divided_by_shares(count, test, calibration, validation, training):
-    division = divided(groups(whole=range(count)))
+    division = divided(groups(whole=range(count)), training=float(training))
     assert sizes(division) == {
         "calibration": calibration,
         "validation": validation,
-        "training": training,
+        "training": int(count * training),
         "test": test,
     }
     assert division.how == "no splits of its own: by digest, seed 0"
@@ -64,7 +66,7 @@ def test_what_has_no_splits_is_divided_by_shares(count, test, calibration, valid
 
 def test_the_share_to_train_on_and_the_seed_are_options():
     whole = groups(whole=range(100))
-    assert sizes(divided(whole, training=0.0))["training"] == 0
+    assert sizes(divided(whole))["training"] == 0
     assert sizes(divided(whole, training=0.5))["training"] == 50
     assert payloads(divided(whole)) == payloads(divided(whole, seed=0))
     assert payloads(divided(whole)) != payloads(divided(whole, seed=1))
@@ -87,10 +89,10 @@ def test_the_share_to_train_on_and_the_seed_are_options():
         ({"training": 9000, "test": 20}, (200, 400, 8400, 20), "its own splits, calibration and"),
         ({"validation": 100, "test": 20}, (10, 90, 0, 20),
          "its own splits, calibration from validation by digest"),
-        ({"training": 100}, (10, 10, 30, 50), "no splits of its own but training: by digest"),
-        ({"test": 100}, (10, 10, 30, 50), "no splits of its own but test: by digest"),
-        ({"validation": 100}, (10, 10, 30, 50), "no splits of its own but test: by digest"),
-        ({"training": 100, "calibration": 7}, (7, 10, 30, 60), "no splits of its own but training"),
+        ({"training": 100}, (10, 10, 0, 80), "no splits of its own but training, which a model that was trained on it knows"),
+        ({"test": 100}, (10, 10, 0, 80), "no splits of its own but test: by digest"),
+        ({"validation": 100}, (10, 10, 0, 80), "no splits of its own but test: by digest"),
+        ({"training": 100, "calibration": 7}, (7, 10, 0, 90), "no splits of its own but training"),
         ({"calibration": 7, "test": 20}, (7, 0, 0, 20), "its own splits"),
     ],
 )  # fmt: skip
@@ -117,7 +119,7 @@ def test_an_earlier_split_claims_what_a_later_one_has_too():
 def test_calibration_data_of_its_own_is_used_and_claims():
     given = groups(whole=[0, 1, 1000, 1001])
     division = divided(groups(whole=range(100)), given)
-    assert sizes(division) == {"calibration": 4, "validation": 9, "training": 29, "test": 60}
+    assert sizes(division) == {"calibration": 4, "validation": 9, "training": 0, "test": 89}
     assert division.dropped == 2
     # Of the data's own calibration nothing is used then; of the other only what is for that.
     division = divided(
@@ -194,3 +196,17 @@ def test_splits_are_disjoint_complete_and_the_same_by_any_names(parts, own, seed
         seed=seed,
     )
     assert payloads(again) == held
+
+
+def test_a_split_without_samples_says_how_it_gets_some(tmp_path):
+    (tmp_path / "said.csv").write_text(
+        "text,label\n" + "".join(f"t{n},{n % 2}\n" for n in range(40))
+    )
+    lacks = find_data(tmp_path / "said.csv", DataOptions()).list_lacks()
+    assert list(lacks) == ["training"]
+    assert "`said.csv(training=0.3)`" in lacks["training"]
+    assert find_data(tmp_path / "said.csv", DataOptions(training=0.3)).list_lacks() == {}
+    (tmp_path / "few.csv").write_text("text,label\na,0\nb,1\nc,1\n")
+    assert list(find_data(tmp_path / "few.csv", DataOptions()).list_lacks()) == [
+        "calibration", "validation", "training",
+    ]  # fmt: skip

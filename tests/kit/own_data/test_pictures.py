@@ -70,7 +70,7 @@ def test_folders_are_classes_and_requests_are_the_bytes_of_files(tmp_path):
             "daisy"
         ),
         (
-            "test 50, calibration 10, validation 10, training 30 (no splits of its own: by digest, "
+            "test 80, calibration 10, validation 10, training 0 (no splits of its own: by digest, "
             "seed 0); 1 of the model's 3 classes has no sample (tulip)"
         ),
     )
@@ -440,7 +440,7 @@ def test_masks_are_answers(tmp_path, folders, end):
     assert (data.kind, data.classes) == ("masks", ())
     first, second = data.look(("a", "b", "c"))
     assert first.startswith("street: 20 pictures with masks of 0 to 2; first: ")
-    assert second.startswith("test 10, calibration 2, validation 2, training 6")
+    assert second.startswith("test 16, calibration 2, validation 2, training 0")
     dataset = make_dataset(data, ("a", "b", "c"), metrics=tuple)
     samples = [one for split in SPLITS for one in dataset.samples(split, 0)]
     assert len(samples) == 20

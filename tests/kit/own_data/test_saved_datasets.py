@@ -108,7 +108,7 @@ def test_splits_are_used_and_one_without_labels_stays_out(tmp_path):
 def test_a_single_split_is_taken_whatever_it_is_called(tmp_path):
     texts(tmp_path / "everything")
     (tmp_path / "dataset_dict.json").write_text('{"splits": ["everything"]}')
-    assert found(tmp_path).look(("neg", "pos"))[1].startswith("test 20, calibration 4")
+    assert found(tmp_path).look(("neg", "pos"))[1].startswith("test 32, calibration 4")
     texts(tmp_path / "more")
     assert "of which none is called train, validation or test" in refused(tmp_path)
 

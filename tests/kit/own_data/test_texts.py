@@ -52,7 +52,7 @@ def test_a_table_of_texts_is_understood_and_told_in_two_lines(tmp_path):
             "'text', labels from 'label'; first: line 2 of reviews.csv, 'sentence 0', negative"
         ),
         (
-            "test 500, calibration 100, validation 100, training 300 (no splits of its own: by digest, "
+            "test 800, calibration 100, validation 100, training 0 (no splits of its own: by digest, "
             "seed 0)"
         ),
     )
@@ -70,7 +70,7 @@ def test_the_dataset_keeps_splits_as_any_other(tmp_path):
     keep_splits(dataset, 7, tmp_path / "kept", lambda *_: None)
     kept = {split: list(open_split(tmp_path / "kept" / split)) for split in SPLITS}
     assert kept == everything(data)
-    assert [len(split) for split in kept.values()] == [30, 10, 10, 50]
+    assert [len(split) for split in kept.values()] == [0, 10, 10, 80]
     assert list(dataset.look()) == list(data.look(MOODS))
     assert [metric.name for metric in dataset.metrics()] == ["accuracy"]
 

@@ -906,6 +906,35 @@ def test_a_truncated_file_of_inputs_is_refused(scaled, own, tmp_path):
         requests(scaled, data)
 
 
+def test_arrays_take_calibration_data_of_their_own(scaled, tmp_path):
+    random = np.random.default_rng(4)
+    many = {"x": random.random((30, 3, 8, 8), "f4"), "scale": random.random((30, 3), "f4")}
+    np.savez(tmp_path / "own.npz", **many)
+    # Five are the same as those that are scored, which lose them.
+    few = {name: np.concatenate([array[:5], array[:5] + 1]) for name, array in many.items()}
+    np.savez(tmp_path / "other.npz", **few)
+    said = {"calibration": tmp_path / "other.npz"}
+    splits = {
+        split: {
+            array["x"].tobytes()
+            for array, _ in requests(scaled, tmp_path / "own.npz", split, **said)
+        }
+        for split in ("calibration", "validation", "test")
+    }
+    assert splits["calibration"] == {array.tobytes() for array in few["x"]}
+    assert {name: len(found) for name, found in splits.items()} == {
+        "calibration": 10, "validation": 4, "test": 21,
+    }  # fmt: skip
+    assert not splits["calibration"] & (splits["validation"] | splits["test"])
+
+
+@pytest.mark.parametrize("said", [{"label": "y"}, {"seed": 3}, {"encoding": "cp1252"}])
+def test_what_is_not_for_arrays_is_refused(scaled, own, tmp_path, said):
+    np.savez(tmp_path / "own.npz", **own)
+    with pytest.raises(DataError, match="is not for arrays, and .* holds such; leave it out"):
+        requests(scaled, tmp_path / "own.npz", **said)
+
+
 def test_inputs_that_are_not_there_are_refused(scaled, tmp_path):
     (tmp_path / "own.txt").write_text("1 2 3")
     (tmp_path / "empty").mkdir()
