@@ -46,7 +46,7 @@ def change(directory, **said):
 
 def test_accuracy_is_by_the_names_of_labels(cli, checkpoint, table):
     said = cli(
-        *("run", "--json", "--model", checkpoint, "--data", f"{table}(training=0)"),
+        *("run", "--json", "--model", checkpoint, "--data", table),
         *("--backend", "onnxruntime", "--operator", "identity", "--blocks", "1"),
         *("--requests", "4"),
     )
@@ -61,7 +61,7 @@ def test_accuracy_is_by_the_names_of_labels(cli, checkpoint, table):
 @pytest.mark.parametrize("operator", ["distill", "early-exit", "prune"])
 def test_operators_that_need_facts_of_modules_can_be_planned(cli, checkpoint, table, operator):
     said = cli(
-        *("plan", "--json", "--model", checkpoint, "--data", table),
+        *("plan", "--json", "--model", checkpoint, "--data", f"{table}(training=0.3)"),
         *("--backend", "onnxruntime", "--operator", operator),
     )
     assert said.status == 0, said.err
