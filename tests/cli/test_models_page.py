@@ -17,7 +17,7 @@ from edgebench import DataError, Dataset, Registry
 from edgebench.cases.inputs import open_directory
 from edgebench.catalogue.plugins import Plugins
 
-from .. import foreign
+from .. import checkpoints, foreign
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
@@ -47,6 +47,26 @@ def write_program(model, images, directory):
     exec(program.replace("mine.pt2", str(directory / "mine.pt2")), names)  # noqa: S102
 
 
+def write_checkpoints(directory):
+    """Save checkpoints of transformers, and the texts that the page classifies."""
+    names = ("cat", "dog", "fox")
+    checkpoints.make_picture_classifier(
+        directory / "my-vit", id2label=dict(enumerate(names)), label2id=None
+    )
+    checkpoints.make_text_classifier(directory / "my-bert")
+    tables = {
+        "reviews.csv": (",", 1, ["text", "label"]),
+        "pairs.tsv": ("\t", 2, ["question", "answer", "same"]),
+    }
+    for name, (mark, parts, columns) in tables.items():
+        rows = [
+            [f"Leo said {number} to {part}" for part in range(parts)]
+            + [("bad", "good")[number % 2]]
+            for number in range(60)
+        ]
+        (directory / name).write_text("\n".join(map(mark.join, [columns, *rows])))
+
+
 @pytest.fixture
 def given(tmp_path):
     """Make the files that the page says a reader has, as small as they can be."""
@@ -62,6 +82,7 @@ def given(tmp_path):
         file = tmp_path / "photos" / ("cat", "dog", "fox")[number % 3] / f"{number}.jpg"
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(drawn.integers(0, 256, (40, 50, 3), np.uint8)).save(file)
+    write_checkpoints(tmp_path)
     inputs = np.arange(36, dtype=np.float32).reshape(12, 3)
     np.savez(tmp_path / "inputs.npz", x=inputs, labels=np.arange(12) % 3)
     folder = tmp_path / "imagenet" / "val" / "7"
@@ -90,8 +111,20 @@ def test_every_option_of_an_onnx_file_is_on_the_page():
     from edgebench_plugins.models.onnx import OnnxOptions
 
     options = {field.name for field in OnnxOptions.__attrs_attrs__}
-    written = re.findall(r"^\| `([\w-]+)=", PAGE, re.MULTILINE)
+    section = PAGE[PAGE.index("## An ONNX file") :]
+    written = re.findall(r"^\| `([\w-]+)=", section, re.MULTILINE)
     assert {name.replace("-", "_") for name in written} == options
+
+
+def test_every_option_of_a_checkpoint_is_on_the_page():
+    from edgebench_kit.own_data.options import DataOptions
+    from edgebench_plugins.models.transformers import TransformersOptions
+
+    section = PAGE[PAGE.index("## A checkpoint of transformers") : PAGE.index("## An ONNX file")]
+    of_data = {field.name for field in DataOptions.__attrs_attrs__}
+    options = {field.name for field in TransformersOptions.__attrs_attrs__}
+    assert set(re.findall(r"^\| `([\w-]+)=", section, re.MULTILINE)) == options - of_data
+    assert all(f"`{name}`" in section for name in of_data)
 
 
 def test_what_the_page_says_of_a_program_holds(tmp_path):

@@ -121,11 +121,9 @@ class _Parts:
 
 
 @cache
-def _define_parts() -> _Parts:
-    """Define what stands in for modules; here, because its base class is torch's."""
+def _define_stand_in() -> Any:
+    """Define what all that stands in for modules has in common, as `_define_parts` does."""
     from torch import nn
-
-    from edgebench_kit.torch.tracing import find_tensor
 
     class StandIn(nn.Module):  # type: ignore[misc]  # torch is not typed here
         """What a network's code may look into as if it were the module itself."""
@@ -145,13 +143,25 @@ def _define_parts() -> _Parts:
                     return getattr(shown[0], name)
                 raise
 
-    class Blank(StandIn):
+    return StandIn
+
+
+@cache
+def _define_parts() -> _Parts:
+    """Define what stands in for modules; here, because its base class is torch's."""
+    from torch import nn
+
+    from edgebench_kit.torch.tracing import find_tensor
+
+    stand_in: Any = _define_stand_in()
+
+    class Blank(stand_in):  # type: ignore[misc]
         """Zeros in place of what is not needed."""
 
         def forward(self, *given: Any, **named: Any) -> Any:
             return make_zeros(self.form, find_tensor((given, named)))
 
-    class Tap(nn.Module):  # type: ignore[misc]
+    class Tap(nn.Module):  # type: ignore[misc]  # torch is not typed here
         """A module whose output is seen."""
 
         def __init__(self, inner: Any, carried: Carried) -> None:
@@ -169,7 +179,7 @@ def _define_parts() -> _Parts:
             self.carried.tensor = find_tensor(written)
             return written
 
-    class Resume(StandIn):
+    class Resume(stand_in):  # type: ignore[misc]
         """What was computed elsewhere, in place of a module."""
 
         def __init__(self, form: Form, outline: Any, carried: Carried) -> None:
