@@ -97,7 +97,7 @@ def _start(library: ProviderLibrary) -> subprocess.Popen[str]:
     import subprocess
 
     return subprocess.Popen(
-        [sys.executable, "-m", "edgebench_kit.onnx.provider_devices", str(library.path)],
+        [sys.executable, "-P", "-m", "edgebench_kit.onnx.provider_devices", str(library.path)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

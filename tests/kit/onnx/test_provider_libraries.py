@@ -88,3 +88,17 @@ def test_a_library_is_registered_by_the_name_of_its_file(file, name):
 )
 def test_a_provider_is_called_by_a_short_name(provider, name):
     assert provider_devices.name_provider(provider) == name
+
+
+@pytest.mark.process
+def test_modules_of_the_working_directory_are_not_imported_where_one_is_asked(
+    installed, tmp_path, monkeypatch
+):
+    installed("onnxruntime-ep-chip", chip__libonnxruntime_providers_chip_so=EXPORTS)
+    folder = tmp_path / "cloned"
+    folder.mkdir()
+    for name in ("json", "importlib", "edgebench_kit"):
+        (folder / f"{name}.py").write_text("open('harm', 'w').close()\n")
+    monkeypatch.chdir(folder)
+    assert len(provider_devices.list_offers()) == 1
+    assert not (folder / "harm").exists()
