@@ -28,7 +28,7 @@ from edgebench.parts.subjects import Model
 from edgebench.prepare.orders import ERRORS, WAITING, Event, Order, Progress
 from edgebench.prepare.recipe import Recipes
 from edgebench.prepare.steps import Made, Measure, Step, Steps, follow
-from edgebench.store.owners import MARK, end_marked, identify_owner
+from edgebench.store.owners import MARK, SAFE, end_marked, identify_owner
 from edgebench.store.scratch import open_scratch
 
 LOOK_S = 1.0
@@ -163,7 +163,7 @@ class Preparer:
         reading, writing = os.pipe()
         mark = f"{identify_owner()}/{secrets.token_hex(8)}"
         # What parts and their libraries leave in their temporary directory goes with the order.
-        own = {**_PATIENT, MARK: mark, "TMPDIR": str(order.parent)}
+        own = {**_PATIENT, **SAFE, MARK: mark, "TMPDIR": str(order.parent)}
         with log.open("wb") as printed:
             worker = subprocess.Popen(
                 # Unbuffered: what parts have printed is to be there however the worker ends.

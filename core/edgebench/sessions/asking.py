@@ -27,7 +27,7 @@ from edgebench.parts.part import Usable
 from edgebench.parts.places import Backend, HostFacts
 from edgebench.sessions.opening import list_devices
 from edgebench.store.lifeline import die_with
-from edgebench.store.owners import MARK, end_marked, identify_owner
+from edgebench.store.owners import MARK, SAFE, end_marked, identify_owner
 from edgebench.store.scratch import open_scratch
 
 LIMIT_S = 60.0
@@ -86,7 +86,7 @@ class _Asked:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env={**os.environ, MARK: mark},
+                env={**os.environ, **SAFE, MARK: mark},
                 start_new_session=True,
             )
         return cls(question=question, process=process, place=place)

@@ -17,6 +17,9 @@ from pathlib import Path
 
 MARK = "EDGEBENCH_OWNER"
 """The variable that marks a process: its owner, a slash, and what else tells it from others."""
+SAFE = {"PYTHONSAFEPATH": "1"}
+"""What keeps a process from modules of the working directory, and `python -c` that its libraries
+start: what `-P` says is not passed on."""
 
 
 def identify_owner() -> str:

@@ -15,7 +15,7 @@ import attrs
 
 from edgebench.catalogue.registry import Registry
 from edgebench.parts.errors import EdgebenchError
-from edgebench.store.owners import MARK, end_marked, identify_owner
+from edgebench.store.owners import MARK, SAFE, end_marked, identify_owner
 from edgebench.survey.installed import Installed
 from edgebench.survey.looking import Question
 
@@ -91,7 +91,7 @@ def _start(question: Question, mark: str, log: IO[str]) -> subprocess.Popen[str]
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
-        env={**os.environ, MARK: mark},
+        env={**os.environ, **SAFE, MARK: mark},
         start_new_session=True,
     )
     assert process.stdin is not None  # noqa: S101 (it is a pipe)

@@ -29,7 +29,7 @@ from edgebench.measure.station.orders import DRIVER, FILE, Order
 from edgebench.measure.transport.pace import now
 from edgebench.parts.errors import Stopped
 from edgebench.parts.places import Running
-from edgebench.store.owners import MARK, end_marked, identify_owner
+from edgebench.store.owners import MARK, SAFE, end_marked, identify_owner
 
 ENDING = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 """The signals by which a user ends a run."""
@@ -150,7 +150,7 @@ class Processes:
             ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(order.threads)
         )
         # What they leave behind there goes with the block.
-        env |= {"TMPDIR": str(there), MARK: self._mark}
+        env |= {"TMPDIR": str(there), MARK: self._mark, **SAFE}
         argv = [sys.executable, "-u", "-P", "-m", module, str(there / FILE)]
         with _defer_interrupts():
             running = host.spawn(argv, env, place / "log")

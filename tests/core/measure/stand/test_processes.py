@@ -65,6 +65,19 @@ def test_a_process_is_asked_and_answers_with_values_and_bytes(processes, start_p
     assert list(reply.raw) == [b"raw"]
 
 
+def test_what_its_libraries_start_finds_no_module_of_the_working_directory(
+    processes, start_process, tmp_path, monkeypatch
+):
+    folder = tmp_path / "cloned"
+    folder.mkdir()
+    (folder / "ctypes.py").write_text("open('harm', 'w').close()\n")
+    monkeypatch.chdir(folder)
+    asks = "import subprocess; subprocess.run([sys.executable, '-c', 'import ctypes'])\n"
+    start_process(processes, "one", TALK + asks + "controller.tell('hello', {}); controller.hear()")
+    processes.hear("hello", ["one"])
+    assert not (folder / "harm").exists()
+
+
 def test_several_processes_are_heard_in_any_order(processes, start_process):
     for name, wait in (("one", 0.3), ("other", 0)):
         start_process(
