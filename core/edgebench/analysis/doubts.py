@@ -61,7 +61,7 @@ class Doubt:
 
 
 def find_doubts(
-    outcome: Outcome, latency: Latency | None, groups: Mapping[str, float]
+    outcome: Outcome, latency: Latency | None, groups: Mapping[str, float], *, quick: bool = False
 ) -> tuple[Doubt, ...]:
     """Return the reasons to doubt an outcome, in the order of `CAUSES`.
 
@@ -69,6 +69,7 @@ def find_doubts(
         outcome: What a case gave.
         latency: The statistics of its latency; None without a measured request.
         groups: The median seconds that a request spends on each kind of phase.
+        quick: Whether a quick run measured it.
     """
     found = [Doubt("model", text) for text in find_disagreements(outcome.facts)]
     found += _import(outcome)
@@ -78,7 +79,7 @@ def find_doubts(
         # Of what was imported it is said already that one block is all there is, and few suffice to
         # drop what is beaten.
         if not outcome.facts.imported and not outcome.facts.beaten_by:
-            found += _size(latency)
+            found += _size(latency, quick=quick)
         found += _steadiness(latency)
         found += _warm_up(outcome)
         found += _phases(outcome, latency.median, groups)
@@ -104,14 +105,15 @@ def _lost_blocks(outcome: Outcome) -> Iterator[Doubt]:
             yield Doubt("blocks", f"block {block.number}: {block.status}: {block.reason}")
 
 
-def _size(latency: Latency) -> Iterator[Doubt]:
+def _size(latency: Latency, *, quick: bool) -> Iterator[Doubt]:
     if (count := len(latency.blocks)) < FEWEST_BLOCKS:
+        blocks = f"{'a quick run, of ' * quick}{count} block{'s' * (count != 1)}"
         text = (
-            f"a quick run, of {count} block{'s' * (count != 1)}: what differs between processes is "
-            f"taken from the A/A run of {latency.spread.measured[:10]}"
+            f"{blocks}: what differs between processes is taken from the A/A run of "
+            f"{latency.spread.measured[:10]}"
             if latency.spread
-            else f"{count} block{'s' * (count != 1)}: at least {FEWEST_BLOCKS} are needed "
-            "to see what differs between processes"
+            else f"{blocks}: at least {FEWEST_BLOCKS} are needed to see what differs between "
+            "processes"
         )
         yield Doubt("blocks", text, FEWEST_BLOCKS / count)
 

@@ -7,6 +7,7 @@ Variance Components, chapter 4, estimate them in a two-way layout without intera
 
 from __future__ import annotations
 
+from statistics import variance
 from typing import TYPE_CHECKING, Any
 
 from edgebench.analysis.spread import Estimate
@@ -54,13 +55,17 @@ def is_wild(table: NDArray[Any], spread: EqualSpread) -> bool:
 
     *table* holds the logarithms of block medians, shape (cases, rounds).
     """
+    known = (spread.copies - 1.0) * (spread.rounds - 1)
+    return _exceeds(*_find_own(table), spread.within**2, known)
+
+
+def _exceeds(own: float, freedom: float, known: float, known_freedom: float) -> bool:
+    """Say whether a variance is more than a known one, each with its degrees of freedom."""
     from scipy.special import fdtrc
 
-    own, freedom = _find_own(table)
-    if not freedom or not spread.within:
+    if not freedom or not known:
         return own > 0
-    known = (spread.copies - 1) * (spread.rounds - 1)
-    return float(fdtrc(freedom, known, own / spread.within**2)) < WILD
+    return float(fdtrc(freedom, known_freedom, own / known)) < WILD
 
 
 def _find_own(table: NDArray[Any]) -> tuple[float, float]:
@@ -79,7 +84,8 @@ def estimate_median(logs: Sequence[float], spread: EqualSpread) -> Estimate:
 
     What a round does is in it: of n blocks the variance is (s^2 + b^2) / n. With V, the variance of
     the means of the A/A run's rounds, s^2 + b^2 = V + s^2 (1 - 1 / c), whose degrees of freedom are
-    Satterthwaite's (1946, Biometrics Bulletin 2, 110-114).
+    Satterthwaite's (1946, Biometrics Bulletin 2, 110-114). Where the blocks differ by more than
+    that explains (an F test at 5 %), their own variance stands in its place, as in a ratio.
     """
     within, between = spread.within**2, spread.between**2
     by_round = between + within / spread.copies
@@ -88,7 +94,10 @@ def estimate_median(logs: Sequence[float], spread: EqualSpread) -> Estimate:
     parts = by_round**2 / (spread.rounds - 1)
     parts += by_copy**2 / ((spread.copies - 1) * (spread.rounds - 1))
     freedom = whole**2 / parts if parts else 1e6
-    return Estimate(sum(logs) / len(logs), whole / len(logs), freedom)
+    middle, own = sum(logs) / len(logs), variance(logs)
+    if _exceeds(own, len(logs) - 1, whole, freedom):
+        whole, freedom = own, len(logs) - 1.0
+    return Estimate(middle, whole / len(logs), freedom)
 
 
 def describe_quick(quick: Quick) -> str:

@@ -64,7 +64,7 @@ class Result(Outcome):
     @cached_property
     def reasons(self) -> tuple[Doubt, ...]:
         """Reasons to doubt it, each with its cause, the worst cause first."""
-        return find_doubts(self, self.latency, self.groups)
+        return find_doubts(self, self.latency, self.groups, quick=self.quick is not None)
 
     @property
     def doubts(self) -> tuple[str, ...]:

@@ -23,7 +23,10 @@ Metric = dict[str, float]
 
 
 def render(results: RunResults) -> str:
-    """Return the measured cases of a run; a case has the same name in every run."""
+    """Return the measured cases of a run; a case has the same name in every run.
+
+    In quick ones it has another, as they would be a change in a trend that there is not.
+    """
     document = {
         _name(result): dict(_list_metrics(result))
         for result in results.results
@@ -34,7 +37,7 @@ def render(results: RunResults) -> str:
 
 def _name(result: Result) -> str:
     """Return a name that ends with the case's id, which tells apart what else reads the same."""
-    mark = f" [{result.case.id}]"
+    mark = f" [{result.case.id}]{', a quick run' * (result.quick is not None)}"
     return result.case.label[: LONGEST - len(mark)] + mark
 
 

@@ -22,7 +22,8 @@ def render(results: RunResults) -> bytes:
 
     document = results.to_json()
     types = {str: pa.string(), int: pa.int64(), float: pa.float64()}
-    beside = {name: document[name] for name in ("suite", "tag", "environment", "decisions")}
+    told = ("suite", "tag", "quick", "environment", "decisions")
+    beside = {name: document[name] for name in told}
     schema = pa.schema(
         [(column.name, types[column.kind]) for column in COLUMNS],
         metadata={"edgebench": json.dumps(beside)},

@@ -144,6 +144,16 @@ def test_the_interval_of_a_median_holds_the_truth_as_often_as_it_says():
     assert 920 <= hits <= 985
 
 
+def test_a_median_whose_blocks_differ_more_than_equal_ones_is_held_against_them():
+    """Say the figures are those of a case over a slow link, which differs by next to nothing."""
+    blocks = (np.full(10, 1.5e-3), np.full(10, 2.5e-3))
+    steady = attrs.evolve(SPREAD, within=0.002, between=0.002)
+    low, high = Latency(blocks=blocks, spread=steady).interval()
+    assert (low, high) == Latency(blocks=blocks).interval()
+    low, high = Latency(blocks=(blocks[0], blocks[0] * 1.005), spread=steady).interval()
+    assert high / low < 1.02
+
+
 def test_what_equal_cases_differ_by_is_taken_from_the_first_ten_requests():
     """What comes after the tenth is not looked at: a quick run does not measure it."""
     rng = np.random.default_rng(5)
@@ -200,6 +210,13 @@ def test_the_answer_without_figures_calls_nothing_faster():
         "requests: c1 on mobile with eager, 2 ms; c0 on mobile with eager, 3 ms; c2 on mobile with "
         "eager, 9 ms."
     )
+
+
+@pytest.mark.parametrize("spread", [SPREAD, None])
+def test_each_case_says_that_it_was_quick(spread):
+    """A table of figures shows no answer: the doubts of its rows are all that tells."""
+    for result in quick_results(spread, 3e-3, 2e-3).results:
+        assert any(text.startswith("a quick run, of 2 blocks: ") for text in result.doubts)
 
 
 def test_what_is_not_told_apart_is_left_to_a_sound_run():

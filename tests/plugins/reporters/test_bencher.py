@@ -7,6 +7,7 @@ import jsonschema
 import pytest
 
 from edgebench.analysis.result import Result
+from edgebench.records.quick import Quick
 from edgebench.testing.results import case_of, result_of, run_of
 from edgebench_plugins.reporters.bencher import edgebench_reporters
 
@@ -59,3 +60,9 @@ def test_a_name_is_as_long_as_it_may_be_and_still_its_own():
     cases = [case_of("x" * 2000 + end) for end in "ab"]
     names = list(document_of(*map(result_of, cases)))
     assert [len(name) for name in names] == [1024, 1024]
+
+
+def test_a_quick_run_has_a_trend_of_its_own():
+    sound = result_of(case_of())
+    (name,), (quick,) = document_of(sound), document_of(attrs.evolve(sound, quick=Quick()))
+    assert quick == f"{name}, a quick run"
