@@ -57,8 +57,9 @@ def test_it_says_how_fast_this_is_over_another(here, measured, conforms, tmp_pat
     ("said", "why"),
     [
         ("pi6", "is no number, no file (No such file or directory) and no device; did you mean"),
-        ("0", "a figure is more than 0 GFLOPS"),
-        ("nan", "a figure is more than 0 GFLOPS"),
+        ("0", "a figure is 0.001 to 1e+06 GFLOPS"),
+        ("nan", "a figure is 0.001 to 1e+06 GFLOPS"),
+        ("1e-320", "a figure is 0.001 to 1e+06 GFLOPS"),
         ("own.toml", "holds no figure: give what `edgebench measure-device --json` printed there"),
         ("list.json", "holds no figure"),
         ("true.json", "holds no figure"),

@@ -105,6 +105,23 @@ def test_a_model_or_a_suite_that_is_named_leaves_it_unread(here, toy, written):
     assert (said.status, said.err) == (0, "")
 
 
+@pytest.mark.parametrize("name", ["--help", "--model=toy", "--db=x.db", "a suite"])
+def test_what_it_calls_a_suite_is_no_option(here, written, mistaken, name):
+    written(f'[project]\nsuite = "{name}"')
+    mistaken(here("plan"), "edgebench.toml, line 1: [project]", f"no suite can be called '{name}'")
+
+
+@pytest.mark.process
+def test_a_case_on_a_tier_of_it_is_measured_again_where_it_is_read(here, toy, written, mistaken):
+    written(TOY)
+    document = here("run", "--json", "--plugin", toy, "--operator", "identity").json
+    case = document["cases"][0]["id"]
+    Path("edgebench.toml").rename("mine.toml")
+    again = ("run", "--case", case, "--plugin", toy)
+    mistaken(here(*again), "no tier is called 'pi'", "--registry")
+    assert here(*again, "--json", "--registry", "mine.toml").status == 0
+
+
 @pytest.mark.process
 def test_it_may_name_a_suite_of_its_own(here, toy, written):
     written("""

@@ -175,7 +175,16 @@ def find_changed(before: Result, after: Result) -> tuple[Difference, ...]:
     sides = (before.facts, after.facts)
     pairs = {name: [getattr(one, name) for one in sides] for name in ("device", "precision")}
     pairs["artifact"] = [one.artifact[:8] for one in sides]
+    speeds = [_find_speeds(one) for one in (before, after)]
+    # A tier that states its gflops is as fast as this machine's own figure makes it.
+    pairs |= {f"speed of {one}": [each.get(one, "") for each in speeds] for one in speeds[0]}
     return tuple(Difference(name, a, b) for name, (a, b) in pairs.items() if a != b and a and b)
+
+
+def _find_speeds(result: Result) -> dict[str, str]:
+    """Return the speeds that the tiers of a case stated when it was measured."""
+    checks = [check for block in result.measured for check in block.tiers]
+    return {one.name: f"{one.stated:g}" for one in checks if one.stated is not None}
 
 
 def name_cases(cases: Iterable[Case]) -> dict[str, str]:

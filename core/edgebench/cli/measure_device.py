@@ -109,6 +109,9 @@ def _find_other(said: str, common: Common) -> Facts:
     Raises:
         DataError: What was given is no figure, no device and no document of this command.
     """
+    # Imported here because `--help` need not load it.
+    from edgebench.measure.stand.device_speed import LEAST, MOST
+
     devices = common.registry.devices
     if said in devices:
         return {"name": said, "gflops": devices[said].gflops}
@@ -117,8 +120,8 @@ def _find_other(said: str, common: Common) -> Facts:
         given["gflops"] = float(said)
     except ValueError:
         given = _read_document(Path(said), nearest(said, devices))
-    if not 0 < given["gflops"] < float("inf"):
-        raise DataError(f"--against {said}: a figure is more than 0 GFLOPS")
+    if not LEAST <= given["gflops"] <= MOST:
+        raise DataError(f"--against {said}: a figure is {LEAST:g} to {MOST:g} GFLOPS")
     return given
 
 

@@ -22,6 +22,7 @@ from edgebench.analysis.bounds import parse_bound
 from edgebench.cli.common import Common
 from edgebench.cli.numbers import margin
 from edgebench.parts.errors import ChainError, EdgebenchError, OptionError, UnknownName
+from edgebench.parts.part import NAME
 from edgebench.toml.tables import Table
 
 FILE = "edgebench.toml"
@@ -96,6 +97,10 @@ class Project:
                    if getattr(self, key)]  # fmt: skip
         if self.suite and product:
             raise ValueError(f"the suite {self.suite!r} says what to run; leave out {product[0]}")
+        if self.suite and not NAME.fullmatch(self.suite):
+            raise ValueError(
+                f"no suite can be called {self.suite!r}: names are words joined by '-'"
+            )
         if not (self.suite or self.models):
             raise ValueError("needs the key 'models', or 'suite'")
 

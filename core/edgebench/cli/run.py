@@ -16,12 +16,14 @@ from edgebench.cli.project import take_project
 from edgebench.cli.quick import describe_sound
 from edgebench.cli.report import print_results
 from edgebench.cli.study import HOW, PRODUCT, declare, plan_study, refuse_empty
-from edgebench.parts.errors import EdgebenchError
+from edgebench.parts.errors import EdgebenchError, UnknownName
+from edgebench.parts.places import Tier
 from edgebench.records.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from edgebench.cases.case import Case
     from edgebench.cases.plan import Plan
     from edgebench.conduct.verifying import Verification
     from edgebench.conduct.watcher import Watcher
@@ -111,6 +113,7 @@ def _plan_of_case(args: argparse.Namespace, common: Common) -> Plan:
     with Database.open(args.db) as database:
         before, case = database.find_case(args.case)
         figure = database.read_outcome(before.id, case.id, timed=False).figure
+    _refuse_lost_tiers(case, common)
     blocks = 1 if args.debug else args.blocks or 1
     margin = args.accuracy_margin or (100 * figure.margin if figure else ACCURACY_MARGIN)
     suite = Suite(
@@ -123,6 +126,19 @@ def _plan_of_case(args: argparse.Namespace, common: Common) -> Plan:
     bounded, limit = not args.requests, args.score_limit
     study = Study(suite=suite, bounded=bounded, seed=case.seed, score_limit=limit)
     return plan_again(study, [case], common.plugins, ask_in_processes)
+
+
+def _refuse_lost_tiers(case: Case, common: Common) -> None:
+    """Refuse a case on tiers that the file that was read then had, and none has now.
+
+    Raises:
+        UnknownName: There is such a tier.
+    """
+    tiers = common.plugins.all(Tier)
+    for name in case.route:
+        if name not in tiers:
+            error = UnknownName.among("tier", name, tiers)
+            raise UnknownName(f"{error}; give the file that has it, with --registry")
 
 
 def _prepare_limit(args: argparse.Namespace) -> float:

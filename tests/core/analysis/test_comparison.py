@@ -251,6 +251,15 @@ def test_what_differs_beside_is_named():
     assert [one.what for one in comparison.pairs[0].changed] == ["device"]
 
 
+def test_another_speed_of_a_tier_is_named():
+    """One that states its gflops has another once this machine's own figure is another."""
+    before = result_of(case_of())
+    checks = [attrs.evolve(one, stated=0.25) for one in before.blocks[0].tiers]
+    blocks = tuple(attrs.evolve(one, tiers=checks) for one in before.blocks)
+    comparison = Comparison.of(run_of([before]), run_of([attrs.evolve(before, blocks=blocks)]))
+    assert "speed of mobile of 1 case: 0.5 -> 0.25" in list_surroundings(comparison)
+
+
 def test_cases_of_one_run_alone_are_listed_with_what_sets_them_apart():
     case = case_of("plain", "mobile", "edge")
     slower = attrs.evolve(case, links=[attrs.evolve(case.links[0], rate=1e6)])

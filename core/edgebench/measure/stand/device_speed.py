@@ -28,6 +28,8 @@ THREADS = (
     "VECLIB_MAXIMUM_THREADS",
 )  # fmt: skip
 """What libraries of linear algebra ask for how many threads they may use."""
+LEAST, MOST = 1e-3, 1e6
+"""Figures that a thread can have, in 10^9 operations a second."""
 WIDE = 0.1
 """Spread of the rounds, as a share of their median, from which on a figure is doubted."""
 SAME = 0.05
@@ -128,10 +130,12 @@ def keep(found: MachineSpeed) -> float | None:
 def _read_kept() -> float | None:
     file = _find_file()
     kept = read_file(file)
-    if not isinstance(kept, dict) or not isinstance(kept.get("gflops"), float | int):
+    gflops = kept.get("gflops") if isinstance(kept, dict) else None
+    # What no machine does was not written here.
+    if not isinstance(gflops, float) or not LEAST <= gflops <= MOST:
         return None
     keep_longer(file)
-    return float(kept["gflops"]) if kept["gflops"] > 0 else None
+    return gflops
 
 
 def _find_file() -> Path:

@@ -81,7 +81,19 @@ def test_a_figure_that_is_about_the_same_changes_nothing(measured):
     assert find_gflops(pytest.fail) == 110.0
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"gflops": "x"}', '{"gflops": -1}', "null"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        '{"gflops": "x"}',
+        '{"gflops": -1}',
+        "null",
+        '{"gflops": true}',
+        '{"gflops": Infinity}',
+        '{"gflops": 1e-320}',
+    ],
+)
 def test_what_is_kept_and_harmed_is_measured_again(measured, tmp_path, content):
     measured(speed(1.0), speed(2.0))
     find_gflops(lambda _: None)
