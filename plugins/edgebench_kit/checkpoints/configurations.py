@@ -18,9 +18,15 @@ from edgebench import DataError
 from edgebench_kit.checkpoints.json_files import read_table, refuse_code
 
 TASKS: Mapping[str, str] = MappingProxyType(
-    {"ForSequenceClassification": "texts", "ForImageClassification": "pictures"}
+    {
+        "ForSequenceClassification": "texts",
+        "ForImageClassification": "pictures",
+        "ForTokenClassification": "tokens",
+    }
 )
 """The classes of transformers that are read, by how their names end, and what they classify."""
+WRITTEN = ("texts", "tokens")
+"""The tasks whose requests are texts, which a tokenizer makes into tensors."""
 HEADLESS = re.compile(r"(Model|ForPreTraining|ForMaskedLM|ForMaskedImageModeling)$")
 """Classes whose networks have learned from texts or pictures alone, and no classes yet."""
 DROPPED = re.compile(
@@ -62,7 +68,7 @@ class Configuration:
 
     @property
     def task(self) -> str:
-        """What it classifies: `texts` or `pictures`."""
+        """What it classifies: `texts`, `pictures`, or `tokens`, which are the words of texts."""
         return next(task for end, task in TASKS.items() if self.architecture.endswith(end))
 
     @property
@@ -110,7 +116,7 @@ def read_configuration(directory: Path) -> Configuration:
 
 
 def _check_architecture(found: Mapping[str, Any], path: Path) -> None:
-    """Raise unless a configuration is of a network that classifies texts or pictures."""
+    """Raise unless a configuration is of a network that classifies texts, words or pictures."""
     names = found.get("architectures")
     name = names[0] if isinstance(names, list) and names else None
     if not isinstance(name, str):
@@ -124,7 +130,7 @@ def _check_architecture(found: Mapping[str, Any], path: Path) -> None:
         )
     if not name.endswith(tuple(TASKS)):
         raise DataError(
-            f"{path} is of a {name}, which does not classify texts or pictures; "
+            f"{path} is of a {name}, which does not classify texts, words or pictures; "
             f"those whose names end in {' or '.join(TASKS)} can be measured"
         )
 
