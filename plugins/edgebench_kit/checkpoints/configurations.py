@@ -29,6 +29,8 @@ WRITTEN = ("texts", "tokens")
 """The tasks whose requests are texts, which a tokenizer makes into tensors."""
 HEADLESS = re.compile(r"(Model|ForPreTraining|ForMaskedLM|ForMaskedImageModeling)$")
 """Classes whose networks have learned from texts or pictures alone, and no classes yet."""
+VECTORS = ("modules.json", "1_Pooling", "config_sentence_transformers.json")
+"""What sentence-transformers writes beside a network that makes vectors of texts."""
 DROPPED = re.compile(
     r"_.*|attn_implementation|experts_implementation|transformers_version|torch_dtype|dtype"
 )
@@ -127,12 +129,19 @@ def _check_architecture(found: Mapping[str, Any], path: Path) -> None:
     if HEADLESS.search(name):
         raise DataError(
             f"{path} is of a {name}, which has no head that classifies; fine-tune it first"
+            f"{_name_vectors(path.parent)}"
         )
     if not name.endswith(tuple(TASKS)):
         raise DataError(
             f"{path} is of a {name}, which does not classify texts, words or pictures; "
             f"those whose names end in {' or '.join(TASKS)} can be measured"
         )
+
+
+def _name_vectors(directory: Path) -> str:
+    """Say of a checkpoint that makes vectors of texts that these are not measured, else nothing."""
+    found = next((name for name in VECTORS if (directory / name).exists()), None)
+    return f" (it makes vectors of texts, by its {found}, which are not measured)" if found else ""
 
 
 def _check_classes(found: Mapping[str, Any], path: Path) -> None:

@@ -85,6 +85,7 @@ def place_answers(dataset: Dataset, data: OwnData, write_tokenizer: Callable[[],
     Answers are int64 of shape (2, words of the longest text), as `edgebench.metrics.words` takes
     them. The tokenizer is written when the first sample is asked for.
     """
+
     @cache
     def open_tokenizer() -> Any:
         from tokenizers import Tokenizer

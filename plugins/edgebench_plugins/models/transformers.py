@@ -78,7 +78,7 @@ def configured(variant: str, configuration: str) -> Model:
 
 MODEL = Model(
     name=NAME,
-    summary="A checkpoint of transformers that classifies texts, words or pictures, in a directory.",
+    summary="A directory of transformers that classifies texts, words or pictures.",
     build=build,
     variants=[Variant(name="default", summary="What the checkpoint holds.", weights=["file"])],
     format="torch-module",

@@ -119,7 +119,10 @@ def test_a_python_file_beside_is_ignored(tmp_path):
         ({"architectures": ["BertForPreTraining"]}, "fine-tune it first"),
         ({"architectures": ["GPT2LMHeadModel"]}, "fine-tune it first"),
         ({"architectures": ["T5ForConditionalGeneration"]}, "does not classify texts or pictures"),
-        ({"architectures": ["BertForMultipleChoice"]}, "does not classify texts, words or pictures"),
+        (
+            {"architectures": ["BertForMultipleChoice"]},
+            "does not classify texts, words or pictures",
+        ),
         ({"architectures": []}, "names no architectures"),
         ({"architectures": None}, "names no architectures"),
         ({"architectures": [7]}, "names no architectures"),
