@@ -126,7 +126,10 @@ def test_a_python_file_beside_is_ignored(tmp_path):
         ({"architectures": ["BertForMaskedLM"]}, "BertForMaskedLM, which .* fine-tune it first"),
         ({"architectures": ["BertForPreTraining"]}, "fine-tune it first"),
         ({"architectures": ["GPT2LMHeadModel"]}, "fine-tune it first"),
-        ({"architectures": ["T5ForConditionalGeneration"]}, "not classify texts, words or pictures"),
+        (
+            {"architectures": ["T5ForConditionalGeneration"]},
+            "not classify texts, words or pictures",
+        ),
         (
             {"architectures": ["BertForMultipleChoice"]},
             "does not classify texts, words or pictures",
