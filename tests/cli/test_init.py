@@ -301,3 +301,16 @@ def test_devices_and_networks_have_what_tiers_and_links_need(registry):
     for name in registry.devices:
         assert choose_tiers([f"x={name}"], registry, None)[0].source.startswith(f"{name}: ")
     assert json.dumps(sorted(registry.networks))
+
+
+@pytest.mark.process
+def test_the_files_that_were_given_are_given_to_the_commands_that_follow(here, toy, monkeypatch):
+    Path("mine.toml").write_text('[hybrids]\nboth = "toy-round+toy-cut"\n', encoding="utf-8")
+    Path("in it").mkdir()
+    said = here("init", "in it", "--json", "--plugin", toy, "--registry", "mine.toml", "--model",
+                "toy", "--operator", "both", "--tier", "mobile", "--tier", "edge", "--placement",
+                "mobile-edge", "--backend", "toy-numpy")  # fmt: skip
+    found = said.json["next"][0].partition(" && ")[2].split()
+    assert found[1:4] == ["plan", "--registry", "../mine.toml"]
+    monkeypatch.chdir("in it")
+    assert here(*found[1:], "--json").json["cases"][0]["chain"] == "toy-round+toy-cut"

@@ -125,7 +125,7 @@ def _say(target: Path, found: Wishes, plan: Plan, common: Common) -> None:
         database = Path(os.environ.get(DATABASE) or "edgebench.db")
         estimate = estimate_run(plan, database, common.store)
         rough = estimate_run(_make_quick(plan), database, common.store)
-    commands = list_next(target.parent)
+    commands = list_next(target.parent, _spell_files(common, target.parent))
     if common.json:
         common.emit(
             {
@@ -164,13 +164,25 @@ def _make_quick(plan: Plan) -> Plan:
     return attrs.evolve(plan, study=attrs.evolve(plan.study, suite=suite, quick=True))
 
 
-def list_next(directory: Path) -> dict[str, str]:
-    """Return the commands with which to go on, and what each is for."""
+def _spell_files(common: Common, directory: Path) -> str:
+    """Return the options by which commands in a directory read the files that were given here."""
+    given = {"registry": common.registries, "plugin": common.files}
+    found = [(option, file) for option, files in given.items() for file in files]
+    return "".join(
+        f" --{option} {shlex.quote(os.path.relpath(file, directory))}" for option, file in found
+    )
+
+
+def list_next(directory: Path, files: str = "") -> dict[str, str]:
+    """Return the commands with which to go on, and what each is for.
+
+    *files* are options that they need, as they are written after a space.
+    """
     go = f"cd {shlex.quote(str(directory))} && " if directory != Path() else ""
     return {
-        f"{go}edgebench plan": "what will be measured, and what is skipped",
-        f"{go}edgebench run --quick": "a rough ranking first",
-        f"{go}edgebench run": "measure it, and say which strategy is the best",
+        f"{go}edgebench plan{files}": "what will be measured, and what is skipped",
+        f"{go}edgebench run --quick{files}": "a rough ranking first",
+        f"{go}edgebench run{files}": "measure it, and say which strategy is the best",
         f"{go}edgebench recommend": "which to choose under the bounds of the file",
     }
 
