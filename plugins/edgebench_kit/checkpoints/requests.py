@@ -15,7 +15,7 @@ from edgebench.metrics.classification import accuracy, top
 from edgebench_kit.checkpoints.configurations import Configuration
 from edgebench_kit.own_data.datasets import make_dataset
 from edgebench_kit.own_data.finding import find_data
-from edgebench_kit.own_data.options import DataOptions
+from edgebench_kit.own_data.options import DataOptions, refuse_options
 from edgebench_kit.text import grammar, tokenizing
 from edgebench_kit.text.sentences import pack_sentences
 from edgebench_kit.vision.decoding import decode_picture
@@ -81,9 +81,11 @@ def find_requests(
     """Return the dataset of a checkpoint in *where*: the user's own data, or made requests.
 
     Raises:
-        DataError: The data is of another kind than the checkpoint takes.
+        DataError: The data is of another kind than the checkpoint takes, or none was given and
+            something is said of it.
     """
     if data is None:
+        refuse_options(options, "is said of data of your own, and requests are made")
         return _make_requests(configuration.task)
     found = find_data(data, options)
     if found.kind != configuration.task:

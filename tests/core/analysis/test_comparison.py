@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import attrs
 import numpy as np
@@ -249,6 +250,17 @@ def test_what_differs_beside_is_named():
         "processor time used by other programs": ("1%", "40%"),
     }
     assert [one.what for one in comparison.pairs[0].changed] == ["device"]
+
+
+def test_data_that_lay_elsewhere_is_told_though_the_case_is_the_same():
+    case = attrs.evolve(case_of(), data=Path("/a/photos"))
+    other = attrs.evolve(case, data=Path("/b/photos"))
+    assert case.id == other.id
+    comparison = Comparison.of(
+        *(run_of([result_of(one)], id=str(one.data)) for one in (case, other))
+    )
+    (found,) = comparison.pairs[0].changed
+    assert (found.what, found.before, found.after) == ("data", "/a/photos", "/b/photos")
 
 
 def test_cases_of_one_run_alone_are_listed_with_what_sets_them_apart():
