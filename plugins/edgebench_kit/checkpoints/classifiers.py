@@ -135,7 +135,11 @@ def build_checkpoint(
         made = make_settings(whole, str(directory))
         written, names = own_tokenizers.write_tokenizer(directory, made, whole.length)
         length = own_tokenizers.read_length(written)
-        whole = attrs.evolve(whole, length=length, tensors=names)
+        settings = dict(whole.settings)
+        if made.pad_token_id is None:
+            # Else what reads the last token of a text takes what fills it up for that.
+            settings["pad_token_id"] = own_tokenizers.read_padding(written)
+        whole = attrs.evolve(whole, length=length, tensors=names, settings=settings)
         resources = {own_tokenizers.WHOLE: written}
     found, module = whole, load_network(whole, directory)
     if student:

@@ -104,7 +104,7 @@ def read_configuration(directory: Path) -> Configuration:
             "made of: operators quantize it here"
         )
     _check_architecture(found, path)
-    _check_classes(found, path)
+    check_classes(found, path)
     kept = {key: value for key, value in found.items() if not DROPPED.fullmatch(key)}
     return Configuration(settings=kept)
 
@@ -129,8 +129,12 @@ def _check_architecture(found: Mapping[str, Any], path: Path) -> None:
         )
 
 
-def _check_classes(found: Mapping[str, Any], path: Path) -> None:
-    """Raise unless a configuration is of classes of which each sample has one."""
+def check_classes(found: Mapping[str, Any], path: Path) -> None:
+    """See that a configuration is of classes of which each sample has one, and names them well.
+
+    Raises:
+        DataError: It is not, or its names and numbers contradict each other.
+    """
     problem = found.get("problem_type")
     if problem not in (None, "single_label_classification"):
         raise DataError(

@@ -12,10 +12,11 @@ import attrs
 from edgebench import DataError, Tensors, TensorSpec
 from edgebench_kit.own_files.sources import Source
 from edgebench_kit.text.sentences import unpack_sentences
+from edgebench_kit.text.tokenizing import tokenize
 from edgebench_kit.vision.recipes import read_document
 
-GIVEN = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
-"""What a tokenizer gives, by the names of transformers, and what the library calls it."""
+GIVEN = frozenset(("input_ids", "attention_mask", "token_type_ids"))
+"""What a tokenizer gives, by the names of transformers."""
 NUMBERS = ("int64", "int32")
 PADDINGS = ("[PAD]", "<pad>", "<|pad|>", "<|endoftext|>")
 """What tokens that fill up are usually called, where no file says."""
@@ -68,15 +69,10 @@ class TextRequest:
         return unpack_sentences(payload)
 
     def preprocess(self, texts: tuple[str, ...]) -> Tensors:
-        """Make the inputs of one text or of a pair, each of shape (1, length).
-
-        Of a pair the longer is shortened first, so that something of both is left.
-        """
-        import numpy as np
-
-        encoding = self._open.encode(*texts)
+        """Make the inputs of one text or of a pair, each of shape (1, length)."""
+        found = tokenize(self._open, texts, [given for given, _ in self.inputs.values()])
         return {
-            name: np.array([getattr(encoding, GIVEN[given])], dtype)
+            name: found[given].astype(dtype, copy=False)
             for name, (given, dtype) in self.inputs.items()
         }
 
@@ -99,7 +95,7 @@ def find_text_inputs(specs: Sequence[TensorSpec]) -> dict[str, str]:
     if len(specs) == 1:
         return {specs[0].name: "input_ids"}
     names = [spec.name for spec in specs]
-    known = set(names) <= set(GIVEN) and "input_ids" in names
+    known = GIVEN.issuperset(names) and "input_ids" in names
     return dict(zip(names, names, strict=True)) if known else {}
 
 
@@ -162,9 +158,9 @@ def _set_length(tokenizer: Any, length: int, path: Path) -> None:
         raise DataError(
             f"{path} frames a pair of texts with {added} tokens, and the inputs take {length}"
         )
-    said = _read_settings(path)
-    usual = tokenizer.padding or {}
-    token = usual.get("pad_token") or said.get("pad_token")
+    # As in transformers, what is said beside a tokenizer goes before what it holds itself.
+    said, usual, cut = _read_settings(path), tokenizer.padding or {}, tokenizer.truncation or {}
+    token = said.get("pad_token") or usual.get("pad_token")
     if token is None:
         token = next((one for one in PADDINGS if tokenizer.token_to_id(one) is not None), None)
     if token is None or tokenizer.token_to_id(token) is None:
@@ -173,14 +169,16 @@ def _set_length(tokenizer: Any, length: int, path: Path) -> None:
             f'{path.with_name(SETTINGS[0])}: {{"pad_token": "..."}}'
         )
     tokenizer.enable_truncation(
-        length, strategy="longest_first", direction=said.get("truncation_side", "right")
+        length,
+        strategy="longest_first",
+        direction=said.get("truncation_side") or cut.get("direction", "right"),
     )
     tokenizer.enable_padding(
         length=length,
         pad_id=tokenizer.token_to_id(token),
         pad_token=token,
         pad_type_id=usual.get("pad_type_id", 0),
-        direction=usual.get("direction") or said.get("padding_side", "right"),
+        direction=said.get("padding_side") or usual.get("direction", "right"),
     )
 
 
