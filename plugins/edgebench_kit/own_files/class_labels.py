@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgebench_kit.checkpoints.configurations import check_classes, list_classes
-from edgebench_kit.checkpoints.json_files import read_table
+from edgebench_kit.own_data.noted_classes import check_classes, list_classes
 from edgebench_kit.own_files.sources import LABELS
+from edgebench_kit.vision.recipes import read_document
 
 
 def read_labels(directory: Path) -> tuple[str, ...]:
@@ -19,8 +19,8 @@ def read_labels(directory: Path) -> tuple[str, ...]:
     path = directory / LABELS
     if not path.is_file():
         return ()
-    document = read_table(path)
-    if not document.get("id2label"):
+    document = read_document(path)
+    if not isinstance(document, dict) or not document.get("id2label"):
         return ()
     check_classes(document, path)
     return list_classes(document)

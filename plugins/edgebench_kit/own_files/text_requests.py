@@ -12,11 +12,10 @@ import attrs
 from edgebench import DataError, Tensors, TensorSpec
 from edgebench_kit.own_files.sources import Source
 from edgebench_kit.text.sentences import unpack_sentences
-from edgebench_kit.text.tokenizing import tokenize
 from edgebench_kit.vision.recipes import read_document
 
-GIVEN = frozenset(("input_ids", "attention_mask", "token_type_ids"))
-"""What a tokenizer gives, by the names of transformers."""
+GIVEN = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
+"""What a tokenizer gives, by the names of transformers, and what the library calls it."""
 NUMBERS = ("int64", "int32")
 PADDINGS = ("[PAD]", "<pad>", "<|pad|>", "<|endoftext|>")
 """What tokens that fill up are usually called, where no file says."""
@@ -69,10 +68,15 @@ class TextRequest:
         return unpack_sentences(payload)
 
     def preprocess(self, texts: tuple[str, ...]) -> Tensors:
-        """Make the inputs of one text or of a pair, each of shape (1, length)."""
-        found = tokenize(self._open, texts, [given for given, _ in self.inputs.values()])
+        """Make the inputs of one text or of a pair, each of shape (1, length).
+
+        Of a pair the longer is shortened first, so that something of both is left.
+        """
+        import numpy as np
+
+        encoding = self._open.encode(*texts)
         return {
-            name: found[given].astype(dtype, copy=False)
+            name: np.array([getattr(encoding, GIVEN[given])], dtype)
             for name, (given, dtype) in self.inputs.items()
         }
 
@@ -95,7 +99,7 @@ def find_text_inputs(specs: Sequence[TensorSpec]) -> dict[str, str]:
     if len(specs) == 1:
         return {specs[0].name: "input_ids"}
     names = [spec.name for spec in specs]
-    known = GIVEN.issuperset(names) and "input_ids" in names
+    known = set(names) <= set(GIVEN) and "input_ids" in names
     return dict(zip(names, names, strict=True)) if known else {}
 
 
