@@ -12,7 +12,9 @@ import attrs
 
 from edgebench import DataError, Dataset, Metric, Model, Sample, Tensors
 from edgebench.metrics.classification import accuracy, top
-from edgebench_kit.checkpoints.configurations import Configuration
+from edgebench.metrics.words import entity_f1, is_iob2, word_accuracy
+from edgebench_kit.checkpoints import own_tokenizers, word_requests
+from edgebench_kit.checkpoints.configurations import WRITTEN, Configuration
 from edgebench_kit.own_data.datasets import make_dataset
 from edgebench_kit.own_data.finding import find_data
 from edgebench_kit.own_data.options import DataOptions
@@ -35,12 +37,14 @@ MANY = 10
 """Classes above which it counts whether the right one is among the best five."""
 
 
-def describe_request(names: Sequence[str], recipe: Recipe | None) -> dict[str, bytes]:
+def describe_request(
+    names: Sequence[str], recipe: Recipe | None, *, words: bool = False
+) -> dict[str, bytes]:
     """Return the resource that says which tensors a pipeline reads, and how pictures become one.
 
-    Without a recipe it takes texts, whose tokenizer is a resource beside it.
+    Without a recipe it takes texts, or *words*, whose tokenizer is a resource beside it.
     """
-    said = {"tensors": list(names), "recipe": recipe and recipe.to_document()}
+    said = {"tensors": list(names), "recipe": recipe and recipe.to_document(), "words": words}
     return {REQUEST: json.dumps(said).encode()}
 
 
@@ -52,9 +56,11 @@ def bind_request(model: Model, variant: str, resources: Mapping[str, bytes]) -> 
     """
     try:
         said = json.loads(resources[REQUEST])
-        names, written = said["tensors"], said["recipe"]
+        names, written, words = said["tensors"], said["recipe"], said["words"]
     except (KeyError, ValueError, TypeError) as error:
         raise DataError(f"{model.name}:{variant} has no {REQUEST} that can be read") from error
+    if words:
+        return word_requests.bind_words(model, variant, resources, names)
     if written is None:
         texts = attrs.evolve(model, decode=tokenizing.decode_sentences)
         return tokenizing.bind_tokenizer(texts, variant, resources, names)
@@ -96,22 +102,29 @@ def find_requests(
             f"classifies {configuration.task}"
         )
     classes = configuration.classes
-    measured = partial(_list_metrics, configuration.task, len(classes))
-    return make_dataset(found, classes, metrics=measured)
+    measured = partial(_list_metrics, configuration.task, found.name_classes(classes))
+    made = make_dataset(found, classes, metrics=measured)
+    if configuration.task != "tokens":
+        return made
+    write = partial(own_tokenizers.write_own, where, configuration)
+    return word_requests.place_answers(made, found, lambda: write()[0])
 
 
-def _list_metrics(task: str, classes: int) -> Sequence[Metric]:
+def _list_metrics(task: str, classes: Sequence[str]) -> Sequence[Metric]:
+    if task == "tokens":
+        return [word_accuracy(), entity_f1(classes)] if is_iob2(classes) else [word_accuracy()]
     if task == "texts":
         return [accuracy()]
-    return [top(1), top(5)] if classes > MANY else [top(1)]
+    return [top(1), top(5)] if len(classes) > MANY else [top(1)]
 
 
 def _make_requests(task: str) -> Dataset:
     """Return requests that mean nothing, for latency and agreement alone."""
+    things = "texts" if task in WRITTEN else task
     return Dataset(
         name="made-requests",
-        summary=f"Made {task}, for a checkpoint without data of one's own.",
-        samples=_make_texts if task == "texts" else _make_pictures,
+        summary=f"Made {things}, for a checkpoint without data of one's own.",
+        samples=_make_texts if task in WRITTEN else _make_pictures,
         synthetic=True,
     )
 
