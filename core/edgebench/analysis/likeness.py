@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench.cases.case import write_options
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -175,6 +177,7 @@ def find_changed(before: Result, after: Result) -> tuple[Difference, ...]:
     sides = (before.facts, after.facts)
     pairs = {name: [getattr(one, name) for one in sides] for name in ("device", "precision")}
     pairs["artifact"] = [one.artifact[:8] for one in sides]
+    pairs["data"] = [_write_data(one.case) for one in (before, after)]
     speeds = [_find_speeds(one) for one in (before, after)]
     # A tier that states its gflops is as fast as this machine's own figure makes it.
     pairs |= {f"speed of {one}": [each.get(one, "") for each in speeds] for one in speeds[0]}
@@ -185,6 +188,11 @@ def _find_speeds(result: Result) -> dict[str, str]:
     """Return the speeds that the tiers of a case stated when it was measured."""
     checks = [check for block in result.measured for check in block.tiers]
     return {one.name: f"{one.stated:g}" for one in checks if one.stated is not None}
+
+
+def _write_data(case: Case) -> str:
+    # It is no part of a case's id where data lies, so two runs of one may be of other data.
+    return f"{case.data}{write_options(case.data_options)}" if case.data else ""
 
 
 def name_cases(cases: Iterable[Case]) -> dict[str, str]:

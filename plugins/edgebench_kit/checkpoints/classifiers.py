@@ -30,6 +30,7 @@ from edgebench_kit.checkpoints.networks import (
     load_network,
     load_student,
     make_network,
+    make_settings,
 )
 from edgebench_kit.checkpoints.stored_weights import find_weights, has_header, read_shapes
 from edgebench_kit.checkpoints.word_requests import word_cross_entropy
@@ -136,7 +137,11 @@ def build_checkpoint(
     if whole.task in WRITTEN:
         written, names = own_tokenizers.write_own(directory, whole)
         length = own_tokenizers.read_length(written)
-        whole = attrs.evolve(whole, length=length, tensors=names)
+        settings = dict(whole.settings)
+        if make_settings(whole, str(directory)).pad_token_id is None:
+            # Else what reads the last token of a text takes what fills it up for that.
+            settings["pad_token_id"] = own_tokenizers.read_padding(written)
+        whole = attrs.evolve(whole, length=length, tensors=names, settings=settings)
         resources = {own_tokenizers.WHOLE: written}
     found, module = whole, load_network(whole, directory)
     if student:

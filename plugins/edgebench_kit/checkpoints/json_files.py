@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from edgebench import DataError
+from edgebench_kit.vision.recipes import read_document
 
-MOST_BYTES = 64 * 2**20
-"""The largest JSON that is read: the names of 100,000 classes take a tenth of it."""
 DESCRIBING = (
     *("config.json", "tokenizer_config.json", "preprocessor_config.json"),
     *("processor_config.json", "image_processor_config.json"),
@@ -23,13 +22,7 @@ def read_table(path: Path) -> dict[str, Any]:
     Raises:
         DataError: It is not there, is damaged, or holds something else.
     """
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise DataError(f"{path} is larger than {MOST_BYTES >> 20} MiB, which no such file is")
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        why = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise DataError(f"{path} cannot be read as JSON: {why}") from error
+    found = read_document(path)
     if not isinstance(found, dict):
         raise DataError(f"{path} holds a {type(found).__name__}, not keys and values")
     return found

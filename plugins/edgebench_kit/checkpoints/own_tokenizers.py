@@ -130,6 +130,11 @@ def read_length(written: bytes) -> int:
     return int(json.loads(written)["truncation"]["max_length"])
 
 
+def read_padding(written: bytes) -> int:
+    """Return the number of the token that texts are filled up with, as `write_tokenizer` wrote."""
+    return int(json.loads(written)["padding"]["pad_id"])
+
+
 def _open(directory: Path) -> Any:
     """Let transformers open a tokenizer; nothing is fetched, and no code beside it is run."""
     from transformers import AutoTokenizer

@@ -17,10 +17,10 @@ from edgebench_kit.checkpoints import own_tokenizers, word_requests
 from edgebench_kit.checkpoints.configurations import WRITTEN, Configuration
 from edgebench_kit.own_data.datasets import make_dataset
 from edgebench_kit.own_data.finding import find_data
-from edgebench_kit.own_data.options import DataOptions
+from edgebench_kit.own_data.options import DataOptions, refuse_options
 from edgebench_kit.text import grammar, tokenizing
 from edgebench_kit.text.sentences import pack_sentences
-from edgebench_kit.vision.decoding import decode_picture
+from edgebench_kit.vision.decoding import decode_upright
 from edgebench_kit.vision.digit_pictures import draw_noise, encode_png
 from edgebench_kit.vision.recipes import Recipe
 
@@ -66,10 +66,14 @@ def bind_request(model: Model, variant: str, resources: Mapping[str, bytes]) -> 
         return tokenizing.bind_tokenizer(texts, variant, resources, names)
     recipe = Recipe.read(written)
 
+    def decode(payload: bytes, variant: str) -> NDArray[Any]:
+        # As the pipelines of transformers do, which turn photos as well.
+        return decode_upright(payload)
+
     def preprocess(picture: NDArray[Any], variant: str) -> Tensors:
         return {names[0]: recipe.apply(picture)}
 
-    return attrs.evolve(model, decode=decode_picture, preprocess=preprocess)
+    return attrs.evolve(model, decode=decode, preprocess=preprocess)
 
 
 def refuse_unbound(payload: Any, variant: str) -> Any:
@@ -87,9 +91,11 @@ def find_requests(
     """Return the dataset of a checkpoint in *where*: the user's own data, or made requests.
 
     Raises:
-        DataError: The data is of another kind than the checkpoint takes.
+        DataError: The data is of another kind than the checkpoint takes, or none was given and
+            something is said of it.
     """
     if data is None:
+        refuse_options(options, "is said of data of your own, and requests are made")
         return _make_requests(configuration.task)
     found = find_data(data, options)
     if found.kind != configuration.task:

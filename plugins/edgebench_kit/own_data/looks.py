@@ -15,7 +15,7 @@ from edgebench_kit.own_data.divisions import Division
 from edgebench_kit.own_data.items import Groups, Item, Source, show
 from edgebench_kit.own_data.listings import order_naturally
 from edgebench_kit.own_data.readings import IGNORED, draw_evenly, read_item
-from edgebench_kit.vision.decoding import read_shape
+from edgebench_kit.vision.decoding import read_upright_shape
 
 DECODED = 1000
 """Of pictures so many are decoded when data is looked over; of the rest their share is taken."""
@@ -142,7 +142,7 @@ def _count(number: int, thing: str) -> str:
 
 def _show_picture(item: Item) -> str:
     try:
-        height, width = read_shape(item.read())
+        height, width = read_upright_shape(item.read())
     except DataError as error:
         return f"{show(item.name)}, which cannot be read ({error})"
     return f"{show(item.name)}, {width}x{height} pixels"

@@ -7,7 +7,7 @@ from typing import Any
 
 from edgebench import DataError, Sample
 from edgebench_kit.own_data.items import Item
-from edgebench_kit.vision.decoding import read_shape
+from edgebench_kit.vision.decoding import read_upright_shape
 from edgebench_kit.vision.picture_directories import read_mask
 
 IGNORED = 255
@@ -25,7 +25,7 @@ def read_item(kind: str, item: Item, numbers: Mapping[str, int], classes: int) -
     """
     payload = item.read()
     if kind in ("pictures", "masks"):
-        shape = read_shape(payload)
+        shape = read_upright_shape(payload)
     if kind == "masks":
         return payload, _read_mask(item, shape, classes)
     if kind == "tokens":

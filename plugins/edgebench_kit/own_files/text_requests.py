@@ -162,9 +162,9 @@ def _set_length(tokenizer: Any, length: int, path: Path) -> None:
         raise DataError(
             f"{path} frames a pair of texts with {added} tokens, and the inputs take {length}"
         )
-    said = _read_settings(path)
-    usual = tokenizer.padding or {}
-    token = usual.get("pad_token") or said.get("pad_token")
+    # As in transformers, what is said beside a tokenizer goes before what it holds itself.
+    said, usual, cut = _read_settings(path), tokenizer.padding or {}, tokenizer.truncation or {}
+    token = said.get("pad_token") or usual.get("pad_token")
     if token is None:
         token = next((one for one in PADDINGS if tokenizer.token_to_id(one) is not None), None)
     if token is None or tokenizer.token_to_id(token) is None:
@@ -173,14 +173,16 @@ def _set_length(tokenizer: Any, length: int, path: Path) -> None:
             f'{path.with_name(SETTINGS[0])}: {{"pad_token": "..."}}'
         )
     tokenizer.enable_truncation(
-        length, strategy="longest_first", direction=said.get("truncation_side", "right")
+        length,
+        strategy="longest_first",
+        direction=said.get("truncation_side") or cut.get("direction", "right"),
     )
     tokenizer.enable_padding(
         length=length,
         pad_id=tokenizer.token_to_id(token),
         pad_token=token,
         pad_type_id=usual.get("pad_type_id", 0),
-        direction=usual.get("direction") or said.get("padding_side", "right"),
+        direction=said.get("padding_side") or usual.get("direction", "right"),
     )
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("JPEG", "PNG")
 """All that Pillow may take a file for; some of its other readers run programs."""
+ORIENTATION, LYING = 0x0112, (5, 6, 7, 8)
+"""The tag of how a camera was held, and its values for a quarter turn, which swap the sides."""
 
 
 def decode_picture(payload: bytes, variant: str) -> NDArray[Any]:
@@ -55,8 +57,26 @@ def decode_upright(payload: bytes) -> NDArray[Any]:
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
 
+def read_upright_shape(payload: bytes) -> tuple[int, int]:
+    """Decode a picture file and return the height and width that `decode_upright` gives it.
+
+    Raises:
+        DataError: It does not decode, or becomes white: 16 bits of grey are cut off at 255.
+    """
+    import io
+
+    from PIL import Image
+
+    height, width = read_shape(payload)
+    with explain_damage("the file"), Image.open(io.BytesIO(payload), formats=FORMATS) as image:
+        if image.mode.startswith("I"):
+            raise DataError("its grey values have 16 bits, and pictures have 8; convert it")
+        lying = image.getexif().get(ORIENTATION) in LYING
+    return (width, height) if lying else (height, width)
+
+
 def read_shape(payload: bytes) -> tuple[int, int]:
-    """Decode a picture file and return its height and width.
+    """Decode a picture file and return its height and width, as it lies.
 
     A JPEG is decoded to an eighth of its size: all of the file is read, little memory is needed.
 

@@ -32,18 +32,22 @@ Layout = Literal["nchw", "nhwc"]
 Channels = Literal["rgb", "bgr", "grey"]
 Size = tuple[int, int]
 """Height and width, in pixels."""
+MOST_BYTES = 64 * 2**20
+"""The largest JSON that is read: the names of 100,000 classes take a tenth of it."""
 
 
 def read_document(path: Path) -> Any:
     """Return what a file of JSON holds.
 
     Raises:
-        DataError: It cannot be read, or is no JSON.
+        DataError: It cannot be read, is too large, or is no JSON.
     """
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise DataError(f"{path} is larger than {MOST_BYTES >> 20} MiB, which no such file is")
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        why = getattr(error, "strerror", None) or error
+        why = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise DataError(f"{path} cannot be read as JSON: {why}") from error
 
 

@@ -262,6 +262,17 @@ def test_another_speed_of_a_tier_is_named():
     assert "speed of mobile of 1 case: 0.5 -> 0.25" in list_surroundings(comparison)
 
 
+def test_data_that_lay_elsewhere_is_told_though_the_case_is_the_same():
+    case = attrs.evolve(case_of(), data=Path("/a/photos"))
+    other = attrs.evolve(case, data=Path("/b/photos"))
+    assert case.id == other.id
+    comparison = Comparison.of(
+        *(run_of([result_of(one)], id=str(one.data)) for one in (case, other))
+    )
+    (found,) = comparison.pairs[0].changed
+    assert (found.what, found.before, found.after) == ("data", "/a/photos", "/b/photos")
+
+
 def of_file(chain, path, **options):
     case = attrs.evolve(case_of(chain), weights=Weights(kind="file", path=Path(path)))
     return result_of(attrs.evolve(case, options=tuple(options.items())))

@@ -120,14 +120,14 @@ def test_endings_links_and_names_of_any_kind_are_read(tmp_path):
     assert encoded(77) in {payload for payload, _ in everything(data)}
 
 
-def test_an_orientation_is_left_as_it_is(tmp_path):
+def test_an_orientation_is_left_in_the_file(tmp_path):
     root = flowers(tmp_path / "photos")
     exif = Image.Exif()
     exif[0x0112] = 6
     turned = encoded(50, exif=exif)
     (root / "daisy" / "0.jpg").write_bytes(turned)
     data = found(root)
-    assert "daisy/0.jpg, 9x6 pixels" in data.look(FLOWERS)[0]
+    assert "daisy/0.jpg, 6x9 pixels" in data.look(FLOWERS)[0]
     assert turned in {payload for payload, _ in everything(data)}
 
 
@@ -207,6 +207,13 @@ def test_less_than_one_in_a_hundred_may_be_broken_and_is_counted(tmp_path):
     said = refused(root)
     assert "2 of 120 cannot be read, as rose/70.jpg" in said
     assert said.endswith("mend or remove them, less than 1% is tolerated")
+
+
+def test_a_picture_of_16_bits_is_named_as_it_would_become_white(tmp_path):
+    root = flowers(tmp_path / "photos")
+    deep = np.arange(54, dtype=np.uint16).reshape(6, 9) * 1000
+    Image.fromarray(deep).save(root / "daisy" / "x.png")
+    assert "daisy/x.png (its grey values have 16 bits, and pictures have 8; " in refused(root)
 
 
 @pytest.mark.parametrize(
@@ -470,6 +477,16 @@ def test_masks_of_splits_may_lie_below_those_of_all(tmp_path):
     first, second = found(tmp_path).look("abc")
     assert "25 pictures with masks of 0 to 2; first: training/0.jpg, 9x6 pixels" in first
     assert second.startswith("test 5, calibration 2, validation 2, training 16")
+
+
+def test_a_mask_lies_as_its_picture_is_seen(tmp_path):
+    root = with_masks(tmp_path / "street")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (root / "images" / "3.jpg").write_bytes(encoded(3, exif=exif))
+    assert "images/3.jpg (its mask has 9x6 pixels and the picture 6x9)" in refused(root, "abc")
+    mask(root / "masks" / "3.png", shapes(3).T)
+    assert found(root).look("abc")
 
 
 def test_what_is_wrong_with_masks_is_one_line(tmp_path):

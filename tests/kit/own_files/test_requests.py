@@ -134,7 +134,14 @@ def test_names_of_classes_are_those_noted_nearest(tmp_path):
         name_classes(file, Source(), 3, None)
 
 
-@pytest.mark.parametrize("noted", ['{"id2label": ["a"]}', '{"id2label": {"a": 1}}', "{", '{"a": 1'])
+@pytest.mark.parametrize(
+    "noted",
+    [
+        *('{"id2label": ["a"]}', '{"id2label": {"a": 1}}', "{", '{"a": 1'),
+        '{"id2label": {"0": "a", "1": "b"}, "label2id": {"a": 1, "b": 0}}',
+        '{"id2label": {"0": "a", "1": "b"}, "problem_type": "multi_label_classification"}',
+    ],
+)
 def test_names_that_cannot_be_read_are_refused(tmp_path, noted):
     (tmp_path / "config.json").write_text(noted)
     with pytest.raises(DataError, match=r"config\.json"):

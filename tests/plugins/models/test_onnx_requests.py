@@ -495,7 +495,7 @@ def test_names_of_classes_must_be_as_many_as_the_model_has(tmp_path, photos):
     (tmp_path / "config.json").write_text('{"id2label": {"0": "a", "1": "b"}}')
     refuse(path, "names 2 classes, and", photos, **said)
     (tmp_path / "config.json").write_text('{"id2label": {"0": "a", "2": "b"}}')
-    refuse(path, "none of class 1", photos, **said)
+    refuse(path, "are not 0 to 1", photos, **said)
 
 
 def test_scores_that_are_not_of_classes_are_refused(tmp_path, photos):

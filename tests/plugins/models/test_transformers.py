@@ -20,6 +20,7 @@ from edgebench import DataError, Weights
 from edgebench_kit.text import grammar
 from edgebench_kit.text.sentences import pack_sentences
 from edgebench_kit.torch.onnx_export import export_module
+from edgebench_kit.vision.decoding import ORIENTATION
 from edgebench_plugins.models.transformers import MODEL, TransformersOptions
 
 from ... import checkpoints
@@ -77,11 +78,13 @@ def refused(call, *given, **said):
 
 
 def draw_picture(number):
-    """A picture file, of another size each."""
+    """A picture file, of another size each, and one of three from a camera that was turned."""
     drawn = np.random.default_rng(number)
     pixels = drawn.integers(0, 255, (40 + number, 70 - number, 3), dtype=np.uint8)
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, ("PNG", "JPEG")[number % 2])
+    exif = Image.Exif()
+    exif[ORIENTATION] = (1, 6, 3)[number % 3]
+    Image.fromarray(pixels).save(file, ("PNG", "JPEG")[number % 2], exif=exif)
     return file.getvalue()
 
 
@@ -134,7 +137,7 @@ def ask_pipeline(directory, family, payloads):
             function_to_apply="none",
             top_k=None,
         )
-        asked = [Image.open(io.BytesIO(one)).convert("RGB") for one in payloads]
+        asked = [Image.open(io.BytesIO(one)) for one in payloads]
     names = pipe.model.config.id2label.values()
     each = [pipe([one])[0] if isinstance(one, str) else pipe(one) for one in asked]
     said = [{answer["label"]: answer["score"] for answer in one} for one in each]
@@ -225,6 +228,14 @@ def test_a_vocabulary_alone_makes_a_tokenizer(copy):
 def test_length_is_of_texts(made):
     said = refused(look, made("vit")[0], length=16)
     assert "length is of texts" in said
+
+
+@pytest.mark.parametrize("said", [{"calibration": "more"}, {"label": "mood"}, {"training": 0.3}])
+def test_what_is_said_of_data_is_not_left_out_where_requests_are_made(made, said):
+    directory = made("bert")[0]
+    assert MODEL.inputs(directory, TransformersOptions(), None).synthetic
+    with pytest.raises(DataError, match=f"^{next(iter(said))} is said of data of your own"):
+        MODEL.inputs(directory, TransformersOptions(**said), None)
 
 
 # --- made again ----------------------------------------------------------------------------------
@@ -452,6 +463,26 @@ def test_a_tokenizer_that_fills_up_with_another_number_is_refused(copy):
     for call in (look, read):
         said = refused(call, directory)
         assert "fills up with [PAD], 0, and config.json says pad_token_id 3" in said
+
+
+def test_what_reads_the_last_token_of_a_text_does_not_take_the_filling_for_it(copy):
+    directory = copy("bert")
+    rows = json.loads((directory / "config.json").read_text())["vocab_size"]
+    torch.manual_seed(0)
+    small = {"n_positions": 66, "n_embd": 32, "n_layer": 2, "n_head": 4, "num_labels": 3}
+    settings = transformers.GPT2Config(
+        vocab_size=rows, bos_token_id=None, eos_token_id=None, **small
+    )
+    transformers.GPT2ForSequenceClassification(settings).save_pretrained(directory)
+    assert json.loads((directory / "config.json").read_text()).get("pad_token_id") is None
+    own = transformers.AutoModelForSequenceClassification.from_pretrained(directory).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
+    texts = ["Leo paid Rosa.", "Quick zebras, pay the cafe!"]
+    with torch.no_grad():
+        wanted = [own(**tokenizer(one, return_tensors="pt")).logits[0].numpy() for one in texts]
+    pipeline = read(directory)
+    got = run(pipeline, make_tensors(pipeline, map(pack_sentences, texts)))
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"model": 3}'])

@@ -1,0 +1,38 @@
+"""What fills a text up, and where, is as transformers has it of the same files."""
+
+import json
+
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from edgebench import TensorSpec
+from edgebench_kit.own_files.sources import Source
+from edgebench_kit.own_files.text_requests import fit_tokenizer
+
+SAID = {"pad_token": "<pad>", "padding_side": "left", "truncation_side": "left"}
+
+
+@pytest.mark.framework
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [(("a", "right"), SAID), (("<pad>", "left"), {}), (("a", "right"), {"pad_token": "<pad>"})],
+)
+def test_what_is_said_beside_a_tokenizer_goes_before_what_it_holds(tmp_path, held, said):
+    transformers = pytest.importorskip("transformers")
+    words = {word: number for number, word in enumerate(("a", "b", "c", "d", "<unk>", "<pad>"))}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token=list(words)[4]))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    token, side = held
+    tokenizer.enable_padding(pad_id=words[token], pad_token=token, direction=side)
+    tokenizer.enable_truncation(3, direction=side)
+    path = tmp_path / "tokenizer.json"
+    tokenizer.save(str(path))
+    (tmp_path / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", **said})
+    )
+    spec = TensorSpec(name="input_ids", dtype="int64", shape=(1, 3))
+    request = fit_tokenizer([spec], Source(texts=path), {}, "m.onnx")
+    own = transformers.PreTrainedTokenizerFast.from_pretrained(tmp_path)
+    for text in ("b", "b c", "a b c d"):
+        wanted = own(text, padding="max_length", truncation=True, max_length=3)["input_ids"]
+        assert request.preprocess((text,))["input_ids"].tolist() == [wanted]
