@@ -18,7 +18,7 @@ from edgebench_kit.own_data.finding import find_data
 from edgebench_kit.own_data.options import DataOptions
 from edgebench_kit.text import grammar, tokenizing
 from edgebench_kit.text.sentences import pack_sentences
-from edgebench_kit.vision.decoding import decode_picture
+from edgebench_kit.vision.decoding import decode_upright
 from edgebench_kit.vision.digit_pictures import draw_noise, encode_png
 from edgebench_kit.vision.recipes import Recipe
 
@@ -60,10 +60,14 @@ def bind_request(model: Model, variant: str, resources: Mapping[str, bytes]) -> 
         return tokenizing.bind_tokenizer(texts, variant, resources, names)
     recipe = Recipe.read(written)
 
+    def decode(payload: bytes, variant: str) -> NDArray[Any]:
+        # Turned as the camera was held, as transformers' pipeline has it.
+        return decode_upright(payload)
+
     def preprocess(picture: NDArray[Any], variant: str) -> Tensors:
         return {names[0]: recipe.apply(picture)}
 
-    return attrs.evolve(model, decode=decode_picture, preprocess=preprocess)
+    return attrs.evolve(model, decode=decode, preprocess=preprocess)
 
 
 def refuse_unbound(payload: Any, variant: str) -> Any:

@@ -72,10 +72,10 @@ def _refuse_named(found: Sequence[str], numbers: Mapping[str, int], count: int, 
     if strange := next((label for label, number in numbers.items() if number != int(label)), None):
         nameless = next(label for label in found if label not in numbers)
         raise DataError(
-            f"{where}: the label {strange} is the name of the model's class {numbers[strange]}, and "
-            f"{nameless} is the name of none of its {count}: whether labels are names or numbers "
-            "cannot be told; give classes=FILE with the model's classes in their order, one a "
-            "line, as the data calls them"
+            f"{where}: the label {strange} is the name of the model's class {numbers[strange]}, "
+            f"and {nameless} is the name of none of its {count}: whether labels are names or "
+            "numbers cannot be told; give classes=FILE with the model's classes in their order, "
+            "one a line, as the data calls them"
         )
 
 

@@ -77,11 +77,12 @@ def refused(call, *given, **said):
 
 
 def draw_picture(number):
-    """A picture file, of another size each."""
+    """A picture file, of another size each, and noted to be turned in all ways."""
     drawn = np.random.default_rng(number)
     pixels = drawn.integers(0, 255, (40 + number, 70 - number, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, ("PNG", "JPEG")[number % 2])
+    file, noted = io.BytesIO(), Image.Exif()
+    noted[0x112] = number % 8 + 1
+    Image.fromarray(pixels).save(file, ("PNG", "JPEG")[number % 2], exif=noted)
     return file.getvalue()
 
 
