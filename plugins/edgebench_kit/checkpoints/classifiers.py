@@ -145,6 +145,8 @@ def build_checkpoint(
     resources |= requests.describe_request(list_inputs(module), recipe)
     pipeline = _make_pipeline(model, found, module)
     _check_answer(module, pipeline.stages[0], found, directory)
+    if whole.task == "texts":
+        _check_filling(module, whole, resources[own_tokenizers.WHOLE], directory)
     return attrs.evolve(pipeline, resources=resources)
 
 
@@ -200,6 +202,34 @@ def _check_answer(module: nn.Module, stage: Stage, found: Configuration, directo
         raise DataError(
             f"the {found.architecture} in {directory} answers with a tensor of shape {given}, and "
             f"config.json names {len(found.classes)} classes"
+        )
+
+
+def _check_filling(
+    module: nn.Module, found: Configuration, written: bytes, directory: Path
+) -> None:
+    """See that a text is answered alike whether it is filled up or not, as far as files decide it.
+
+    Raises:
+        DataError: It is not, and what the files say of filling up may be why.
+    """
+    import torch
+
+    tokens, padding = own_tokenizers.tokenize_word(written, list_inputs(module))
+    with torch.no_grad():
+        filled, alone = (module(*map(torch.tensor, one)) for one in tokens)
+    if torch.allclose(filled, alone, rtol=1e-2, atol=1e-3, equal_nan=True):
+        return
+    says = f"{directory} answers otherwise to a text that is filled up to {found.length} tokens"
+    if found.settings.get("pad_token_id") is None:
+        raise DataError(
+            f"{says}: config.json names no pad_token_id, so that what fills up is taken for text; "
+            f'write "pad_token_id": {padding["pad_id"]} there, or give a checkpoint that has it'
+        )
+    if padding["direction"] == "left":
+        raise DataError(
+            f"{says} on its left, which moves the positions of its own tokens; write "
+            '"padding_side": "right" in tokenizer_config.json'
         )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgebench import DataError
 from edgebench_kit.checkpoints.json_files import read_beside
+from edgebench_kit.text.tokenizing import tokenize
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
 WHOLE = "tokenizer.json"
@@ -99,6 +101,24 @@ def write_tokenizer(
 def read_length(written: bytes) -> int:
     """Return the tokens that a tokenizer brings texts to, as `write_tokenizer` wrote it."""
     return int(json.loads(written)["truncation"]["max_length"])
+
+
+def tokenize_word(
+    written: bytes, names: Sequence[str]
+) -> tuple[tuple[list[NDArray[Any]], list[NDArray[Any]]], Mapping[str, Any]]:
+    """Return the tensors of a text of one word, filled up and not, and how it is filled up.
+
+    Each is int64 of shape (1, tokens), in the order of *names*; *written* is what
+    `write_tokenizer` wrote.
+    """
+    from tokenizers import Tokenizer
+
+    tokenizer: Any = Tokenizer.from_str(written.decode())
+    padding = dict(tokenizer.padding)
+    filled = tokenize(tokenizer, ("a",), names)
+    tokenizer.no_padding()
+    alone = tokenize(tokenizer, ("a",), names)
+    return (list(filled.values()), list(alone.values())), padding
 
 
 def _open(directory: Path) -> Any:

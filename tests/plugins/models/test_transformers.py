@@ -489,3 +489,38 @@ def test_only_what_decides_its_answers_belongs_to_it(copy):
         *("config.json", "tokenizer.json", "tokenizer_config.json"),
         "model.safetensors",
     ]
+
+
+def test_a_text_that_is_filled_up_where_positions_move_is_refused(copy):
+    directory = copy("bert")
+    change(directory, "tokenizer_config.json", padding_side="left")
+    assert 'write "padding_side": "right"' in refused(read, directory)
+
+
+@pytest.mark.parametrize(("said", "fits"), [(0, True), (None, False)])
+def test_what_fills_up_is_not_taken_for_text_by_who_answers_at_the_last(copy, said, fits):
+    directory = copy("bert")
+    names = dict(enumerate(checkpoints.NAMES["texts"]))
+    entries = json.loads((directory / "config.json").read_text())["vocab_size"]
+    made = transformers.GPT2Config(
+        n_embd=32, n_layer=1, n_head=2, vocab_size=entries, id2label=names, pad_token_id=said
+    )
+    (directory / "model.safetensors").unlink()
+    torch.manual_seed(0)
+    module = transformers.GPT2ForSequenceClassification(made)
+    with torch.no_grad():
+        module.score.weight.normal_()
+    module.save_pretrained(directory)
+    if fits:
+        read(directory)
+    else:
+        assert 'write "pad_token_id": 0 there' in refused(read, directory)
+
+
+def test_weights_that_are_no_numbers_are_refused(copy):
+    directory = copy("resnet")
+    file = directory / "model.safetensors"
+    tensors = load_file(file)
+    tensors["classifier.1.bias"][0] = float("nan")
+    save_file(tensors, file, metadata={"format": "pt"})
+    assert "classifier.1.bias holds values that are no numbers" in refused(read, directory)
