@@ -24,6 +24,7 @@ from edgebench_kit.checkpoints.configurations import (
     read_configuration,
 )
 from edgebench_kit.checkpoints.families import STUDENT, describe_variant, halve
+from edgebench_kit.checkpoints.json_files import read_beside
 from edgebench_kit.checkpoints.networks import (
     list_inputs,
     load_network,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 PICTURES = "preprocessor_config.json"
+WHOLE = "processor_config.json"
 OUTPUT = "logits"
 WIDE = 512
 """Values of a token from which on an encoder is trained on in small steps, as BERT is."""
@@ -77,7 +79,13 @@ def read_recipe(directory: Path) -> Recipe:
     Raises:
         DataError: Nothing beside the weights says it, or it is not understood.
     """
-    path = directory / PICTURES
+    path, whole = directory / PICTURES, directory / WHOLE
+    # Transformers takes what stands in the file of all processors before that of pictures alone.
+    if isinstance(nested := read_beside(whole).get("image_processor"), dict):
+        try:
+            return attrs.evolve(Recipe.read(nested), layout="nchw")
+        except DataError as error:
+            raise DataError(f"{whole}: image_processor: {error}") from error
     if not path.is_file():
         raise DataError(
             f"{directory} has no {PICTURES}, so that nothing says how pictures are resized and "

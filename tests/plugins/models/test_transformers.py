@@ -524,3 +524,18 @@ def test_weights_that_are_no_numbers_are_refused(copy):
     tensors["classifier.1.bias"][0] = float("nan")
     save_file(tensors, file, metadata={"format": "pt"})
     assert "classifier.1.bias holds values that are no numbers" in refused(read, directory)
+
+
+def test_what_says_all_of_processors_goes_before_what_says_pictures_alone(copy):
+    directory = copy("resnet")
+    said = json.loads((directory / "preprocessor_config.json").read_text())
+    nested = {"image_processor": said | {"image_mean": [0.1, 0.2, 0.3]}}
+    (directory / "processor_config.json").write_text(json.dumps(nested))
+    payloads = draw_payloads("resnet", 3)
+    pipeline = read(directory)
+    got = run(pipeline, make_tensors(pipeline, payloads))
+    wanted = ask_pipeline(directory, "resnet", payloads)
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-4)
+    nested["image_processor"]["resample"] = "x"
+    (directory / "processor_config.json").write_text(json.dumps(nested))
+    assert "processor_config.json: image_processor: 'resample'" in refused(look, directory)
