@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 
 import torch
 import transformers
@@ -12,6 +13,7 @@ from edgebench_kit.text.vocabularies import BYTES, ENTRIES, WORDPIECE, train_tok
 
 NAMES = {
     "texts": ("bad", "so so", "good"),
+    "tokens": ("O", "B-PER", "I-PER", "B-LOC", "I-LOC"),
     "pictures": ("ant", "bee", "cat", "dog", "eel"),
 }
 SMALL = {
@@ -95,6 +97,30 @@ def make_text_classifier(directory, family="bert", *, positions=66, **said):
     module.save_pretrained(directory)
     make_tokenizer(family in OF_BYTES).save_pretrained(directory)
     return module
+
+
+def make_word_classifier(directory, family="bert", *, positions=66, **said):
+    """Write a checkpoint that classifies words, its tokenizer beside it, and return it."""
+    begin, small = TEXTS[family]
+    module = _make(
+        f"{begin}ForTokenClassification",
+        f"{begin}Config",
+        {"vocab_size": ENTRIES, "max_position_embeddings": positions, **small, **said},
+        "tokens",
+    )
+    module.save_pretrained(directory)
+    make_tokenizer(family in OF_BYTES).save_pretrained(directory)
+    if family in OF_BYTES:
+        _let_words_begin_with_spaces(directory)
+    return module
+
+
+def _let_words_begin_with_spaces(directory):
+    """Write into a tokenizer of bytes what transformers wants of one that is given single words."""
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        held = json.loads((directory / name).read_text())
+        (held if "config" in name else held["pre_tokenizer"])["add_prefix_space"] = True
+        (directory / name).write_text(json.dumps(held))
 
 
 def make_picture_classifier(directory, family="vit", *, save=True, **said):

@@ -209,6 +209,7 @@ def test_paths_are_written_from_where_the_file_lies(tmp_path, monkeypatch):
         assert relocate(text, work, known) == written
     assert relocate("work/data", Path()) == "./work/data"
     assert relocate("leaves=work/data", work) == "leaves=./data"
+    assert relocate("label=label", work, ["label"]) == "label=../label"
 
 
 # --- questions -----------------------------------------------------------------------------------

@@ -192,6 +192,8 @@ def test_every_key_is_on_the_page_and_no_other():
         ("[project]\nmodels = ['a']\nmax = ['speed=1']", ["line 3: [project] max:", "speed"]),
         ("[project]\nmodels = ['a']\nblocks = 0", ["line 3: [project] blocks:", "at least 1"]),
         ("[project]\nsuite = 'a'\nmodels = ['a']", ["[project]", "leave out models"]),
+        ("[project]\nsuite = '--case=01234567'", ["[project]", "'--case=01234567'"]),
+        ("[project]\nsuite = '--help'", ["[project]", "'--help'"]),
         ("[project]\nmodels = ['a']\ndb = 'x'", ["line 3: [project] db:", "unknown key"]),
         ("[tiers.a]\ncpus = 1", ["needs the table [project]", "edgebench init"]),
         ("[projekt]\nmodels = ['a']", ["line 1: projekt:", "did you mean 'project'"]),

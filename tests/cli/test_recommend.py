@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from textwrap import dedent
+
 import attrs
 import pytest
 from rich.table import Table
@@ -122,6 +124,14 @@ def test_a_price_is_checked_where_the_registry_states_it(here, rows, tmp_path):
     assert [one["chain"] for one in model["ranked"]] == ["smaller", "identity"]
     # What the link and the edge cost is still not known.
     assert [one["chain"] for one in model["unchecked"]] == ["far"]
+
+
+def test_a_price_is_taken_from_the_file_of_the_folder(here, rows, tmp_path):
+    (tmp_path / "edgebench.toml").write_text("[project]\nmodels = ['toy']\n" + dedent(PRICES))
+    said = here("recommend", "--max", "price=1", "--json")
+    assert "edgebench.toml was read for its tiers and links" in said.err
+    (model,) = said.json["models"]
+    assert [one["chain"] for one in model["ranked"]] == ["smaller", "identity"]
 
 
 @pytest.mark.parametrize(

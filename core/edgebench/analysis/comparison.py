@@ -20,6 +20,7 @@ from edgebench.analysis.likeness import (
     tell_apart,
     weigh_alike,
 )
+from edgebench.analysis.matching import match_results
 from edgebench.analysis.quantities import QUANTITIES, Quantity, Unknown, estimate
 from edgebench.parts.errors import EdgebenchError
 
@@ -167,18 +168,19 @@ class Comparison:
     def of(cls, before: RunResults, after: RunResults) -> Comparison:
         """Match two runs.
 
-        An id leaves out what makes no difference: the seed, where data lies, a link's source.
+        An id leaves out what makes no difference: the seed, where data lies, a link's source. Where
+        a case has none in the other run, that of a file of the same name is taken.
 
         Raises:
             EdgebenchError: They have no case in common, or none that both have measured.
         """
-        known = {one.case.id: one for one in before.results}
-        later = {one.case.id for one in after.results}
+        matched = match_results(before.results, after.results)
         both = [
-            Pair(before=known[one.case.id], after=one)
+            Pair(before=matched[one.case.id], after=one)
             for one in after.results
-            if one.case.id in known
+            if one.case.id in matched
         ]
+        known = {one.before.case.id for one in both}
         measured = [one for one in both if one.before.measured and one.after.measured]
         named = f"runs {before.run.id} and {after.run.id}"
         if not both:
@@ -190,17 +192,14 @@ class Comparison:
                 f"{named} have measured no case in common: each failed in one, or was skipped"
             )
         # What cannot be is skipped in every run, and is nothing that one of them lost.
-        lost = [
-            one
-            for one in both
-            if one not in measured and {one.before.status, one.after.status} != {"skipped"}
-        ]
+        rest = [one for one in both if one not in measured]
+        lost = [one for one in rest if {one.before.status, one.after.status} != {"skipped"}]
         return cls(
             before=before,
             after=after,
             pairs=tuple(measured),
-            only_before=tuple(one for one in before.results if one.case.id not in later),
-            only_after=tuple(one for one in after.results if one.case.id not in known),
+            only_before=tuple(one for one in before.results if one.case.id not in known),
+            only_after=tuple(one for one in after.results if one.case.id not in matched),
             unmeasured=tuple(lost),
         )
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench.cases.case import write_options
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -175,7 +177,13 @@ def find_changed(before: Result, after: Result) -> tuple[Difference, ...]:
     sides = (before.facts, after.facts)
     pairs = {name: [getattr(one, name) for one in sides] for name in ("device", "precision")}
     pairs["artifact"] = [one.artifact[:8] for one in sides]
+    pairs["data"] = [_write_data(one.case) for one in (before, after)]
     return tuple(Difference(name, a, b) for name, (a, b) in pairs.items() if a != b and a and b)
+
+
+def _write_data(case: Case) -> str:
+    # It is no part of a case's id where data lies, so two runs of one may be of other data.
+    return f"{case.data}{write_options(case.data_options)}" if case.data else ""
 
 
 def name_cases(cases: Iterable[Case]) -> dict[str, str]:

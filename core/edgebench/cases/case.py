@@ -35,6 +35,10 @@ def _quoted(value: str) -> str:
     return f'"{value}"' if set(value) & set(',()+"= ') or not value else value
 
 
+def _drop_directory(value: str) -> str:
+    return Path(value).name if value.startswith("/") else value
+
+
 def _pairs(values: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:
     # A host's order brings them as the lists that JSON has.
     return tuple((key, value) for key, value in values)
@@ -104,6 +108,18 @@ class Case:
         """
         return digest(self._identity())[:8]
 
+    @functools.cached_property
+    def id_anywhere(self) -> str:
+        """As `id`, but for the directories in which files lie.
+
+        A colleague's run of the same project has it in common, and so has another version of a
+        file.
+        """
+        kept = self._identity()
+        kept["weights"] = _drop_directory(self.weights.label.removeprefix("file:"))
+        kept["options"] = [[key, _drop_directory(value)] for key, value in self.options]
+        return digest(kept)[:8]
+
     def _identity(self) -> dict[str, Any]:
         # What has its default is left out, so that a field that comes later changes no id.
         kept: dict[str, Any] = to_document(self)
@@ -114,7 +130,7 @@ class Case:
         if kept.pop("data", None) and not self.dataset:
             kept["given"] = True
         if said := kept.pop("data_options", None):
-            kept["said"] = [[key, "" if value.startswith("/") else value] for key, value in said]
+            kept["said"] = [[key, _drop_directory(value)] for key, value in said]
         kept["weights"] = self.weights.label
         kept["links"] = [[*link.between, link.rate, link.delay] for link in self.links]
         return kept

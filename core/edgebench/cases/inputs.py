@@ -169,6 +169,8 @@ def choose_data(subject: Subject, study: Study, plugins: Plugins) -> Subject:
     model, own = find_model(subject.model, plugins), study.input_data
     said = study.data_options
     if study.calibration:
+        if CALIBRATION in dict(said):
+            raise OptionError("--calibration: the brackets of --data say it too; leave one out")
         said += ((CALIBRATION, str(study.calibration)),)
     if model.from_file is not None and model.inputs is None and (own or said):
         raise ChainError(f"--data: the model {model.name} takes no inputs with its files")

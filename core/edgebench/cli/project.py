@@ -22,6 +22,7 @@ from edgebench.analysis.bounds import parse_bound
 from edgebench.cli.common import Common
 from edgebench.cli.numbers import margin
 from edgebench.parts.errors import ChainError, EdgebenchError, OptionError, UnknownName
+from edgebench.parts.part import NAME
 from edgebench.toml.tables import Table
 
 FILE = "edgebench.toml"
@@ -96,6 +97,9 @@ class Project:
                    if getattr(self, key)]  # fmt: skip
         if self.suite and product:
             raise ValueError(f"the suite {self.suite!r} says what to run; leave out {product[0]}")
+        # As a word of a command line `--case=ID` would be another thing to do.
+        if self.suite and not NAME.fullmatch(self.suite):
+            raise ValueError(f"no suite can be called {self.suite!r}")
         if not (self.suite or self.models):
             raise ValueError("needs the key 'models', or 'suite'")
 
@@ -231,14 +235,30 @@ def take_project(args: argparse.Namespace, common: Common) -> tuple[argparse.Nam
     return argparse.Namespace(**{**vars(filled), "project": file}), common
 
 
+def _read_here() -> ProjectFile | None:
+    return ProjectFile.read(Path(FILE)) if os.path.lexists(FILE) else None
+
+
+def take_places(common: Common) -> Common:
+    """Return the options with the tiers and links of the folder's file, and say so.
+
+    Raises:
+        EdgebenchError: The file is not what it must be.
+    """
+    file = _read_here()
+    if file is None or not {"tiers", "links"} & set(file.root.values):
+        return common
+    common.note(f"edgebench: {FILE} was read for its tiers and links")
+    return attrs.evolve(common, registries=(file.root.file, *common.registries))
+
+
 def take_bounds(common: Common) -> tuple[str, ...]:
     """Return the bounds that the folder's file says, and say so; none where there is no such file.
 
     Raises:
         EdgebenchError: The file is not what it must be.
     """
-    path = Path(FILE)
-    bounds = ProjectFile.read(path).project.max if os.path.lexists(path) else ()
+    bounds = file.project.max if (file := _read_here()) else ()
     if bounds:
         common.note(f"edgebench: {FILE} says: recommend {_spell('max', bounds)}")
     return bounds
@@ -255,14 +275,6 @@ def fill(args: argparse.Namespace, project: Project) -> tuple[argparse.Namespace
     words = project.write_words(given)
     filled = args.parser.parse_args([*words, *args.words])
     return argparse.Namespace(**{**vars(args), **vars(filled), "project": args.project}), words
-
-
-def leave_out_quick(args: argparse.Namespace) -> argparse.Namespace:
-    """Return a command's options as they would be without `--quick`."""
-    # As it is written, or shortened: a quick run leaves out how many blocks a file asks for.
-    words = [one for one in args.words if not (len(one) > 2 and "--quick".startswith(one))]
-    plain = argparse.Namespace(**{**vars(args), "words": words, "quick": False})
-    return fill(plain, args.project.project)[0] if args.project else plain
 
 
 def refuse_harm(file: ProjectFile, common: Common) -> None:

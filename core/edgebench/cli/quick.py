@@ -9,7 +9,7 @@ import attrs
 
 from edgebench.analysis.quick import describe_quick
 from edgebench.cli.estimates import estimate_run
-from edgebench.cli.project import leave_out_quick
+from edgebench.cli.project import fill
 from edgebench.cli.study import make_study
 from edgebench.conduct.turns import adds_blocks, count_blocks
 from edgebench.records.equal_cases import find_spread
@@ -32,7 +32,7 @@ def describe_ahead(plan: Plan) -> str:
 
 def describe_sound(plan: Plan, args: argparse.Namespace, common: Common) -> str:
     """Say how long the same run takes without `--quick`, by what was measured so far."""
-    study = make_study(leave_out_quick(args), common)
+    study = make_study(_leave_out_quick(args), common)
     found = estimate_run(attrs.evolve(plan, study=study), args.db, common.store)
     most = " at most" * adds_blocks(study)
     scored = study.score_limit or "all"
@@ -41,3 +41,11 @@ def describe_sound(plan: Plan, args: argparse.Namespace, common: Common) -> str:
         f"{study.suite.requests} requests; measuring takes about {found.estimate_s:.0f} s "
         f"({found.estimate_from}), and scoring {scored} samples of each test split comes on top"
     )
+
+
+def _leave_out_quick(args: argparse.Namespace) -> argparse.Namespace:
+    """Return a command's options as they would be without `--quick`."""
+    # As it is written, or shortened: a quick run leaves out how many blocks a file asks for.
+    words = [one for one in args.words if not (len(one) > 2 and "--quick".startswith(one))]
+    plain = argparse.Namespace(**{**vars(args), "words": words, "quick": False})
+    return fill(plain, args.project.project)[0] if args.project else plain

@@ -14,7 +14,7 @@ from edgebench.analysis.result import Result
 from edgebench.analysis.results import RunResults
 from edgebench.cli.advice_layout import lay_out_advice
 from edgebench.cli.common import Common, add_database
-from edgebench.cli.project import take_bounds
+from edgebench.cli.project import take_bounds, take_places
 from edgebench.parts.errors import EdgebenchError
 from edgebench.records.database import Database
 
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     phases = args.explain or any(one.figure in PHASED for one in wish.bounds)
     with Database.open(args.db) as database:
         results = RunResults.of(database.read_run(args.run_id, brief=not phases))
-        kept, registry = results.run, common.registry
+        kept, registry = results.run, take_places(common).registry
         prices = Prices(tiers=registry.tiers, links=registry.links)
         advices = advise(kept, results.results, wish, prices)
         if not phases:

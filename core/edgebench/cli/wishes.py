@@ -19,6 +19,7 @@ from edgebench.cli.places import choose_links, choose_tiers
 from edgebench.cli.possible import Possible
 from edgebench.cli.project import FILE, Project
 from edgebench.cli.project_text import write_project
+from edgebench.parts.datasets import Dataset
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.subjects import Model
 
@@ -124,7 +125,7 @@ def _choose_subject(
     known = common.plugins.all(Model)
     return (
         tuple(relocate(one, args.directory, known) for one in models),
-        relocate(data, args.directory),
+        relocate(data, args.directory, common.plugins.all(Dataset)),
         relocate(args.calibration, args.directory),
     )
 
@@ -157,8 +158,11 @@ def relocate(text: str, directory: Path, known: Iterable[str] = ()) -> str:
     Args:
         text: As it was given here: a path, `PATH(key=value)`, `NAME=DIR`, or a name.
         directory: Where the file lies.
-        known: Names that no path goes before.
+        known: Names that no path goes before, and which one may follow in `NAME=DIR`.
     """
+    name, equals, place = text.partition("=")
+    if equals and name in known:
+        return f"{name}={relocate(place, directory)}"
     pieces = re.split(r"""([(),="])""", text)
     whole = (text,) if Path(text).exists() else pieces
     return "".join(

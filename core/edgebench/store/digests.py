@@ -14,6 +14,9 @@ import attrs
 from edgebench.parts.digest import digest
 from edgebench.parts.errors import ChainError, DataError
 
+OWN = ("edgebench.db", "edgebench.toml")
+"""How the names begin of the results, with SQLite's files beside them, and of a project."""
+
 
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
@@ -85,11 +88,13 @@ def digest_paths(options: Any) -> dict[str, str]:
 def listing_digest(path: Path) -> str:
     """Return a digest of the names, sizes and times of change of all files of a directory.
 
-    A dataset may hold gigabytes; what changes a file without changing these is not noticed.
+    A dataset may hold gigabytes; what changes a file without changing these is not noticed. What
+    edgebench itself writes beside data is left out: it changes while a run goes on.
     """
     if path.is_file():
         return content_digest(path)
-    return digest([[str(file.relative_to(path)), *_size_and_time(file)] for file in _files(path)])
+    files = (file for file in _files(path) if not file.name.startswith(OWN))
+    return digest([[str(file.relative_to(path)), *_size_and_time(file)] for file in files])
 
 
 def _size_and_time(file: Path) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from edgebench import (
 )
 from edgebench_kit.checkpoints import own_tokenizers, requests
 from edgebench_kit.checkpoints.configurations import (
+    WRITTEN,
     Configuration,
     check_parts,
     read_configuration,
@@ -30,9 +31,9 @@ from edgebench_kit.checkpoints.networks import (
     load_network,
     load_student,
     make_network,
-    make_settings,
 )
 from edgebench_kit.checkpoints.stored_weights import find_weights, has_header, read_shapes
+from edgebench_kit.checkpoints.word_requests import word_cross_entropy
 from edgebench_kit.torch.classification import cross_entropy
 from edgebench_kit.torch.modules import count_parameters
 from edgebench_kit.vision.recipes import Recipe
@@ -60,7 +61,7 @@ def read_checkpoint(
         DataError: It is of no classifier, or needs what is not done here.
     """
     found = read_configuration(directory)
-    if found.task == "texts":
+    if found.task in WRITTEN:
         found = attrs.evolve(found, length=length)
     elif length is not None:
         raise DataError(f"length is of texts, and {directory} classifies pictures; leave it out")
@@ -106,7 +107,7 @@ def look_at(directory: Path, *, length: int | None = None, student: str = "") ->
     if has_header(files):
         shapes = read_shapes(files)
         check_parts(found.settings, len(shapes), directory / "config.json")
-    if found.task == "texts":
+    if found.task in WRITTEN:
         own_tokenizers.check_tokenizer(directory, found.settings)
     made = halve(found)[0] if student else found
     try:
@@ -132,16 +133,16 @@ def build_checkpoint(
     """Build the classifier in a directory as a pipeline of one stage, with its weights.
 
     It reads the network's own inputs, int64 of shape (batch, length) or `pixel_values`, float32 of
-    shape (batch, 3, height, width), and writes `logits`, float32 of shape (batch, classes).
+    shape (batch, 3, height, width), and writes `logits`, float32 of shape (batch, classes), or of
+    shape (batch, length, classes) where words are classified.
 
     Raises:
         DataError: It cannot be made, or does not run.
     """
     whole = read_checkpoint(directory, length=length, student=student)
     resources: dict[str, bytes] = {}
-    if whole.task == "texts":
-        made = make_settings(whole, str(directory))
-        written, names = own_tokenizers.write_tokenizer(directory, made, whole.length)
+    if whole.task in WRITTEN:
+        written, names = own_tokenizers.write_own(directory, whole)
         length = own_tokenizers.read_length(written)
         whole = attrs.evolve(whole, length=length, tensors=names)
         resources = {own_tokenizers.WHOLE: written}
@@ -150,7 +151,9 @@ def build_checkpoint(
         found, sources = halve(whole)
         module = load_student(module, found, sources, str(directory))
     recipe = None if resources else read_recipe(directory)
-    resources |= requests.describe_request(list_inputs(module), recipe)
+    resources |= requests.describe_request(
+        list_inputs(module), recipe, words=found.task == "tokens"
+    )
     pipeline = _make_pipeline(model, found, module)
     _check_answer(module, pipeline.stages[0], found, directory)
     if whole.task == "texts":
@@ -160,12 +163,13 @@ def build_checkpoint(
 
 def _make_pipeline(model: str, found: Configuration, module: nn.Module) -> Pipeline:
     """Describe a network as a pipeline of one stage."""
-    if found.task == "texts":
+    if found.task in WRITTEN:
         dtype, shape = "int64", ("batch", found.length or own_tokenizers.LENGTH)
     else:
         dtype, shape = "float32", ("batch", 3, *(found.picture or ("height", "width")))
     specs = [TensorSpec(name=name, dtype=dtype, shape=shape) for name in list_inputs(module)]
-    logits = TensorSpec(name=OUTPUT, dtype="float32", shape=("batch", len(found.classes)))
+    places = shape[1:] if found.task == "tokens" else ()
+    logits = TensorSpec(name=OUTPUT, dtype="float32", shape=("batch", *places, len(found.classes)))
     stage = Stage(
         format="torch-module",
         inputs=specs,
@@ -195,7 +199,7 @@ def _check_answer(module: nn.Module, stage: Stage, found: Configuration, directo
         torch.ones(shape, dtype=getattr(torch, spec.dtype))
         for spec, shape in zip(stage.inputs, shapes, strict=True)
     ]
-    if found.task == "texts" and len(made) > 2:
+    if found.task in WRITTEN and len(made) > 2:
         made[2] = torch.zeros_like(made[2])
     try:
         with torch.no_grad():
@@ -206,7 +210,7 @@ def _check_answer(module: nn.Module, stage: Stage, found: Configuration, directo
             f"the {found.architecture} in {directory} does not run on {stage.inputs[0].name} of "
             f"shape {shapes[0]}: {type(error).__name__}: {reason[:300]}"
         ) from error
-    if given != (1, len(found.classes)):
+    if given != (1, *stage.outputs[0].shape[1:]):
         raise DataError(
             f"the {found.architecture} in {directory} answers with a tensor of shape {given}, and "
             f"config.json names {len(found.classes)} classes"
@@ -254,7 +258,7 @@ def describe_configured(model: Model, variant: str, written: str) -> Model:
         model,
         build=build,
         variants=[one],
-        loss=cross_entropy,
+        loss=word_cross_entropy if found.task == "tokens" else cross_entropy,
         budget=_choose_budget(found),
     )
 

@@ -18,11 +18,19 @@ from edgebench import DataError
 from edgebench_kit.checkpoints.json_files import read_table, refuse_code
 
 TASKS: Mapping[str, str] = MappingProxyType(
-    {"ForSequenceClassification": "texts", "ForImageClassification": "pictures"}
+    {
+        "ForSequenceClassification": "texts",
+        "ForImageClassification": "pictures",
+        "ForTokenClassification": "tokens",
+    }
 )
 """The classes of transformers that are read, by how their names end, and what they classify."""
+WRITTEN = ("texts", "tokens")
+"""The tasks whose requests are texts, which a tokenizer makes into tensors."""
 HEADLESS = re.compile(r"(Model|ForPreTraining|ForMaskedLM|ForMaskedImageModeling)$")
 """Classes whose networks have learned from texts or pictures alone, and no classes yet."""
+VECTORS = ("modules.json", "1_Pooling", "config_sentence_transformers.json")
+"""What sentence-transformers writes beside a network that makes vectors of texts."""
 DROPPED = re.compile(
     r"_.*|attn_implementation|experts_implementation|transformers_version|torch_dtype|dtype"
 )
@@ -62,7 +70,7 @@ class Configuration:
 
     @property
     def task(self) -> str:
-        """What it classifies: `texts` or `pictures`."""
+        """What it classifies: `texts`, `pictures`, or `tokens`, which are the words of texts."""
         return next(task for end, task in TASKS.items() if self.architecture.endswith(end))
 
     @property
@@ -110,7 +118,7 @@ def read_configuration(directory: Path) -> Configuration:
 
 
 def _check_architecture(found: Mapping[str, Any], path: Path) -> None:
-    """Raise unless a configuration is of a network that classifies texts or pictures."""
+    """Raise unless a configuration is of a network that classifies texts, words or pictures."""
     names = found.get("architectures")
     name = names[0] if isinstance(names, list) and names else None
     if not isinstance(name, str):
@@ -121,12 +129,19 @@ def _check_architecture(found: Mapping[str, Any], path: Path) -> None:
     if HEADLESS.search(name):
         raise DataError(
             f"{path} is of a {name}, which has no head that classifies; fine-tune it first"
+            f"{_name_vectors(path.parent)}"
         )
     if not name.endswith(tuple(TASKS)):
         raise DataError(
-            f"{path} is of a {name}, which does not classify texts or pictures; "
+            f"{path} is of a {name}, which does not classify texts, words or pictures; "
             f"those whose names end in {' or '.join(TASKS)} can be measured"
         )
+
+
+def _name_vectors(directory: Path) -> str:
+    """Say of a checkpoint that makes vectors of texts that these are not measured, else nothing."""
+    found = next((name for name in VECTORS if (directory / name).exists()), None)
+    return f" (it makes vectors of texts, by its {found}, which are not measured)" if found else ""
 
 
 def _check_classes(found: Mapping[str, Any], path: Path) -> None:

@@ -194,9 +194,17 @@ def describe_variant(name: str, configuration: Configuration) -> Variant:
     """Describe a network as a variant, as far as its family is known."""
     known = FAMILIES.get(configuration.family)
     facts = known.describe(configuration.settings, len(configuration.classes)) if known else {}
+    if facts and configuration.task == "tokens":
+        facts = _describe_words(facts)
     if configuration.student:
         facts["student"] = ""
     return Variant(name=name, summary="What the checkpoint holds.", weights=["file"], **facts)
+
+
+def _describe_words(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts where each token has a class: heads do not choose, and none is pooled."""
+    exits = [attrs.evolve(point, head=partial(point.head, each=True)) for point in facts["exits"]]
+    return {**facts, "exits": exits, "keep": ("classifier",)}
 
 
 def halve(configuration: Configuration) -> tuple[Configuration, dict[str, str]]:
@@ -220,11 +228,12 @@ def halve(configuration: Configuration) -> tuple[Configuration, dict[str, str]]:
     return attrs.evolve(configuration, settings=settings, student=STUDENT), sources
 
 
-def make_token_head(width: int, classes: int) -> nn.Module:
+def make_token_head(width: int, classes: int, *, each: bool = False) -> nn.Module:
     """Make a classifier of what a layer writes of a text's tokens or a picture's pieces.
 
     From float32 of shape (batch, length, *width*) to logits of shape (batch, *classes*): two
-    products, of the first token alone, which has seen the others.
+    products, of the first token alone, which has seen the others; or of *each* token, to logits of
+    shape (batch, length, *classes*).
     """
     from torch import nn
 
@@ -232,9 +241,8 @@ def make_token_head(width: int, classes: int) -> nn.Module:
         def forward(self, tokens: Any) -> Any:
             return tokens[:, 0]
 
-    return nn.Sequential(
-        FirstToken(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, classes)
-    )
+    first = nn.Identity() if each else FirstToken()
+    return nn.Sequential(first, nn.Linear(width, width), nn.Tanh(), nn.Linear(width, classes))
 
 
 def make_picture_head(channels: int, classes: int) -> nn.Module:

@@ -35,7 +35,8 @@ def make_network(configuration: Configuration, where: str, seed: int) -> nn.Modu
     """Make a network with weights that *seed* decides, in evaluation.
 
     It is called with its inputs by place, in the order of `list_inputs`, and gives its logits,
-    float32 of shape (batch, classes). *where* is what messages name.
+    float32 of shape (batch, classes), of words (batch, length, classes). *where* is what messages
+    name.
 
     Raises:
         DataError: Transformers makes no network of the configuration.
@@ -152,6 +153,7 @@ def _find_class(configuration: Configuration, made: Any, where: str) -> Any:
 
     auto = {
         "texts": "AutoModelForSequenceClassification",
+        "tokens": "AutoModelForTokenClassification",
         "pictures": "AutoModelForImageClassification",
     }[configuration.task]
     found = getattr(transformers, auto)._model_mapping.get(type(made), ())  # noqa: SLF001

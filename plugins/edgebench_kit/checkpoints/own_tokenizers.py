@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgebench import DataError
+from edgebench_kit.checkpoints.configurations import Configuration
 from edgebench_kit.checkpoints.json_files import read_beside
+from edgebench_kit.checkpoints.networks import make_settings
 from edgebench_kit.text.tokenizing import tokenize
 
 if TYPE_CHECKING:
@@ -59,6 +61,33 @@ def find_padding(directory: Path) -> str | None:
         if isinstance(token, str):
             return token
     return None
+
+
+def write_own(directory: Path, found: Configuration) -> tuple[bytes, tuple[str, ...]]:
+    """Write a checkpoint's tokenizer as `write_tokenizer` does, by the configuration beside it.
+
+    Raises:
+        DataError: It cannot be opened without code, does not fit, or cannot cut single words.
+    """
+    made = make_settings(found, str(directory))
+    written, names = write_tokenizer(directory, made, found.length)
+    if found.task == "tokens" and not _cuts_words(json.loads(written)["pre_tokenizer"]):
+        raise DataError(
+            f"the tokenizer in {directory} takes a word alone for the beginning of a text "
+            "(add_prefix_space is false), as transformers refuses too; load it with "
+            "add_prefix_space=True, as it was trained with, and save it again"
+        )
+    return written, names
+
+
+def _cuts_words(described: Any) -> bool:
+    """Say whether a step before a tokenizer cuts single words as those amid a text."""
+    if not isinstance(described, dict):
+        return True
+    steps = [described, *described.get("pretokenizers", ())]
+    return not any(
+        step.get("type") == "ByteLevel" and not step["add_prefix_space"] for step in steps
+    )
 
 
 def write_tokenizer(

@@ -12,10 +12,12 @@ import attrs
 
 from edgebench import DataError, Dataset, Metric, Model, Sample, Tensors
 from edgebench.metrics.classification import accuracy, top
-from edgebench_kit.checkpoints.configurations import Configuration
+from edgebench.metrics.words import entity_f1, is_iob2, word_accuracy
+from edgebench_kit.checkpoints import own_tokenizers, word_requests
+from edgebench_kit.checkpoints.configurations import WRITTEN, Configuration
 from edgebench_kit.own_data.datasets import make_dataset
 from edgebench_kit.own_data.finding import find_data
-from edgebench_kit.own_data.options import DataOptions
+from edgebench_kit.own_data.options import DataOptions, refuse_options
 from edgebench_kit.text import grammar, tokenizing
 from edgebench_kit.text.sentences import pack_sentences
 from edgebench_kit.vision.decoding import decode_upright
@@ -35,12 +37,14 @@ MANY = 10
 """Classes above which it counts whether the right one is among the best five."""
 
 
-def describe_request(names: Sequence[str], recipe: Recipe | None) -> dict[str, bytes]:
+def describe_request(
+    names: Sequence[str], recipe: Recipe | None, *, words: bool = False
+) -> dict[str, bytes]:
     """Return the resource that says which tensors a pipeline reads, and how pictures become one.
 
-    Without a recipe it takes texts, whose tokenizer is a resource beside it.
+    Without a recipe it takes texts, or *words*, whose tokenizer is a resource beside it.
     """
-    said = {"tensors": list(names), "recipe": recipe and recipe.to_document()}
+    said = {"tensors": list(names), "recipe": recipe and recipe.to_document(), "words": words}
     return {REQUEST: json.dumps(said).encode()}
 
 
@@ -52,9 +56,11 @@ def bind_request(model: Model, variant: str, resources: Mapping[str, bytes]) -> 
     """
     try:
         said = json.loads(resources[REQUEST])
-        names, written = said["tensors"], said["recipe"]
+        names, written, words = said["tensors"], said["recipe"], said["words"]
     except (KeyError, ValueError, TypeError) as error:
         raise DataError(f"{model.name}:{variant} has no {REQUEST} that can be read") from error
+    if words:
+        return word_requests.bind_words(model, variant, resources, names)
     if written is None:
         texts = attrs.evolve(model, decode=tokenizing.decode_sentences)
         return tokenizing.bind_tokenizer(texts, variant, resources, names)
@@ -85,9 +91,11 @@ def find_requests(
     """Return the dataset of a checkpoint in *where*: the user's own data, or made requests.
 
     Raises:
-        DataError: The data is of another kind than the checkpoint takes.
+        DataError: The data is of another kind than the checkpoint takes, or none was given and
+            something is said of it.
     """
     if data is None:
+        refuse_options(options, "is said of data of your own, and requests are made")
         return _make_requests(configuration.task)
     found = find_data(data, options)
     if found.kind != configuration.task:
@@ -96,22 +104,29 @@ def find_requests(
             f"classifies {configuration.task}"
         )
     classes = configuration.classes
-    measured = partial(_list_metrics, configuration.task, len(classes))
-    return make_dataset(found, classes, metrics=measured)
+    measured = partial(_list_metrics, configuration.task, found.name_classes(classes))
+    made = make_dataset(found, classes, metrics=measured)
+    if configuration.task != "tokens":
+        return made
+    write = partial(own_tokenizers.write_own, where, configuration)
+    return word_requests.place_answers(made, found, lambda: write()[0])
 
 
-def _list_metrics(task: str, classes: int) -> Sequence[Metric]:
+def _list_metrics(task: str, classes: Sequence[str]) -> Sequence[Metric]:
+    if task == "tokens":
+        return [word_accuracy(), entity_f1(classes)] if is_iob2(classes) else [word_accuracy()]
     if task == "texts":
         return [accuracy()]
-    return [top(1), top(5)] if classes > MANY else [top(1)]
+    return [top(1), top(5)] if len(classes) > MANY else [top(1)]
 
 
 def _make_requests(task: str) -> Dataset:
     """Return requests that mean nothing, for latency and agreement alone."""
+    things = "texts" if task in WRITTEN else task
     return Dataset(
         name="made-requests",
-        summary=f"Made {task}, for a checkpoint without data of one's own.",
-        samples=_make_texts if task == "texts" else _make_pictures,
+        summary=f"Made {things}, for a checkpoint without data of one's own.",
+        samples=_make_texts if task in WRITTEN else _make_pictures,
         synthetic=True,
     )
 

@@ -14,11 +14,11 @@ from edgebench_kit.onnx.array_samples import GivenSamples
 from edgebench_kit.onnx.drawn_samples import Drawing, check_range
 from edgebench_kit.onnx.open_sizes import offer_names
 from edgebench_kit.onnx.pictures import doubt_pictures
-from edgebench_kit.own_data.options import DataOptions
+from edgebench_kit.own_data.options import DataOptions, refuse_options
 from edgebench_kit.own_files.datasets import add_line, name_classes, open_own_data
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from edgebench import Metric, TensorSpec
     from edgebench_kit.onnx.batch_axes import OutputAxis
@@ -58,14 +58,6 @@ def are_arrays(path: Path) -> bool:
     return path.suffix in ARRAYS
 
 
-def _refuse_options(options: DataOptions, names: Iterable[str], why: str) -> None:
-    """Refuse what was said of data that the requests are not of: nothing is left out in silence."""
-    usual = DataOptions()
-    for name in names:
-        if getattr(options, name) != getattr(usual, name):
-            raise DataError(f"{name} {why}; leave it out")
-
-
 def draw_inputs(
     asked: Asked, options: DataOptions, ranges: Mapping[str, Range], labels: Path | None
 ) -> Dataset:
@@ -77,8 +69,7 @@ def draw_inputs(
     path, specs = asked.path, asked.specs
     if labels or asked.metric not in {AUTO, NONE}:
         raise DataError("labels and a metric are for inputs of your own: --data PATH")
-    names = [field.name for field in attrs.fields(DataOptions)]
-    _refuse_options(options, names, "is said of data of your own, and requests are random")
+    refuse_options(options, "is said of data of your own, and requests are random")
     known = {spec.name: spec for spec in specs}
     for name, ends in ranges.items():
         if name not in known:
@@ -109,7 +100,7 @@ def take_arrays(asked: Asked, options: DataOptions, data: Path, labels: Path | N
         DataError: They do not fit the file, or what was said of them.
     """
     names = [field.name for field in attrs.fields(DataOptions) if field.name != "calibration"]
-    _refuse_options(options, names, f"is not for arrays, and {data} holds such")
+    refuse_options(options, f"is not for arrays, and {data} holds such", names)
     masks, other = asked.metric == MASKS, None
     if options.calibration is not None:
         other = GivenSamples(options.calibration, asked.specs, masks=masks)

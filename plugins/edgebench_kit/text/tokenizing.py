@@ -39,14 +39,7 @@ def bind_tokenizer(
     Raises:
         DataError: The tokenizer is not there, or is damaged.
     """
-    from tokenizers import Tokenizer
-
-    try:
-        tokenizer: Any = Tokenizer.from_str(resources[RESOURCE].decode())
-    except Exception as error:  # the reader raises nothing more precise
-        raise DataError(
-            f"{model.name}:{variant} has no {RESOURCE} that can be read: {error}"
-        ) from error
+    tokenizer = read_tokenizer(model, variant, resources)
 
     def preprocess(sentences: tuple[str, ...], variant: str) -> Tensors:
         return tokenize(tokenizer, sentences, names)
@@ -55,6 +48,22 @@ def bind_tokenizer(
         return bool(tokenizer.encode(*sentences).overflowing)
 
     return attrs.evolve(model, preprocess=preprocess, shortens=shortens)
+
+
+def read_tokenizer(model: Model, variant: str, resources: Mapping[str, bytes]) -> Any:
+    """Return the tokenizer that a pipeline keeps.
+
+    Raises:
+        DataError: It is not there, or is damaged.
+    """
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_str(resources[RESOURCE].decode())
+    except Exception as error:  # the reader raises nothing more precise
+        raise DataError(
+            f"{model.name}:{variant} has no {RESOURCE} that can be read: {error}"
+        ) from error
 
 
 def refuse_unbound(sentences: tuple[str, ...], variant: str) -> Tensors:

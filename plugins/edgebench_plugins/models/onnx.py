@@ -37,7 +37,7 @@ from edgebench_kit.onnx.written_options import (
     value_ranges,
 )
 from edgebench_kit.own_data.finding import find_data
-from edgebench_kit.own_data.options import DataOptions
+from edgebench_kit.own_data.options import DataOptions, make_whole
 from edgebench_kit.own_files.requests import Prepared, bind_requests
 from edgebench_kit.own_files.sources import find_source, list_beside, to_preprocess
 
@@ -52,11 +52,6 @@ def _parsed_by(parse: Callable[[str], Any]) -> Callable[[Any, Any, str], None]:
         parse(value)
 
     return check
-
-
-def _whole(path: str | Path) -> Path:
-    # The processes that prepare work in directories of their own.
-    return Path(path).resolve()
 
 
 @attrs.frozen(kw_only=True)
@@ -80,7 +75,7 @@ class OnnxOptions(DataOptions):
     """Ranges of random values by input, the upper end not among them: `ids=0:30522 x=-1:1`. Else
     floats are standard normal, numbers of rows all that their table has, 8-bit numbers all that
     there are, and other whole numbers 0 or 1."""
-    labels: Path | None = attrs.field(default=None, converter=attrs.converters.optional(_whole))
+    labels: Path | None = attrs.field(default=None, converter=attrs.converters.optional(make_whole))
     """A `.npy` file of the answers to the inputs that were given, in their order; else they are the
     array `labels` that lies with the inputs."""
     preprocess: str = attrs.field(default="", converter=to_preprocess)

@@ -1,7 +1,7 @@
 """The model `transformers`: a checkpoint that a user has, a directory with a `config.json`.
 
-Classifiers of texts and of pictures, of any family that transformers has. Nothing in the directory
-is executed: the network is transformers' own, and the weights are tensors.
+Classifiers of texts, of words and of pictures, of any family that transformers has. Nothing in the
+directory is executed: the network is transformers' own, and the weights are tensors.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def inputs(path: Path, options: TransformersOptions, data: Path | None) -> Datas
     Raises:
         DataError: The data does not fit the checkpoint.
     """
-    return requests.find_requests(classifiers.read_checkpoint(path), options, data, path)
+    found = classifiers.read_checkpoint(path, length=options.length)
+    return requests.find_requests(found, options, data, path)
 
 
 def configured(variant: str, configuration: str) -> Model:
@@ -77,7 +78,7 @@ def configured(variant: str, configuration: str) -> Model:
 
 MODEL = Model(
     name=NAME,
-    summary="A checkpoint of transformers that classifies texts or pictures, in a directory.",
+    summary="A directory of transformers that classifies texts, words or pictures.",
     build=build,
     variants=[Variant(name="default", summary="What the checkpoint holds.", weights=["file"])],
     format="torch-module",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import attrs
 import numpy as np
@@ -14,6 +15,7 @@ from edgebench.analysis.likeness import weigh_alike
 from edgebench.analysis.quantities import QUANTITIES
 from edgebench.cli.comparison_words import list_surroundings
 from edgebench.parts.errors import EdgebenchError
+from edgebench.parts.subjects import Weights
 from edgebench.records.outcome import Block
 from edgebench.testing.results import block_of, case_of, facts_of, result_of, run_of
 
@@ -249,6 +251,42 @@ def test_what_differs_beside_is_named():
         "processor time used by other programs": ("1%", "40%"),
     }
     assert [one.what for one in comparison.pairs[0].changed] == ["device"]
+
+
+def test_data_that_lay_elsewhere_is_told_though_the_case_is_the_same():
+    case = attrs.evolve(case_of(), data=Path("/a/photos"))
+    other = attrs.evolve(case, data=Path("/b/photos"))
+    assert case.id == other.id
+    comparison = Comparison.of(
+        *(run_of([result_of(one)], id=str(one.data)) for one in (case, other))
+    )
+    (found,) = comparison.pairs[0].changed
+    assert (found.what, found.before, found.after) == ("data", "/a/photos", "/b/photos")
+
+
+def of_file(chain, path, **options):
+    case = attrs.evolve(case_of(chain), weights=Weights(kind="file", path=Path(path)))
+    return result_of(attrs.evolve(case, options=tuple(options.items())))
+
+
+def test_the_same_files_elsewhere_are_matched_by_their_names():
+    mine = run_of([of_file("a", "/mine/net.x", labels="/mine/y.npy"), of_file("b", "/mine/net.x")])
+    yours = run_of(
+        [of_file("a", "/yours/net.x", labels="/yours/y.npy"), of_file("b", "/yours/other.x")],
+        id="r2",
+    )
+    found = Comparison.of(mine, yours)
+    assert [(one.before.case.chain, one.after.case.chain) for one in found.pairs] == [("a", "a")]
+    assert [one.case.weights.path.name for one in found.only_before] == ["net.x"]
+    assert [one.case.weights.path.name for one in found.only_after] == ["other.x"]
+
+
+def test_which_of_two_files_of_one_name_is_meant_is_not_guessed():
+    mine = run_of([of_file("a", "/one/net.x"), of_file("a", "/two/net.x")])
+    with pytest.raises(EdgebenchError, match="no case in common"):
+        Comparison.of(mine, run_of([of_file("a", "/three/net.x")], id="r2"))
+    found = Comparison.of(mine, run_of([of_file("a", "/two/net.x")], id="r2"))
+    assert [str(one.before.case.weights.path) for one in found.pairs] == ["/two/net.x"]
 
 
 def test_cases_of_one_run_alone_are_listed_with_what_sets_them_apart():

@@ -173,6 +173,11 @@ def test_an_id_says_that_data_is_calibrated_with_and_not_where_it_lies(planned, 
             "text is said of the model and of its data; leave one out",
         ),
         (
+            {"data_options": (("calibration", "a"),), "calibration": "other.csv"},
+            OptionError,
+            "the brackets of --data say it too",
+        ),
+        (
             {"models": ("toy",)},
             ChainError,
             "no model that is to be run takes data of your own",

@@ -47,6 +47,13 @@ def test_a_listing_changes_with_names_sizes_and_times(folder):
     assert listing_digest(folder) == found[-1]
 
 
+def test_a_listing_stays_while_a_run_writes_beside_the_data(folder):
+    found = listing_digest(folder)
+    for name in ("edgebench.db", "edgebench.db-wal", "edgebench.toml"):
+        (folder / name).write_bytes(b"written")
+    assert listing_digest(folder) == found
+
+
 def test_what_lies_behind_a_link_to_a_directory_is_listed(folder, tmp_path):
     other = tmp_path / "other"
     other.mkdir()

@@ -106,6 +106,14 @@ def test_code_of_a_checkpoint_is_refused_by_name(tmp_path, name):
     assert "never run" in said
 
 
+def test_what_makes_vectors_of_texts_is_told_by_what_lies_beside(tmp_path):
+    write(tmp_path, architectures=["BertModel"])
+    assert refused(tmp_path).endswith("fine-tune it first")
+    (tmp_path / "modules.json").write_text("[]")
+    said = refused(tmp_path)
+    assert "it makes vectors of texts, by its modules.json, which are not measured" in said
+
+
 def test_a_python_file_beside_is_ignored(tmp_path):
     (tmp_path / "modeling_own.py").write_text("raise SystemExit('it ran')")
     assert read_configuration(write(tmp_path)).family == "bert"
@@ -118,8 +126,14 @@ def test_a_python_file_beside_is_ignored(tmp_path):
         ({"architectures": ["BertForMaskedLM"]}, "BertForMaskedLM, which .* fine-tune it first"),
         ({"architectures": ["BertForPreTraining"]}, "fine-tune it first"),
         ({"architectures": ["GPT2LMHeadModel"]}, "fine-tune it first"),
-        ({"architectures": ["T5ForConditionalGeneration"]}, "does not classify texts or pictures"),
-        ({"architectures": ["BertForTokenClassification"]}, "does not classify texts or pictures"),
+        (
+            {"architectures": ["T5ForConditionalGeneration"]},
+            "not classify texts, words or pictures",
+        ),
+        (
+            {"architectures": ["BertForMultipleChoice"]},
+            "does not classify texts, words or pictures",
+        ),
         ({"architectures": []}, "names no architectures"),
         ({"architectures": None}, "names no architectures"),
         ({"architectures": [7]}, "names no architectures"),

@@ -298,3 +298,9 @@ def test_each_row_is_in_one_split_or_counted_or_all_is_refused(tmp_path_factory,
         assert len(held) + data.division.dropped == len(rows)
         read = [one for one in held if not isinstance(one, Unreadable)]
         assert len({payload for payload, _ in read}) == len(read)
+
+
+def test_paths_that_are_said_of_data_mean_the_same_everywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = DataOptions(classes="names.txt", calibration="more")
+    assert (options.classes, options.calibration) == (tmp_path / "names.txt", tmp_path / "more")

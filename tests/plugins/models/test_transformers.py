@@ -228,6 +228,14 @@ def test_length_is_of_texts(made):
     assert "length is of texts" in said
 
 
+@pytest.mark.parametrize("said", [{"calibration": "more"}, {"label": "mood"}, {"training": 0.3}])
+def test_what_is_said_of_data_is_not_left_out_where_requests_are_made(made, said):
+    directory = made("bert")[0]
+    assert MODEL.inputs(directory, TransformersOptions(), None).synthetic
+    with pytest.raises(DataError, match=f"^{next(iter(said))} is said of data of your own"):
+        MODEL.inputs(directory, TransformersOptions(**said), None)
+
+
 # --- made again ----------------------------------------------------------------------------------
 
 
