@@ -22,7 +22,8 @@ from edgebench.cli.init import write_file
 from edgebench.cli.places import choose_links, choose_tiers
 from edgebench.cli.project import Project, ProjectFile
 from edgebench.cli.project_text import write_project
-from edgebench.cli.wishes import _read_margin, relocate
+from edgebench.cli.subject_choice import relocate
+from edgebench.cli.wishes import _read_margin
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.places import Link
 
