@@ -25,7 +25,7 @@ MANY = 9
 HEAD = 1 << 16
 """Bytes of a file of JSON by which it is seen whether it can be data."""
 REMEDY = re.compile(r"""\b([a-z_]+)=("[^"]*"|\w[\w.-]*)""")
-"""How errors write an option that would mend them: `text=COLUMN`, or `preprocess=imagenet`."""
+"""How errors write an option that would mend them: `text=COLUMN`, or `encoding=cp1252`."""
 
 Subject = tuple[tuple[str, ...], str, str]
 """The models, the data and the calibration data."""
