@@ -169,6 +169,7 @@ def test_a_plan_says_what_it_rests_on_and_how_long_the_sound_one_takes(
     assert "in the A/A run of 2026-01-02 of toy:small identity on mobile with toy-numpy" in laid
     assert "400 samples are scored" in laid
     assert "the sound run, without --quick: 5 blocks a case of 100 requests" in laid
+    assert "on all test samples comes on top" in laid
     document = here("plan", "--plugin", toy, *CASES, "--quick", "--json", "--score-limit", "7")
     conforms(document.json, "plan")
     assert (document.json["quick"], document.json["blocks"]) == (True, 2)
