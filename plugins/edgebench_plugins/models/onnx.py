@@ -38,6 +38,7 @@ from edgebench_kit.onnx.written_options import (
 )
 from edgebench_kit.own_data.finding import find_data
 from edgebench_kit.own_data.options import DataOptions, make_whole
+from edgebench_kit.own_files.picture_requests import find_picture_size
 from edgebench_kit.own_files.requests import Prepared, bind_requests
 from edgebench_kit.own_files.sources import find_source, list_beside, to_preprocess
 
@@ -198,7 +199,7 @@ def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
         prepared=prepare_file(model, specs, source, path),
         metric=options.metric,
         find_output=output,
-        find_masks=partial(_find_scores, options, path, output),
+        find_masks=partial(_find_scores, options, path, output, find_picture_size(specs)),
     )
     if data is None:
         return file_data.draw_inputs(asked, options, value_ranges(options.range), options.labels)
@@ -222,12 +223,15 @@ def _find_output(path: Path, said: Said) -> tuple[str, OutputAxis]:
 
 
 def _find_scores(
-    options: OnnxOptions, path: Path, find: Callable[[], tuple[str, OutputAxis]]
+    options: OnnxOptions,
+    path: Path,
+    find: Callable[[], tuple[str, OutputAxis]],
+    size: tuple[int, int] | None,
 ) -> Metric:
     """Return mIoU of the first output, which is scores of masks."""
     name, found = find()
     placed = _place_classes(options, path, name, found)
-    return of_masks(name, found, None if placed is None else placed - 1)
+    return of_masks(name, found, None if placed is None else placed - 1, size)
 
 
 def find_beside(path: Path) -> list[Path]:
