@@ -88,6 +88,7 @@ class Scores:
             device=score.device,
             precision=self._precision(case, deployment.pipeline),
             artifact=deployment.artifact.name,
+            content=digest_content(deployment.artifact, doubts=False),
             score_key=score.key,
             figures=figures,
             inputs=describe_inputs(case, plugins),
@@ -155,12 +156,8 @@ class Scores:
         agreed = compare_outputs(
             score, against, label, names=pipeline.outputs, classes=pipeline.classes
         )
-        why = (
-            ""
-            if agreed
-            else "its outputs have other shapes than the untransformed model's, or no values"
-        )
-        return {"checks": checks, "agreement": agreed, "no_agreement": why}
+        why = "its outputs have other shapes than the untransformed model's, or no values"
+        return {"checks": checks, "agreement": agreed, "no_agreement": "" if agreed else why}
 
     def _score_untransformed(self, case: Case) -> Untransformed:
         """Prepare a model untransformed and score it: its first samples, if not all are known.

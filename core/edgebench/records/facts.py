@@ -180,6 +180,8 @@ class Facts:
     precision: str = ""
     artifact: str = ""
     """Key of the prepared pipeline."""
+    content: str = ""
+    """Digest of what the files of that hold, under whatever key; empty where none was taken."""
     score_key: str = ""
     figures: tuple[Figure, ...] = ()
     """The figures of merit, the one that decides first."""
