@@ -183,6 +183,8 @@ class Facts:
     content: str = ""
     """Digest of what the files of that hold, under whatever key; empty where none was taken."""
     score_key: str = ""
+    copies: int = 1
+    """How many copies of it were measured in each round: of an A/A run several."""
     figures: tuple[Figure, ...] = ()
     """The figures of merit, the one that decides first."""
     inputs: str = ""
