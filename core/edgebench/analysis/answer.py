@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NAMED = 9
 """As many strategies are named in one list of a sentence; of more, how many there are."""
+TOO_WIDE = 100
+"""An interval whose upper end is more than so many times the lower says nothing."""
 
 
 @attrs.frozen(kw_only=True)
@@ -182,7 +184,9 @@ def _describe_time(result: Result) -> str:
         return describe_strategy(result)
     median, ends = result.latency.median, result.latency.interval()
     low, high = (f"{end * 1e3:.3g}" for end in ends)
-    return f"{describe_strategy(result)}, {median * 1e3:.3g} ms ({low} to {high})"
+    # Two blocks that differ may leave nothing known.
+    known = f"{low} to {high}" if ends[1] < TOO_WIDE * ends[0] else "interval not known"
+    return f"{describe_strategy(result)}, {median * 1e3:.3g} ms ({known})"
 
 
 def _span_medians(results: Sequence[Result]) -> str:

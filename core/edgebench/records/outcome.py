@@ -156,6 +156,9 @@ class Block:
     bytes_out: Mapping[str, float] = attrs.field(factory=dict, converter=freeze_mapping)
     """Median bytes of what each tier sent towards the next and, as `answer`, back; the mean towards
     the next where samples may leave early. Of what was not sent nothing is counted."""
+    bytes_mean: Mapping[str, float] = attrs.field(factory=dict, converter=freeze_mapping)
+    """The means of what `bytes_out` has the medians of: what requests of unequal sizes add up to.
+    Empty in a block of an older version."""
     exit_rates: Mapping[str, float] = attrs.field(factory=dict, converter=freeze_mapping)
     """Share of the samples that left at each stage with an exit, by stage number."""
     links: tuple[LinkCheck, ...] = ()
