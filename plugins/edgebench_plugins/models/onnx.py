@@ -42,6 +42,7 @@ from edgebench_kit.onnx.written_options import (
     sizes,
     states,
 )
+from edgebench_kit.own_files.picture_requests import find_picture_size
 from edgebench_kit.own_files.sources import find_source, list_beside
 
 
@@ -167,7 +168,7 @@ def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
         prepared=prepare_file(model, specs, source, path),
         metric=options.metric,
         find_output=output,
-        find_masks=partial(_find_scores, options, path, output),
+        find_masks=partial(_find_scores, options, path, output, find_picture_size(specs)),
     )
     return open_requests(asked, options, data)
 
@@ -185,12 +186,15 @@ def _find_output(path: Path, said: Said) -> tuple[str, OutputAxis]:
 
 
 def _find_scores(
-    options: OnnxOptions, path: Path, find: Callable[[], tuple[str, OutputAxis]]
+    options: OnnxOptions,
+    path: Path,
+    find: Callable[[], tuple[str, OutputAxis]],
+    size: tuple[int, int] | None,
 ) -> Metric:
     """Return mIoU of the first output, which is scores of masks."""
     name, found = find()
     placed = _place_classes(options, path, name, found)
-    return of_masks(name, found, None if placed is None else placed - 1)
+    return of_masks(name, found, None if placed is None else placed - 1, size)
 
 
 def find_beside(path: Path) -> list[Path]:

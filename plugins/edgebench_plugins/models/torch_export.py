@@ -36,6 +36,7 @@ from edgebench_kit.onnx.graphs import QUANTIZED
 from edgebench_kit.onnx.written_options import classes_axis, sizes, value_ranges
 from edgebench_kit.own_data.options import DataOptions
 from edgebench_kit.own_files.datasets import add_line
+from edgebench_kit.own_files.picture_requests import find_picture_size
 from edgebench_kit.own_files.requests import (
     Prepared,
     prepare_requests,
@@ -163,25 +164,31 @@ def inputs(path: Path, options: TorchExportOptions, data: Path | None) -> Datase
 
 def _ask(path: Path, seen: _Seen, options: TorchExportOptions) -> file_data.Asked:
     """Return what is to be known of a file before its requests are."""
-    output = seen.ends.describe_outputs()[0]
+    output, specs = seen.ends.describe_outputs()[0], seen.ends.describe_inputs(one=True)
     shape = tuple(size if isinstance(size, int) else None for size in output.shape)
     first = OutputAxis(axis=0, shape=shape)
     return file_data.Asked(
         path=path,
-        specs=seen.ends.describe_inputs(one=True),
+        specs=specs,
         ranges=seen.ranges,
         source=seen.source,
         prepared=seen.prepared,
         metric=options.metric,
         find_output=lambda: (output.name, first),
-        find_masks=partial(_find_scores, options, path, seen.ends, first),
+        find_masks=partial(_find_scores, options, path, seen.ends, first, find_picture_size(specs)),
     )
 
 
-def _find_scores(options: TorchExportOptions, path: Path, ends: Ends, first: OutputAxis) -> Metric:
+def _find_scores(
+    options: TorchExportOptions,
+    path: Path,
+    ends: Ends,
+    first: OutputAxis,
+    size: tuple[int, int] | None,
+) -> Metric:
     """Return mIoU of the first output, which is scores of masks."""
     placed = _place_classes(options, path, ends)
-    return of_masks(ends.outputs[0].name, first, None if placed is None else placed - 1)
+    return of_masks(ends.outputs[0].name, first, None if placed is None else placed - 1, size)
 
 
 def look(variant: str, path: Path, options: TorchExportOptions) -> Look:

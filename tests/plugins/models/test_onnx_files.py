@@ -795,10 +795,11 @@ def test_masks_are_measured_along_the_axis_that_is_said(tmp_path, size):
     scores = MODEL.postprocess({"scores": np.eye(4, dtype="f4")[labels[:1]]}, "")
     (metric,) = MODEL.inputs(path, OnnxOptions(metric="miou", classes_axis="3"), data).metrics()
     assert metric.value(np.asarray(metric.count(scores, labels[0]))) == 1
-    (metric,) = MODEL.inputs(path, OnnxOptions(metric="miou"), data).metrics()
     if size != 4:  # else the classes may as well be first
-        with pytest.raises(DataError, match="say classes-axis=3"):
-            metric.count(scores, labels[0])
+        with pytest.raises(DataError, match="of shape \\(8, 8\\) fit if .* say classes-axis=3"):
+            MODEL.inputs(path, OnnxOptions(metric="miou"), data)
+    else:
+        assert MODEL.inputs(path, OnnxOptions(metric="miou"), data).metrics()
 
 
 def unasked(own):
