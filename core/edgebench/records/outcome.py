@@ -73,8 +73,7 @@ class LinkCheck:
     delay_s: float
     """One-way delay that the link claims."""
     ok: bool
-    """|measured - expected|, and |round trip - 2 x delay|, are at most the larger of 5 % and
-    0.5 ms."""
+    """|measured - expected| and |round trip - 2 x delay| are at most 5 %, or 0.5 ms if larger."""
 
     @property
     def deviations(self) -> tuple[Deviation, ...]:
