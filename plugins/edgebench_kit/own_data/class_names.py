@@ -126,8 +126,12 @@ def list_names(names: Sequence[str], most: int = 6) -> str:
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def read_class_names(path: Path, model_classes: Sequence[str]) -> tuple[str, ...]:
+def read_class_names(
+    path: Path, model_classes: Sequence[str], noted: str = "the model"
+) -> tuple[str, ...]:
     """Read the names of a model's classes in its order, one a line.
+
+    *noted* is what messages call what the model's own names are taken from.
 
     Raises:
         DataError: There are not as many as the model has, one is empty, or a class of the model
@@ -139,7 +143,7 @@ def read_class_names(path: Path, model_classes: Sequence[str]) -> tuple[str, ...
     names = tuple(lines)
     if model_classes and len(names) != len(model_classes):
         raise DataError(
-            f"classes={path} names {len(names)} classes and the model has {len(model_classes)}"
+            f"classes={path} names {len(names)} classes and {noted} has {len(model_classes)}"
         )
     places = _place_names(model_classes)
     for number, name in enumerate(names):
@@ -147,7 +151,7 @@ def read_class_names(path: Path, model_classes: Sequence[str]) -> tuple[str, ...
             raise DataError(f"classes={path}: line {number + 1} is empty; name each class")
         if (place := _find_elsewhere(name, number, places)) is not None:
             raise DataError(
-                f"classes={path} has {_quote(name)} as class {number}, and the model has it as "
+                f"classes={path} has {_quote(name)} as class {number}, and {noted} has it as "
                 f"class {place}: the order must be the model's"
             )
     return names
