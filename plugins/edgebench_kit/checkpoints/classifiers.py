@@ -21,10 +21,11 @@ from edgebench_kit.checkpoints import own_tokenizers, requests
 from edgebench_kit.checkpoints.configurations import (
     WRITTEN,
     Configuration,
+    check_head,
     check_parts,
     read_configuration,
 )
-from edgebench_kit.checkpoints.families import STUDENT, describe_variant, halve
+from edgebench_kit.checkpoints.families import STUDENT, check_shapes, describe_variant, halve
 from edgebench_kit.checkpoints.json_files import read_beside
 from edgebench_kit.checkpoints.networks import (
     list_inputs,
@@ -104,17 +105,20 @@ def look_at(directory: Path, *, length: int | None = None, student: str = "") ->
         DataError: It cannot.
     """
     found = read_checkpoint(directory, length=length, student=student)
-    files = find_weights(directory)
-    if has_header(files):
-        shapes = read_shapes(files)
-        check_parts(found.settings, len(shapes), directory / "config.json")
+    files, path = find_weights(directory), directory / "config.json"
+    shapes = read_shapes(files) if has_header(files) else {}
+    if shapes:
+        check_parts(found.settings, len(shapes), path)
+        check_head(found, shapes, path)
     if found.task in WRITTEN:
         own_tokenizers.check_tokenizer(directory, found.settings)
     made = halve(found)[0] if student else found
     try:
-        describe_variant(made.family, made)
+        describe_variant("default", made)
+        if shapes:
+            check_shapes(found, shapes)
     except DataError as error:
-        raise DataError(f"{directory / 'config.json'}: {error}") from error
+        raise DataError(f"{path}: {error}") from error
     return Look(configuration=made.to_text())
 
 
