@@ -504,3 +504,20 @@ def test_what_is_wrong_with_masks_is_one_line(tmp_path):
     assert "masks hold 0 and 255 alone, and 255 says that a pixel does not count" in refused(
         root, "abc"
     )
+
+
+def test_a_table_that_contradicts_the_folders_names_is_told(tmp_path):
+    root = flowers(tmp_path / "flowers", 10)
+    rows = [f"{one.relative_to(root)},rose" for one in sorted((root / "daisy").iterdir())[:3]]
+    rows += [f"{one.relative_to(root)},Daisy" for one in sorted((root / "daisy").iterdir())[3:]]
+    rows += [f"{one.relative_to(root)},rose" for one in sorted((root / "rose").iterdir())]
+    (root / "labels.csv").write_text("\n".join(["file,label", *rows]) + "\n")
+    told = found(root).look(FLOWERS)[1]
+    assert "3 labels differ from the folders' names, as rose of daisy/0.jpg" in told
+    # Folders that are called like no label say nothing.
+    (root / "daisy").rename(root / "a")
+    (root / "rose").rename(root / "b")
+    (root / "labels.csv").write_text(
+        "\n".join(["file,label", *rows]).replace("daisy/", "a/").replace("rose/", "b/")
+    )
+    assert "differ" not in found(root).look(FLOWERS)[1]
