@@ -178,7 +178,7 @@ def describe_division(division: Division, looked: Looked, notes: Sequence[str], 
     return "; ".join([*told, *notes])
 
 
-def note_classes(numbers: Mapping[str, int], names: Sequence[str]) -> list[str]:
+def note_classes(kind: str, numbers: Mapping[str, int], names: Sequence[str]) -> list[str]:
     """Say what labels that are numbers were taken for, and which classes have no sample."""
     notes = []
     taken = [label for label, number in numbers.items() if label.isdecimal()]
@@ -187,6 +187,13 @@ def note_classes(numbers: Mapping[str, int], names: Sequence[str]) -> list[str]:
     if spoken:
         some = ", ".join(f"{one} is {show(names[numbers[one]])}" for one in spoken[:SHOWN])
         notes.append(f"labels are taken for class numbers: {some}{', ...' * (len(spoken) > SHOWN)}")
+    in_text_order = sorted(taken, key=numbers.__getitem__) == sorted(taken)
+    if kind == "pictures" and taken and not spoken and not in_text_order:
+        # As torchvision's ImageFolder numbers its classes, whatever they are called.
+        notes.append(
+            "labels are taken for class numbers; where the model learned folders in the order of "
+            f"text ({list_names(sorted(taken), 3)}), classes=FILE says so"
+        )
     if numbers and (lone := [n for n in range(len(names)) if n not in set(numbers.values())]):
         named = list_names([names[number] for number in lone], 3)
         have = "has" if len(lone) == 1 else "have"

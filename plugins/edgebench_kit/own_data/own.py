@@ -123,7 +123,7 @@ class OwnData:
                 f"{self.path}: no sample is left for the test split; all of it stands in the "
                 "other splits too"
             )
-        notes = [*groups.notes, *note_classes(numbers, names)]
+        notes = [*groups.notes, *note_classes(self.kind, numbers, names)]
         return (
             describe_data(self.path, self.source, groups, looked, numbers),
             describe_division(self.division, looked, notes, len(groups.items)),

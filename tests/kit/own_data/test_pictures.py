@@ -521,3 +521,19 @@ def test_a_table_that_contradicts_the_folders_names_is_told(tmp_path):
         "\n".join(["file,label", *rows]).replace("daisy/", "a/").replace("rose/", "b/")
     )
     assert "differ" not in found(root).look(FLOWERS)[1]
+
+
+def test_numbers_that_text_orders_otherwise_are_told_where_the_model_has_no_names(tmp_path):
+    for number in range(11):
+        fill(tmp_path / "digits" / str(number), [2 * number, 2 * number + 1])
+    told = "labels are taken for class numbers; where the model learned folders in the order of text (0, 1, 10 and 8 more), classes=FILE says so"
+    silent = [f"LABEL_{number}" for number in range(11)]
+    assert told in found(tmp_path / "digits").look(silent)[1]
+    assert told in found(tmp_path / "digits").look(())[1]
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join(sorted(map(str, range(11)))))
+    data = found(tmp_path / "digits", classes=names)
+    assert data.number_classes(silent)["10"] == 2
+    assert told not in data.look(silent)[1]
+    shutil.rmtree(tmp_path / "digits" / "10")
+    assert told not in found(tmp_path / "digits").look(silent)[1]
