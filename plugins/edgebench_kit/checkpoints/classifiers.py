@@ -38,7 +38,7 @@ from edgebench_kit.checkpoints.stored_weights import find_weights, has_header, r
 from edgebench_kit.checkpoints.word_requests import word_cross_entropy
 from edgebench_kit.torch.classification import cross_entropy
 from edgebench_kit.torch.modules import count_parameters
-from edgebench_kit.vision.recipes import Recipe
+from edgebench_kit.vision.recipes import NESTED, Recipe
 
 if TYPE_CHECKING:
     from torch import nn
@@ -84,11 +84,8 @@ def read_recipe(directory: Path) -> Recipe:
     """
     path, whole = directory / PICTURES, directory / WHOLE
     # Transformers takes what stands in the file of all processors before that of pictures alone.
-    if isinstance(nested := read_beside(whole).get("image_processor"), dict):
-        try:
-            return attrs.evolve(Recipe.read(nested), layout="nchw")
-        except DataError as error:
-            raise DataError(f"{whole}: image_processor: {error}") from error
+    if isinstance(read_beside(whole).get(NESTED), dict):
+        path = whole
     if not path.is_file():
         raise DataError(
             f"{directory} has no {PICTURES}, so that nothing says how pictures are resized and "
