@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 RESOURCE = "tokenizer.json"
 """The name under which a pipeline keeps its tokenizer: how it cuts, fills up and truncates."""
 
+PANIC = "PanicException"
+
 
 def decode_sentences(payload: bytes, variant: str) -> tuple[str, ...]:
     """Read the one or two sentences of a payload.
@@ -45,7 +47,7 @@ def bind_tokenizer(
         return tokenize(tokenizer, sentences, names)
 
     def shortens(sentences: tuple[str, ...], variant: str) -> bool:
-        return bool(tokenizer.encode(*sentences).overflowing)
+        return bool(encode(tokenizer, sentences).overflowing)
 
     return attrs.evolve(model, preprocess=preprocess, shortens=shortens)
 
@@ -75,6 +77,24 @@ def refuse_unbound(sentences: tuple[str, ...], variant: str) -> Tensors:
     raise DataError("text becomes tensors by the tokenizer of a pipeline, and none is bound")
 
 
+def encode(tokenizer: Any, texts: Sequence[str]) -> Any:
+    """Let a tokenizer cut a text or a pair.
+
+    Raises:
+        DataError: It stumbles, as a damaged one does over some texts.
+    """
+    try:
+        return tokenizer.encode(*texts)
+    except BaseException as error:
+        # What Rust panics over is no Exception; an interruption is not the tokenizer's.
+        if not isinstance(error, Exception) and type(error).__name__ != PANIC:
+            raise
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"the tokenizer cannot cut the text {texts[0][:40]!r}: {said[:200]}; it may be damaged"
+        ) from error
+
+
 def tokenize(tokenizer: Any, sentences: tuple[str, ...], names: Sequence[str]) -> Tensors:
     """Turn one sentence or a pair into a batch of one, each tensor int64 of shape (1, length).
 
@@ -83,7 +103,7 @@ def tokenize(tokenizer: Any, sentences: tuple[str, ...], names: Sequence[str]) -
     """
     import numpy as np
 
-    encoding = tokenizer.encode(*sentences)
+    encoding = encode(tokenizer, sentences)
     found = {
         "input_ids": encoding.ids,
         "attention_mask": encoding.attention_mask,
