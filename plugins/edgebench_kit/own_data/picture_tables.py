@@ -136,13 +136,13 @@ def _read_rows(table: Table, chosen: Chosen, finder: PictureFinder) -> Groups:
 
 def _note_folders(items: Sequence[Item | Unreadable]) -> list[str]:
     """Say how many pictures lie in a folder that is called like another label than theirs."""
-    labelled = [one for one in items if isinstance(one, Item)]
-    labels = {one.label: simplify(one.label) for one in labelled}
+    labels = {one.label: simplify(one.label) for one in items if isinstance(one, Item)}
     names, differing = set(labels.values()), []
-    for one in labelled:
-        folder = simplify(Path(one.payload).parent.name)
-        if folder in names and folder != labels[one.label]:
-            differing.append(one)
+    for one in items:
+        if isinstance(one, Item) and isinstance(one.payload, Path):
+            folder = simplify(one.payload.parent.name)
+            if folder in names and folder != labels[one.label]:
+                differing.append(one)
     if not differing:
         return []
     first = differing[0]

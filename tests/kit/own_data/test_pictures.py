@@ -537,3 +537,20 @@ def test_numbers_that_text_orders_otherwise_are_told_where_the_model_has_no_name
     assert told not in data.look(silent)[1]
     shutil.rmtree(tmp_path / "digits" / "10")
     assert told not in found(tmp_path / "digits").look(silent)[1]
+
+
+def test_a_link_to_a_directory_that_it_lies_in_is_not_followed(tmp_path):
+    root = flowers(tmp_path / "flowers")
+    (root / "val").symlink_to(".")
+    (root / "train").symlink_to("..")
+    (root / "rose" / "more").symlink_to(root)
+    assert "20 pictures in 2 classes" in found(root).look(FLOWERS)[0]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "val").symlink_to(".")
+    assert "empty holds val; give a folder for each class" in refused(empty)
+    # Others lead on.
+    (tmp_path / "linked").mkdir()
+    for name in FLOWERS:
+        (tmp_path / "linked" / name).symlink_to(root / name)
+    assert "20 pictures in 2 classes" in found(tmp_path / "linked").look(FLOWERS)[0]
