@@ -542,6 +542,31 @@ def test_what_fills_up_is_not_taken_for_text_by_who_answers_at_the_last(copy, sa
     read(directory)  # which refuses what answers otherwise where it is filled up
 
 
+def test_a_family_that_mixes_what_fills_up_is_doubted_and_not_refused(copy):
+    directory = copy("bert")
+    assert read(directory).doubts == ()
+    rows = json.loads((directory / "config.json").read_text())["vocab_size"]
+    names = dict(enumerate(checkpoints.NAMES["texts"]))
+    made = transformers.FNetConfig(
+        hidden_size=32,
+        num_hidden_layers=2,
+        intermediate_size=64,
+        vocab_size=rows,
+        pad_token_id=0,
+        max_position_embeddings=66,
+        id2label=names,
+    )
+    torch.manual_seed(0)
+    module = transformers.FNetForSequenceClassification(made)
+    with torch.no_grad():
+        module.classifier.weight.normal_()
+    (directory / "model.safetensors").unlink()
+    module.save_pretrained(directory)
+    (doubt,) = read(directory).doubts
+    assert doubt.startswith("a text that is filled up to 66 tokens on its right is answered")
+    assert doubt.endswith("in a logit: a fnet reads what fills up too")
+
+
 def test_weights_that_are_no_numbers_are_refused(copy):
     directory = copy("resnet")
     file = directory / "model.safetensors"
