@@ -11,8 +11,8 @@ import attrs
 
 from edgebench import DataError, Tensors, TensorSpec
 from edgebench_kit.own_files.sources import Source
+from edgebench_kit.text.cutting import encode
 from edgebench_kit.text.sentences import unpack_sentences
-from edgebench_kit.text.tokenizing import encode
 from edgebench_kit.vision.recipes import read_document
 
 GIVEN = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import DataError, Model, Tensors
+from edgebench_kit.text.cutting import encode
 from edgebench_kit.text.sentences import unpack_sentences
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 RESOURCE = "tokenizer.json"
 """The name under which a pipeline keeps its tokenizer: how it cuts, fills up and truncates."""
-
-PANIC = "PanicException"
 
 
 def decode_sentences(payload: bytes, variant: str) -> tuple[str, ...]:
@@ -75,24 +74,6 @@ def refuse_unbound(sentences: tuple[str, ...], variant: str) -> Tensors:
         DataError: Always.
     """
     raise DataError("text becomes tensors by the tokenizer of a pipeline, and none is bound")
-
-
-def encode(tokenizer: Any, texts: Sequence[str]) -> Any:
-    """Let a tokenizer cut a text or a pair.
-
-    Raises:
-        DataError: It stumbles, as a damaged one does over some texts.
-    """
-    try:
-        return tokenizer.encode(*texts)
-    except BaseException as error:
-        # What Rust panics over is no Exception; an interruption is not the tokenizer's.
-        if not isinstance(error, Exception) and type(error).__name__ != PANIC:
-            raise
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(
-            f"the tokenizer cannot cut the text {texts[0][:40]!r}: {said[:200]}; it may be damaged"
-        ) from error
 
 
 def tokenize(tokenizer: Any, sentences: tuple[str, ...], names: Sequence[str]) -> Tensors:
