@@ -213,9 +213,23 @@ def describe_variant(name: str, configuration: Configuration) -> Variant:
     facts = known.describe(configuration.settings, len(configuration.classes)) if known else {}
     if facts and configuration.task == "tokens":
         facts = _describe_words(facts)
+    summary = f"What the checkpoint holds: {_tell_lacks(configuration, facts)}"
     if configuration.student:
         facts["student"] = ""
-    return Variant(name=name, summary="What the checkpoint holds.", weights=["file"], **facts)
+    return Variant(name=name, summary=summary, weights=["file"], **facts)
+
+
+def _tell_lacks(configuration: Configuration, facts: Mapping[str, Any]) -> str:
+    """Say what operators would want to know and nothing tells, for someone who writes no code."""
+    if configuration.family not in FAMILIES:
+        return (
+            f"the family {configuration.family} names no exit points and no student; those of "
+            f"{', '.join(sorted(FAMILIES))} do."
+        )
+    lacks = [] if facts["exits"] else ["no exit points"]
+    lacks += [] if facts["student"] else ["no student"]
+    said = f", so small that it has {' and '.join(lacks)}" * bool(lacks)
+    return f"a network of the family {configuration.family}{said}."
 
 
 def check_shapes(configuration: Configuration, shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -110,7 +110,8 @@ def read_pictures(table: Table, root: Path, options: DataOptions) -> Source:
     best = max(counts.values())
     places = [place for place, count in counts.items() if count == best]
     file = min(places, key=lambda place: (_rank(table.first[place]), place))
-    chosen = choose_label(str(table.path), table.first, file, options.label, header=header)
+    chosen = choose_label(str(table.path), table.first, file, options.label, header=header,
+                          keys=table.has_keys)  # fmt: skip
     return Source(
         kind="pictures",
         read=partial(_read_rows, table, chosen, finder),

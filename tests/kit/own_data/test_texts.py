@@ -193,6 +193,18 @@ def test_words_with_a_label_each_are_tokens(tmp_path):
     assert answer.tolist() == [1, 0]
 
 
+def test_what_is_said_of_columns_fits_the_table(tmp_path):
+    csv, lines = tmp_path / "t.csv", tmp_path / "t.jsonl"
+    csv.write_text("id,satz,urteil\n1,a,b\n")
+    assert "say text=COLUMN, label=COLUMN (with numbers from 1" in refused(csv)
+    csv.write_text("eins,zwei,urteil\na,b,c\n")
+    assert 'say text=COLUMN (of pairs text="FIRST SECOND"), label=COLUMN (with' in refused(csv)
+    lines.write_text('{"eins": "a", "zwei": "b", "urteil": "c"}\n')
+    assert refused(lines).endswith('text=COLUMN (of pairs text="FIRST SECOND"), label=COLUMN')
+    lines.write_text('{"sentence1": "a", "sentence2": "b", "x": 1, "y_": 2}\n')
+    assert refused(lines).endswith("say label=COLUMN")
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
