@@ -24,10 +24,12 @@ FILES = (
     *("image_path", "img_path", "image_name", "image_file", "image_id", "photo", "name", "id"),
 )
 LABELS = (
-    *("label", "labels", "class", "class_name", "classname", "category", "target", "sentiment"),
+    # Names go before the numbers that stand for them, which another model counts otherwise.
+    *("label_name", "label_text", "label", "labels", "class_name", "classname", "class"),
+    *("category", "target", "sentiment"),
     *("gold_label", "quality", "is_duplicate", "intent", "emotion", "topic", "species", "breed"),
     *("tag", "rating", "stars", "score", "polarity", "y", "fine_label", "coarse_label"),
-    *("label_name", "label_text", "output"),
+    "output",
 )
 WORDS, WORD_LABELS = ("tokens", "words"), ("ner_tags", "tags", "pos_tags", "labels")
 """The names that columns usually have, those that count before others first."""

@@ -11,7 +11,7 @@ from edgebench import DataError, Tensors, TensorSpec
 from edgebench_kit.own_files.sources import Source
 from edgebench_kit.vision.decoding import decode_upright
 from edgebench_kit.vision.processor_files import is_processor
-from edgebench_kit.vision.recipes import Layout, Recipe, Size, read_document
+from edgebench_kit.vision.recipes import Layout, Recipe, Size, read_nested
 
 CHANNELS = (1, 3)
 FLOATS = ("float16", "float32", "float64")
@@ -157,7 +157,7 @@ def fit_recipe(spec: TensorSpec, source: Source, file: object) -> PictureRequest
 
 def _says_arithmetic(source: Source, recipe: Recipe) -> bool:
     """Say whether a recipe of our own computes; that of a processor is left out for bytes."""
-    if source.pictures is None or is_processor(read_document(source.pictures)):
+    if source.pictures is None or is_processor(read_nested(source.pictures)[0]):
         return False
     names, plain = ("scale", "offset", "mean", "std"), Recipe()
     return any(getattr(recipe, name) != getattr(plain, name) for name in names)

@@ -316,3 +316,11 @@ def test_paths_that_are_said_of_data_mean_the_same_everywhere(tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     options = DataOptions(classes="names.txt", calibration="more")
     assert (options.classes, options.calibration) == (tmp_path / "names.txt", tmp_path / "more")
+
+
+def test_labels_that_differ_in_case_alone_are_one_class(tmp_path):
+    path = table(tmp_path / "a.csv", 60, labels=("bad", "BAD", "Bad"))
+    said = refused(path, ("bad", "good"))
+    assert "all labels are 'BAD, Bad, bad'; with one class no accuracy says anything" in said
+    table(path, 60, labels=("bad", "BAD", "good"))
+    assert "60 texts in 2 classes (BAD 40, good 20)" in found(path).look(("bad", "good"))[0]
