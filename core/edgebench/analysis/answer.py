@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.analysis.accuracy import describe_open
-from edgebench.analysis.quick import NONE_STORED, describe_quick
+from edgebench.analysis.quick import describe_quick, say_nothing_is_told
 from edgebench.analysis.verdicts import LEVEL
 from edgebench.parts.grouping import group_by
 
@@ -95,7 +95,8 @@ class Decision:
             return f"{self._title_fastest()} is {_describe_time(self.fastest)}{doubted}."
         if self.undecided and self.quick is not None and self.quick.spread is None:
             of = f"{self.quick.blocks} blocks of {self.quick.requests} requests"
-            return f"{NONE_STORED}. A rough ranking by median, of {of}: {self._list_roughly()}."
+            why = say_nothing_is_told(self.quick)
+            return f"{why}. A rough ranking by median, of {of}: {self._list_roughly()}."
         if self.undecided:
             blind = "" if self.accuracy_known else f" {_UNKNOWN}"
             return (

@@ -13,7 +13,7 @@ from edgebench.cli.logs import write_log
 from edgebench.cli.numbers import count, seconds
 from edgebench.cli.progress import Interrupts, hear_interrupts, show_progress
 from edgebench.cli.project import take_project
-from edgebench.cli.quick import describe_sound
+from edgebench.cli.quick import describe_sound, note_unreadable
 from edgebench.cli.report import print_results
 from edgebench.cli.study import HOW, PRODUCT, declare, plan_study, refuse_empty
 from edgebench.parts.errors import EdgebenchError, UnknownName
@@ -69,6 +69,8 @@ def run(args: argparse.Namespace, common: Common) -> int:
     args, common = take_project(args, common)
     reporter = common.find_reporter()  # that it is missing is to be known before measuring
     plan = _plan_of_case(args, common) if args.case else plan_what_is_asked(args, common)
+    if args.quick:
+        note_unreadable(common)
     with hear_interrupts(common) as interrupts:
         with Database.open(args.db, write=True) as database:
             try:
