@@ -99,16 +99,19 @@ def _read_all() -> Iterator[EqualSpread | str]:
     for path in sorted(directory.glob("*.json")) if directory.is_dir() else []:
         try:
             yield _read(path)
-        except Exception as error:  # whatever stands in it, other files are as good as before
-            why = " ".join(str(error).split()) or type(error).__name__
-            yield (
-                f"{path} does not hold what equal cases differ by, so it is passed over: {why}; "
-                "remove it, and `edgebench run --aa` makes it again"
-            )
+        except StoreError as error:
+            yield str(error)
 
 
 def _read(path: Path) -> EqualSpread:
-    document = json.loads(path.read_text(encoding="utf-8"))
-    if (schema := document.get("schema")) != SCHEMA:
-        raise ValueError(f"it is of version {schema}, not {SCHEMA}")
-    return from_document(EqualSpread, document)
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if (schema := document.get("schema")) != SCHEMA:
+            raise ValueError(f"it is of version {schema}, not {SCHEMA}")
+        return from_document(EqualSpread, document)
+    except Exception as error:
+        why = " ".join(str(error).split())
+        raise StoreError(
+            f"{path} does not hold what equal cases differ by, so it is passed over: {why}; "
+            "remove it, and `edgebench run --aa` makes it again"
+        ) from error
