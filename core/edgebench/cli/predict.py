@@ -56,7 +56,8 @@ def run(args: argparse.Namespace, common: Common) -> int:
     found = forecast(results.results, links, recipes)
     if common.json:
         common.emit({"schema": SCHEMA, "run": results.run.id, "db": str(args.db),
-                     "quick": results.run.quick is not None, **describe_forecast(found, links)})  # fmt: skip
+                     "quick": results.run.quick is not None,
+                     **describe_forecast(found, links)})  # fmt: skip
     else:
         for part in lay_out_forecast(found, links, in_full=common.verbose):
             common.show(part)

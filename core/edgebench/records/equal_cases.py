@@ -106,8 +106,7 @@ def _read_all() -> Iterator[EqualSpread | str]:
 def _read(path: Path) -> EqualSpread:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        if (schema := document.get("schema")) != SCHEMA:
-            raise ValueError(f"it is of version {schema}, not {SCHEMA}")
+        _refuse_version(document["schema"])
         return from_document(EqualSpread, document)
     except Exception as error:
         why = " ".join(str(error).split())
@@ -115,3 +114,8 @@ def _read(path: Path) -> EqualSpread:
             f"{path} does not hold what equal cases differ by, so it is passed over: {why}; "
             "remove it, and `edgebench run --aa` makes it again"
         ) from error
+
+
+def _refuse_version(schema: object) -> None:
+    if schema != SCHEMA:
+        raise ValueError(f"it is of version {schema}, not {SCHEMA}")
