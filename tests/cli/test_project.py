@@ -206,6 +206,12 @@ def test_every_key_is_on_the_page_and_no_other():
         ("[project]\nmodels = 'a'", ["line 2: [project] models:", "a list"]),
         ("[project]\nmodels = ['a']\nmargin = 'two'", ["line 3: [project] margin:", "accuracy=1"]),
         ("[project]\nmodels = ['a']\nsweep = ['x']", ["line 3: [project] sweep:", "A-B=RATE"]),
+        ("[project]\nmodels = ['toy:onnx']\nsweep = ['x']",
+         ["line 3: [project] sweep:", "A-B=RATE"]),
+        ("[project]\nmodels = ['toy']\nmax = ['latency.p95=5ms', 'latency.p95=6ms']",
+         ["line 3: [project] max:", "latency.p95 twice"]),
+        ("[project]\nmodels = ['toy']\nmax = ['latency.p50=5ms', 'latency.median=6ms']",
+         ["line 3: [project] max:", "latency.median twice"]),
         ("[project]\nmodels = ['a']\nmax = ['speed=1']", ["line 3: [project] max:", "speed"]),
         ("[project]\nmodels = ['a']\nblocks = 0", ["line 3: [project] blocks:", "at least 1"]),
         ("[project]\nsuite = 'a'\nmodels = ['a']", ["[project]", "leave out models"]),
@@ -227,6 +233,30 @@ def test_a_mistake_says_where_it_stands(here, toy, written, mistaken, text, word
     written(text)
     said = here("plan", "--plugin", toy, "--quiet")
     mistaken(said, *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("--operator", "toy-sound"), "toy-sound"),
+        (("--operator", "toy-round(bits=x)"), "bits"),
+        (("--placement", "toy"), "toy"),  # as the model is called
+        (("--backend=toy-numpi",), "toy-numpi"),
+        (("--link", "x"), "x"),
+    ],
+)
+def test_what_the_command_line_says_is_not_blamed_on_it(here, toy, written, mistaken, words, named):
+    written("[project]\nmodels = ['toy']\n")
+    said = here("plan", "--plugin", toy, "--quiet", *words)
+    mistaken(said, named)
+    assert "edgebench.toml" not in said.err
+
+
+def test_a_mark_that_editors_put_before_a_text_is_no_mistake(here, toy, tmp_path):
+    text = "[project]\nmodels = ['toy']\nbackends = ['toy-numpy']\n"
+    (tmp_path / "edgebench.toml").write_text(text, encoding="utf-8-sig")
+    said = here("plan", "--plugin", toy)
+    assert said.status == 0, said.err
 
 
 # --- a cloned folder runs no code ----------------------------------------------------------------
