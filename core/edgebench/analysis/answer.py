@@ -133,12 +133,13 @@ class Decision:
     def _say_least(self) -> str:
         if self.least_difference is None:
             return ""
-        # Of two digits the second is hardly known.
+        # Of two digits the second is hardly known, and more than twofold is plain without a test.
         least = format(self.least_difference, ".1%" if self.least_difference < 0.1 else ".0%")
-        told = f"; a difference of {least} could have been told"
+        told = f"; a difference of {least} could have been told" * (self.least_difference <= 1)
         if self.slower or self.differs_p is None or self.differs_p <= LEVEL:
             return told
-        return f"{told}, and that any differ is not shown (Friedman, p = {self.differs_p:.2g})"
+        any_differ = f"that any differ is not shown (Friedman, p = {self.differs_p:.2g})"
+        return f"{told}, and {any_differ}" if told else f"; {any_differ}"
 
     def _beside(self) -> Iterator[str]:
         """Yield what else bears on the answer, a sentence each."""
