@@ -259,7 +259,8 @@ def take_bounds(common: Common) -> tuple[str, ...]:
     """
     bounds = file.project.max if (file := _read_here()) else ()
     if bounds:
-        common.note(f"edgebench: {FILE} says: recommend {_spell('max', bounds)}")
+        said = f"{FILE} says: recommend {_spell('max', bounds)}"
+        common.note(f"edgebench: {said} (whatever run it is; --max takes their place)")
     return bounds
 
 
