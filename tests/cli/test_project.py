@@ -123,6 +123,26 @@ def test_a_case_on_a_tier_of_it_is_measured_again_where_it_is_read(here, toy, wr
 
 
 @pytest.mark.process
+def test_a_tier_that_has_another_speed_by_now_is_told(here, toy, written, monkeypatch):
+    """As this machine's own figure is another, against which a tier states its gflops."""
+    found = [40.0]
+    monkeypatch.setattr(
+        "edgebench.measure.stand.device_speed.find_gflops", lambda *_, **__: found[0]
+    )
+    written(TOY.replace("speed = 0.5", "gflops = 20"))
+    one = ("run", "--json", "--plugin", toy, "--operator", "identity")
+    document = here(*one).json
+    again = ("run", "--json", "--case", document["cases"][0]["id"], "--plugin", toy)
+    for words in (again, (*one, "--resume")):
+        assert "as fast" not in here(*words).err
+    for words, speed, was in ((again, 0.25, 0.5), ((*one, "--resume"), 0.125, 0.25)):
+        found[0] = 20 / speed
+        said = here(*words)
+        told = f"tier pi is {speed} times as fast as this machine, and was {was} times: another"
+        assert said.err.count(told) == 1, said.err
+
+
+@pytest.mark.process
 def test_it_may_name_a_suite_of_its_own(here, toy, written):
     written("""
         [project]
