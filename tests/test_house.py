@@ -169,6 +169,20 @@ def unexplained_asserts(source: Source) -> Iterator[str]:
             yield source.offends(node.lineno, "asserts")
 
 
+def open_interpreters(source: Source) -> Iterator[str]:
+    """Find Pythons that are started without -P: they import what lies in the working directory.
+
+    What begins with a text is told to people, and not started.
+    """
+    for node in ast.walk(source.tree):
+        if not isinstance(node, ast.List | ast.Tuple) or not node.elts:
+            continue
+        words = [one.value for one in node.elts if isinstance(one, ast.Constant)]
+        starts = not isinstance(node.elts[0], ast.Constant | ast.Starred)
+        if starts and {"-m", "-c"} & set(words) and "-P" not in words:
+            yield source.offends(node.lineno, "starts a Python without -P")
+
+
 HELD = [
     (plugins_named, CORE),
     (plugins_imported, CORE),
@@ -177,6 +191,7 @@ HELD = [
       for folder in (CORE, PLUGINS)),
     (long_files, CORE),
     (unexplained_asserts, CORE),
+    *((open_interpreters, folder) for folder in (CORE, PLUGINS)),
 ]  # fmt: skip
 
 
@@ -224,6 +239,12 @@ LONG = "def f():\n    '''Do.'''\n" + "    f()\n" * 50
         (long_files, "f()\n" * 301, ["301 is too long"]),
         (long_files, "f()\n" * 300, []),
         (unexplained_asserts, "assert x\nassert x  # noqa: S101 (for types)\n", ["1 asserts"]),
+        (
+            open_interpreters,
+            "[sys.executable, '-m', 'a']\n(python, '-u', '-c', 'f()')\n",
+            ["1 starts a Python without -P", "2 starts a Python without -P"],
+        ),
+        (open_interpreters, "[python, '-P', '-m', 'a']\n('python', '-m', 'pip')\n", []),
         (names_for_nothing, "", ["0 is named for nothing"]),
     ],
 )  # fmt: skip

@@ -20,6 +20,7 @@ VERSIONS = {
     "list.json": 4,
     "plan.json": 3,
     "plugins.json": 3,
+    "predict.json": 2,
     "recommend.json": 2,
     "run.json": 6,
     "runs.json": 2,

@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -162,6 +163,10 @@ def test_what_came_in_between_is_not_written_over(tmp_path):
         ((*TOY, "--tier", "mobile", "--link", "4g"), ["A-B=RATE"]),
         ((*TOY, "--yes", "--margin", "much"), ["accuracy=POINTS"]),
         ((*TOY, "--yes", "--max", "speed=1"), ["speed"]),
+        ((*TOY, "--yes", "--backend", "nosuch"), ["edgebench: --backend: no backend is called"]),
+        ((*TOY, "--yes", "--backend", "onnxruntime(library=/x.so)"),
+         ["edgebench.toml, as it would be written", "'library'", "run code"]),
+        ((*TOY, "--yes", "--max", "size=1MB", "--max", "size=2MB"), ["--max", "size twice"]),
         (("nowhere", *TOY, "--yes"), ["nowhere is no directory"]),
         (("--model", "toyy", "--yes"), ["no model is called 'toyy'"]),
         ((*TOY, "--yes", "--data", "nothing"), ["nothing"]),
@@ -169,7 +174,9 @@ def test_what_came_in_between_is_not_written_over(tmp_path):
 )  # fmt: skip
 @pytest.mark.process
 def test_what_it_is_not_told_it_names_in_one_line(here, toy, mistaken, tmp_path, words, said):
-    mistaken(here("init", *words, "--plugin", toy), *said)
+    found = here("init", *words, "--plugin", toy)
+    mistaken(found, *said)
+    assert tempfile.gettempdir() + "/edgebench-" not in found.err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -155,6 +155,26 @@ def test_a_case_on_a_tier_of_it_is_measured_again_where_it_is_read(here, toy, wr
 
 
 @pytest.mark.process
+def test_a_tier_that_has_another_speed_by_now_is_told(here, toy, written, monkeypatch):
+    """As this machine's own figure is another, against which a tier states its gflops."""
+    found = [40.0]
+    monkeypatch.setattr(
+        "edgebench.measure.stand.device_speed.find_gflops", lambda *_, **__: found[0]
+    )
+    written(TOY.replace("speed = 0.5", "gflops = 20"))
+    one = ("run", "--json", "--plugin", toy, "--operator", "identity")
+    document = here(*one).json
+    again = ("run", "--json", "--case", document["cases"][0]["id"], "--plugin", toy)
+    for words in (again, (*one, "--resume")):
+        assert "as fast" not in here(*words).err
+    for words, speed, was in ((again, 0.25, 0.5), ((*one, "--resume"), 0.125, 0.25)):
+        found[0] = 20 / speed
+        said = here(*words)
+        told = f"tier pi is {speed} times as fast as this machine, and was {was} times: another"
+        assert said.err.count(told) == 1, said.err
+
+
+@pytest.mark.process
 def test_it_may_name_a_suite_of_its_own(here, toy, written):
     written("""
         [project]
@@ -203,7 +223,12 @@ def test_run_measures_it_and_keeps_what_it_said(cli, toy, written, conforms):
     bounded = cli("recommend", "--json")
     assert "edgebench.toml says: recommend --max=latency.p95=50ms" in bounded.err
     assert bounded.json["models"]
-    assert "says" not in cli("recommend", "--max", "size=1GB").err
+    assert bounded.err.count("recommend --max") == 1
+    assert "whatever run it is; --max takes their place" in bounded.err
+    given = cli("recommend", "--json", "--max", "size=1GB")
+    assert "says" not in given.err
+    for found, figures in ((bounded, ["latency.p95"]), (given, ["size"])):
+        assert [one["figure"] for one in found.json["models"][0]["bounds"]] == figures
     # Its tiers are needed to measure a case again.
     again = cli("run", "--case", document["cases"][0]["id"], "--plugin", toy)
     assert (again.status, "tiers and links" in again.err) == (0, True)
@@ -238,6 +263,12 @@ def test_every_key_is_on_the_page_and_no_other():
         ("[project]\nmodels = 'a'", ["line 2: [project] models:", "a list"]),
         ("[project]\nmodels = ['a']\nmargin = 'two'", ["line 3: [project] margin:", "accuracy=1"]),
         ("[project]\nmodels = ['a']\nsweep = ['x']", ["line 3: [project] sweep:", "A-B=RATE"]),
+        ("[project]\nmodels = ['toy:onnx']\nsweep = ['x']",
+         ["line 3: [project] sweep:", "A-B=RATE"]),
+        ("[project]\nmodels = ['toy']\nmax = ['latency.p95=5ms', 'latency.p95=6ms']",
+         ["line 3: [project] max:", "latency.p95 twice"]),
+        ("[project]\nmodels = ['toy']\nmax = ['latency.p50=5ms', 'latency.median=6ms']",
+         ["line 3: [project] max:", "latency.median twice"]),
         ("[project]\nmodels = ['a']\nmax = ['speed=1']", ["line 3: [project] max:", "speed"]),
         ("[project]\nmodels = ['a']\nblocks = 0", ["line 3: [project] blocks:", "at least 1"]),
         ("[project]\nsuite = 'a'\nmodels = ['a']", ["[project]", "leave out models"]),
@@ -259,6 +290,30 @@ def test_a_mistake_says_where_it_stands(here, toy, written, mistaken, text, word
     written(text)
     said = here("plan", "--plugin", toy, "--quiet")
     mistaken(said, *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("--operator", "toy-sound"), "toy-sound"),
+        (("--operator", "toy-round(bits=x)"), "bits"),
+        (("--placement", "toy"), "toy"),  # as the model is called
+        (("--backend=toy-numpi",), "toy-numpi"),
+        (("--link", "x"), "x"),
+    ],
+)
+def test_what_the_command_line_says_is_not_blamed_on_it(here, toy, written, mistaken, words, named):
+    written("[project]\nmodels = ['toy']\n")
+    said = here("plan", "--plugin", toy, "--quiet", *words)
+    mistaken(said, named)
+    assert "edgebench.toml" not in said.err
+
+
+def test_a_mark_that_editors_put_before_a_text_is_no_mistake(here, toy, tmp_path):
+    text = "[project]\nmodels = ['toy']\nbackends = ['toy-numpy']\n"
+    (tmp_path / "edgebench.toml").write_text(text, encoding="utf-8-sig")
+    said = here("plan", "--plugin", toy)
+    assert said.status == 0, said.err
 
 
 # --- a cloned folder runs no code ----------------------------------------------------------------

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from contextlib import closing
 
+import attrs
 import pytest
 
 import edgebench
@@ -46,6 +47,8 @@ def known(cached, run):
         case="toy:small identity on mobile with toy-numpy",
         subject="toy:small",
         measured="2026-01-02T03:04:05+00:00",
+        conditions="on mobile",
+        median_s=1e-3,
     )
     keep_spread(found, "c")
     return found
@@ -103,6 +106,25 @@ def test_what_is_within_the_stored_spread_is_not_told_apart(run, known):
     assert (decision["fastest"], len(decision["undecided"])) == (None, 2)
     low, high = document["cases"][0]["latency_s"]["ci95"]
     assert high / low > 4  # by 0.7 within a round, however near its own two blocks are
+
+
+def test_figures_of_a_far_longer_case_tell_nothing_and_a_file_that_is_none_stops_nothing(
+    run, here, toy, known, cached, conforms
+):
+    from edgebench.records.equal_cases import keep_spread
+
+    keep_spread(attrs.evolve(known, conditions="on cloud", median_s=20.0, within=0.0), "c")
+    keep_spread(known, "d").write_text('{"schema": 1}')
+    said = run("--quick", "--json")
+    assert said.status == 0, said.err
+    assert "d.json does not hold what equal cases differ by" in said.err
+    document = conforms(said.json, "run")
+    (decision,) = document["decisions"]
+    assert (decision["fastest"], decision["slower"], decision["equal"]) == (None, [], [])
+    assert "A/A figures stored of this machine are of a case of 2e+04 ms" in decision["sentence"]
+    ahead = here("plan", "--plugin", toy, *CASES, "--quick")
+    assert "d.json does not hold" in ahead.err
+    assert "the shortest takes more than 3 times as long" in " ".join(ahead.out.split())
 
 
 def test_resuming_a_quick_run_goes_on_with_it_alone(run, known, tmp_path):

@@ -12,6 +12,7 @@ from edgebench.conduct.predicting import Forecast
 from edgebench.parts.units import parse_link
 from edgebench.records.database import Database
 from edgebench.records.outcome import Run
+from edgebench.records.quick import Quick
 from edgebench.testing.results import block_of, case_of, facts_of
 
 PRICES = """
@@ -174,6 +175,18 @@ def test_a_run_of_single_blocks_recommends_nothing(here, kept):
 def test_texts_of_users_are_shown_as_they_are(here, kept):
     kept(("[bold]odd[/bold]", 2.0, ("mobile",), {}), ("identity", 4.0, ("mobile",), {}))
     assert "[bold]odd[/bold] on mobile" in here("recommend").out
+
+
+def test_predictions_from_a_quick_run_say_so(here, kept, conforms):
+    words = ("predict", "--link", "mobile-edge=1mbit")
+    rows = ("identity", 4.0, ("mobile",), {}), ("far", 6.0, ("mobile", "edge"), {})
+    kept(*rows)
+    assert conforms(here(*words, "--json").json, "predict")["quick"] is False
+    assert "rough" not in here(*words).out
+    kept(*rows, blocks=2, quick=Quick())
+    assert conforms(here(*words, "--json").json, "predict")["quick"] is True
+    said = " ".join(here(*words).out.split())
+    assert "All of it is rough: a quick run measured what it rests on, 2 blocks of 10" in said
 
 
 def test_predictions_of_a_kept_run(here, kept, conforms):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.analysis.accuracy import describe_open
-from edgebench.analysis.quick import NONE_STORED, describe_quick
+from edgebench.analysis.quick import describe_quick, say_nothing_is_told
 from edgebench.analysis.verdicts import LEVEL
 from edgebench.parts.grouping import group_by
 
@@ -99,7 +99,8 @@ class Decision:
             return f"{self._title_fastest()} is {_describe_time(self.fastest)}{doubted}."
         if self.undecided and self.quick is not None and self.quick.spread is None:
             of = f"{self.quick.blocks} blocks of {self.quick.requests} requests"
-            return f"{NONE_STORED}. A rough ranking by median, of {of}: {self._list_roughly()}."
+            why = say_nothing_is_told(self.quick)
+            return f"{why}. A rough ranking by median, of {of}: {self._list_roughly()}."
         if self.undecided:
             blind = "" if self.accuracy_known else f" {_UNKNOWN}"
             return (
@@ -136,12 +137,13 @@ class Decision:
     def _say_least(self) -> str:
         if self.least_difference is None:
             return ""
-        # Of two digits the second is hardly known.
+        # Of two digits the second is hardly known, and more than twofold is plain without a test.
         least = format(self.least_difference, ".1%" if self.least_difference < 0.1 else ".0%")
-        told = f"; a difference of {least} could have been told"
+        told = f"; a difference of {least} could have been told" * (self.least_difference <= 1)
         if self.slower or self.differs_p is None or self.differs_p <= LEVEL:
             return told
-        return f"{told}, and that any differ is not shown (Friedman, p = {self.differs_p:.2g})"
+        any_differ = f"that any differ is not shown (Friedman, p = {self.differs_p:.2g})"
+        return f"{told}, and {any_differ}" if told else f"; {any_differ}"
 
     def _beside(self) -> Iterator[str]:
         """Yield what else bears on the answer, a sentence each."""

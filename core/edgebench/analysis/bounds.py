@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import attrs
@@ -84,6 +84,11 @@ def parse_bound(text: str) -> Bound:
         figure = _find_usual_name(figure)
         _refuse_far(figure)
     return Bound(figure, _read(value, units, figure))
+
+
+def find_twice(names: Sequence[str]) -> str:
+    """Return the first of some names that stands there more than once; empty where none does."""
+    return next((name for name in names if names.count(name) > 1), "")
 
 
 def _is_latency(figure: str) -> bool:

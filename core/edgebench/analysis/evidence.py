@@ -8,7 +8,7 @@ import attrs
 
 from edgebench.analysis.links import collect_tier_checks
 from edgebench.analysis.prices import EMULATED
-from edgebench.analysis.quick import describe_quick
+from edgebench.analysis.quick import describe_quick, settle_spread
 
 if TYPE_CHECKING:
     from edgebench.analysis.advised import Advice
@@ -54,8 +54,15 @@ def find_evidence(advice: Advice) -> Evidence | None:
         emulated=tuple(_list_emulated(result)),
         doubts=result.doubts,
         causes=tuple(dict.fromkeys(one.cause for one in result.reasons)),
-        quick=describe_quick(result.quick) if result.quick else "",
+        quick=_describe_quick(advice, result),
     )
+
+
+def _describe_quick(advice: Advice, result: Result) -> str:
+    if result.quick is None:
+        return ""
+    medians = {one.result.case: one.median for one in (*advice.ranked, *advice.open)}
+    return describe_quick(settle_spread(result.quick, medians or {result.case: result.median or 0}))
 
 
 def _list_emulated(result: Result) -> list[str]:

@@ -10,19 +10,21 @@ from __future__ import annotations
 from statistics import variance
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from edgebench.analysis.spread import Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from edgebench.cases.case import Case
     from edgebench.records.quick import EqualSpread, Quick
 
-NONE_STORED = (
-    "nothing is called faster: no A/A figures of this machine are stored; "
-    "`edgebench run --aa --model M` stores them"
-)
+FAR = 3.0
+"""Cases that are so many times as long as the one that was copied, or as short, are unlike it:
+what a long one differs by, as a share, is mostly less."""
 WILD = 0.05
 """Cases that differ from round to round by more than equal ones would in so large a share of runs
 are held against what they themselves do."""
@@ -100,14 +102,50 @@ def estimate_median(logs: Sequence[float], spread: EqualSpread) -> Estimate:
     return Estimate(middle, whole / len(logs), freedom)
 
 
+def settle_spread(quick: Quick, medians: Mapping[Case, float]) -> Quick:
+    """Return how some cases were measured, without figures of equal cases that are unlike them.
+
+    The shortest of the cases decides, as it differs by most. One of the same model under the same
+    conditions as the one that was copied counts as being as long, whatever operators did to it.
+
+    Args:
+        quick: How their run was measured.
+        medians: The latencies of the cases that are looked at together, in seconds.
+    """
+    found = quick.spread
+    if found is None or not found.median_s or not medians:
+        return quick
+    shortest = min(
+        found.median_s if found.is_like(case) else seconds for case, seconds in medians.items()
+    )
+    if found.median_s / FAR <= shortest <= found.median_s * FAR:
+        return quick
+    return attrs.evolve(quick, spread=None, unlike=found)
+
+
+def say_nothing_is_told(quick: Quick) -> str:
+    """Say why a quick run calls nothing faster, without a full stop."""
+    if (found := quick.unlike) is not None:
+        return (
+            "nothing is called faster: the A/A figures stored of this machine are of a case of "
+            f"{1e3 * found.median_s:.3g} ms, {found.case}: `edgebench run --aa --model M ...` "
+            "stores nearer ones"
+        )
+    return (
+        "nothing is called faster: no A/A figures of this machine are stored; "
+        "`edgebench run --aa --model M` stores them"
+    )
+
+
 def describe_quick(quick: Quick) -> str:
     """Say what a quick run is worth, in a sentence without its full stop."""
     said = f"A quick run, {quick.blocks} blocks of {quick.requests} requests a case, is rough"
     if quick.spread is None:
-        return f"{said}, and {NONE_STORED}"
+        return f"{said}, and {say_nothing_is_told(quick)}"
     found = quick.spread
+    long = f", {1e3 * found.median_s:.3g} ms" if found.median_s else ""
     return (
         f"{said}: intervals are made from what equal cases differed by on this machine, up to "
         f"{found.difference:.1%} in 95 of 100, in the A/A run of {found.measured[:10]} of "
-        f"{found.case}"
+        f"{found.case}{long}"
     )

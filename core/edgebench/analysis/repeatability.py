@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench.analysis.rounds import find_log_median
-from edgebench.records.quick import REQUESTS, EqualSpread
+from edgebench.records.quick import REQUESTS, EqualSpread, describe_conditions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,9 +92,12 @@ def find_equal_spread(
         copies=copies,
         rounds=len(whole),
         requests=requests,
-        case=case.label,
+        case=_name(case),
         subject=case.subject,
         measured=measured,
+        case_id=case.id,
+        conditions=describe_conditions(case),
+        median_s=math.exp(float(table.mean())),
     )
 
 
@@ -112,6 +115,11 @@ def describe_copies(run: Run, results: Sequence[Result]) -> str:
         f"{run.aa_between or 0.0:.1%} between rounds (standard deviations); kept for --quick on "
         "this machine"
     )
+
+
+def _name(case: Case) -> str:
+    """Return a case in words, with all of its conditions."""
+    return case.label + describe_conditions(case).removeprefix(f"on {case.placement}")
 
 
 def _list_whole_rounds(blocks: Sequence[Block], copies: int) -> list[Mapping[int, Block]]:

@@ -15,6 +15,7 @@ from edgebench.analysis.exits import find_exits, find_sent
 from edgebench.analysis.intervals import PERCENTILES, Latency, count_needed
 from edgebench.analysis.links import collect_tier_checks, describe_links, summarise_links
 from edgebench.analysis.phases import add_up_groups, find_medians
+from edgebench.analysis.quick import settle_spread
 from edgebench.records.freezing import Frozen
 from edgebench.records.outcome import Outcome
 
@@ -43,8 +44,13 @@ class Result(Outcome):
     def latency(self) -> Latency | None:
         """The statistics of its latency; None without a measured request."""
         blocks = [b.latency_s for b in self.measured if b.latency_s is not None]
-        spread = self.quick.spread if self.quick else None
-        return Latency(blocks=tuple(blocks), spread=spread) if self.samples else None
+        if not self.samples:
+            return None
+        plain = Latency(blocks=tuple(blocks))
+        if self.quick is None:
+            return plain
+        settled = settle_spread(self.quick, {self.case: plain.median})
+        return attrs.evolve(plain, spread=settled.spread)
 
     @property
     def median(self) -> float | None:

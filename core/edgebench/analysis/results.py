@@ -107,7 +107,7 @@ class RunResults:
             "tag": run.tag,
             "source": run.source,
             "aa": _describe_aa(run),
-            "quick": attrs.asdict(run.quick) if run.quick else None,
+            "quick": _describe_quick(run),
             "max_blocks": run.max_blocks,
             "arguments": list(run.arguments),
             "registry_digest": run.registry_digest,
@@ -143,6 +143,11 @@ def _decision(decision: Decision) -> dict[str, Any]:
         "accuracy_known": decision.accuracy_known,
         "sentence": decision.sentence,
     }
+
+
+def _describe_quick(run: Run) -> dict[str, Any] | None:
+    known = attrs.filters.exclude("unlike")
+    return attrs.asdict(run.quick, filter=known) if run.quick else None
 
 
 def _describe_aa(run: Run) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from edgebench.analysis.quick import estimate_ratio, is_wild
+from edgebench.analysis.quick import estimate_ratio, is_wild, settle_spread
 from edgebench.analysis.spread import Estimate, Prior, estimate, find_p, find_t
 
 if TYPE_CHECKING:
@@ -100,13 +100,16 @@ class Rounds:
     medians: Mapping[Case, Mapping[Round, float]]
     """The logarithm of the median seconds of each block that counts."""
     quick: Quick | None = None
-    """How they were measured in a quick run; None in any other."""
+    """How they were measured in a quick run; None in any other. Without a spread that is not of
+    cases like them."""
 
     @classmethod
     def of(cls, results: Sequence[Result]) -> Rounds:
         """Return the rounds of some results of one run."""
         medians = {one.case: dict(_list_medians(one)) for one in results}
-        return cls(medians, results[0].quick if results else None)
+        quick = results[0].quick if results else None
+        lengths = {one.case: one.median for one in results if one.median is not None}
+        return cls(medians, quick and settle_spread(quick, lengths))
 
     @cached_property
     def _companies(self) -> Mapping[tuple[str, str, str], list[Case]]:

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     """
     from edgebench.cli.estimates import estimate_run
     from edgebench.cli.project import take_project
-    from edgebench.cli.quick import describe_ahead, describe_sound
+    from edgebench.cli.quick import describe_ahead, describe_sound, note_unreadable
     from edgebench.cli.study import plan_study, refuse_empty
     from edgebench.conduct.turns import count_blocks
 
@@ -55,6 +55,8 @@ def run(args: argparse.Namespace, common: Common) -> int:
     args, common = take_project(args, common)
     plan = plan_study(args, common)
     estimate = estimate_run(plan, args.db, common.store)
+    if plan.study.quick:
+        note_unreadable(common)
     if common.json:
         common.emit(
             {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,9 @@ import attrs
 
 from edgebench.cli.asking import Asker
 from edgebench.cli.common import Common
-from edgebench.cli.project import FILE, ProjectFile, refuse_harm
+from edgebench.cli.project import FILE, Project, ProjectFile, refuse_harm
 from edgebench.parts.changes import Operator
+from edgebench.parts.errors import RegistryError
 
 if TYPE_CHECKING:
     from edgebench.cases.case import Case
@@ -118,9 +120,22 @@ def plan_project(text: str, directory: Path, common: Common) -> Plan:
     with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
         path = Path(scratch).resolve() / FILE
         path.write_text(text, encoding="utf-8")
-        file = ProjectFile.read(path)
-        common = attrs.evolve(common, registries=(path, *common.registries))
-        refuse_harm(file, common)
+        try:
+            file = ProjectFile.read(path)
+            common = attrs.evolve(common, registries=(path, *common.registries))
+            refuse_harm(file, common)
+        except RegistryError as error:
+            raise RegistryError(_name_options(str(error), path)) from error
         with chdir(directory):
             args, _ = parse_words(["plan", *file.project.write_words()])
             return plan_study(args, common)
+
+
+def _name_options(said: str, path: Path) -> str:
+    """Return an error of a text that nobody has seen with the option that it was made from."""
+    options = {field.name: field.metadata.get("option", field.name)
+               for field in attrs.fields(Project)}  # fmt: skip
+    place = re.match(rf"{re.escape(str(path))}, line \d+: \[project\] (\w+): ", said)
+    if place is not None and place[1] in options:
+        return f"--{options[place[1]].replace('_', '-')}: {said[place.end() :]}"
+    return said.replace(str(path), f"{FILE}, as it would be written")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from edgebench.prepare.recipe import Recipes
     from edgebench.toml.profiles import NetworkRow
 
-SCHEMA = 1
+SCHEMA = 2
 SHOWN = 10
 """So many cuts of a model and a setting of its links, the quickest, are shown of those that were
 not measured; with `--verbose` or `--json` all."""
@@ -56,10 +56,16 @@ def run(args: argparse.Namespace, common: Common) -> int:
     found = forecast(results.results, links, recipes)
     if common.json:
         common.emit({"schema": SCHEMA, "run": results.run.id, "db": str(args.db),
+                     "quick": results.run.quick is not None,
                      **describe_forecast(found, links)})  # fmt: skip
     else:
         for part in lay_out_forecast(found, links, in_full=common.verbose):
             common.show(part)
+        if quick := results.run.quick:
+            common.show(
+                f"All of it is rough: a quick run measured what it rests on, {quick.blocks} blocks "
+                f"of {quick.requests} requests a case; measure without --quick before you decide."
+            )
     return int(not (found.strategies or found.cuts))
 
 

@@ -11,14 +11,15 @@ import argparse
 import os
 import re
 import shlex
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from edgebench.analysis.bounds import parse_bound
+from edgebench.analysis.bounds import find_twice, parse_bound
+from edgebench.cli.blaming import find_key
 from edgebench.cli.common import Common
 from edgebench.cli.numbers import margin
 from edgebench.parts.errors import ChainError, EdgebenchError, OptionError, UnknownName
@@ -67,6 +68,11 @@ def _readable(check: Check) -> Callable[[object, object, Any], None]:
     return validate
 
 
+def _bounds_once(_: object, __: object, texts: Sequence[str]) -> None:
+    if twice := find_twice([parse_bound(text).figure for text in texts]):
+        raise ValueError(f"bounds {twice} twice; leave one out")
+
+
 @attrs.frozen(kw_only=True)
 class Project:
     """The table `[project]`: each key is an option of `run`, in its plural where it repeats."""
@@ -88,7 +94,7 @@ class Project:
     requests: int | None = None
     batch: int | None = None
     seed: int | None = None
-    max: tuple[str, ...] = attrs.field(default=(), validator=_readable(parse_bound))
+    max: tuple[str, ...] = attrs.field(default=(), validator=[_readable(parse_bound), _bounds_once])
     """What `recommend` keeps to."""
 
     def __attrs_post_init__(self) -> None:
@@ -148,21 +154,18 @@ class ProjectFile:
             raise EdgebenchError(f"{path}: tables or lists are nested too deeply") from None
 
     @contextmanager
-    def blame(self) -> Iterator[None]:
-        """Say of a name that turns out to be unknown, or of its options, where it stands."""
+    def blame(self, given: Sequence[str] = ()) -> Iterator[None]:
+        """Say of a name that turns out to be unknown, or of its options, where it stands.
+
+        What the words that were *given* on the command line say is not the file's.
+        """
         try:
             yield
         except (ChainError, OptionError, UnknownName) as error:
             table = self.root.table("project")
-            raise table.error(str(error), self._find_key(str(error))) from error
-
-    def _find_key(self, said: str) -> str:
-        """Return the key that holds what an error names in quotation marks; empty if none does."""
-        names = re.findall("'([^']+)'", said)
-        for key, value in self.root.table("project").values.items():
-            if any(name in text for name in names[:1] for text in _list_texts(value)):
-                return key
-        return ""
+            if key := find_key(table.values, str(error), given):
+                raise table.error(str(error), key) from error
+            raise
 
     def describe(self, words: Iterable[str]) -> str:
         """Return in one line what it says, and which paths lie outside of its folder."""
@@ -186,10 +189,6 @@ class ProjectFile:
         # A path may stand alone, behind a name (`NAME=DIR`), or in brackets.
         named = [one for text in texts for one in (text, *re.split(r"""[(),="']+""", text)) if one]
         return [one for one in dict.fromkeys(named) if _leads_out(folder, one)]
-
-
-def _list_texts(value: Any) -> list[str]:
-    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
 
 
 def _leads_out(folder: Path, text: str) -> bool:
@@ -260,7 +259,8 @@ def take_bounds(common: Common) -> tuple[str, ...]:
     """
     bounds = file.project.max if (file := _read_here()) else ()
     if bounds:
-        common.note(f"edgebench: {FILE} says: recommend {_spell('max', bounds)}")
+        said = f"{FILE} says: recommend {_spell('max', bounds)}"
+        common.note(f"edgebench: {said} (whatever run it is; --max takes their place)")
     return bounds
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from edgebench.analysis.quick import describe_quick
+from edgebench.analysis.quick import FAR, describe_quick
 from edgebench.cli.estimates import describe_scoring, estimate_run
 from edgebench.cli.project import fill
 from edgebench.cli.study import make_study
 from edgebench.conduct.turns import adds_blocks, count_blocks
-from edgebench.records.equal_cases import find_spread
+from edgebench.records.equal_cases import find_spread, list_unreadable
 from edgebench.records.quick import Quick
 
 if TYPE_CHECKING:
@@ -21,13 +21,22 @@ if TYPE_CHECKING:
 
 
 def describe_ahead(plan: Plan) -> str:
-    """Say what a quick run of a plan would rest on.
+    """Say what a quick run of a plan would rest on."""
+    found = find_spread(plan.cases)
+    unless = (
+        f" (nothing is called faster among cases of which the shortest takes more than {FAR:g} "
+        "times as long, or as little)"
+        if found and found.median_s and not all(map(found.is_like, plan.cases))
+        else ""
+    )
+    said = f"{describe_quick(Quick(spread=found))}{unless}"
+    return f"{said}; {plan.study.score_limit} samples are scored"
 
-    Raises:
-        StoreError: What is kept of equal cases cannot be read.
-    """
-    found = find_spread({case.subject for case in plan.cases})
-    return f"{describe_quick(Quick(spread=found))}; {plan.study.score_limit} samples are scored"
+
+def note_unreadable(common: Common) -> None:
+    """Say which files of equal cases are passed over."""
+    for said in list_unreadable():
+        common.note(f"edgebench: {said}")
 
 
 def describe_sound(plan: Plan, args: argparse.Namespace, common: Common) -> str:

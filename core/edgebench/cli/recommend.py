@@ -7,7 +7,7 @@ import argparse
 from edgebench.analysis.advice import advise
 from edgebench.analysis.advice_document import SCHEMA, describe_advices
 from edgebench.analysis.advised import Advice, Wish
-from edgebench.analysis.bounds import parse_bound, parse_drop
+from edgebench.analysis.bounds import find_twice, parse_bound, parse_drop
 from edgebench.analysis.explanation import Explainer
 from edgebench.analysis.prices import Prices
 from edgebench.analysis.result import Result
@@ -82,6 +82,5 @@ def _complete(advice: Advice, run: str, database: Database) -> Advice:
 
 
 def _refuse_twice(names: list[str], option: str) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise EdgebenchError(f"{option} bounds {name} twice; leave one out")
+    if twice := find_twice(names):
+        raise EdgebenchError(f"{option} bounds {twice} twice; leave one out")

@@ -13,8 +13,9 @@ from edgebench.cli.logs import write_log
 from edgebench.cli.numbers import count, seconds
 from edgebench.cli.progress import Interrupts, hear_interrupts, show_progress
 from edgebench.cli.project import take_project
-from edgebench.cli.quick import describe_sound
+from edgebench.cli.quick import describe_sound, note_unreadable
 from edgebench.cli.report import print_results
+from edgebench.cli.speeds import note_other_speeds
 from edgebench.cli.study import HOW, PRODUCT, declare, plan_study, refuse_empty
 from edgebench.parts.errors import EdgebenchError, UnknownName
 from edgebench.parts.places import Tier
@@ -69,8 +70,12 @@ def run(args: argparse.Namespace, common: Common) -> int:
     args, common = take_project(args, common)
     reporter = common.find_reporter()  # that it is missing is to be known before measuring
     plan = _plan_of_case(args, common) if args.case else plan_what_is_asked(args, common)
+    if args.quick:
+        note_unreadable(common)
     with hear_interrupts(common) as interrupts:
         with Database.open(args.db, write=True) as database:
+            if args.resume:
+                note_other_speeds(plan.cases, database, common)
             try:
                 name = _execute(plan, database, interrupts, args, common)
             except KeyboardInterrupt:
@@ -113,7 +118,8 @@ def _plan_of_case(args: argparse.Namespace, common: Common) -> Plan:
     with Database.open(args.db) as database:
         before, case = database.find_case(args.case)
         figure = database.read_outcome(before.id, case.id, timed=False).figure
-    _refuse_lost_tiers(case, common)
+        _refuse_lost_tiers(case, common)
+        note_other_speeds([case], database, common)
     blocks = 1 if args.debug else args.blocks or 1
     margin = args.accuracy_margin or (100 * figure.margin if figure else ACCURACY_MARGIN)
     suite = Suite(

@@ -189,7 +189,7 @@ def plan_study(args: argparse.Namespace, common: Common) -> Plan:
 
     common.refuse_faults()
     # What is wrong with a name may be wrong in the file that a study was read from.
-    with args.project.blame() if args.project else point_to_file():
+    with args.project.blame(args.words) if args.project else point_to_file():
         plan = make_plan(make_study(args, common), common.plugins, ask_in_processes)
     if not plan.cases and not plan.skipped:
         # Where none is named every backend is taken.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from edgebench.analysis.bounds import parse_bound
+from edgebench.analysis.bounds import find_twice, parse_bound
 from edgebench.cli.asking import Asker
 from edgebench.cli.common import Common
 from edgebench.cli.numbers import margin
@@ -47,6 +47,8 @@ def settle(args: argparse.Namespace, common: Common, asker: Asker | None) -> Wis
         EdgebenchError: What cannot be guessed is neither said nor asked, or is not what it must be.
     """
     _refuse_unsaid(args, asker)
+    if twice := find_twice([parse_bound(one).figure for one in args.max]):
+        raise EdgebenchError(f"--max bounds {twice} twice; leave one out")
     models, data, calibration = choose_subject(args, common, asker)
     tiers = choose_tiers(args.tier, common.registry, asker)
     links = choose_links(args.link, tiers, common.registry, asker)

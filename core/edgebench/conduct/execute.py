@@ -167,7 +167,7 @@ def _describe_quick(plan: Plan) -> Quick | None:
     if not plan.study.quick:
         return None
     suite = plan.study.suite
-    spread = find_spread({case.subject for case in plan.cases})
+    spread = find_spread(plan.cases)
     return Quick(blocks=suite.blocks, requests=suite.requests, spread=spread)
 
 

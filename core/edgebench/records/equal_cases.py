@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,10 @@ from edgebench.records.quick import EqualSpread
 from edgebench.store.roots import cache_root
 
 if TYPE_CHECKING:
+    from edgebench.cases.case import Case
     from edgebench.records.environment import Environment
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of these files."""
 
 
@@ -65,29 +66,56 @@ def keep_spread(found: EqualSpread, case_id: str) -> Path:
     return path
 
 
-def find_spread(subjects: Collection[str]) -> EqualSpread | None:
-    """Return what the latest A/A run on this machine found, of these subjects where any was.
+def find_spread(cases: Collection[Case]) -> EqualSpread | None:
+    """Return what A/A runs on this machine found that is nearest to some cases.
 
-    *subjects* are models as they are written. None where there was no such run.
-
-    Raises:
-        StoreError: A file of them cannot be read.
+    That of one of these cases goes first, then that of one of their models under the same
+    conditions, of several the shortest, as short cases differ by more; else the latest of one of
+    their models, else of any. None where there was no such run. A file that is not one is passed
+    over; `list_unreadable` says which are.
     """
-    directory = _locate()
-    known = [_read(path) for path in sorted(directory.glob("*.json"))] if directory.is_dir() else []
-    own = [one for one in known if one.subject in subjects]
-    return max(own or known, key=lambda one: one.measured, default=None)
+    ids, subjects = {case.id for case in cases}, {case.subject for case in cases}
+
+    def rank(one: EqualSpread) -> tuple[int, float, str]:
+        near = 2 * (one.case_id in ids) or int(any(map(one.is_like, cases)))
+        own = one.subject in subjects
+        return near, -one.median_s if near else float(own), one.measured
+
+    return max((one for one in _read_all() if not isinstance(one, str)), key=rank, default=None)
+
+
+def list_unreadable() -> list[str]:
+    """Return which files of this machine hold no such figures, and why, in a sentence each."""
+    return [one for one in _read_all() if isinstance(one, str)]
 
 
 def _locate() -> Path:
     return cache_root("EDGEBENCH_CACHE", "assets") / "equal-cases" / identify_machine()
 
 
+def _read_all() -> Iterator[EqualSpread | str]:
+    """Yield what each file holds; of one that cannot be read, why."""
+    directory = _locate()
+    for path in sorted(directory.glob("*.json")) if directory.is_dir() else []:
+        try:
+            yield _read(path)
+        except StoreError as error:
+            yield str(error)
+
+
 def _read(path: Path) -> EqualSpread:
     try:
-        return from_document(EqualSpread, json.loads(path.read_text(encoding="utf-8")))
+        document = json.loads(path.read_text(encoding="utf-8"))
+        _refuse_version(document["schema"])
+        return from_document(EqualSpread, document)
     except Exception as error:
+        why = " ".join(str(error).split())
         raise StoreError(
-            f"{path} does not hold what equal cases differ by: {error}; remove it, and "
-            "`edgebench run --aa` makes it again"
+            f"{path} does not hold what equal cases differ by, so it is passed over: {why}; "
+            "remove it, and `edgebench run --aa` makes it again"
         ) from error
+
+
+def _refuse_version(schema: object) -> None:
+    if schema != SCHEMA:
+        raise ValueError(f"it is of version {schema}, not {SCHEMA}")

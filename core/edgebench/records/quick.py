@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
+
+from edgebench.parts.units import write_link
+
+if TYPE_CHECKING:
+    from edgebench.cases.case import Case
 
 BLOCKS, REQUESTS = 2, 10
 """Blocks a case of a quick run, and measured requests of each."""
@@ -32,6 +39,15 @@ class EqualSpread:
     """Its model, as it is written."""
     measured: str
     """When its run began, UTC, ISO 8601."""
+    case_id: str = ""
+    conditions: str = ""
+    """Where and how it was measured, as `describe_conditions` says."""
+    median_s: float = 0.0
+    """Its latency; 0 where that is not known."""
+
+    def is_like(self, case: Case) -> bool:
+        """Say whether a case is of the same model under the same conditions."""
+        return (self.subject, self.conditions) == (case.subject, describe_conditions(case))
 
 
 @attrs.frozen(kw_only=True)
@@ -42,3 +58,13 @@ class Quick:
     requests: int = REQUESTS
     spread: EqualSpread | None = None
     """What was known then of equal cases on its machine; None where nothing was."""
+    unlike: EqualSpread | None = None
+    """What was known and is not taken, as the cases at hand are much longer or shorter."""
+
+
+def describe_conditions(case: Case) -> str:
+    """Say where a case is measured and how, but for its operators and its backend."""
+    links = [f" over {' and '.join(map(write_link, case.links))}"] if case.links else []
+    batch = [f", batch {case.batch}"] if case.batch > 1 else []
+    threads = [f", threads {case.threads}"] if case.threads else []
+    return "".join([f"on {case.placement}", *links, *batch, *threads])

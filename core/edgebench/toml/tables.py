@@ -81,7 +81,8 @@ class Table:
             RegistryError: It cannot be read, or is not TOML; with the line.
         """
         try:
-            text = file.read_text(encoding="utf-8")
+            # Editors of some systems put a mark before a text, which is none of it.
+            text = file.read_text(encoding="utf-8-sig")
             return cls(file, text, (), tomllib.loads(text))
         except UnicodeDecodeError as error:
             line = error.object.count(b"\n", 0, error.start) + 1

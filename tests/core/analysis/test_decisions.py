@@ -193,6 +193,17 @@ def test_that_nothing_differs_at_all_is_a_test_of_all_of_them_by_round():
     assert f"{told} is not shown (Friedman, p = {found.differs_p:.2g})." in found.sentence
 
 
+@pytest.mark.parametrize("least", [0.5, 1.0, 1.01, 999999.0])
+@pytest.mark.parametrize("p", [None, 0.5])
+def test_a_difference_of_more_than_twofold_is_not_said_to_have_been_tellable(least, p):
+    alike = [result(name, 2.0, spread=0.3, seed=seed) for seed, name in enumerate("ab")]
+    found = attrs.evolve(decide("toy:small", alike, 0.02), least_difference=least, differs_p=p)
+    assert ("could have been told" in found.sentence) == (least <= 1)
+    assert ("Friedman" in found.sentence) == (p is not None)
+    assert "; ." not in found.sentence
+    assert ("; that any differ is not shown" in found.sentence) == (p is not None and least > 1)
+
+
 def test_what_was_dropped_when_it_was_beaten_is_slower():
     """Its two blocks would tell no more at the end than they did when it was dropped."""
     best, beaten = result("best", 2.0, spread=0.2), result("beaten", 1.9, spread=0.2, seed=3)

@@ -19,8 +19,9 @@ from edgebench.analysis.repeatability import find_equal_spread
 from edgebench.analysis.result import Result
 from edgebench.analysis.rounds import Rounds
 from edgebench.analysis.verdicts import count_pairs, judge
+from edgebench.parts.units import write_link
 from edgebench.records.outcome import Run
-from edgebench.records.quick import EqualSpread, Quick
+from edgebench.records.quick import EqualSpread, Quick, describe_conditions
 from edgebench.testing.results import block_of, case_of, result_of, run_of
 
 from .test_repeatability import blocks_of
@@ -210,6 +211,63 @@ def test_the_answer_without_figures_calls_nothing_faster():
         "requests: c1 on mobile with eager, 2 ms; c0 on mobile with eager, 3 ms; c2 on mobile with "
         "eager, 9 ms."
     )
+
+
+LONG = attrs.evolve(
+    SPREAD,
+    case="toy:small plain on cloud with eager over mobile-cloud=10mbit,100ms",
+    conditions="on cloud over mobile-cloud=10mbit,100ms",
+    median_s=0.205,
+)
+
+
+@pytest.mark.parametrize(
+    ("medians", "taken"),
+    [
+        ((0.3e-3, 0.2e-3), False),
+        ((0.3, 0.2), True),
+        ((0.07, 0.9), True),  # the shortest decides, as it differs by most
+        ((0.06, 0.2), False),
+        ((0.7, 0.8), False),
+    ],
+)
+def test_figures_of_a_case_that_is_much_longer_are_not_taken(medians, taken):
+    results = quick_results(LONG, *medians)
+    (decision,) = results.decisions
+    assert (decision.quick.spread is not None) == taken
+    (advice,) = advise(results.run, results.results, Wish(bounds=(), drops=()),
+                       Prices(tiers={}, links=()))  # fmt: skip
+    for said in (decision.sentence, find_evidence(advice).quick):
+        if taken:
+            assert "of 2026-01-02 of toy:small plain on cloud with eager over mobile-cloud" in said
+            assert "100ms, 205 ms" in said
+        else:
+            assert (
+                "the A/A figures stored of this machine are of a case of 205 ms, toy:small plain "
+                "on cloud with eager over mobile-cloud=10mbit,100ms: `edgebench run --aa --model "
+                "M ...` stores nearer ones" in said
+            )
+    if not taken:
+        assert (decision.fastest, decision.slower, decision.equal) == (None, (), ())
+        own = results.results[0].latency
+        assert own.spread is None
+    assert results.to_json()["quick"]["spread"]["median_s"] == 0.205
+    assert "unlike" not in results.to_json()["quick"]
+
+
+def test_figures_of_the_same_conditions_are_taken_whatever_operators_do_to_the_length():
+    alike = attrs.evolve(LONG, conditions=describe_conditions(CASES[0]))
+    (decision,) = quick_results(alike, 0.3e-3, 0.2e-3).decisions
+    assert decision.fastest is not None
+
+
+def test_what_an_a_a_run_stores_names_its_case_with_its_links_and_its_median():
+    case = case_of("plain", "cloud")
+    blocks = list(blocks_of(np.zeros((5, 20))))
+    found = find_equal_spread(blocks, 20, case, "2026")
+    assert found.median_s == pytest.approx(2e-3)
+    assert (found.case_id, found.is_like(case), found.is_like(case_of())) == (case.id, True, False)
+    assert found.case == f"{case.label} over {write_link(case.links[0])}"
 
 
 @pytest.mark.parametrize("spread", [SPREAD, None])

@@ -8,8 +8,16 @@ import pytest
 from edgebench.parts.errors import StoreError
 from edgebench.records import equal_cases
 from edgebench.records.environment import describe
-from edgebench.records.equal_cases import find_spread, identify_machine, keep_spread
-from edgebench.records.quick import EqualSpread
+from edgebench.records.equal_cases import (
+    find_spread,
+    identify_machine,
+    keep_spread,
+    list_unreadable,
+)
+from edgebench.records.quick import EqualSpread, describe_conditions
+from edgebench.testing.results import case_of
+
+VGG, BERT, ROBERTA = (attrs.evolve(case_of(), model=name) for name in ("vgg", "bert", "roberta"))
 
 FOUND = EqualSpread(
     difference=0.05,
@@ -21,6 +29,9 @@ FOUND = EqualSpread(
     case="vgg:small identity on mobile with one",
     subject="vgg:small",
     measured="2026-01-02T03:04:05+00:00",
+    case_id="another",
+    conditions="on edge",
+    median_s=0.2,
 )
 LATER = attrs.evolve(FOUND, subject="bert:small", measured="2026-02-02T03:04:05+00:00")
 
@@ -31,23 +42,23 @@ def _own_cache(tmp_path, monkeypatch):
 
 
 def test_none_is_found_where_none_was_kept():
-    assert find_spread({"vgg:small"}) is None
+    assert find_spread([VGG]) is None
 
 
 def test_what_is_kept_is_found_and_the_later_stands_in_its_place():
     keep_spread(FOUND, "c")
-    assert find_spread({"vgg:small"}) == FOUND
+    assert find_spread([VGG]) == FOUND
     again = attrs.evolve(FOUND, within=0.03, measured="2026-01-03T03:04:05+00:00")
     path = keep_spread(again, "c")
-    assert find_spread({"vgg:small"}) == again
+    assert find_spread([VGG]) == again
     assert [one.name for one in path.parent.iterdir()] == ["c.json"]
 
 
 def test_that_of_the_same_model_goes_before_a_later_one_of_another():
     keep_spread(FOUND, "c")
     keep_spread(LATER, "d")
-    assert find_spread({"vgg:small"}) == FOUND
-    assert find_spread({"roberta:small"}) == LATER
+    assert find_spread([VGG]) == FOUND
+    assert find_spread([ROBERTA]) == LATER
 
 
 def test_that_of_another_machine_is_never_found(monkeypatch):
@@ -60,7 +71,7 @@ def test_that_of_another_machine_is_never_found(monkeypatch):
         attrs.evolve(here, memory_bytes=1),
     ):
         monkeypatch.setattr(equal_cases, "describe", lambda other=other: other)
-        assert find_spread({"vgg:small"}) is None
+        assert find_spread([VGG]) is None
 
 
 def test_two_machines_that_look_alike_are_told_apart_by_the_id_of_their_system(tmp_path):
@@ -75,14 +86,53 @@ def test_two_machines_that_look_alike_are_told_apart_by_the_id_of_their_system(t
     assert identify_machine(here, tmp_path / "one") in found
 
 
-def test_a_damaged_file_is_named_with_the_remedy():
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '{"schema": 2, "within": 1}', '{"schema": 1}', '{"schema": 3}', "\xff"],
+)
+def test_a_file_that_holds_none_is_passed_over_and_named_with_the_remedy(text):
+    keep_spread(FOUND, "c")
+    keep_spread(LATER, "d").write_text(text, encoding="latin-1")
+    assert find_spread([BERT]) == FOUND
+    (said,) = list_unreadable()
+    assert "d.json does not hold what equal cases differ by" in said
+    assert "remove it" in said
+    assert "\n" not in said
+
+
+def test_a_file_of_another_version_is_passed_over_by_its_version_alone():
+    """Its figures may mean something else, however like ours they look."""
     path = keep_spread(FOUND, "c")
-    path.write_text("{")
-    with pytest.raises(StoreError, match=r"c\.json does not hold .*remove it"):
-        find_spread({"vgg:small"})
-    path.write_text('{"schema": 1, "within": 1}')
-    with pytest.raises(StoreError, match="remove it"):
-        find_spread({"vgg:small"})
+    path.write_text(path.read_text().replace('"schema": 2', '"schema": 1'))
+    assert find_spread([VGG]) is None
+    assert "it is of version 1, not 2" in list_unreadable()[0]
+
+
+def test_the_case_itself_goes_before_its_conditions_and_these_before_what_is_later():
+    """By hand: each is measured before the one that it stands behind."""
+    case = VGG
+    own = attrs.evolve(FOUND, case_id=case.id, measured="2026-01-01", median_s=9.0)
+    alike = attrs.evolve(FOUND, conditions=describe_conditions(case), measured="2026-01-02")
+    longer = attrs.evolve(alike, measured="2026-01-03", median_s=0.9)
+    later = attrs.evolve(FOUND, measured="2026-01-04")
+    for number, one in enumerate((later, longer, alike, own)):
+        keep_spread(one, f"c{number}")
+        assert find_spread([BERT, case]) == one
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"batch": 2},
+        {"threads": 3},
+        {"links": ()},
+        {"links": (attrs.evolve(case_of("plain", "cloud").links[0], delay=0.3),)},
+    ],
+)
+def test_conditions_are_placement_links_batch_and_threads(change):
+    case = case_of("plain", "cloud")
+    assert describe_conditions(attrs.evolve(case, **change)) != describe_conditions(case)
+    assert describe_conditions(attrs.evolve(case, chain="other")) == describe_conditions(case)
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):

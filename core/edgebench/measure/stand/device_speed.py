@@ -139,10 +139,10 @@ def _read_kept() -> float | None:
 
 
 def _find_file() -> Path:
-    return find_place() / f"speed-{identify_machine()}.json"
+    return find_place() / f"speed-{identify_processor()}.json"
 
 
-def identify_machine(root: Path = Path("/")) -> str:
+def identify_processor(root: Path = Path("/")) -> str:
     """Return a digest of the processor and of the numpy that uses it.
 
     *root* is where the kernel's files are.

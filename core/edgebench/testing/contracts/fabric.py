@@ -32,7 +32,7 @@ READS = """
 """
 SLEEPS = """
     import subprocess, sys, time
-    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    subprocess.Popen([sys.executable, "-P", "-c", "import time; time.sleep(600)"])
     print("asleep", flush=True)
     time.sleep(600)
 """
@@ -75,7 +75,7 @@ class FabricContract(Contract):
             for name, host in hosts.items():
                 place = host.put(given)
                 log = self.bench.make_place("logs") / f"{name}.log"
-                end = _wait(host, [sys.executable, "-c", dedent(READS), str(place)], log)
+                end = _wait(host, [sys.executable, "-P", "-c", dedent(READS), str(place)], log)
                 printed = log.read_text(errors="replace")
                 hold(end == 0, f"a process on {name} ended with {end}: {printed.strip()[-200:]}")
                 hold(
@@ -91,7 +91,7 @@ class FabricContract(Contract):
                 log = self.bench.make_place("logs") / f"{name}.log"
                 token = secrets.token_hex(8)
                 env = {MARK: token}
-                running = host.spawn([sys.executable, "-c", dedent(SLEEPS)], env, log)
+                running = host.spawn([sys.executable, "-P", "-c", dedent(SLEEPS)], env, log)
                 hold(running.log == log, f"its log is {running.log}, not {log}")
                 _await(lambda: log.exists() and "asleep" in log.read_text(), f"{name} to start")  # noqa: B023
                 hold(
@@ -129,7 +129,12 @@ class FabricContract(Contract):
     def _leave_asleep(self, host: Host, token: str) -> int:
         """Spawn a process that sleeps, and return its number once it does."""
         log = self.bench.make_place("left") / "log"
-        argv = [sys.executable, "-c", "import time; print('asleep', flush=True); time.sleep(600)"]
+        argv = [
+            sys.executable,
+            "-P",
+            "-c",
+            "import time; print('asleep', flush=True); time.sleep(600)",
+        ]
         pid = host.spawn(argv, {MARK: token}, log).pid
         _await(lambda: log.exists() and "asleep" in log.read_text(), "a process to start")
         return pid

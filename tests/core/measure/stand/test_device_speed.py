@@ -9,7 +9,7 @@ from edgebench.measure.stand import device_speed
 from edgebench.measure.stand.device_speed import (
     MachineSpeed,
     find_gflops,
-    identify_machine,
+    identify_processor,
     keep,
     measure_machine,
 )
@@ -106,13 +106,13 @@ def test_another_processor_is_another_machine(tmp_path):
     (tmp_path / "proc").mkdir()
     file = tmp_path / "proc/cpuinfo"
     file.write_text(ARM)
-    one = identify_machine(tmp_path)
+    one = identify_processor(tmp_path)
     file.write_text(ARM.replace("108.00", "52.00"))
-    assert identify_machine(tmp_path) == one
+    assert identify_processor(tmp_path) == one
     file.write_text(ARM.replace("0xd0b", "0xd41"))
-    assert identify_machine(tmp_path) != one
+    assert identify_processor(tmp_path) != one
     file.unlink()
-    assert len(identify_machine(tmp_path)) == 16
+    assert len(identify_processor(tmp_path)) == 16
 
 
 def test_the_median_is_told_with_where_nine_of_ten_rounds_lie(monkeypatch):
