@@ -73,9 +73,13 @@ def test_without_figures_it_ranks_and_calls_nothing_faster(run, conforms, here, 
     assert NONE_STORED in " ".join(here("recommend").out.split())
 
 
-def test_an_a_a_run_keeps_what_a_quick_run_takes(run, cached, tmp_path):
+def test_an_a_a_run_keeps_what_a_quick_run_takes(run, here, cached, tmp_path):
     said = run("--aa", "--blocks", "2", "--requests", "3", "--json")
     assert said.status == 0, said.err
+    for name in ("terminal", "markdown", "html", "junit"):
+        laid = " ".join(here("report", "--format", name).out.split())
+        assert "qual cases differ by up to" in laid, name
+        assert "within a round" in laid
     (kept,) = cached.glob("*/*.json")
     found = json.loads(kept.read_text())
     assert kept.stem == said.json["cases"][0]["id"]

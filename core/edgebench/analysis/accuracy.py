@@ -142,7 +142,10 @@ def describe_open(figure: Figure) -> str:
     more = f"about {figure.labels_needed} would settle it"
     settled = more if figure.labels_needed else "no number of them is foreseen to settle it"
     if figure.labels_needed and figure.left_out:
-        settled += f": leave out --score-limit, as there are {figure.samples + figure.left_out}"
+        whole = figure.samples + figure.left_out
+        enough = figure.labels_needed <= whole
+        settled += f", of the {whole} that there are" if enough else f", and there are {whole}"
+        settled += ": score them all, without --score-limit or --quick" * enough
     return f"may lose up to {figure.loss_ci95[1] * 100:.1f} points, {labels}; {settled}"
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NAMED = 9
 """As many strategies are named in one list of a sentence; of more, how many there are."""
+TOO_WIDE = 100
+"""An interval whose upper end is more than so many times the lower says nothing."""
 
 
 @attrs.frozen(kw_only=True)
@@ -44,6 +46,8 @@ class Decision:
     """Whether cases of a quick run differ more between rounds than equal ones would."""
     decidable: bool = True
     """Whether any case has all its blocks, and more than one."""
+    copies: str = ""
+    """What an A/A run says of its machine, in words; empty for any other."""
     study: str = ""
     """What the study mode says of cases that were imported as one block each; empty for others."""
     accuracy_known: bool = True
@@ -82,6 +86,8 @@ class Decision:
     @property
     def sentence(self) -> str:
         """The answer in words."""
+        if self.copies:
+            return f"{self.title}: {self.copies}."
         return f"{self.title}: {' '.join([self._answer(), *self._beside()])}"
 
     def _answer(self) -> str:
@@ -178,7 +184,9 @@ def _describe_time(result: Result) -> str:
         return describe_strategy(result)
     median, ends = result.latency.median, result.latency.interval()
     low, high = (f"{end * 1e3:.3g}" for end in ends)
-    return f"{describe_strategy(result)}, {median * 1e3:.3g} ms ({low} to {high})"
+    # Two blocks that differ may leave nothing known.
+    known = f"{low} to {high}" if ends[1] < TOO_WIDE * ends[0] else "interval not known"
+    return f"{describe_strategy(result)}, {median * 1e3:.3g} ms ({known})"
 
 
 def _span_medians(results: Sequence[Result]) -> str:

@@ -107,11 +107,16 @@ def find_sent(outcome: Outcome) -> Mapping[str, float]:
     blocks = outcome.measured
     found: dict[str, float] = {}
     for tier in outcome.case.route[:-1]:
-        sent = [b.bytes_out.get(tier, 0.0) * _share_sent_on(outcome, b, tier) for b in blocks]
+        sent = [_mean(b, tier) * _share_sent_on(outcome, b, tier) for b in blocks]
         if sent and any(tier in block.bytes_out or block.exit_rates for block in blocks):
             found[tier] = fmean(sent)
-    answers = [block.bytes_out["answer"] for block in blocks if "answer" in block.bytes_out]
+    answers = [_mean(block, "answer") for block in blocks if "answer" in block.bytes_out]
     return {**found, "answer": fmean(answers)} if answers else found
+
+
+def _mean(block: Block, what: str) -> float:
+    # An older version kept the medians alone, which are no less than all there is.
+    return block.bytes_mean.get(what, block.bytes_out.get(what, 0.0))
 
 
 def find_share_sent(outcome: Outcome, tier: str) -> float:

@@ -161,7 +161,8 @@ class Latency:
     def _compute_interval(self) -> tuple[float, float]:
         logs = [math.log(value) for value in self.block_medians]
         found = estimate_median(logs, self.spread) if self.spread else estimate(logs)
-        # Two blocks may reach beyond what a number holds; a millionfold is as good.
+        # Two blocks may reach beyond what a number holds; a millionfold is as good, and shown as
+        # not known.
         half = min(find_t(found.freedom) * found.error, 14.0)
         low, high = math.exp(found.middle - half), math.exp(found.middle + half)
         return min(low, self.median), max(high, self.median)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _JSON = frozenset((
     "arguments", "environment", "overheads_s", "quick",  # of a run; the others of a block
-    "inputs", "cold_s", "bytes_out", "exit_rates", "links", "tiers", "peak_memory_bytes", "machine",
+    "inputs", "cold_s", "bytes_out", "bytes_mean", "exit_rates", "links", "tiers",
+    "peak_memory_bytes", "machine",
 ))  # fmt: skip
 """The columns that are JSON, or null."""
 _APART = frozenset(("latency_s", "warmup_s", "phases_s", "logs"))

@@ -39,7 +39,8 @@ CREATE TABLE blocks (
     duration_s REAL NOT NULL, warmup TEXT NOT NULL, controller_cpu REAL,
     resumption INTEGER NOT NULL DEFAULT 0, -- which start of the run measured it
     inputs TEXT, cold_s TEXT NOT NULL, bytes_out TEXT NOT NULL, exit_rates TEXT NOT NULL,
-    links TEXT NOT NULL, tiers TEXT NOT NULL, peak_memory_bytes TEXT NOT NULL,
+    bytes_mean TEXT NOT NULL DEFAULT '{}', links TEXT NOT NULL, tiers TEXT NOT NULL,
+    peak_memory_bytes TEXT NOT NULL,
     machine TEXT NOT NULL, -- JSON, these and those above
     FOREIGN KEY (run, case_id) REFERENCES cases ON DELETE CASCADE
 );
@@ -102,7 +103,10 @@ _ADDED = {
         },
         "blocks": {"resumption": "INTEGER NOT NULL DEFAULT 0"},
     },
-    4: {"runs": {"quick": "TEXT"}},
+    4: {
+        "runs": {"quick": "TEXT"},
+        "blocks": {"bytes_mean": "TEXT NOT NULL DEFAULT '{}'"},
+    },
 }
 """The columns that a version has and the one before had not, by table, each with its type."""
 _FIRST_SAMPLES = """

@@ -25,6 +25,7 @@ from edgebench_kit.checkpoints.configurations import (
     read_configuration,
 )
 from edgebench_kit.checkpoints.families import STUDENT, describe_variant, halve
+from edgebench_kit.checkpoints.json_files import read_beside
 from edgebench_kit.checkpoints.networks import (
     list_inputs,
     load_network,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 PICTURES = "preprocessor_config.json"
+WHOLE = "processor_config.json"
 OUTPUT = "logits"
 WIDE = 512
 """Values of a token from which on an encoder is trained on in small steps, as BERT is."""
@@ -79,7 +81,13 @@ def read_recipe(directory: Path) -> Recipe:
     Raises:
         DataError: Nothing beside the weights says it, or it is not understood.
     """
-    path = directory / PICTURES
+    path, whole = directory / PICTURES, directory / WHOLE
+    # Transformers takes what stands in the file of all processors before that of pictures alone.
+    if isinstance(nested := read_beside(whole).get("image_processor"), dict):
+        try:
+            return attrs.evolve(Recipe.read(nested), layout="nchw")
+        except DataError as error:
+            raise DataError(f"{whole}: image_processor: {error}") from error
     if not path.is_file():
         raise DataError(
             f"{directory} has no {PICTURES}, so that nothing says how pictures are resized and "
@@ -153,6 +161,8 @@ def build_checkpoint(
     )
     pipeline = _make_pipeline(model, found, module)
     _check_answer(module, pipeline.stages[0], found, directory)
+    if whole.task == "texts":
+        _check_filling(module, whole, resources[own_tokenizers.WHOLE], directory)
     return attrs.evolve(pipeline, resources=resources)
 
 
@@ -209,6 +219,34 @@ def _check_answer(module: nn.Module, stage: Stage, found: Configuration, directo
         raise DataError(
             f"the {found.architecture} in {directory} answers with a tensor of shape {given}, and "
             f"config.json names {len(found.classes)} classes"
+        )
+
+
+def _check_filling(
+    module: nn.Module, found: Configuration, written: bytes, directory: Path
+) -> None:
+    """See that a text is answered alike whether it is filled up or not, as far as files decide it.
+
+    Raises:
+        DataError: It is not, and what the files say of filling up may be why.
+    """
+    import torch
+
+    tokens, padding = own_tokenizers.tokenize_word(written, list_inputs(module))
+    with torch.no_grad():
+        filled, alone = (module(*map(torch.tensor, one)) for one in tokens)
+    if torch.allclose(filled, alone, rtol=1e-2, atol=1e-3, equal_nan=True):
+        return
+    says = f"{directory} answers otherwise to a text that is filled up to {found.length} tokens"
+    if found.settings.get("pad_token_id") is None:
+        raise DataError(
+            f"{says}: config.json names no pad_token_id, so that what fills up is taken for text; "
+            f'write "pad_token_id": {padding["pad_id"]} there, or give a checkpoint that has it'
+        )
+    if padding["direction"] == "left":
+        raise DataError(
+            f"{says} on its left, which moves the positions of its own tokens; write "
+            '"padding_side": "right" in tokenizer_config.json'
         )
 
 

@@ -216,7 +216,7 @@ def _fill(configuration: Configuration, tensors: dict[str, Any], path: Path) -> 
         )
     except Exception as error:  # whatever it stumbles over in the weights
         raise DataError(f"{path.parent}: {kind.__name__} {_say(error)}") from error
-    if faults := list(_list_faults(found)):
+    if faults := [*_list_faults(found), *_list_strange(module)]:
         more = f" ({len(faults) - 1} more do not fit)" if len(faults) > 1 else ""
         raise DataError(
             f"the weights in {path.parent} are not of the {kind.__name__} that config.json "
@@ -234,6 +234,13 @@ def _list_faults(found: Mapping[str, Any]) -> Iterator[str]:
         if not any(spare in name for spare in SPARE):
             yield f"{name} is unknown to it"
     yield from found["error_msgs"]
+
+
+def _list_strange(module: nn.Module) -> Iterator[str]:
+    """Name the parameters with values that are no numbers, of which no answer can be made."""
+    for name, values in module.named_parameters():
+        if values.isnan().any():
+            yield f"{name} holds values that are no numbers (NaN)"
 
 
 def _say(error: Exception) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,10 @@ from edgebench import DataError
 from edgebench_kit.checkpoints.configurations import Configuration
 from edgebench_kit.checkpoints.json_files import read_beside
 from edgebench_kit.checkpoints.networks import make_settings
+from edgebench_kit.text.tokenizing import tokenize
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
 WHOLE = "tokenizer.json"
@@ -133,6 +135,24 @@ def read_length(written: bytes) -> int:
 def read_padding(written: bytes) -> int:
     """Return the number of the token that texts are filled up with, as `write_tokenizer` wrote."""
     return int(json.loads(written)["padding"]["pad_id"])
+
+
+def tokenize_word(
+    written: bytes, names: Sequence[str]
+) -> tuple[tuple[list[NDArray[Any]], list[NDArray[Any]]], Mapping[str, Any]]:
+    """Return the tensors of a text of one word, filled up and not, and how it is filled up.
+
+    Each is int64 of shape (1, tokens), in the order of *names*; *written* is what
+    `write_tokenizer` wrote.
+    """
+    from tokenizers import Tokenizer
+
+    tokenizer: Any = Tokenizer.from_str(written.decode())
+    padding = dict(tokenizer.padding)
+    filled = tokenize(tokenizer, ("a",), names)
+    tokenizer.no_padding()
+    alone = tokenize(tokenizer, ("a",), names)
+    return (list(filled.values()), list(alone.values())), padding
 
 
 def _open(directory: Path) -> Any:

@@ -44,6 +44,7 @@ def match_classes(
     if all(label in numbers for label in found):
         return numbers
     if all(NUMBER.fullmatch(label) for label in found):
+        _refuse_named(found, numbers, len(model_classes), where)
         return _take_numbers(found, len(model_classes), where)
     if all(SILENT.fullmatch(name.strip()) for name in model_classes):
         raise DataError(_say_silent(found, model_classes, where))
@@ -58,6 +59,24 @@ def match_classes(
         f"({list_names(model_classes)}){_suggest(strange, model_classes)} rename it, or give "
         "classes=FILE with the model's classes in their order, one a line, as the data calls them"
     )
+
+
+def _refuse_named(found: Sequence[str], numbers: Mapping[str, int], count: int, where: str) -> None:
+    """Refuse numbers of which some are names of classes with other numbers.
+
+    They may be either, and what they are taken for decides what is right.
+
+    Raises:
+        DataError: There are such.
+    """
+    if strange := next((label for label, number in numbers.items() if number != int(label)), None):
+        nameless = next(label for label in found if label not in numbers)
+        raise DataError(
+            f"{where}: the label {strange} is the name of the model's class {numbers[strange]}, "
+            f"and {nameless} is the name of none of its {count}: whether labels are names or "
+            "numbers cannot be told; give classes=FILE with the model's classes in their order, "
+            "one a line, as the data calls them"
+        )
 
 
 def _take_numbers(found: Sequence[str], count: int, where: str) -> Mapping[str, int]:
@@ -122,20 +141,29 @@ def read_class_names(path: Path, model_classes: Sequence[str]) -> tuple[str, ...
         raise DataError(
             f"classes={path} names {len(names)} classes and the model has {len(model_classes)}"
         )
+    places = _place_names(model_classes)
     for number, name in enumerate(names):
         if not name:
             raise DataError(f"classes={path}: line {number + 1} is empty; name each class")
-        if (
-            model_classes
-            and model_classes[number] != name
-            and _stands_elsewhere(name, model_classes)
-        ):
+        if (place := _find_elsewhere(name, number, places)) is not None:
             raise DataError(
                 f"classes={path} has {_quote(name)} as class {number}, and the model has it as "
-                f"class {list(model_classes).index(name)}: the order must be the model's"
+                f"class {place}: the order must be the model's"
             )
     return names
 
 
-def _stands_elsewhere(name: str, model_classes: Sequence[str]) -> bool:
-    return name in model_classes and not SILENT.fullmatch(name)
+def _place_names(model_classes: Sequence[str]) -> dict[str, set[int]]:
+    """Return the numbers of classes by their names, and by those without what does not matter."""
+    places: dict[str, set[int]] = {}
+    exact = set(model_classes)
+    for number, name in enumerate(model_classes):
+        for one in {name, *({_simplify(name)} - exact)}:
+            places.setdefault(one, set()).add(number)
+    return places
+
+
+def _find_elsewhere(name: str, number: int, places: Mapping[str, set[int]]) -> int | None:
+    """Return the class that a model calls so, or nearly so, if it is not the one of that number."""
+    found = places.get(name) or places.get(_simplify(name), set())
+    return None if SILENT.fullmatch(name) or not found or number in found else min(found)

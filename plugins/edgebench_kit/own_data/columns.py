@@ -76,7 +76,23 @@ def choose_texts(
         place = next(one for one in rest if one != inputs[0])
     if not inputs or place is None:
         raise _lack(where, columns, texts=not inputs, labels=place is None, keys=keys)
+    _refuse_twins(where, columns, [*(() if text else inputs), *(() if label else (place,))])
     return Chosen(inputs=inputs, label=place)
+
+
+def _refuse_twins(where: str, columns: Sequence[str], places: Sequence[int]) -> None:
+    """Refuse to choose one of several columns of one name.
+
+    Raises:
+        DataError: One of those at *places* has another of its name.
+    """
+    names = [_simplify(name) for name in columns]
+    for place in places:
+        if (count := names.count(names[place])) > 1:
+            raise DataError(
+                f"{where} has {count} columns called {columns[place]!r}, but for case; give each "
+                "its own name, or say which: text=COLUMN, label=COLUMN"
+            )
 
 
 def _lack(
@@ -182,4 +198,7 @@ def choose_label(
     rest = [n for n in range(len(columns)) if n != file and (not header or names[n] not in NUMBERS)]
     if found is None and len(rest) != 1:
         raise _lack(where, columns, texts=False, labels=True, keys=keys)
-    return Chosen(inputs=(file,), label=found[0] if found else rest[0], header=header)
+    place = found[0] if found else rest[0]
+    if header:
+        _refuse_twins(where, columns, (place,))
+    return Chosen(inputs=(file,), label=place, header=header)

@@ -99,6 +99,14 @@ def find_picture_input(specs: Sequence[TensorSpec]) -> TensorSpec | None:
     return specs[0] if specs[0].dtype in (*FLOATS, PIXELS) else None
 
 
+def find_picture_size(specs: Sequence[TensorSpec]) -> Size | None:
+    """Return the height and width of the one input, if it shows that it is a picture."""
+    spec = find_picture_input(specs)
+    if spec is None or not {spec.shape[1], spec.shape[3]} & {*CHANNELS}:
+        return None
+    return _read_size(spec, _find_layout(spec, None))
+
+
 def propose_picture_sizes(spec: TensorSpec, source: Source) -> dict[int, int]:
     """Return by axis the sizes of open dimensions of an input that a recipe gives.
 

@@ -50,6 +50,10 @@ class Column:
     """Whether it holds names, which may be folded, and not figures, which stand to the right."""
 
 
+TOO_WIDE = 100
+"""An interval whose upper end is more than so many times the lower is not shown."""
+
+
 def list_figures(cases: Sequence[Case], decision: Mapping[str, Any]) -> Iterator[Column]:
     """Yield the columns of the table of strategies: their names, and what was measured."""
     metric = next((one for case in cases for one in case["accuracy"]), None)
@@ -102,8 +106,14 @@ def _mark(case: Case, decision: Mapping[str, Any]) -> str:
 
 
 def write_median(case: Case) -> str:
-    """Write the median latency in milliseconds and, below it, its interval."""
-    return write_with_interval(case["latency_s"]["median"], case["latency_s"]["ci95"], 1e3)
+    """Write the median latency in milliseconds and, below it, its interval.
+
+    One whose ends lie a hundredfold apart, as two blocks may give, says nothing.
+    """
+    low, high = ends = case["latency_s"]["ci95"]
+    if high > TOO_WIDE * low:
+        return f"{write_figure(case['latency_s']['median'], 1e3)}\nnot known"
+    return write_with_interval(case["latency_s"]["median"], ends, 1e3)
 
 
 def write_p95(case: Case) -> str:

@@ -89,6 +89,8 @@ _WIDE = {
     SENT: "sent kB: what all tiers send on.",
     COLD: "cold s: from the start of the slowest process to its first answer.",
 }
+LARGE_ANSWER = 1e3
+"""Bytes of an answer from which on a table says what answers weigh."""
 _MARKS = "> marks the fastest, = its equals, ? those not told apart."
 
 
@@ -102,6 +104,9 @@ def _describe_shared(cases: Sequence[Case]) -> str:
     """Return what the figures of a table rest on: labels, requests, batch, threads."""
     labels = [count for case in cases for count in list(case["accuracy_samples"].values())[:1]]
     sizes = [case["request_bytes"] for case in cases if case["request_bytes"] is not None]
+    # A class weighs next to nothing; scores of pixels may weigh more than the picture.
+    back = [case["bytes_sent"].get("answer", 0.0) for case in cases]
+    answers = back if max(back, default=0.0) >= LARGE_ANSWER else []
     batches = {case["batch"] for case in cases} - {1}
     threads = {case["threads"] for case in cases} - {None}
     files = dict.fromkeys(case["weights"].partition("file:")[2] for case in cases)
@@ -109,6 +114,7 @@ def _describe_shared(cases: Sequence[Case]) -> str:
         *(Path(file).name for file in files if file),
         f"{_span(labels)} labels" if labels else "",
         f"requests of {_span(size / 1e3 for size in sizes)} kB" if sizes else "",
+        f"answers of {_span(size / 1e3 for size in answers)} kB" if answers else "",
         f"batch {_span(batches)}" if batches else "",
         f"threads {_span(threads)}" if threads else "",
     ]

@@ -133,7 +133,12 @@ def read_processor(document: Mapping[str, Any]) -> dict[str, Any]:
             "recipe as a file of its own: preprocess=FILE.json"
         )
     kind, usual = _find_type(document)
-    said = {key: value for key, value in document.items() if value is not None}
+    # A step that is null is not taken; another key is as if it were not there.
+    said = {
+        key: bool(value) if value is None else value
+        for key, value in document.items()
+        if value is not None or key.startswith("do_")
+    }
     known = {*NO_MATTER, *COMMON, *usual.own}
     for key in sorted(set(said) - known):
         # What is empty or switched off changes nothing.

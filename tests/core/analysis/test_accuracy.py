@@ -85,9 +85,11 @@ def test_21_labels_without_a_difference_show_nothing():
 def test_where_more_labels_were_left_out_than_would_settle_it_that_is_said():
     figure = attrs.evolve(figure_of(right(10, of=10), right(10, of=10)), left_out=559)
     assert describe_open(figure) == (
-        "may lose up to 27.8 points, 10 labels; about 381 would settle it: leave out "
-        "--score-limit, as there are 569"
+        "may lose up to 27.8 points, 10 labels; about 381 would settle it, of the 569 that there "
+        "are: score them all, without --score-limit or --quick"
     )
+    few = attrs.evolve(figure, left_out=90)
+    assert describe_open(few).endswith("about 381 would settle it, and there are 100")
 
 
 def test_569_labels_show_it_if_at_most_one_answer_is_lost():

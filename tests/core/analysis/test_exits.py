@@ -108,3 +108,14 @@ def test_a_relay_sends_every_request_on_whatever_leaves_behind_it():
         bytes_out={"mobile": 1000.0, "edge": 400.0, "answer": 9.0},
     )  # fmt: skip
     assert find_sent(result) == {"mobile": 1000.0, "edge": 200.0, "answer": 9.0}
+
+
+def test_what_requests_of_unequal_sizes_add_up_to_is_their_mean():
+    result = leaving(
+        "mobile", "edge", ran=[[1, 1], [1, 1]], latency=[1e-3, 3e-3],
+        bytes_out={"mobile": 14e3, "answer": 40.0},
+    )  # fmt: skip
+    known = {"mobile": 36e3, "answer": 44.0}
+    blocks = tuple(attrs.evolve(one, bytes_mean=known) for one in result.blocks)
+    assert find_sent(attrs.evolve(result, blocks=blocks)) == known
+    assert find_sent(result) == {"mobile": 14e3, "answer": 40.0}  # of an older database

@@ -318,7 +318,7 @@ def test_what_a_killed_conversion_left_too_large_is_made_smaller_later(path):
 
 ADDED = {
     "runs": ("aa_blocks", "aa_within", "aa_between", "max_blocks", "source", "quick"),
-    "blocks": ("resumption",),
+    "blocks": ("resumption", "bytes_mean"),
 }
 
 
@@ -366,12 +366,13 @@ def test_a_second_database_is_converted_when_it_is_written_to(second):
         assert database.read_outcome(RUN.id, CASE.id).status == "ok"
 
 
-def test_a_third_database_lacks_only_what_says_that_a_run_is_quick(tmp_path):
+def test_a_third_database_lacks_what_says_that_a_run_is_quick_and_the_means_of_bytes(tmp_path):
     path = tmp_path / "third.db"
     with Database.open(path, write=True) as database:
         database.begin_run(RUN)
     with closing(sqlite3.connect(path)) as plain:
         plain.execute("ALTER TABLE runs DROP COLUMN quick")
+        plain.execute("ALTER TABLE blocks DROP COLUMN bytes_mean")
         plain.execute("PRAGMA user_version = 3")
         plain.commit()
     for write in (False, True, False):

@@ -52,6 +52,9 @@ def test_a_label_is_its_class(found, classes, numbers):
         (["crane"], ["crane", "crow", "crane"], "may be any of 2 classes of the model"),
         (["CRANE"], ["crane", "Crane"], "may be any of 2 classes of the model"),
         (["-1", "0"], SILENT, "which is which cannot be told"),
+        # Classes in the order of folders, 10 before 2, of which one is new.
+        (["1", "2", "4"], ["1", "10", "2", "3", "11"], "the label 1 is the name of the model's"),
+        (["0", "1", "2"], ["1", "0", "x"], "whether labels are names or numbers cannot be told"),
         (["0.5", "1"], FLOWERS, "the label '0.5' is none of the model's 3 classes"),
     ],
 )
@@ -92,6 +95,7 @@ def test_names_are_read_one_a_line(tmp_path):
         ("daisy\nrose\n", "names 2 classes and the model has 3"),
         ("daisy\n\nrose\n", "line 2 is empty"),
         ("rose\nSea Holly\ndaisy\n", "has 'rose' as class 0, and the model has it as class 2"),
+        ("Rose\nsea holly\nDaisy\n", "has 'Rose' as class 0, and the model has it as class 2"),
     ],
 )
 def test_names_that_do_not_fit_the_model_are_refused(tmp_path, text, said):

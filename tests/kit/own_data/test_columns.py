@@ -114,3 +114,14 @@ def test_any_columns_are_chosen_or_refused_in_one_line(columns, text, label):
         assert len(places) in (2, 3)
         assert all(0 <= place < len(columns) for place in places)
         assert len(set(places)) == len(places) or (text and label)
+
+
+@pytest.mark.parametrize(
+    "columns", [("text", "label", "label"), ("text", "Text", "label"), ("text", "Label", "label")]
+)
+def test_of_two_columns_of_one_name_none_is_chosen(columns):
+    with pytest.raises(DataError, match="data has 2 columns called .* label=COLUMN"):
+        choose_texts("data", columns)
+    with pytest.raises(DataError, match="data has 2 columns called"):
+        choose_label("data", ("file", "class", "Class"), 0, "", header=True)
+    assert choose_texts("data", ("text", "Label", "label"), label="Label").label == 1

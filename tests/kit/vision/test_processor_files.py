@@ -101,6 +101,13 @@ PUBLISHED = [
     {"image_processor_type": "PoolFormerImageProcessor", "crop_pct": 0.95},
     {"image_processor_type": "PoolFormerImageProcessor", "size": {"height": 200, "width": 200}},
     {"image_processor_type": "PoolFormerImageProcessor", "size": {"height": 300, "width": 240}},
+    {"image_processor_type": "ViTImageProcessor", "do_normalize": None, "do_center_crop": None},
+    {
+        "image_processor_type": "BitImageProcessor",
+        "do_resize": None,
+        "do_rescale": None,
+        "size": None,
+    },
     {"image_processor_type": "LevitImageProcessor", "size": {"height": 240, "width": 250}},
     {"image_processor_type": "MobileNetV2ImageProcessor", "do_rescale": False},
     {"image_processor_type": "ViTImageProcessor", "do_normalize": False, "size": [96, 128]},

@@ -20,7 +20,6 @@ from edgebench import DataError, Weights
 from edgebench_kit.text import grammar
 from edgebench_kit.text.sentences import pack_sentences
 from edgebench_kit.torch.onnx_export import export_module
-from edgebench_kit.vision.decoding import ORIENTATION
 from edgebench_plugins.models.transformers import MODEL, TransformersOptions
 
 from ... import checkpoints
@@ -78,13 +77,12 @@ def refused(call, *given, **said):
 
 
 def draw_picture(number):
-    """A picture file, of another size each, and one of three from a camera that was turned."""
+    """A picture file, of another size each, and noted to be turned in all ways."""
     drawn = np.random.default_rng(number)
     pixels = drawn.integers(0, 255, (40 + number, 70 - number, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    exif = Image.Exif()
-    exif[ORIENTATION] = (1, 6, 3)[number % 3]
-    Image.fromarray(pixels).save(file, ("PNG", "JPEG")[number % 2], exif=exif)
+    file, noted = io.BytesIO(), Image.Exif()
+    noted[0x112] = number % 8 + 1
+    Image.fromarray(pixels).save(file, ("PNG", "JPEG")[number % 2], exif=noted)
     return file.getvalue()
 
 
@@ -519,3 +517,50 @@ def test_only_what_decides_its_answers_belongs_to_it(copy):
         *("config.json", "tokenizer.json", "tokenizer_config.json"),
         "model.safetensors",
     ]
+
+
+def test_a_text_that_is_filled_up_where_positions_move_is_refused(copy):
+    directory = copy("bert")
+    change(directory, "tokenizer_config.json", padding_side="left")
+    assert 'write "padding_side": "right"' in refused(read, directory)
+
+
+@pytest.mark.parametrize("said", [0, None])
+def test_what_fills_up_is_not_taken_for_text_by_who_answers_at_the_last(copy, said):
+    directory = copy("bert")
+    names = dict(enumerate(checkpoints.NAMES["texts"]))
+    entries = json.loads((directory / "config.json").read_text())["vocab_size"]
+    made = transformers.GPT2Config(
+        n_embd=32, n_layer=1, n_head=2, vocab_size=entries, id2label=names, pad_token_id=said
+    )
+    (directory / "model.safetensors").unlink()
+    torch.manual_seed(0)
+    module = transformers.GPT2ForSequenceClassification(made)
+    with torch.no_grad():
+        module.score.weight.normal_()
+    module.save_pretrained(directory)
+    read(directory)  # which refuses what answers otherwise where it is filled up
+
+
+def test_weights_that_are_no_numbers_are_refused(copy):
+    directory = copy("resnet")
+    file = directory / "model.safetensors"
+    tensors = load_file(file)
+    tensors["classifier.1.bias"][0] = float("nan")
+    save_file(tensors, file, metadata={"format": "pt"})
+    assert "classifier.1.bias holds values that are no numbers" in refused(read, directory)
+
+
+def test_what_says_all_of_processors_goes_before_what_says_pictures_alone(copy):
+    directory = copy("resnet")
+    said = json.loads((directory / "preprocessor_config.json").read_text())
+    nested = {"image_processor": said | {"image_mean": [0.1, 0.2, 0.3]}}
+    (directory / "processor_config.json").write_text(json.dumps(nested))
+    payloads = draw_payloads("resnet", 3)
+    pipeline = read(directory)
+    got = run(pipeline, make_tensors(pipeline, payloads))
+    wanted = ask_pipeline(directory, "resnet", payloads)
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-4)
+    nested["image_processor"]["resample"] = "x"
+    (directory / "processor_config.json").write_text(json.dumps(nested))
+    assert "processor_config.json: image_processor: 'resample'" in refused(look, directory)

@@ -446,3 +446,24 @@ def test_wide_characters_and_long_names_are_folded_within_the_width():
     for width in (60, 80, 160):
         lines = shown(run_of([named]), width).splitlines()
         assert max(map(cell_len, lines)) <= width
+
+
+def test_an_interval_that_says_nothing_is_not_printed_as_one():
+    result = result_of(case_of("plain"), blocks=2)
+    fast, slow = (
+        attrs.evolve(one, latency_s=one.latency_s * factor)
+        for one, factor in zip(result.blocks, (1, 4), strict=True)
+    )
+    text = shown(run_of([attrs.evolve(result, blocks=(fast, slow))]))
+    assert "not known" in rows(text)["plain"][1]
+    assert "ms (interval not known)" in flowing(text)
+
+
+def test_answers_that_weigh_something_are_said_above_the_table(run):
+    assert "answers of" not in shown(run)
+    blocks = [
+        attrs.evolve(one, bytes_out={**one.bytes_out, "answer": 147_584.0})
+        for one in run.results[0].blocks
+    ]
+    heavy = attrs.evolve(run.results[0], blocks=tuple(blocks))
+    assert "requests of 1.25 kB; answers of 147.6 kB\n" in shown(run_of([heavy]))

@@ -148,6 +148,10 @@ def _read_reports(said: Mapping[str, Mapping[str, Any]], lineup: Lineup) -> dict
             **{tier: float(average(sizes)) for tier, sizes in sent.items() if sizes},
             "answer": float(driver["answer"]),
         },
+        "bytes_mean": {
+            **{tier: fmean(sizes) for tier, sizes in sent.items() if sizes},
+            "answer": float(driver["answer_mean"]),
+        },
         "cold_s": {node.tier: said[node.name]["cold"] for node in lineup.nodes},
         "peak_memory_bytes": {tier: peak for tier, peak in peaks.items() if peak is not None},
     }

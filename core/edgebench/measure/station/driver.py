@@ -11,7 +11,7 @@ import random
 import sys
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import attrs
@@ -199,6 +199,7 @@ class Sequencer:
         return {
             "forward": list(self.driver.forward),
             "answer": median(self.driver.backward) if self.driver.backward else 0,
+            "answer_mean": fmean(self.driver.backward) if self.driver.backward else 0,
             "peak": read_peak_memory(),
         }
 
