@@ -188,10 +188,48 @@ def test_what_cannot_be_run_is_not_written(here, toy, mistaken, tmp_path):
 
 
 @pytest.mark.process
-def test_an_operator_that_cuts_is_placed_on_two_tiers(here, toy):
+def test_an_operator_that_cuts_is_placed_on_two_tiers_and_nothing_is_skipped(here, toy, tmp_path):
     words = (*TOY, "--yes", "--operator", "toy-cut", "--operator", "identity", "--plugin", toy)
-    found = here("init", *words, "--json").json["project"]["placements"]
-    assert found == ["mobile", "edge", "cloud", "mobile-edge", "mobile-cloud"]
+    document = here("init", *words, "--json").json
+    assert document["project"]["placements"] == [
+        "mobile", "edge", "cloud", "mobile-edge", "mobile-cloud"]  # fmt: skip
+    assert (document["cases"], document["skipped"]) == (5, 0)
+    said = tomllib.loads((tmp_path / "edgebench.toml").read_text())
+    assert said["project"]["suite"] == "mine"
+    assert [(one["operators"], one["placements"]) for one in said["suites"]["mine"]["cases"]] == [
+        (["toy-cut"], ["mobile-edge", "mobile-cloud"]),
+        (["identity"], ["mobile", "edge", "cloud"]),
+    ]
+    plan = here("plan", "--plugin", toy, "--json").json
+    assert (len(plan["cases"]), plan["skipped"]) == (5, [])
+    # As where the same is said by options.
+    assert plan["bound_s"] is not None
+    assert here("plan", "--plugin", toy, "--json", "--requests", "9").json["bound_s"] is None
+
+
+CUTTER = """
+import attrs
+from edgebench import Operator, hookimpl
+from edgebench.testing import toy
+
+@hookimpl
+def edgebench_operators():
+    cut = next(one for one in toy.edgebench_operators() if one.name == "toy-cut")
+    yield attrs.evolve(cut, name="cutter", list_cuts=lambda *_: None, needs=["run", "links"])
+"""
+
+
+@pytest.mark.process
+def test_where_a_link_is_given_a_cut_is_tried_too(here, toy, tmp_path):
+    (tmp_path / "cutter.py").write_text(CUTTER)
+    plugins = ("--plugin", toy, "--plugin", "cutter.py")
+    words = (*TOY, "--tier", "mobile", "--tier", "edge", *plugins, "--json", "--force")
+    assert "cutter" not in here("init", *words).json["project"]["operators"]
+    document = here("init", *words, "--link", "mobile-edge=4g").json
+    assert document["skipped"] == 0
+    cases = tomllib.loads((tmp_path / "edgebench.toml").read_text())["suites"]["mine"]["cases"]
+    assert (cases[-1]["operators"], cases[-1]["placements"]) == (["cutter"], ["mobile-edge"])
+    assert len(cases) == 2
 
 
 # --- paths ---------------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 QUICK = frozenset(["calibration", "target"])
 """What an operator may need that is offered at once: it trains nothing, and scores nothing."""
+CUTTING = QUICK | {"placement", "links", "profile", "run"}
+"""What one that cuts may need where it is offered at once."""
 
 
 @attrs.frozen(kw_only=True)
@@ -60,9 +62,14 @@ class Possible:
         choices = [(name, f"runs {number} of the cases") for name, number in found.most_common()]
         return list(asker.ask_several("Which runtimes?", best, choices))
 
-    def choose_operators(self, backends: Sequence[str], asker: Asker | None) -> list[str]:
-        """Return the operators that need no training, or those that are chosen."""
-        offered = self._list_offered(backends)
+    def choose_operators(
+        self, backends: Sequence[str], asker: Asker | None, *, cuts: bool = False
+    ) -> list[str]:
+        """Return the operators that need no training, or those that are chosen.
+
+        With *cuts* one that cuts the model is among them, where that is possible.
+        """
+        offered = self._list_offered(backends) + self._list_cutting(backends)[: int(cuts)]
         if asker is None:
             return offered
         choices = [(name, self.operators[name].summary) for name in self._list_chains(backends)]
@@ -73,6 +80,22 @@ class Possible:
         return list(dict.fromkeys(
             str(case.placement) for case in self._list_cases(backends) if case.chain in operators
         ))  # fmt: skip
+
+    def list_products(
+        self, operators: Sequence[str], placements: Sequence[str], backends: Sequence[str]
+    ) -> list[tuple[list[str], list[str]]]:
+        """Return operators with the placements that they can have, without what would be skipped.
+
+        One product where each operator can have each placement, or nothing is known of one.
+        """
+        cases = self._list_cases(backends)
+        found: dict[tuple[str, ...], list[str]] = {}
+        for name in operators:
+            own = {str(case.placement) for case in cases if case.chain == name}
+            if not own.intersection(placements):
+                return [(list(operators), list(placements))]
+            found.setdefault(tuple(one for one in placements if one in own), []).append(name)
+        return [(names, list(own)) for own, names in found.items()]
 
     def explain(self, operators: Sequence[str], tiers: Sequence[str]) -> Mapping[str, list[str]]:
         """Return by key of a project what else is possible, in sentences."""
@@ -97,6 +120,15 @@ class Possible:
         """Return the single operators that are possible, the one that does nothing first."""
         found = {case.chain for case in self._list_cases(backends)} & self.operators.keys()
         return sorted(found, key=lambda name: (name != self.nothing, name))
+
+    def _list_cutting(self, backends: Sequence[str]) -> list[str]:
+        """Return the operators that cut a model where one says, and train nothing."""
+        return [
+            name
+            for name in self._list_chains(backends)
+            if (operator := self.operators[name]).list_cuts
+            and operator.needed(operator.options()) <= CUTTING
+        ]
 
     def _list_offered(self, backends: Sequence[str]) -> list[str]:
         found = []

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from edgebench.catalogue.rows import TierRow
+from edgebench.catalogue.rows import Product, TierRow
 from edgebench.cli.project import FILE, Project
 from edgebench.parts.places import Link
 from edgebench.parts.units import write_delay, write_rate
@@ -21,6 +21,7 @@ EXPLAINED: Mapping[str, str] = {
     "models": "Models by name, or files and folders by path.",
     "data": "Inputs with their answers: a folder or a file, or NAME=DIR for a known dataset.",
     "calibration": "Inputs to calibrate with, in place of some of the data.",
+    "suite": "What is measured: the combinations of the suite below.",
     "weights": "Where the weights come from: trained, random, file:PATH or hub.",
     "operators": "What is done to the model, chains joined by `+`.",
     "placements": "Which tiers compute: one, or several joined by `-` for a model that is cut.",
@@ -30,6 +31,15 @@ EXPLAINED: Mapping[str, str] = {
     "margin": "What you accept to lose: a loss of fewer points counts as none.",
     "max": "Bounds that `edgebench recommend` keeps to.",
 }
+SUITE = "mine"
+"""What the suite of a project is called."""
+PRODUCT = ("models", "operators", "placements", "backends")
+"""The keys of which every combination is measured."""
+SUITED = """\
+Each [[suites.mine.cases]] is measured in every combination of what it lists. A model that is cut
+needs a tier for each piece, joined by `-`, and one that is whole a single tier: so they are apart,
+and no combination is skipped. To leave one out, delete its table. What they list is changed here,
+and not by options of the command line."""
 OPEN: Mapping[str, str] = {
     "data": 'data = "PATH"',
     "calibration": 'calibration = "PATH"',
@@ -48,6 +58,7 @@ def write_project(
     tiers: Sequence[TierRow],
     links: Sequence[Link],
     also: Mapping[str, Sequence[str]] | None = None,
+    products: Sequence[Product] = (),
 ) -> str:
     """Return the text of a file that says a project, its tiers and its links.
 
@@ -56,8 +67,16 @@ def write_project(
         tiers: As the file is to say them.
         links: Likewise; a source is kept.
         also: By key of the project, sentences more for its comment.
+        products: What is measured where it is no one product: the file then has a suite of them.
     """
-    lines = [*write_comment(HEAD), "", "[project]", *_write_keys(project, also or {})]
+    also = dict(also or {})
+    suite: list[str] = []
+    if len(products) > 1:
+        suite = list(_write_suite(products, also))
+        project = attrs.evolve(
+            project, suite=SUITE, models=(), operators=(), placements=(), backends=()
+        )
+    lines = [*write_comment(HEAD), "", "[project]", *_write_keys(project, also), *suite]
     if tiers:
         lines += ["", *write_comment(SPEED)]
     for tier in tiers:
@@ -79,6 +98,16 @@ def _write_keys(project: Project, also: Mapping[str, Sequence[str]]) -> Iterator
         for text in filter(None, (EXPLAINED.get(key), *also.get(key, ()))):
             yield from write_comment(text)
         yield from write_pairs({key: value}) if value else [f"# {OPEN[key]}"]
+
+
+def _write_suite(products: Sequence[Product], also: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    yield ""
+    for text in (SUITED, *also.get("operators", ())):
+        yield from write_comment(text)
+    yield from (f"[suites.{SUITE}]", *write_pairs({"summary": "What is measured in this folder."}))
+    for product in products:
+        yield from ("", f"[[suites.{SUITE}.cases]]")
+        yield from write_pairs({key: getattr(product, key) for key in PRODUCT})
 
 
 def _list_facts(tier: TierRow) -> dict[str, Value]:

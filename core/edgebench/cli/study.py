@@ -143,9 +143,17 @@ def make_study(args: argparse.Namespace, common: Common) -> Study:
         seed=args.seed,
         score_limit=args.score_limit or (quick.SCORED if args.quick else None),
         # Fewer requests than what equal cases differ by was taken from would say less.
-        bounded=not args.suite and not args.requests and not args.quick,
+        bounded=not args.requests and not args.quick and _leaves_requests(args),
         quick=args.quick,
     )
+
+
+def _leaves_requests(args: argparse.Namespace) -> bool:
+    """Say whether nobody says how many requests a block has: no suite, or one of a project."""
+    if not args.suite or not args.project:
+        return not args.suite
+    own = args.project.root.values.get("suites", {}).get(args.suite)
+    return own is not None and "requests" not in own
 
 
 def _check_blocks(suite: Suite, args: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.analysis.bounds import find_twice, parse_bound
+from edgebench.catalogue.rows import Product
 from edgebench.cli.asking import Asker
 from edgebench.cli.common import Common
 from edgebench.cli.numbers import margin
@@ -57,7 +58,8 @@ def settle(args: argparse.Namespace, common: Common, asker: Asker | None) -> Wis
     survey = _survey(start, args.placement or names, names, args.backend)
     possible = Possible.find(write_project(survey, tiers, links), args.directory, common)
     backends = args.backend or possible.choose_backends(asker)
-    operators = args.operator or possible.choose_operators(backends, asker)
+    linked = bool(args.link or (asker and links)) and not args.placement
+    operators = args.operator or possible.choose_operators(backends, asker, cuts=linked)
     placements = args.placement or possible.choose_placements(operators, backends)
     project = attrs.evolve(
         start,
@@ -67,7 +69,13 @@ def settle(args: argparse.Namespace, common: Common, asker: Asker | None) -> Wis
         margin=args.margin or _ask_margin(asker),
         max=tuple(args.max) or _ask_bound(asker),
     )
-    text = write_project(project, tiers, links, possible.explain(operators, names))
+    products = [
+        Product(
+            models=models, operators=tuple(some), placements=tuple(own), backends=project.backends
+        )
+        for some, own in possible.list_products(operators, placements, backends)
+    ]
+    text = write_project(project, tiers, links, possible.explain(operators, names), products)
     return Wishes(project=project, tiers=tiers, links=links, text=text)
 
 
