@@ -116,7 +116,7 @@ def _look(found: Subject, args: argparse.Namespace, common: Common) -> None:
 
 
 def _find_options(models: Sequence[str], common: Common) -> Mapping[str, bool]:
-    """Return the options that a model takes, and whether it shares each with other models."""
+    """Return the options that a model takes, and whether each is said of its data."""
     from edgebench.cases.expand import expand_subjects, find_model
 
     try:
@@ -124,8 +124,13 @@ def _find_options(models: Sequence[str], common: Common) -> Mapping[str, bool]:
     except (EdgebenchError, ValueError):
         # It is none, which was said, or several.
         return {}
-    fields = attrs.fields(find_model(found.model, common.plugins).options)
-    return {field.name: bool(field.inherited) for field in fields}
+    options = find_model(found.model, common.plugins).options
+    # What `--calibration` fills in stands among what is said of data.
+    owners = [
+        one for one in options.__mro__ if "calibration" in vars(one).get("__annotations__", ())
+    ]
+    of_data = attrs.fields_dict(owners[0]) if owners else {}
+    return {name: name in of_data for name in attrs.fields_dict(options)}
 
 
 def _find_lacks(error: str, options: Iterable[str]) -> Mapping[str, list[str]]:
@@ -153,10 +158,10 @@ def _ask_options(lacks: Mapping[str, Sequence[str]], asker: Asker) -> dict[str, 
 def _add_answers(
     models: Sequence[str], data: str, answers: Mapping[str, str], options: Mapping[str, bool]
 ) -> tuple[Sequence[str], str]:
-    """Return the models and the data with options: of the data those that all models share."""
-    shared = {name: value for name, value in answers.items() if data and options[name]}
-    own = {name: value for name, value in answers.items() if name not in shared}
-    return [_add_options(one, own) for one in models], _add_options(data, shared)
+    """Return the models and the data with the options that are said of them."""
+    of_data = {name: value for name, value in answers.items() if data and options[name]}
+    own = {name: value for name, value in answers.items() if name not in of_data}
+    return [_add_options(one, own) for one in models], _add_options(data, of_data)
 
 
 def _add_options(text: str, options: Mapping[str, str]) -> str:
