@@ -305,8 +305,10 @@ def test_plan_says_what_preparing_and_scoring_took_and_that_what_is_kept_takes_n
 ):
     monkeypatch.setenv("EDGEBENCH_STORE", str(tmp_path / "store"))
     words = ("--plugin", toy, *one, "--db", "own.db")
-    unknown = "preparing and scoring come on top, not known before the first run"
-    assert unknown in " ".join(here("plan", *words).out.split())
+    unknown = "preparing and scoring come on top, not known before the first run: 1 case on "
+    assert f"{unknown}all test samples, which" in " ".join(here("plan", *words).out.split())
+    limited = here("plan", *words, "--score-limit", "7").out
+    assert f"{unknown}7 test samples at most, which" in " ".join(limited.split())
     first = here("plan", "--json", *words).json
     assert (first["preparing_s"], first["scoring_s"], first["ready_cases"]) == (None, None, 0)
     for _ in range(2):

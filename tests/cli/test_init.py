@@ -23,7 +23,8 @@ from edgebench.cli.init import write_file
 from edgebench.cli.places import choose_links, choose_tiers
 from edgebench.cli.project import Project, ProjectFile
 from edgebench.cli.project_text import write_project
-from edgebench.cli.wishes import _read_margin, relocate
+from edgebench.cli.subject_choice import relocate
+from edgebench.cli.wishes import _read_margin
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.places import Link
 
@@ -126,6 +127,9 @@ def test_it_writes_over_nothing_unless_it_is_told_to(here, toy, mistaken, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["edgebench.toml"]
     assert "Next:" in said.out
     assert "edgebench run" in said.out
+    laid = " ".join(said.out.split())
+    assert "not known before the first run: " in laid
+    assert "cases, each on 400 test samples at most comes on top" in laid
 
 
 def test_what_came_in_between_is_not_written_over(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -98,3 +99,15 @@ def test_that_a_known_model_is_meant_and_no_directory_is_said(shelf, tmp_path, t
     named, placed = (shelf("--model", one, plugins=[toy]).err for one in ("toy", "./toy"))
     assert "edgebench: toy is the model called so; the directory is ./toy\n" in named
     assert "called so" not in placed
+
+
+@pytest.mark.parametrize("text", ["pic/", "./pic", "pic"])
+def test_of_a_directory_that_is_no_model_it_is_said_what_was_looked_for(shelf, mistaken, text):
+    Path("pic").mkdir()
+    told = "no installed model claims the directory pic: it holds no "
+    assert "shelf.json" in mistaken(shelf("--model", text), told)
+
+
+def test_of_a_path_where_nothing_is_no_name_is_guessed(shelf, mistaken, toy):
+    said = mistaken(shelf("--model", "./my-toy", plugins=[toy]), "no file or directory './my-toy'")
+    assert "did you mean" not in said

@@ -105,6 +105,38 @@ def test_a_model_or_a_suite_that_is_named_leaves_it_unread(here, toy, written):
     assert (said.status, said.err) == (0, "")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--model", "toy", "--placement", "pi"),
+        ("--model", "toy", "--placement", "mobile-pi"),
+        ("--model", "toy", "--placement", "mobile-edge", "--link", "mobile-pi=1mbit"),
+        ("--model", "toy", "--input-at", "pi"),
+        ("--model", "toy", "--operator", "both"),
+        ("mine",),
+    ],
+)
+def test_of_a_name_that_stands_in_it_unread_it_is_said_how_it_is_read(
+    here, toy, written, mistaken, words
+):
+    more = """
+        [hybrids]
+        both = "toy-round+toy-cut"
+
+        [suites.mine]
+        summary = "Mine."
+        [[suites.mine.cases]]
+        models = ["toy"]
+    """
+    written(dedent(TOY) + dedent(more))
+    given = ("plan", "--plugin", toy, *words)
+    mistaken(here(*given), "edgebench.toml here has ", "--registry edgebench.toml gives it")
+    assert "no tier is called" not in here(*given, "--registry", "edgebench.toml").err
+    assert "edgebench.toml" not in here("plan", "--model", "toy", "--placement", "x").err
+    written("[project")
+    assert "edgebench.toml" not in mistaken(here(*given), " is called ")
+
+
 @pytest.mark.parametrize("name", ["--help", "--model=toy", "--db=x.db", "a suite"])
 def test_what_it_calls_a_suite_is_no_option(here, written, mistaken, name):
     written(f'[project]\nsuite = "{name}"')

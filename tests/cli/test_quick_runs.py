@@ -76,9 +76,13 @@ def test_without_figures_it_ranks_and_calls_nothing_faster(run, conforms, here, 
     assert NONE_STORED in " ".join(here("recommend").out.split())
 
 
-def test_an_a_a_run_keeps_what_a_quick_run_takes(run, cached, tmp_path):
+def test_an_a_a_run_keeps_what_a_quick_run_takes(run, here, cached, tmp_path):
     said = run("--aa", "--blocks", "2", "--requests", "3", "--json")
     assert said.status == 0, said.err
+    for name in ("terminal", "markdown", "html", "junit"):
+        laid = " ".join(here("report", "--format", name).out.split())
+        assert "qual cases differ by up to" in laid, name
+        assert "within a round" in laid
     (kept,) = cached.glob("*/*.json")
     found = json.loads(kept.read_text())
     assert kept.stem == said.json["cases"][0]["id"]
@@ -191,6 +195,7 @@ def test_a_plan_says_what_it_rests_on_and_how_long_the_sound_one_takes(
     assert "in the A/A run of 2026-01-02 of toy:small identity on mobile with toy-numpy" in laid
     assert "400 samples are scored" in laid
     assert "the sound run, without --quick: 5 blocks a case of 100 requests" in laid
+    assert "on all test samples comes on top" in laid
     document = here("plan", "--plugin", toy, *CASES, "--quick", "--json", "--score-limit", "7")
     conforms(document.json, "plan")
     assert (document.json["quick"], document.json["blocks"]) == (True, 2)

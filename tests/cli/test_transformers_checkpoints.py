@@ -77,6 +77,9 @@ def test_they_say_which_fact_is_missing_of_another_family(cli, tmp_path, operato
     )
     (skipped,) = said.json["skipped"]
     assert {"distill": "names no student", "early-exit": "exit"}[operator] in skipped["reason"]
+    told = "the family mobilebert names no exit points and no student; those of bert, camembert, "
+    assert told in skipped["reason"]
+    assert "Variant(" not in skipped["reason"]
 
 
 def test_what_is_refused_is_so_when_it_is_planned(cli, tmp_path):

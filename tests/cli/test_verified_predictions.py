@@ -118,3 +118,20 @@ def test_a_link_to_predict_needs_a_number_to_verify(split):
                  "--predict-link", "mobile-edge=1mbit")  # fmt: skip
     assert said.status == 2
     assert "add --verify-predictions N" in said.err
+
+
+def test_cuts_are_predicted_of_a_run_that_only_cut(cli, tmp_path):
+    """The model as the cut was given it is in the store, whatever else was made of it."""
+    (tmp_path / "split.py").write_text(SPLIT)
+    alone = {"EDGEBENCH_STORE": str(tmp_path / "store")}
+    said = cli("run", *HOW, "--operator", "toy-split", "--placement", "mobile-edge", **alone)
+    assert said.status == 0, said.err
+    plugins = ("--plugin", TOY, "--plugin", "split.py")
+    found = cli("predict", *plugins, "--json", **alone).json
+    assert len(found["cuts"]) == 2, found["not_predicted"]
+    # Other code made what lies there, so that what it would make now is not known.
+    (tmp_path / "toy.py").write_text(f"{TOY.read_text()}\nOTHER = 1\n")
+    other = ("--plugin", "toy.py", "--plugin", "split.py")
+    why = cli("predict", *other, "--json", **alone).json["not_predicted"][0]["reason"]
+    assert "the code of its plugins" in why
+    assert "`edgebench run` with toy-split makes it" in why

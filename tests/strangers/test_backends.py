@@ -223,7 +223,7 @@ def test_a_file_that_is_not_there_is_one_clear_line(cli, toy, tmp_path):
     assert said.status == 2
     assert (
         said.err
-        == "edgebench: no file is called 'nowhere.csv'; give the path of one that is there\n"
+        == "edgebench: there is no file or directory 'nowhere.csv'; give the path of a model\n"
     )
 
 

@@ -206,7 +206,7 @@ def test_too_much_that_cannot_be_read_is_a_mistake(run, field):
     assert (said.status, said.out) == (2, "")
     # On a slow machine it says how far it is, too.
     lines = said.err.splitlines(keepends=True)
-    assert "".join(line for line in lines if "making the training split: " not in line) == (
+    assert "".join(line for line in lines if "keeping its splits: " not in line) == (
         "edgebench: dataset field-points: 2 of 200 inputs cannot be read, as 000.txt (not "
         "numbers); mend or remove them, less than 1% is tolerated\n"
     )

@@ -135,11 +135,12 @@ def _rank(
     ranked = rank([one.result for one in candidates], standings.verdicts)
     order = [found[one.case.id] for one in ranked]
     admitted = ("met", "open") if admit_open else ("met",)
-    # Of two that are the best as often, that of the lower median; of a quick run, of any.
+    # Of two that are the best as often, to the percent that is shown, that of the lower median; of
+    # a quick run, of any.
     rough = any(one.result.quick for one in candidates)
     fit = sorted(
         (one for one in order if one.verdict in admitted),
-        key=lambda one: 0.0 if rough else -(one.probability or 0.0),
+        key=lambda one: 0 if rough else -round(100 * (one.probability or 0.0)),
     )
     settled = standings.settle([one.result for one in fit])
     test = standings.test(settled)

@@ -46,6 +46,8 @@ class Decision:
     """Whether cases of a quick run differ more between rounds than equal ones would."""
     decidable: bool = True
     """Whether any case has all its blocks, and more than one."""
+    copies: str = ""
+    """What an A/A run says of its machine, in words; empty for any other."""
     study: str = ""
     """What the study mode says of cases that were imported as one block each; empty for others."""
     accuracy_known: bool = True
@@ -84,6 +86,8 @@ class Decision:
     @property
     def sentence(self) -> str:
         """The answer in words."""
+        if self.copies:
+            return f"{self.title}: {self.copies}."
         return f"{self.title}: {' '.join([self._answer(), *self._beside()])}"
 
     def _answer(self) -> str:

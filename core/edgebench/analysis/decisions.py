@@ -13,6 +13,7 @@ from edgebench.analysis.group_tests import answer_by_study
 from edgebench.analysis.groups import find_groups
 from edgebench.analysis.prefixes import UNTRANSFORMED
 from edgebench.analysis.rank_tests import friedman
+from edgebench.analysis.repeatability import describe_copies
 from edgebench.analysis.verdicts import (
     FIRST_LOOK,
     Verdicts,
@@ -50,7 +51,10 @@ def decide_all(run: Run, results: Sequence[Result]) -> tuple[Decision, ...]:
     """Return the decision for each group of results that may be compared, in plan order."""
     measured = [result for result in results if result.latency is not None]
     return tuple(
-        decide(title, found, find_verdicts(run, found)) for title, found in find_groups(measured)
+        attrs.evolve(
+            decide(title, found, find_verdicts(run, found)), copies=describe_copies(run, found)
+        )
+        for title, found in find_groups(measured)
     )
 
 

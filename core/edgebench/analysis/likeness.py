@@ -40,6 +40,8 @@ class Requests:
     """Whether they count otherwise than all alike."""
     matched: bool | None = None
     """Whether the inputs of both runs were the same, or have been matched; None if not known."""
+    shared: float | None = None
+    """The share of the requests whose inputs the other run sent too; None if not known."""
     left_out: int = 0
     """How many requests are left out, as the other run never sent their inputs."""
 
@@ -67,17 +69,18 @@ def weigh_alike(before: Result, after: Result) -> tuple[Requests, Requests]:
     sent = [_join_inputs(one.measured) for one in both_sides]
     shares = [_find_shares(one) for one in sent]
     both = shares[0].keys() & shares[1].keys()
-    covered = min((sum(one[name] for name in both) for one in shares), default=0.0)
+    shared = [sum(one[name] for name in both) for one in shares]
+    covered = min(shared)
     alike = shares[0] == shares[1]
     matched = alike or covered >= LEAST_SHARED
     weighed = matched and not alike
     made = []
-    for result, own in zip(both_sides, shares, strict=True):
+    for result, own, part in zip(both_sides, shares, shared, strict=True):
         weights = {n: (shares[0][n] + shares[1][n]) / (2 * own[n]) for n in both}
         blocks = [_weigh(block, weights if weighed else None) for block in result.measured]
         # A run of more blocks goes on to inputs that the other never sent.
         kept = tuple(block for block in blocks if block.shape[1])
-        requests = Requests(blocks=kept, weighed=weighed, matched=matched)
+        requests = Requests(blocks=kept, weighed=weighed, matched=matched, shared=part)
         made.append(attrs.evolve(requests, left_out=result.samples - requests.count))
     return made[0], made[1]
 
@@ -176,7 +179,9 @@ def find_changed(before: Result, after: Result) -> tuple[Difference, ...]:
     """Return what differs in how two results of one case were made, their figures aside."""
     sides = (before.facts, after.facts)
     pairs = {name: [getattr(one, name) for one in sides] for name in ("device", "precision")}
-    pairs["artifact"] = [one.artifact[:8] for one in sides]
+    # A key follows from times of change too, as those of a copy of data; content does not.
+    held = "content" if all(one.content for one in sides) else "artifact"
+    pairs["artifact"] = [getattr(one, held)[:8] for one in sides]
     pairs["data"] = [_write_data(one.case) for one in (before, after)]
     speeds = [_find_speeds(one) for one in (before, after)]
     # A tier that states its gflops is as fast as this machine's own figure makes it.

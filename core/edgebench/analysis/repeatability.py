@@ -15,9 +15,11 @@ from edgebench.records.quick import REQUESTS, EqualSpread, describe_conditions
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from edgebench.analysis.result import Result
     from edgebench.cases.case import Case
-    from edgebench.records.outcome import Block
+    from edgebench.records.outcome import Block, Run
 
+NOT_KNOWN = "what equal cases differ by is not known: fewer than two rounds were measured whole"
 COPIES = 20
 """Copies of a case that are measured: 190 pairs, of which 9 or 10 lie beyond the percentile."""
 FEWEST = 2
@@ -102,6 +104,22 @@ def find_equal_spread(
 def _name(case: Case) -> str:
     """Return a case in words, with all of its conditions."""
     return case.label + describe_conditions(case).removeprefix(f"on {case.placement}")
+
+
+def describe_copies(run: Run, results: Sequence[Result]) -> str:
+    """Say what the copies of an A/A run show, a half sentence; nothing of any other run."""
+    copies = max((one.facts.copies for one in results), default=1)
+    if copies < FEWEST:
+        return ""
+    if run.aa_difference is None:
+        return NOT_KNOWN
+    return (
+        f"equal cases differ by up to {run.aa_difference:.1%} on this machine (95th percentile of "
+        f"{math.comb(copies, 2)} pairs of {copies} copies, each measured in {run.aa_blocks} blocks)"
+        f"; medians of their blocks by {run.aa_within or 0.0:.1%} within a round and by "
+        f"{run.aa_between or 0.0:.1%} between rounds (standard deviations); kept for --quick on "
+        "this machine"
+    )
 
 
 def _list_whole_rounds(blocks: Sequence[Block], copies: int) -> list[Mapping[int, Block]]:

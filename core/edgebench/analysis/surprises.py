@@ -110,13 +110,31 @@ def _find_rest(result: Result) -> list[str]:
     """Say where a request spends its time, if not in inference."""
     if result.median is None or not result.groups:
         return []
-    rest = 1 - result.groups["inference"] / result.median
+    parts = _count_waits(result)
+    rest = 1 - parts.pop("inference") / result.median
     if rest < ELSEWHERE:
         return []
-    parts = sorted(result.groups.items(), key=lambda part: -part[1])
-    most = next(name for name, _ in parts if name != "inference")
-    spent = f"{1e3 * result.groups[most]:.3g} of {1e3 * result.median:.3g} ms"
-    return [f"{rest:.0%} of a request is not inference, most of it {most} ({spent})"]
+    most = max(parts, key=lambda name: parts[name])
+    spent = f"{1e3 * parts[most]:.3g} of {1e3 * result.median:.3g} ms"
+    waits = "; what an emulated tier waits is counted with what it slows" * ("emulated" in parts)
+    return [f"{rest:.0%} of a request is not inference, most of it {most} ({spent}){waits}"]
+
+
+def _count_waits(result: Result) -> dict[str, float]:
+    """Return the seconds of each group, the waits of emulated tiers with what they slow.
+
+    A tier waits a multiple of what it computes, inference or not. Of several it is not known which
+    of them waited for what: all of it may have been inference.
+    """
+    parts = dict(result.groups)
+    wait, inference = parts["emulated"], parts["inference"]
+    if wait <= 0:
+        return {name: seconds for name, seconds in parts.items() if name != "emulated"}
+    computed = inference + parts["processing"]
+    share = inference / computed if len(result.case.route) == 1 and computed > 0 else 1.0
+    parts["inference"] += share * wait
+    parts["processing"] += (1 - share) * wait
+    return {**parts, "emulated": 0.0}
 
 
 # --- integers -------------------------------------------------------------------------------------

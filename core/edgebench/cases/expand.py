@@ -128,10 +128,10 @@ def _subject_of_file(text: str, plugins: Plugins) -> Subject | None:
     if "/" not in named and "." not in named and not names_directory(named, plugins):
         return None
     model = _find_claimant(path, plugins)
+    if not path.exists() and (model or "/" in named or named.startswith(".")):
+        raise UnknownName(f"there is no file or directory {named!r}; give the path of a model")
     if model is None:
         return None
-    if not path.exists():
-        raise UnknownName(f"no file is called {named!r}; give the path of one that is there")
     said = structure(model.options, options, path.name)
     whole = path.resolve()
     return Subject(

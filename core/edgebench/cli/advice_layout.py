@@ -143,6 +143,8 @@ def _answer(advice: Advice) -> Iterator[str]:
     if best is not None:
         open_ = "" if best.verdict == "met" else ", if what is open of it is as hoped"
         share = f"the best in {best.probability or 0:.0%} of the resamples"
+        if untold := sum(one.standing == "undecided" for one in advice.ranked):
+            yield f"not decided: {untold + 1} cannot be told apart. First of them is"
         yield f"{describe_strategy(best.result)}: {_write_median(best)}, {share}{open_}."
         yield from _name_others(advice)
     else:

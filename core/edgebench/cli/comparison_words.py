@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from edgebench.analysis.likeness import LEAST_SHARED
+
 if TYPE_CHECKING:
-    from edgebench.analysis.comparison import Change, Comparison
+    from edgebench.analysis.comparison import Change, Comparison, Pair
     from edgebench.analysis.gates import Passage
     from edgebench.analysis.quantities import Quantity
     from edgebench.analysis.results import RunResults
@@ -88,12 +90,24 @@ def list_surroundings(comparison: Comparison) -> list[str]:
     for change, count in made.items():
         where = f"{change.what} of {count} case{'s' * (count != 1)}"
         found.append(f"{where}: {change.before} -> {change.after}")
-    matched = [pair.requests[0].matched for pair in comparison.pairs]
-    for state, why in ((False, "others were sent"), (None, "they were not noted in both runs")):
-        if count := matched.count(state):
+    for why, count in Counter(map(_explain_inputs, comparison.pairs)).items():
+        if why:
             cases = f"{count} case{'s' * (count != 1)}"
             found.append(f"inputs of {cases}: {why}, so they were not matched")
     return [*found, *_list_left_out(comparison)]
+
+
+def _explain_inputs(pair: Pair) -> str:
+    """Say why the inputs of a pair were not matched; nothing where they were."""
+    if pair.requests[0].matched is None:
+        return "they were not noted in both runs"
+    if pair.requests[0].matched:
+        return ""
+    before, after = pair.before.samples, pair.after.samples
+    # Whoever sends more goes on to inputs that the other run never came to.
+    if before != after and max(one.shared or 0.0 for one in pair.requests) >= LEAST_SHARED:
+        return f"as many requests were not asked for ({before:,} and {after:,} of a case)"
+    return "others were sent"
 
 
 def _list_quick(comparison: Comparison) -> Iterator[str]:

@@ -39,15 +39,24 @@ class Estimate:
     ready_cases: int
     """How many of the cases were prepared and scored before."""
 
-    @property
-    def before(self) -> str:
-        """What comes before measuring, in a clause."""
+    def describe_before(self, plan: Plan) -> str:
+        """Say in a clause what comes before measuring a plan."""
         if self.preparing_s is None or self.scoring_s is None:
-            return "preparing and scoring come on top, not known before the first run"
+            return (
+                "preparing and scoring come on top, not known before the first run: "
+                f"{describe_scoring(plan)}, which may take longer than measuring"
+            )
         return (
             f"preparing about {self.preparing_s:.0f} s and scoring about {self.scoring_s:.0f} s "
             f"come on top (as {self.ready_cases} of the cases took before, less what is kept)"
         )
+
+
+def describe_scoring(plan: Plan) -> str:
+    """Say how many cases of a plan are scored, and on how much."""
+    count, limit = len(plan.cases), plan.study.score_limit
+    on = f"{limit} test samples at most" if limit else "all test samples"
+    return f"{count} case{'s, each' if count != 1 else ''} on {on}"
 
 
 def estimate_run(plan: Plan, path: Path, store: Store) -> Estimate:

@@ -1,12 +1,16 @@
-"""What the options give of a user's own: data by its path, and directories that are models."""
+"""What the options give of a user's own: data, directories that are models, what a file names."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from edgebench.cli.common import Common
+from edgebench.cli.project import FILE, ProjectFile
 from edgebench.parts.datasets import Dataset
 from edgebench.parts.errors import EdgebenchError, UnknownName
 from edgebench.parts.part import NAME
@@ -61,3 +65,28 @@ def note_directories(models: Sequence[str], common: Common) -> None:
     for text in models:
         if (name := text.partition(":")[0]) in known and Path(name).is_dir():
             common.note(f"edgebench: {name} is the model called so; the directory is ./{name}")
+
+
+@contextmanager
+def point_to_file() -> Iterator[None]:
+    """Say of a name that is unknown that the folder's file, which was not read, has it."""
+    try:
+        yield
+    except UnknownName as error:
+        name = next(iter(re.findall("'([^']+)'", str(error))), "")
+        if not _is_in_file(name):
+            raise
+        raise UnknownName(
+            f"{error}; {FILE} here has {name}, and is not read where options say what to run: "
+            f"--registry {FILE} gives it"
+        ) from error
+
+
+def _is_in_file(name: str) -> bool:
+    try:
+        root = ProjectFile.read(Path(FILE)).root if os.path.lexists(FILE) else None
+    except EdgebenchError:
+        # What is wrong with a file that nobody asked for would hide what is wrong here.
+        return False
+    tables = ("tiers", "hybrids", "suites")
+    return root is not None and any(name in root.values.get(key, ()) for key in tables)

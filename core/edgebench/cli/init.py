@@ -119,12 +119,13 @@ def write_file(target: Path, text: str, *, force: bool) -> None:
 
 def _say(target: Path, found: Wishes, plan: Plan, common: Common) -> None:
     """Print what was written, what it comes to, and the commands with which to go on."""
-    from edgebench.cli.estimates import estimate_run
+    from edgebench.cli.estimates import describe_scoring, estimate_run
 
     with chdir(target.parent):
         database = Path(os.environ.get(DATABASE) or "edgebench.db")
         estimate = estimate_run(plan, database, common.store)
-        rough = estimate_run(_make_quick(plan), database, common.store)
+        plan_quick = _make_quick(plan)
+        rough = estimate_run(plan_quick, database, common.store)
     commands = list_next(target.parent, _spell_files(common, target.parent))
     if common.json:
         common.emit(
@@ -150,8 +151,12 @@ def _say(target: Path, found: Wishes, plan: Plan, common: Common) -> None:
     for reason, number in Counter(one.reason for one in plan.skipped).items():
         common.show(f"{number} skipped: {reason}")
     common.show(
-        f"measuring takes about {estimate.estimate_s:.0f} s, with --quick about "
-        f"{rough.estimate_s:.0f} s ({estimate.estimate_from}); {estimate.before}"
+        f"measuring takes about {estimate.estimate_s:.0f} s ({estimate.estimate_from}); "
+        f"{estimate.describe_before(plan)}"
+    )
+    common.show(
+        f"with --quick about {rough.estimate_s:.0f} s, and scoring "
+        f"{describe_scoring(plan_quick)} comes on top"
     )
     width = max(map(len, commands))
     lines = [f"  {command:<{width}}  {said}" for command, said in commands.items()]
@@ -161,7 +166,8 @@ def _say(target: Path, found: Wishes, plan: Plan, common: Common) -> None:
 def _make_quick(plan: Plan) -> Plan:
     """Return a plan as `--quick` would have it."""
     suite = attrs.evolve(plan.study.suite, blocks=quick.BLOCKS, requests=quick.REQUESTS)
-    return attrs.evolve(plan, study=attrs.evolve(plan.study, suite=suite, quick=True))
+    study = attrs.evolve(plan.study, suite=suite, quick=True, score_limit=quick.SCORED)
+    return attrs.evolve(plan, study=study)
 
 
 def _spell_files(common: Common, directory: Path) -> str:

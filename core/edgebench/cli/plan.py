@@ -102,7 +102,7 @@ def _show(plan: Plan, estimate: Estimate, common: Common) -> None:
         f"{_describe_blocks(plan.study)}, "
         f"{_count(suite.requests, 'request')} a block{within}; "
         f"measuring takes about {estimate.estimate_s:.0f} s ({estimate.estimate_from}); "
-        f"{estimate.before}"
+        f"{estimate.describe_before(plan)}"
     )
 
 

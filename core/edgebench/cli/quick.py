@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.analysis.quick import FAR, describe_quick
-from edgebench.cli.estimates import estimate_run
+from edgebench.cli.estimates import describe_scoring, estimate_run
 from edgebench.cli.project import fill
 from edgebench.cli.study import make_study
 from edgebench.conduct.turns import adds_blocks, count_blocks
@@ -42,13 +42,13 @@ def note_unreadable(common: Common) -> None:
 def describe_sound(plan: Plan, args: argparse.Namespace, common: Common) -> str:
     """Say how long the same run takes without `--quick`, by what was measured so far."""
     study = make_study(_leave_out_quick(args), common)
-    found = estimate_run(attrs.evolve(plan, study=study), args.db, common.store)
+    sound = attrs.evolve(plan, study=study)
+    found = estimate_run(sound, args.db, common.store)
     most = " at most" * adds_blocks(study)
-    scored = study.score_limit or "all"
     return (
         f"the sound run, without --quick: {count_blocks(study)} blocks a case{most} of "
         f"{study.suite.requests} requests; measuring takes about {found.estimate_s:.0f} s "
-        f"({found.estimate_from}), and scoring {scored} samples of each test split comes on top"
+        f"({found.estimate_from}), and scoring {describe_scoring(sound)} comes on top"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from edgebench.analysis.verdicts import FIRST_LOOK
 from edgebench.cases.study import Study
 from edgebench.catalogue.rows import MAX_BLOCKS, SCENARIO, Product, Suite
 from edgebench.cli.common import Common, add_database
-from edgebench.cli.given import find_path, note_directories, read_data
+from edgebench.cli.given import find_path, note_directories, point_to_file, read_data
 from edgebench.cli.named_links import read_link
 from edgebench.cli.numbers import count, margin, natural, share
 from edgebench.parts.errors import EdgebenchError, UnknownName
@@ -190,7 +189,7 @@ def plan_study(args: argparse.Namespace, common: Common) -> Plan:
 
     common.refuse_faults()
     # What is wrong with a name may be wrong in the file that a study was read from.
-    with args.project.blame(args.words) if args.project else nullcontext():
+    with args.project.blame(args.words) if args.project else point_to_file():
         plan = make_plan(make_study(args, common), common.plugins, ask_in_processes)
     if not plan.cases and not plan.skipped:
         # Where none is named every backend is taken.

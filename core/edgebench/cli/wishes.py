@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import os
-import re
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import attrs
 
 from edgebench.analysis.bounds import find_twice, parse_bound
-from edgebench.cli.asking import Asker, Choice
+from edgebench.cli.asking import Asker
 from edgebench.cli.common import Common
 from edgebench.cli.numbers import margin
 from edgebench.cli.places import choose_links, choose_tiers
 from edgebench.cli.possible import Possible
-from edgebench.cli.project import FILE, Project
+from edgebench.cli.project import Project
 from edgebench.cli.project_text import write_project
-from edgebench.parts.datasets import Dataset
+from edgebench.cli.subject_choice import choose_subject
 from edgebench.parts.errors import EdgebenchError
-from edgebench.parts.subjects import Model
 
 if TYPE_CHECKING:
     from edgebench.catalogue.rows import TierRow
     from edgebench.parts.places import Link
-
-MANY = 9
-"""As many choices at most, of what lies in a folder."""
 
 
 @attrs.frozen(kw_only=True)
@@ -56,7 +49,7 @@ def settle(args: argparse.Namespace, common: Common, asker: Asker | None) -> Wis
     _refuse_unsaid(args, asker)
     if twice := find_twice([parse_bound(one).figure for one in args.max]):
         raise EdgebenchError(f"--max bounds {twice} twice; leave one out")
-    models, data, calibration = _choose_subject(args, common, asker)
+    models, data, calibration = choose_subject(args, common, asker)
     tiers = choose_tiers(args.tier, common.registry, asker)
     links = choose_links(args.link, tiers, common.registry, asker)
     names = [tier.name for tier in tiers]
@@ -102,86 +95,6 @@ def _survey(
         placements=tuple(dict.fromkeys([*placements, *cut])),
         backends=tuple(backends),
     )
-
-
-# --- the model and its data ----------------------------------------------------------------------
-
-
-def _choose_subject(
-    args: argparse.Namespace, common: Common, asker: Asker | None
-) -> tuple[tuple[str, ...], str, str]:
-    """Return the models, the data and the calibration data, as the file is to name them."""
-    models, data = args.model, args.data
-    if asker and not models:
-        choices = [(name, "") for name in _list_files(args.directory, common)]
-        models = [asker.ask("Which model: a path, or a name of `edgebench list models`?",
-                            choices[0][0] if choices else "", choices)]  # fmt: skip
-        if not models[0]:
-            raise EdgebenchError("no model was named; see edgebench list models")
-        # What was chosen lies beside the file, and not where the command was given.
-        models = [_beside(one, args.directory, choices) for one in models]
-    if asker and not data:
-        data = asker.ask("Which data: a path; nothing for the model's own, or random inputs?",
-                         choices=_list_data(args.directory, models))  # fmt: skip
-        data = _beside(data, args.directory, _list_data(args.directory, models))
-    known = common.plugins.all(Model)
-    return (
-        tuple(relocate(one, args.directory, known) for one in models),
-        relocate(data, args.directory, common.plugins.all(Dataset)),
-        relocate(args.calibration, args.directory),
-    )
-
-
-def _beside(text: str, directory: Path, choices: Sequence[Choice]) -> str:
-    return str(directory / text) if text in dict(choices) else text
-
-
-def _list_files(directory: Path, common: Common) -> list[str]:
-    """Return the paths in a directory that models claim."""
-    models = [line.part for line in common.plugins.listed(Model)]
-    patterns = [one for model in models if isinstance(model, Model) for one in model.files]
-    found = sorted({path for one in patterns for path in directory.glob(one)})
-    # A model may claim a directory by a file in it.
-    claimed = [path.parent if "/" in str(path.relative_to(directory)) else path for path in found]
-    return [f"./{path.relative_to(directory)}" for path in dict.fromkeys(claimed)][:MANY]
-
-
-def _list_data(directory: Path, models: Iterable[str]) -> list[Choice]:
-    """Return what lies in a directory and could be data: folders, and files that are no model."""
-    taken = {Path(one.partition("(")[0]).name for one in models} | {FILE}
-    found = sorted(directory.iterdir(), key=lambda path: (path.is_file(), path.name))
-    return [(path.name, "") for path in found
-            if not path.name.startswith(".") and path.name not in taken][:MANY]  # fmt: skip
-
-
-def relocate(text: str, directory: Path, known: Iterable[str] = ()) -> str:
-    """Return a path with its options as it is to be written in a file in *directory*.
-
-    Args:
-        text: As it was given here: a path, `PATH(key=value)`, `NAME=DIR`, or a name.
-        directory: Where the file lies.
-        known: Names that no path goes before, and which one may follow in `NAME=DIR`.
-    """
-    name, equals, place = text.partition("=")
-    if equals and name in known:
-        return f"{name}={relocate(place, directory)}"
-    pieces = re.split(r"""([(),="])""", text)
-    whole = (text,) if Path(text).exists() else pieces
-    return "".join(
-        _rewrite(one, directory, known, first=number == 0) for number, one in enumerate(whole)
-    )
-
-
-def _rewrite(piece: str, directory: Path, known: Iterable[str], *, first: bool) -> str:
-    path = Path(piece)
-    plain = not ("/" in piece or "." in piece)
-    # Within brackets a word is a word, whatever lies here.
-    if not piece.strip() or piece in known or (plain and not first) or not path.exists():
-        return piece
-    if path.is_absolute():
-        return piece
-    found = os.path.relpath(path, directory)
-    return found if found.startswith(os.pardir) else f"./{found}"
 
 
 # --- what may be lost ----------------------------------------------------------------------------

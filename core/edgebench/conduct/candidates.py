@@ -42,11 +42,15 @@ def list_candidates(case: Case, recipes: Recipes) -> Sequence[Candidate] | str:
     if found is None:
         return "no operator that is installed here says where"
     chain, operation = found
-    whole = attrs.evolve(case, chain=chain)
+    # Untransformed it is the model as the cut was given it: a run without `identity` has it too.
+    whole = attrs.evolve(case, chain="" if chain == UNTRANSFORMED else chain)
     try:
         steps = recipes.before(whole, operation.operator)
         if follow(steps, lambda step: recipes.store.find(step.key)) is None:
-            return f"the pipeline of {chain} is not in the store"
+            return (
+                f"the pipeline of {chain} as its files and the code of its plugins are now is not "
+                f"in the store; `edgebench run` with {case.chain} makes it"
+            )
         cuts = Maker(recipes, lambda *_: None).list_cuts(whole, operation)
     except EdgebenchError as error:
         return str(error)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from edgebench.analysis.repeatability import Repeatability, find_equal_spread
+from edgebench.analysis.repeatability import NOT_KNOWN, Repeatability, find_equal_spread
 from edgebench.cases.plan import Plan
 from edgebench.catalogue.plugins import Plugins
 from edgebench.conduct.conductor import Conductor
@@ -28,8 +28,6 @@ from edgebench.records.outcome import Run
 from edgebench.records.quick import Quick
 from edgebench.store.artifacts import Store
 from edgebench.store.scratch import clear_up, open_scratch
-
-NOT_KNOWN = "what equal cases differ by is not known: fewer than two rounds were measured whole"
 
 
 def execute(

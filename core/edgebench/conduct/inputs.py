@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from edgebench.cases.case import Case
 from edgebench.cases.inputs import find_dataset
 from edgebench.catalogue.plugins import Plugins
 from edgebench.parts.subjects import Model
 
+if TYPE_CHECKING:
+    from edgebench.conduct.deployments import Deployments
 
-def why_no_accuracy(case: Case, plugins: Plugins) -> str:
-    """Return why a case has no accuracy; empty if it has one."""
+
+def why_no_accuracy(case: Case, deployments: Deployments) -> str:
+    """Return why a case has no accuracy in a run; empty if it has one."""
+    plugins = deployments.plugins
+    if deployments.plan.study.copies > 1:
+        return "not scored, as copies of one case are measured for latency alone"
     if case.weights.kind == "random":
         return "random weights"
     dataset = find_dataset(case, plugins)

@@ -88,7 +88,9 @@ class Scores:
             device=score.device,
             precision=self._precision(case, deployment.pipeline),
             artifact=deployment.artifact.name,
+            content=digest_content(deployment.artifact, doubts=False),
             score_key=score.key,
+            copies=self.deployments.plan.study.copies,
             figures=figures,
             inputs=describe_inputs(case, plugins),
             request_bytes=case.batch * open_split(deployment.split).mean_bytes,
@@ -108,7 +110,7 @@ class Scores:
     ) -> tuple[tuple[Figure, ...], str]:
         """Return the figures of merit that are numbers, or why there are none."""
         plugins = self.deployments.plugins
-        if why := why_no_accuracy(case, plugins):
+        if why := why_no_accuracy(case, self.deployments):
             return (), why
         margin = self.deployments.plan.study.suite.accuracy_margin / 100
         metrics = find_metrics(case, plugins)
@@ -155,12 +157,8 @@ class Scores:
         agreed = compare_outputs(
             score, against, label, names=pipeline.outputs, classes=pipeline.classes
         )
-        why = (
-            ""
-            if agreed
-            else "its outputs have other shapes than the untransformed model's, or no values"
-        )
-        return {"checks": checks, "agreement": agreed, "no_agreement": why}
+        why = "its outputs have other shapes than the untransformed model's, or no values"
+        return {"checks": checks, "agreement": agreed, "no_agreement": "" if agreed else why}
 
     def _score_untransformed(self, case: Case) -> Untransformed:
         """Prepare a model untransformed and score it: its first samples, if not all are known.
@@ -235,7 +233,7 @@ class Scores:
 
         It is measured if it was not before on such a machine.
         """
-        few = few or bool(why_no_accuracy(case, self.deployments.plugins))
+        few = few or bool(why_no_accuracy(case, self.deployments))
         key = self._key(case, artifact, few=few)
         chain = case.chain or "untransformed"
         what = f"score of {case.model}:{case.variant} {chain} with {case.backend}"
@@ -261,7 +259,7 @@ class Scores:
     def _key(self, case: Case, artifact: Path, *, few: bool = False) -> str:
         """Return the key of a case's score: its placement and links have no part in it."""
         # Where there is no accuracy, a few samples do: they show how the outputs agree.
-        few = few or bool(why_no_accuracy(case, self.deployments.plugins))
+        few = few or bool(why_no_accuracy(case, self.deployments))
         keys = self._recipes.keys
         plugins = self.deployments.plugins
         options = [[c.name, c.device, c.options, *find_files(c, plugins)] for c in case.backends]

@@ -180,7 +180,11 @@ class Facts:
     precision: str = ""
     artifact: str = ""
     """Key of the prepared pipeline."""
+    content: str = ""
+    """Digest of what the files of that hold, under whatever key; empty where none was taken."""
     score_key: str = ""
+    copies: int = 1
+    """How many copies of it were measured in each round: of an A/A run several."""
     figures: tuple[Figure, ...] = ()
     """The figures of merit, the one that decides first."""
     inputs: str = ""

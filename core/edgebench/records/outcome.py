@@ -67,15 +67,13 @@ class LinkCheck:
     expected_s: float
     """message_bytes x 8 / rate + 2 x delay: what the link claims, and nothing that was measured."""
     goodput_bit_s: float | None
-    """message_bytes x 8 / (measured - round trip); None where the round trip takes longer than
-    the bytes, or both are too short to tell."""
+    """message_bytes x 8 / (measured - round trip); None where that is too short to tell."""
     rate_bit_s: float
     """What the link claims."""
     delay_s: float
     """One-way delay that the link claims."""
     ok: bool
-    """|measured - expected|, and |round trip - 2 x delay|, are at most the larger of 5 % and
-    0.5 ms."""
+    """|measured - expected| and |round trip - 2 x delay| are at most 5 %, or 0.5 ms if larger."""
 
     @property
     def deviations(self) -> tuple[Deviation, ...]:
@@ -154,11 +152,10 @@ class Block:
     cold_s: Mapping[str, Mapping[str, float]] = attrs.field(factory=dict, converter=freeze_mapping)
     """By tier: seconds of `start` (process), `import`, `load` (session), `first` (inference)."""
     bytes_out: Mapping[str, float] = attrs.field(factory=dict, converter=freeze_mapping)
-    """Median bytes of what each tier sent towards the next and, as `answer`, back; the mean towards
-    the next where samples may leave early. Of what was not sent nothing is counted."""
+    """Median bytes of what each tier sent towards the next (the mean where samples may leave early)
+    and, as `answer`, back. Of what was not sent nothing is counted."""
     bytes_mean: Mapping[str, float] = attrs.field(factory=dict, converter=freeze_mapping)
-    """The means of what `bytes_out` has the medians of: what requests of unequal sizes add up to.
-    Empty in a block of an older version."""
+    """The means of what `bytes_out` has the medians of; empty in a block of an older version."""
     exit_rates: Mapping[str, float] = attrs.field(factory=dict, converter=freeze_mapping)
     """Share of the samples that left at each stage with an exit, by stage number."""
     links: tuple[LinkCheck, ...] = ()

@@ -132,7 +132,7 @@ def keep_splits(
     summary: dict[str, Any] = {}
     unreadable: list[Unreadable] = []
     for number, split in enumerate(SPLITS):
-        progress(number, len(SPLITS), f"{dataset.name}: making the {split} split")
+        progress(number, len(SPLITS), f"{dataset.name}: keeping its splits")
         digests = list(_write(dataset, split, seed, directory / split, unreadable))
         for index, digest in enumerate(digests):
             if seen.setdefault(digest, split) != split:

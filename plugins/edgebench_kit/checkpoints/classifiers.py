@@ -21,10 +21,11 @@ from edgebench_kit.checkpoints import own_tokenizers, requests
 from edgebench_kit.checkpoints.configurations import (
     WRITTEN,
     Configuration,
+    check_head,
     check_parts,
     read_configuration,
 )
-from edgebench_kit.checkpoints.families import STUDENT, describe_variant, halve
+from edgebench_kit.checkpoints.families import STUDENT, check_shapes, describe_variant, halve
 from edgebench_kit.checkpoints.json_files import read_beside
 from edgebench_kit.checkpoints.networks import (
     list_inputs,
@@ -37,7 +38,7 @@ from edgebench_kit.checkpoints.stored_weights import find_weights, has_header, r
 from edgebench_kit.checkpoints.word_requests import word_cross_entropy
 from edgebench_kit.torch.classification import cross_entropy
 from edgebench_kit.torch.modules import count_parameters
-from edgebench_kit.vision.recipes import Recipe
+from edgebench_kit.vision.recipes import NESTED, Recipe
 
 if TYPE_CHECKING:
     from torch import nn
@@ -83,11 +84,8 @@ def read_recipe(directory: Path) -> Recipe:
     """
     path, whole = directory / PICTURES, directory / WHOLE
     # Transformers takes what stands in the file of all processors before that of pictures alone.
-    if isinstance(nested := read_beside(whole).get("image_processor"), dict):
-        try:
-            return attrs.evolve(Recipe.read(nested), layout="nchw")
-        except DataError as error:
-            raise DataError(f"{whole}: image_processor: {error}") from error
+    if isinstance(read_beside(whole).get(NESTED), dict):
+        path = whole
     if not path.is_file():
         raise DataError(
             f"{directory} has no {PICTURES}, so that nothing says how pictures are resized and "
@@ -104,17 +102,20 @@ def look_at(directory: Path, *, length: int | None = None, student: str = "") ->
         DataError: It cannot.
     """
     found = read_checkpoint(directory, length=length, student=student)
-    files = find_weights(directory)
-    if has_header(files):
-        shapes = read_shapes(files)
-        check_parts(found.settings, len(shapes), directory / "config.json")
+    files, path = find_weights(directory), directory / "config.json"
+    shapes = read_shapes(files) if has_header(files) else {}
+    if shapes:
+        check_parts(found.settings, len(shapes), path)
+        check_head(found, shapes, path)
     if found.task in WRITTEN:
         own_tokenizers.check_tokenizer(directory, found.settings)
     made = halve(found)[0] if student else found
     try:
-        describe_variant(made.family, made)
+        describe_variant("default", made)
+        if shapes:
+            check_shapes(found, shapes)
     except DataError as error:
-        raise DataError(f"{directory / 'config.json'}: {error}") from error
+        raise DataError(f"{path}: {error}") from error
     return Look(configuration=made.to_text())
 
 
@@ -161,9 +162,12 @@ def build_checkpoint(
     )
     pipeline = _make_pipeline(model, found, module)
     _check_answer(module, pipeline.stages[0], found, directory)
-    if whole.task == "texts":
+    doubts = (
         _check_filling(module, whole, resources[own_tokenizers.WHOLE], directory)
-    return attrs.evolve(pipeline, resources=resources)
+        if whole.task == "texts"
+        else ()
+    )
+    return attrs.evolve(pipeline, resources=resources, doubts=doubts)
 
 
 def _make_pipeline(model: str, found: Configuration, module: nn.Module) -> Pipeline:
@@ -224,8 +228,10 @@ def _check_answer(module: nn.Module, stage: Stage, found: Configuration, directo
 
 def _check_filling(
     module: nn.Module, found: Configuration, written: bytes, directory: Path
-) -> None:
+) -> tuple[str, ...]:
     """See that a text is answered alike whether it is filled up or not, as far as files decide it.
+
+    What they do not decide, as in families that mix all positions, is returned as a doubt.
 
     Raises:
         DataError: It is not, and what the files say of filling up may be why.
@@ -236,7 +242,7 @@ def _check_filling(
     with torch.no_grad():
         filled, alone = (module(*map(torch.tensor, one)) for one in tokens)
     if torch.allclose(filled, alone, rtol=1e-2, atol=1e-3, equal_nan=True):
-        return
+        return ()
     says = f"{directory} answers otherwise to a text that is filled up to {found.length} tokens"
     if found.settings.get("pad_token_id") is None:
         raise DataError(
@@ -248,6 +254,13 @@ def _check_filling(
             f"{says} on its left, which moves the positions of its own tokens; write "
             '"padding_side": "right" in tokenizer_config.json'
         )
+    differs = float((filled - alone).abs().max())
+    doubt = (
+        f"a text that is filled up to {found.length} tokens on its {padding['direction']} is "
+        f"answered otherwise than alone, by {differs:.2g} in a logit: a {found.family} reads what "
+        "fills up too"
+    )
+    return (doubt,)
 
 
 def describe_configured(model: Model, variant: str, written: str) -> Model:

@@ -41,6 +41,11 @@ MOST_PARTS = 1000
 PARTS = re.compile(r"n_layers?|(num|encoder|decoder)_.*layers?|.*(depth|block|network|expert)s?")
 """Keys that count parts of a network, which are made one by one."""
 
+FAMILY = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+"""What transformers calls families."""
+HEADS = re.compile(r"(classifier(\.1|\.out_proj)?|score)\.weight")
+"""What transformers calls the products whose rows are the classes, in most families."""
+
 
 @attrs.frozen(kw_only=True)
 class Configuration:
@@ -105,6 +110,12 @@ def read_configuration(directory: Path) -> Configuration:
         )
     if not isinstance(found.get("model_type"), str):
         raise DataError(f"{path} is no configuration of transformers: it names no model_type")
+    if not FAMILY.fullmatch(found["model_type"]):
+        raise DataError(
+            f"{path}: model_type {found['model_type'][:60]!r} is no family of transformers, which "
+            "are lower-case words, as 'bert' or 'xlm-roberta'; write the one that the checkpoint "
+            "is of"
+        )
     if found.get("quantization_config"):
         raise DataError(
             f"{path} is of a quantized checkpoint (quantization_config); give the one that it was "
@@ -155,6 +166,20 @@ def check_parts(settings: Mapping[str, Any], tensors: int, path: Path) -> None:
             raise DataError(
                 f"{path}: {key} is {count}, and the weights beside it are {tensors} tensors; the "
                 "configuration is of another network, or damaged"
+            )
+
+
+def check_head(found: Configuration, shapes: Mapping[str, tuple[int, ...]], path: Path) -> None:
+    """See that weights score as many classes as a configuration names, where a head is seen.
+
+    Raises:
+        DataError: They score more or fewer.
+    """
+    for name, shape in shapes.items():
+        if HEADS.fullmatch(name) and shape and shape[0] != len(found.classes):
+            raise DataError(
+                f"{path} names {len(found.classes)} classes, and {name} of the weights beside it "
+                f"has {shape[0]} rows, one a class; make id2label (or num_labels) agree"
             )
 
 

@@ -70,6 +70,23 @@ class Layered:
             "student": STUDENT if depth > 1 else "",
         }
 
+    def check(self, settings: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """See that layers are as wide as some tensor, and divide into heads.
+
+        Raises:
+            DataError: They do not.
+        """
+        _, heads, width = self._read(settings)
+        if not any(width in shape for shape in shapes.values()):
+            raise DataError(
+                f"{self.width} is {width}, and no tensor of the weights beside it is as wide; the "
+                "configuration is of another network, or damaged"
+            )
+        if width % heads:
+            raise DataError(
+                f"{self.width} {width} does not divide into {heads} heads ({self.heads})"
+            )
+
     def halve(self, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         """Return a configuration of every second layer, and what each was before, by its path."""
         depth, _, _ = self._read(settings)
@@ -196,9 +213,34 @@ def describe_variant(name: str, configuration: Configuration) -> Variant:
     facts = known.describe(configuration.settings, len(configuration.classes)) if known else {}
     if facts and configuration.task == "tokens":
         facts = _describe_words(facts)
+    summary = f"What the checkpoint holds: {_tell_lacks(configuration, facts)}"
     if configuration.student:
         facts["student"] = ""
-    return Variant(name=name, summary="What the checkpoint holds.", weights=["file"], **facts)
+    return Variant(name=name, summary=summary, weights=["file"], **facts)
+
+
+def _tell_lacks(configuration: Configuration, facts: Mapping[str, Any]) -> str:
+    """Say what operators would want to know and nothing tells, for someone who writes no code."""
+    if configuration.family not in FAMILIES:
+        return (
+            f"the family {configuration.family} names no exit points and no student; those of "
+            f"{', '.join(sorted(FAMILIES))} do."
+        )
+    lacks = [] if facts["exits"] else ["no exit points"]
+    lacks += [] if facts["student"] else ["no student"]
+    said = f", so small that it has {' and '.join(lacks)}" * bool(lacks)
+    return f"a network of the family {configuration.family}{said}."
+
+
+def check_shapes(configuration: Configuration, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """See that a configuration of a known family is of weights of such shapes, as far as it shows.
+
+    Raises:
+        DataError: It is not.
+    """
+    known = FAMILIES.get(configuration.family)
+    if isinstance(known, Layered):
+        known.check(configuration.settings, shapes)
 
 
 def _describe_words(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,13 +26,17 @@ def of_first(metric: Metric) -> Metric:
     return attrs.evolve(metric, count=count)
 
 
-def of_masks(name: str, output: OutputAxis, axis: int | None) -> Metric:
+def of_masks(
+    name: str, output: OutputAxis, axis: int | None, size: tuple[int, int] | None
+) -> Metric:
     """Return mIoU of an output that is scores of classes for each pixel.
 
-    *axis* is that of the classes in a sample's scores, None where nobody said: the first.
+    *axis* is that of the classes in a sample's scores, None where nobody said: the first. *size* is
+    the height and width of the pictures that the model takes, None where that is not known.
 
     Raises:
-        DataError: It has not three dimensions a sample, or no number of classes.
+        DataError: It has not three dimensions a sample, or no number of classes, or its shape says
+            that they come last where nobody said so.
     """
     shape = [size for place, size in enumerate(output.shape) if place != output.axis]
     place = axis or 0
@@ -45,19 +49,29 @@ def of_masks(name: str, output: OutputAxis, axis: int | None) -> Metric:
     last = max(place for place in range(len(output.shape)) if place != output.axis)
     metric = mean_iou(classes)
 
-    def count(scores: Any, answer: Any) -> Sequence[float]:
-        if axis is None and _ends_in_classes(scores.shape, answer.shape):
+    def refuse_last(scores: Sequence[int], what: str, seen: Sequence[int]) -> None:
+        if axis is None and _ends_in_classes(scores, seen):
             raise DataError(
-                f"miou: scores of shape {scores.shape} and a mask of shape {answer.shape} fit if "
+                f"miou: scores of shape {tuple(scores)} and {what} of shape {tuple(seen)} fit if "
                 f"the classes come last; say classes-axis={last}, or 1 if they do not"
             )
+
+    known = [one for one in shape if one]
+    if size is not None and len(known) == len(shape):
+        refuse_last(known, "pictures", size)
+
+    def count(scores: Any, answer: Any) -> Sequence[float]:
+        refuse_last(scores.shape, "a mask", answer.shape)
         return metric.count(scores.argmax(axis=place), answer)
 
     return attrs.evolve(metric, count=count)
 
 
 def _ends_in_classes(scores: Sequence[int], mask: Sequence[int]) -> bool:
-    """Say whether scores are as wide for their height as a mask only if their classes are last."""
+    """Say whether scores are as wide for their height as a mask only if their classes are last.
+
+    Likewise for the pictures that masks are of.
+    """
     (first, second, third), (height, width) = scores, mask
     return first * width == second * height and second * width != third * height
 

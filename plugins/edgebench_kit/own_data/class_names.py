@@ -33,10 +33,10 @@ def match_classes(
     exact = {name: number for number, name in enumerate(model_classes) if counts[name] == 1}
     alike: dict[str, set[int]] = {}
     for number, name in enumerate(model_classes):
-        alike.setdefault(_simplify(name), set()).add(number)
+        alike.setdefault(simplify(name), set()).add(number)
     numbers: dict[str, int] = {}
     for label in found:
-        same = alike.get(_simplify(label), set())
+        same = alike.get(simplify(label), set())
         if label in exact:
             numbers[label] = exact[label]
         elif len(same) == 1:
@@ -49,7 +49,7 @@ def match_classes(
     if all(SILENT.fullmatch(name.strip()) for name in model_classes):
         raise DataError(_say_silent(found, model_classes, where))
     strange = next(label for label in found if label not in numbers)
-    if several := alike.get(_simplify(strange)):
+    if several := alike.get(simplify(strange)):
         raise DataError(
             f"{where}: the label {_quote(strange)} may be any of {len(several)} classes of the "
             "model; call each by its own name in the data, and in a file for classes=FILE"
@@ -107,12 +107,13 @@ def _say_silent(found: Sequence[str], model_classes: Sequence[str], where: str) 
 
 
 def _suggest(label: str, names: Sequence[str]) -> str:
-    simple = {_simplify(name): name for name in names}
-    near = get_close_matches(_simplify(label), simple, n=1, cutoff=0.6)
+    simple = {simplify(name): name for name in names}
+    near = get_close_matches(simplify(label), simple, n=1, cutoff=0.6)
     return f"; did you mean {_quote(simple[near[0]])}?" if near else ";"
 
 
-def _simplify(name: str) -> str:
+def simplify(name: str) -> str:
+    """Return a name without regard to case, spaces, hyphens and underscores."""
     return re.sub(r"[\s_-]+", " ", name).strip().casefold()
 
 
@@ -126,8 +127,12 @@ def list_names(names: Sequence[str], most: int = 6) -> str:
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def read_class_names(path: Path, model_classes: Sequence[str]) -> tuple[str, ...]:
+def read_class_names(
+    path: Path, model_classes: Sequence[str], noted: str = "the model"
+) -> tuple[str, ...]:
     """Read the names of a model's classes in its order, one a line.
+
+    *noted* is what messages call what the model's own names are taken from.
 
     Raises:
         DataError: There are not as many as the model has, one is empty, or a class of the model
@@ -139,7 +144,7 @@ def read_class_names(path: Path, model_classes: Sequence[str]) -> tuple[str, ...
     names = tuple(lines)
     if model_classes and len(names) != len(model_classes):
         raise DataError(
-            f"classes={path} names {len(names)} classes and the model has {len(model_classes)}"
+            f"classes={path} names {len(names)} classes and {noted} has {len(model_classes)}"
         )
     places = _place_names(model_classes)
     for number, name in enumerate(names):
@@ -147,7 +152,7 @@ def read_class_names(path: Path, model_classes: Sequence[str]) -> tuple[str, ...
             raise DataError(f"classes={path}: line {number + 1} is empty; name each class")
         if (place := _find_elsewhere(name, number, places)) is not None:
             raise DataError(
-                f"classes={path} has {_quote(name)} as class {number}, and the model has it as "
+                f"classes={path} has {_quote(name)} as class {number}, and {noted} has it as "
                 f"class {place}: the order must be the model's"
             )
     return names
@@ -158,12 +163,12 @@ def _place_names(model_classes: Sequence[str]) -> dict[str, set[int]]:
     places: dict[str, set[int]] = {}
     exact = set(model_classes)
     for number, name in enumerate(model_classes):
-        for one in {name, *({_simplify(name)} - exact)}:
+        for one in {name, *({simplify(name)} - exact)}:
             places.setdefault(one, set()).add(number)
     return places
 
 
 def _find_elsewhere(name: str, number: int, places: Mapping[str, set[int]]) -> int | None:
     """Return the class that a model calls so, or nearly so, if it is not the one of that number."""
-    found = places.get(name) or places.get(_simplify(name), set())
+    found = places.get(name) or places.get(simplify(name), set())
     return None if SILENT.fullmatch(name) or not found or number in found else min(found)

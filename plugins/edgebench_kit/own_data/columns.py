@@ -24,10 +24,12 @@ FILES = (
     *("image_path", "img_path", "image_name", "image_file", "image_id", "photo", "name", "id"),
 )
 LABELS = (
-    *("label", "labels", "class", "class_name", "classname", "category", "target", "sentiment"),
+    # Names go before the numbers that stand for them, which another model counts otherwise.
+    *("label_name", "label_text", "label", "labels", "class_name", "classname", "class"),
+    *("category", "target", "sentiment"),
     *("gold_label", "quality", "is_duplicate", "intent", "emotion", "topic", "species", "breed"),
     *("tag", "rating", "stars", "score", "polarity", "y", "fine_label", "coarse_label"),
-    *("label_name", "label_text", "output"),
+    "output",
 )
 WORDS, WORD_LABELS = ("tokens", "words"), ("ner_tags", "tags", "pos_tags", "labels")
 """The names that columns usually have, those that count before others first."""
@@ -49,10 +51,13 @@ class Chosen:
     header: bool = True
 
 
-def choose_texts(where: str, columns: Sequence[str], text: str = "", label: str = "") -> Chosen:
+def choose_texts(
+    where: str, columns: Sequence[str], text: str = "", label: str = "", *, keys: bool = False
+) -> Chosen:
     """Choose the columns of the texts, one or two, and of the labels: as said, or by known names.
 
-    Where two columns are left and one is known, the other is the other.
+    Where two columns are left and one is known, the other is the other. Where columns are *keys*,
+    as those of JSON are, no line can be a header.
 
     Raises:
         DataError: They are not there; says which columns there are.
@@ -72,7 +77,7 @@ def choose_texts(where: str, columns: Sequence[str], text: str = "", label: str 
     if len(rest) == 2 and place is None and inputs and len(inputs) == 1:
         place = next(one for one in rest if one != inputs[0])
     if not inputs or place is None:
-        raise _lack(where, columns, texts=not inputs, labels=place is None)
+        raise _lack(where, columns, texts=not inputs, labels=place is None, keys=keys)
     _refuse_twins(where, columns, [*(() if text else inputs), *(() if label else (place,))])
     return Chosen(inputs=inputs, label=place)
 
@@ -92,13 +97,19 @@ def _refuse_twins(where: str, columns: Sequence[str], places: Sequence[int]) -> 
             )
 
 
-def _lack(where: str, columns: Sequence[str], *, texts: bool, labels: bool) -> DataError:
+def _lack(
+    where: str, columns: Sequence[str], *, texts: bool, labels: bool, keys: bool
+) -> DataError:
     lacked = " nor ".join(["texts"] * texts + ["labels"] * labels)
-    options = ", ".join(["text=COLUMN"] * texts + ["label=COLUMN"] * labels)
+    # Of three columns and more, two may be the texts of a pair.
+    several = len([one for one in map(_simplify, columns) if one not in NUMBERS]) > 2
+    text = 'text=COLUMN (of pairs text="FIRST SECOND")' if several else "text=COLUMN"
+    options = ", ".join([text] * texts + ["label=COLUMN"] * labels)
+    numbers = "" if keys else " (with numbers from 1 where the first line is no header)"
     kind = LacksLabels if labels and not texts else DataError
     return kind(
         f"{where}: no column is known to hold {lacked}; there are {list_columns(columns)}; say "
-        f"{options} (with numbers from 1 where the first line is no header)"
+        f"{options}{numbers}"
     )
 
 
@@ -173,9 +184,9 @@ def choose_words(columns: Sequence[str], label: str = "") -> Chosen | None:
 
 
 def choose_label(
-    where: str, columns: Sequence[str], file: int, label: str, *, header: bool
+    where: str, columns: Sequence[str], file: int, label: str, *, header: bool, keys: bool = False
 ) -> Chosen:
-    """Choose the column of labels beside that of the files.
+    """Choose the column of labels beside that of the files; *keys* as of `choose_texts`.
 
     Raises:
         DataError: It is not there; says which columns there are.
@@ -188,7 +199,7 @@ def choose_label(
     names = [_simplify(name) for name in columns]
     rest = [n for n in range(len(columns)) if n != file and (not header or names[n] not in NUMBERS)]
     if found is None and len(rest) != 1:
-        raise _lack(where, columns, texts=False, labels=True)
+        raise _lack(where, columns, texts=False, labels=True, keys=keys)
     place = found[0] if found else rest[0]
     if header:
         _refuse_twins(where, columns, (place,))

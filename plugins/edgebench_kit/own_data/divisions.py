@@ -6,8 +6,9 @@ Which split a sample is in depends on what it holds and the seed, never on what 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -24,6 +25,8 @@ FEW = 4
 """From so many samples on, a split that is carved has one at least."""
 OWN_CALIBRATION = 512
 """The most that is taken of data for calibration alone."""
+NAMED = 3
+"""Of what is labelled in two ways, as many pairs are named."""
 
 Distinct = dict[bytes, Item]
 """Items by their digests."""
@@ -43,10 +46,12 @@ class Division:
 
 @attrs.define(eq=False)
 class _Divider:
-    """Divides once; counts what it drops."""
+    """Divides once; counts what it drops, and notes what is labelled in two ways."""
 
     options: DataOptions
     dropped: int = 0
+    differing: dict[bytes, tuple[Item, Item]] = attrs.field(factory=dict)
+    """By digest, the first two items of a payload that are labelled differently."""
     unreadable: dict[str, list[Unreadable]] = attrs.field(factory=dict)
 
     def keep_distinct(self, group: Iterable[Item | Unreadable], split: str) -> Distinct:
@@ -64,7 +69,8 @@ class _Divider:
                 continue
             other = kept.setdefault(digest, one)
             if other is not one:
-                _agree(other, one)
+                if _read_label(other) != _read_label(one):
+                    self.differing.setdefault(digest, (other, one))
                 self.dropped += 1
         return kept
 
@@ -134,6 +140,7 @@ def divide(groups: Groups, calibration: Groups | None, options: DataOptions) -> 
     if calibration is not None:
         splits["calibration"] = divider.take_calibration(calibration)
         how.append(f"calibration from {options.calibration}")
+    _refuse_differing(list(divider.differing.values()))
     divider.claim(splits)
     if pool:
         divider.carve_all(splits)
@@ -177,23 +184,36 @@ def _name_groups(
     return groups, False, how
 
 
-def _agree(one: Item, other: Item) -> None:
-    """Refuse two items of one payload that are labelled differently."""
-    labels = [
-        one.label if not isinstance(one.label, Path) else _read_label(one.label)
-        for one in (one, other)
-    ]
-    if labels[0] != labels[1]:
-        said = (
-            "masks"
-            if isinstance(one.label, Path)
-            else f"labels, {show(str(one.label))!r} and {show(str(other.label))!r}"
+def _refuse_differing(pairs: Sequence[tuple[Item, Item]]) -> None:
+    """Refuse items of one payload that are labelled differently: say how many, and name a few."""
+    if not pairs:
+        return
+    masks = isinstance(pairs[0][0].label, Path)
+    named = [
+        (
+            " and ".join(item.name for item in pair),
+            "" if masks else " and ".join(repr(show(str(item.label))) for item in pair),
         )
-        raise DataError(f"{one.name} and {other.name} hold the same with two {said}; leave one")
+        for pair in pairs[:NAMED]
+    ]
+    what = "masks" if masks else "labels"
+    if len(pairs) == 1:
+        names, labels = named[0]
+        said = f", {labels}" if labels else ""
+        raise DataError(f"{names} hold the same with two {what}{said}; leave one")
+    shown = [f"{names} ({labels})" if labels else names for names, labels in named]
+    more = f", and {len(pairs) - NAMED} more" if len(pairs) > NAMED else ""
+    raise DataError(
+        f"{len(pairs)} inputs are there with two {what} each: {'; '.join(shown)}{more}; leave one "
+        "of each, or none where nobody knows which is right"
+    )
 
 
-def _read_label(path: Path) -> bytes:
+def _read_label(item: Item) -> Any:
+    """Return what two items of one label share."""
+    if not isinstance(item.label, Path):
+        return item.label
     try:
-        return path.read_bytes()
+        return item.label.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise DataError(f"{item.label} cannot be read: {error.strerror or error}") from error

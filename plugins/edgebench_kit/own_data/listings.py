@@ -84,7 +84,7 @@ def list_directory(path: Path) -> Listing:
 def _sort(entry: os.DirEntry[str]) -> str:
     """Say what an entry of a directory is; links are what they lead to."""
     if entry.is_dir():
-        return "folders"
+        return "others" if entry.is_symlink() and _leads_back(Path(entry.path)) else "folders"
     ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 (a path each would be slow)
     if ending in PICTURES:
         return "pictures" if entry.is_file() else "unread"
@@ -93,6 +93,11 @@ def _sort(entry: os.DirEntry[str]) -> str:
     if ending in ENDINGS:
         return "tables"
     return "arrays" if ending in ARRAYS else "others"
+
+
+def _leads_back(path: Path) -> bool:
+    """Say whether a link leads to a directory that it lies in, which has no end."""
+    return path.parent.resolve().is_relative_to(path.resolve())
 
 
 def order_naturally(name: str) -> tuple[list[str | int], str]:

@@ -90,20 +90,23 @@ def _tolerate(
     )
 
 
-def check_classes(path: Path, kind: str, classes: Sequence[str]) -> None:
-    """Refuse data of one class.
+def check_classes(path: Path, kind: str, numbers: Mapping[str, int]) -> None:
+    """Refuse data of one class, given the class number of each label.
 
     Raises:
-        DataError: All labels are the same.
+        DataError: All labels are the same, but for how they are written.
     """
-    if kind in ("pictures", "texts", "tokens") and len(classes) == 1:
+    if kind in ("pictures", "texts", "tokens") and len(set(numbers.values())) == 1:
+        labels = list_names(list(numbers))
         raise DataError(
-            f"{path}: all labels are {show(classes[0])!r}; with one class no accuracy says "
-            "anything, two are needed"
+            f"{path}: all labels are {labels!r}; with one class no accuracy says anything, two are "
+            "needed"
         )
 
 
-def describe_data(path: Path, source: Source, groups: Groups, looked: Looked) -> str:
+def describe_data(
+    path: Path, source: Source, groups: Groups, looked: Looked, numbers: Mapping[str, int]
+) -> str:
     """Say what was understood: classes, counts, columns, the first item."""
     name = show(path.resolve().name) or str(path)
     items = groups.items
@@ -115,7 +118,7 @@ def describe_data(path: Path, source: Source, groups: Groups, looked: Looked) ->
         values = f"{min(looked.values)} to {max(looked.values)}" if looked.values else "255 alone"
         return f"{name}: {counted} with masks of {values}; first: {_show_picture(first)}"
     labels = [one.label for one in items] if source.kind != "tokens" else _join(items)
-    tally = Counter(labels)
+    tally = _tally(labels, numbers)
     classes = sorted(tally, key=order_naturally)
     shown = ", ".join(f"{show(one)} {tally[one]:,}" for one in classes[:SHOWN])
     more = ", ..." if len(classes) > SHOWN else ""
@@ -129,6 +132,14 @@ def describe_data(path: Path, source: Source, groups: Groups, looked: Looked) ->
         f"{name}: {counted} in {_count(len(classes), 'class')}{each} ({shown}{more}){columns}; "
         f"first: {told}"
     )
+
+
+def _tally(labels: Sequence[str], numbers: Mapping[str, int]) -> Counter[str]:
+    """Count the labels of each class, by the one that is written first in the alphabet."""
+    written: dict[int, str] = {}
+    for label in sorted(numbers):
+        written.setdefault(numbers[label], label)
+    return Counter(written[numbers[label]] for label in labels)
 
 
 def _join(items: Sequence[Item]) -> list[str]:
@@ -167,7 +178,7 @@ def describe_division(division: Division, looked: Looked, notes: Sequence[str], 
     return "; ".join([*told, *notes])
 
 
-def note_classes(numbers: Mapping[str, int], names: Sequence[str]) -> list[str]:
+def note_classes(kind: str, numbers: Mapping[str, int], names: Sequence[str]) -> list[str]:
     """Say what labels that are numbers were taken for, and which classes have no sample."""
     notes = []
     taken = [label for label, number in numbers.items() if label.isdecimal()]
@@ -176,6 +187,13 @@ def note_classes(numbers: Mapping[str, int], names: Sequence[str]) -> list[str]:
     if spoken:
         some = ", ".join(f"{one} is {show(names[numbers[one]])}" for one in spoken[:SHOWN])
         notes.append(f"labels are taken for class numbers: {some}{', ...' * (len(spoken) > SHOWN)}")
+    in_text_order = sorted(taken, key=numbers.__getitem__) == sorted(taken)
+    if kind == "pictures" and taken and not spoken and not in_text_order:
+        # As torchvision's ImageFolder numbers its classes, whatever they are called.
+        notes.append(
+            "labels are taken for class numbers; where the model learned folders in the order of "
+            f"text ({list_names(sorted(taken), 3)}), classes=FILE says so"
+        )
     if numbers and (lone := [n for n in range(len(names)) if n not in set(numbers.values())]):
         named = list_names([names[number] for number in lone], 3)
         have = "has" if len(lone) == 1 else "have"

@@ -113,7 +113,7 @@ class OwnData:
         if not groups.items:
             self._refuse_all()
         numbers = self.number_classes(model_classes)
-        check_classes(self.path, self.kind, self.classes)
+        check_classes(self.path, self.kind, numbers)
         looked = look_at_items(self.path, self.kind, groups, numbers, len(names) or 256)
         if self.calibration is not None:
             given = self.calibration
@@ -123,9 +123,9 @@ class OwnData:
                 f"{self.path}: no sample is left for the test split; all of it stands in the "
                 "other splits too"
             )
-        notes = [*groups.notes, *note_classes(numbers, names)]
+        notes = [*groups.notes, *note_classes(self.kind, numbers, names)]
         return (
-            describe_data(self.path, self.source, groups, looked),
+            describe_data(self.path, self.source, groups, looked, numbers),
             describe_division(self.division, looked, notes, len(groups.items)),
         )
 

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 import attrs
 
 from edgebench import DataError, Unreadable
+from edgebench_kit.own_data.class_names import simplify
 from edgebench_kit.own_data.columns import FILES, Chosen, choose_label, list_columns
 from edgebench_kit.own_data.items import WHOLE, Groups, Item, Source, name_file, show
 from edgebench_kit.own_data.listings import LEFT_BEHIND, PICTURES
@@ -109,7 +110,8 @@ def read_pictures(table: Table, root: Path, options: DataOptions) -> Source:
     best = max(counts.values())
     places = [place for place, count in counts.items() if count == best]
     file = min(places, key=lambda place: (_rank(table.first[place]), place))
-    chosen = choose_label(str(table.path), table.first, file, options.label, header=header)
+    chosen = choose_label(str(table.path), table.first, file, options.label, header=header,
+                          keys=table.has_keys)  # fmt: skip
     return Source(
         kind="pictures",
         read=partial(_read_rows, table, chosen, finder),
@@ -128,8 +130,25 @@ def _read_rows(table: Table, chosen: Chosen, finder: PictureFinder) -> Groups:
     items = [one if isinstance(one, Unreadable) else _read_row(one, chosen, finder) for one in rows]
     named = {one.payload for one in items if isinstance(one, Item)}
     left = [one for one in finder.pictures if finder.root / one not in named]
-    notes = (_note_left(left, table),) if left else ()
-    return Groups(by_split={WHOLE: settle_labels(items)}, notes=notes)
+    settled = settle_labels(items)
+    notes = [_note_left(left, table)] if left else []
+    return Groups(by_split={WHOLE: settled}, notes=(*notes, *_note_folders(settled)))
+
+
+def _note_folders(items: Sequence[Item | Unreadable]) -> list[str]:
+    """Say how many pictures lie in a folder that is called like another label than theirs."""
+    labels = {one.label: simplify(one.label) for one in items if isinstance(one, Item)}
+    names, differing = set(labels.values()), []
+    for one in items:
+        if isinstance(one, Item) and isinstance(one.payload, Path):
+            folder = simplify(one.payload.parent.name)
+            if folder in names and folder != labels[one.label]:
+                differing.append(one)
+    if not differing:
+        return []
+    first = differing[0]
+    said = "1 label differs" if len(differing) == 1 else f"{len(differing)} labels differ"
+    return [f"{said} from the folders' names, as {show(first.label)} of {show(first.name)}"]
 
 
 def _note_left(left: Sequence[str], table: Table) -> str:

@@ -78,11 +78,11 @@ def _choose(
     pictures = [n for n, name in enumerate(columns) if features[name].get("_type") == "Image"]
     if pictures and not options.text:
         place = min(pictures, key=lambda n: (columns[n] not in FILES, n))
-        return "pictures", choose_label(where, columns, place, label, header=True)
+        return "pictures", choose_label(where, columns, place, label, header=True, keys=True)
     words = None if options.text else choose_words(columns, options.label)
     if words and all("feature" in features[columns[place]] for place in _places(words)):
         return "tokens", words
-    return "texts", choose_texts(where, columns, options.text, label)
+    return "texts", choose_texts(where, columns, options.text, label, keys=True)
 
 
 def _list_names(feature: Mapping[str, Any]) -> Sequence[str] | None:

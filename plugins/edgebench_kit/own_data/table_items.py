@@ -33,7 +33,7 @@ def read_texts(table: Table, options: DataOptions) -> Source:
     words = None if options.text else choose_words(columns, options.label)
     if words and any(isinstance(row.cells[words.inputs[0]], list) for row in table.peek()):
         return _make_source("tokens", table, words, _read_words)
-    chosen = choose_texts(where, columns, options.text, options.label)
+    chosen = choose_texts(where, columns, options.text, options.label, keys=table.has_keys)
     return _make_source("texts", table, chosen, _read_row)
 
 

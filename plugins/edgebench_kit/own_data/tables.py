@@ -83,7 +83,7 @@ class Table:
         Raises:
             DataError: It is empty, or cannot be read.
         """
-        return self._head[1][header and not self._is_json :]
+        return self._head[1][header and not self.has_keys :]
 
     @cached_property
     def _head(self) -> tuple[tuple[str, ...], list[Row]]:
@@ -102,13 +102,14 @@ class Table:
             DataError: It cannot be read as a table; says in which line.
         """
         text = self._read_text(-1)
-        if self._is_json:
+        if self.has_keys:
             yield from self._read_objects(text)
         else:
             yield from self._read_records(text, header=header)
 
     @property
-    def _is_json(self) -> bool:
+    def has_keys(self) -> bool:
+        """Whether it is JSON, whose columns are keys, so that no line is a header."""
         return self.path.suffix.lower() in JSON
 
     def _read_text(self, most: int) -> str:
@@ -119,7 +120,7 @@ class Table:
         return text[: text.rfind("\n") + 1] if cut else text
 
     def _read_head(self, text: str) -> tuple[tuple[str, ...], list[Row]]:
-        if self._is_json:
+        if self.has_keys:
             objects = [value for _, value in _walk_json(text) if isinstance(value, dict)]
             keys = tuple(dict.fromkeys(key for one in objects for key in one))
             return keys, [Row("", [one.get(key) for key in keys]) for one in objects]

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from edgebench import DataError, Dataset, Metric, Sample, Unreadable
+from edgebench_kit.own_data.class_names import read_class_names
 from edgebench_kit.own_data.datasets import make_dataset
 from edgebench_kit.own_data.own import OwnData
 from edgebench_kit.own_files.class_labels import read_labels
@@ -29,14 +30,18 @@ def name_classes(file: Path, source: Source, count: int | None, given: Path | No
     """Return what the classes of a file are called, by their numbers where nothing names them.
 
     The names are those of a `config.json` where the source lies, or beside the file; *given* is a
-    file of names that goes before them. *count* is how many there are, None where unknown.
+    file of names that goes before them, and must not contradict their order. *count* is how many
+    there are, None where unknown.
 
     Raises:
-        DataError: There are as many names as there are not classes.
+        DataError: There are as many names as there are not classes, or those given are in another
+            order.
     """
     places = [path.parent for path in (source.pictures, source.texts) if path]
     for place in dict.fromkeys((*places, file.parent)):
-        names = () if given else read_labels(place)
+        names = _read_fitting(place, count) if given else read_labels(place)
+        if given and names:
+            read_class_names(given, names, str(place / LABELS))
         if names and count not in (None, len(names)):
             raise DataError(
                 f"{place / LABELS} names {len(names)} classes, and {file} has {count}; "
@@ -45,6 +50,15 @@ def name_classes(file: Path, source: Source, count: int | None, given: Path | No
         if names:
             return list(names)
     return [f"{UNNAMED}{number}" for number in range(count or 0)]
+
+
+def _read_fitting(place: Path, count: int | None) -> tuple[str, ...]:
+    """Return the names that are noted, none where they are not of so many classes."""
+    try:
+        names = read_labels(place)
+    except DataError:
+        return ()  # other names are given, whatever is wrong with these
+    return names if count in (None, len(names)) else ()
 
 
 def open_own_data(

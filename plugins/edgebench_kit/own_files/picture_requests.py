@@ -11,7 +11,7 @@ from edgebench import DataError, Tensors, TensorSpec
 from edgebench_kit.own_files.sources import Source
 from edgebench_kit.vision.decoding import decode_upright
 from edgebench_kit.vision.processor_files import is_processor
-from edgebench_kit.vision.recipes import Layout, Recipe, Size, read_document
+from edgebench_kit.vision.recipes import Layout, Recipe, Size, read_nested
 
 CHANNELS = (1, 3)
 FLOATS = ("float16", "float32", "float64")
@@ -99,6 +99,14 @@ def find_picture_input(specs: Sequence[TensorSpec]) -> TensorSpec | None:
     return specs[0] if specs[0].dtype in (*FLOATS, PIXELS) else None
 
 
+def find_picture_size(specs: Sequence[TensorSpec]) -> Size | None:
+    """Return the height and width of the one input, if it shows that it is a picture."""
+    spec = find_picture_input(specs)
+    if spec is None or not {spec.shape[1], spec.shape[3]} & {*CHANNELS}:
+        return None
+    return _read_size(spec, _find_layout(spec, None))
+
+
 def propose_picture_sizes(spec: TensorSpec, source: Source) -> dict[int, int]:
     """Return by axis the sizes of open dimensions of an input that a recipe gives.
 
@@ -149,7 +157,7 @@ def fit_recipe(spec: TensorSpec, source: Source, file: object) -> PictureRequest
 
 def _says_arithmetic(source: Source, recipe: Recipe) -> bool:
     """Say whether a recipe of our own computes; that of a processor is left out for bytes."""
-    if source.pictures is None or is_processor(read_document(source.pictures)):
+    if source.pictures is None or is_processor(read_nested(source.pictures)[0]):
         return False
     names, plain = ("scale", "offset", "mean", "std"), Recipe()
     return any(getattr(recipe, name) != getattr(plain, name) for name in names)

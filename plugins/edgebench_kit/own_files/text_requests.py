@@ -11,6 +11,7 @@ import attrs
 
 from edgebench import DataError, Tensors, TensorSpec
 from edgebench_kit.own_files.sources import Source
+from edgebench_kit.text.cutting import encode
 from edgebench_kit.text.sentences import unpack_sentences
 from edgebench_kit.vision.recipes import read_document
 
@@ -19,6 +20,7 @@ GIVEN = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids
 NUMBERS = ("int64", "int32")
 PADDINGS = ("[PAD]", "<pad>", "<|pad|>", "<|endoftext|>")
 """What tokens that fill up are usually called, where no file says."""
+PROBE = ("A text, to see", "whether it can be cut: 1 é.")
 SIDES = ("left", "right")
 SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
 
@@ -74,7 +76,7 @@ class TextRequest:
         """
         import numpy as np
 
-        encoding = self._open.encode(*texts)
+        encoding = encode(self._open, texts)
         return {
             name: np.array([getattr(encoding, GIVEN[given])], dtype)
             for name, (given, dtype) in self.inputs.items()
@@ -82,7 +84,7 @@ class TextRequest:
 
     def shortens(self, texts: tuple[str, ...]) -> bool:
         """Say whether something of the texts is cut off."""
-        return bool(self._open.encode(*texts).overflowing)
+        return bool(encode(self._open, texts).overflowing)
 
     def describe(self) -> str:
         """Say in a phrase what becomes of a text."""
@@ -131,6 +133,12 @@ def fit_tokenizer(
                 "tokenizer"
             )
     _set_length(tokenizer, length, source.texts)
+    try:
+        encode(tokenizer, PROBE)
+    except DataError as error:
+        # A word that it does not know may never come; what it panics over is damage.
+        if not isinstance(error.__cause__, Exception):
+            raise DataError(f"{source.texts}: {error}") from error
     types = {spec.name: spec.dtype for spec in specs}
     return TextRequest(
         inputs={name: (one, types[name]) for name, one in given.items()},

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import DataError, Model, Tensors
+from edgebench_kit.text.cutting import encode
 from edgebench_kit.text.sentences import unpack_sentences
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def bind_tokenizer(
         return tokenize(tokenizer, sentences, names)
 
     def shortens(sentences: tuple[str, ...], variant: str) -> bool:
-        return bool(tokenizer.encode(*sentences).overflowing)
+        return bool(encode(tokenizer, sentences).overflowing)
 
     return attrs.evolve(model, preprocess=preprocess, shortens=shortens)
 
@@ -83,7 +84,7 @@ def tokenize(tokenizer: Any, sentences: tuple[str, ...], names: Sequence[str]) -
     """
     import numpy as np
 
-    encoding = tokenizer.encode(*sentences)
+    encoding = encode(tokenizer, sentences)
     found = {
         "input_ids": encoding.ids,
         "attention_mask": encoding.attention_mask,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import keyword
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -51,6 +52,10 @@ EXPRESSION = (
 QUOTED = re.compile(r"[\w.+\-]+", re.ASCII)
 """The names of symbols, and the digits of floats."""
 LONGEST_EXPRESSION = 10_000
+GROWING = ("Pow", "PowByNatural", "LShift")
+CONSTANTS = ("Integer", "Float", "Rational")
+MOST_GROWN = 64
+"""By so much at most may powers of whole numbers multiply digits: they are computed to the last."""
 DEVICES = re.compile(r"[a-z]+")
 VALUES = ("tensor_values", "sym_int_values", "sym_bool_values", "sym_float_values")
 """Where a graph lists its values, by names."""
@@ -115,9 +120,30 @@ def is_expression(text: str) -> bool:
         return False
     try:
         tree = ast.parse(text, mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return all(map(_is_of_sizes, ast.walk(tree))) and _grow(tree) <= MOST_GROWN
+    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError):
         return False
-    return all(map(_is_of_sizes, ast.walk(tree)))
+
+
+def _grow(node: ast.AST) -> float:
+    """Return by what factor powers within powers can multiply the digits of a number."""
+    inner = max(map(_grow, ast.iter_child_nodes(node)), default=1.0)
+    if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in GROWING:
+        return inner
+    if len(node.args) != 2 or node.keywords:
+        return math.inf
+    return inner * _read_exponent(node.args[1])
+
+
+def _read_exponent(node: ast.AST) -> float:
+    """Return the largest number in an exponent; infinite where it is none of numbers alone."""
+    most = 1.0
+    for one in ast.walk(node):
+        if isinstance(one, ast.Constant):
+            most = max(most, abs(float(str(one.value))))
+        elif isinstance(one, ast.Name) and one.id not in CONSTANTS:
+            return math.inf
+    return most
 
 
 def _is_of_sizes(node: ast.AST) -> bool:

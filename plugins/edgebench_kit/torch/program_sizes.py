@@ -83,9 +83,10 @@ def compute_size(size: Size, known: Mapping[str, int]) -> int | None:
         return size
     try:
         found = _compute(ast.parse(size, mode="eval").body, known)
+        whole = int(found)
     except (_Unknown, ArithmeticError, TypeError, ValueError):
         return None
-    return int(found) if found == int(found) else None
+    return whole if found == whole else None
 
 
 def _compute(node: ast.AST, known: Mapping[str, int]) -> Any:

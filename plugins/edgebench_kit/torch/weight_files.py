@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,10 @@ def read_weights(path: Path | None, *, title: str) -> dict[str, torch.Tensor]:
         raise DataError(f"{title} is to be loaded from a file, but none is given: file:PATH")
     check_file(path, title)
     try:
+        _refuse_packed(path)
         found = _open(path)
+    except DataError:
+        raise
     except Exception as error:
         # A damaged file makes the readers raise anything, by where it is damaged.
         raise _explain(path, error) from error
@@ -75,6 +79,19 @@ def check_file(path: Path, title: str) -> None:
     if path.suffix not in (*PICKLED, ".safetensors"):
         known = ", ".join((*PICKLED, ".safetensors"))
         raise DataError(f"{path} is no weight file by its name: it must end in one of {known}")
+
+
+def _refuse_packed(path: Path) -> None:
+    """Raise if a file unpacks to more than it is: memory would be taken for what may be nothing."""
+    if path.suffix == ".safetensors" or not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        size, inside = path.stat().st_size, sum(one.file_size for one in archive.infolist())
+    if inside > size:
+        raise DataError(
+            f"{path}, {size:,} bytes, unpacks to {inside:,}, and torch.save packs nothing; save "
+            "it again, or as .safetensors"
+        )
 
 
 def _open(path: Path) -> Any:

@@ -22,6 +22,8 @@ from edgebench_kit.vision.decoding import explain_damage, read_shape
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+DEPTH, GREYS = 24, {2: 85, 4: 17}
+"""Where a PNG file says its bits, and what Pillow multiplies greys of so many with."""
 SUFFIXES = (".jpg", ".jpeg", ".png")
 CALIBRATION, VALIDATION = 256, 1000
 """The most pictures that these splits get."""
@@ -214,6 +216,12 @@ def read_text(dataset: str, path: Path) -> str:
         raise DataError(f"{dataset}: {path} is not a text file in UTF-8") from error
 
 
+def _read_depth(path: Path) -> int:
+    """Return how many bits a value of a PNG file has."""
+    with path.open("rb") as file:
+        return file.read(DEPTH + 1)[DEPTH]
+
+
 def read_mask(path: Path, classes: int, numbers: NDArray[Any] | None = None) -> NDArray[Any]:
     """Read a PNG whose pixels are class numbers, of a palette or grey, to uint8 (height, width).
 
@@ -228,8 +236,11 @@ def read_mask(path: Path, classes: int, numbers: NDArray[Any] | None = None) -> 
     name = f"its mask {path.name}"
     with explain_damage(name), Image.open(path, formats=("PNG",)) as image:
         mode, mask = image.mode, np.array(image)
-    if mode not in ("P", "L"):
+    if mode not in ("P", "L", "1"):
         raise DataError(f"{name} holds colours ({mode}), not class numbers")
+    if mode != "P":
+        # Pillow spreads what has fewer bits over all 256 values of grey.
+        mask = mask.astype(np.uint8) // GREYS.get(_read_depth(path), 1)
     mask = mask if numbers is None else numbers[mask]
     if (strange := mask[(mask >= classes) & (mask != 255)]).size:
         raise DataError(f"{name} holds {strange[0]}, which is none of {classes} classes nor 255")

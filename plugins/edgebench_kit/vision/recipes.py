@@ -35,6 +35,9 @@ Size = tuple[int, int]
 MOST_BYTES = 64 * 2**20
 """The largest JSON that is read: the names of 100,000 classes take a tenth of it."""
 
+NESTED = "image_processor"
+"""Under which key transformers notes it among all that a model's requests need."""
+
 
 def read_document(path: Path) -> Any:
     """Return what a file of JSON holds.
@@ -49,6 +52,17 @@ def read_document(path: Path) -> Any:
     except (OSError, ValueError, RecursionError) as error:
         why = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise DataError(f"{path} cannot be read as JSON: {why}") from error
+
+
+def read_nested(path: Path) -> tuple[Any, str]:
+    """Return what a file says of pictures, and where: in some of transformers it is a part.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    document = read_document(path)
+    nested = document.get(NESTED) if isinstance(document, dict) else None
+    return (nested, f"{path}: {NESTED}") if isinstance(nested, dict) else (document, str(path))
 
 
 @attrs.frozen(kw_only=True)
@@ -149,11 +163,11 @@ class Recipe:
         Raises:
             DataError: It cannot be read, or something in it is not understood.
         """
-        document = read_document(path)
+        document, where = read_nested(path)
         try:
             return cls.read(document)
         except DataError as error:
-            raise DataError(f"{path}: {error}") from error
+            raise DataError(f"{where}: {error}") from error
 
     def to_document(self) -> dict[str, Any]:
         """Return all that differs from what is usual, as values that JSON has."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import attrs
 
@@ -22,10 +22,17 @@ from edgebench import (
     hookimpl,
 )
 from edgebench_kit.onnx import file_data, foreign_ends, foreign_graphs, graph_files, graphs
-from edgebench_kit.onnx.answers import encode, encode_class, of_masks, postprocess
+from edgebench_kit.onnx.answers import encode, of_masks, postprocess
 from edgebench_kit.onnx.batch_axes import OutputAxis
 from edgebench_kit.onnx.drawn_samples import find_ranges
 from edgebench_kit.onnx.external_weights import find_external_files
+from edgebench_kit.onnx.file_options import (
+    FileOptions,
+    bind_file,
+    mark_classes,
+    open_requests,
+    parsed_by,
+)
 from edgebench_kit.onnx.file_requests import add_sizes, prepare_file
 from edgebench_kit.onnx.foreign_ends import Said
 from edgebench_kit.onnx.written_options import (
@@ -34,59 +41,28 @@ from edgebench_kit.onnx.written_options import (
     fixed_values,
     sizes,
     states,
-    value_ranges,
 )
-from edgebench_kit.own_data.finding import find_data
-from edgebench_kit.own_data.options import DataOptions, make_whole
-from edgebench_kit.own_files.requests import Prepared, bind_requests
-from edgebench_kit.own_files.sources import find_source, list_beside, to_preprocess
-
-CLASSES = "classes"
-"""What a pipeline holds whose answers are classes, beside its stages."""
-OF_CLASSES = frozenset(("top1", "top5", "accuracy", "f1"))
-"""The metrics of answers that are classes."""
-
-
-def _parsed_by(parse: Callable[[str], Any]) -> Callable[[Any, Any, str], None]:
-    def check(_: object, __: object, value: str) -> None:
-        parse(value)
-
-    return check
+from edgebench_kit.own_files.picture_requests import find_picture_size
+from edgebench_kit.own_files.sources import find_source, list_beside
 
 
 @attrs.frozen(kw_only=True)
-class OnnxOptions(DataOptions):
+class OnnxOptions(FileOptions):
     """What a file does not say of itself."""
 
-    dims: str = attrs.field(default="", validator=_parsed_by(sizes))
+    dims: str = attrs.field(default="", validator=parsed_by(sizes))
     """Sizes of its open dimensions but the batch, by name: `seq=128 height=224`. One without a name
     goes by its input's and its number, `x.2`; so may one of several that share a name."""
-    fix: str = attrs.field(default="", validator=_parsed_by(fixed_values))
+    fix: str = attrs.field(default="", validator=parsed_by(fixed_values))
     """Inputs that are the same in every request, and their values: `sr=16000 size=480:640`."""
-    state: str = attrs.field(default="", validator=_parsed_by(states))
+    state: str = attrs.field(default="", validator=parsed_by(states))
     """Inputs that are fed an output of the request before, zeros at first: `state=stateN`."""
-    batch_axis: str = attrs.field(default="", validator=_parsed_by(batch_axes))
+    batch_axis: str = attrs.field(default="", validator=parsed_by(batch_axes))
     """The axis of the batch of inputs and outputs, where it cannot be found: `logits=1 x=none`."""
-    classes_axis: str = attrs.field(default="", validator=_parsed_by(classes_axis))
+    classes_axis: str = attrs.field(default="", validator=parsed_by(classes_axis))
     """The axis of the first output whose largest value is the answer, as the file counts it, or
     `none`. Else that of (N, classes) and (N, classes, height, width) is 1, that of (N, steps,
     classes) the last."""
-    range: str = attrs.field(default="", validator=_parsed_by(value_ranges))
-    """Ranges of random values by input, the upper end not among them: `ids=0:30522 x=-1:1`. Else
-    floats are standard normal, numbers of rows all that their table has, 8-bit numbers all that
-    there are, and other whole numbers 0 or 1."""
-    labels: Path | None = attrs.field(default=None, converter=attrs.converters.optional(make_whole))
-    """A `.npy` file of the answers to the inputs that were given, in their order; else they are the
-    array `labels` that lies with the inputs."""
-    preprocess: str = attrs.field(default="", converter=to_preprocess)
-    """How a request, a picture's file or a text, becomes the input: `imagenet`, a directory with
-    `preprocessor_config.json` or `tokenizer.json`, a file with a recipe, or `none` for tensors.
-    Without it what lies beside the file."""
-    metric: Literal["auto", "none", "top1", "top5", "accuracy", "f1", "miou"] = "auto"
-    """The figure of merit of the first output, held against the labels; `auto` is `top1` of
-    pictures and texts, `miou` of masks, and none of arrays. With one that is of classes, and where
-    requests are pictures or texts, the answer that travels is the winning class and its score, or
-    the class alone where the output is one, else all of every output."""
 
 
 def _read_said(options: OnnxOptions) -> Said:
@@ -144,14 +120,8 @@ def from_file(path: Path, options: OnnxOptions) -> Pipeline:
         stages=[stage],
         outputs=outputs,
         classes=_place_classes(options, path, outputs[0], found[outputs[0]]),
-        resources={**prepared.resources, **_mark_classes(options, prepared)},
+        resources={**prepared.resources, **mark_classes(options, prepared)},
     )
-
-
-def _mark_classes(options: OnnxOptions, prepared: Prepared) -> dict[str, bytes]:
-    """Return what a pipeline keeps if its answers are classes: of pictures and texts they are."""
-    usual = options.metric == file_data.AUTO and prepared.request is not None
-    return {CLASSES: b"1"} if usual or options.metric in OF_CLASSES else {}
 
 
 def _read_settled(path: Path, said: Said) -> Any:
@@ -198,15 +168,9 @@ def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
         prepared=prepare_file(model, specs, source, path),
         metric=options.metric,
         find_output=output,
-        find_masks=partial(_find_scores, options, path, output),
+        find_masks=partial(_find_scores, options, path, output, find_picture_size(specs)),
     )
-    if data is None:
-        return file_data.draw_inputs(asked, options, value_ranges(options.range), options.labels)
-    if options.range:
-        raise DataError("range is of random values, and inputs were given; leave one out")
-    if file_data.are_arrays(data):
-        return file_data.take_arrays(asked, options, data, options.labels)
-    return file_data.take_data(asked, find_data(data, options), options.labels)
+    return open_requests(asked, options, data)
 
 
 def _find_output(path: Path, said: Said) -> tuple[str, OutputAxis]:
@@ -222,12 +186,15 @@ def _find_output(path: Path, said: Said) -> tuple[str, OutputAxis]:
 
 
 def _find_scores(
-    options: OnnxOptions, path: Path, find: Callable[[], tuple[str, OutputAxis]]
+    options: OnnxOptions,
+    path: Path,
+    find: Callable[[], tuple[str, OutputAxis]],
+    size: tuple[int, int] | None,
 ) -> Metric:
     """Return mIoU of the first output, which is scores of masks."""
     name, found = find()
     placed = _place_classes(options, path, name, found)
-    return of_masks(name, found, None if placed is None else placed - 1)
+    return of_masks(name, found, None if placed is None else placed - 1, size)
 
 
 def find_beside(path: Path) -> list[Path]:
@@ -248,15 +215,6 @@ def look(variant: str, path: Path, options: OnnxOptions) -> Look:
     return Look(most=1 if one else None, already=quantized)
 
 
-def bind(model: Model, variant: str, resources: Mapping[str, bytes]) -> Model:
-    """Return the model whose requests and answers are what its file's pipeline says.
-
-    Requests are pictures, texts or tensors; answers are classes, or all outputs.
-    """
-    bound = attrs.evolve(model, encode=encode_class) if CLASSES in resources else model
-    return bind_requests(bound, variant, resources)
-
-
 @hookimpl
 def edgebench_models() -> Iterator[Model]:
     """Offer ONNX files."""
@@ -271,7 +229,7 @@ def edgebench_models() -> Iterator[Model]:
         from_file=from_file,
         postprocess=postprocess,
         encode=encode,
-        bind=bind,
+        bind=bind_file,
         inputs=inputs,
         beside=find_beside,
         look=look,

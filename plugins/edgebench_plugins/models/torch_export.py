@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
 
 import attrs
 
@@ -24,69 +23,42 @@ from edgebench import (
     hookimpl,
 )
 from edgebench_kit.onnx import file_data
-from edgebench_kit.onnx.answers import encode, encode_class, of_masks, postprocess
+from edgebench_kit.onnx.answers import encode, of_masks, postprocess
 from edgebench_kit.onnx.batch_axes import OutputAxis
+from edgebench_kit.onnx.file_options import (
+    FileOptions,
+    bind_file,
+    mark_classes,
+    open_requests,
+    parsed_by,
+)
 from edgebench_kit.onnx.graphs import QUANTIZED
 from edgebench_kit.onnx.written_options import classes_axis, sizes, value_ranges
-from edgebench_kit.own_data.finding import find_data
 from edgebench_kit.own_data.options import DataOptions
 from edgebench_kit.own_files.datasets import add_line
+from edgebench_kit.own_files.picture_requests import find_picture_size
 from edgebench_kit.own_files.requests import (
     Prepared,
-    bind_requests,
     prepare_requests,
     propose_sizes,
 )
-from edgebench_kit.own_files.sources import Source, find_source, list_beside, to_preprocess
+from edgebench_kit.own_files.sources import Source, find_source, list_beside
 from edgebench_kit.torch import program_values
 from edgebench_kit.torch.flat_programs import check_alone, open_flat
 from edgebench_kit.torch.program_ends import Ends, look_into
 from edgebench_kit.torch.program_files import ProgramFile
 
-CLASSES = "classes"
-"""What a pipeline holds whose answers are classes, beside its stages."""
-OF_CLASSES = frozenset(("top1", "top5", "accuracy", "f1"))
-"""The metrics of answers that are classes."""
-
-
-def _parsed_by(parse: Callable[[str], Any]) -> Callable[[Any, Any, str], None]:
-    def check(_: object, __: object, value: str) -> None:
-        parse(value)
-
-    return check
-
-
-def _whole(path: str | Path) -> Path:
-    # The processes that prepare work in directories of their own.
-    return Path(path).resolve()
-
 
 @attrs.frozen(kw_only=True)
-class TorchExportOptions(DataOptions):
+class TorchExportOptions(FileOptions):
     """What a program does not say of itself."""
 
-    dims: str = attrs.field(default="", validator=_parsed_by(sizes))
+    dims: str = attrs.field(default="", validator=parsed_by(sizes))
     """Sizes of its open dimensions but the batch, by input and number: `x.2=224 ids.1=128`."""
-    classes_axis: str = attrs.field(default="", validator=_parsed_by(classes_axis))
+    classes_axis: str = attrs.field(default="", validator=parsed_by(classes_axis))
     """The axis of the first output whose largest value is the answer, the samples being axis 0, or
     `none`. Else that of (N, classes) and (N, classes, height, width) is 1, that of (N, steps,
     classes) the last."""
-    range: str = attrs.field(default="", validator=_parsed_by(value_ranges))
-    """Ranges of random values by input, the upper end not among them: `ids=0:30522 x=-1:1`. Else
-    floats are standard normal, numbers of rows all that their table has, 8-bit numbers all that
-    there are, and other whole numbers 0 or 1."""
-    labels: Path | None = attrs.field(default=None, converter=attrs.converters.optional(_whole))
-    """A `.npy` file of the answers to the inputs that were given, in their order; else they are the
-    array `labels` that lies with the inputs."""
-    preprocess: str = attrs.field(default="", converter=to_preprocess)
-    """How a request, a picture's file or a text, becomes the input: `imagenet`, a directory with
-    `preprocessor_config.json` or `tokenizer.json`, a file with a recipe, or `none` for tensors.
-    Without it what lies beside the file."""
-    metric: Literal["auto", "none", "top1", "top5", "accuracy", "f1", "miou"] = "auto"
-    """The figure of merit of the first output, held against the labels; `auto` is `top1` of
-    pictures and texts, `miou` of masks, and none of arrays. With one that is of classes, and where
-    requests are pictures or texts, the answer that travels is the winning class and its score, or
-    the class alone where the output is one, else all of every output."""
 
 
 @attrs.frozen
@@ -151,14 +123,8 @@ def from_file(path: Path, options: TorchExportOptions) -> Pipeline:
         stages=[stage],
         outputs=[spec.name for spec in stage.outputs],
         classes=_place_classes(options, path, ends),
-        resources={**seen.prepared.resources, **_mark_classes(options, seen.prepared)},
+        resources={**seen.prepared.resources, **mark_classes(options, seen.prepared)},
     )
-
-
-def _mark_classes(options: TorchExportOptions, prepared: Prepared) -> dict[str, bytes]:
-    """Return what a pipeline keeps if its answers are classes: of pictures and texts they are."""
-    usual = options.metric == file_data.AUTO and prepared.request is not None
-    return {CLASSES: b"1"} if usual or options.metric in OF_CLASSES else {}
 
 
 def _draw_two(path: Path, seen: _Seen, options: TorchExportOptions) -> list[Sample]:
@@ -191,40 +157,38 @@ def inputs(path: Path, options: TorchExportOptions, data: Path | None) -> Datase
         DataError: What was given does not fit the program or the options.
     """
     seen = _see(path, options)
-    asked = _ask(path, seen, options)
-    if data is None:
-        found = file_data.draw_inputs(asked, options, value_ranges(options.range), options.labels)
-    elif options.range:
-        raise DataError("range is of random values, and inputs were given; leave one out")
-    elif file_data.are_arrays(data):
-        found = file_data.take_arrays(asked, options, data, options.labels)
-    else:
-        found = file_data.take_data(asked, find_data(data, options), options.labels)
+    found = open_requests(_ask(path, seen, options), options, data)
     left = "the example inputs in it, a pickle, are not read and left out"
     return add_line(found, f"{path.name}: {left}") if seen.program.examples else found
 
 
 def _ask(path: Path, seen: _Seen, options: TorchExportOptions) -> file_data.Asked:
     """Return what is to be known of a file before its requests are."""
-    output = seen.ends.describe_outputs()[0]
+    output, specs = seen.ends.describe_outputs()[0], seen.ends.describe_inputs(one=True)
     shape = tuple(size if isinstance(size, int) else None for size in output.shape)
     first = OutputAxis(axis=0, shape=shape)
     return file_data.Asked(
         path=path,
-        specs=seen.ends.describe_inputs(one=True),
+        specs=specs,
         ranges=seen.ranges,
         source=seen.source,
         prepared=seen.prepared,
         metric=options.metric,
         find_output=lambda: (output.name, first),
-        find_masks=partial(_find_scores, options, path, seen.ends, first),
+        find_masks=partial(_find_scores, options, path, seen.ends, first, find_picture_size(specs)),
     )
 
 
-def _find_scores(options: TorchExportOptions, path: Path, ends: Ends, first: OutputAxis) -> Metric:
+def _find_scores(
+    options: TorchExportOptions,
+    path: Path,
+    ends: Ends,
+    first: OutputAxis,
+    size: tuple[int, int] | None,
+) -> Metric:
     """Return mIoU of the first output, which is scores of masks."""
     placed = _place_classes(options, path, ends)
-    return of_masks(ends.outputs[0].name, first, None if placed is None else placed - 1)
+    return of_masks(ends.outputs[0].name, first, None if placed is None else placed - 1, size)
 
 
 def look(variant: str, path: Path, options: TorchExportOptions) -> Look:
@@ -237,15 +201,6 @@ def look(variant: str, path: Path, options: TorchExportOptions) -> Look:
     _place_classes(options, path, seen.ends)
     quantized = [QUANTIZED] if program_values.is_quantized(seen.program) else []
     return Look(most=seen.ends.most, already=quantized)
-
-
-def bind(model: Model, variant: str, resources: Mapping[str, bytes]) -> Model:
-    """Return the model whose requests and answers are what its pipeline says.
-
-    Requests are pictures, texts or tensors; answers are classes, or all outputs.
-    """
-    bound = attrs.evolve(model, encode=encode_class) if CLASSES in resources else model
-    return bind_requests(bound, variant, resources)
 
 
 @hookimpl
@@ -262,7 +217,7 @@ def edgebench_models() -> Iterator[Model]:
         from_file=from_file,
         postprocess=postprocess,
         encode=encode,
-        bind=bind,
+        bind=bind_file,
         inputs=inputs,
         beside=list_beside,
         look=look,

@@ -174,9 +174,11 @@ def _name_student(options: DistillOptions, model: Model, variant: Variant) -> st
     """
     own = f"{model.name}:{variant.name}"
     if not options.student and not variant.student:
+        # Whoever brings a file writes no plugin: its record says what is known of such files.
+        other = "or have its plugin say Variant(student=...)"
+        other = f"as nothing else names one: {variant.summary}" if model.from_file else other
         raise ChainError(
-            f"distill: {own} names no student; say student=MODEL:VARIANT, or have its plugin say "
-            "Variant(student=...)"
+            f"distill: {own} names no student; say student=MODEL:VARIANT, {other.rstrip('.')}"
         )
     student = options.student or f"{model.name}:{variant.student}"
     if student == own:

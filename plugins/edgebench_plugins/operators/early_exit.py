@@ -209,7 +209,10 @@ def find_points(options: EarlyExitOptions, model: Model, variant: Variant) -> li
     fact, subject = FACTS[options.mode], f"{model.name}:{variant.name}"
     points = [point for point in variant.exits if getattr(point, fact)]
     if not points:
-        raise ChainError(f"{subject} has no exit point that {LACKING[fact]}")
+        said, remedy = LACKING[fact]
+        # Whoever brings a file writes no plugin: its record says what is known of such files.
+        remedy = variant.summary.rstrip(".") if model.from_file else remedy
+        raise ChainError(f"{subject} has no exit point that {said}; {remedy}")
     asked = options.at.split()
     return [_pick(points, path, subject) for path in asked] if asked else points
 
@@ -217,11 +220,16 @@ def find_points(options: EarlyExitOptions, model: Model, variant: Variant) -> li
 FACTS = {"static": "skips", "dynamic": "head"}
 """By the mode, what an exit point has to give."""
 LACKING = {
-    "skips": "says what an exit for every sample leaves out (`skips`); a plugin says it "
-    'with Variant(exits=[ExitPoint(path="...", skips=["..."])])',
-    "head": "makes a head for it (`head`); a plugin gives one with "
-    'Variant(exits=[ExitPoint(path="...", head=...)])',
+    "skips": (
+        "says what an exit for every sample leaves out",
+        'a plugin says it with Variant(exits=[ExitPoint(path="...", skips=["..."])])',
+    ),
+    "head": (
+        "makes a head for it",
+        'a plugin gives one with Variant(exits=[ExitPoint(path="...", head=...)])',
+    ),
 }
+"""What it does not have, and how to give it."""
 
 
 def _pick(points: Sequence[ExitPoint], path: str, subject: str) -> ExitPoint:

@@ -4,6 +4,7 @@ import attrs
 import numpy as np
 import pytest
 
+from edgebench.analysis import advice
 from edgebench.analysis.admission import check_drop
 from edgebench.analysis.advice import advise
 from edgebench.analysis.advised import Wish
@@ -12,6 +13,7 @@ from edgebench.analysis.evidence import find_evidence
 from edgebench.analysis.labels import foresee_labels
 from edgebench.analysis.losses import Proportion, count_labels_needed
 from edgebench.analysis.prices import Prices
+from edgebench.cli.advice_layout import lay_out_advice
 from edgebench.parts.errors import UnknownName
 from edgebench.records.facts import Agreement, Figure, RuntimeCheck
 from edgebench.records.outcome import Run
@@ -57,6 +59,25 @@ def test_the_quickest_that_keeps_to_the_bounds_is_the_best():
     assert "5 points of accuracy are lost" in found.missed[1].failing[0].text
     assert sum(one.probability for one in found.ranked) == pytest.approx(1.0)
     assert found.ranked[2].probability == 0.0
+
+
+def test_of_shares_that_read_alike_the_lower_median_goes_first(monkeypatch):
+    """And what is told from nothing is called no winner."""
+    results = [
+        result(f"chain-{ms}", ms, spread=0.5, seed=n) for n, ms in enumerate((2.1, 2.0, 2.2))
+    ]
+    lowest = min(results, key=lambda one: one.median)
+    shares = [0.331 if one is lowest else 0.334 for one in results]
+    monkeypatch.setattr(advice, "_share_best", lambda *_, **__: shares)
+    found = ask(results)
+    assert found.ranked[0].result is lowest
+    assert [one.standing for one in found.ranked] == ["best", "undecided", "undecided"]
+    answer = list(lay_out_advice(found, None))[-1]
+    assert answer.startswith("not decided: 3 cannot be told apart. First of them is chain-")
+    monkeypatch.setattr(advice, "_share_best", lambda *_, **__: [0.2, 0.2, 0.6])
+    assert chains(ask(results).ranked)[0] == "chain-2.2"
+    monkeypatch.undo()
+    assert list(lay_out_advice(ask([lowest]), None))[-1].startswith("chain-")
 
 
 def test_a_study_s_margin_bounds_the_loss_unless_another_is_asked_for():

@@ -234,6 +234,47 @@ def test_inputs_of_which_few_are_shared_are_not_matched():
     assert [len(one.blocks) for one in pair] == [3, 3]
 
 
+def test_inputs_that_another_number_of_requests_never_came_to_are_said_to_be_that():
+    """The shorter run sent nothing that the longer one did not."""
+    few, many = (
+        attrs.evolve(
+            result_of(case_of()),
+            blocks=tuple(
+                attrs.evolve(block_of(case_of(), n, requests=count), inputs=np.arange(count))
+                for n in range(2)
+            ),
+        )
+        for count in (10, 35)
+    )
+    for sides, counts in (((few, many), "20 and 70"), ((many, few), "70 and 20")):
+        found = list_surroundings(Comparison.of(*(run_of([one]) for one in sides)))
+        why = f"as many requests were not asked for ({counts} of a case)"
+        assert f"inputs of 1 case: {why}, so they were not matched" in found
+    other = attrs.evolve(
+        many, blocks=tuple(attrs.evolve(b, inputs=b.inputs + 100) for b in many.blocks)
+    )
+    found = list_surroundings(Comparison.of(run_of([few]), run_of([other])))
+    assert "inputs of 1 case: others were sent, so they were not matched" in found
+
+
+def test_an_artifact_is_another_where_it_holds_something_else():
+    """Its key follows from when files of data were changed, as they are by copying them."""
+    result = result_of(case_of())
+
+    def kept(artifact, content):
+        facts = attrs.evolve(result.facts, artifact=artifact * 64, content=content * 64)
+        return attrs.evolve(result, facts=facts)
+
+    def list_changed(*sides):
+        comparison = Comparison.of(*(run_of([one]) for one in sides))
+        return [(one.what, one.before, one.after) for one in comparison.pairs[0].changed]
+
+    assert list_changed(kept("a", "c"), kept("b", "c")) == []
+    assert list_changed(kept("a", "c"), kept("b", "d")) == [("artifact", "c" * 8, "d" * 8)]
+    # Of a run that kept no digest of it the key is all that there is.
+    assert list_changed(kept("a", ""), kept("b", "d")) == [("artifact", "a" * 8, "b" * 8)]
+
+
 def test_what_differs_beside_is_named():
     result = result_of(case_of())
     busy = attrs.evolve(

@@ -93,6 +93,31 @@ def test_fewer_operations_that_do_not_show_are_told_with_where_the_time_is():
 
 
 @pytest.mark.parametrize(
+    ("tiers", "shares", "reason"),
+    [
+        # Three times what it computes: the waits of inference are the slower tier's inference.
+        (["mobile"], (0.2, 0.05, 0.75), ""),
+        (["mobile"], (0.05, 0.2, 0.75), "80% of a request is not inference, most of it processing"),
+        # Of several tiers it is not known which waited: no more than this is sure.
+        (["mobile", "edge"], (0.05, 0.2, 0.75), ""),
+        (["mobile", "edge"], (0.05, 0.7, 0.25), "70% of a request is not inference"),
+    ],
+)
+def test_what_an_emulated_tier_waits_is_counted_with_what_it_slows(tiers, shares, reason):
+    slow = result("small", 5.0, *tiers, precision="int8")
+    names = ("inference-0", "decode", "emulated-wait-0")
+    blocks = tuple(
+        attrs.evolve(b, phases_s={n: b.latency_s * s for n, s in zip(names, shares, strict=True)})
+        for b in slow.blocks
+    )
+    all_found = surprises(result("identity", 4.0, *tiers), attrs.evolve(slow, blocks=blocks))
+    (found,) = [one for one in all_found if one.text.startswith("integers")]
+    told = [one for one in found.reasons if "not inference" in one]
+    assert len(told) == bool(reason)
+    assert all(one.startswith(reason) and "emulated tier waits" in one for one in told)
+
+
+@pytest.mark.parametrize(
     "changes", [{"nodes": {"Conv": 4, "Relu": 8}}, {"nodes": {}}, {"formats": ("graph",)}]
 )
 def test_layers_that_were_left_out_are_not_called_narrower(changes):

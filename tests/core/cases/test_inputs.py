@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import attrs
 import numpy as np
 import pytest
@@ -106,10 +108,15 @@ def test_a_dataset_says_what_it_is(toy_plugins):
 
     case = Case(model="toy", variant="small", dataset="toy-points", placement=Placement(["mobile"]),
                 backends=[BackendChoice("toy-numpy")], route=["mobile"])  # fmt: skip
+    once, often = (
+        SimpleNamespace(plugins=toy_plugins, plan=SimpleNamespace(study=SimpleNamespace(copies=n)))
+        for n in (1, 20)
+    )
     assert describe_inputs(case, toy_plugins) == "toy-points"
-    assert why_no_accuracy(case, toy_plugins) == ""
+    assert why_no_accuracy(case, once) == ""
+    assert why_no_accuracy(case, often).startswith("not scored")
     assert describe_inputs(attrs.evolve(case, dataset=""), toy_plugins) == "random inputs"
-    assert why_no_accuracy(attrs.evolve(case, dataset=""), toy_plugins) == "no labelled inputs"
+    assert why_no_accuracy(attrs.evolve(case, dataset=""), once) == "no labelled inputs"
 
 
 def test_a_synthetic_dataset_is_called_so(registry, tmp_path):

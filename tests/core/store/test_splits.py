@@ -89,6 +89,8 @@ def test_an_unknown_split_is_a_data_error(tmp_path):
 def test_progress_is_said_for_each_split(tmp_path):
     said = kept(numbered, tmp_path)
     assert [(done, total) for done, total, _ in said] == [(0, 4), (1, 4), (2, 4), (3, 4)]
+    # The figures count splits: beside the name of one they would be taken for its samples.
+    assert {what.rpartition(": ")[2] for _, _, what in said} == {"keeping its splits"}
 
 
 def partly(unreadable, whole):

@@ -100,3 +100,17 @@ def test_figures_that_are_none_are_refused(family, said, words):
 def test_all_families_can_be_halved(family):
     half, _ = halve(make(family))
     assert describe_variant("half", half).exits
+
+
+def test_what_is_not_known_of_a_network_is_said_in_its_summary():
+    def summary(family, **settings):
+        return describe_variant("mine", make(family, **settings)).summary
+
+    assert "the family convnext names no exit points and no student; those of bert," in (
+        summary("convnext")
+    )
+    assert summary("bert") == "What the checkpoint holds: a network of the family bert."
+    small = "of the family bert, so small that it has no exit points and no student."
+    assert summary("bert", num_hidden_layers=1).endswith(small)
+    few = "of the family resnet, so small that it has no student."
+    assert summary("resnet", depths=[1, 1], hidden_sizes=[8, 16]).endswith(few)

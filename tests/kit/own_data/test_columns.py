@@ -24,6 +24,12 @@ from edgebench_kit.own_data.columns import (
         (("Quality", "#1 ID", "#2 ID", "#1 String", "#2 String"), "", "", (3, 4), 0),
         (("premise", "hypothesis", "label"), "", "", (0, 1), 2),
         (("question", "sentence", "label"), "", "", (0, 1), 2),
+        # Names go before numbers.
+        (("text", "label", "label_text"), "", "", (0,), 2),
+        (("label_name", "label", "text"), "", "", (2,), 0),
+        (("class", "text", "class_name"), "", "", (1,), 2),
+        (("text", "label", "class_name"), "", "", (0,), 1),
+        (("text", "label", "label_text"), "", "label", (0,), 1),
         # Where two columns are left and one is known, the other is the other.
         (("", "kommentar", "label"), "", "", (1,), 2),
         (("text", "stimmung"), "", "", (0,), 1),

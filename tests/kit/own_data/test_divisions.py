@@ -141,6 +141,20 @@ def test_one_payload_with_two_labels_is_refused_by_name():
         divided(groups(whole=[item(1, "a", "x"), item(1, "b", "y")]))
 
 
+def test_of_many_payloads_with_two_labels_three_are_named_and_all_counted():
+    two = [item(1, "a", "x"), item(1, "b", "y"), item(1, "c", "z"), item(2, "d", "x"),
+           item(2, "e", "y"), item(2, "f", "x")]  # fmt: skip
+    with pytest.raises(DataError) as told:
+        divided(groups(whole=two))
+    assert str(told.value).startswith(
+        "2 inputs are there with two labels each: a and b ('x' and 'y'); d and e ('x' and 'y'); "
+        "leave one of each"
+    )
+    other = [item(n, f"{n}{side}", side) for n in range(10, 15) for side in "xy"]
+    with pytest.raises(DataError, match=r"^7 inputs .*; 10x and 10y \('x' and 'y'\), and 4 more; "):
+        divided(groups(training=two, test=other))
+
+
 def test_masks_of_one_picture_are_compared_by_what_they_hold(tmp_path):
     for name, content in (("a", b"1"), ("b", b"1"), ("c", b"2")):
         (tmp_path / name).write_bytes(content)

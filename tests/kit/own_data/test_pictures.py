@@ -504,3 +504,53 @@ def test_what_is_wrong_with_masks_is_one_line(tmp_path):
     assert "masks hold 0 and 255 alone, and 255 says that a pixel does not count" in refused(
         root, "abc"
     )
+
+
+def test_a_table_that_contradicts_the_folders_names_is_told(tmp_path):
+    root = flowers(tmp_path / "flowers", 10)
+    rows = [f"{one.relative_to(root)},rose" for one in sorted((root / "daisy").iterdir())[:3]]
+    rows += [f"{one.relative_to(root)},Daisy" for one in sorted((root / "daisy").iterdir())[3:]]
+    rows += [f"{one.relative_to(root)},rose" for one in sorted((root / "rose").iterdir())]
+    (root / "labels.csv").write_text("\n".join(["file,label", *rows]) + "\n")
+    told = found(root).look(FLOWERS)[1]
+    assert "3 labels differ from the folders' names, as rose of daisy/0.jpg" in told
+    # Folders that are called like no label say nothing.
+    (root / "daisy").rename(root / "a")
+    (root / "rose").rename(root / "b")
+    (root / "labels.csv").write_text(
+        "\n".join(["file,label", *rows]).replace("daisy/", "a/").replace("rose/", "b/")
+    )
+    assert "differ" not in found(root).look(FLOWERS)[1]
+
+
+def test_numbers_that_text_orders_otherwise_are_told_where_the_model_has_no_names(tmp_path):
+    for number in range(11):
+        fill(tmp_path / "digits" / str(number), [2 * number, 2 * number + 1])
+    told = "labels are taken for class numbers; where the model learned folders in the order of text (0, 1, 10 and 8 more), classes=FILE says so"
+    silent = [f"LABEL_{number}" for number in range(11)]
+    assert told in found(tmp_path / "digits").look(silent)[1]
+    assert told in found(tmp_path / "digits").look(())[1]
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join(sorted(map(str, range(11)))))
+    data = found(tmp_path / "digits", classes=names)
+    assert data.number_classes(silent)["10"] == 2
+    assert told not in data.look(silent)[1]
+    shutil.rmtree(tmp_path / "digits" / "10")
+    assert told not in found(tmp_path / "digits").look(silent)[1]
+
+
+def test_a_link_to_a_directory_that_it_lies_in_is_not_followed(tmp_path):
+    root = flowers(tmp_path / "flowers")
+    (root / "val").symlink_to(".")
+    (root / "train").symlink_to("..")
+    (root / "rose" / "more").symlink_to(root)
+    assert "20 pictures in 2 classes" in found(root).look(FLOWERS)[0]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "val").symlink_to(".")
+    assert "empty holds val; give a folder for each class" in refused(empty)
+    # Others lead on.
+    (tmp_path / "linked").mkdir()
+    for name in FLOWERS:
+        (tmp_path / "linked" / name).symlink_to(root / name)
+    assert "20 pictures in 2 classes" in found(tmp_path / "linked").look(FLOWERS)[0]

@@ -193,6 +193,18 @@ def test_words_with_a_label_each_are_tokens(tmp_path):
     assert answer.tolist() == [1, 0]
 
 
+def test_what_is_said_of_columns_fits_the_table(tmp_path):
+    csv, lines = tmp_path / "t.csv", tmp_path / "t.jsonl"
+    csv.write_text("id,satz,urteil\n1,a,b\n")
+    assert "say text=COLUMN, label=COLUMN (with numbers from 1" in refused(csv)
+    csv.write_text("eins,zwei,urteil\na,b,c\n")
+    assert 'say text=COLUMN (of pairs text="FIRST SECOND"), label=COLUMN (with' in refused(csv)
+    lines.write_text('{"eins": "a", "zwei": "b", "urteil": "c"}\n')
+    assert refused(lines).endswith('text=COLUMN (of pairs text="FIRST SECOND"), label=COLUMN')
+    lines.write_text('{"sentence1": "a", "sentence2": "b", "x": 1, "y_": 2}\n')
+    assert refused(lines).endswith("say label=COLUMN")
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -304,3 +316,11 @@ def test_paths_that_are_said_of_data_mean_the_same_everywhere(tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     options = DataOptions(classes="names.txt", calibration="more")
     assert (options.classes, options.calibration) == (tmp_path / "names.txt", tmp_path / "more")
+
+
+def test_labels_that_differ_in_case_alone_are_one_class(tmp_path):
+    path = table(tmp_path / "a.csv", 60, labels=("bad", "BAD", "Bad"))
+    said = refused(path, ("bad", "good"))
+    assert "all labels are 'BAD, Bad, bad'; with one class no accuracy says anything" in said
+    table(path, 60, labels=("bad", "BAD", "good"))
+    assert "60 texts in 2 classes (BAD 40, good 20)" in found(path).look(("bad", "good"))[0]

@@ -129,7 +129,10 @@ def test_names_of_classes_are_those_noted_nearest(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"id2label": {"0": "a", "1": "b"}}))
     nearer = Source(pictures=tmp_path / "preprocessor_config.json")
     assert name_classes(file, nearer, 2, None) == ["a", "b"]
-    assert name_classes(file, nearer, 2, tmp_path / "names") == ["LABEL_0", "LABEL_1"]
+    names = tmp_path / "names.txt"
+    names.write_text("A\nb\n")
+    assert name_classes(file, nearer, 2, names) == ["a", "b"]
+    assert name_classes(file, nearer, 3, names) == ["LABEL_0", "LABEL_1", "LABEL_2"]
     with pytest.raises(DataError, match=r"config\.json names 2 classes, and .* has 3; classes="):
         name_classes(file, Source(), 3, None)
 
@@ -146,3 +149,39 @@ def test_names_that_cannot_be_read_are_refused(tmp_path, noted):
     (tmp_path / "config.json").write_text(noted)
     with pytest.raises(DataError, match=r"config\.json"):
         read_labels(tmp_path)
+
+
+def test_given_names_in_another_order_than_noted_are_refused(tmp_path):
+    config, names = tmp_path / "config.json", tmp_path / "names.txt"
+    config.write_text(json.dumps({"id2label": {"0": "cat", "1": "dog"}}))
+    names.write_text("Dog\ncat\n")
+    wrong = r"names\.txt has 'Dog' as class 0, and .*config\.json has it as class 1"
+    with pytest.raises(DataError, match=wrong):
+        name_classes(tmp_path / "m.onnx", Source(), 2, names)
+    # Names that are of other classes, or of none, are no reason to refuse better ones.
+    for noted in ('{"id2label": {"0": "a", "1": "b"}}', '{"id2label": ["a"]}', "{"):
+        config.write_text(noted)
+        assert len(name_classes(tmp_path / "m.onnx", Source(), 2, names)) == 2
+
+
+def test_a_recipe_that_is_a_part_of_a_file_is_found_and_goes_first(tmp_path):
+    file, whole = tmp_path / "m.onnx", tmp_path / "processor_config.json"
+    plain = tmp_path / "preprocessor_config.json"
+    plain.write_text('{"image_processor_type": "ViTImageProcessor", "size": 40}')
+    whole.write_text(f'{{"image_processor": {VIT}, "processor_class": "ViTProcessor"}}')
+    found = find_source(file, "")
+    assert (found.pictures, found.told) == (whole, "as processor_config.json beside it says")
+    assert found.read_recipe().size == (20, 30)
+    assert list_beside(file) == [whole, plain]
+    assert find_source(file, whole).read_recipe().size == (20, 30)
+    shape = spec(1, 20, 30, 3, dtype="uint8")
+    assert requests.prepare_requests(found, [shape], {}, file).request is not None
+    whole.write_text(f'{{"image_processor": {VIT.replace("ViT", "Detr")}}}')
+    with pytest.raises(DataError, match=r"processor_config\.json: image_processor: .*Detr"):
+        find_source(file, "").read_recipe()
+    # What has no such part says nothing of pictures.
+    whole.write_text('{"processor_class": "ViTProcessor"}')
+    assert find_source(file, "").pictures == plain
+    whole.write_text("{")
+    damaged = requests.prepare_requests(find_source(file, ""), [shape], {}, file)
+    assert "processor_config.json cannot be read as JSON" in damaged.lacking

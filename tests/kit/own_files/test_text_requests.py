@@ -5,7 +5,7 @@ import json
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from edgebench import TensorSpec
+from edgebench import DataError, TensorSpec
 from edgebench_kit.own_files.sources import Source
 from edgebench_kit.own_files.text_requests import fit_tokenizer
 
@@ -36,3 +36,29 @@ def test_what_is_said_beside_a_tokenizer_goes_before_what_it_holds(tmp_path, hel
     for text in ("b", "b c", "a b c d"):
         wanted = own(text, padding="max_length", truncation=True, max_length=3)["input_ids"]
         assert request.preprocess((text,))["input_ids"].tolist() == [wanted]
+
+
+def make_tokenizer(path, **said):
+    words = {"a": 0, "[UNK]": 1, "[PAD]": 2}
+    model = {"type": "WordLevel", "vocab": words, "unk_token": "[UNK]"}
+    parts = ("truncation", "padding", "normalizer", "pre_tokenizer", "post_processor", "decoder")
+    whole = {"version": "1.0", "added_tokens": [], **dict.fromkeys(parts), "model": model}
+    path.write_text(json.dumps(whole | said))
+    spec = TensorSpec(name="input_ids", dtype="int64", shape=(1, 3))
+    return fit_tokenizer([spec], Source(texts=path), {}, "m.onnx")
+
+
+def test_a_tokenizer_that_panics_is_refused_in_a_line(tmp_path):
+    path = tmp_path / "tokenizer.json"
+    damaged = {"type": "Precompiled", "precompiled_charsmap": "CAAAAP////////8A"}
+    with pytest.raises(DataError, match=r"tokenizer\.json: the tokenizer cannot cut .*damaged"):
+        make_tokenizer(path, normalizer=damaged)
+
+
+def test_a_text_that_a_tokenizer_cannot_cut_is_named(tmp_path):
+    vocabulary = {"type": "WordLevel", "vocab": {"a": 0, "[PAD]": 1}, "unk_token": "[UNK]"}
+    request = make_tokenizer(tmp_path / "tokenizer.json", model=vocabulary)
+    assert request.preprocess(("a",))["input_ids"].tolist() == [[0, 1, 1]]
+    for call in (request.preprocess, request.shortens):
+        with pytest.raises(DataError, match="cannot cut the text 'b': .*Missing"):
+            call(("b",))

@@ -278,10 +278,38 @@ def test_an_expression_calls_nothing_but_functions_of_sizes(text):
         "Mul(Float('1.5', precision=53), ToFloat(Symbol('s0', positive=True, integer=True)))",
         "GreaterThan(Symbol('u0', integer=True), Integer(0))",
         "2*s0 + 1",
+        "Add(Pow(Symbol('s0', integer=True), Integer(2)), Pow(Symbol('s1'), Integer(-1)))",
+        "Pow(Symbol('s0', integer=True), Rational(1, 2))",
+        "LShift(Symbol('s0', integer=True), Integer(3))",
     ],
 )
 def test_what_torch_writes_is_an_expression(text):
     assert is_expression(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Pow(Integer(9), Integer(999999999))",
+        "Pow(Pow(Pow(Integer(9), Integer(60)), Integer(60)), Integer(60))",
+        "Pow(Add(Pow(Integer(9), Integer(60)), Integer(1)), Integer(-60))",
+        "PowByNatural(Integer(2), Pow(Integer(9), Integer(9)))",
+        "Pow(Integer(2), Symbol('s0', integer=True))",
+        "Pow(Integer(2), s0)",
+        "Pow(base=Integer(9), exp=Integer(999999999))",
+        "Pow(Integer(9), Float('inf'))",
+        f"Pow(Integer(9), {10**400})",
+        "LShift(Integer(1), Integer(999999999))",
+        "LShift(Integer(1), Mul(Integer(60), Integer(60)))",
+    ],
+)
+def test_powers_that_nobody_can_hold_are_no_expressions(text):
+    assert not is_expression(text)
+
+
+def test_what_is_no_number_is_no_size():
+    for text in ("Float('inf')", "Float('nan')", "Mul(Float('1e999'), Symbol('s0'))"):
+        assert compute_size(text, {"s0": 2}) is None
 
 
 def test_sizes_follow_from_the_symbols_in_them():

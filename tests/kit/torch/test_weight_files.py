@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -217,3 +219,15 @@ def test_a_file_that_is_not_there_a_directory_and_a_strange_name_are_said(tmp_pa
     assert "must end in one of .pth, .pt, .bin, .safetensors" in refusal(tmp_path / "w.h5")
     with pytest.raises(DataError, match="none is given: file:PATH"):
         load(None)
+
+
+def test_a_file_that_unpacks_to_more_than_it_is_is_refused(tmp_path):
+    plain, packed = tmp_path / "plain.pth", tmp_path / "weights.bin"
+    torch.save({"0.weight": torch.zeros(300, 400)}, plain)
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(packed, "w") as copy:
+        for one in source.infolist():
+            copy.writestr(one.filename, source.read(one), compress_type=zipfile.ZIP_DEFLATED)
+    said = refusal(packed)
+    assert re.search(
+        r"weights.bin, [0-9,]+ bytes, unpacks to 48[0-9],[0-9]{3}, and torch.save", said
+    )

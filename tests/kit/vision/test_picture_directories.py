@@ -385,3 +385,21 @@ def test_no_more_is_read_than_is_drawn(tmp_path, monkeypatch):
     )
     assert len(list(to_train(held, [tmp_path / "a"], 5).read_split("training", 0))) == 5
     assert sum(path.parent.name == "a" for path in read) == 5
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_grey_mask_of_few_bits_holds_the_numbers_that_stand_in_the_file(tmp_path, bits):
+    def chunk(kind, data):
+        ends = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + ends
+
+    values = [[0, 1, 1, 0], [1, 2**bits - 1, 0, 1]]
+    rows = ["".join(f"{value:0{bits}b}" for value in row).ljust(8, "0") for row in values]
+    lines = b"".join(b"\0" + int(row, 2).to_bytes(len(row) // 8, "big") for row in rows)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 2, bits, 0, 0, 0, 0))
+    (tmp_path / "mask.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    )
+    got = read_mask(tmp_path / "mask.png", 16)
+    assert got.dtype == np.uint8
+    np.testing.assert_array_equal(got, values)

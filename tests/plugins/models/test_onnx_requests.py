@@ -13,7 +13,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from onnx import TensorProto
+from onnx import TensorProto, helper
 from PIL import Image
 from sklearn.datasets import load_sample_image
 from tokenizers import Tokenizer
@@ -373,6 +373,18 @@ def test_masks_lie_on_what_the_model_sees(tmp_path, streets, recipe, shape):
         streets,
         **attrs.asdict(attrs.evolve(options, metric="top1"), recurse=False),
     )
+
+
+def test_classes_that_come_last_are_seen_before_anything_runs(tmp_path, streets):
+    """Also where no mask shows it, since they are kept as wide as the pictures are."""
+    (tmp_path / "r.json").write_text(json.dumps({"resize": [30, 30], "layout": "nhwc"}))
+    nodes = [helper.make_node("Identity", ["photo"], ["scores"])]
+    ends = ("photo", ["N", 30, 30, 3]), ("scores", ["N", 30, 30, 3])
+    path = foreign._saved(tmp_path / "m.onnx", nodes, [], *([end] for end in ends))
+    said = {"preprocess": tmp_path / "r.json", "metric": "miou"}
+    refuse(path, "fit if the classes come last; say classes-axis=3, or 1", streets, **said)
+    assert MODEL.inputs(path, OnnxOptions(**said, classes_axis="3"), streets).metrics()
+    assert MODEL.inputs(path, OnnxOptions(**said, classes_axis="1"), streets).metrics()
 
 
 # --- mistakes -------------------------------------------------------------------------------------

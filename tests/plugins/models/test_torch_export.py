@@ -259,6 +259,21 @@ def test_numbers_of_rows_are_drawn_from_all_that_a_table_has(saved):
     check_same(got, wanted)
 
 
+def test_classes_that_come_last_are_seen_before_anything_runs(saved, tmp_path):
+    class Turned(nn.Module):
+        def forward(self, x):
+            return x.permute(0, 2, 3, 1)
+
+    path = saved(Turned(), (torch.zeros(2, 3, 8, 8),), ({0: BATCH},))
+    pictures, labels = np.zeros((12, 3, 8, 8), "f4"), np.zeros((12, 8, 8), int)
+    np.savez(tmp_path / "own.npz", x=pictures, labels=labels)
+    asked = TorchExportOptions(metric="miou")
+    with pytest.raises(DataError, match="fit if the classes come last; say classes-axis=3, or 1"):
+        torch_export.inputs(path, asked, tmp_path / "own.npz")
+    said = attrs.evolve(asked, classes_axis="3")
+    assert torch_export.inputs(path, said, tmp_path / "own.npz").metrics()
+
+
 def test_that_example_inputs_are_left_out_is_said(saved):
     path = saved(linear(), (torch.randn(1, 4),))
     lines = torch_export.inputs(path, TorchExportOptions(), None).look()

@@ -542,6 +542,31 @@ def test_what_fills_up_is_not_taken_for_text_by_who_answers_at_the_last(copy, sa
     read(directory)  # which refuses what answers otherwise where it is filled up
 
 
+def test_a_family_that_mixes_what_fills_up_is_doubted_and_not_refused(copy):
+    directory = copy("bert")
+    assert read(directory).doubts == ()
+    rows = json.loads((directory / "config.json").read_text())["vocab_size"]
+    names = dict(enumerate(checkpoints.NAMES["texts"]))
+    made = transformers.FNetConfig(
+        hidden_size=32,
+        num_hidden_layers=2,
+        intermediate_size=64,
+        vocab_size=rows,
+        pad_token_id=0,
+        max_position_embeddings=66,
+        id2label=names,
+    )
+    torch.manual_seed(0)
+    module = transformers.FNetForSequenceClassification(made)
+    with torch.no_grad():
+        module.classifier.weight.normal_()
+    (directory / "model.safetensors").unlink()
+    module.save_pretrained(directory)
+    (doubt,) = read(directory).doubts
+    assert doubt.startswith("a text that is filled up to 66 tokens on its right is answered")
+    assert doubt.endswith("in a logit: a fnet reads what fills up too")
+
+
 def test_weights_that_are_no_numbers_are_refused(copy):
     directory = copy("resnet")
     file = directory / "model.safetensors"
@@ -564,3 +589,36 @@ def test_what_says_all_of_processors_goes_before_what_says_pictures_alone(copy):
     nested["image_processor"]["resample"] = "x"
     (directory / "processor_config.json").write_text(json.dumps(nested))
     assert "processor_config.json: image_processor: 'resample'" in refused(look, directory)
+
+
+def test_classes_that_are_not_as_many_as_the_head_has_rows_are_refused(copy):
+    for family in ("bert", "roberta", "resnet"):
+        directory = copy(family)
+        look(directory)
+        names = ["a", "b", "c", "d", "e", "f"]
+        change(directory, id2label=dict(enumerate(names)), label2id=None)
+        said = refused(look, directory)
+        assert "config.json names 6 classes, and classifier" in said
+        assert said.endswith("rows, one a class; make id2label (or num_labels) agree")
+        shutil.rmtree(directory)
+
+
+@pytest.mark.parametrize("family", ["bert", "distilbert", "vit"])
+def test_layers_that_cannot_be_those_of_the_weights_are_refused(copy, family):
+    directory = copy(family)
+    named = {"distilbert": ("dim", "n_heads")}
+    width, heads = named.get(family, ("hidden_size", "num_attention_heads"))
+    change(directory, **{heads: 7})
+    assert f"{width} 32 does not divide into 7 heads ({heads})" in refused(look, directory)
+    change(directory, **{heads: 4, width: 10**9})
+    said = refused(look, directory)
+    assert f"config.json: {width} is 1000000000, and no tensor of the weights" in said
+
+
+@pytest.mark.parametrize("family", ["My Model", "../../x", "", "Bert", "a\nb"])
+def test_a_family_that_cannot_be_one_is_refused_by_its_key(copy, family):
+    directory = copy("bert")
+    change(directory, model_type=family)
+    said = refused(look, directory)
+    assert "config.json: model_type" in said
+    assert "write the one that the checkpoint is of" in said
