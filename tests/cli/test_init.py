@@ -50,7 +50,9 @@ PROJECTS = st.builds(
     input_at=TEXTS | st.just(""),
     sweep=st.lists(st.sampled_from(["a-b=4mbit,50ms", "b-c=1gbit"]), max_size=2).map(tuple),
     margin=st.sampled_from(["", "accuracy=0.5"]),
-    max=st.lists(st.sampled_from(["latency.p95=50ms", "size=3MB"]), max_size=2).map(tuple),
+    max=st.lists(st.sampled_from(["latency.p95=50ms", "size=3MB"]), max_size=2, unique=True).map(
+        tuple
+    ),
     blocks=COUNTS,
     requests=COUNTS,
     batch=COUNTS,

@@ -309,7 +309,7 @@ def test_what_the_command_line_says_is_not_blamed_on_it(here, toy, written, mist
     assert "edgebench.toml" not in said.err
 
 
-def test_a_mark_that_editors_put_before_a_text_is_no_mistake(here, toy, tmp_path):
+def test_a_mark_that_editors_put_before_a_text_is_no_mistake(here, toy, tmp_path, process):
     text = "[project]\nmodels = ['toy']\nbackends = ['toy-numpy']\n"
     (tmp_path / "edgebench.toml").write_text(text, encoding="utf-8-sig")
     said = here("plan", "--plugin", toy)
