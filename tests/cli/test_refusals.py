@@ -72,7 +72,7 @@ def test_a_directory_of_other_files(refused, scaled, tmp_path):
     own.mkdir()
     (own / "one.jpg").write_bytes(b"\xff\xd8")
     words = ("--model", scaled, "--input-data", own, *PRODUCT)
-    assert "pictures has pictures, which no folders of classes sort" in refused(*words)
+    assert "pictures and no labels" in refused(*words)
     np.savez(own / "two.npz", x=np.ones((3, 8, 9), "f4"), scale=np.ones(3, "f4"))
     assert "two.npz: input 'x' takes float32 of shape (3, 8, 8)" in refused(*words)
 
