@@ -16,7 +16,7 @@ from edgebench import DataError, Dataset, Model, Sample, Tensors, Unreadable
 from edgebench.metrics.words import FILLER
 from edgebench_kit.own_data.own import OwnData
 from edgebench_kit.text.sentences import unpack_sentences
-from edgebench_kit.text.tokenizing import read_tokenizer
+from edgebench_kit.text.tokenizing import read_tokenizer, take_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -45,18 +45,10 @@ def bind_words(
     Raises:
         DataError: The tokenizer is not there, or is damaged.
     """
-    import numpy as np
-
     tokenizer = read_tokenizer(model, variant, resources)
 
     def preprocess(words: tuple[str, ...], variant: str) -> Tensors:
-        encoding = tokenizer.encode(words, is_pretokenized=True)
-        found = {
-            "input_ids": encoding.ids,
-            "attention_mask": encoding.attention_mask,
-            "token_type_ids": encoding.type_ids,
-        }
-        return {name: np.array([found[name]], np.int64) for name in names}
+        return take_tensors(tokenizer.encode(words, is_pretokenized=True), names)
 
     def shortens(words: tuple[str, ...], variant: str) -> bool:
         return bool(tokenizer.encode(words, is_pretokenized=True).overflowing)

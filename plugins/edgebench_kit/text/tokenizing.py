@@ -82,9 +82,13 @@ def tokenize(tokenizer: Any, sentences: tuple[str, ...], names: Sequence[str]) -
     *length* is what the tokenizer fills up and truncates to. Of a pair the longer is shortened
     first, so that something of both is left.
     """
+    return take_tensors(encode(tokenizer, sentences), names)
+
+
+def take_tensors(encoding: Any, names: Sequence[str]) -> Tensors:
+    """Return a batch of one of what a tokenizer made, each tensor int64 of shape (1, length)."""
     import numpy as np
 
-    encoding = encode(tokenizer, sentences)
     found = {
         "input_ids": encoding.ids,
         "attention_mask": encoding.attention_mask,
