@@ -42,6 +42,8 @@ def read_data(
         path, said = split_options(text)
         if equals and NAME.fullmatch(name) and not Path(path).exists():
             raise UnknownName.among("dataset", name, known)
+        if text in known and not Path(text).exists():
+            raise EdgebenchError(f"--data: the directory of {text} is written {text}=DIR")
         own.append((find_path(Path(path), "--data"), said))
     if len(own) > 1:
         raise EdgebenchError(f"--data {own[1][0]}: {own[0][0]} is given too; leave one out")
