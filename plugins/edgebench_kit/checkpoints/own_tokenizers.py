@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgebench import DataError
 from edgebench_kit.checkpoints.configurations import Configuration
-from edgebench_kit.checkpoints.json_files import read_beside
+from edgebench_kit.checkpoints.json_files import read_beside, read_table
 from edgebench_kit.checkpoints.networks import make_settings
 from edgebench_kit.text.tokenizing import tokenize
 
@@ -23,6 +23,8 @@ PARTS = (
     *("spm.model", "tokenizer.model"),
 )
 """What transformers makes a tokenizer of where it does not lie there whole."""
+ADDED = "added_tokens.json"
+"""What was added to such a tokenizer later."""
 LENGTH = 128
 """The tokens of a sample, where nobody says another number."""
 COUNTED_ON = (
@@ -39,18 +41,42 @@ def check_tokenizer(directory: Path, settings: Mapping[str, Any]) -> None:
         DataError: There is none, it is damaged, or it does not fit.
     """
     path = directory / WHOLE
-    if path.is_file():
-        tokenizer = _read_whole(path)
-        _check_entries(tokenizer, settings, directory)
-        token = find_padding(directory)
-        if token is not None and (number := tokenizer.token_to_id(token)) is not None:
-            _check_padding(token, number, settings, directory)
-        return
-    if not any((directory / name).is_file() for name in PARTS):
+    entries = _read_whole(path).get_vocab() if path.is_file() else _read_entries(directory)
+    _check_entries(entries, settings, directory)
+    token = find_padding(directory)
+    if token is not None and token in entries:
+        _check_padding(token, entries[token], settings, directory)
+
+
+def _read_entries(directory: Path) -> dict[str, int]:
+    """Return the numbers of a tokenizer's entries, where one does not lie there whole.
+
+    There are none of a model of sentencepiece: its families number the pieces each in its own way.
+
+    Raises:
+        DataError: There is no tokenizer, or it is damaged.
+    """
+    named = next((name for name in PARTS if (directory / name).is_file()), None)
+    if named is None:
         raise DataError(
             f"{directory} has no tokenizer: neither {WHOLE} nor {', '.join(PARTS)}; save it "
             "beside the weights"
         )
+    found = _read_vocabulary(directory / named) | read_beside(directory / ADDED)
+    return {token: number for token, number in found.items() if isinstance(number, int)}
+
+
+def _read_vocabulary(path: Path) -> dict[str, Any]:
+    if path.suffix == ".json":
+        return read_table(path)
+    if path.suffix != ".txt":
+        return {}
+    try:
+        # An entry may be a separator that splitlines would take for an end.
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    return {line: number for number, line in enumerate(lines)}
 
 
 def find_padding(directory: Path) -> str | None:
@@ -109,7 +135,7 @@ def write_tokenizer(
             f"the tokenizer in {directory}, a {type(opened).__name__}, is made of Python and not "
             f"of the library tokenizers; one with a {WHOLE} can be measured"
         )
-    _check_entries(tokenizer, settings, directory)
+    _check_entries(tokenizer.get_vocab(), settings, directory)
     token, number = opened.pad_token, opened.pad_token_id
     if token is None or number is None:
         raise DataError(f"the tokenizer in {directory} names no pad_token to fill texts up with")
@@ -179,9 +205,11 @@ def _read_whole(path: Path) -> Tokenizer:
         raise DataError(f"{path} cannot be read: {error}") from error
 
 
-def _check_entries(tokenizer: Tokenizer, settings: Mapping[str, Any], directory: Path) -> None:
+def _check_entries(
+    numbers: Mapping[str, int], settings: Mapping[str, Any], directory: Path
+) -> None:
     """Raise if a tokenizer gives numbers that the network has no row for."""
-    entries, rows = max(tokenizer.get_vocab().values(), default=-1) + 1, settings.get("vocab_size")
+    entries, rows = max(numbers.values(), default=-1) + 1, settings.get("vocab_size")
     if isinstance(rows, int) and entries > rows:
         raise DataError(
             f"the tokenizer in {directory} does not fit the weights beside it: it has "

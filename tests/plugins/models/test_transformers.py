@@ -15,6 +15,7 @@ import torch
 import transformers
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
 
 from edgebench import DataError, Weights
 from edgebench_kit.text import grammar
@@ -453,6 +454,46 @@ def test_a_tokenizer_with_more_entries_than_rows_is_refused(copy):
         said = refused(call, directory)
         assert "does not fit the weights beside it: it has " in said
         assert said.endswith("entries, and they 100 rows (vocab_size)")
+
+
+def write_vocabulary(directory, name):
+    """Write the tokenizer of a directory as the vocabulary alone, as older checkpoints have it."""
+    path = directory / "tokenizer.json"
+    numbers = Tokenizer.from_file(str(path)).get_vocab()
+    if name == "vocab.json":
+        (directory / name).write_text(json.dumps(numbers))
+    else:
+        lines = sorted(numbers, key=numbers.get)
+        (directory / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    path.unlink()
+    return len(numbers)
+
+
+@pytest.mark.parametrize("name", ["vocab.txt", "vocab.json"])
+def test_a_vocabulary_by_itself_is_held_against_the_network_when_it_is_looked_at(copy, name):
+    directory = copy("bert")
+    entries = write_vocabulary(directory, name)
+    look(directory)
+    change(directory, vocab_size=entries - 1)
+    assert f"it has {entries:,} entries, and they {entries - 1:,} rows" in refused(look, directory)
+    change(directory, vocab_size=entries, pad_token_id=3)
+    assert "fills up with [PAD], 0, and config.json says pad_token_id 3" in refused(look, directory)
+
+
+def test_what_was_added_to_a_vocabulary_is_held_against_the_network_too(copy):
+    directory = copy("bert")
+    entries = write_vocabulary(directory, "vocab.txt")
+    change(directory, vocab_size=entries)
+    look(directory)
+    (directory / "added_tokens.json").write_text(json.dumps({"<new>": entries}))
+    assert f"it has {entries + 1:,} entries" in refused(look, directory)
+
+
+def test_a_vocabulary_that_is_not_utf_8_is_refused(copy):
+    directory = copy("bert")
+    write_vocabulary(directory, "vocab.txt")
+    (directory / "vocab.txt").write_bytes(b"\xff\xfe\x00")
+    assert "vocab.txt cannot be read" in refused(look, directory)
 
 
 def test_a_tokenizer_that_fills_up_with_another_number_is_refused(copy):
