@@ -184,7 +184,7 @@ def _describe(path: Path, listed: Iterable[Listed]) -> str:
     if not path.is_dir():
         return f"files like {path.name!r}"
     models = [line.part for line in listed if isinstance(line.part, Model)]
-    wanted = [one.rpartition("/")[2] for model in models for one in model.files if "/" in one]
+    wanted = [one for model in models for one in _patterns_inside(model)]
     return f"the directory {path}: it holds no {' or '.join(wanted) or 'file that one looks for'}"
 
 
@@ -192,9 +192,13 @@ def _claims(model: Part | None, path: Path) -> bool:
     if not isinstance(model, Model) or model.from_file is None:
         return False
     if path.is_dir():
-        inside = [one.rpartition("/")[2] for one in model.files if "/" in one]
-        return any(next(path.glob(pattern), None) for pattern in inside)
+        return any(next(path.glob(pattern), None) for pattern in _patterns_inside(model))
     return any(fnmatchcase(path.name, one) for one in model.files if "/" not in one)
+
+
+def _patterns_inside(model: Model) -> list[str]:
+    """Return what a directory must hold one of to be such a model."""
+    return [one.rpartition("/")[2] for one in model.files if "/" in one]
 
 
 def split_options(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -7,7 +7,6 @@ machine, as in a cache that several share, is never found.
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.errors import StoreError
 from edgebench.records.environment import describe
 from edgebench.records.quick import EqualSpread
-from edgebench.store.roots import cache_root
+from edgebench.store.roots import cache_root, write_at_once
 
 if TYPE_CHECKING:
     from edgebench.cases.case import Case
@@ -53,11 +52,9 @@ def keep_spread(found: EqualSpread, case_id: str) -> Path:
         StoreError: It cannot be written.
     """
     path = _locate() / f"{case_id}.json"
-    half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        half.write_text(json.dumps({"schema": SCHEMA, **to_document(found)}), encoding="utf-8")
-        half.replace(path)
+        write_at_once(path, json.dumps({"schema": SCHEMA, **to_document(found)}))
     except OSError as error:
         raise StoreError(
             f"what equal cases differ by cannot be kept in {path.parent}: {error.strerror}; "

@@ -12,7 +12,7 @@ from stat import S_ISDIR
 from typing import Any
 
 from edgebench.parts.errors import EdgebenchError
-from edgebench.store.roots import cache_root
+from edgebench.store.roots import cache_root, write_at_once
 
 KEPT_S = 60 * 86400
 """For how long what was seen is kept after it was last of use: longer than any run."""
@@ -64,13 +64,9 @@ def write_file(file: Path, content: Any) -> None:
     Raises:
         EdgebenchError: It cannot be written.
     """
-    made = file.with_name(f"{file.name}.{os.getpid()}")
     try:
-        made.write_text(json.dumps(content), encoding="utf-8")
-        made.replace(file)
+        write_at_once(file, json.dumps(content))
     except OSError as error:
-        with suppress(OSError):
-            made.unlink(missing_ok=True)
         raise EdgebenchError(
             f"{file.parent} cannot be written ({error.strerror or error}): make room, or set "
             "EDGEBENCH_CACHE"

@@ -15,8 +15,9 @@ import attrs
 from edgebench import DataError, Dataset, Model, Sample, Tensors, Unreadable
 from edgebench.metrics.words import FILLER
 from edgebench_kit.own_data.own import OwnData
+from edgebench_kit.text.cutting import take_tensors
 from edgebench_kit.text.sentences import unpack_sentences
-from edgebench_kit.text.tokenizing import read_tokenizer, take_tensors
+from edgebench_kit.text.tokenizing import read_tokenizer
 
 if TYPE_CHECKING:
     import torch

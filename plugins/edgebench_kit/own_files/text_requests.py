@@ -11,12 +11,10 @@ import attrs
 
 from edgebench import DataError, Tensors, TensorSpec
 from edgebench_kit.own_files.sources import Source
-from edgebench_kit.text.cutting import encode
+from edgebench_kit.text.cutting import GIVEN, encode, take_tensors
 from edgebench_kit.text.sentences import unpack_sentences
 from edgebench_kit.vision.recipes import read_document
 
-GIVEN = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
-"""What a tokenizer gives, by the names of transformers, and what the library calls it."""
 NUMBERS = ("int64", "int32")
 PADDINGS = ("[PAD]", "<pad>", "<|pad|>", "<|endoftext|>")
 """What tokens that fill up are usually called, where no file says."""
@@ -74,13 +72,8 @@ class TextRequest:
 
         Of a pair the longer is shortened first, so that something of both is left.
         """
-        import numpy as np
-
-        encoding = encode(self._open, texts)
-        return {
-            name: np.array([getattr(encoding, GIVEN[given])], dtype)
-            for name, (given, dtype) in self.inputs.items()
-        }
+        made = take_tensors(encode(self._open, texts), [given for given, _ in self.inputs.values()])
+        return {name: made[given].astype(dtype) for name, (given, dtype) in self.inputs.items()}
 
     def shortens(self, texts: tuple[str, ...]) -> bool:
         """Say whether something of the texts is cut off."""

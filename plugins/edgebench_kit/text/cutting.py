@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from edgebench import DataError
+from edgebench import DataError, Tensors
 
+GIVEN = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
+"""What a tokenizer gives, by the names of transformers, and what the library calls it."""
 PANIC = "PanicException"
 """What an error of Rust is called in Python, where it is no Exception."""
 
@@ -27,3 +29,13 @@ def encode(tokenizer: Any, texts: Sequence[str]) -> Any:
         raise DataError(
             f"the tokenizer cannot cut the text {texts[0][:40]!r}: {said[:200]}; it may be damaged"
         ) from error
+
+
+def take_tensors(encoding: Any, names: Sequence[str]) -> Tensors:
+    """Return a batch of one of what a tokenizer made, each tensor int64 of shape (1, length).
+
+    *names* are some of `GIVEN`.
+    """
+    import numpy as np
+
+    return {name: np.array([getattr(encoding, GIVEN[name])], np.int64) for name in names}

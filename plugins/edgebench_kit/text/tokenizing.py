@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import DataError, Model, Tensors
-from edgebench_kit.text.cutting import encode
+from edgebench_kit.text.cutting import encode, take_tensors
 from edgebench_kit.text.sentences import unpack_sentences
 
 if TYPE_CHECKING:
@@ -83,15 +83,3 @@ def tokenize(tokenizer: Any, sentences: tuple[str, ...], names: Sequence[str]) -
     first, so that something of both is left.
     """
     return take_tensors(encode(tokenizer, sentences), names)
-
-
-def take_tensors(encoding: Any, names: Sequence[str]) -> Tensors:
-    """Return a batch of one of what a tokenizer made, each tensor int64 of shape (1, length)."""
-    import numpy as np
-
-    found = {
-        "input_ids": encoding.ids,
-        "attention_mask": encoding.attention_mask,
-        "token_type_ids": encoding.type_ids,
-    }
-    return {name: np.array([found[name]], np.int64) for name in names}
