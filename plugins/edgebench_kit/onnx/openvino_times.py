@@ -1,4 +1,4 @@
-"""What OpenVINO says that nodes take, by the nodes of the file that it read."""
+"""What OpenVINO says that nodes take, and where they run, by the nodes of the file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edgebench_kit.onnx import node_times
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 PART = re.compile(r"^subgraph\d+: ")
 """What stands before the names of nodes where several devices share a graph."""
@@ -33,3 +33,15 @@ def take_times(request: Any, origins: Mapping[str, str]) -> Mapping[str, float]:
         for node in request.get_profiling_info()
         if node.status == node.Status.EXECUTED
     )
+
+
+def sort_by_device(
+    placed: Mapping[str, str], origins: node_times.Origins
+) -> Mapping[str, Sequence[str]]:
+    """Return by device the nodes of the file, each once, of where each node that runs is placed."""
+    found: dict[str, list[str]] = {device: [] for device in dict.fromkeys(placed.values())}
+    for name, device in placed.items():
+        origin = origins.find(name)
+        if origin and origin not in found[device]:
+            found[device].append(origin)
+    return found

@@ -192,16 +192,13 @@ def _is_plain(provider: Provider) -> bool:
 
 
 def _find_settings(provider: Provider, threads: int, options: OnnxruntimeOptions) -> Settings:
-    wish = Wish(
-        threads=threads,
-        precision=options.precision,
-        given=read_options(options.provider_options),
-    )
+    given = read_options(options.provider_options)
+    wish = Wish(threads=threads, precision=options.precision, given=given)
     if not _is_plain(provider):
         return find_settings(provider.name, provider.kind, provider.facts, wish)
     if wish.precision != "f32":
         raise CaseFailed(f"onnxruntime computes in f32 on cpu, not in {wish.precision}")
-    if wish.given:
+    if given:
         raise CaseFailed("onnxruntime's cpu takes no provider_options")
     return Settings({})
 

@@ -135,13 +135,7 @@ class OpenvinoSession:
         first = self.request.get_compiled_model().get_property("EXECUTION_DEVICES")[0]
         if not (placed := self.place()):
             return {first: node_times.name_nodes(graph)}
-        origins = node_times.Origins.of(graph)
-        found: dict[str, list[str]] = {device: [] for device in dict.fromkeys(placed.values())}
-        for name, device in placed.items():
-            origin = origins.find(name)
-            if origin and origin not in found[device]:
-                found[device].append(origin)
-        return found
+        return openvino_times.sort_by_device(placed, node_times.Origins.of(graph))
 
     def profile(self, inputs: Tensors, runs: int) -> Mapping[str, float]:
         """Return the median seconds that each node takes in a run."""
