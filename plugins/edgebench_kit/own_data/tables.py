@@ -93,7 +93,8 @@ class Table:
             columns, rows = self._read_head(self._read_text(most))
             if columns:
                 return columns, rows[:SHOWN]
-        raise DataError(f"{self.path} holds no row")
+        why = _explain_json(self._read_text(-1)) if self.has_keys else ""
+        raise DataError(f"{self.path} holds no row{why}")
 
     def read_rows(self, *, header: bool = True) -> Iterator[Row | Unreadable]:
         """Yield the rows below the header, or all; what is no row of the columns is unreadable.
@@ -238,6 +239,23 @@ def _walk_json(text: str) -> Iterator[tuple[str, Any]]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield f"line {number}", _load_json(line)
+
+
+def _explain_json(text: str) -> str:
+    """Say what is wrong with JSON of which nothing is a row; empty if there is nothing."""
+    lines = (one for one in enumerate(text.split("\n"), 1) if one[1].strip())
+    if (first := next(lines, None)) is None:
+        return ""
+    number, line = first
+    rows = "each line must be an object with keys, {...}, or the file a list of such"
+    whole = text.lstrip()[:1] == "["
+    try:
+        json.loads(text if whole else line)
+    except json.JSONDecodeError as error:
+        return f": line {error.lineno if whole else number} is no JSON ({error.msg}); {rows}"
+    except (ValueError, RecursionError) as error:
+        return f": line {number} cannot be read as JSON ({error}); {rows}"
+    return f": line {number} is none; {rows}"
 
 
 def _load_json(text: str) -> Any:

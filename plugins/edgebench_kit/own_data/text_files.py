@@ -24,6 +24,10 @@ def read_file(path: Path, most: int = -1) -> bytes:
         DataError: It cannot be read.
     """
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise DataError(
+                f"{path} is a pipe or a device; give a file, which is read more than once"
+            )
         with path.open("rb") as file:
             return file.read(most)
     except OSError as error:
@@ -45,10 +49,11 @@ def decode_text(path: Path, found: bytes, encoding: str = "", *, whole: bool = T
     try:
         b" ".decode(name, errors="ignore")  # which knows what is none of texts, as `hex`
         text = codecs.getincrementaldecoder(name)().decode(found, final=whole)
-    except LookupError as error:
-        raise DataError(f"encoding={encoding}: no encoding of texts is called so") from error
     except UnicodeError as error:
         raise DataError(_explain(path, found, name, bool(encoding), error)) from error
+    except (LookupError, ValueError) as error:  # a name with a byte of zero is no value
+        said = encoding if encoding.isprintable() else ascii(encoding)
+        raise DataError(f"encoding={said}: no encoding of texts is called so") from error
     if not encoding and not marked and "\0" in text:
         raise DataError(
             f"{path} holds bytes of zero, as UTF-16 without a mark does; if it is text, say "

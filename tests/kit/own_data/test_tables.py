@@ -93,6 +93,7 @@ def test_a_table_in_another_encoding_is_read_as_is_said(tmp_path):
         (b"text,label\nok,x\n", "klingon", "encoding=klingon: no encoding of texts is called so"),
         (b"text,label\nok,x\n", "hex", "encoding=hex: no encoding of texts is called so"),
         (b"text,label\nok,x\n", "rot13", "encoding=rot13: no encoding of texts is called so"),
+        (b"text,label\nok,x\n", "a\0b", r"encoding='a\\x00b': no encoding of texts is called so"),
         (b"\xff\xfet\0,", "utf-8", "line 1 is not UTF-8"),
         (b"", "", "holds no row"),
         (b"\n \n", "", "holds no row"),
@@ -104,6 +105,26 @@ def test_what_is_no_table_is_refused_with_its_line(tmp_path, content, encoding, 
     path = written(tmp_path, content)
     with pytest.raises(DataError, match=said) as error:
         rows(path, encoding)
+    assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("t.jsonl", '\n{"text": \n{"text": }\n', r"holds no row: line 2 is no JSON \(Expecting value\); each"),
+        ("t.jsonl", "text\tlabel\n", r"line 1 is no JSON \(Expecting value\); each line must be an object"),
+        ("t.jsonl", "1\n2\n", "line 1 is none; each line must be an object with keys"),
+        ("t.jsonl", "{}\n", "line 1 is none; each line must be an object with keys"),
+        ("t.jsonl", "[" * 100_000, "line 1 cannot be read as JSON"),
+        ("t.json", '[\n{"text": "a"},\n{"text": }]', r"line 3 is no JSON \(Expecting value\)"),
+        ("t.json", '{\n"a": 1\n}', r"line 1 is no JSON \(Expecting property name .*\); each line must"),
+        ("t.jsonl", " \n", "holds no row$"),
+    ],
+)  # fmt: skip
+def test_of_json_without_a_row_the_first_fault_is_said(tmp_path, name, content, said):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match=said) as error:
+        _ = Table(path=tmp_path / name).first
     assert len(str(error.value).splitlines()) == 1
 
 
