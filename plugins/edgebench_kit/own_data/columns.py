@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import attrs
 
 from edgebench import DataError
+from edgebench_kit.own_data.items import Unlabelled
 
 TEXTS = (
     *("text", "sentence", "review", "content", "comment", "tweet", "message", "body", "document"),
@@ -35,10 +36,8 @@ WORDS, WORD_LABELS = ("tokens", "words"), ("ner_tags", "tags", "pos_tags", "labe
 """The names that columns usually have, those that count before others first."""
 NUMBERS = ("", "id", "idx", "index", "unnamed:_0", "#1_id", "#2_id", "pairid", "guid")
 """Columns that only number the rows."""
-
-
-class LacksLabels(DataError):
-    """A table that has all but labels."""
+SPLITS = ("split", "subset", "partition")
+"""Columns that say of which split a row is, where they hold names of splits."""
 
 
 @attrs.frozen(kw_only=True)
@@ -71,7 +70,7 @@ def choose_texts(
     if place is None:
         found = _find(columns, LABELS, without=inputs)
         place = found[0] if found else None
-    rest = [place for place, name in enumerate(map(_simplify, columns)) if name not in NUMBERS]
+    rest = [n for n, name in enumerate(map(_simplify, columns)) if name not in NUMBERS + SPLITS]
     if len(rest) == 2 and not inputs and place in rest:
         inputs = tuple(one for one in rest if one != place)
     if len(rest) == 2 and place is None and inputs and len(inputs) == 1:
@@ -106,7 +105,7 @@ def _lack(
     text = 'text=COLUMN (of pairs text="FIRST SECOND")' if several else "text=COLUMN"
     options = ", ".join([text] * texts + ["label=COLUMN"] * labels)
     numbers = "" if keys else " (with numbers from 1 where the first line is no header)"
-    kind = LacksLabels if labels and not texts else DataError
+    kind = Unlabelled if labels and not texts else DataError
     return kind(
         f"{where}: no column is known to hold {lacked}; there are {list_columns(columns)}; say "
         f"{options}{numbers}"
@@ -161,7 +160,7 @@ def _place(where: str, columns: Sequence[str], name: str, option: str) -> int:
         return list(columns).index(near[0])
     if count:
         raise DataError(f"{where} has {count} columns called {name!r}; give each its own name")
-    kind = LacksLabels if option == "label" else DataError
+    kind = Unlabelled if option == "label" else DataError
     raise kind(f"{where} has no column {name!r} ({option}=); there are {list_columns(columns)}")
 
 
@@ -197,10 +196,21 @@ def choose_label(
         return Chosen(inputs=(file,), label=_place(where, columns, label, "label"), header=header)
     found = _find(columns, LABELS, without=file) if header else None
     names = [_simplify(name) for name in columns]
-    rest = [n for n in range(len(columns)) if n != file and (not header or names[n] not in NUMBERS)]
+    known = NUMBERS + SPLITS if header else ()
+    rest = [n for n in range(len(columns)) if n != file and names[n] not in known]
     if found is None and len(rest) != 1:
         raise _lack(where, columns, texts=False, labels=True, keys=keys)
     place = found[0] if found else rest[0]
     if header:
         _refuse_twins(where, columns, (place,))
     return Chosen(inputs=(file,), label=place, header=header)
+
+
+def find_splits(columns: Sequence[str], chosen: Chosen) -> tuple[int, ...]:
+    """Return the places of the columns that may say of which split a row is."""
+    taken = (*chosen.inputs, chosen.label)
+    return tuple(
+        place
+        for place, name in enumerate(map(_simplify, columns))
+        if chosen.header and name in SPLITS and place not in taken
+    )

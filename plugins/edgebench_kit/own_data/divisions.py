@@ -90,10 +90,8 @@ class _Divider:
 
     def take_calibration(self, groups: Groups) -> Distinct:
         """Take calibration data out of data that is for nothing else."""
-        found = groups.by_split.get("calibration")
         whole = [one for group in groups.by_split.values() for one in group]
-        kept = self.keep_distinct(whole if found is None else found, "calibration")
-        return self.take(kept, OWN_CALIBRATION)
+        return self.take(self.keep_distinct(whole, "calibration"), OWN_CALIBRATION)
 
     def carve_all(self, splits: dict[str, Distinct]) -> None:
         """Make all splits that are not there of the test split, which keeps the rest."""
@@ -129,13 +127,14 @@ class _Divider:
 def divide(groups: Groups, calibration: Groups | None, options: DataOptions) -> Division:
     """Divide items into the four splits, of which no two share a payload.
 
-    What *calibration* holds takes the place of the calibration split.
+    What *calibration* holds takes the place of the calibration split; `leave_calibration` and
+    `pick_calibration` leave out what is not used then.
 
     Raises:
         DataError: One payload stands in one group with two labels.
     """
     divider = _Divider(options)
-    by_split, pool, how = _name_groups(groups.by_split, given=calibration is not None)
+    by_split, pool, how = _name_groups(groups)
     splits = {split: divider.keep_distinct(one, split) for split, one in by_split.items()}
     if calibration is not None:
         splits["calibration"] = divider.take_calibration(calibration)
@@ -159,22 +158,37 @@ def divide(groups: Groups, calibration: Groups | None, options: DataOptions) -> 
     )
 
 
-def _name_groups(
-    found: Mapping[str, Group], *, given: bool
-) -> tuple[dict[str, Group], bool, list[str]]:
-    """Return the groups by the split that each is, whether the test split is all, and why so.
+def leave_calibration(groups: Groups) -> Groups:
+    """Leave out what is for calibration, where there is more, since other data takes its place."""
+    rest = set(groups.by_split) - {"calibration"}
+    return _keep(groups, rest, "its own calibration") if rest else groups
 
-    Where calibration data is *given*, that of the data is not used, unless there is no other.
-    """
-    groups = dict(found)
-    if given and len(groups) > 1:
-        groups.pop("calibration", None)
+
+def pick_calibration(groups: Groups) -> Groups:
+    """Leave out what is not for calibration, where some is."""
+    some = "calibration" in groups.by_split
+    return _keep(groups, {"calibration"}, "its other splits") if some else groups
+
+
+def _keep(groups: Groups, splits: set[str], others: str) -> Groups:
+    """Keep the groups of some splits, and say how much that leaves out."""
+    kept = {split: group for split, group in groups.by_split.items() if split in splits}
+    count = sum(map(len, groups.by_split.values())) - sum(map(len, kept.values()))
+    note = f"{count:,} in {others} {'stay' if count > 1 else 'stays'} out"
+    notes = (*groups.notes, *([note] if count else []))
+    return attrs.evolve(groups, by_split=kept, notes=notes)
+
+
+def _name_groups(found: Groups) -> tuple[dict[str, Group], bool, list[str]]:
+    """Return the groups by the split that each is, whether the test split is all, and why so."""
+    groups = dict(found.by_split)
     if WHOLE in groups:
         return {"test": groups[WHOLE]}, True, ["no splits of its own"]
-    how = ["its own splits"]
+    own = f"its own splits by {found.how}" if found.how else "its own splits"
+    how = [own]
     if "test" not in groups and "validation" in groups:
         groups["test"] = groups.pop("validation")
-        how = ["its own splits", "what is called validation is the test split"]
+        how = [own, "what is called validation is the test split"]
     if "test" not in groups or len(groups) == 1:
         # There is nothing to test on, or to make the other splits of.
         only = next(one for one in ("test", "training", "calibration") if one in groups)

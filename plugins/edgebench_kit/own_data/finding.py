@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import attrs
 
 from edgebench import DataError
-from edgebench_kit.own_data.columns import LacksLabels
-from edgebench_kit.own_data.items import Group, Groups, Source, show
+from edgebench_kit.own_data.divisions import pick_calibration
+from edgebench_kit.own_data.items import Groups, Source, Unlabelled
 from edgebench_kit.own_data.listings import (
     ARRAYS,
     OTHER_PICTURES,
     PICTURES,
+    SPLIT_NAMES,
     Listing,
     group_splits,
     list_directory,
 )
 from edgebench_kit.own_data.options import DataOptions
 from edgebench_kit.own_data.own import OwnData
-from edgebench_kit.own_data.picture_folders import find_classes, find_masks, find_split_masks
+from edgebench_kit.own_data.picture_folders import (
+    PICTURE_FOLDERS,
+    find_classes,
+    find_masks,
+    find_split_masks,
+)
 from edgebench_kit.own_data.picture_tables import names_pictures, read_pictures
-from edgebench_kit.own_data.saved_datasets import has_saved_splits, is_saved, read_saved
-from edgebench_kit.own_data.table_items import is_unlabelled, read_texts
+from edgebench_kit.own_data.saved_datasets import (
+    has_saved_splits,
+    is_saved,
+    list_saved_splits,
+    read_saved,
+)
+from edgebench_kit.own_data.split_groups import add_notes, join_parts, name_all, note_rest
+from edgebench_kit.own_data.table_items import read_texts
 from edgebench_kit.own_data.tables import ENDINGS, Table
 
 LABEL_TABLES = ("labels", "label", "metadata", "annotations")
@@ -33,10 +45,6 @@ FORMS = (
     "a folder for each class, a folder of pictures with labels.csv, images/ and masks/, "
     "a .csv, .tsv or .jsonl of texts and labels, .npz, or what datasets' save_to_disk wrote"
 )
-
-
-class Unlabelled(DataError):
-    """Pictures or rows that are there but for their labels."""
 
 
 def find_data(path: Path, options: DataOptions) -> OwnData:
@@ -49,21 +57,29 @@ def find_data(path: Path, options: DataOptions) -> OwnData:
     if options.calibration is not None:
         alone = attrs.evolve(options, calibration=None)
         calibration = find_data(options.calibration, alone)
+        picked = attrs.evolve(calibration.source, read=partial(_pick, calibration.source))
+        calibration = attrs.evolve(calibration, source=picked)
     source = _find(path, options)
-    if calibration is not None and calibration.kind != source.kind:
+    if calibration is not None and calibration.source.things != source.things:
         raise DataError(
-            f"{options.calibration} holds {calibration.kind} and {path} {source.kind}; calibration "
-            "data must be of the same kind"
+            f"{options.calibration} holds {calibration.source.things} and {path} {source.things}; "
+            "calibration data must be of the same kind"
         )
     return OwnData(path=path, options=options, source=source, calibration=calibration)
+
+
+def _pick(source: Source) -> Groups:
+    return pick_calibration(source.read())
 
 
 def _find(path: Path, options: DataOptions) -> Source:
     try:
         if path.is_dir():
             return _find_in(list_directory(path), options)
-        if path.exists():
+        if path.is_file():
             return _find_file(path, options)
+        if path.exists():
+            raise DataError(f"{path} is a pipe or a device; give {FORMS}")
     except OSError as error:
         raise DataError(
             f"{error.filename or path} cannot be looked at: {error.strerror or error}"
@@ -101,10 +117,11 @@ def _read_alone(table: Table, options: DataOptions) -> Source:
 
 
 def _read_table(
-    table: Table, root: Path, options: DataOptions, *, pictures: bool = False
+    table: Table, root: Path, options: DataOptions, within: str = "", *, pictures: bool = False
 ) -> Source:
+    """Say what a table holds; one of a split names the pictures *within* a folder first."""
     if not options.text and (pictures or names_pictures(table)):
-        return read_pictures(table, root, options)
+        return read_pictures(table, root, options, within)
     return read_texts(table, options)
 
 
@@ -114,8 +131,13 @@ def _find_in(listing: Listing, options: DataOptions) -> Source:
         return read_saved(listing.path, options)
     if has_saved_splits(listing.path):
         return _find_saved(listing, options)
-    if parts := _find_splits(listing, options) or dict(find_split_masks(listing)):
-        return _join(listing.path, parts)
+    _refuse_boxes(listing)
+    if parts := _find_splits(listing, options):
+        others = (one for one in listing.folders if one not in parts and _holds_data(one))
+        rest = (*others, *listing.pictures, *listing.tables)
+        return add_notes(join_parts(listing.path, parts), note_rest(rest))
+    if masks := find_split_masks(listing):
+        return join_parts(listing.path, masks)
     if source := _find_tables(listing, options) or find_masks(listing) or find_classes(listing):
         return source
     if listing.pictures:
@@ -136,16 +158,34 @@ def _holds_data(path: Path) -> bool:
     return bool(found.pictures or found.tables or found.splits or len(found.folders) > 1)
 
 
-def _find_splits(listing: Listing, options: DataOptions) -> dict[Path, Source | None]:
-    """Return what the folders of splits hold, None for what has no labels; empty if there are none.
+def _refuse_boxes(listing: Listing) -> None:
+    """Refuse pictures with a text of boxes each, which otherwise would be one class.
+
+    Raises:
+        DataError: `labels/` beside `images/` holds texts and no pictures, itself or in splits.
+    """
+    folders = {one.name.casefold(): one for one in listing.folders}
+    if "labels" not in folders or not set(folders) & set(PICTURE_FOLDERS):
+        return
+    found = list_directory(folders["labels"])
+    inside = [found, *map(list_directory, found.splits)]
+    texts = [path for one in inside for path in one.others if path.suffix.lower() == ".txt"]
+    if texts and not any(one.pictures for one in inside):
+        raise DataError(
+            f"{listing.path} holds labels/ with a text for each picture, as {texts[0].name}, which "
+            f"is how YOLO keeps boxes; they are not read; give {FORMS}"
+        )
+
+
+def _find_splits(listing: Listing, options: DataOptions) -> dict[Path, Source | Unlabelled]:
+    """Return what the folders of splits hold; empty if there are none.
 
     Raises:
         DataError: Other folders with pictures lie beside them.
     """
     inside = [list_directory(one) for one in listing.splits]
-    tables = _find_split_tables(listing) or _find_label_table(listing)
-    if tables and not any(one.folders or one.tables for one in inside):
-        return {}  # they say what lies in the folders
+    if not any(one.folders or one.tables for one in inside) and _has_labels(listing, options):
+        return {}  # a table says what lies in the folders
     others = [one for one in listing.folders if one not in listing.splits]
     if classes := [one for one in others if list_directory(one).pictures]:
         if any(one.folders for one in inside):
@@ -154,73 +194,43 @@ def _find_splits(listing: Listing, options: DataOptions) -> dict[Path, Source | 
                 f"{classes[0].name}/ with pictures; put it into the folder of a split"
             )
         return {}  # a class may be called `train`
-    found: dict[Path, Source | None] = {}
-    for path in group_splits(listing.splits).values():
-        try:
-            found[path] = _find_in(list_directory(path), options)
-        except Unlabelled:
-            found[path] = None
-    return found
+    return {
+        path: _find_part(partial(_find_in, list_directory(path), options))
+        for path in group_splits(listing.splits).values()
+    }
+
+
+def _has_labels(listing: Listing, options: DataOptions) -> bool:
+    """Say whether the tables of a directory are of what lies in its folders."""
+    if _find_split_tables(listing) or _find_label_table(listing):
+        return True
+    one = listing.tables[0] if len(listing.tables) == 1 else None
+    return one is not None and names_pictures(Table(path=one, encoding=options.encoding))
+
+
+def _find_part(find: Callable[[], Source]) -> Source | Unlabelled:
+    """Return what a split is found to be, or how it lacks labels."""
+    try:
+        return find()
+    except Unlabelled as error:
+        return error
 
 
 def _find_saved(listing: Listing, options: DataOptions) -> Source:
     """Say what a saved dataset with splits holds."""
-    saved = [one for one in listing.folders if is_saved(one)]
+    saved = list_saved_splits(listing.path)
     named = group_splits(saved)
-    if not named and len(saved) == 1:
-        return read_saved(saved[0], options)
-    if not named:
+    if not named and len(saved) > 1:
         raise DataError(
-            f"{listing.path} holds the saved splits {_name(saved) or 'none'}, of which none is "
+            f"{listing.path} holds the saved splits {name_all(saved)}, of which none is "
             "called train, validation or test; give one of them"
         )
-    parts: dict[Path, Source | None] = {}
-    for one in named.values():
-        parts[one] = read_saved(one, options)
-    return _join(listing.path, parts)
-
-
-def _join(path: Path, parts: Mapping[Path, Source | None]) -> Source:
-    """Make one source of those of the splits.
-
-    Raises:
-        DataError: They are of several kinds, or none has labels.
-    """
-    sources = {one: source for one, source in parts.items() if source is not None}
-    if not sources:
-        raise Unlabelled(f"{path}: {_name(parts)} hold no labels; give each class a folder in each")
-    first = next(iter(sources.values()))
-    for one, source in sources.items():
-        if source.kind != first.kind or source.pairs != first.pairs:
-            raise DataError(
-                f"{one} holds {source.kind} and {next(iter(sources))} {first.kind}, or not pairs "
-                "alike; splits must be of one kind"
-            )
-    left = tuple(f"{one.name} has no labels and stays out" for one in parts if not parts[one])
-    return attrs.evolve(first, read=partial(_read_parts, path, sources, left))
-
-
-def _name(paths: Iterable[Path]) -> str:
-    return " and ".join(show(one.name) for one in paths)
-
-
-def _read_parts(path: Path, sources: Mapping[Path, Source], left: tuple[str, ...]) -> Groups:
-    names = {one: split for split, one in group_splits(sources).items()}
-    found: dict[str, Group] = {}
-    notes = list(left)
-    for one, source in sources.items():
-        groups = source.read()
-        group = [item for each in groups.by_split.values() for item in each]
-        if is_unlabelled(group):
-            notes.append(f"{show(one.name)} has no labels and stays out")
-            continue
-        if one.is_dir():
-            group = [attrs.evolve(item, name=f"{one.name}/{item.name}") for item in group]
-        found[names[one]] = group
-        notes += [f"{show(one.name)}: {note}" for note in groups.notes]
-    if not found:
-        raise DataError(f"{path}: {_name(sources)} hold no labels")
-    return Groups(by_split=found, notes=tuple(dict.fromkeys(notes)))
+    taken = list(named.values()) or saved
+    rest = note_rest([one for one in listing.folders if is_saved(one) and one not in taken])
+    if not named:
+        return add_notes(read_saved(saved[0], options), rest)
+    parts = {one: _find_part(partial(read_saved, one, options)) for one in taken}
+    return add_notes(join_parts(listing.path, parts), rest)
 
 
 def _find_split_tables(listing: Listing) -> list[Path]:
@@ -246,10 +256,12 @@ def _find_tables(listing: Listing, options: DataOptions) -> Source | None:
     inside = (list_directory(one).pictures for one in listing.folders)
     pictures = bool(listing.pictures) or any(inside)
     if found := _find_split_tables(listing):
-        parts: dict[Path, Source | None] = {}
-        for path in found:
-            parts[path] = _read_split_table(listing, path, options, pictures=pictures)
-        return _join(listing.path, parts)
+        parts = {
+            path: _find_part(partial(_read_split_table, listing, path, options, pictures))
+            for path in found
+        }
+        rest = [one for one in listing.tables if one not in found]
+        return add_notes(join_parts(listing.path, parts), note_rest(rest))
     named = _find_label_table(listing)
     if pictures and not named and len(listing.tables) != 1:
         return None  # tables beside pictures say something else
@@ -268,18 +280,14 @@ def _read_beside_classes(table: Table, listing: Listing, options: DataOptions) -
     """Say what a table beside folders of pictures holds; None if the folders say more."""
     if not names_pictures(table):
         return None
-    try:
-        return read_pictures(table, listing.path, options)
-    except LacksLabels:
-        return None
+    found = _find_part(partial(read_pictures, table, listing.path, options))
+    return found if isinstance(found, Source) else None
 
 
-def _read_split_table(
-    listing: Listing, path: Path, options: DataOptions, *, pictures: bool
-) -> Source | None:
-    """Say what the table of a split holds; None where it has no column of labels."""
+def _read_split_table(listing: Listing, path: Path, options: DataOptions, pictures: bool) -> Source:
+    """Say what the table of a split holds, its pictures in a folder of that split first."""
+    split = SPLIT_NAMES[path.stem.casefold()]
+    within = (one.name for one in listing.splits if SPLIT_NAMES[one.name.casefold()] == split)
     table = Table(path=path, encoding=options.encoding)
-    try:
-        return _read_table(table, listing.path, options, pictures=pictures)
-    except LacksLabels:
-        return None
+    first = next(within, path.stem)
+    return _read_table(table, listing.path, options, first, pictures=pictures)

@@ -15,6 +15,10 @@ WHOLE = ""
 """The group of what has no splits."""
 
 
+class Unlabelled(DataError):
+    """Pictures or rows that are there but for their labels."""
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Item:
     """One input with its label, not read yet."""
@@ -22,7 +26,8 @@ class Item:
     name: str
     """What the user would look for: a file, a line."""
     label: Any
-    """The name of a class; the path of a mask; a sequence of such names, one for each word."""
+    """The name of a class; the path of a mask; a sequence of such names, one for each word. None
+    where a table has none, until it is settled what becomes of it."""
     payload: bytes | Path | Callable[[], bytes]
     """The bytes that travel, the file that they are, or what reads them."""
     text: str = ""
@@ -62,6 +67,10 @@ class Groups:
     by_split: Mapping[str, Group]
     notes: tuple[str, ...] = ()
     """What the user should know of what was left out or taken for something."""
+    how: str = ""
+    """By what they are grouped, if not by folders or files that are called like splits."""
+    unnamed: tuple[str, ...] = ()
+    """Pictures that no row with a label names."""
 
     @property
     def items(self) -> list[Item]:
@@ -82,12 +91,14 @@ class Source:
     kind: str
     read: Callable[[], Groups]
     """Make the items, of the group `WHOLE` alone for the folder or file of a split."""
-    columns: tuple[str, ...] = ()
     pairs: bool = False
     told: str = ""
     """Which columns are read, to be shown."""
-    labelled: bool = True
-    """Whether there are labels at all."""
+
+    @property
+    def things(self) -> str:
+        """What must be alike of all that is put together."""
+        return "pairs of texts" if self.pairs else self.kind
 
 
 def show(text: str, most: int = 40) -> str:

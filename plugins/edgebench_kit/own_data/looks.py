@@ -168,14 +168,27 @@ def describe_division(division: Division, looked: Looked, notes: Sequence[str], 
     told = [f"{counts} ({division.how})"]
     if division.dropped:
         told.append(f"{_count(division.dropped, 'duplicate')} dropped")
-    if looked.unreadable:
-        first = looked.unreadable[0]
-        among = f" of {looked.decoded:,} looked at" if looked.decoded < items else ""
-        told.append(
-            f"{len(looked.unreadable)}{among} cannot be read, as {show(first.name)} "
-            f"({first.reason})"
-        )
-    return "; ".join([*told, *notes])
+    return "; ".join([*told, *describe_left(looked, items), *notes])
+
+
+def describe_left(looked: Looked, items: int) -> list[str]:
+    """Say how many of so many items cannot be read, and one of them."""
+    if not looked.unreadable:
+        return []
+    first = looked.unreadable[0]
+    among = f" of {looked.decoded:,} looked at" if looked.decoded < items else ""
+    return [
+        f"{len(looked.unreadable)}{among} cannot be read, as {show(first.name)} ({first.reason})"
+    ]
+
+
+def note_groups(groups: Groups) -> list[str]:
+    """Say what is left out of groups, or taken for something."""
+    if not (unnamed := groups.unnamed):
+        return list(groups.notes)
+    one = len(unnamed) == 1
+    counted, stay = ("1 picture has", "stays") if one else (f"{len(unnamed)} pictures have", "stay")
+    return [f"{counted} no label in a table, as {show(unnamed[0])}, and {stay} out", *groups.notes]
 
 
 def note_classes(kind: str, numbers: Mapping[str, int], names: Sequence[str]) -> list[str]:

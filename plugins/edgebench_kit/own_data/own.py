@@ -11,15 +11,17 @@ import attrs
 
 from edgebench import DataError, Sample, Unreadable
 from edgebench_kit.own_data.class_names import match_classes, read_class_names
-from edgebench_kit.own_data.divisions import Division, divide
-from edgebench_kit.own_data.items import Groups, Source
+from edgebench_kit.own_data.divisions import Division, divide, leave_calibration
+from edgebench_kit.own_data.items import Groups, Source, show
 from edgebench_kit.own_data.listings import order_naturally
 from edgebench_kit.own_data.looks import (
     check_classes,
     describe_data,
     describe_division,
+    describe_left,
     look_at_items,
     note_classes,
+    note_groups,
 )
 from edgebench_kit.own_data.options import DataOptions
 from edgebench_kit.own_data.readings import read_item
@@ -42,16 +44,6 @@ class OwnData:
         """What a sample is; `arrays` says only that: `onnx/array_samples` reads them."""
         return cast("Kind", self.source.kind)
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns of its table; none for folders and for a table without a header."""
-        return self.source.columns
-
-    @property
-    def pairs(self) -> bool:
-        """Whether a sample is two texts."""
-        return self.source.pairs
-
     @cached_property
     def groups(self) -> Groups:
         """All items, listed and not read. A table is read whole.
@@ -59,19 +51,22 @@ class OwnData:
         Raises:
             DataError: A table cannot be read.
         """
-        return self.source.read()
+        groups = self.source.read()
+        return groups if self.calibration is None else leave_calibration(groups)
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """The labels that were found, numbers by their size; none for masks and arrays."""
-        given = [] if self.calibration is None else self.calibration.groups.items
-        found: set[str] = set()
-        for item in (*self.groups.items, *given):
-            if self.kind in ("pictures", "texts"):
-                found.add(item.label)
-            elif self.kind == "tokens":
-                found.update(item.label)
-        return tuple(sorted(found, key=order_naturally))
+        given = () if self.calibration is None else self.calibration.classes
+        return tuple(sorted({*self._labels, *given}, key=order_naturally))
+
+    @cached_property
+    def _labels(self) -> frozenset[str]:
+        """Those of the data without what is for calibration alone."""
+        if self.kind == "tokens":
+            return frozenset(label for item in self.groups.items for label in item.label)
+        named = self.kind in ("pictures", "texts")
+        return frozenset(item.label for item in self.groups.items) if named else frozenset()
 
     @cached_property
     def division(self) -> Division:
@@ -99,7 +94,13 @@ class OwnData:
         Raises:
             DataError: A label is no class of the model.
         """
-        return match_classes(self.classes, self.name_classes(model_classes), str(self.path))
+        names, where = self.name_classes(model_classes), str(self.path)
+        numbers = match_classes(sorted(self._labels, key=order_naturally), names, where)
+        if self.calibration is None:
+            return numbers
+        # Each by itself first, that what is wrong is told of where it stands.
+        self.calibration.number_classes(model_classes)
+        return match_classes(self.classes, names, f"{where} and {self.calibration.path}")
 
     def look(self, model_classes: Sequence[str]) -> Sequence[str]:
         """Check all that can be wrong, and say in two lines what was understood.
@@ -115,19 +116,29 @@ class OwnData:
         numbers = self.number_classes(model_classes)
         check_classes(self.path, self.kind, numbers)
         looked = look_at_items(self.path, self.kind, groups, numbers, len(names) or 256)
+        notes = note_groups(groups)
         if self.calibration is not None:
-            given = self.calibration
-            look_at_items(given.path, given.kind, given.groups, numbers, len(names) or 256)
+            notes += self.calibration.look_to_calibrate(numbers, len(names) or 256)
         if not self.division.splits["test"]:
             raise DataError(
                 f"{self.path}: no sample is left for the test split; all of it stands in the "
                 "other splits too"
             )
-        notes = [*groups.notes, *note_classes(self.kind, numbers, names)]
+        notes += note_classes(self.kind, numbers, names)
         return (
             describe_data(self.path, self.source, groups, looked, numbers),
             describe_division(self.division, looked, notes, len(groups.items)),
         )
+
+    def look_to_calibrate(self, numbers: Mapping[str, int], classes: int) -> list[str]:
+        """Check what is for calibration alone, and say what of it is left out.
+
+        Raises:
+            DataError: Too much of it cannot be read.
+        """
+        looked = look_at_items(self.path, self.kind, self.groups, numbers, classes)
+        left = [*describe_left(looked, len(self.groups.items)), *note_groups(self.groups)]
+        return [f"{show(self.path.name)}: {one}" for one in left]
 
     def _refuse_all(self) -> None:
         lost = self.groups.unreadable

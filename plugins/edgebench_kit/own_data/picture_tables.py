@@ -13,14 +13,13 @@ import attrs
 from edgebench import DataError, Unreadable
 from edgebench_kit.own_data.class_names import simplify
 from edgebench_kit.own_data.columns import FILES, Chosen, choose_label, list_columns
-from edgebench_kit.own_data.items import WHOLE, Groups, Item, Source, name_file, show
+from edgebench_kit.own_data.items import Groups, Item, Source, name_file, show
 from edgebench_kit.own_data.listings import LEFT_BEHIND, PICTURES
 from edgebench_kit.own_data.options import DataOptions
 from edgebench_kit.own_data.table_items import (
-    NO_LABEL,
     describe_columns,
+    group_rows,
     name_label,
-    settle_labels,
     walk_cells,
 )
 from edgebench_kit.own_data.tables import Row, Table
@@ -31,6 +30,8 @@ class PictureFinder:
     """Finds the pictures below a directory by what a table calls them."""
 
     root: Path
+    within: str = ""
+    """The folder whose pictures go before others of the same name."""
 
     @cached_property
     def pictures(self) -> tuple[str, ...]:
@@ -65,15 +66,23 @@ class PictureFinder:
         A name is the end of its path. Of a longer path its own ends are sought from the root on,
         as tables keep paths of where they were made.
         """
-        parts = [
-            part for part in name.strip().replace("\\", "/").split("/") if part not in ("", ".")
-        ]
+        parts = _divide(name)
         if not parts or len(parts) > 64:
             return None
-        if picture := self._by_end.get("/".join(parts)):
-            return self.root / picture
+        inside = [self.within] if self.within else []
+        for end in ("/".join([*inside, *parts]), "/".join(parts)):
+            if picture := self._by_end.get(end):
+                return self.root / picture
         ends = ("/".join(parts[start:]) for start in range(1, len(parts)))
         return next((self.root / end for end in ends if end in self._whole), None)
+
+    def is_twice(self, name: str) -> bool:
+        """Say whether several pictures have a name that is none for that reason."""
+        return self.find(name) is None and "/".join(_divide(name)) in self._by_end
+
+
+def _divide(name: str) -> list[str]:
+    return [part for part in name.strip().replace("\\", "/").split("/") if part not in ("", ".")]
 
 
 def _both(path: str) -> tuple[str, str]:
@@ -91,18 +100,27 @@ def names_pictures(table: Table) -> bool:
     return any(cell.endswith(PICTURES) and "://" not in cell for cell in cells)
 
 
-def read_pictures(table: Table, root: Path, options: DataOptions) -> Source:
+def read_pictures(table: Table, root: Path, options: DataOptions, within: str = "") -> Source:
     """Say which columns of a table name the pictures below a directory, and their labels.
+
+    A table of one split names those in the folder *within* before others; of any other table the
+    folders of splits say where its pictures belong.
 
     Raises:
         DataError: None does; says which columns there are.
     """
-    finder = PictureFinder(root)
+    finder = PictureFinder(root, within)
     rows = table.peek(header=False)
     first = [finder.find(str(cell)) for cell in table.first]
     header = not any(first)
     counts = Counter(place for place, cell in walk_cells(rows) if finder.find(cell))
     if not counts:
+        twice = next((cell for _, cell in walk_cells(rows) if finder.is_twice(cell)), None)
+        if twice is not None:
+            raise DataError(
+                f"{table.path}: {show(twice)} is there twice below {root}; name pictures with "
+                "their folders"
+            )
         raise DataError(
             f"{table.path}: no column names pictures below {root}, with or without their endings; "
             f"there are {list_columns(table.first)}"
@@ -115,7 +133,6 @@ def read_pictures(table: Table, root: Path, options: DataOptions) -> Source:
     return Source(
         kind="pictures",
         read=partial(_read_rows, table, chosen, finder),
-        columns=table.first if header else (),
         told=describe_columns(table.first, chosen),
     )
 
@@ -126,21 +143,20 @@ def _rank(name: str) -> int:
 
 
 def _read_rows(table: Table, chosen: Chosen, finder: PictureFinder) -> Groups:
-    rows = table.read_rows(header=chosen.header)
-    items = [one if isinstance(one, Unreadable) else _read_row(one, chosen, finder) for one in rows]
-    named = {one.payload for one in items if isinstance(one, Item)}
-    left = [one for one in finder.pictures if finder.root / one not in named]
-    settled = settle_labels(items)
-    notes = [_note_left(left, table)] if left else []
-    return Groups(by_split={WHOLE: settled}, notes=(*notes, *_note_folders(settled)))
+    read = partial(_read_row, chosen=chosen, finder=finder)
+    groups = group_rows(table, chosen, read, None if finder.within else finder.root)
+    items = groups.items
+    named = {one.payload for one in items}
+    unnamed = tuple(one for one in finder.pictures if finder.root / one not in named)
+    return attrs.evolve(groups, notes=(*groups.notes, *_note_folders(items)), unnamed=unnamed)
 
 
-def _note_folders(items: Sequence[Item | Unreadable]) -> list[str]:
+def _note_folders(items: Sequence[Item]) -> list[str]:
     """Say how many pictures lie in a folder that is called like another label than theirs."""
-    labels = {one.label: simplify(one.label) for one in items if isinstance(one, Item)}
+    labels = {one.label: simplify(one.label) for one in items}
     names, differing = set(labels.values()), []
     for one in items:
-        if isinstance(one, Item) and isinstance(one.payload, Path):
+        if isinstance(one.payload, Path):
             folder = simplify(one.payload.parent.name)
             if folder in names and folder != labels[one.label]:
                 differing.append(one)
@@ -151,16 +167,9 @@ def _note_folders(items: Sequence[Item | Unreadable]) -> list[str]:
     return [f"{said} from the folders' names, as {show(first.label)} of {show(first.name)}"]
 
 
-def _note_left(left: Sequence[str], table: Table) -> str:
-    count = "1 picture has" if len(left) == 1 else f"{len(left)} pictures have"
-    return f"{count} no row in {show(table.path.name)}, as {show(left[0])}, and stay out"
-
-
 def _read_row(row: Row, chosen: Chosen, finder: PictureFinder) -> Item | Unreadable:
     cell, label = row.cells[chosen.inputs[0]], name_label(row.cells[chosen.label])
     path = finder.find(cell) if isinstance(cell, str) else None
     if path is None:
         return Unreadable(name=row.name, reason=f"there is no one picture {show(str(cell))!r}")
-    if not label:
-        return Unreadable(name=row.name, reason=NO_LABEL)
-    return Item(name=name_file(path, finder.root), label=label, payload=path)
+    return Item(name=name_file(path, finder.root), label=label or None, payload=path)

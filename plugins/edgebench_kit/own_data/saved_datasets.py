@@ -14,15 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from edgebench import DataError, Unreadable
-from edgebench_kit.own_data.columns import FILES, Chosen, choose_label, choose_texts, choose_words
-from edgebench_kit.own_data.items import WHOLE, Groups, Item, Source
+from edgebench_kit.own_data.columns import (
+    FILES,
+    Chosen,
+    choose_label,
+    choose_texts,
+    choose_words,
+    find_splits,
+)
+from edgebench_kit.own_data.items import Groups, Item, Source
 from edgebench_kit.own_data.options import DataOptions
+from edgebench_kit.own_data.split_groups import group_by_columns
 from edgebench_kit.own_data.table_items import (
-    NO_LABEL,
     describe_columns,
     make_text,
     make_words,
     name_label,
+    settle_labels,
 )
 from edgebench_kit.own_data.text_files import read_file
 
@@ -37,6 +45,24 @@ def is_saved(path: Path) -> bool:
 def has_saved_splits(path: Path) -> bool:
     """Say whether a directory holds a saved dataset with splits, a folder each."""
     return (path / SPLITS).is_file()
+
+
+def list_saved_splits(path: Path) -> list[Path]:
+    """Return the folders of the splits that a saved dataset names.
+
+    Raises:
+        DataError: It names none, or one that is not there.
+    """
+    names = _read_json(path / SPLITS).get("splits")
+    if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
+        raise DataError(f"{path / SPLITS} names no splits; save the dataset again")
+    # A name from a file of somebody else leads nowhere but into this directory.
+    if lost := [n for n in names if Path(n).name != n or not is_saved(path / n)]:
+        raise DataError(
+            f"{path / SPLITS} names the split {lost[0]!r}, which is not saved beside it; save the "
+            "dataset again"
+        )
+    return [path / name for name in names]
 
 
 def read_saved(path: Path, options: DataOptions) -> Source:
@@ -56,10 +82,11 @@ def read_saved(path: Path, options: DataOptions) -> Source:
     columns = tuple(features)
     kind, chosen = _choose(str(path), columns, features, options)
     names = _list_names(features[columns[chosen.label]])
+    splits = [columns[place] for place in find_splits(columns, chosen)]
+    read = [*(columns[place] for place in _places(chosen)), *splits]
     return Source(
         kind=kind,
-        read=partial(_read_groups, path, kind, [columns[n] for n in _places(chosen)], names),
-        columns=columns,
+        read=partial(_read_groups, path, kind, read, len(splits), names),
         pairs=len(chosen.inputs) == 2,
         told=describe_columns(columns, chosen),
     )
@@ -121,18 +148,23 @@ def _list_files(path: Path) -> list[Path]:
 
 
 def _read_groups(
-    path: Path, kind: str, columns: Sequence[str], names: Sequence[str] | None
+    path: Path, kind: str, columns: Sequence[str], splits: int, names: Sequence[str] | None
 ) -> Groups:
+    """Read inputs, labels, and at the end so many columns that may say splits."""
     make = {"pictures": _make_picture, "texts": _make_texts, "tokens": _make_tokens}[kind]
+    first = len(columns) - splits
     items: list[Item | Unreadable] = []
+    said: dict[str, list[str | None]] = {name: [] for name in columns[first:]}
     for file in _list_files(path):
-        *inputs, labels = _read_columns(file, columns)
+        *inputs, labels = (found := _read_columns(file, columns))[:first]
         # Pictures stay in the file until one is asked for.
         cells = inputs if kind == "pictures" else [column.to_pylist() for column in inputs]
         for row, label in enumerate(labels.to_pylist()):
             name = f"row {len(items)} of {path.name}"
             items.append(make(name, [column[row] for column in cells], _name(label, names)))
-    return Groups(by_split={WHOLE: items})
+        for name, column in zip(said, found[first:], strict=True):
+            said[name] += [name_label(value) or "" for value in column.to_pylist()]
+    return settle_labels(path, group_by_columns(items, said))
 
 
 def _read_columns(file: Path, columns: Sequence[str]) -> list[Any]:
@@ -165,11 +197,9 @@ def _make_tokens(name: str, cells: Sequence[Any], label: Any) -> Item | Unreadab
     return make_words(name, cells[0], label)
 
 
-def _make_picture(name: str, cells: Sequence[Any], label: Any) -> Item | Unreadable:
-    if not (said := name_label(label)):
-        return Unreadable(name=name, reason=NO_LABEL)
+def _make_picture(name: str, cells: Sequence[Any], label: Any) -> Item:
     read: Callable[[], bytes] = partial(_take_bytes, cells[0])
-    return Item(name=name, label=said, payload=read)
+    return Item(name=name, label=name_label(label) or None, payload=read)
 
 
 def _take_bytes(cell: Any) -> bytes:

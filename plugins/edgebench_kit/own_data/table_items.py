@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import attrs
 
 from edgebench import Unreadable
-from edgebench_kit.own_data.columns import Chosen, choose_texts, choose_words
-from edgebench_kit.own_data.items import WHOLE, Groups, Item, Source, show
+from edgebench_kit.own_data.columns import Chosen, choose_texts, choose_words, find_splits
+from edgebench_kit.own_data.items import Group, Groups, Item, Source, Unlabelled, show
 from edgebench_kit.own_data.options import DataOptions
+from edgebench_kit.own_data.split_groups import group_by_columns, group_by_folders
 from edgebench_kit.own_data.tables import Row, Table
 from edgebench_kit.text.sentences import pack_sentences
 
@@ -20,7 +22,6 @@ FLOAT = re.compile(r"[+-]?[0-9]+\.0+")
 """A whole number as tables write it in which another is missing."""
 BEGINNING = 100
 """Characters of a text that are kept to be shown."""
-NO_LABEL = "it has no label"
 
 
 def read_texts(table: Table, options: DataOptions) -> Source:
@@ -42,8 +43,7 @@ def _make_source(
 ) -> Source:
     return Source(
         kind=kind,
-        read=partial(_read_rows, table, chosen, read),
-        columns=table.first if chosen.header else (),
+        read=partial(group_rows, table, chosen, lambda row: read(row, chosen)),
         pairs=len(chosen.inputs) == 2,
         told=describe_columns(table.first, chosen),
     )
@@ -58,23 +58,66 @@ def describe_columns(columns: Sequence[str], chosen: Chosen) -> str:
     return f"from {inputs}, labels from {show(columns[chosen.label])!r}"
 
 
-def _read_rows(
-    table: Table, chosen: Chosen, read: Callable[[Row, Chosen], Item | Unreadable]
+def group_rows(
+    table: Table, chosen: Chosen, read: Callable[[Row], Item | Unreadable], root: Path | None = None
 ) -> Groups:
-    rows = table.read_rows(header=chosen.header)
-    items = [row if isinstance(row, Unreadable) else read(row, chosen) for row in rows]
-    return Groups(by_split={WHOLE: settle_labels(items)})
+    """Make the items of the rows of a table, by the splits that a column says.
+
+    Where none does and *root* is given, the folders of splits below it say it.
+
+    Raises:
+        Unlabelled: No row has a label.
+        DataError: The table cannot be read, or of the pictures some are in folders of splits.
+    """
+    rows = list(table.read_rows(header=chosen.header))
+    columns = {
+        table.first[place]: [
+            None if isinstance(row, Unreadable) else name_label(row.cells[place]) or ""
+            for row in rows
+        ]
+        for place in find_splits(table.first, chosen)
+    }
+    items = [row if isinstance(row, Unreadable) else read(row) for row in rows]
+    groups = group_by_columns(items, columns)
+    return settle_labels(table.path, group_by_folders(groups, root) if root else groups)
 
 
-def settle_labels(items: Sequence[Item | Unreadable]) -> list[Item | Unreadable]:
-    """Write labels as whole numbers where all are such with nothing behind the point."""
-    labels = {one.label for one in items if isinstance(one, Item)}
-    if not labels or not all(isinstance(one, str) and FLOAT.fullmatch(one) for one in labels):
-        return list(items)
-    return [
-        attrs.evolve(one, label=one.label.partition(".")[0]) if isinstance(one, Item) else one
-        for one in items
-    ]
+def settle_labels(path: Path, groups: Groups) -> Groups:
+    """Leave out splits without labels, and let other items without one be unreadable.
+
+    Labels are written as whole numbers where all are such with nothing behind the point.
+
+    Raises:
+        Unlabelled: None has a label.
+    """
+    bare = [split for split, group in groups.by_split.items() if _is_bare(group)]
+    if bare and len(bare) == len(groups.by_split):
+        raise Unlabelled(
+            f"{path}: none of {len(groups.items)} rows has a label, as {groups.items[0].name}; say "
+            "label=COLUMN if they stand elsewhere"
+        )
+    labels = {one.label for one in groups.items if one.label is not None}
+    whole = bool(labels) and all(isinstance(one, str) and FLOAT.fullmatch(one) for one in labels)
+    by_split = {
+        split: [_settle(one, whole=whole) for one in group]
+        for split, group in groups.by_split.items()
+        if split not in bare
+    }
+    left = (f"{split} has no labels and stays out" for split in bare)
+    return attrs.evolve(groups, by_split=by_split, notes=(*groups.notes, *left))
+
+
+def _is_bare(group: Group) -> bool:
+    labels = [one.label for one in group if isinstance(one, Item)]
+    return bool(labels) and all(one is None for one in labels)
+
+
+def _settle(one: Item | Unreadable, *, whole: bool) -> Item | Unreadable:
+    if isinstance(one, Unreadable):
+        return one
+    if one.label is None:
+        return Unreadable(name=one.name, reason="it has no label")
+    return attrs.evolve(one, label=one.label.partition(".")[0]) if whole else one
 
 
 def name_label(value: Any) -> str | None:
@@ -105,13 +148,12 @@ def make_text(name: str, texts: Sequence[Any], label: str | None) -> Item | Unre
             return Unreadable(name=name, reason=f"its text is {type(text).__name__}, not a text")
     if label is None:
         return Unreadable(name=name, reason="its label is neither a text nor a number")
-    if not label:
-        return Unreadable(name=name, reason=NO_LABEL)
     try:
         payload = pack_sentences(*texts)
     except UnicodeEncodeError:
         return Unreadable(name=name, reason="its text holds half of a character")
-    return Item(name=name, label=label, payload=payload, text=" / ".join(texts)[:BEGINNING])
+    text = " / ".join(texts)[:BEGINNING]
+    return Item(name=name, label=label or None, payload=payload, text=text)
 
 
 def _read_words(row: Row, chosen: Chosen) -> Item | Unreadable:
@@ -130,17 +172,10 @@ def make_words(name: str, words: Any, tags: Any) -> Item | Unreadable:
     if any(word.split() != [word] for word in words):
         return Unreadable(name=name, reason="one of its words is empty or holds a space")
     labels = tuple(map(name_label, tags))
-    if not all(labels):
-        return Unreadable(name=name, reason=NO_LABEL)
     made = make_text(name, [" ".join(words)], "words")
-    return attrs.evolve(made, label=labels) if isinstance(made, Item) else made
-
-
-def is_unlabelled(group: Sequence[Item | Unreadable]) -> bool:
-    """Say whether all of a group is there but for its labels."""
-    return bool(group) and all(
-        isinstance(one, Unreadable) and one.reason == NO_LABEL for one in group
-    )
+    if isinstance(made, Unreadable):
+        return made
+    return attrs.evolve(made, label=labels if all(labels) else None)
 
 
 def walk_cells(rows: Sequence[Row]) -> Iterator[tuple[int, str]]:

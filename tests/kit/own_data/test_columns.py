@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from edgebench import DataError
 from edgebench_kit.own_data.columns import (
     Chosen,
-    LacksLabels,
     choose_label,
     choose_texts,
     choose_words,
 )
+from edgebench_kit.own_data.items import Unlabelled
 
 
 @pytest.mark.parametrize(
@@ -84,11 +84,11 @@ def test_the_columns_that_there_are_are_said(columns, text, label, said):
 
 
 def test_a_table_that_lacks_nothing_but_labels_is_told_apart():
-    with pytest.raises(LacksLabels):
+    with pytest.raises(Unlabelled):
         choose_texts("t", ("index", "sentence"))
     with pytest.raises(DataError) as error:
         choose_texts("t", ("idx", "a", "b"))
-    assert not isinstance(error.value, LacksLabels)
+    assert not isinstance(error.value, Unlabelled)
 
 
 def test_the_label_beside_a_file_is_chosen():
@@ -96,7 +96,7 @@ def test_the_label_beside_a_file_is_chosen():
     assert choose_label("t", ("id", "breed of dog"), 0, "", header=True).label == 1
     assert choose_label("t", ("a.jpg", "cat"), 0, "", header=False).label == 1
     assert choose_label("t", ("a.jpg", "cat", "9"), 0, "2", header=False).label == 1
-    with pytest.raises(LacksLabels, match="there are 'a.jpg', 'cat', '9'"):
+    with pytest.raises(Unlabelled, match="there are 'a.jpg', 'cat', '9'"):
         choose_label("t", ("a.jpg", "cat", "9"), 0, "", header=False)
 
 

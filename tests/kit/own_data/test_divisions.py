@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench import DataError, Unreadable
-from edgebench_kit.own_data.divisions import CLAIMING, divide
+from edgebench_kit.own_data.divisions import (
+    CLAIMING,
+    divide,
+    leave_calibration,
+    pick_calibration,
+)
 from edgebench_kit.own_data.finding import find_data
 from edgebench_kit.own_data.items import WHOLE, Groups, Item
 from edgebench_kit.own_data.options import DataOptions
@@ -31,6 +36,8 @@ def groups(**by_split):
 
 
 def divided(found, calibration=None, **options):
+    if calibration is not None:
+        found, calibration = leave_calibration(found), pick_calibration(calibration)
     return divide(found, calibration, DataOptions(**options))
 
 

@@ -79,11 +79,7 @@ def refused(path, model_classes=("neg", "pos")):
 @pytest.mark.parametrize("shards", [1, 3])
 def test_texts_have_the_names_of_their_classes(tmp_path, shards):
     data = found(texts(tmp_path / "moods", shards=shards))
-    assert (data.kind, data.columns, data.classes) == (
-        "texts",
-        ("sentence", "label", "idx"),
-        ("neg", "pos"),
-    )
+    assert (data.kind, data.classes) == ("texts", ("neg", "pos"))
     assert data.look(("pos", "neg"))[0] == (
         "moods: 40 texts in 2 classes (neg 20, pos 20), from 'sentence', labels from 'label'; first: "
         "row 0 of moods, 's 0 ä', neg"
@@ -110,6 +106,8 @@ def test_a_single_split_is_taken_whatever_it_is_called(tmp_path):
     (tmp_path / "dataset_dict.json").write_text('{"splits": ["everything"]}')
     assert found(tmp_path).look(("neg", "pos"))[1].startswith("test 32, calibration 4")
     texts(tmp_path / "more")
+    assert found(tmp_path).look(("neg", "pos"))[1].endswith("; more/ beside the splits stays out")
+    (tmp_path / "dataset_dict.json").write_text('{"splits": ["everything", "more"]}')
     assert "of which none is called train, validation or test" in refused(tmp_path)
 
 

@@ -44,7 +44,7 @@ def refused(path, model_classes=MOODS, **options):
 def test_a_table_of_texts_is_understood_and_told_in_two_lines(tmp_path):
     path = table(tmp_path / "reviews.csv", 1000)
     data = found(path)
-    assert (data.kind, data.columns, data.pairs) == ("texts", ("text", "label"), False)
+    assert (data.kind, data.source.things) == ("texts", "texts")
     assert data.classes == MOODS
     assert data.look(("positive", "neutral", "negative")) == (
         (
@@ -82,7 +82,6 @@ def test_a_text_file_without_a_header_is_read_by_numbers_of_columns(tmp_path):
         path, ("ham", "spam")
     )
     data = found(path, text="2", label="1")
-    assert data.columns == ()
     first, _ = data.look(("ham", "spam"))
     assert "3 texts in 2 classes (ham 2, spam 1), from column 2, labels from column 1" in first
 
@@ -93,7 +92,7 @@ def test_pairs_are_packed_as_two(tmp_path):
     lines += [f"{n}\tIt rains {n}.\tIt is dry.\tcontradiction" for n in range(10)]
     path.write_text("\n".join(["idx\tpremise\thypothesis\tlabel", *lines]))
     data = found(path)
-    assert data.pairs
+    assert data.source.things == "pairs of texts"
     first, second = data.look(("entailment", "neutral", "contradiction"))
     assert first.startswith(
         "nli.tsv: 20 pairs in 2 classes (contradiction 10, entailment 10), from"
@@ -115,7 +114,7 @@ def test_splits_as_files_are_used(tmp_path):
     assert ": 150 texts in 3 classes" in first
     assert second == (
         "test 30, calibration 10, validation 20, training 90 (its own splits, calibration from "
-        "training by digest, seed 0)"
+        "training by digest, seed 0); sample_submission.csv beside the splits stays out"
     )
 
 
@@ -210,7 +209,7 @@ def test_what_is_said_of_columns_fits_the_table(tmp_path):
     [
         ("text,label\na,negative\n ,positive\nc,neutral\n", "1 of 3 cannot be read, as line 3 of t.csv (it has no text)"),
         ("text,label\na,negative\nb,\nc,neutral\n", "as line 3 of t.csv (it has no label)"),
-        ("text,label\na,\nb,\n", "none of 2 can be read, as line 2 of t.csv (it has no label)"),
+        ("text,label\na,\nb,\n", "none of 2 rows has a label, as line 2 of t.csv; say label=COLUMN if they"),
         ("text,label\na,negative\nb,negative\n", "all labels are 'negative'; with one class"),
         ("text,label\na,negative\na,positive\n", "line 2 of t.csv and line 3 of t.csv hold the same with two labels, 'negative' and 'positive'"),
         ("text,label\na,negatve\nb,positive\n", "the label 'negatve' is none of the model's 3 classes (negative, neutral, positive); did you mean 'negative'?"),
