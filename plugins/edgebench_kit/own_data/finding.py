@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -114,8 +114,11 @@ def _find_in(listing: Listing, options: DataOptions) -> Source:
         return read_saved(listing.path, options)
     if has_saved_splits(listing.path):
         return _find_saved(listing, options)
-    if parts := _find_splits(listing, options) or dict(find_split_masks(listing)):
+    if parts := _find_splits(listing, options):
         return _join(listing.path, parts)
+    masks, notes = find_split_masks(listing)
+    if masks:
+        return _join(listing.path, masks, notes)
     if source := _find_tables(listing, options) or find_masks(listing) or find_classes(listing):
         return source
     if listing.pictures:
@@ -180,8 +183,8 @@ def _find_saved(listing: Listing, options: DataOptions) -> Source:
     return _join(listing.path, parts)
 
 
-def _join(path: Path, parts: Mapping[Path, Source | None]) -> Source:
-    """Make one source of those of the splits.
+def _join(path: Path, parts: Mapping[Path, Source | None], notes: Sequence[str] = ()) -> Source:
+    """Make one source of those of the splits; *notes* go before its own.
 
     Raises:
         DataError: They are of several kinds, or none has labels.
@@ -196,15 +199,15 @@ def _join(path: Path, parts: Mapping[Path, Source | None]) -> Source:
                 f"{one} holds {source.kind} and {next(iter(sources))} {first.kind}, or not pairs "
                 "alike; splits must be of one kind"
             )
-    left = tuple(f"{one.name} has no labels and stays out" for one in parts if not parts[one])
-    return attrs.evolve(first, read=partial(_read_parts, path, sources, left))
+    left = [f"{one.name} has no labels and stays out" for one in parts if not parts[one]]
+    return attrs.evolve(first, read=partial(_read_parts, path, sources, [*notes, *left]))
 
 
 def _name(paths: Iterable[Path]) -> str:
     return " and ".join(show(one.name) for one in paths)
 
 
-def _read_parts(path: Path, sources: Mapping[Path, Source], left: tuple[str, ...]) -> Groups:
+def _read_parts(path: Path, sources: Mapping[Path, Source], left: Sequence[str]) -> Groups:
     names = {one: split for split, one in group_splits(sources).items()}
     found: dict[str, Group] = {}
     notes = list(left)

@@ -86,8 +86,6 @@ class Source:
     pairs: bool = False
     told: str = ""
     """Which columns are read, to be shown."""
-    labelled: bool = True
-    """Whether there are labels at all."""
 
 
 def show(text: str, most: int = 40) -> str:

@@ -44,10 +44,6 @@ class PictureFinder:
         return tuple(found)
 
     @cached_property
-    def _whole(self) -> frozenset[str]:
-        return frozenset(self.pictures)
-
-    @cached_property
     def _by_end(self) -> Mapping[str, str | None]:
         """The pictures by each end of their paths, with and without the ending; None for two."""
         found: dict[str, str | None] = {}
@@ -63,17 +59,18 @@ class PictureFinder:
         """Return the picture that a table calls so; None if there is none, or more than one.
 
         A name is the end of its path. Of a longer path its own ends are sought from the root on,
-        as tables keep paths of where they were made.
+        as tables keep paths of where they were made; the longest that ends any path decides.
         """
         parts = [
             part for part in name.strip().replace("\\", "/").split("/") if part not in ("", ".")
         ]
         if not parts or len(parts) > 64:
             return None
-        if picture := self._by_end.get("/".join(parts)):
-            return self.root / picture
-        ends = ("/".join(parts[start:]) for start in range(1, len(parts)))
-        return next((self.root / end for end in ends if end in self._whole), None)
+        ends = ("/".join(parts[start:]) for start in range(len(parts)))
+        end = next((end for end in ends if end in self._by_end), "")
+        picture = self._by_end.get(end)
+        whole = picture == end or end == "/".join(parts)
+        return self.root / picture if picture and whole else None
 
 
 def _both(path: str) -> tuple[str, str]:
@@ -104,8 +101,8 @@ def read_pictures(table: Table, root: Path, options: DataOptions) -> Source:
     counts = Counter(place for place, cell in walk_cells(rows) if finder.find(cell))
     if not counts:
         raise DataError(
-            f"{table.path}: no column names pictures below {root}, with or without their endings; "
-            f"there are {list_columns(table.first)}"
+            f"{table.path}: no column names pictures below {root}, one each, with or without "
+            f"their endings; there are {list_columns(table.first)}"
         )
     best = max(counts.values())
     places = [place for place, count in counts.items() if count == best]
