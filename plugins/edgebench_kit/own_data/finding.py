@@ -19,7 +19,7 @@ from edgebench_kit.own_data.listings import (
     group_splits,
     list_directory,
 )
-from edgebench_kit.own_data.options import DataOptions
+from edgebench_kit.own_data.options import READING, DataOptions, refuse_options
 from edgebench_kit.own_data.own import OwnData
 from edgebench_kit.own_data.picture_folders import find_classes, find_masks, find_split_masks
 from edgebench_kit.own_data.picture_tables import names_pictures, read_pictures
@@ -43,18 +43,22 @@ def find_data(path: Path, options: DataOptions) -> OwnData:
     """Say what lies at a path: pictures with labels or masks, texts, or arrays.
 
     Raises:
-        DataError: Nothing that is known; says what was found and what would do.
+        DataError: Nothing that is known; says what was found and what would do. Or an option is
+            said that neither the data nor that for calibration has a use for.
     """
     calibration = None
     if options.calibration is not None:
         alone = attrs.evolve(options, calibration=None)
-        calibration = find_data(options.calibration, alone)
+        given = _find(options.calibration, alone)
+        calibration = OwnData(path=options.calibration, options=alone, source=given)
     source = _find(path, options)
     if calibration is not None and calibration.kind != source.kind:
         raise DataError(
             f"{options.calibration} holds {calibration.kind} and {path} {source.kind}; calibration "
             "data must be of the same kind"
         )
+    uses = source.uses if calibration is None else source.uses | calibration.source.uses
+    refuse_options(options, f"is not used for the {source.kind} in {path}", READING - uses)
     return OwnData(path=path, options=options, source=source, calibration=calibration)
 
 
@@ -200,7 +204,9 @@ def _join(path: Path, parts: Mapping[Path, Source | None], notes: Sequence[str] 
                 "alike; splits must be of one kind"
             )
     left = [f"{one.name} has no labels and stays out" for one in parts if not parts[one]]
-    return attrs.evolve(first, read=partial(_read_parts, path, sources, [*notes, *left]))
+    uses = frozenset().union(*(source.uses for source in sources.values()))
+    read = partial(_read_parts, path, sources, [*notes, *left])
+    return attrs.evolve(first, read=read, uses=uses)
 
 
 def _name(paths: Iterable[Path]) -> str:

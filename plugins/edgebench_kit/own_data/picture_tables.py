@@ -112,6 +112,7 @@ def read_pictures(table: Table, root: Path, options: DataOptions) -> Source:
     return Source(
         kind="pictures",
         read=partial(_read_rows, table, chosen, finder),
+        uses=frozenset(("label", "encoding")),
         columns=table.first if header else (),
         told=describe_columns(table.first, chosen),
     )

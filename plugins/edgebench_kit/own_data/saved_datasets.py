@@ -16,7 +16,7 @@ from typing import Any
 from edgebench import DataError, Unreadable
 from edgebench_kit.own_data.columns import FILES, Chosen, choose_label, choose_texts, choose_words
 from edgebench_kit.own_data.items import WHOLE, Groups, Item, Source
-from edgebench_kit.own_data.options import DataOptions
+from edgebench_kit.own_data.options import READING, DataOptions
 from edgebench_kit.own_data.table_items import (
     NO_LABEL,
     describe_columns,
@@ -59,6 +59,7 @@ def read_saved(path: Path, options: DataOptions) -> Source:
     return Source(
         kind=kind,
         read=partial(_read_groups, path, kind, [columns[n] for n in _places(chosen)], names),
+        uses=READING - {"encoding"},
         columns=columns,
         pairs=len(chosen.inputs) == 2,
         told=describe_columns(columns, chosen),

@@ -12,7 +12,7 @@ import attrs
 from edgebench import Unreadable
 from edgebench_kit.own_data.columns import Chosen, choose_texts, choose_words
 from edgebench_kit.own_data.items import WHOLE, Groups, Item, Source, show
-from edgebench_kit.own_data.options import DataOptions
+from edgebench_kit.own_data.options import READING, DataOptions
 from edgebench_kit.own_data.tables import Row, Table
 from edgebench_kit.text.sentences import pack_sentences
 
@@ -43,6 +43,7 @@ def _make_source(
     return Source(
         kind=kind,
         read=partial(_read_rows, table, chosen, read),
+        uses=READING,
         columns=table.first if chosen.header else (),
         pairs=len(chosen.inputs) == 2,
         told=describe_columns(table.first, chosen),

@@ -192,6 +192,39 @@ def test_what_is_wrong_with_a_folder_is_one_line(tmp_path, make, said):
     assert said in refused(tmp_path / "photos")
 
 
+@pytest.mark.parametrize("options", [{"text": "x"}, {"label": "x"}, {"encoding": "utf-8"}])
+def test_options_that_say_nothing_of_the_data_are_refused(tmp_path, options):
+    said = f"{next(iter(options))} is not used for the {{}} in {tmp_path / 'data'}; leave it out"
+    for make in (flowers, lambda root: flowers(root / "train") and flowers(root / "test", 3, 50)):
+        make(tmp_path / "data")
+        assert refused(tmp_path / "data", **options) == said.format("pictures")
+        shutil.rmtree(tmp_path / "data")
+    with_masks(tmp_path / "data")
+    assert refused(tmp_path / "data", "abc", **options) == said.format("masks")
+
+
+def test_an_option_that_calibration_data_uses_is_none_too_many(tmp_path):
+    flowers(tmp_path / "data")
+    more = fill(tmp_path / "more", range(50, 60))
+    rows = "".join(f"{number}.jpg,x,{FLOWERS[number % 2]}\n" for number in range(50, 60))
+    (more / "labels.csv").write_text(f"file,one,two\n{rows}")
+    assert found(tmp_path / "data", calibration=more, label="two").look(FLOWERS)
+    assert "label is not used for the pictures in" in refused(tmp_path / "data", label="two")
+    other = flowers(tmp_path / "other", 5, 100)
+    said = refused(tmp_path / "data", calibration=other, label="two")
+    assert "label is not used for the pictures in" in said
+
+
+def test_a_share_to_train_on_is_not_taken_of_data_with_splits(tmp_path):
+    flowers(tmp_path / "train", 10)
+    flowers(tmp_path / "test", 10, 100)
+    assert refused(tmp_path, training=0.5) == (
+        f"training is of data without splits of its own, and {tmp_path} has such; leave it out"
+    )
+    shutil.rmtree(tmp_path / "test")
+    assert "training 10 (" in found(tmp_path, training=0.5).look(FLOWERS)[1]
+
+
 # --- what does not decode ------------------------------------------------------------------------
 
 
