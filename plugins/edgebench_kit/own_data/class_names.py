@@ -11,9 +11,13 @@ from pathlib import Path
 from edgebench import DataError
 from edgebench_kit.own_data.text_files import decode_text, read_file
 
-SILENT = re.compile(r"(label|class)?[ _-]*[0-9]+", re.IGNORECASE)
+SILENT = re.compile(r"(label|class)[ _-]*[0-9]+|[0-9]+", re.IGNORECASE)
 """Names of classes that say nothing but a number, as LABEL_0."""
 NUMBER = re.compile(r"[0-9]{1,9}")
+MEASURE = re.compile(r"[+-]?[0-9.,]+(e[+-]?[0-9]+)?", re.IGNORECASE)
+"""A number of any kind, in which no sign separates."""
+SEPARATOR = re.compile(r"(?<=[^\W_])(-+|\s+-\s+)(?=[^\W_])|[\s_]+")
+"""What separates words: a hyphen only between two, since -1 is not 1 and A- is not A."""
 
 
 def match_classes(
@@ -21,9 +25,9 @@ def match_classes(
 ) -> Mapping[str, int]:
     """Return the class number of each label that was found in *where*.
 
-    A label is a class by its exact name, else by its name without regard to case, spaces, hyphens
-    and underscores; whole numbers that are no names are class numbers where all are in range.
-    Without *model_classes*, numbers are class numbers.
+    A label is a class by its exact name, else by its name without regard to case and to what
+    separates words: spaces, hyphens, underscores; whole numbers that are no names are class numbers
+    where all are in range. Without *model_classes*, numbers are class numbers.
 
     Raises:
         DataError: A label is no class of the model: says which, and the nearest; or the model's
@@ -113,8 +117,19 @@ def _suggest(label: str, names: Sequence[str]) -> str:
 
 
 def simplify(name: str) -> str:
-    """Return a name without regard to case, spaces, hyphens and underscores."""
-    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
+    """Return a name without regard to case and to what separates words; a number as it is."""
+    plain = name.strip()
+    return plain if MEASURE.fullmatch(plain) else SEPARATOR.sub(" ", plain).strip().casefold()
+
+
+def note_shared(numbers: Mapping[str, int]) -> list[str]:
+    """Say which labels are written differently and are one class, by their class numbers."""
+    written: dict[int, list[str]] = {}
+    for label, number in numbers.items():
+        written.setdefault(number, []).append(label)
+    shared = [list_names(labels, 3) for labels in written.values() if len(labels) > 1]
+    more = f", and {len(shared) - 2} more such" if len(shared) > 2 else ""
+    return [f"labels are taken for one class: {'; '.join(shared[:2])}{more}"] if shared else []
 
 
 def _quote(name: str) -> str:

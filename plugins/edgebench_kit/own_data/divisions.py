@@ -42,6 +42,8 @@ class Division:
     """Items whose payload stands elsewhere already."""
     how: str
     """By what they were divided, in one phrase."""
+    own: bool
+    """Whether what is tested on is a split that the data has beside others."""
 
 
 @attrs.define(eq=False)
@@ -155,6 +157,7 @@ def divide(groups: Groups, calibration: Groups | None, options: DataOptions) -> 
         unreadable={split: tuple(found) for split, found in divider.unreadable.items()},
         dropped=divider.dropped,
         how=", ".join(how),
+        own=not pool,
     )
 
 

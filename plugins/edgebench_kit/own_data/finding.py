@@ -20,7 +20,7 @@ from edgebench_kit.own_data.listings import (
     group_splits,
     list_directory,
 )
-from edgebench_kit.own_data.options import DataOptions
+from edgebench_kit.own_data.options import READING, DataOptions, refuse_options
 from edgebench_kit.own_data.own import OwnData
 from edgebench_kit.own_data.picture_folders import (
     PICTURE_FOLDERS,
@@ -51,20 +51,23 @@ def find_data(path: Path, options: DataOptions) -> OwnData:
     """Say what lies at a path: pictures with labels or masks, texts, or arrays.
 
     Raises:
-        DataError: Nothing that is known; says what was found and what would do.
+        DataError: Nothing that is known; says what was found and what would do. Or an option is
+            said that neither the data nor that for calibration has a use for.
     """
     calibration = None
     if options.calibration is not None:
         alone = attrs.evolve(options, calibration=None)
-        calibration = find_data(options.calibration, alone)
-        picked = attrs.evolve(calibration.source, read=partial(_pick, calibration.source))
-        calibration = attrs.evolve(calibration, source=picked)
+        given = _find(options.calibration, alone)
+        picked = attrs.evolve(given, read=partial(_pick, given))
+        calibration = OwnData(path=options.calibration, options=alone, source=picked)
     source = _find(path, options)
     if calibration is not None and calibration.source.things != source.things:
         raise DataError(
             f"{options.calibration} holds {calibration.source.things} and {path} {source.things}; "
             "calibration data must be of the same kind"
         )
+    uses = source.uses if calibration is None else source.uses | calibration.source.uses
+    refuse_options(options, f"is not used for the {source.kind} in {path}", READING - uses)
     return OwnData(path=path, options=options, source=source, calibration=calibration)
 
 
@@ -136,8 +139,9 @@ def _find_in(listing: Listing, options: DataOptions) -> Source:
         others = (one for one in listing.folders if one not in parts and _holds_data(one))
         rest = (*others, *listing.pictures, *listing.tables)
         return add_notes(join_parts(listing.path, parts), note_rest(rest))
-    if masks := find_split_masks(listing):
-        return join_parts(listing.path, masks)
+    masks, notes = find_split_masks(listing)
+    if masks:
+        return add_notes(join_parts(listing.path, masks), tuple(notes))
     if source := _find_tables(listing, options) or find_masks(listing) or find_classes(listing):
         return source
     if listing.pictures:

@@ -91,6 +91,8 @@ class Source:
     kind: str
     read: Callable[[], Groups]
     """Make the items, of the group `WHOLE` alone for the folder or file of a split."""
+    uses: frozenset[str] = frozenset()
+    """Which of the options `READING` say something of how it is read."""
     pairs: bool = False
     told: str = ""
     """Which columns are read, to be shown."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 import attrs
@@ -43,7 +43,11 @@ class DataOptions:
     """Which of the equally good splits by digest."""
 
 
-def refuse_options(options: DataOptions, why: str, names: Iterable[str] | None = None) -> None:
+READING = frozenset(("text", "label", "encoding"))
+"""The options that say how data is read, of which each kind of source uses some."""
+
+
+def refuse_options(options: DataOptions, why: str, names: Collection[str] | None = None) -> None:
     """Refuse what was said of data that the requests are not of: nothing is left out in silence.
 
     Args:
@@ -55,6 +59,7 @@ def refuse_options(options: DataOptions, why: str, names: Iterable[str] | None =
         DataError: One of them was said.
     """
     usual = DataOptions()
-    for name in names or attrs.fields_dict(DataOptions):
-        if getattr(options, name) != getattr(usual, name):
+    for name in attrs.fields_dict(DataOptions):
+        said = getattr(options, name) != getattr(usual, name)
+        if said and (names is None or name in names):
             raise DataError(f"{name} {why}; leave it out")

@@ -23,7 +23,7 @@ from edgebench_kit.own_data.looks import (
     note_classes,
     note_groups,
 )
-from edgebench_kit.own_data.options import DataOptions
+from edgebench_kit.own_data.options import DataOptions, refuse_options
 from edgebench_kit.own_data.readings import read_item
 
 Kind = Literal["pictures", "texts", "masks", "tokens", "arrays"]
@@ -73,10 +73,15 @@ class OwnData:
         """Which items each split holds. Every payload is read once.
 
         Raises:
-            DataError: One payload stands in one group with two labels.
+            DataError: One payload stands in one group with two labels, or a share to train on is
+                asked for of data with splits of its own.
         """
         given = None if self.calibration is None else self.calibration.groups
-        return divide(self.groups, given, self.options)
+        found = divide(self.groups, given, self.options)
+        if found.own:
+            why = f"is of data without splits of its own, and {self.path} has such"
+            refuse_options(self.options, why, ["training"])
+        return found
 
     def name_classes(self, model_classes: Sequence[str]) -> Sequence[str]:
         """Return the names of the model's classes: those of `classes=FILE` where it is given.
@@ -151,11 +156,12 @@ class OwnData:
     def list_lacks(self) -> Mapping[str, str]:
         """Return how to give samples to each split that has none, but the test split."""
         name = self.path.name
+        way = f", which `{name}(training=0.3)` takes out of the test split"
+        taken = "" if self.division.own else way
         ways = {
             "calibration": f"{name} has none to spare; --calibration PATH gives some",
             "validation": f"{name} has none to spare; give more samples",
-            "training": f"{name} has none, which `{name}(training=0.3)` takes out of the test "
-            "split, and a folder or file `train` in it holds",
+            "training": f"{name} has none{taken}; a folder or file `train` in it holds some",
         }
         return {split: way for split, way in ways.items() if not self.division.splits[split]}
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
+
+import attrs
 
 from edgebench import DataError, Unreadable
 from edgebench_kit.own_data.items import WHOLE, Groups, Item, Source, name_file, show
@@ -74,7 +76,7 @@ def find_masks(listing: Listing) -> Source | None:
     """Say that pictures have masks, in a folder beside theirs or with `_mask` in their names.
 
     Raises:
-        DataError: A picture has two masks.
+        DataError: A picture has two masks, or a mask two pictures.
     """
     if folders := _find_mask_folders(listing):
         left, right = map(list_directory, folders)
@@ -84,17 +86,41 @@ def find_masks(listing: Listing) -> Source | None:
     return _pair(listing.path, listing, ends) if ends else None
 
 
-def find_split_masks(listing: Listing) -> dict[Path, Source]:
-    """Return by folder of a split what it holds, where `images/` and `masks/` have such folders."""
+def find_split_masks(listing: Listing) -> tuple[dict[Path, Source], list[str]]:
+    """Return what the folders of splits hold in `images/` and `masks/`, and notes of what is left.
+
+    Raises:
+        DataError: As of `find_masks`.
+    """
     folders = _find_mask_folders(listing)
     if folders is None:
-        return {}
-    pictures, masks = (group_splits(list_directory(one).splits) for one in folders)
-    return {
+        return {}, []
+    both = [list_directory(one) for one in folders]
+    pictures, masks = (group_splits(one.splits) for one in both)
+    found = {
         path: _pair(path, list_directory(path), list_directory(masks[split]).pictures)
         for split, path in pictures.items()
         if split in masks
     }
+    notes = _note_folders(one for one in both[0].folders if one not in found)
+    if loose := both[0].pictures:
+        name, first = show(folders[0].name), show(loose[0].name)
+        notes.append(f"{name} holds {len(loose)} pictures in no split, as {first}, which stay out")
+    lone = [path for split, path in masks.items() if split not in pictures]
+    return found, [*notes, *_note_folders(lone, "pictures", "mask")]
+
+
+def _note_folders(
+    folders: Iterable[Path], lacked: str = "masks", held: str = "picture"
+) -> list[str]:
+    """Say which folders stay out with the pictures that they hold."""
+    notes = []
+    for folder in folders:
+        if count := len(list_directory(folder).pictures):
+            counted = f"{count} {held}{'s' * (count > 1)}"
+            name = show(f"{folder.parent.name}/{folder.name}")
+            notes.append(f"{name} has no {lacked} and stays out ({counted})")
+    return notes
 
 
 def _find_mask_folders(listing: Listing) -> tuple[Path, Path] | None:
@@ -115,20 +141,37 @@ def _pair(root: Path, pictures: Listing, masks: Sequence[Path]) -> Source:
         by_name[key] = path
     taken = set(masks)
     listed = [path for path in pictures.pictures if path not in taken]
-    return Source(kind="masks", read=partial(_read_pairs, root, listed, pictures.unread, by_name))
+    _refuse_shared(listed, by_name)
+    alone = attrs.evolve(pictures, pictures=tuple(listed))
+    return Source(kind="masks", read=partial(_read_pairs, root, alone, by_name))
 
 
-def _read_pairs(
-    root: Path, pictures: Sequence[Path], unread: Sequence[Path], masks: dict[str, Path]
-) -> Groups:
-    items: list[Item | Unreadable] = []
+def _refuse_shared(pictures: Sequence[Path], masks: dict[str, Path]) -> None:
+    """Refuse two pictures of one mask.
+
+    Raises:
+        DataError: There are such.
+    """
+    by_name: dict[str, Path] = {}
     for path in pictures:
+        other = by_name.setdefault(path.stem, path)
+        if other != path and (mask := masks.get(path.stem)):
+            raise DataError(
+                f"{other} and {path.name} are both the picture of {mask.name} in "
+                f"{mask.parent.name}; leave one"
+            )
+
+
+def _read_pairs(root: Path, listing: Listing, masks: dict[str, Path]) -> Groups:
+    items: list[Item | Unreadable] = []
+    for path in listing.pictures:
         name = name_file(path, root)
         if mask := masks.get(path.stem):
             items.append(Item(name=name, label=mask, payload=path))
         else:
             items.append(Unreadable(name=name, reason="it has no mask"))
-    items += [_refuse(path, root) for path in unread]
-    lone = sorted(set(masks) - {path.stem for path in pictures})
-    notes = (f"{len(lone)} masks have no picture, as {show(masks[lone[0]].name)}",) if lone else ()
-    return Groups(by_split={WHOLE: items}, notes=notes)
+    items += [_refuse(path, root) for path in listing.unread]
+    notes = _note_folders(listing.folders)
+    if lone := sorted(set(masks) - {path.stem for path in listing.pictures}):
+        notes.append(f"{len(lone)} masks have no picture, as {show(masks[lone[0]].name)}")
+    return Groups(by_split={WHOLE: items}, notes=tuple(notes))

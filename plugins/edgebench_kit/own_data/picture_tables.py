@@ -45,10 +45,6 @@ class PictureFinder:
         return tuple(found)
 
     @cached_property
-    def _whole(self) -> frozenset[str]:
-        return frozenset(self.pictures)
-
-    @cached_property
     def _by_end(self) -> Mapping[str, str | None]:
         """The pictures by each end of their paths, with and without the ending; None for two."""
         found: dict[str, str | None] = {}
@@ -64,17 +60,18 @@ class PictureFinder:
         """Return the picture that a table calls so; None if there is none, or more than one.
 
         A name is the end of its path. Of a longer path its own ends are sought from the root on,
-        as tables keep paths of where they were made.
+        as tables keep paths of where they were made; the longest that ends any path decides.
         """
         parts = _divide(name)
         if not parts or len(parts) > 64:
             return None
-        inside = [self.within] if self.within else []
-        for end in ("/".join([*inside, *parts]), "/".join(parts)):
-            if picture := self._by_end.get(end):
-                return self.root / picture
-        ends = ("/".join(parts[start:]) for start in range(1, len(parts)))
-        return next((self.root / end for end in ends if end in self._whole), None)
+        if self.within and (picture := self._by_end.get("/".join([self.within, *parts]))):
+            return self.root / picture
+        ends = ("/".join(parts[start:]) for start in range(len(parts)))
+        end = next((end for end in ends if end in self._by_end), "")
+        picture = self._by_end.get(end)
+        whole = picture == end or end == "/".join(parts)
+        return self.root / picture if picture and whole else None
 
     def is_twice(self, name: str) -> bool:
         """Say whether several pictures have a name that is none for that reason."""
@@ -122,8 +119,8 @@ def read_pictures(table: Table, root: Path, options: DataOptions, within: str = 
                 "their folders"
             )
         raise DataError(
-            f"{table.path}: no column names pictures below {root}, with or without their endings; "
-            f"there are {list_columns(table.first)}"
+            f"{table.path}: no column names pictures below {root}, one each, with or without "
+            f"their endings; there are {list_columns(table.first)}"
         )
     best = max(counts.values())
     places = [place for place, count in counts.items() if count == best]
@@ -133,6 +130,7 @@ def read_pictures(table: Table, root: Path, options: DataOptions, within: str = 
     return Source(
         kind="pictures",
         read=partial(_read_rows, table, chosen, finder),
+        uses=frozenset(("label", "encoding")),
         told=describe_columns(table.first, chosen),
     )
 

@@ -44,7 +44,7 @@ def _read_mask(item: Item, shape: tuple[int, int], classes: int) -> Any:
 
 
 def draw_evenly(items: Sequence[Item], most: int) -> Sequence[Item]:
-    """Draw at most so many items, in equal steps from the first to the last."""
+    """Draw at most so many items, in equal steps from the first on."""
     if len(items) <= most:
         return items
     return [items[place * len(items) // most] for place in range(most)]

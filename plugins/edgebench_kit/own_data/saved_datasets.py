@@ -23,7 +23,7 @@ from edgebench_kit.own_data.columns import (
     find_splits,
 )
 from edgebench_kit.own_data.items import Groups, Item, Source
-from edgebench_kit.own_data.options import DataOptions
+from edgebench_kit.own_data.options import READING, DataOptions
 from edgebench_kit.own_data.split_groups import group_by_columns
 from edgebench_kit.own_data.table_items import (
     describe_columns,
@@ -87,6 +87,7 @@ def read_saved(path: Path, options: DataOptions) -> Source:
     return Source(
         kind=kind,
         read=partial(_read_groups, path, kind, read, len(splits), names),
+        uses=READING - {"encoding"},
         pairs=len(chosen.inputs) == 2,
         told=describe_columns(columns, chosen),
     )

@@ -103,7 +103,9 @@ def join_parts(path: Path, parts: Mapping[Path, Source | Unlabelled]) -> Source:
     if len({source.told for source in sources.values()}) > 1:
         told = "; ".join(f"{show(one.name)} {source.told}" for one, source in sources.items())
     left = tuple(_say_bare(one) for one in parts if one not in sources)
-    return attrs.evolve(first, told=told, read=partial(_read_parts, path, sources, left))
+    uses = frozenset[str]().union(*(source.uses for source in sources.values()))
+    read = partial(_read_parts, path, sources, left)
+    return attrs.evolve(first, told=told, uses=uses, read=read)
 
 
 def name_all(paths: Iterable[Path]) -> str:

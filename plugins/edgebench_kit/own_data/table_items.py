@@ -13,7 +13,7 @@ import attrs
 from edgebench import Unreadable
 from edgebench_kit.own_data.columns import Chosen, choose_texts, choose_words, find_splits
 from edgebench_kit.own_data.items import Group, Groups, Item, Source, Unlabelled, show
-from edgebench_kit.own_data.options import DataOptions
+from edgebench_kit.own_data.options import READING, DataOptions
 from edgebench_kit.own_data.split_groups import group_by_columns, group_by_folders
 from edgebench_kit.own_data.tables import Row, Table
 from edgebench_kit.text.sentences import pack_sentences
@@ -44,6 +44,7 @@ def _make_source(
     return Source(
         kind=kind,
         read=partial(group_rows, table, chosen, lambda row: read(row, chosen)),
+        uses=READING,
         pairs=len(chosen.inputs) == 2,
         told=describe_columns(table.first, chosen),
     )

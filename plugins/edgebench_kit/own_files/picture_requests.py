@@ -81,7 +81,7 @@ class PictureRequest:
     def describe(self) -> str:
         """Say in a phrase what becomes of a picture."""
         recipe, layout = self.recipe, "x".join(map(_name, self.shape[1:]))
-        values = "pixels as they are, 0 to 255" if self.dtype == PIXELS else "normalised"
+        values = _describe_values(recipe, self.dtype)
         resized = recipe.resize or recipe.within
         steps = [f"resized to {_size(resized)}"] if resized else []
         steps += [f"cropped to {_size(recipe.crop)}"] if recipe.crop else []
@@ -90,6 +90,20 @@ class PictureRequest:
             f"a request is a picture file, {', '.join(steps) or 'not resized'}, "
             f"{recipe.channels.upper()}, {values}, as {self.input!r} of {layout}"
         )
+
+
+def _describe_values(recipe: Recipe, dtype: str) -> str:
+    """Say what becomes of the values of pixels, so that a forgotten mean is seen."""
+    if dtype == PIXELS:
+        return "pixels as they are, 0 to 255"
+    ends = sorted((recipe.offset, 255 * recipe.scale + recipe.offset))
+    mean, std = (
+        "/".join(f"{one:g}" for one in (values[:1] if len(set(values)) == 1 else values))
+        for values in (recipe.mean, recipe.std)
+    )
+    scaled = f"pixels of {ends[0]:g} to {ends[1]:g}"
+    plain = (mean, std) == ("0", "1")
+    return scaled if plain else f"{scaled}, normalised by mean {mean} and std {std}"
 
 
 def find_picture_input(specs: Sequence[TensorSpec]) -> TensorSpec | None:

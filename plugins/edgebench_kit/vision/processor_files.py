@@ -10,6 +10,7 @@ import attrs
 from edgebench import DataError
 from edgebench_kit.vision.geometry import INTERPOLATIONS
 from edgebench_kit.vision.inputs import MEANS, SPREADS
+from edgebench_kit.vision.recipe_fields import check_side, to_numbers
 
 TYPE_KEYS = ("image_processor_type", "feature_extractor_type")
 HALVES = (0.5, 0.5, 0.5)
@@ -202,20 +203,23 @@ def _read_geometry(kind: str, said: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_size(key: str, value: Any, *, square: bool) -> int | tuple[int, int]:
     """Return the shorter side, or the height and the width."""
+    sides: list[Any] = []
     if isinstance(value, int) and not isinstance(value, bool):
-        return (value, value) if square else value
-    if isinstance(value, list) and len(value) == 2:
-        return value[0], value[1]
-    if isinstance(value, Mapping):
+        sides = [value, value] if square else [value]
+    elif isinstance(value, list) and len(value) == 2:
+        sides = value
+    elif isinstance(value, Mapping):
         there = {name: one for name, one in value.items() if one is not None}
-        if set(there) == {"height", "width"}:
-            return there["height"], there["width"]
-        if set(there) == {"shortest_edge"}:
-            shorter: int = there["shortest_edge"]
-            return shorter
-    raise DataError(
-        f"{key!r} is understood with 'height' and 'width' or with 'shortest_edge', and is {value!r}"
-    )
+        if set(there) in ({"height", "width"}, {"shortest_edge"}):
+            sides = [there[name] for name in sorted(there)]
+    if not sides:
+        raise DataError(
+            f"{key!r} is understood with 'height' and 'width' or with 'shortest_edge', and is "
+            f"{value!r}"
+        )
+    for side in sides:
+        check_side(repr(key), side)
+    return sides[0] if len(sides) == 1 else (sides[0], sides[1])
 
 
 def _resize_plainly(size: int | tuple[int, int], said: Mapping[str, Any]) -> dict[str, Any]:
@@ -253,8 +257,8 @@ _RESIZES = {
 
 def _read_share(said: Mapping[str, Any]) -> float:
     share = said["crop_pct"]
-    if not isinstance(share, (int, float)) or not 0 < share <= 1:
-        raise DataError(f"'crop_pct' is a share, above 0 and up to 1, not {share!r}")
+    if not isinstance(share, (int, float)) or not 0.01 <= share <= 1:
+        raise DataError(f"'crop_pct' is a share, 0.01 to 1, not {share!r}")
     return float(share)
 
 
@@ -274,10 +278,10 @@ def _read_own(said: Mapping[str, Any]) -> dict[str, Any]:
     if said.get("rescale_offset") and said.get("do_rescale", True):
         fields["offset"] = -1.0
     if said.get("include_top"):
-        # It divides by the deviations once more.
-        std = said["image_std"]
-        spreads = (std,) * 3 if isinstance(std, (int, float)) else std
-        fields["std"] = tuple(one**2 if said["do_normalize"] else one for one in spreads)
+        # It divides by the deviations once more. What are no numbers is refused by the recipe.
+        spreads = to_numbers(said["image_std"])
+        squared = said["do_normalize"] and isinstance(spreads, tuple)
+        fields["std"] = tuple(one**2 for one in spreads) if squared else spreads
     if said.get("do_flip_channel_order"):
         fields["channels"] = "bgr"
     return fields

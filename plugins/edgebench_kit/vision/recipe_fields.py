@@ -9,6 +9,8 @@ from edgebench import DataError
 
 LARGEST = 16384
 """The largest side, in pixels, that a recipe may ask for."""
+MOST = 1e9
+"""What no number of a recipe reaches, so that what it makes of a pixel is a float32."""
 
 
 def to_size(value: Any) -> Any:
@@ -23,9 +25,14 @@ def to_resize(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def to_float(value: Any) -> Any:
+    """Return a number as a float: a pixel times a whole number would stay a byte, and wrap."""
+    return float(value) if _is_number(value) else value
+
+
 def to_numbers(value: Any) -> Any:
     """Return numbers by channel, where one stands for all."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if _is_number(value):
         return (float(value),) * 3
     if isinstance(value, Sequence) and all(_is_number(one) for one in value):
         return tuple(map(float, value))
@@ -33,10 +40,15 @@ def to_numbers(value: Any) -> Any:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MOST
 
 
-def _check_side(name: str, value: object) -> None:
+def check_side(name: str, value: object) -> None:
+    """Refuse what is no number of pixels; *name* is what the message calls it.
+
+    Raises:
+        DataError: It is none.
+    """
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= LARGEST:
         raise DataError(f"{name} is of whole pixels, 1 to {LARGEST}, not {value!r}")
 
@@ -52,7 +64,7 @@ def is_size(_: object, field: Any, value: Any) -> None:
     if not isinstance(value, tuple) or len(value) != 2:
         raise DataError(f"{field.name} is one number or [height, width], not {value!r}")
     for side in value:
-        _check_side(field.name, side)
+        check_side(field.name, side)
 
 
 def is_resize(recipe: object, field: Any, value: Any) -> None:
@@ -64,7 +76,7 @@ def is_resize(recipe: object, field: Any, value: Any) -> None:
     if isinstance(value, tuple):
         is_size(recipe, field, value)
     elif value is not None:
-        _check_side(field.name, value)
+        check_side(field.name, value)
 
 
 def is_one_of(*known: object) -> Any:
@@ -85,7 +97,7 @@ def is_finite(_: object, field: Any, value: Any) -> None:
         DataError: It is none.
     """
     values = value if isinstance(value, tuple) else (value,)
-    if not all(_is_number(one) and abs(one) < 1e9 for one in values):
+    if not all(map(_is_number, values)):
         raise DataError(f"{field.name} is of numbers, not {value!r}")
 
 

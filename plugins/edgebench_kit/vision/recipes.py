@@ -13,11 +13,13 @@ from edgebench_kit.vision import geometry
 from edgebench_kit.vision.inputs import MEANS, SPREADS
 from edgebench_kit.vision.processor_files import is_processor, read_processor
 from edgebench_kit.vision.recipe_fields import (
+    MOST,
     is_byte,
     is_finite,
     is_one_of,
     is_resize,
     is_size,
+    to_float,
     to_numbers,
     to_resize,
     to_size,
@@ -94,9 +96,9 @@ class Recipe:
     """Where the picture lies then: in the middle, or at the top left."""
     channels: Channels = attrs.field(default="rgb", validator=is_one_of(*get_args(Channels)))
     """The order of its colours, or `grey` for one channel of brightness."""
-    scale: float = attrs.field(default=1 / 255, validator=is_finite)
+    scale: float = attrs.field(default=1 / 255, converter=to_float, validator=is_finite)
     """What a pixel, 0 to 255, is multiplied with."""
-    offset: float = attrs.field(default=0.0, validator=is_finite)
+    offset: float = attrs.field(default=0.0, converter=to_float, validator=is_finite)
     """What is added then."""
     mean: tuple[float, ...] = attrs.field(
         default=(0.0, 0.0, 0.0), converter=to_numbers, validator=is_finite
@@ -123,8 +125,8 @@ class Recipe:
                 raise DataError(f"{name} is one number or one for each channel, not {values!r}")
             if self.channels == "grey" and len(set(values)) > 1:
                 raise DataError(f"{name} is one number where channels is grey, not {values!r}")
-        if 0.0 in self.std:
-            raise DataError("std is divided by, and one of its numbers is 0")
+        if abs(least := min(self.std, key=abs)) < 1 / MOST:
+            raise DataError(f"std is divided by, and one of its numbers is {least:g}: too little")
 
     @classmethod
     def imagenet(cls, size: Size = (224, 224)) -> Recipe:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench import DataError
-from edgebench_kit.own_data.class_names import match_classes, read_class_names
+from edgebench_kit.own_data.class_names import match_classes, note_shared, read_class_names
 
 FLOWERS = ["daisy", "Sea Holly", "rose"]
 SILENT = ["LABEL_0", "LABEL_1", "LABEL_2"]
@@ -17,6 +17,9 @@ SILENT = ["LABEL_0", "LABEL_1", "LABEL_2"]
         (["rose", "daisy"], FLOWERS, {"rose": 2, "daisy": 0}),
         (["ROSE", "sea_holly"], FLOWERS, {"ROSE": 2, "sea_holly": 1}),
         (["sea-holly", " Sea  holly "], FLOWERS, {"sea-holly": 1, " Sea  holly ": 1}),
+        (["sea - holly"], FLOWERS, {"sea - holly": 1}),
+        (["A-", "a", "f"], ["A", "A-", "F"], {"A-": 1, "a": 0, "f": 2}),
+        (["-1", "0", "+1"], ["-1", "0", "+1"], {"-1": 0, "0": 1, "+1": 2}),
         (["0", "2"], FLOWERS, {"0": 0, "2": 2}),
         (["0", "2"], SILENT, {"0": 0, "2": 2}),
         (["LABEL_2", "label_0"], SILENT, {"LABEL_2": 2, "label_0": 0}),
@@ -52,6 +55,13 @@ def test_a_label_is_its_class(found, classes, numbers):
         (["crane"], ["crane", "crow", "crane"], "may be any of 2 classes of the model"),
         (["CRANE"], ["crane", "Crane"], "may be any of 2 classes of the model"),
         (["-1", "0"], SILENT, "which is which cannot be told"),
+        # A sign or a mark is no separator: -1 is not 1, and A- is not A.
+        (["-1", "0", "1"], ["0", "1", "2"], "the labels are -1, 0, 1, and the model calls its 3"),
+        (["-1", "1"], ["0", "1"], "the labels are -1, 1, and the model calls its 2 classes 0, 1"),
+        (["-1", "+1"], ["0", "1"], "which is which cannot be told"),
+        (["A", "A-", "B"], ["A", "B"], "the label 'A-' is none of the model's 2 classes"),
+        (["class -1"], ["class 1", "class 2"], "which is which cannot be told"),
+        (["1e-5"], ["1e 5", "x"], "the label '1e-5' is none of the model's 2 classes"),
         # Classes in the order of folders, 10 before 2, of which one is new.
         (["1", "2", "4"], ["1", "10", "2", "3", "11"], "the label 1 is the name of the model's"),
         (["0", "1", "2"], ["1", "0", "x"], "whether labels are names or numbers cannot be told"),
@@ -63,6 +73,16 @@ def test_what_is_no_class_is_said(found, classes, said):
         match_classes(found, classes, "data")
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_labels_that_are_one_class_are_said():
+    assert note_shared(match_classes(["Rose", "daisy", "rose"], FLOWERS, "data")) == [
+        "labels are taken for one class: Rose, rose"
+    ]
+    assert note_shared(match_classes(["1", "01", "2", "02", "3", "03"], (), "data")) == [
+        "labels are taken for one class: 1, 01; 2, 02, and 1 more such"
+    ]
+    assert note_shared(match_classes(["rose", "daisy"], FLOWERS, "data")) == []
 
 
 @given(st.lists(st.text(min_size=1), unique=True, min_size=1), st.randoms())

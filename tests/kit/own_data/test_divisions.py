@@ -227,6 +227,13 @@ def test_a_split_without_samples_says_how_it_gets_some(tmp_path):
     assert list(lacks) == ["training"]
     assert "`said.csv(training=0.3)`" in lacks["training"]
     assert find_data(tmp_path / "said.csv", DataOptions(training=0.3)).list_lacks() == {}
+    for split, start in (("test", 0), ("val", 40)):
+        rows = "".join(f"t{start + n},{n % 2}\n" for n in range(40))
+        (tmp_path / "own").mkdir(exist_ok=True)
+        (tmp_path / "own" / f"{split}.csv").write_text(f"text,label\n{rows}")
+    assert find_data(tmp_path / "own", DataOptions()).list_lacks() == {
+        "training": "own has none; a folder or file `train` in it holds some"
+    }
     (tmp_path / "few.csv").write_text("text,label\na,0\nb,1\nc,1\n")
     assert list(find_data(tmp_path / "few.csv", DataOptions()).list_lacks()) == [
         "calibration", "validation", "training",

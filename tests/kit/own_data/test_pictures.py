@@ -192,6 +192,39 @@ def test_what_is_wrong_with_a_folder_is_one_line(tmp_path, make, said):
     assert said in refused(tmp_path / "photos")
 
 
+@pytest.mark.parametrize("options", [{"text": "x"}, {"label": "x"}, {"encoding": "utf-8"}])
+def test_options_that_say_nothing_of_the_data_are_refused(tmp_path, options):
+    said = f"{next(iter(options))} is not used for the {{}} in {tmp_path / 'data'}; leave it out"
+    for make in (flowers, lambda root: flowers(root / "train") and flowers(root / "test", 3, 50)):
+        make(tmp_path / "data")
+        assert refused(tmp_path / "data", **options) == said.format("pictures")
+        shutil.rmtree(tmp_path / "data")
+    with_masks(tmp_path / "data")
+    assert refused(tmp_path / "data", "abc", **options) == said.format("masks")
+
+
+def test_an_option_that_calibration_data_uses_is_none_too_many(tmp_path):
+    flowers(tmp_path / "data")
+    more = fill(tmp_path / "more", range(50, 60))
+    rows = "".join(f"{number}.jpg,x,{FLOWERS[number % 2]}\n" for number in range(50, 60))
+    (more / "labels.csv").write_text(f"file,one,two\n{rows}")
+    assert found(tmp_path / "data", calibration=more, label="two").look(FLOWERS)
+    assert "label is not used for the pictures in" in refused(tmp_path / "data", label="two")
+    other = flowers(tmp_path / "other", 5, 100)
+    said = refused(tmp_path / "data", calibration=other, label="two")
+    assert "label is not used for the pictures in" in said
+
+
+def test_a_share_to_train_on_is_not_taken_of_data_with_splits(tmp_path):
+    flowers(tmp_path / "train", 10)
+    flowers(tmp_path / "test", 10, 100)
+    assert refused(tmp_path, training=0.5) == (
+        f"training is of data without splits of its own, and {tmp_path} has such; leave it out"
+    )
+    shutil.rmtree(tmp_path / "test")
+    assert "training 10 (" in found(tmp_path, training=0.5).look(FLOWERS)[1]
+
+
 # --- what does not decode ------------------------------------------------------------------------
 
 
@@ -337,6 +370,18 @@ def test_a_name_of_two_pictures_is_none_and_no_other_folder_is_taken(tmp_path):
     )
 
 
+@pytest.mark.parametrize("name", ["cats/{}.jpg", "/old/cats/{}.jpg", "/old/only/{}.jpg"])
+def test_of_a_name_that_ends_two_paths_no_shorter_end_is_taken(tmp_path, name):
+    for place, folder in enumerate(("x/cats", "y/cats", "x/only", ".")):
+        for number in range(3):
+            file = fill(tmp_path / folder, [10 * place + number]) / f"{10 * place + number}.jpg"
+            file.rename(tmp_path / folder / f"{number}.jpg")
+    rows = "".join(f"{name.format(number)},{FLOWERS[number % 2]}\n" for number in range(3))
+    (tmp_path / "labels.csv").write_text(f"image,label\n{rows}0.jpg,rose\n1.jpg,daisy\n")
+    said = f"3 of 5 cannot be read, as line 2 of labels.csv (there is no one picture '{name}')"
+    assert said.format(0) in refused(tmp_path)
+
+
 def test_pictures_without_a_row_stay_out_and_are_said(tmp_path):
     root = fill(tmp_path / "photos", range(20))
     rows = "".join(f"{number}.jpg,{FLOWERS[number % 2]}\n" for number in range(18))
@@ -477,6 +522,43 @@ def test_masks_of_splits_may_lie_below_those_of_all(tmp_path):
     first, second = found(tmp_path).look("abc")
     assert "25 pictures with masks of 0 to 2; first: training/0.jpg, 9x6 pixels" in first
     assert second.startswith("test 5, calibration 2, validation 2, training 16")
+
+
+def test_pictures_without_masks_that_stay_out_are_said(tmp_path):
+    for split, numbers in (("train", range(20)), ("val", range(100, 105))):
+        for number in numbers:
+            fill(tmp_path / "images" / split, [number])
+            mask(tmp_path / "masks" / split / f"{number}.png", shapes(number))
+    plain = found(tmp_path).look("abc")
+    for name, numbers in (("test", range(200, 203)), ("extra", range(300, 302)), (".", [400, 401])):
+        fill(tmp_path / "images" / name, numbers)
+    (tmp_path / "images" / "drafts").mkdir()
+    mask(tmp_path / "masks" / "calib" / "1.png", shapes(1))
+    notes = (
+        "images/extra has no masks and stays out (2 pictures)",
+        "images/test has no masks and stays out (3 pictures)",
+        "images holds 2 pictures in no split, as 400.jpg, which stay out",
+        "masks/calib has no pictures and stays out (1 mask)",
+    )
+    assert found(tmp_path).look("abc") == (plain[0], "; ".join([plain[1], *notes]))
+
+
+def test_folders_of_pictures_beside_those_with_masks_are_said(tmp_path):
+    root = with_masks(tmp_path / "street")
+    plain = found(root).look("abc")
+    fill(root / "images" / "extra", range(200, 203))
+    note = "images/extra has no masks and stays out (3 pictures)"
+    assert found(root).look("abc") == (plain[0], f"{plain[1]}; {note}")
+
+
+def test_a_mask_of_two_pictures_is_refused(tmp_path):
+    root = with_masks(tmp_path / "street")
+    fill(root / "images", [3, 77], "{}.png")
+    said = refused(root, "abc")
+    assert f"{root / 'images' / '3.jpg'} and 3.png are both the picture of 3.png in masks" in said
+    (root / "images" / "3.png").unlink()
+    fill(root / "images", [77])
+    assert "2 of 22 cannot be read, as images/77.jpg (it has no mask)" in refused(root, "abc")
 
 
 def test_a_mask_lies_as_its_picture_is_seen(tmp_path):

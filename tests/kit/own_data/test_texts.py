@@ -322,4 +322,16 @@ def test_labels_that_differ_in_case_alone_are_one_class(tmp_path):
     said = refused(path, ("bad", "good"))
     assert "all labels are 'BAD, Bad, bad'; with one class no accuracy says anything" in said
     table(path, 60, labels=("bad", "BAD", "good"))
-    assert "60 texts in 2 classes (BAD 40, good 20)" in found(path).look(("bad", "good"))[0]
+    first, second = found(path).look(("bad", "good"))
+    assert "60 texts in 2 classes (BAD 40, good 20)" in first
+    assert second.endswith("; labels are taken for one class: BAD, bad")
+
+
+def test_a_sign_makes_another_label(tmp_path):
+    path = table(tmp_path / "a.csv", 60, labels=("-1", "0", "1"))
+    assert "the labels are 0, 1, -1, and the model calls its 3" in refused(path, ("0", "1", "2"))
+    names = tmp_path / "names.txt"
+    names.write_text("-1\n0\n1\n")
+    said = found(path, classes=names).look(("LABEL_0", "LABEL_1", "LABEL_2"))
+    assert "60 texts in 3 classes (" in said[0]
+    assert "-1 20" in said[0]

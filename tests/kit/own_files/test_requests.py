@@ -16,7 +16,9 @@ from edgebench import DataError, Model, TensorSpec, to_npz
 from edgebench_kit.own_files import requests
 from edgebench_kit.own_files.class_labels import read_labels
 from edgebench_kit.own_files.datasets import name_classes
+from edgebench_kit.own_files.picture_requests import PictureRequest
 from edgebench_kit.own_files.sources import Source, find_source, list_beside, to_preprocess
+from edgebench_kit.vision.recipes import Recipe
 
 VIT = '{"image_processor_type": "ViTImageProcessor", "size": {"height": 20, "width": 30}}'
 SIZES = st.integers(1, 40)
@@ -52,6 +54,24 @@ def test_what_lies_beside_is_found_unless_something_is_said(tmp_path):
     assert list_beside(file) == [tmp_path / "preprocessor_config.json"]
     said = find_source(file, to_preprocess(str(tmp_path)))
     assert said == attrs.evolve(found, found=False)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "dtype", "said"),
+    [
+        ({}, "float32", "RGB, pixels of 0 to 1, as"),
+        ({"scale": 2 / 255, "offset": -1}, "float16", "RGB, pixels of -1 to 1, as"),
+        ({"scale": 1, "std": [58, 57, 57.5]}, "float32", "0 to 255, normalised by mean 0 and std "),
+        ({"mean": 0.5, "std": 0.25, "channels": "grey"}, "float32", "by mean 0.5 and std 0.25, as"),
+        ({"mean": [0.485, 0.456, 0.406]}, "float32", "by mean 0.485/0.456/0.406 and std 1, as"),
+        ({}, "uint8", "RGB, pixels as they are, 0 to 255, as"),
+    ],
+)
+def test_what_becomes_of_pixels_is_said_in_numbers(recipe, dtype, said):
+    request = PictureRequest(
+        input="photo", dtype=dtype, shape=(None, 3, 2, 2), recipe=Recipe.read(recipe)
+    )
+    assert said in request.describe()
 
 
 def test_a_path_is_whole_and_a_word_is_a_word(tmp_path, monkeypatch):

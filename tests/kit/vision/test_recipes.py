@@ -76,6 +76,13 @@ def test_the_arithmetic_is_that_of_its_words():
     assert recipe.arrange(picture).ravel().tolist() == [30, 20, 10]
 
 
+@pytest.mark.parametrize("scale", [2, -1, 256])
+def test_a_whole_number_scales_as_any_other_number_does(scale):
+    recipe = Recipe.read({"scale": scale})
+    assert recipe.apply(np.full((1, 1, 3), 200, np.uint8)).ravel().tolist() == [200 * scale] * 3
+    assert recipe.to_document() == Recipe(scale=float(scale)).to_document()
+
+
 def test_grey_has_one_channel():
     picture = draw(30, 20)
     recipe = Recipe(channels="grey", mean=0.5, std=[0.25])
@@ -102,7 +109,11 @@ def test_grey_has_one_channel():
         ({"mean": [1, 2]}, "mean is one number or one for each channel"),
         ({"mean": ["a", 1, 2]}, "mean is of numbers"),
         ({"mean": float("nan")}, "mean is of numbers"),
-        ({"std": [1, 0, 1]}, "std is divided by"),
+        ({"std": [1, 0, 1]}, "std is divided by, and one of its numbers is 0"),
+        # What would leave the numbers that a network can read.
+        ({"std": [1, -1e-50, 1]}, "std is divided by, and one of its numbers is -1e-50"),
+        ({"scale": 10**400}, "scale is of numbers"),
+        ({"mean": 10**400}, "mean is of numbers"),
         ({"std": [1, 2, 3], "channels": "grey"}, "std is one number where channels is grey"),
         ({"scale": "1/255"}, "scale is of numbers"),
         ({"pad_value": 256}, "pad_value is a whole number"),
@@ -120,7 +131,26 @@ def test_grey_has_one_channel():
         ({"image_processor_type": "ViTImageProcessor", "resample": "2"}, "'resample' is a number"),
         ({"image_processor_type": "ViTImageProcessor", "size": {"longest_edge": 4}}, "'size' is"),
         ({"image_processor_type": "ViTImageProcessor", "size": {"height": 4}}, "'size' is"),
-        ({"image_processor_type": "ViTImageProcessor", "size": {"shortest_edge": "4"}}, "resize"),
+        (
+            {"image_processor_type": "ViTImageProcessor", "size": {"shortest_edge": "4"}},
+            "'size' is",
+        ),
+        (
+            {"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": "4"}},
+            "size",
+        ),
+        ({"image_processor_type": "PoolFormerImageProcessor", "size": ["4", 4]}, "'size' is of"),
+        (
+            {"image_processor_type": "PoolFormerImageProcessor", "size": {"shortest_edge": "44"}},
+            "'size' is of whole pixels",
+        ),
+        ({"image_processor_type": "LevitImageProcessor", "size": {"shortest_edge": [4]}}, "size"),
+        ({"image_processor_type": "EfficientNetImageProcessor", "image_std": ["a"]}, "std is of"),
+        ({"image_processor_type": "EfficientNetImageProcessor", "image_std": [None] * 3}, "std"),
+        (
+            {"image_processor_type": "PoolFormerImageProcessor", "crop_pct": 1e-320},
+            "'crop_pct' is a share",
+        ),
         ({"image_processor_type": "CLIPImageProcessor", "crop_size": {"shortest_edge": 4}}, "crop"),
         (
             {"image_processor_type": "ConvNextImageProcessor", "size": 4, "do_center_crop": True},

@@ -327,8 +327,8 @@ def test_what_lies_beside_belongs_to_the_file_and_is_said(vit, photos):
     assert {one.name for one in MODEL.beside(path)} == {"config.json", "preprocessor_config.json"}
     *_, line = MODEL.inputs(path, OnnxOptions(), photos).look()
     assert line == (
-        "a request is a picture file, resized to 64x64, RGB, normalised, as 'pixel_values' of "
-        "3x64x64, as preprocessor_config.json beside it says"
+        "a request is a picture file, resized to 64x64, RGB, pixels of 0 to 1, normalised by mean "
+        "0.5 and std 0.5, as 'pixel_values' of 3x64x64, as preprocessor_config.json beside it says"
     )
     refuse(path, "has no number; give one", preprocess="none")
 
