@@ -26,7 +26,6 @@ from edgebench_kit.checkpoints.configurations import (
     read_configuration,
 )
 from edgebench_kit.checkpoints.families import STUDENT, check_shapes, describe_variant, halve
-from edgebench_kit.checkpoints.json_files import read_beside
 from edgebench_kit.checkpoints.networks import (
     list_inputs,
     load_network,
@@ -38,13 +37,11 @@ from edgebench_kit.checkpoints.stored_weights import find_weights, has_header, r
 from edgebench_kit.checkpoints.word_requests import word_cross_entropy
 from edgebench_kit.torch.classification import cross_entropy
 from edgebench_kit.torch.modules import count_parameters
-from edgebench_kit.vision.recipes import NESTED, Recipe
+from edgebench_kit.vision.recipes import PICTURES, Recipe, find_processor
 
 if TYPE_CHECKING:
     from torch import nn
 
-PICTURES = "preprocessor_config.json"
-WHOLE = "processor_config.json"
 OUTPUT = "logits"
 WIDE = 512
 """Values of a token from which on an encoder is trained on in small steps, as BERT is."""
@@ -82,11 +79,8 @@ def read_recipe(directory: Path) -> Recipe:
     Raises:
         DataError: Nothing beside the weights says it, or it is not understood.
     """
-    path, whole = directory / PICTURES, directory / WHOLE
-    # Transformers takes what stands in the file of all processors before that of pictures alone.
-    if isinstance(read_beside(whole).get(NESTED), dict):
-        path = whole
-    if not path.is_file():
+    path = find_processor(directory)
+    if path is None:
         raise DataError(
             f"{directory} has no {PICTURES}, so that nothing says how pictures are resized and "
             "normalised; save the image processor beside the weights"

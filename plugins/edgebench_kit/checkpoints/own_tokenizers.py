@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from edgebench import DataError
 from edgebench_kit.checkpoints.configurations import Configuration
-from edgebench_kit.checkpoints.json_files import read_beside, read_table
 from edgebench_kit.checkpoints.networks import make_settings
+from edgebench_kit.files.documents import read_beside, read_table
 from edgebench_kit.text.tokenizing import tokenize
 
 if TYPE_CHECKING:

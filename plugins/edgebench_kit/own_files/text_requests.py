@@ -10,10 +10,10 @@ from typing import Any, Literal
 import attrs
 
 from edgebench import DataError, Tensors, TensorSpec
+from edgebench_kit.files.documents import read_document
 from edgebench_kit.own_files.sources import Source
 from edgebench_kit.text.cutting import GIVEN, encode, take_tensors
 from edgebench_kit.text.sentences import unpack_sentences
-from edgebench_kit.vision.recipes import read_document
 
 NUMBERS = ("int64", "int32")
 PADDINGS = ("[PAD]", "<pad>", "<|pad|>", "<|endoftext|>")
