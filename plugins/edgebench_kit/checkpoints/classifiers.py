@@ -35,6 +35,7 @@ from edgebench_kit.checkpoints.networks import (
 )
 from edgebench_kit.checkpoints.stored_weights import find_weights, has_header, read_shapes
 from edgebench_kit.checkpoints.word_requests import word_cross_entropy
+from edgebench_kit.text.tokenizing import RESOURCE
 from edgebench_kit.torch.classification import cross_entropy
 from edgebench_kit.torch.modules import count_parameters
 from edgebench_kit.vision.recipes import PICTURES, Recipe, find_processor
@@ -102,7 +103,7 @@ def look_at(directory: Path, *, length: int | None = None, student: str = "") ->
         check_parts(found.settings, len(shapes), path)
         check_head(found, shapes, path)
     if found.task in WRITTEN:
-        own_tokenizers.check_tokenizer(directory, found.settings)
+        own_tokenizers.check_tokenizer(directory, found)
     made = halve(found)[0] if student else found
     try:
         describe_variant("default", made)
@@ -145,7 +146,7 @@ def build_checkpoint(
             # Else what reads the last token of a text takes what fills it up for that.
             settings["pad_token_id"] = own_tokenizers.read_padding(written)
         whole = attrs.evolve(whole, length=length, tensors=names, settings=settings)
-        resources = {own_tokenizers.WHOLE: written}
+        resources = {RESOURCE: written}
     found, module = whole, load_network(whole, directory)
     if student:
         found, sources = halve(whole)
@@ -157,7 +158,7 @@ def build_checkpoint(
     pipeline = _make_pipeline(model, found, module)
     _check_answer(module, pipeline.stages[0], found, directory)
     doubts = (
-        _check_filling(module, whole, resources[own_tokenizers.WHOLE], directory)
+        _check_filling(module, whole, resources[RESOURCE], directory)
         if whole.task == "texts"
         else ()
     )

@@ -9,12 +9,12 @@ from typing import Any
 import attrs
 
 from edgebench import DataError
+from edgebench_kit.text.tokenizer_files import SETTINGS
+from edgebench_kit.text.tokenizer_files import WHOLE as TEXTS
 from edgebench_kit.vision.recipes import PICTURES, WHOLE, Recipe, Size, find_processor
 
-TEXTS = "tokenizer.json"
-"""What transformers writes beside a model of texts."""
 LABELS = "config.json"
-BESIDE = (WHOLE, PICTURES, TEXTS, "tokenizer_config.json", "special_tokens_map.json", LABELS)
+BESIDE = (WHOLE, PICTURES, TEXTS, *SETTINGS, LABELS)
 IMAGENET, NONE = "imagenet", "none"
 
 
