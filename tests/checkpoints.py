@@ -9,7 +9,8 @@ import torch
 import transformers
 from transformers.utils import logging
 
-from edgebench_kit.text.vocabularies import BYTES, ENTRIES, WORDPIECE, train_tokenizer
+from edgebench_kit.text.kinds import BYTES, WORDPIECE
+from edgebench_kit.text.vocabularies import ENTRIES, train_tokenizer
 
 NAMES = {
     "texts": ("bad", "so so", "good"),

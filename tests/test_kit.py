@@ -22,13 +22,14 @@ METRICS = Path(edgebench.__file__).parent / "metrics"
 PLUGINS = Path(edgebench_plugins.__file__).parent
 ROOT = KIT.parents[1]
 FAMILIES: dict[str, set[str]] = {
+    "files": set(),
     "stages": set(),
     "torch": {"stages"},
-    "vision": {"torch"},
-    "text": {"torch"},
+    "vision": {"files", "torch"},
+    "text": {"files", "torch"},
     "own_data": {"text", "vision"},
-    "own_files": {"own_data", "text", "vision"},
-    "checkpoints": {"own_data", "text", "torch", "vision"},
+    "own_files": {"files", "own_data", "text", "vision"},
+    "checkpoints": {"files", "own_data", "text", "torch", "vision"},
     "onnx": {"own_data", "own_files", "stages"},
     "cuda": set(),
     "servers": set(),

@@ -26,7 +26,6 @@ from edgebench_kit.checkpoints.configurations import (
     read_configuration,
 )
 from edgebench_kit.checkpoints.families import STUDENT, check_shapes, describe_variant, halve
-from edgebench_kit.checkpoints.json_files import read_beside
 from edgebench_kit.checkpoints.networks import (
     list_inputs,
     load_network,
@@ -36,15 +35,14 @@ from edgebench_kit.checkpoints.networks import (
 )
 from edgebench_kit.checkpoints.stored_weights import find_weights, has_header, read_shapes
 from edgebench_kit.checkpoints.word_requests import word_cross_entropy
+from edgebench_kit.text.tokenizing import RESOURCE
 from edgebench_kit.torch.classification import cross_entropy
 from edgebench_kit.torch.modules import count_parameters
-from edgebench_kit.vision.recipes import NESTED, Recipe
+from edgebench_kit.vision.recipes import PICTURES, Recipe, find_processor
 
 if TYPE_CHECKING:
     from torch import nn
 
-PICTURES = "preprocessor_config.json"
-WHOLE = "processor_config.json"
 OUTPUT = "logits"
 WIDE = 512
 """Values of a token from which on an encoder is trained on in small steps, as BERT is."""
@@ -82,11 +80,8 @@ def read_recipe(directory: Path) -> Recipe:
     Raises:
         DataError: Nothing beside the weights says it, or it is not understood.
     """
-    path, whole = directory / PICTURES, directory / WHOLE
-    # Transformers takes what stands in the file of all processors before that of pictures alone.
-    if isinstance(read_beside(whole).get(NESTED), dict):
-        path = whole
-    if not path.is_file():
+    path = find_processor(directory)
+    if path is None:
         raise DataError(
             f"{directory} has no {PICTURES}, so that nothing says how pictures are resized and "
             "normalised; save the image processor beside the weights"
@@ -108,7 +103,7 @@ def look_at(directory: Path, *, length: int | None = None, student: str = "") ->
         check_parts(found.settings, len(shapes), path)
         check_head(found, shapes, path)
     if found.task in WRITTEN:
-        own_tokenizers.check_tokenizer(directory, found.settings)
+        own_tokenizers.check_tokenizer(directory, found)
     made = halve(found)[0] if student else found
     try:
         describe_variant("default", made)
@@ -151,7 +146,7 @@ def build_checkpoint(
             # Else what reads the last token of a text takes what fills it up for that.
             settings["pad_token_id"] = own_tokenizers.read_padding(written)
         whole = attrs.evolve(whole, length=length, tensors=names, settings=settings)
-        resources = {own_tokenizers.WHOLE: written}
+        resources = {RESOURCE: written}
     found, module = whole, load_network(whole, directory)
     if student:
         found, sources = halve(whole)
@@ -163,7 +158,7 @@ def build_checkpoint(
     pipeline = _make_pipeline(model, found, module)
     _check_answer(module, pipeline.stages[0], found, directory)
     doubts = (
-        _check_filling(module, whole, resources[own_tokenizers.WHOLE], directory)
+        _check_filling(module, whole, resources[RESOURCE], directory)
         if whole.task == "texts"
         else ()
     )

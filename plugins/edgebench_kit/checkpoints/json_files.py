@@ -4,33 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from edgebench import DataError
-from edgebench_kit.vision.recipes import read_document
+from edgebench_kit.files.documents import read_beside
 
 DESCRIBING = (
     *("config.json", "tokenizer_config.json", "preprocessor_config.json"),
     *("processor_config.json", "image_processor_config.json"),
 )
 """The files of a checkpoint that may name classes to import from files beside them."""
-
-
-def read_table(path: Path) -> dict[str, Any]:
-    """Read a JSON file that holds one object.
-
-    Raises:
-        DataError: It is not there, is damaged, or holds something else.
-    """
-    found = read_document(path)
-    if not isinstance(found, dict):
-        raise DataError(f"{path} holds a {type(found).__name__}, not keys and values")
-    return found
-
-
-def read_beside(path: Path) -> dict[str, Any]:
-    """Read such a file where there is one; else there are no keys."""
-    return read_table(path) if path.is_file() else {}
 
 
 def refuse_code(directory: Path) -> None:

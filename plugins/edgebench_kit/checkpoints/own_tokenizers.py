@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from edgebench import DataError
 from edgebench_kit.checkpoints.configurations import Configuration
-from edgebench_kit.checkpoints.json_files import read_beside, read_table
 from edgebench_kit.checkpoints.networks import make_settings
+from edgebench_kit.files.documents import read_beside, read_table
+from edgebench_kit.text.tokenizer_files import (
+    SETTINGS,
+    WHOLE,
+    check_length,
+    read_settings,
+    read_whole,
+    set_length,
+)
 from edgebench_kit.text.tokenizing import tokenize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from tokenizers import Tokenizer
 
-WHOLE = "tokenizer.json"
 PARTS = (
     *("vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model"),
     *("spm.model", "tokenizer.model"),
@@ -27,6 +33,8 @@ ADDED = "added_tokens.json"
 """What was added to such a tokenizer later."""
 LENGTH = 128
 """The tokens of a sample, where nobody says another number."""
+MANY = 10**9
+"""From here on transformers means that a tokenizer has no bound."""
 COUNTED_ON = (
     *("camembert", "data2vec-text", "ibert", "longformer", "mpnet", "roberta"),
     *("roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"),
@@ -34,18 +42,24 @@ COUNTED_ON = (
 """Families that count positions from the number of the padding on: so many fewer can be told."""
 
 
-def check_tokenizer(directory: Path, settings: Mapping[str, Any]) -> None:
-    """See that a tokenizer fits the network beside it, as far as its files say.
+def check_tokenizer(directory: Path, found: Configuration) -> None:
+    """See that a tokenizer fits the network beside it, as far as their files say.
 
     Raises:
         DataError: There is none, it is damaged, or it does not fit.
     """
-    path = directory / WHOLE
-    entries = _read_whole(path).get_vocab() if path.is_file() else _read_entries(directory)
-    _check_entries(entries, settings, directory)
-    token = find_padding(directory)
-    if token is not None and token in entries:
-        _check_padding(token, entries[token], settings, directory)
+    path, said = directory / WHOLE, read_settings(directory)
+    _read_most(said.get("model_max_length", MANY), directory)
+    if path.is_file():
+        whole = read_whole(path)
+        entries = whole.get_vocab()
+        if found.length is not None:
+            check_length(whole, found.length, path, pairs=found.task == "texts")
+    else:
+        entries = _read_entries(directory)
+    _check_entries(entries, found.settings, directory)
+    if (token := said.get("pad_token")) in entries:
+        _check_padding(token, entries[token], found.settings, directory)
 
 
 def _read_entries(directory: Path) -> dict[str, int]:
@@ -79,16 +93,6 @@ def _read_vocabulary(path: Path) -> dict[str, Any]:
     return {line: number for number, line in enumerate(lines)}
 
 
-def find_padding(directory: Path) -> str | None:
-    """Return the token that texts are filled up with, where a file beside the weights says it."""
-    for name in ("tokenizer_config.json", "special_tokens_map.json"):
-        said = read_beside(directory / name).get("pad_token")
-        token = said.get("content") if isinstance(said, dict) else said
-        if isinstance(token, str):
-            return token
-    return None
-
-
 def write_own(directory: Path, found: Configuration) -> tuple[bytes, tuple[str, ...]]:
     """Write a checkpoint's tokenizer as `write_tokenizer` does, by the configuration beside it.
 
@@ -96,7 +100,7 @@ def write_own(directory: Path, found: Configuration) -> tuple[bytes, tuple[str, 
         DataError: It cannot be opened without code, does not fit, or cannot cut single words.
     """
     made = make_settings(found, str(directory))
-    written, names = write_tokenizer(directory, made, found.length)
+    written, names = write_tokenizer(directory, made, found.length, pairs=found.task == "texts")
     if found.task == "tokens" and not _cuts_words(json.loads(written)["pre_tokenizer"]):
         raise DataError(
             f"the tokenizer in {directory} takes a word alone for the beginning of a text "
@@ -117,15 +121,16 @@ def _cuts_words(described: Any) -> bool:
 
 
 def write_tokenizer(
-    directory: Path, made: Any, length: int | None
+    directory: Path, made: Any, length: int | None, *, pairs: bool = True
 ) -> tuple[bytes, tuple[str, ...]]:
     """Write a checkpoint's tokenizer as JSON, with the one length that texts are brought to.
 
-    Transformers opens it; *made* is its configuration of the network. Returned are the JSON, and
-    the names of the tensors that the tokenizer gives.
+    Transformers opens it; *made* is its configuration of the network, *pairs* whether a pair of
+    texts may come. Returned are the JSON, and the names of the tensors that the tokenizer gives.
 
     Raises:
-        DataError: It cannot be opened without code, does not fit, or the length is too large.
+        DataError: It cannot be opened without code, does not fit, or the length is too large, or
+            too small for a token of a text.
     """
     opened = _open(directory)
     settings = made.to_dict()
@@ -140,14 +145,16 @@ def write_tokenizer(
     if token is None or number is None:
         raise DataError(f"the tokenizer in {directory} names no pad_token to fill texts up with")
     _check_padding(token, number, settings, directory)
-    chosen = _choose_length(directory, made, length, opened.model_max_length)
-    tokenizer.enable_truncation(chosen, strategy="longest_first", direction=opened.truncation_side)
-    tokenizer.enable_padding(
-        length=chosen,
-        pad_id=number,
-        pad_token=token,
-        pad_type_id=opened.pad_token_type_id,
-        direction=opened.padding_side,
+    most = _read_most(opened.model_max_length, directory)
+    chosen = _choose_length(directory, made, length, most)
+    check_length(tokenizer, chosen, f"the tokenizer in {directory}", pairs=pairs)
+    set_length(
+        tokenizer,
+        chosen,
+        padding=token,
+        type_id=opened.pad_token_type_id,
+        filled=opened.padding_side,
+        cut=opened.truncation_side,
     )
     text: str = tokenizer.to_str()
     return text.encode(), tuple(opened.model_input_names)
@@ -186,7 +193,7 @@ def _open(directory: Path) -> Any:
     from transformers import AutoTokenizer
 
     if (directory / WHOLE).is_file():
-        _read_whole(directory / WHOLE)
+        read_whole(directory / WHOLE)
     try:
         return AutoTokenizer.from_pretrained(
             str(directory), local_files_only=True, trust_remote_code=False
@@ -194,15 +201,6 @@ def _open(directory: Path) -> Any:
     except Exception as error:  # its readers raise nothing more precise
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise DataError(f"the tokenizer in {directory} cannot be read: {reason[:300]}") from error
-
-
-def _read_whole(path: Path) -> Tokenizer:
-    from tokenizers import Tokenizer
-
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the reader raises nothing more precise
-        raise DataError(f"{path} cannot be read: {error}") from error
 
 
 def _check_entries(
@@ -227,17 +225,30 @@ def _check_padding(token: str, number: int, settings: Mapping[str, Any], directo
         )
 
 
-def _choose_length(directory: Path, made: Any, length: int | None, own: float) -> int:
+def _read_most(said: Any, directory: Path) -> list[int]:
+    """Return the most tokens that a tokenizer gives of a text, none where there is no bound.
+
+    Raises:
+        DataError: It is no number of tokens.
+    """
+    if type(said) not in (int, float) or not said >= 1:
+        raise DataError(
+            f"{directory / SETTINGS[0]}: model_max_length is a number of tokens, from 1 on, not "
+            f"{said!r}"
+        )
+    return [int(said)] if said < MANY else []
+
+
+def _choose_length(directory: Path, made: Any, length: int | None, most: Sequence[int]) -> int:
     """Return how many tokens a sample has: as many as were said, if there are positions for them.
 
     Raises:
         DataError: There are not.
     """
     positions = getattr(made, "max_position_embeddings", None)
-    most = [int(own)] if own < 1e9 else []
     if isinstance(positions, int) and positions > 0:
         taken = (made.pad_token_id or 0) + 1 if made.model_type in COUNTED_ON else 0
-        most.append(positions - taken)
+        most = [*most, positions - taken]
     if length is None:
         return min([LENGTH, *most])
     if most and length > min(most):

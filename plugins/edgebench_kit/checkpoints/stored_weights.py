@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgebench import DataError
-from edgebench_kit.checkpoints.json_files import read_table
-from edgebench_kit.torch.weight_files import read_weights
+from edgebench_kit.files.documents import read_table
+from edgebench_kit.torch.weight_files import NAMES, read_weights
 
 if TYPE_CHECKING:
     import torch
 
-NAMES = ("model.safetensors", "pytorch_model.bin")
 INDEX = ".index.json"
 
 

@@ -15,7 +15,7 @@ import attrs
 from edgebench import DataError, Dataset, Model, Sample, Tensors, Unreadable
 from edgebench.metrics.words import FILLER
 from edgebench_kit.own_data.own import OwnData
-from edgebench_kit.text.cutting import take_tensors
+from edgebench_kit.text.cutting import encode, take_tensors
 from edgebench_kit.text.sentences import unpack_sentences
 from edgebench_kit.text.tokenizing import read_tokenizer
 
@@ -49,10 +49,10 @@ def bind_words(
     tokenizer = read_tokenizer(model, variant, resources)
 
     def preprocess(words: tuple[str, ...], variant: str) -> Tensors:
-        return take_tensors(tokenizer.encode(words, is_pretokenized=True), names)
+        return take_tensors(encode(tokenizer, words, is_pretokenized=True), names)
 
     def shortens(words: tuple[str, ...], variant: str) -> bool:
-        return bool(tokenizer.encode(words, is_pretokenized=True).overflowing)
+        return bool(encode(tokenizer, words, is_pretokenized=True).overflowing)
 
     return attrs.evolve(
         model,
@@ -102,7 +102,7 @@ def place_answers(dataset: Dataset, data: OwnData, write_tokenizer: Callable[[],
 def find_words(tokenizer: Any, words: Sequence[str]) -> list[int]:
     """Return the place of the first token of each word, -1 of one that has none or is cut off."""
     places = [-1] * len(words)
-    for token, word in enumerate(tokenizer.encode(words, is_pretokenized=True).word_ids):
+    for token, word in enumerate(encode(tokenizer, words, is_pretokenized=True).word_ids):
         if word is not None and places[word] < 0:
             places[word] = token
     return places

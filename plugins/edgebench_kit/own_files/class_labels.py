@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgebench_kit.files.documents import read_document
 from edgebench_kit.own_data.noted_classes import check_classes, list_classes
 from edgebench_kit.own_files.sources import LABELS
-from edgebench_kit.vision.recipes import read_document
 
 
 def read_labels(directory: Path) -> tuple[str, ...]:

@@ -9,14 +9,12 @@ from typing import Any
 import attrs
 
 from edgebench import DataError
-from edgebench_kit.vision.recipes import NESTED, Recipe, Size, read_document
+from edgebench_kit.text.tokenizer_files import SETTINGS
+from edgebench_kit.text.tokenizer_files import WHOLE as TEXTS
+from edgebench_kit.vision.recipes import PICTURES, WHOLE, Recipe, Size, find_processor
 
-PICTURES, TEXTS = "preprocessor_config.json", "tokenizer.json"
-"""What transformers writes beside a model, of pictures and of texts."""
 LABELS = "config.json"
-WHOLE = "processor_config.json"
-"""What it writes in place of the first, or beside it, with that of pictures as a part."""
-BESIDE = (WHOLE, PICTURES, TEXTS, "tokenizer_config.json", "special_tokens_map.json", LABELS)
+BESIDE = (WHOLE, PICTURES, TEXTS, *SETTINGS, LABELS)
 IMAGENET, NONE = "imagenet", "none"
 
 
@@ -103,22 +101,8 @@ def find_source(file: Path, said: object) -> Source:
 
 
 def _look_into(directory: Path, *, found: bool = False) -> Source:
-    pictures, texts = (
-        path if (path := directory / name).is_file() else None for name in (PICTURES, TEXTS)
-    )
-    # As in transformers, what stands in the file of all goes before that of pictures alone.
-    if (whole := directory / WHOLE).is_file() and _is_nested(whole):
-        pictures = whole
-    return Source(pictures=pictures, texts=texts, found=found)
-
-
-def _is_nested(path: Path) -> bool:
-    """Say whether a file has a part that says what is done to pictures, or is no JSON."""
-    try:
-        document = read_document(path)
-    except DataError:
-        return True  # whoever reads it for its recipe says what is wrong with it
-    return isinstance(document, dict) and isinstance(document.get(NESTED), dict)
+    texts = path if (path := directory / TEXTS).is_file() else None
+    return Source(pictures=find_processor(directory), texts=texts, found=found)
 
 
 def _is_tokenizer(path: Path) -> bool:

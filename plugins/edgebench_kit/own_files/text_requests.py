@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,14 +12,18 @@ from edgebench import DataError, Tensors, TensorSpec
 from edgebench_kit.own_files.sources import Source
 from edgebench_kit.text.cutting import GIVEN, encode, take_tensors
 from edgebench_kit.text.sentences import unpack_sentences
-from edgebench_kit.vision.recipes import read_document
+from edgebench_kit.text.tokenizer_files import (
+    SETTINGS,
+    check_length,
+    open_whole,
+    read_settings,
+    set_length,
+)
 
 NUMBERS = ("int64", "int32")
 PADDINGS = ("[PAD]", "<pad>", "<|pad|>", "<|endoftext|>")
 """What tokens that fill up are usually called, where no file says."""
 PROBE = ("A text, to see", "whether it can be cut: 1 é.")
-SIDES = ("left", "right")
-SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
 
 
 @attrs.frozen(kw_only=True)
@@ -116,7 +119,8 @@ def fit_tokenizer(
     if len(lengths) != 1 or not isinstance(length := lengths.pop(), int):
         told = ", ".join(f"{spec.name!r} {spec.shape[1]}" for spec in specs)
         raise DataError(f"the inputs of {file} must be of one length for a text, and are: {told}")
-    tokenizer = _open(source.texts)
+    said = read_settings(source.texts.parent)
+    tokenizer: Any = open_whole(source.texts, said)
     last = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
     for name, one in given.items():
         if one == "input_ids" and last >= rows.get(name, last + 1):
@@ -125,7 +129,7 @@ def fit_tokenizer(
                 f"{name!r} of {file} picks from has {rows[name]} rows; it is another model's "
                 "tokenizer"
             )
-    _set_length(tokenizer, length, source.texts)
+    _set_length(tokenizer, said, length, source.texts)
     try:
         encode(tokenizer, PROBE)
     except DataError as error:
@@ -140,31 +144,15 @@ def fit_tokenizer(
     )
 
 
-def _open(path: Path) -> Any:
-    if find_spec("tokenizers") is None:
-        raise DataError(f"{path} is read by the package tokenizers: pip install tokenizers")
-    from tokenizers import Tokenizer
-
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the reader raises nothing more precise
-        said = str(error).splitlines() or [type(error).__name__]
-        raise DataError(f"the tokenizer {path} cannot be read: {said[0]}") from error
-
-
-def _set_length(tokenizer: Any, length: int, path: Path) -> None:
+def _set_length(tokenizer: Any, said: Mapping[str, Any], length: int, path: Path) -> None:
     """Have a tokenizer fill up and cut to one length, as its files say what with and where.
 
     Raises:
         DataError: The length has no room for a token of a text, or nothing says what fills up.
     """
-    added = tokenizer.num_special_tokens_to_add(is_pair=True)
-    if length <= added:
-        raise DataError(
-            f"{path} frames a pair of texts with {added} tokens, and the inputs take {length}"
-        )
+    check_length(tokenizer, length, path)
     # As in transformers, what is said beside a tokenizer goes before what it holds itself.
-    said, usual, cut = _read_settings(path), tokenizer.padding or {}, tokenizer.truncation or {}
+    usual, cut = tokenizer.padding or {}, tokenizer.truncation or {}
     token = said.get("pad_token") or usual.get("pad_token")
     if token is None:
         token = next((one for one in PADDINGS if tokenizer.token_to_id(one) is not None), None)
@@ -173,32 +161,11 @@ def _set_length(tokenizer: Any, length: int, path: Path) -> None:
             f"nothing says with which token {path} fills up what is short; say it in "
             f'{path.with_name(SETTINGS[0])}: {{"pad_token": "..."}}'
         )
-    tokenizer.enable_truncation(
+    set_length(
+        tokenizer,
         length,
-        strategy="longest_first",
-        direction=said.get("truncation_side") or cut.get("direction", "right"),
+        padding=token,
+        type_id=usual.get("pad_type_id", 0),
+        filled=said.get("padding_side") or usual.get("direction", "right"),
+        cut=said.get("truncation_side") or cut.get("direction", "right"),
     )
-    tokenizer.enable_padding(
-        length=length,
-        pad_id=tokenizer.token_to_id(token),
-        pad_token=token,
-        pad_type_id=usual.get("pad_type_id", 0),
-        direction=said.get("padding_side") or usual.get("direction", "right"),
-    )
-
-
-def _read_settings(path: Path) -> dict[str, str]:
-    """Return what lies beside a tokenizer of how it fills up and cuts, as texts."""
-    found: dict[str, str] = {}
-    for name in reversed(SETTINGS):
-        if (beside := path.with_name(name)).is_file():
-            document = read_document(beside)
-            for key in ("pad_token", "padding_side", "truncation_side"):
-                value = document.get(key) if isinstance(document, dict) else None
-                # A token may be written with how it is cut out of a text.
-                value = value.get("content") if isinstance(value, dict) else value
-                if isinstance(value, str):
-                    found[key] = value
-    if wrong := [key for key in found if key.endswith("side") and found[key] not in SIDES]:
-        raise DataError(f"{path.parent}: {wrong[0]} is left or right, not {found[wrong[0]]!r}")
-    return found

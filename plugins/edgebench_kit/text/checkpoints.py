@@ -6,21 +6,20 @@ decides its outputs may come from the directory but the weights.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgebench import DataError
+from edgebench_kit.files.documents import read_table
 from edgebench_kit.text.vocabularies import open_tokenizer
-from edgebench_kit.torch.weight_files import load_weights
+from edgebench_kit.torch.weight_files import NAMES, load_weights
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from edgebench_kit.text.encoders import Network, Size
 
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 AGAINST = {
     "label1": "label0",
     "1": "0",
@@ -62,9 +61,9 @@ def check_checkpoint(size: Size, directory: Path, *, title: str) -> tuple[Path, 
     _check_class(configuration, size.network, directory)
     _check_shape(_count_labels(configuration), size, directory, title)
     _check_labels(configuration, directory)
-    weights = next((directory / name for name in WEIGHTS if (directory / name).is_file()), None)
+    weights = next((directory / name for name in NAMES if (directory / name).is_file()), None)
     if weights is None:
-        raise DataError(f"{directory} has no weights of {title}: neither {' nor '.join(WEIGHTS)}")
+        raise DataError(f"{directory} has no weights of {title}: neither {' nor '.join(NAMES)}")
     tokenizer = open_tokenizer(size.network.kind, directory)
     _check_tokenizer(tokenizer, size, directory)
     return weights, tokenizer
@@ -74,13 +73,7 @@ def _read_configuration(directory: Path) -> dict[str, Any]:
     path = directory / "config.json"
     if not path.is_file():
         raise DataError(f"{directory} is no checkpoint of transformers: it has no config.json")
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path} is no JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise DataError(f"{path} is no configuration, but a {type(found).__name__}")
-    return found
+    return read_table(path)
 
 
 def _check_class(found: dict[str, Any], network: Network, directory: Path) -> None:

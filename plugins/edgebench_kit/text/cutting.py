@@ -13,22 +13,30 @@ PANIC = "PanicException"
 """What an error of Rust is called in Python, where it is no Exception."""
 
 
-def encode(tokenizer: Any, texts: Sequence[str]) -> Any:
-    """Let a tokenizer cut a text or a pair.
+def encode(tokenizer: Any, texts: Sequence[str], *, is_pretokenized: bool = False) -> Any:
+    """Let a tokenizer cut a text or a pair, or the single words of one text.
 
     Raises:
         DataError: It stumbles, as a damaged one does over some texts.
     """
     try:
-        return tokenizer.encode(*texts)
+        given = [texts] if is_pretokenized else texts
+        return tokenizer.encode(*given, is_pretokenized=is_pretokenized)
     except BaseException as error:
-        # What Rust panics over is no Exception; an interruption is not the tokenizer's.
-        if not isinstance(error, Exception) and type(error).__name__ != PANIC:
-            raise
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(
-            f"the tokenizer cannot cut the text {texts[0][:40]!r}: {said[:200]}; it may be damaged"
-        ) from error
+        said = f"the tokenizer cannot cut the text {' '.join(texts)[:40]!r}"
+        raise explain(error, said, "it may be damaged") from error
+
+
+def explain(error: BaseException, what: str, remedy: str) -> DataError:
+    """Return the line for what the library stumbled over, which raises nothing more precise.
+
+    What is no error of its own, as an interruption, is raised again.
+    """
+    # What Rust panics over is no Exception.
+    if not isinstance(error, Exception) and type(error).__name__ != PANIC:
+        raise error
+    said = " ".join(str(error).split()) or type(error).__name__
+    return DataError(f"{what}: {said[:200]}; {remedy}")
 
 
 def take_tensors(encoding: Any, names: Sequence[str]) -> Tensors:

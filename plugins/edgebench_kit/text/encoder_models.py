@@ -23,7 +23,8 @@ from edgebench import (
 from edgebench_kit.text import tokenizing
 from edgebench_kit.text.checkpoints import check_checkpoint, load_checkpoint
 from edgebench_kit.text.encoders import CLASSES, Network, Size
-from edgebench_kit.text.vocabularies import ENTRIES, Kind, train_tokenizer, write_tokenizer
+from edgebench_kit.text.kinds import Kind
+from edgebench_kit.text.vocabularies import ENTRIES, train_tokenizer, write_tokenizer
 from edgebench_kit.torch.classification import compute_class_scores, cross_entropy
 from edgebench_kit.torch.modules import count_parameters
 from edgebench_kit.torch.weight_files import check_file, load_weights

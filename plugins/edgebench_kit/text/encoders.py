@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench import Attention, ExitPoint, Variant
-from edgebench_kit.text.vocabularies import BYTES, WORDPIECE, Kind
+from edgebench_kit.text.kinds import BYTES, WORDPIECE, Kind
 from edgebench_kit.torch.quiet_imports import importing_quietly
 
 if TYPE_CHECKING:

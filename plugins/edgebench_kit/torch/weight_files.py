@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+NAMES = ("model.safetensors", "pytorch_model.bin")
+"""What transformers calls a checkpoint's weights, in the order in which they are looked for."""
 PICKLED = (".pth", ".pt", ".bin")
 WRAPPERS = ("state_dict", "model")
 """Under which of these keys training scripts put the parameters, beside what else they keep."""

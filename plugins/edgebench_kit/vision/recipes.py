@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import attrs
 
 from edgebench import DataError
+from edgebench_kit.files.documents import read_document
 from edgebench_kit.vision import geometry
 from edgebench_kit.vision.inputs import MEANS, SPREADS
 from edgebench_kit.vision.processor_files import is_processor, read_processor
@@ -34,26 +34,31 @@ Layout = Literal["nchw", "nhwc"]
 Channels = Literal["rgb", "bgr", "grey"]
 Size = tuple[int, int]
 """Height and width, in pixels."""
-MOST_BYTES = 64 * 2**20
-"""The largest JSON that is read: the names of 100,000 classes take a tenth of it."""
 
+PICTURES, WHOLE = "preprocessor_config.json", "processor_config.json"
+"""What transformers writes of pictures beside a model, and of all that its requests need."""
 NESTED = "image_processor"
-"""Under which key transformers notes it among all that a model's requests need."""
+"""Under which key it notes pictures in the second."""
 
 
-def read_document(path: Path) -> Any:
-    """Return what a file of JSON holds.
+def find_processor(directory: Path) -> Path | None:
+    """Return the file in a directory that says what is done to pictures; None if there is none.
 
-    Raises:
-        DataError: It cannot be read, is too large, or is no JSON.
+    As in transformers, what stands in the file of all goes before that of pictures alone.
     """
+    whole, alone = directory / WHOLE, directory / PICTURES
+    if whole.is_file() and _is_nested(whole):
+        return whole
+    return alone if alone.is_file() else None
+
+
+def _is_nested(path: Path) -> bool:
+    """Say whether a file has a part that says what is done to pictures, or is no JSON."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise DataError(f"{path} is larger than {MOST_BYTES >> 20} MiB, which no such file is")
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        why = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise DataError(f"{path} cannot be read as JSON: {why}") from error
+        document = read_document(path)
+    except DataError:
+        return True  # whoever reads it for its recipe says what is wrong with it
+    return isinstance(document, dict) and isinstance(document.get(NESTED), dict)
 
 
 def read_nested(path: Path) -> tuple[Any, str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from edgebench import Budget, Model, Variant, hookimpl
 from edgebench_kit.text.encoder_models import Family, describe_large_size, describe_small_size
 from edgebench_kit.text.encoders import BERT
-from edgebench_kit.text.vocabularies import WORDPIECE
+from edgebench_kit.text.kinds import WORDPIECE
 
 WORDS = 30_522
 FAMILY = Family(

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from edgebench import Budget, Model, Variant, hookimpl
 from edgebench_kit.text.encoder_models import Family, describe_large_size, describe_small_size
 from edgebench_kit.text.encoders import BERT, ROBERTA
-from edgebench_kit.text.vocabularies import BYTES
+from edgebench_kit.text.kinds import BYTES
 
 FAMILY = Family(
     name="roberta",

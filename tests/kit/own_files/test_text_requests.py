@@ -8,6 +8,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from edgebench import DataError, TensorSpec
 from edgebench_kit.own_files.sources import Source
 from edgebench_kit.own_files.text_requests import fit_tokenizer
+from edgebench_kit.text.kinds import WORDPIECE
 
 SAID = {"pad_token": "<pad>", "padding_side": "left", "truncation_side": "left"}
 
@@ -36,6 +37,27 @@ def test_what_is_said_beside_a_tokenizer_goes_before_what_it_holds(tmp_path, hel
     for text in ("b", "b c", "a b c d"):
         wanted = own(text, padding="max_length", truncation=True, max_length=3)["input_ids"]
         assert request.preprocess((text,))["input_ids"].tolist() == [wanted]
+
+
+@pytest.mark.framework
+@pytest.mark.parametrize("said", [{}, {"do_lower_case": False}, {"strip_accents": False}])
+def test_a_text_is_cut_as_the_settings_beside_a_tokenizer_say(tmp_path, said):
+    transformers = pytest.importorskip("transformers")
+    words = [*WORDPIECE.special, "leo", "Leo", "é", "e"]
+    numbers = {word: number for number, word in enumerate(words)}
+    transformers.BertTokenizer(numbers).save_pretrained(tmp_path)
+    beside = tmp_path / "tokenizer_config.json"
+    beside.write_text(json.dumps(json.loads(beside.read_text()) | said))
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    specs = [TensorSpec(name=name, dtype="int64", shape=(1, 8)) for name in names]
+    request = fit_tokenizer(specs, Source(texts=tmp_path / "tokenizer.json"), {}, "m.onnx")
+    own = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    for texts in (("Leo é",), ("leo é Leo é Leo é Leo", "É")):
+        wanted = own(*texts, padding="max_length", truncation=True, max_length=8)
+        got = request.preprocess(texts)
+        assert {name: got[name].tolist() for name in names} == {
+            name: [wanted[name]] for name in names
+        }
 
 
 def make_tokenizer(path, **said):

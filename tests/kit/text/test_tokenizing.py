@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from edgebench import DataError, Model
 from edgebench_kit.text import tokenizing
+from edgebench_kit.text.kinds import WORDPIECE
 from edgebench_kit.text.sentences import pack_sentences, unpack_sentences
-from edgebench_kit.text.vocabularies import WORDPIECE, train_tokenizer, write_tokenizer
+from edgebench_kit.text.vocabularies import train_tokenizer, write_tokenizer
 
 NAMES = ("input_ids", "attention_mask")
 

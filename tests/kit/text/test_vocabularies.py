@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import string
 
 import pytest
@@ -13,11 +14,10 @@ from tokenizers import Tokenizer
 
 from edgebench import DataError
 from edgebench_kit.text.grammar import make_sentences
+from edgebench_kit.text.kinds import BYTES, WORDPIECE
 from edgebench_kit.text.tokenizing import tokenize
 from edgebench_kit.text.vocabularies import (
-    BYTES,
     ENTRIES,
-    WORDPIECE,
     open_tokenizer,
     train_tokenizer,
     write_tokenizer,
@@ -25,7 +25,8 @@ from edgebench_kit.text.vocabularies import (
 
 FRESH = """
 import hashlib, sys
-from edgebench_kit.text.vocabularies import BYTES, WORDPIECE, train_tokenizer, write_tokenizer
+from edgebench_kit.text.kinds import BYTES, WORDPIECE
+from edgebench_kit.text.vocabularies import train_tokenizer, write_tokenizer
 for kind in (WORDPIECE, BYTES):
     print(hashlib.sha256(write_tokenizer(train_tokenizer(kind), kind, 32)).hexdigest())
 print(sorted({"torch", "transformers"} & set(sys.modules)))
@@ -164,6 +165,38 @@ def test_what_is_wrong_with_the_tokenizer_of_a_checkpoint_is_said(tmp_path, name
         open_tokenizer(WORDPIECE, tmp_path)
     assert str(tmp_path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("said", [{}, {"tokenizer_class": "BertTokenizer"}])
+def test_a_whole_tokenizer_is_used_as_its_settings_say_too(tokenizers, tmp_path, said):
+    tokenizers[WORDPIECE].save(str(tmp_path / "tokenizer.json"))
+    for lower in (True, False):
+        settings = {"do_lower_case": lower, **said}
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+        unknown = open_tokenizer(WORDPIECE, tmp_path).encode("PAID").tokens == [
+            *("[CLS]", "[UNK]", "[SEP]")
+        ]
+        assert unknown is not lower
+
+
+@pytest.mark.parametrize(
+    ("part", "said", "usual"),
+    [
+        *(
+            (f"{part}_token", "[MASK]", f"[{part.upper()}]")
+            for part in ("cls", "sep", "pad", "unk")
+        ),
+        *((f"{part}_side", "left", "right") for part in ("padding", "truncation")),
+    ],
+)
+def test_a_checkpoint_that_differs_from_its_kind_is_refused(
+    tokenizers, tmp_path, part, said, usual
+):
+    tokenizers[WORDPIECE].model.save(str(tmp_path))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({part: said}))
+    told = f"tokenizer_config.json says {part} {said!r}, and of this kind it is {usual!r}"
+    with pytest.raises(DataError, match=re.escape(told)):
+        open_tokenizer(WORDPIECE, tmp_path)
 
 
 def test_a_tokenizer_of_another_kind_is_refused(tokenizers, tmp_path):

@@ -29,7 +29,7 @@ def own_tokenizer(name):
     vocabulary = {token: number for number, token in enumerate([*special, *plain])}
     merges = [tuple(pair) for pair in json.loads(tokenizer.to_str())["model"].get("merges", [])]
     tokenizer.model = (
-        WordPiece(vocabulary, unk_token=vocabularies.UNKNOWN)
+        WordPiece(vocabulary, unk_token=FAMILIES[name].kind.tokens["unk_token"])
         if name == "bert"
         else BPE(vocabulary, merges)
     )
@@ -283,7 +283,6 @@ def test_a_tokenizer_that_fills_up_with_something_else_is_refused(written, copy)
     stored = json.loads(path.read_text())
     padding = family.kind.padding
     stored["added_tokens"] = []
-    stored["post_processor"] = None
     vocabulary = stored["model"]["vocab"]
     other = next(token for token, number in vocabulary.items() if number == 77)
     vocabulary[padding], vocabulary[other] = vocabulary[other], vocabulary[padding]

@@ -194,6 +194,30 @@ def test_texts_are_as_long_as_said_or_as_there_are_positions(made):
         assert said == f"length={most + 1}: the model in {directory} takes {most} at most"
 
 
+def test_a_length_has_room_for_a_token_of_each_text(made):
+    directory, _ = made("bert")
+    for length in (2, 3):
+        for call in (look, read):
+            said = refused(call, directory, length=length)
+            assert f"frames a pair of texts with 3 tokens, and the inputs take {length}" in said
+    look(directory, length=4)
+    pipeline = read(directory, length=4)
+    bound = MODEL.bound("mine", pipeline.resources)
+    ids = bound.preprocess(("Leo paid", "Rosa left"), "mine")["input_ids"]
+    assert ids.shape == (1, 4)
+
+
+@pytest.mark.parametrize("most", ["a", [], {}, -1, 0, True])
+def test_the_most_tokens_of_a_tokenizer_are_a_number(copy, most):
+    directory = copy("bert")
+    change(directory, "tokenizer_config.json", model_max_length=most)
+    for call in (look, read):
+        assert refused(call, directory) == (
+            f"{directory / 'tokenizer_config.json'}: model_max_length is a number of tokens, from "
+            f"1 on, not {most!r}"
+        )
+
+
 def test_a_text_that_is_too_long_is_known_to_be_shortened(made):
     pipeline = read(made("bert")[0], length=16)
     bound = MODEL.bound("mine", pipeline.resources)

@@ -192,6 +192,15 @@ def test_a_tokenizer_that_cannot_cut_single_words_is_refused(made, tmp_path):
         read(tmp_path)
 
 
+def test_a_length_has_room_for_a_token_of_the_words(made):
+    directory, _ = made("bert")
+    options = TransformersOptions(length=2)
+    for call in (lambda: read(directory, length=2), lambda: MODEL.look("m", directory, options)):
+        with pytest.raises(DataError, match="frames a text with 2 tokens, and the inputs take 2"):
+            call()
+    assert read(directory, length=3).inputs[0].shape == ("batch", 3)
+
+
 def test_pairs_and_whole_texts_are_refused(made, tmp_path):
     directory, _ = made("bert")
     (tmp_path / "a.csv").write_text("text,label\nLeo paid,O\nRosa left,B-PER\n")
