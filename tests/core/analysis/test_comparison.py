@@ -9,10 +9,13 @@ import attrs
 import numpy as np
 import pytest
 
+from edgebench.analysis.admission import check_exact
+from edgebench.analysis.bounds import Bound
 from edgebench.analysis.comparison import Comparison
 from edgebench.analysis.gates import Gate, judge_gates
 from edgebench.analysis.likeness import weigh_alike
-from edgebench.analysis.quantities import QUANTITIES
+from edgebench.analysis.prices import Prices, find_bytes
+from edgebench.analysis.quantities import QUANTITIES, read_value
 from edgebench.cli.comparison_words import list_surroundings
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.subjects import Weights
@@ -170,6 +173,29 @@ def test_accuracies_of_one_score_are_equal():
     assert verdicts(comparison, "accuracy") == ["equal"]
     assert verdicts(comparison, "bytes") == ["equal"]
     assert verdicts(comparison, "memory") == ["equal"]
+
+
+def test_bytes_are_those_of_every_hop_there_and_back_for_all_who_count_them():
+    """By hand: on the cloud by way of the edge 10,000 bytes travel twice, and 100 back twice."""
+    far = case_of("plain", "cloud")
+    far = attrs.evolve(far, route=("mobile", "edge", "cloud"), links=far.links * 2)
+    result = result_of(far)
+    assert find_bytes(result) == 20_200.0
+    assert read_value(QUANTITIES["bytes"], result) == 20_200.0
+    (change,) = Comparison.of(run_of([result]), run_of([result])).list_changes("bytes")
+    assert (change.before, change.verdict) == (pytest.approx(20_200.0), "equal")
+    check = check_exact(result, Bound("bytes", 20_150.0), Prices(tiers={}, links=()))
+    assert (check.verdict, check.value) == ("missed", 20_200.0)
+
+
+def test_what_is_answered_where_it_is_asked_sends_nothing():
+    result = result_of(case_of())
+    comparison = Comparison.of(run_of([result]), run_of([result]))
+    (change,) = comparison.list_changes("bytes")
+    assert (change.before, change.after, change.share, change.verdict) == (0.0, 0.0, 0.0, "equal")
+    for gate in ("bytes > 1kB", "bytes > +1kB", "bytes > +1%"):
+        (passage,) = judge_gates([Gate.parse(gate)], comparison)
+        assert passage.verdict == "kept"
 
 
 def test_values_that_are_all_equal_are_compared_without_a_doubt():
