@@ -13,12 +13,13 @@ from edgebench.analysis.admission import check_exact
 from edgebench.analysis.bounds import Bound
 from edgebench.analysis.comparison import Comparison
 from edgebench.analysis.gates import Gate, judge_gates
-from edgebench.analysis.likeness import weigh_alike
+from edgebench.analysis.likeness import OTHER_FILE, weigh_alike
 from edgebench.analysis.prices import Prices, find_bytes
 from edgebench.analysis.quantities import QUANTITIES, read_value
 from edgebench.cli.comparison_words import list_surroundings
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.subjects import Weights
+from edgebench.records.facts import StepFacts
 from edgebench.records.outcome import Block
 from edgebench.testing.results import block_of, case_of, facts_of, result_of, run_of
 
@@ -363,6 +364,33 @@ def test_which_of_two_files_of_one_name_is_meant_is_not_guessed():
         Comparison.of(mine, run_of([of_file("a", "/three/net.x")], id="r2"))
     found = Comparison.of(mine, run_of([of_file("a", "/two/net.x")], id="r2"))
     assert [str(one.before.case.weights.path) for one in found.pairs] == ["/two/net.x"]
+
+
+def test_a_file_is_not_matched_because_the_others_of_its_name_are():
+    """What is left of two files of one name may be another model."""
+    before = run_of([of_file("a", "/one/net.x"), of_file("a", "/two/net.x")])
+    after = run_of([of_file("a", "/one/net.x"), of_file("a", "/three/net.x")], id="r2")
+    for runs in ((before, after), (before, run_of([of_file("a", "/one/net.x")], id="r3"))):
+        found = Comparison.of(*runs)
+        assert [str(one.before.case.weights.path) for one in found.pairs] == ["/one/net.x"]
+        assert [str(one.case.weights.path) for one in found.only_before] == ["/two/net.x"]
+
+
+def test_files_that_were_matched_by_name_are_named_and_another_one_is_called_so():
+    def built(path, key):
+        result = of_file("a", path)
+        step = StepFacts(what="built", artifact=key * 64)
+        return attrs.evolve(result, facts=attrs.evolve(result.facts, steps=(step,)))
+
+    for key, said in (("k", ""), ("l", f" ({OTHER_FILE})")):
+        comparison = Comparison.of(
+            run_of([built("/one/net.x", "k")]), run_of([built("/two/net.x", key)], id="r2")
+        )
+        lines = [line for line in list_surroundings(comparison) if line.startswith("file ")]
+        assert lines == [f"file of 1 case: /one/net.x -> /two/net.x{said}"]
+    # A new version of a file that lies where the other lay is told by what was made of it.
+    same = Comparison.of(run_of([built("/one/net.x", "k")]), run_of([built("/one/net.x", "l")]))
+    assert not any(line.startswith("file ") for line in list_surroundings(same))
 
 
 def test_cases_of_one_run_alone_are_listed_with_what_sets_them_apart():
