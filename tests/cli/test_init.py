@@ -62,10 +62,11 @@ PROJECTS = st.builds(
 
 @st.composite
 def tiers(draw):
+    cpus = draw(st.integers(1, 512))
     speeds = draw(st.sampled_from([{}, {"speed": draw(SIZES)}, {"gflops": draw(SIZES)}]))
     return TierRow(
-        name=draw(NAMES), cpus=draw(st.integers(1, 512)), memory_gib=draw(SIZES),
-        accelerator=draw(st.just("") | SHOWN), threads=draw(st.integers(1, 64)),
+        name=draw(NAMES), cpus=cpus, memory_gib=draw(SIZES),
+        accelerator=draw(st.just("") | SHOWN), threads=draw(st.integers(1, cpus)),
         price_per_hour=draw(st.none() | st.just(0.0) | SIZES), summary=draw(SHOWN),
         source=draw(SHOWN), file=Path(), **speeds,
     )  # fmt: skip

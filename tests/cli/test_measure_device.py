@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import tomllib
 
+import attrs
 import pytest
 
 from edgebench import Registry
+from edgebench.cli import measure_device
 from edgebench.measure.stand import device_speed
 from edgebench.measure.stand.device_speed import MachineSpeed
+from edgebench.records.environment import Cores, count_cores, describe
 
 FOUND = MachineSpeed(
     gflops=96.0, low=95.0, high=97.0, rounds=99, numpy="2.4.6", blas="openblas 0.3.31"
@@ -29,10 +33,40 @@ def test_a_tier_is_printed_that_a_registry_takes(here, measured, tmp_path):
     (tmp_path / "pasted.toml").write_text(said.out)
     row = Registry.read([tmp_path / "pasted.toml"]).tiers["lab_board_7"]
     assert (row.gflops, row.speed) == (96, None)
-    assert row.cpus == row.threads >= 1
+    assert row.threads == min(row.cpus, count_cores().count)
     assert row.memory > 2**20
     for word in ("measure-device, 20", "numpy 2.4.6", "openblas 0.3.31", "99 rounds 95 to 97"):
         assert word in row.source
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads", "said"),
+    [
+        (Cores(3, "the fastest of its 5 cores"), 3, "; threads: the fastest of its 5 cores"),
+        (Cores(9, "its cores"), 6, "; threads: as many as it is granted"),
+    ],
+)
+def test_threads_are_cores_as_the_figure_is_that_of_one(
+    here, measured, monkeypatch, tmp_path, cores, threads, said
+):
+    monkeypatch.setattr(measure_device, "count_cores", lambda: cores)
+    monkeypatch.setattr(measure_device, "count_processors", lambda: 6.5)
+    (tmp_path / "pasted.toml").write_text(here("measure-device").out)
+    row = Registry.read([tmp_path / "pasted.toml"]).tiers["lab_board_7"]
+    assert (row.cpus, row.threads) == (6, threads)
+    assert row.source.endswith(said)
+
+
+def test_what_a_machine_calls_itself_is_written_as_toml(here, measured, monkeypatch, tmp_path):
+    """By hand: characters that neither a text nor a comment of TOML may hold as they are."""
+    found = attrs.evolve(describe(), processor='A\x7f "chip"\x00')
+    monkeypatch.setattr(measure_device, "describe", lambda: found)
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({"name": "x\n[tiers.stray]\x1b", "gflops": 48.0}))
+    (tmp_path / "pasted.toml").write_text(here("measure-device", "--against", other).out)
+    read = tomllib.loads((tmp_path / "pasted.toml").read_text())
+    assert read["tiers"].keys() == {"lab_board_7"}
+    assert read["tiers"]["lab_board_7"]["summary"] == 'A\x7f "chip"\x00, as it was measured.'
 
 
 def test_it_says_how_fast_this_is_over_another(here, measured, conforms, tmp_path):
@@ -63,6 +97,7 @@ def test_it_says_how_fast_this_is_over_another(here, measured, conforms, tmp_pat
         ("own.toml", "holds no figure: give what `edgebench measure-device --json` printed there"),
         ("list.json", "holds no figure"),
         ("true.json", "holds no figure"),
+        ("long.json", "a figure is 0.001 to 1e+06 GFLOPS"),
     ],
 )
 def test_what_is_no_figure_is_refused_before_anything_is_measured(
@@ -72,7 +107,13 @@ def test_what_is_no_figure_is_refused_before_anything_is_measured(
     (tmp_path / "own.toml").write_text("[tiers.a]")
     (tmp_path / "list.json").write_text("[1]")
     (tmp_path / "true.json").write_text('{"gflops": true}')
+    (tmp_path / "long.json").write_text(f'{{"gflops": {"9" * 400}}}')
     mistaken(here("measure-device", "--against", said), said, why)
+
+
+def test_it_does_not_measure_for_longer_than_anybody_waits(here, mistaken, monkeypatch):
+    monkeypatch.setattr(device_speed, "measure_machine", pytest.fail)
+    mistaken(here("measure-device", "--seconds", "1e300"), "must be at most 3600 s, not '1e300'")
 
 
 def test_a_figure_that_scatters_or_is_another_is_said(here, measured, monkeypatch):

@@ -221,14 +221,15 @@ def test_run_measures_it_and_keeps_what_it_said(cli, toy, written, conforms):
     assert document["tag"] == "mine"
     assert {"--operator=toy-round", "--placement=pi"} <= set(document["arguments"])
     bounded = cli("recommend", "--json")
-    assert "edgebench.toml says: recommend --max=latency.p95=50ms" in bounded.err
+    assert "edgebench.toml says: recommend --max=latency.p95=50ms --max-drop=" in bounded.err
     assert bounded.json["models"]
     assert bounded.err.count("recommend --max") == 1
-    assert "whatever run it is; --max takes their place" in bounded.err
-    given = cli("recommend", "--json", "--max", "size=1GB")
+    assert "whatever run it is; --max and --max-drop take their place" in bounded.err
+    given = cli("recommend", "--json", "--max", "size=1GB", "--max-drop", "accuracy=100")
     assert "says" not in given.err
     for found, figures in ((bounded, ["latency.p95"]), (given, ["size"])):
-        assert [one["figure"] for one in found.json["models"][0]["bounds"]] == figures
+        bounds = found.json["models"][0]["bounds"]
+        assert [one["figure"] for one in bounds if one["kind"] == "max"] == figures
     # Its tiers are needed to measure a case again.
     again = cli("run", "--case", document["cases"][0]["id"], "--plugin", toy)
     assert (again.status, "tiers and links" in again.err) == (0, True)

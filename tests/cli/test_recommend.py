@@ -135,6 +135,29 @@ def test_a_price_is_taken_from_the_file_of_the_folder(here, rows, tmp_path):
     assert [one["chain"] for one in model["ranked"]] == ["smaller", "identity"]
 
 
+def test_the_margin_of_the_folders_file_goes_before_that_of_the_study(here, rows, tmp_path):
+    """The rows were measured with a margin of a point; the quickest of them loses five."""
+    file = tmp_path / "edgebench.toml"
+    file.write_text("[project]\nmodels = ['toy']\nmargin = 'accuracy=20'\n")
+    said = here("recommend", "--json")
+    assert said.err == (
+        "edgebench: edgebench.toml says: recommend --max-drop=accuracy=20 (whatever run it is; "
+        "--max-drop takes their place)\n"
+    )
+    (model,) = said.json["models"]
+    assert model["bounds"] == [{"figure": "accuracy", "kind": "drop", "limit": 20.0}]
+    assert model["ranked"][0]["chain"] == "careless"
+    given = here("recommend", "--json", "--max-drop", "accuracy=1")
+    assert (given.err, given.json["models"][0]["ranked"][0]["chain"]) == ("", "smaller")
+
+
+def test_a_margin_of_a_file_bounds_nothing_where_no_loss_is_known(here, kept, tmp_path):
+    kept(("identity", 4.0, ("mobile",), {"loss": None}))
+    (tmp_path / "edgebench.toml").write_text("[project]\nmodels = ['toy']\nmargin = 'accuracy=1'\n")
+    (model,) = here("recommend", "--json").json["models"]
+    assert (model["bounds"], [one["chain"] for one in model["ranked"]]) == ([], ["identity"])
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -11,7 +11,8 @@ from edgebench.analysis.accuracy import judge_loss
 from edgebench.analysis.bounds import Bound, Drop, find_quantile, write_figure
 from edgebench.analysis.intervals import count_needed
 from edgebench.analysis.labels import foresee_labels
-from edgebench.analysis.prices import find_carried
+from edgebench.analysis.prices import find_bytes
+from edgebench.analysis.quantities import find_memory
 from edgebench.parts.errors import UnknownName
 
 if TYPE_CHECKING:
@@ -121,18 +122,6 @@ def check_exact(result: Result, bound: Bound, prices: Prices) -> Check:
         return Check(bound=bound, verdict="met", value=value)
     text = f"{bound.figure} is {write_figure(bound.figure, value)}"
     return Check(bound=bound, verdict="missed", value=value, text=text)
-
-
-def find_memory(result: Result) -> float | None:
-    """Return the peak memory in bytes of the largest host of a case."""
-    peaks = (peak for block in result.measured for peak in block.peak_memory_bytes.values())
-    return max(peaks, default=None)
-
-
-def find_bytes(result: Result) -> float | None:
-    """Return the mean bytes that a request sends over links, there and back."""
-    carried = find_carried(result)
-    return sum(carried.values()) if len(carried) == len(result.case.route) - 1 else None
 
 
 _EXACT: Mapping[str, Callable[[Result], float | None]] = {

@@ -59,7 +59,7 @@ def _advise(
     left = {one.case.id for one in results} - {one.case.id for one in whole}
     out = {one.case.id for one in found.refuted}
     sound = [one for one in whole if one.case.id not in out]
-    drops = wish.drops or _assume_drops(sound)
+    drops = wish.drops or _assume_drops(sound, wish.margin)
     resampling = Resampling(sound, run.seed)
     # Judged as a report does: by all that was measured of the group.
     verdicts = find_verdicts(run, [one for one in results if one.measured])
@@ -94,10 +94,10 @@ def _advise(
     return _rank(told, candidates, standings, timed, admit_open=wish.admit_open)
 
 
-def _assume_drops(results: Sequence[Result]) -> tuple[Drop, ...]:
-    """Return the margin of the study, where any loss is known, as a bound."""
+def _assume_drops(results: Sequence[Result], margin: Drop | None) -> tuple[Drop, ...]:
+    """Return a margin, or that of the study, where any loss is known, as a bound."""
     figures = [one.figure for one in results if one.figure and one.figure.loss is not None]
-    return (Drop("accuracy", round(100 * figures[0].margin, 9)),) if figures else ()
+    return (margin or Drop("accuracy", round(100 * figures[0].margin, 9)),) if figures else ()
 
 
 def _check(

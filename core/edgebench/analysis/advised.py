@@ -18,7 +18,9 @@ class Wish:
 
     bounds: tuple[Bound, ...] = ()
     drops: tuple[Drop, ...] = ()
-    """Without any the margin of the study bounds the figure that decides."""
+    """Without any a margin bounds the figure that decides, of cases of which a loss is known."""
+    margin: Drop | None = None
+    """That margin; None for that of the study."""
     admit_open: bool = False
     """Whether what is not shown to keep to a bound, nor not to, is taken for what keeps to it."""
 

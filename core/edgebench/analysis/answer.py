@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.analysis.accuracy import describe_open
+from edgebench.analysis.bounds import write_ms
 from edgebench.analysis.quick import describe_quick, say_nothing_is_told
 from edgebench.analysis.verdicts import LEVEL
 from edgebench.parts.grouping import group_by
@@ -123,9 +124,7 @@ class Decision:
     def _list_roughly(self) -> str:
         """List what keeps its accuracy, or may, by median."""
         found = sorted((*self.undecided, *self.open), key=lambda one: one.median or 0.0)
-        return _list(
-            found, lambda one: f"{describe_strategy(one)}, {1e3 * (one.median or 0):.3g} ms"
-        )
+        return _list(found, _describe_median)
 
     def _describe_need(self) -> str:
         if self.quick is not None:
@@ -172,7 +171,7 @@ _UNKNOWN = "(accuracy is not known)"
 
 
 def _describe_median(result: Result) -> str:
-    return f"{describe_strategy(result)}, {1e3 * (result.median or 0.0):.3g} ms"
+    return f"{describe_strategy(result)}, {write_ms(result.median or 0.0)} ms"
 
 
 def describe_strategy(result: Result) -> str:
@@ -185,15 +184,15 @@ def _describe_time(result: Result) -> str:
     if result.latency is None:
         return describe_strategy(result)
     median, ends = result.latency.median, result.latency.interval()
-    low, high = (f"{end * 1e3:.3g}" for end in ends)
+    low, high = map(write_ms, ends)
     # Two blocks that differ may leave nothing known.
     known = f"{low} to {high}" if ends[1] < TOO_WIDE * ends[0] else "interval not known"
-    return f"{describe_strategy(result)}, {median * 1e3:.3g} ms ({known})"
+    return f"{describe_strategy(result)}, {write_ms(median)} ms ({known})"
 
 
 def _span_medians(results: Sequence[Result]) -> str:
-    medians = [1e3 * (result.median or 0.0) for result in results]
-    return f"{min(medians):.3g} to {max(medians):.3g} ms"
+    medians = [result.median or 0.0 for result in results]
+    return f"{write_ms(min(medians))} to {write_ms(max(medians))} ms"
 
 
 def _list_rivals(rivals: Sequence[Result]) -> Iterator[str]:

@@ -23,6 +23,8 @@ LEAST_SHARED = 0.5
 """Inputs are matched where at least so large a share of both runs' requests sent the same ones."""
 NOTABLE = 0.05
 """The least difference of a machine's load that is named, as a share of its processors' time."""
+OTHER_FILE = "another file of this name, or read by another version of its plugin"
+"""What is said of a file elsewhere that was built to something else."""
 PASSING = frozenset(("frequency_hz", "clock_resolution_s", "commit"))
 """What a run notes of a machine that differs from minute to minute, or that the version says."""
 
@@ -182,11 +184,20 @@ def find_changed(before: Result, after: Result) -> tuple[Difference, ...]:
     # A key follows from times of change too, as those of a copy of data; content does not.
     held = "content" if all(one.content for one in sides) else "artifact"
     pairs["artifact"] = [getattr(one, held)[:8] for one in sides]
+    pairs["file"] = [one.case.weights.label.removeprefix("file:") for one in (before, after)]
+    if _are_other_files(before, after):
+        pairs["file"][1] += f" ({OTHER_FILE})"
     pairs["data"] = [_write_data(one.case) for one in (before, after)]
     speeds = [_find_speeds(one) for one in (before, after)]
     # A tier that states its gflops is as fast as this machine's own figure makes it.
     pairs |= {f"speed of {one}": [each.get(one, "") for each in speeds] for one in speeds[0]}
     return tuple(Difference(name, a, b) for name, (a, b) in pairs.items() if a != b and a and b)
+
+
+def _are_other_files(before: Result, after: Result) -> bool:
+    """Say whether two cases of files elsewhere were built to pipelines of two keys."""
+    built = [one.facts.steps[0].artifact if one.facts.steps else "" for one in (before, after)]
+    return before.case.id != after.case.id and all(built) and built[0] != built[1]
 
 
 def _find_speeds(result: Result) -> dict[str, str]:

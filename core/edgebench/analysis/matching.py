@@ -9,19 +9,17 @@ from edgebench.parts.grouping import group_by
 
 
 def match_results(before: Sequence[Result], after: Sequence[Result]) -> dict[str, Result]:
-    """Return by the id of a later case the earlier one of that id, or of files elsewhere."""
-    matched = {one.case.id: one for one in before}
-    later = {one.case.id for one in after}
-    moved = group_by(
-        (one for one in before if one.case.id not in later), lambda one: one.case.id_anywhere
-    )
-    come = group_by(
-        (one for one in after if one.case.id not in matched), lambda one: one.case.id_anywhere
-    )
-    # Where two files of one name were measured, which of them is meant is not known.
-    found = {
-        ones[0].case.id: moved[name][0]
-        for name, ones in come.items()
-        if len(ones) == len(moved.get(name, ())) == 1
+    """Return by the id of a later case the earlier one of that id, or of a file elsewhere.
+
+    Where either run has several files of one name, which of them is meant by a new one is not
+    known: what is left when those of one id are taken out may be another model.
+    """
+    by_id = {one.case.id: one for one in before}
+    named, others = (group_by(ones, lambda one: one.case.id_anywhere) for ones in (before, after))
+    lone = {
+        ones[0].case.id: named[name][0]
+        for name, ones in others.items()
+        if len(ones) == len(named.get(name, ())) == 1
     }
-    return {key: one for key, one in matched.items() if key in later} | found
+    same = {one.case.id: by_id[one.case.id] for one in after if one.case.id in by_id}
+    return lone | same

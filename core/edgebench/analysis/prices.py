@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -41,7 +42,7 @@ class Prices:
         if lacking:
             return None, f"the registry states no price of {' and '.join(lacking)}"
         seconds, carried = find_tier_seconds(outcome), find_carried(outcome)
-        if not seconds or len(carried) < len(outcome.case.route) - 1:
+        if not seconds or find_bytes(outcome) is None:
             return None, "its phases or its bytes are not known"
         tiers = sum(s * (self._price_of_tier(tier) or 0) / HOUR_S for tier, s in seconds.items())
         links = sum(
@@ -81,6 +82,15 @@ def find_carried(outcome: Outcome) -> Mapping[tuple[str, str], float]:
         for hop in list_hops(outcome)
         if hop[0] in sent
     }
+
+
+def find_bytes(outcome: Outcome) -> float | None:
+    """Return the mean bytes that a request sends over all hops, there and back.
+
+    None where those of a hop are not known.
+    """
+    carried = find_carried(outcome)
+    return math.fsum(carried.values()) if len(carried) == len(list_hops(outcome)) else None
 
 
 def find_tier_seconds(outcome: Outcome) -> Mapping[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from edgebench.analysis.estimates import Estimate
-from edgebench.analysis.exits import find_sent
 from edgebench.analysis.intervals import PERCENTILES, count_needed
+from edgebench.analysis.prices import find_bytes
 from edgebench.analysis.weighed import Weighed
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
     }
 )
 """By name: latency; the accuracy that decides; the size of the model; peak memory, of the tier that
-needs most; and the bytes that a request sends, the answer's among them."""
+needs most; and the bytes that a request sends over links, there and back: on each hop anew."""
+OF_NONE = -800.0
+"""The logarithm of no bytes at all: so low that a float64 has 0 for its exponential."""
 
 
 class Unknown(Exception):
@@ -73,7 +75,7 @@ def estimate(quantity: Quantity, result: Result, requests: Requests) -> Estimate
     if quantity.name == "size":
         return _exactly(result.model_bytes, "the size of its model is not known")
     if quantity.unit == "bytes":
-        return _estimate_counts(quantity.name, result)
+        return (_estimate_memory if quantity.name == "memory" else _estimate_bytes)(result)
     name = quantity.name.partition(".")[2]
     if name in PERCENTILES:
         return _estimate_percentile(name, result, requests)
@@ -96,23 +98,37 @@ def _exactly(count: float | None, why: str) -> Estimate:
     return Estimate(value=math.log(count), below=0.0, above=0.0)
 
 
-def _estimate_counts(name: str, result: Result) -> Estimate:
-    blocks = result.measured
-    if name == "memory":
-        counts = [float(max(block.peak_memory_bytes.values(), default=0)) for block in blocks]
-    else:
-        alone = (attrs.evolve(result, blocks=(block,)) for block in blocks)
-        counts = [math.fsum(find_sent(one).values()) for one in alone]
-    if not counts or min(counts) <= 0:
-        raise Unknown("it has no peak memory" if name == "memory" else "it sends nothing")
-    if name == "memory":
-        # What one process needed at its peak, another needs not: one block says nothing of that.
-        _need_two(len(counts))
-    # What is counted is the same in each block, or nearly: two of them then say enough.
+def _estimate_memory(result: Result) -> Estimate:
+    counts = [float(max(one.peak_memory_bytes.values(), default=0)) for one in result.measured]
+    if min(counts, default=0) <= 0:
+        raise Unknown("it has no peak memory")
+    # What one process needed at its peak, another needs not: one block says nothing of that.
+    _need_two(len(counts))
+    return _average(counts)
+
+
+def _estimate_bytes(result: Result) -> Estimate:
+    alone = (attrs.evolve(result, blocks=(block,)) for block in result.measured)
+    counts = [one for one in map(find_bytes, alone) if one is not None]
+    if counts and not any(counts):
+        return Estimate(value=OF_NONE, below=0.0, above=0.0, blocks=len(counts))
+    if min(counts, default=0) <= 0 or len(counts) < len(result.measured):
+        raise Unknown("not every block says what it sends")
+    return _average(counts)
+
+
+def _average(counts: Sequence[float]) -> Estimate:
+    """Estimate the logarithm of what is the same in each block, or nearly: two say enough then."""
     if min(counts) == max(counts):
         return attrs.evolve(_exactly(counts[0], ""), blocks=len(counts))
     _need_two(len(counts))
     return Estimate.of_blocks([_logarithm(one) for one in counts], _mean)
+
+
+def find_memory(result: Result) -> float | None:
+    """Return the peak memory in bytes of the largest host of a case."""
+    peaks = (peak for block in result.measured for peak in block.peak_memory_bytes.values())
+    return max(peaks, default=None)
 
 
 def _logarithm(count: float) -> Any:
@@ -181,9 +197,9 @@ def read_value(quantity: Quantity, result: Result) -> float | None:
     if quantity.name == "size":
         return result.model_bytes
     if quantity.name == "memory":
-        return max((p for b in result.measured for p in b.peak_memory_bytes.values()), default=None)
+        return find_memory(result)
     if quantity.name == "bytes":
-        return math.fsum(find_sent(result).values()) or None
+        return find_bytes(result) or None
     name, latency = quantity.name.partition(".")[2], result.latency
     if latency is None:
         return None

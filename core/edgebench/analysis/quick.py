@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from edgebench.analysis.bounds import write_ms
+from edgebench.analysis.prefixes import UNTRANSFORMED
 from edgebench.analysis.spread import Estimate
 
 if TYPE_CHECKING:
@@ -106,7 +108,8 @@ def settle_spread(quick: Quick, medians: Mapping[Case, float]) -> Quick:
     """Return how some cases were measured, without figures of equal cases that are unlike them.
 
     The shortest of the cases decides, as it differs by most. One of the same model under the same
-    conditions as the one that was copied counts as being as long, whatever operators did to it.
+    conditions as the one that was copied counts as being as long, whatever operators did to it;
+    untransformed, or where it is the very case that was copied, as long as it was measured to be.
 
     Args:
         quick: How their run was measured.
@@ -116,11 +119,18 @@ def settle_spread(quick: Quick, medians: Mapping[Case, float]) -> Quick:
     if found is None or not found.median_s or not medians:
         return quick
     shortest = min(
-        found.median_s if found.is_like(case) else seconds for case, seconds in medians.items()
+        seconds if is_measured(case, quick) else found.median_s for case, seconds in medians.items()
     )
     if found.median_s / FAR <= shortest <= found.median_s * FAR:
         return quick
     return attrs.evolve(quick, spread=None, unlike=found)
+
+
+def is_measured(case: Case, quick: Quick) -> bool:
+    """Say whether the length of a case is what it was measured to be, not that of its like."""
+    plain = not case.chain or case.chain == UNTRANSFORMED
+    copied = quick.spread is not None and quick.spread.case_id == case.id
+    return plain or copied or case.id not in quick.like
 
 
 def say_nothing_is_told(quick: Quick) -> str:
@@ -128,7 +138,7 @@ def say_nothing_is_told(quick: Quick) -> str:
     if (found := quick.unlike) is not None:
         return (
             "nothing is called faster: the A/A figures stored of this machine are of a case of "
-            f"{1e3 * found.median_s:.3g} ms, {found.case}: `edgebench run --aa --model M ...` "
+            f"{write_ms(found.median_s)} ms, {found.case}: `edgebench run --aa --model M ...` "
             "stores nearer ones"
         )
     return (
@@ -143,7 +153,7 @@ def describe_quick(quick: Quick) -> str:
     if quick.spread is None:
         return f"{said}, and {say_nothing_is_told(quick)}"
     found = quick.spread
-    long = f", {1e3 * found.median_s:.3g} ms" if found.median_s else ""
+    long = f", {write_ms(found.median_s)} ms" if found.median_s else ""
     return (
         f"{said}: intervals are made from what equal cases differed by on this machine, up to "
         f"{found.difference:.1%} in 95 of 100, in the A/A run of {found.measured[:10]} of "

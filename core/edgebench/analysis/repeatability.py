@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edgebench.analysis.result import Result
     from edgebench.cases.case import Case
     from edgebench.records.outcome import Block, Run
+    from edgebench.records.quick import Setting
 
 NOT_KNOWN = "what equal cases differ by is not known: fewer than two rounds were measured whole"
 COPIES = 20
@@ -66,9 +67,11 @@ class Repeatability:
 
 
 def find_equal_spread(
-    blocks: Sequence[Block], copies: int, case: Case, measured: str
+    blocks: Sequence[Block], copies: int, case: Case, setting: Setting, measured: str
 ) -> EqualSpread | None:
     """Return what equal cases differ by in a quick run, from an A/A run of *case* begun then.
+
+    *setting* is what that case measured.
 
     As `Repeatability.of`, of the first requests of each block alone, as many as a quick run
     measures: the median of ten says less than that of a hundred. The difference is that of two
@@ -93,10 +96,10 @@ def find_equal_spread(
         rounds=len(whole),
         requests=requests,
         case=_name(case),
-        subject=case.subject,
+        subject=setting.subject,
         measured=measured,
         case_id=case.id,
-        conditions=describe_conditions(case),
+        conditions=setting.conditions,
         median_s=math.exp(float(table.mean())),
     )
 

@@ -146,7 +146,7 @@ def _decision(decision: Decision) -> dict[str, Any]:
 
 
 def _describe_quick(run: Run) -> dict[str, Any] | None:
-    known = attrs.filters.exclude("unlike")
+    known = attrs.filters.exclude("unlike", "like")
     return attrs.asdict(run.quick, filter=known) if run.quick else None
 
 

@@ -13,7 +13,7 @@ import attrs
 
 from edgebench.analysis.decisions import find_margin
 from edgebench.analysis.doubts import FEWEST_BLOCKS
-from edgebench.analysis.exits import find_exits
+from edgebench.analysis.exits import find_exits, find_sent
 from edgebench.analysis.prefixes import UNTRANSFORMED
 from edgebench.analysis.verdicts import Verdicts
 
@@ -278,7 +278,7 @@ def _look_at_cuts(result: Result) -> Found:
     if weighs is None or not result.measured:
         return
     computing = dict.fromkeys(stage.tier for stage in result.facts.stages)
-    sent = result.measured[0].bytes_out
+    sent = find_sent(result)
     for tier in [*computing][:-1]:
         if (size := sent.get(tier, 0.0)) > weighs:
             why = f"what crosses the cut is {size / weighs:.1f} times as large as the input"

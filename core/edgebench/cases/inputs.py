@@ -116,6 +116,12 @@ def open_directory(dataset: Dataset, directory: Path) -> Dataset:
     return found
 
 
+def forget_data() -> None:
+    """Have what lies at a path read anew: whoever plans in the same process may have changed it."""
+    _read_file.cache_clear()
+    open_directory.cache_clear()
+
+
 def _calibrate(dataset: Dataset, other: Dataset) -> Dataset:
     """Return a dataset that takes what it calibrates with from another directory of its owner's."""
 

@@ -20,7 +20,7 @@ from edgebench.cases.expand import (
     is_pattern,
     match_names,
 )
-from edgebench.cases.inputs import check_data, check_used, choose_data
+from edgebench.cases.inputs import check_data, check_used, choose_data, forget_data
 from edgebench.cases.operations import Chains
 from edgebench.cases.reasons import Reasons
 from edgebench.cases.routes import check_links_used, find_route, list_placements, parse_placement
@@ -87,6 +87,7 @@ def make_plan(study: Study, plugins: Plugins, ask: Ask) -> Plan:
     Raises:
         EdgebenchError: Something written in the study is unknown or malformed.
     """
+    forget_data()
     check_data(study.data, plugins)
     chains = Chains(plugins)
     with Reasons.open(plugins, chains, ask) as reasons:
@@ -102,6 +103,7 @@ def make_plan(study: Study, plugins: Plugins, ask: Ask) -> Plan:
 
 def plan_again(study: Study, cases: Sequence[Case], plugins: Plugins, ask: Ask) -> Plan:
     """Plan cases as they are, with what they are compared with; *study* says how."""
+    forget_data()
     with Reasons.open(plugins, Chains(plugins), ask) as reasons:
         reasons.ask_backends(cases)
         return _compose(study, cases, [], reasons)

@@ -155,6 +155,11 @@ class TierRow:
     file: Path
     """The registry file it stands in."""
 
+    def __attrs_post_init__(self) -> None:
+        """Refuse threads that no processor is there for."""
+        if self.threads > self.cpus:
+            raise ValueError(f"has {self.cpus} cpus, so it cannot have {self.threads} threads")
+
     @property
     def memory(self) -> int:
         """Bytes of memory."""

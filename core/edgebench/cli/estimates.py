@@ -12,12 +12,12 @@ import attrs
 from edgebench.catalogue.rows import BOUND_S
 from edgebench.conduct.turns import adds_blocks, count_blocks
 from edgebench.records.database import Database
-from edgebench.records.quick import REQUESTS
 
 if TYPE_CHECKING:
     import sqlite3
 
     from edgebench.cases.plan import Plan
+    from edgebench.records.readings import Pace
     from edgebench.store.artifacts import Store
 
 ASSUMED_BLOCK_S = 2.0
@@ -66,7 +66,7 @@ def estimate_run(plan: Plan, path: Path, store: Store) -> Estimate:
     if path.is_file():
         with Database.open(path) as database:
             made = database.list_preparations()
-            blocks = {**_stretch(database, plan), **database.read_block_durations_s()}
+            blocks = _stretch(database, plan)
     measuring_s, source = _estimate_measuring(plan, blocks)
     ids = {case.id for case in plan.cases}
     found = [row for row in made if row["id"] in ids]
@@ -80,13 +80,17 @@ def estimate_run(plan: Plan, path: Path, store: Store) -> Estimate:
 
 
 def _stretch(database: Database, plan: Plan) -> Mapping[str, float]:
-    """Return how long a block of each case would last that quick runs measured."""
-    suite, most_s = plan.study.suite, BOUND_S if plan.study.bounded else math.inf
-    found = {}
-    for case, (block_s, request_s) in database.read_quick_blocks_s().items():
-        more = min(suite.requests * request_s, most_s) - REQUESTS * request_s
-        found[case] = block_s + max(0.0, more)
-    return found
+    """Return how long a block of each case would last, of as many requests as it is to have."""
+    wanted, most_s = plan.study.suite.requests, BOUND_S if plan.study.bounded else math.inf
+    return {
+        case: max(0.0, one.block_s + _add_up_requests(one, wanted, most_s))
+        for case, one in database.read_paces().items()
+    }
+
+
+def _add_up_requests(pace: Pace, wanted: int, most_s: float) -> float:
+    """Return the seconds of requests that a block has more than it had, or fewer."""
+    return min(wanted * pace.request_s, most_s) - pace.requests * pace.request_s
 
 
 def _estimate_measuring(plan: Plan, seen: Mapping[str, float]) -> tuple[float, str]:

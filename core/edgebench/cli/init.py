@@ -18,7 +18,6 @@ from edgebench.cli.numbers import margin
 from edgebench.cli.project import FILE, Project
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.units import write_link
-from edgebench.records import quick
 
 if TYPE_CHECKING:
     from edgebench.cases.plan import Plan
@@ -120,11 +119,12 @@ def write_file(target: Path, text: str, *, force: bool) -> None:
 def _say(target: Path, found: Wishes, plan: Plan, common: Common) -> None:
     """Print what was written, what it comes to, and the commands with which to go on."""
     from edgebench.cli.estimates import describe_scoring, estimate_run
+    from edgebench.cli.study import make_quick
 
     with chdir(target.parent):
         database = Path(os.environ.get(DATABASE) or "edgebench.db")
         estimate = estimate_run(plan, database, common.store)
-        plan_quick = _make_quick(plan)
+        plan_quick = attrs.evolve(plan, study=make_quick(plan.study))
         rough = estimate_run(plan_quick, database, common.store)
     commands = list_next(target.parent, _spell_files(common, target.parent))
     if common.json:
@@ -161,13 +161,6 @@ def _say(target: Path, found: Wishes, plan: Plan, common: Common) -> None:
     width = max(map(len, commands))
     lines = [f"  {command:<{width}}  {said}" for command, said in commands.items()]
     common.print("\n".join(["", "Next:", "", *lines]))
-
-
-def _make_quick(plan: Plan) -> Plan:
-    """Return a plan as `--quick` would have it."""
-    suite = attrs.evolve(plan.study.suite, blocks=quick.BLOCKS, requests=quick.REQUESTS)
-    study = attrs.evolve(plan.study, suite=suite, quick=True, score_limit=quick.SCORED)
-    return attrs.evolve(plan, study=study)
 
 
 def _spell_files(common: Common, directory: Path) -> str:

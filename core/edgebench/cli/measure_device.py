@@ -16,24 +16,39 @@ import attrs
 from edgebench.cli.common import Common
 from edgebench.cli.numbers import seconds
 from edgebench.parts.errors import DataError, nearest
-from edgebench.records.environment import Environment, count_processors, describe
+from edgebench.records.environment import (
+    Cores,
+    Environment,
+    count_cores,
+    count_processors,
+    describe,
+)
+from edgebench.toml.writing import write_comment, write_text
 
 if TYPE_CHECKING:
     from edgebench.measure.stand.device_speed import MachineSpeed
 
 SCHEMA = 1
 """The version of the document that this command prints."""
+MOST_S = 3600.0
+"""For so long it measures at most."""
 Facts = dict[str, Any]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's own options."""
-    parser.add_argument("--seconds", type=seconds, default=2.0, metavar="S",
+    parser.add_argument("--seconds", type=_read_seconds, default=2.0, metavar="S",
                         help="measure for so long (2)")  # fmt: skip
     parser.add_argument("--against", metavar="FILE_OR_GFLOPS",
                         help="say how fast this is over another machine: what this command printed "
                              "there with --json, its figure, or a device of the registry"
                         )  # fmt: skip
+
+
+def _read_seconds(text: str) -> float:
+    if (number := seconds(text)) > MOST_S:
+        raise argparse.ArgumentTypeError(f"must be at most {MOST_S:g} s, not {text!r}")
+    return number
 
 
 def run(args: argparse.Namespace, common: Common) -> int:
@@ -49,7 +64,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     if common.json:
         common.emit({"schema": SCHEMA, **facts})
     else:
-        common.print("\n".join(_write_tier(facts)))
+        common.print("\n".join(_write_tier(facts, count_cores())))
     if found.spread > WIDE:
         common.note(
             f"edgebench: nine of ten rounds lie between {found.low:.3g} and {found.high:.3g}: "
@@ -78,29 +93,28 @@ def _describe(found: MachineSpeed, machine: Environment) -> Facts:
     }
 
 
-def _write_tier(facts: Facts) -> Iterator[str]:
+def _write_tier(facts: Facts, cores: Cores) -> Iterator[str]:
     """Yield the lines of a table of a registry file."""
     what = facts["processor"] or facts["architecture"]
     yield f"[tiers.{facts['name']}]"
-    yield f"summary = {_quote(f'{what}, as it was measured.')}"
+    yield f"summary = {write_text(f'{what}, as it was measured.')}"
     yield f"cpus = {facts['cpus']}"
     if facts["memory_bytes"] is None:
         yield "memory_gib = 1  # could not be read: write what it has"
     else:
         yield f"memory_gib = {facts['memory_bytes'] / 2**30:.3g}"
     yield f"gflops = {facts['gflops']:g}"
-    yield f"threads = {facts['cpus']}"
+    # A quota may leave fewer processors than there are cores.
+    threads = min(cores.count, facts["cpus"])
+    counted = cores.what if threads == cores.count else "as many as it is granted"
+    yield f"threads = {threads}"
     by = f"numpy {facts['numpy']}, {facts['blas'] or 'of an unknown BLAS'}"
     spread = f"nine of ten of {facts['rounds']} rounds {facts['low']:.3g} to {facts['high']:.3g}"
     source = f"edgebench measure-device, {facts['date']}: {what}, {by}; {spread}"
-    yield f"source = {_quote(source)}"
+    yield f"source = {write_text(f'{source}; threads: {counted}')}"
     if other := facts["against"]:
-        yield f"# {other['speed']:g} times as fast as {other['name']}, {other['gflops']:g} GFLOPS"
-
-
-def _quote(text: str) -> str:
-    """Write a text for TOML, whose escapes are JSON's but for those of pairs of surrogates."""
-    return json.dumps(text, ensure_ascii=False)
+        named = f"{other['name']}, {other['gflops']:g} GFLOPS"
+        yield from write_comment(f"{other['speed']:g} times as fast as {named}")
 
 
 def _find_other(said: str, common: Common) -> Facts:
@@ -122,7 +136,7 @@ def _find_other(said: str, common: Common) -> Facts:
         given = _read_document(Path(said), nearest(said, devices))
     if not LEAST <= given["gflops"] <= MOST:
         raise DataError(f"--against {said}: a figure is {LEAST:g} to {MOST:g} GFLOPS")
-    return given
+    return {**given, "gflops": float(given["gflops"])}
 
 
 def _read_document(file: Path, offer: str) -> Facts:
@@ -137,4 +151,4 @@ def _read_document(file: Path, offer: str) -> Facts:
     if isinstance(figure, bool) or not isinstance(figure, float | int):
         why = "holds no figure: give what `edgebench measure-device --json` printed there"
         raise DataError(f"--against {file} {why}")
-    return {"name": str(document.get("name", file)), "gflops": float(figure)}
+    return {"name": str(document.get("name", file)), "gflops": figure}

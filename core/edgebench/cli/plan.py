@@ -74,7 +74,7 @@ def run(args: argparse.Namespace, common: Common) -> int:
     else:
         _show(plan, estimate, common)
         if plan.study.quick and plan.cases:
-            common.show(describe_ahead(plan))
+            common.show(describe_ahead(plan, common))
             common.show(describe_sound(plan, args, common))
     refuse_empty(plan)
     return 0

@@ -234,7 +234,8 @@ def take_project(args: argparse.Namespace, common: Common) -> tuple[argparse.Nam
     return argparse.Namespace(**{**vars(filled), "project": file}), common
 
 
-def _read_here() -> ProjectFile | None:
+def read_here() -> ProjectFile | None:
+    """Return the folder's file, if there is one."""
     return ProjectFile.read(Path(FILE)) if os.path.lexists(FILE) else None
 
 
@@ -244,28 +245,11 @@ def take_places(common: Common) -> Common:
     Raises:
         EdgebenchError: The file is not what it must be.
     """
-    file = _read_here()
+    file = read_here()
     if file is None or not {"tiers", "links"} & set(file.root.values):
         return common
     common.note(f"edgebench: {FILE} was read for its tiers and links")
     return attrs.evolve(common, registries=(file.root.file, *common.registries))
-
-
-def take_bounds(common: Common) -> tuple[str, ...]:
-    """Return the bounds that the folder's file says, and say so; none where there is no such file.
-
-    Raises:
-        EdgebenchError: The file is not what it must be.
-    """
-    bounds = file.project.max if (file := _read_here()) else ()
-    if bounds:
-        said = f"{FILE} says: recommend {_spell('max', bounds)}"
-        common.note(f"edgebench: {said} (whatever run it is; --max takes their place)")
-    return bounds
-
-
-def _spell(option: str, texts: Iterable[str]) -> str:
-    return shlex.join(f"--{option}={one}" for one in texts)
 
 
 def fill(args: argparse.Namespace, project: Project) -> tuple[argparse.Namespace, list[str]]:

@@ -7,29 +7,31 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from edgebench.analysis.quick import FAR, describe_quick
+from edgebench.analysis.quick import FAR, describe_quick, is_measured
 from edgebench.cli.estimates import describe_scoring, estimate_run
 from edgebench.cli.project import fill
 from edgebench.cli.study import make_study
+from edgebench.conduct.settings import describe_settings
 from edgebench.conduct.turns import adds_blocks, count_blocks
-from edgebench.records.equal_cases import find_spread, list_unreadable
-from edgebench.records.quick import Quick
+from edgebench.prepare.keys import Keys
+from edgebench.records.equal_cases import find_quick, list_unreadable
 
 if TYPE_CHECKING:
     from edgebench.cases.plan import Plan
     from edgebench.cli.common import Common
 
 
-def describe_ahead(plan: Plan) -> str:
+def describe_ahead(plan: Plan, common: Common) -> str:
     """Say what a quick run of a plan would rest on."""
-    found = find_spread(plan.cases)
+    ahead = find_quick(describe_settings(plan.cases, Keys(common.plugins)))
+    found = ahead.spread
     unless = (
         f" (nothing is called faster among cases of which the shortest takes more than {FAR:g} "
         "times as long, or as little)"
-        if found and found.median_s and not all(map(found.is_like, plan.cases))
+        if found and found.median_s and any(is_measured(case, ahead) for case in plan.cases)
         else ""
     )
-    said = f"{describe_quick(Quick(spread=found))}{unless}"
+    said = f"{describe_quick(ahead)}{unless}"
     return f"{said}; {plan.study.score_limit} samples are scored"
 
 

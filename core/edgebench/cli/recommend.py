@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+from collections.abc import Sequence
 
 from edgebench.analysis.advice import advise
 from edgebench.analysis.advice_document import SCHEMA, describe_advices
@@ -14,7 +16,7 @@ from edgebench.analysis.result import Result
 from edgebench.analysis.results import RunResults
 from edgebench.cli.advice_layout import lay_out_advice
 from edgebench.cli.common import Common, add_database
-from edgebench.cli.project import take_bounds, take_places
+from edgebench.cli.project import FILE, read_here, take_places
 from edgebench.parts.errors import EdgebenchError
 from edgebench.records.database import Database
 
@@ -32,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
                              "edgebench.toml here, if any)")  # fmt: skip
     parser.add_argument("--max-drop", action="append", default=[], metavar="METRIC=POINTS",
                         help="the most points of accuracy that may be lost, as accuracy=1 "
-                             "(the margin of the study)")  # fmt: skip
+                             "(the margin of edgebench.toml here, else of the study)")  # fmt: skip
     parser.add_argument("--admit-open", action="store_true",
                         help="take in what is not shown to meet a bound, nor to miss it"
                         )  # fmt: skip
@@ -44,9 +46,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, common: Common) -> int:
     """Print what is recommended of each model; 1 where nothing is of one of them."""
+    bounds, margin = _take_bounds(args, common)
     wish = Wish(
-        bounds=tuple(map(parse_bound, args.max or take_bounds(common))),
+        bounds=tuple(map(parse_bound, bounds)),
         drops=tuple(map(parse_drop, args.max_drop)),
+        margin=parse_drop(margin) if margin else None,
         admit_open=args.admit_open,
     )
     _refuse_twice([one.figure for one in wish.bounds], "--max")
@@ -70,6 +74,25 @@ def run(args: argparse.Namespace, common: Common) -> int:
         if not advices:
             common.show(f"run {kept.id} measured nothing, so nothing is recommended")
     return int(not advices or any(one.best is None for one in advices))
+
+
+def _take_bounds(args: argparse.Namespace, common: Common) -> tuple[Sequence[str], str]:
+    """Return the bounds, and the margin of the folder's file where it has one and no drop is given.
+
+    What is taken from the file is said.
+    """
+    file = read_here()
+    bounds = file.project.max if file and not args.max else ()
+    margin = file.project.margin if file and not args.max_drop else ""
+    said = {"--max": bounds, "--max-drop": (margin,) if margin else ()}
+    words = [f"{option}={text}" for option, texts in said.items() for text in texts]
+    if words:
+        instead = [option for option, texts in said.items() if texts]
+        place = f"{' and '.join(instead)} {'takes' if len(instead) == 1 else 'take'} their place"
+        common.note(
+            f"edgebench: {FILE} says: recommend {shlex.join(words)} (whatever run it is; {place})"
+        )
+    return args.max or bounds, margin
 
 
 def _complete(advice: Advice, run: str, database: Database) -> Advice:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgebench.parts.errors import DatabaseError, UnknownName
@@ -21,22 +21,24 @@ def note_other_speeds(cases: Sequence[Case], database: Database, common: Common)
     another now.
     """
     now = {name: tier.speed for name, tier in common.plugins.all(Tier).items()}
-    # Cases of one route were measured on the same tiers.
-    for case in {case.route: case for case in reversed(cases)}.values():
+    known: dict[str, tuple[float | None, str]] = {}
+    for case in cases:
+        # That of a tier was the same for all cases that it computed for.
+        if known.keys() >= {*case.placement.tiers}:
+            continue
         try:
             run, _ = database.find_case(case.id)
         except (DatabaseError, UnknownName):  # nothing was measured of it
             continue
-        blocks = database.read_outcome(run.id, case.id, timed=False).blocks
-        stated = {one.name: one.stated for block in blocks for one in block.tiers}
-        if said := _list_changes(stated, now):
-            common.note(f"edgebench: {said}: another speed than in run {run.id}, which measured it")
-            return
-
-
-def _list_changes(stated: Mapping[str, float | None], now: Mapping[str, float | None]) -> str:
-    return ", ".join(
-        f"tier {name} is {is_now:g} times as fast as this machine, and was {was:g} times"
-        for name, was in stated.items()
+        for block in database.read_outcome(run.id, case.id, timed=False).blocks:
+            for one in block.tiers:
+                known.setdefault(one.name, (one.stated, run.id))
+    changes = {
+        f"tier {name} is {is_now:g} times as fast as this machine, and was {was:g} times": run
+        for name, (was, run) in known.items()
         if was is not None and (is_now := now.get(name)) is not None and was != is_now
-    )
+    }
+    if changes:
+        runs = " and ".join(dict.fromkeys(changes.values()))
+        said = f"{', '.join(changes)}: another speed than in run {runs}, which measured it"
+        common.note(f"edgebench: {said}")

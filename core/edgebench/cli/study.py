@@ -125,9 +125,7 @@ def make_study(args: argparse.Namespace, common: Common) -> Study:
     suite = attrs.evolve(suite, **given)
     _check_blocks(suite, args)
     named, own, said = read_data(args, common)
-    if args.quick:
-        suite = attrs.evolve(suite, until="", blocks=quick.BLOCKS, requests=quick.REQUESTS)
-    return Study(
+    study = Study(
         suite=attrs.evolve(suite, until="") if args.aa else suite,
         precision=args.precision,
         copies=COPIES if args.aa else 1,
@@ -141,10 +139,22 @@ def make_study(args: argparse.Namespace, common: Common) -> Study:
         batch=args.batch,
         threads=args.threads,
         seed=args.seed,
-        score_limit=args.score_limit or (quick.SCORED if args.quick else None),
+        score_limit=args.score_limit,
+        bounded=not args.requests and _leaves_requests(args),
+    )
+    return make_quick(study) if args.quick else study
+
+
+def make_quick(study: Study) -> Study:
+    """Return a study as `--quick` has it."""
+    few = attrs.evolve(study.suite, until="", blocks=quick.BLOCKS, requests=quick.REQUESTS)
+    return attrs.evolve(
+        study,
+        suite=few,
+        score_limit=study.score_limit or quick.SCORED,
         # Fewer requests than what equal cases differ by was taken from would say less.
-        bounded=not args.requests and not args.quick and _leaves_requests(args),
-        quick=args.quick,
+        bounded=False,
+        quick=True,
     )
 
 

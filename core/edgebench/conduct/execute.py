@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from edgebench.conduct.conductor import Conductor
 from edgebench.conduct.deployments import Deployments
 from edgebench.conduct.fingerprint import describe_environment, fingerprint
 from edgebench.conduct.profiling import Profiling
+from edgebench.conduct.settings import describe_settings
 from edgebench.conduct.turns import adds_blocks, count_blocks
 from edgebench.conduct.verifying import Verification, verify
 from edgebench.conduct.watcher import Watcher
@@ -23,9 +25,9 @@ from edgebench.parts.errors import CaseFailed
 from edgebench.prepare.preparer import Preparer
 from edgebench.prepare.recipe import Recipes
 from edgebench.records.database import Database
-from edgebench.records.equal_cases import find_spread, keep_spread
+from edgebench.records.equal_cases import find_quick, keep_spread
 from edgebench.records.outcome import Run
-from edgebench.records.quick import Quick
+from edgebench.records.quick import Quick, Setting
 from edgebench.store.artifacts import Store
 from edgebench.store.scratch import clear_up, open_scratch
 
@@ -68,6 +70,9 @@ def execute(
     watcher = watcher or Watcher()
     recipes = Recipes(plugins, store or Store(), plan.chains)
     planned = fingerprint(plan, recipes)
+    # Before anything is measured: files may be others when it is.
+    asked = plan.study.copies > 1 or plan.study.quick
+    settings = describe_settings(plan.cases, recipes.keys) if asked else {}
     run_id = database.find_unfinished(planned) if resume else None
     resumed = run_id is not None
     watcher.begun(run_id or "")
@@ -78,7 +83,7 @@ def execute(
         preparer = _open_preparer(profiling, recipes, watcher, prepare_limit_s)
         _check(plan, preparer)
         if run_id is None:
-            record = _describe_run(plan, recipes, scratch, database)
+            record = _describe_run(plan, recipes, scratch, database, settings)
             run_id = database.begin_run(
                 attrs.evolve(record, tag=tag, arguments=arguments, plan_digest=planned)
             )
@@ -94,11 +99,11 @@ def execute(
         ).conduct()
         verify(verification, run_id, database, deployments, watcher)
     if not watcher.stopping():
-        _finish(plan, database, run_id)
+        _finish(plan, database, run_id, settings)
     return run_id
 
 
-def _finish(plan: Plan, database: Database, run_id: str) -> None:
+def _finish(plan: Plan, database: Database, run_id: str, settings: Mapping[str, Setting]) -> None:
     """Note that a run came to its end, and what equal cases differ by where it measured that."""
     for case in plan.cases if plan.study.copies > 1 else ():
         blocks = database.read_outcome(run_id, case.id).measured
@@ -113,7 +118,8 @@ def _finish(plan: Plan, database: Database, run_id: str) -> None:
     # Last, as a cache that cannot be written must not cost what was measured.
     for case in plan.cases if plan.study.copies > 1 else ():
         blocks, run = database.read_outcome(run_id, case.id).measured, database.find_run(run_id)
-        if spread := find_equal_spread(blocks, plan.study.copies, case, run.started):
+        setting, copies = settings[case.id], plan.study.copies
+        if spread := find_equal_spread(blocks, copies, case, setting, run.started):
             keep_spread(spread, case.id)
 
 
@@ -142,7 +148,13 @@ def _open_profiling(recipes: Recipes, watcher: Watcher, limit_s: float, scratch:
     )
 
 
-def _describe_run(plan: Plan, recipes: Recipes, scratch: Path, database: Database) -> Run:
+def _describe_run(
+    plan: Plan,
+    recipes: Recipes,
+    scratch: Path,
+    database: Database,
+    settings: Mapping[str, Setting],
+) -> Run:
     """Return the record of a run that begins now, on this machine."""
     environment = describe_environment(recipes)
     run = Run(
@@ -153,7 +165,7 @@ def _describe_run(plan: Plan, recipes: Recipes, scratch: Path, database: Databas
         environment=environment,
         overheads_s=measure_overheads(scratch),
         max_blocks=plan.study.suite.max_blocks if adds_blocks(plan.study) else None,
-        quick=_describe_quick(plan),
+        quick=_describe_quick(plan, settings),
     )
     # A quick run has figures of its own, and another run is not to take them for this machine's.
     own = plan.study.copies > 1 or plan.study.quick
@@ -162,13 +174,12 @@ def _describe_run(plan: Plan, recipes: Recipes, scratch: Path, database: Databas
     return attrs.evolve(run, **{name: getattr(before, name) for name in names if before})
 
 
-def _describe_quick(plan: Plan) -> Quick | None:
+def _describe_quick(plan: Plan, settings: Mapping[str, Setting]) -> Quick | None:
     """Return how a quick run is measured, with what is known of equal cases; None for others."""
     if not plan.study.quick:
         return None
     suite = plan.study.suite
-    spread = find_spread(plan.cases)
-    return Quick(blocks=suite.blocks, requests=suite.requests, spread=spread)
+    return attrs.evolve(find_quick(settings), blocks=suite.blocks, requests=suite.requests)
 
 
 def _check(plan: Plan, preparer: Preparer) -> None:

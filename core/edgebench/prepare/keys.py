@@ -80,6 +80,16 @@ class Keys:
             formats=self._formats([form] if form else self.plugins.all(Format)),
         )
 
+    def subject(self, case: Case) -> str:
+        """Return the digest of what a case's model is, wherever its files lie: weights, options.
+
+        Whatever code reads them, and whatever seed weights are drawn with that no file holds: that
+        says nothing of how long they take.
+        """
+        options = describe_options(read_model_options(case, self.plugins))
+        weights = self._weights(case) if case.weights.brought else case.weights.kind
+        return digest([case.model, case.variant, weights, options])
+
     def asset(self, case: Case) -> Asset:
         """Return the file from elsewhere that holds the weights of a case.
 

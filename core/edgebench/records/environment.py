@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 
 INTEGER_INSTRUCTIONS = ("amx_int8", "avx512_vnni", "avx_vnni", "avx_vnni_int8", "asimddp", "i8mm")
@@ -121,6 +121,42 @@ def count_processors(root: Path = Path("/")) -> float:
     here = float(len(os.sched_getaffinity(0)))
     limit = _cpu_limit(root)
     return here if limit is None else min(here, limit)
+
+
+@attrs.frozen
+class Cores:
+    """How many cores of a machine are as fast as its fastest, and what was counted, in words."""
+
+    count: int
+    what: str
+
+
+def count_cores(root: Path = Path("/"), usable: Collection[int] | None = None) -> Cores:
+    """Count the cores on which this process may run and that are as fast as the fastest of them.
+
+    The threads of a core count once. Which cores are fast is read from their capacities (big and
+    little ones of Arm), or from the kernel's list of those of Intel that are no efficient ones.
+    *root* is where the kernel's files are, *usable* are the numbers of the processors.
+    """
+    found = sorted(os.sched_getaffinity(0) if usable is None else usable)
+    home = root / "sys/devices/system/cpu"
+    cores = {cpu: _read(home / f"cpu{cpu}/topology/thread_siblings_list") for cpu in found}
+    if None in cores.values():
+        return Cores(len(found), "its processors, as the kernel does not tell its cores")
+    large = _read_numbers(_read(root / "sys/devices/cpu_core/cpus") or "")
+    speeds = {cpu: _number(_read(home / f"cpu{cpu}/cpu_capacity")) or 0 for cpu in found}
+    ranks = {cpu: (cpu in large, speeds[cpu]) for cpu in found}
+    fast = {cores[cpu] for cpu in found if ranks[cpu] == max(ranks.values())}
+    every = len(set(cores.values()))
+    if len(fast) < every:
+        return Cores(len(fast), f"the fastest of its {every} cores")
+    return Cores(every, "its cores")
+
+
+def _read_numbers(said: str) -> set[int]:
+    """Return the numbers of a list as the kernel writes it: `0-3,8`."""
+    parts = [one.partition("-") for one in said.split(",") if one]
+    return {n for low, _, high in parts for n in range(int(low), int(high or low) + 1)}
 
 
 def _cpu_limit(root: Path) -> float | None:

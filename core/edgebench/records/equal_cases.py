@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,14 +16,14 @@ from edgebench.parts.digest import digest
 from edgebench.parts.documents import from_document, to_document
 from edgebench.parts.errors import StoreError
 from edgebench.records.environment import describe
-from edgebench.records.quick import EqualSpread
+from edgebench.records.quick import EqualSpread, Quick
 from edgebench.store.roots import cache_root, write_at_once
 
 if TYPE_CHECKING:
-    from edgebench.cases.case import Case
     from edgebench.records.environment import Environment
+    from edgebench.records.quick import Setting
 
-SCHEMA = 2
+SCHEMA = 3
 """The version of these files."""
 
 
@@ -63,18 +63,30 @@ def keep_spread(found: EqualSpread, case_id: str) -> Path:
     return path
 
 
-def find_spread(cases: Collection[Case]) -> EqualSpread | None:
+def find_quick(settings: Mapping[str, Setting]) -> Quick:
+    """Return what a quick run of some cases rests on: figures, and which cases they are of."""
+    found = find_spread(settings)
+    like = tuple(case for case, one in settings.items() if found and found.is_like(one))
+    return Quick(spread=found, like=like)
+
+
+def find_spread(settings: Mapping[str, Setting]) -> EqualSpread | None:
     """Return what A/A runs on this machine found that is nearest to some cases.
 
     That of one of these cases goes first, then that of one of their models under the same
     conditions, of several the shortest, as short cases differ by more; else the latest of one of
-    their models, else of any. None where there was no such run. A file that is not one is passed
-    over; `list_unreadable` says which are.
+    their models, else of any. One of a case whose weights, or whose tier's speed, are others by now
+    is none of it. None where there was no such run. A file that is not one is passed over;
+    `list_unreadable` says which are.
+
+    Args:
+        settings: By the ids of the cases, what they measure.
     """
-    ids, subjects = {case.id for case in cases}, {case.subject for case in cases}
+    subjects = {one.subject for one in settings.values()}
 
     def rank(one: EqualSpread) -> tuple[int, float, str]:
-        near = 2 * (one.case_id in ids) or int(any(map(one.is_like, cases)))
+        like = {case for case, setting in settings.items() if one.is_like(setting)}
+        near = 2 if one.case_id in like else int(bool(like))
         own = one.subject in subjects
         return near, -one.median_s if near else float(own), one.measured
 

@@ -19,6 +19,16 @@ shows that less than a point is (381 by Tango's interval)."""
 
 
 @attrs.frozen(kw_only=True)
+class Setting:
+    """What is measured and how, whatever operators and backends do: by that cases are alike."""
+
+    subject: str
+    """The model and its variant, with a digest of its weights and options."""
+    conditions: str
+    """What `describe_conditions` says, and how fast each tier is and on how many threads."""
+
+
+@attrs.frozen(kw_only=True)
 class EqualSpread:
     """What equal cases differ by on a machine in as few requests as a quick run measures."""
 
@@ -36,18 +46,18 @@ class EqualSpread:
     case: str
     """The case, in words."""
     subject: str
-    """Its model, as it is written."""
+    """Its model, as its `Setting` has it."""
     measured: str
     """When its run began, UTC, ISO 8601."""
     case_id: str = ""
     conditions: str = ""
-    """Where and how it was measured, as `describe_conditions` says."""
+    """Where and how it was measured, as its `Setting` has it."""
     median_s: float = 0.0
     """Its latency; 0 where that is not known."""
 
-    def is_like(self, case: Case) -> bool:
+    def is_like(self, setting: Setting) -> bool:
         """Say whether a case is of the same model under the same conditions."""
-        return (self.subject, self.conditions) == (case.subject, describe_conditions(case))
+        return setting == Setting(subject=self.subject, conditions=self.conditions)
 
 
 @attrs.frozen(kw_only=True)
@@ -60,6 +70,8 @@ class Quick:
     """What was known then of equal cases on its machine; None where nothing was."""
     unlike: EqualSpread | None = None
     """What was known and is not taken, as the cases at hand are much longer or shorter."""
+    like: tuple[str, ...] = ()
+    """The ids of the cases that are of the same model under the same conditions."""
 
 
 def describe_conditions(case: Case) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from edgebench.cases.case import Case
 from edgebench.parts.documents import from_document
 from edgebench.parts.errors import DatabaseError, nearest
@@ -19,6 +21,18 @@ if TYPE_CHECKING:
 
     from edgebench.records.columns import Samples
     from edgebench.records.outcome import Block
+
+
+@attrs.frozen
+class Pace:
+    """How fast the blocks of a case went, on average."""
+
+    block_s: float
+    """Seconds of a whole block."""
+    request_s: float
+    """Seconds of a measured request."""
+    requests: float
+    """How many of these a block had."""
 
 
 _LATENCIES = " AND kind = 'latency'"
@@ -86,23 +100,24 @@ class Readings:
         query = "SELECT id FROM cases WHERE run = ? ORDER BY position, rowid"
         return [row["id"] for row in self._select(query, run.id)]
 
-    def read_block_durations_s(self) -> Mapping[str, float]:
-        """Return the mean duration of a block by case, of those that ended well in sound runs."""
-        query = (
-            "SELECT case_id, avg(duration_s) AS mean FROM blocks JOIN runs ON run = runs.id "
-            "WHERE status = 'ok' AND quick IS NULL GROUP BY 1"
-        )
-        return {row["case_id"]: row["mean"] for row in self._select(query)}
+    def read_paces(self) -> Mapping[str, Pace]:
+        """Return how fast blocks went by case, in the latest run of it that is none of the quick.
 
-    def read_quick_blocks_s(self) -> Mapping[str, tuple[float, float]]:
-        """Return by case the mean duration of a block of quick runs, and that of a request."""
+        Where there are quick ones alone, in the latest of those.
+        """
+        chosen = "b.run = last.run AND b.case_id = last.case_id AND b.status = 'ok'"
         query = (
-            "SELECT case_id, (SELECT avg(duration_s) FROM blocks b WHERE b.run = requests.run AND "
-            "b.case_id = requests.case_id AND status = 'ok') AS block, avg(seconds) AS request "
-            "FROM requests JOIN runs ON run = runs.id WHERE status = 'ok' AND kind = 'latency' "
-            "AND quick IS NOT NULL GROUP BY runs.rowid, case_id ORDER BY runs.rowid"
+            "SELECT last.case_id AS id, avg(seconds) AS request_s, count(*) AS requests, "  # noqa: S608 - ours
+            f"(SELECT avg(duration_s) FROM blocks b WHERE {chosen}) AS block_s, "
+            f"(SELECT count(*) FROM blocks b WHERE {chosen}) AS blocks "
+            "FROM (SELECT case_id, run, max((quick IS NULL) * 1000000000 + runs.rowid) "
+            "FROM blocks JOIN runs ON run = runs.id WHERE status = 'ok' GROUP BY case_id) last "
+            f"JOIN requests b ON {chosen} AND kind = 'latency' GROUP BY last.case_id"
         )
-        return {row["case_id"]: (row["block"], row["request"]) for row in self._select(query)}
+        return {
+            row["id"]: Pace(row["block_s"], row["request_s"], row["requests"] / row["blocks"])
+            for row in self._select(query)
+        }
 
     def list_preparations(self) -> list[sqlite3.Row]:
         """Return, of each case of each run, what was made for it and the seconds that took."""

@@ -9,13 +9,17 @@ import attrs
 import numpy as np
 import pytest
 
+from edgebench.analysis.admission import check_exact
+from edgebench.analysis.bounds import Bound
 from edgebench.analysis.comparison import Comparison
 from edgebench.analysis.gates import Gate, judge_gates
-from edgebench.analysis.likeness import weigh_alike
-from edgebench.analysis.quantities import QUANTITIES
+from edgebench.analysis.likeness import OTHER_FILE, weigh_alike
+from edgebench.analysis.prices import Prices, find_bytes
+from edgebench.analysis.quantities import QUANTITIES, read_value
 from edgebench.cli.comparison_words import list_surroundings
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.subjects import Weights
+from edgebench.records.facts import StepFacts
 from edgebench.records.outcome import Block
 from edgebench.testing.results import block_of, case_of, facts_of, result_of, run_of
 
@@ -170,6 +174,29 @@ def test_accuracies_of_one_score_are_equal():
     assert verdicts(comparison, "accuracy") == ["equal"]
     assert verdicts(comparison, "bytes") == ["equal"]
     assert verdicts(comparison, "memory") == ["equal"]
+
+
+def test_bytes_are_those_of_every_hop_there_and_back_for_all_who_count_them():
+    """By hand: on the cloud by way of the edge 10,000 bytes travel twice, and 100 back twice."""
+    far = case_of("plain", "cloud")
+    far = attrs.evolve(far, route=("mobile", "edge", "cloud"), links=far.links * 2)
+    result = result_of(far)
+    assert find_bytes(result) == 20_200.0
+    assert read_value(QUANTITIES["bytes"], result) == 20_200.0
+    (change,) = Comparison.of(run_of([result]), run_of([result])).list_changes("bytes")
+    assert (change.before, change.verdict) == (pytest.approx(20_200.0), "equal")
+    check = check_exact(result, Bound("bytes", 20_150.0), Prices(tiers={}, links=()))
+    assert (check.verdict, check.value) == ("missed", 20_200.0)
+
+
+def test_what_is_answered_where_it_is_asked_sends_nothing():
+    result = result_of(case_of())
+    comparison = Comparison.of(run_of([result]), run_of([result]))
+    (change,) = comparison.list_changes("bytes")
+    assert (change.before, change.after, change.share, change.verdict) == (0.0, 0.0, 0.0, "equal")
+    for gate in ("bytes > 1kB", "bytes > +1kB", "bytes > +1%"):
+        (passage,) = judge_gates([Gate.parse(gate)], comparison)
+        assert passage.verdict == "kept"
 
 
 def test_values_that_are_all_equal_are_compared_without_a_doubt():
@@ -337,6 +364,33 @@ def test_which_of_two_files_of_one_name_is_meant_is_not_guessed():
         Comparison.of(mine, run_of([of_file("a", "/three/net.x")], id="r2"))
     found = Comparison.of(mine, run_of([of_file("a", "/two/net.x")], id="r2"))
     assert [str(one.before.case.weights.path) for one in found.pairs] == ["/two/net.x"]
+
+
+def test_a_file_is_not_matched_because_the_others_of_its_name_are():
+    """What is left of two files of one name may be another model."""
+    before = run_of([of_file("a", "/one/net.x"), of_file("a", "/two/net.x")])
+    after = run_of([of_file("a", "/one/net.x"), of_file("a", "/three/net.x")], id="r2")
+    for runs in ((before, after), (before, run_of([of_file("a", "/one/net.x")], id="r3"))):
+        found = Comparison.of(*runs)
+        assert [str(one.before.case.weights.path) for one in found.pairs] == ["/one/net.x"]
+        assert [str(one.case.weights.path) for one in found.only_before] == ["/two/net.x"]
+
+
+def test_files_that_were_matched_by_name_are_named_and_another_one_is_called_so():
+    def built(path, key):
+        result = of_file("a", path)
+        step = StepFacts(what="built", artifact=key * 64)
+        return attrs.evolve(result, facts=attrs.evolve(result.facts, steps=(step,)))
+
+    for key, said in (("k", ""), ("l", f" ({OTHER_FILE})")):
+        comparison = Comparison.of(
+            run_of([built("/one/net.x", "k")]), run_of([built("/two/net.x", key)], id="r2")
+        )
+        lines = [line for line in list_surroundings(comparison) if line.startswith("file ")]
+        assert lines == [f"file of 1 case: /one/net.x -> /two/net.x{said}"]
+    # A new version of a file that lies where the other lay is told by what was made of it.
+    same = Comparison.of(run_of([built("/one/net.x", "k")]), run_of([built("/one/net.x", "l")]))
+    assert not any(line.startswith("file ") for line in list_surroundings(same))
 
 
 def test_cases_of_one_run_alone_are_listed_with_what_sets_them_apart():

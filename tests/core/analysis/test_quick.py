@@ -14,14 +14,14 @@ from edgebench.analysis.decisions import decide_all, find_margin
 from edgebench.analysis.evidence import find_evidence
 from edgebench.analysis.intervals import Latency
 from edgebench.analysis.prices import Prices
-from edgebench.analysis.quick import estimate_ratio
+from edgebench.analysis.quick import describe_quick, estimate_ratio, settle_spread
 from edgebench.analysis.repeatability import find_equal_spread
 from edgebench.analysis.result import Result
 from edgebench.analysis.rounds import Rounds
 from edgebench.analysis.verdicts import count_pairs, judge
 from edgebench.parts.units import write_link
 from edgebench.records.outcome import Run
-from edgebench.records.quick import EqualSpread, Quick, describe_conditions
+from edgebench.records.quick import EqualSpread, Quick, Setting
 from edgebench.testing.results import block_of, case_of, result_of, run_of
 
 from .test_repeatability import blocks_of
@@ -38,6 +38,7 @@ SPREAD = EqualSpread(
     subject="toy:small",
     measured="2026-01-02T03:04:05+00:00",
 )
+SETTING = Setting(subject="toy:small 0123", conditions="on mobile")
 CASES = [case_of(f"c{number}") for number in range(6)]
 
 
@@ -60,7 +61,7 @@ def draw(rng, cases, rounds=2):
 def measure_equals(rng):
     """What an A/A run of 20 copies in 5 rounds finds."""
     blocks = list(blocks_of(draw(rng, 20, 5).T))
-    return find_equal_spread(blocks, 20, case_of(), "2026-01-02T03:04:05+00:00")
+    return find_equal_spread(blocks, 20, case_of(), SETTING, "2026-01-02T03:04:05+00:00")
 
 
 def call(rounds, one, other, pairs=1):
@@ -160,21 +161,21 @@ def test_what_equal_cases_differ_by_is_taken_from_the_first_ten_requests():
     rng = np.random.default_rng(5)
     blocks = list(blocks_of(draw(rng, 20, 5).T))
     assert {len(one.latency_s) for one in blocks} == {9}
-    found = find_equal_spread(blocks, 20, case_of(), "2026")
+    found = find_equal_spread(blocks, 20, case_of(), SETTING, "2026")
     longer = [
         attrs.evolve(one, latency_s=np.append(np.repeat(one.latency_s[:1], 10), [9.0] * 90))
         for one in blocks
     ]
-    later = find_equal_spread(longer, 20, case_of(), "2026")
+    later = find_equal_spread(longer, 20, case_of(), SETTING, "2026")
     assert (found.requests, later.requests) == (9, 10)
     assert later.within == pytest.approx(found.within)
     assert found.within == pytest.approx(WITHIN, rel=0.2)
     assert found.difference == pytest.approx(math.expm1(1.96 * WITHIN), rel=0.25)
-    assert find_equal_spread(blocks[:20], 20, case_of(), "2026") is None
+    assert find_equal_spread(blocks[:20], 20, case_of(), SETTING, "2026") is None
 
 
-def quick_results(spread, *medians):
-    quick = Quick(spread=spread)
+def quick_results(spread, *medians, like=()):
+    quick = Quick(spread=spread, like=like)
     found = []
     for case, seconds in zip(CASES, medians, strict=False):
         made = result_of(case, median_s=seconds, spread=1e-4)
@@ -255,19 +256,48 @@ def test_figures_of_a_case_that_is_much_longer_are_not_taken(medians, taken):
     assert "unlike" not in results.to_json()["quick"]
 
 
+LIKE = tuple(case.id for case in CASES)
+
+
 def test_figures_of_the_same_conditions_are_taken_whatever_operators_do_to_the_length():
-    alike = attrs.evolve(LONG, conditions=describe_conditions(CASES[0]))
-    (decision,) = quick_results(alike, 0.3e-3, 0.2e-3).decisions
-    assert decision.fastest is not None
+    results = quick_results(LONG, 0.3e-3, 0.2e-3, like=LIKE)
+    assert results.decisions[0].fastest is not None
+    assert "like" not in results.to_json()["quick"]
+
+
+@pytest.mark.parametrize(("median_s", "taken"), [(0.205, True), (0.07, True), (0.8e-3, False)])
+def test_what_is_untransformed_is_held_against_the_copied_case_by_what_it_took(median_s, taken):
+    """It has as many operators as the model that was copied: as long it is only if it is that."""
+    plain = result_of(case_of("identity"), median_s=median_s, spread=1e-4)
+    results = quick_results(LONG, 0.3e-3, 0.2e-3, like=(*LIKE, plain.case.id))
+    quick = results.run.quick
+    lengths = {one.case: one.median for one in (*results.results, plain)}
+    assert (settle_spread(quick, lengths).spread is not None) == taken
+    # So is the very case that was copied, whatever its operators.
+    own = attrs.evolve(quick, spread=attrs.evolve(LONG, case_id=CASES[0].id))
+    assert settle_spread(own, {CASES[0]: median_s, CASES[1]: 1e-5}).spread is (
+        own.spread if taken else None
+    )
 
 
 def test_what_an_a_a_run_stores_names_its_case_with_its_links_and_its_median():
     case = case_of("plain", "cloud")
     blocks = list(blocks_of(np.zeros((5, 20))))
-    found = find_equal_spread(blocks, 20, case, "2026")
+    found = find_equal_spread(blocks, 20, case, SETTING, "2026")
     assert found.median_s == pytest.approx(2e-3)
-    assert (found.case_id, found.is_like(case), found.is_like(case_of())) == (case.id, True, False)
+    assert (found.case_id, found.is_like(SETTING)) == (case.id, True)
+    for other in ({"subject": "toy:small 4567"}, {"conditions": "on cloud"}):
+        assert not found.is_like(attrs.evolve(SETTING, **other))
     assert found.case == f"{case.label} over {write_link(case.links[0])}"
+
+
+def test_times_of_seconds_are_written_as_elsewhere():
+    results = quick_results(attrs.evolve(LONG, median_s=2.0), 12.5, 12.4)
+    (decision,) = results.decisions
+    assert "are of a case of 2000 ms, toy:small" in decision.sentence
+    assert "c1 on mobile with eager, 12400 ms; c0" in decision.sentence
+    near = describe_quick(Quick(spread=attrs.evolve(LONG, median_s=2.0)))
+    assert near.endswith("100ms, 2000 ms")
 
 
 @pytest.mark.parametrize("spread", [SPREAD, None])

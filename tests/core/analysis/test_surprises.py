@@ -193,6 +193,18 @@ def test_a_cut_that_sends_more_than_the_input_is_told():
     assert surprises(result("identity", 4.0, "edge")) == ()
 
 
+def test_what_crosses_a_cut_is_held_against_the_input_by_the_mean_of_both():
+    """By hand: of texts, most of which are short, the median of what is sent is no mean."""
+    wide = result("cut", 4.0, "mobile", "edge")
+    sent = {"bytes_out": {"mobile": 1500.0, "answer": 100.0}}
+    for mean, told in ((1200.0, False), (1300.0, True)):
+        blocks = [
+            attrs.evolve(block, **sent, bytes_mean={"mobile": mean, "answer": 100.0})
+            for block in wide.blocks
+        ]
+        assert bool(surprises(attrs.evolve(wide, blocks=tuple(blocks)))) == told
+
+
 @pytest.mark.parametrize(("rate", "told"), [(0.0, True), (0.004, True), (0.3, False)])
 def test_an_exit_that_lets_nothing_out_is_told(rate, told):
     early = result("early", 4.0)

@@ -8,7 +8,7 @@ import pytest
 
 from edgebench import ChainError, DataError
 from edgebench.cases.inputs import find_dataset
-from edgebench.cases.plan import make_plan
+from edgebench.cases.plan import make_plan, plan_again
 from edgebench.cases.study import Study
 from edgebench.catalogue.plugins import Plugins
 from edgebench.catalogue.rows import Product, Suite
@@ -237,6 +237,23 @@ GIVEN = """
                     dataset="photos", format="toy-matrix", variants=[
                         Variant(name="one"), Variant(name="two", datasets=["pictures"])])
 """
+
+
+def test_data_that_was_changed_is_read_anew_by_the_next_plan(planned, shelf, answering):
+    """A program may change a file, or a directory, and go on in the same process."""
+    source = GIVEN.replace(
+        "    def samples(split, seed):",
+        "    said = (directory / 'name').read_text()\n        def samples(split, seed):",
+    ).replace("{directory.name}: photos", "{said}: photos")
+    (shelf / "mine").mkdir()
+    (shelf / "mine/name").write_text("first")
+    made, plugins = planned("seer:one", source=source, input_data=shelf / "mine")
+    assert made.understood == ("first: photos",)
+    (shelf / "mine/name").write_text("second")
+    assert make_plan(made.study, plugins, answering({})).understood == ("second: photos",)
+    (shelf / "mine/name").write_text("third")
+    again = plan_again(made.study, made.cases, plugins, answering({}))
+    assert again.understood == ("third: photos",)
 
 
 def test_data_without_a_name_is_that_of_the_only_dataset_it_may_be(planned, shelf):

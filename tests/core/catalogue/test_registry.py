@@ -285,6 +285,13 @@ def test_what_a_tier_says_goes_before_its_device(file):
     assert row.source == "our bench; small-board: its data sheet"
 
 
+def test_a_tier_has_no_more_threads_than_processors(file):
+    own = '[tiers.board]\ndevice = "small-board"\ncpus = 2\n'
+    with pytest.raises(RegistryError, match=r"line 8: \[tiers\.board\] has 2 cpus, so it cannot"):
+        Registry.of([file(DEVICE + own)])
+    assert Registry.of([file(f"{DEVICE}{own}threads = 2\n")]).tiers["board"].threads == 2
+
+
 def test_devices_and_networks_may_stand_in_another_file(file):
     team = file(DEVICE + NETWORK, "team.toml")
     mine = file(

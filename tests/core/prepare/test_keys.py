@@ -81,6 +81,27 @@ def test_a_file_that_moves_with_what_it_holds_changes_nothing(world, sheet, tmp_
     assert writer.base(attrs.evolve(moved, options=())) != before
 
 
+def test_what_a_model_is_follows_from_what_its_files_hold_and_not_from_where_they_lie(
+    world, sheet, tmp_path
+):
+    writer = world(SHEETS).keys
+    before = writer.subject(sheet)
+    (tmp_path / "moved").mkdir()
+    for name in ("a.csv", "a.more"):
+        tmp_path.joinpath(name).rename(tmp_path / "moved" / name)
+    moved = attrs.evolve(sheet, weights=Weights(kind="file", path=tmp_path / "moved/a.csv"))
+    assert writer.subject(moved) == before
+    assert writer.subject(attrs.evolve(moved, chain="", data=None)) == before
+    assert writer.subject(attrs.evolve(moved, options=[("factor", "2")])) != before
+    (tmp_path / "moved/a.csv").write_text("another of this name")
+    assert writer.subject(moved) != before
+
+
+def test_weights_that_no_file_holds_take_as_long_whatever_they_are_drawn_with(recipes):
+    drawn = [toy_case(weights=Weights(kind="random", seed=seed)) for seed in (1, 2)]
+    assert len({recipes.keys.subject(case) for case in drawn}) == 1
+
+
 def test_a_file_that_an_operator_is_given_is_part_of_its_key(world, sheet, tmp_path):
     recipes = world(SHEETS)
 

@@ -35,7 +35,7 @@ def read_everything(path):
     with Database.open(path) as database:
         run, case = database.find_case(CASE.id[:4])
         database.read_logs(run.id, case.id)
-        database.read_block_durations_s()
+        database.read_paces()
         return RunResults.of(database.read_run())
 
 

@@ -8,7 +8,7 @@ import subprocess
 import attrs
 import pytest
 
-from edgebench.records.environment import count_processors, describe
+from edgebench.records.environment import Cores, count_cores, count_processors, describe
 
 
 def write(root, **files):
@@ -199,3 +199,41 @@ def test_the_commit_of_a_working_tree_beside_its_repository(checkout, tmp_path):
 
 def test_outside_a_checkout_there_is_no_commit(tmp_path):
     assert describe(checkout=tmp_path).commit is None
+
+
+CPU = "sys__devices__system__cpu__cpu"
+
+
+def make_processors(root, *siblings, capacities=()):
+    """Write of each processor which are threads of its core, and what it does of the fastest."""
+    for number, threads in enumerate(siblings):
+        write(root, **{f"{CPU}{number}__topology__thread_siblings_list": f"{threads}\n"})
+    for number, capacity in enumerate(capacities):
+        write(root, **{f"{CPU}{number}__cpu_capacity": f"{capacity}\n"})
+
+
+@pytest.mark.parametrize(
+    ("siblings", "capacities", "usable", "count", "said"),
+    [
+        (("0-1", "0-1", "2-3", "2-3"), (), range(4), 2, "its cores"),
+        (("0,2", "1,3", "0,2", "1,3"), (), (0, 2, 3), 2, "its cores"),
+        (("0", "1", "2", "3"), (430, 430, 1024, 1024), range(4), 2, "the fastest of its 4 cores"),
+        (("0", "1", "2", "3"), (430, 430, 1024, 1024), (0, 1), 2, "its cores"),
+        ((), (), range(3), 3, "its processors, as the kernel does not tell its cores"),
+    ],
+)
+def test_cores_that_are_as_fast_as_the_fastest_are_counted(
+    tmp_path, siblings, capacities, usable, count, said
+):
+    make_processors(tmp_path, *siblings, capacities=capacities)
+    assert count_cores(tmp_path, usable) == Cores(count, said)
+
+
+def test_efficient_cores_of_intel_are_none_of_the_fastest(tmp_path):
+    make_processors(tmp_path, "0-1", "0-1", "2-3", "2-3", "4", "5", "6", "7")
+    write(tmp_path, sys__devices__cpu_core__cpus="0-3\n")
+    assert count_cores(tmp_path, range(8)) == Cores(2, "the fastest of its 6 cores")
+
+
+def test_the_cores_of_this_machine_are_no_more_than_its_processors():
+    assert 1 <= count_cores().count <= len(os.sched_getaffinity(0))

@@ -9,15 +9,25 @@ from edgebench.parts.errors import StoreError
 from edgebench.records import equal_cases
 from edgebench.records.environment import describe
 from edgebench.records.equal_cases import (
+    find_quick,
     find_spread,
     identify_machine,
     keep_spread,
     list_unreadable,
 )
-from edgebench.records.quick import EqualSpread, describe_conditions
+from edgebench.records.quick import EqualSpread, Quick, Setting, describe_conditions
 from edgebench.testing.results import case_of
 
-VGG, BERT, ROBERTA = (attrs.evolve(case_of(), model=name) for name in ("vgg", "bert", "roberta"))
+
+def ask(*models, conditions="on mobile", **changes):
+    """Settings of one case each of some models, by ids that are their names."""
+    settings = {
+        name: Setting(subject=f"{name}:small 0123", conditions=conditions) for name in models
+    }
+    return {name: attrs.evolve(one, **changes) for name, one in settings.items()}
+
+
+VGG, BERT, ROBERTA = ask("vgg"), ask("bert"), ask("roberta")
 
 FOUND = EqualSpread(
     difference=0.05,
@@ -27,13 +37,13 @@ FOUND = EqualSpread(
     rounds=5,
     requests=10,
     case="vgg:small identity on mobile with one",
-    subject="vgg:small",
+    subject="vgg:small 0123",
     measured="2026-01-02T03:04:05+00:00",
     case_id="another",
     conditions="on edge",
     median_s=0.2,
 )
-LATER = attrs.evolve(FOUND, subject="bert:small", measured="2026-02-02T03:04:05+00:00")
+LATER = attrs.evolve(FOUND, subject="bert:small 0123", measured="2026-02-02T03:04:05+00:00")
 
 
 @pytest.fixture(autouse=True)
@@ -42,23 +52,23 @@ def _own_cache(tmp_path, monkeypatch):
 
 
 def test_none_is_found_where_none_was_kept():
-    assert find_spread([VGG]) is None
+    assert find_spread(VGG) is None
 
 
 def test_what_is_kept_is_found_and_the_later_stands_in_its_place():
     keep_spread(FOUND, "c")
-    assert find_spread([VGG]) == FOUND
+    assert find_spread(VGG) == FOUND
     again = attrs.evolve(FOUND, within=0.03, measured="2026-01-03T03:04:05+00:00")
     path = keep_spread(again, "c")
-    assert find_spread([VGG]) == again
+    assert find_spread(VGG) == again
     assert [one.name for one in path.parent.iterdir()] == ["c.json"]
 
 
 def test_that_of_the_same_model_goes_before_a_later_one_of_another():
     keep_spread(FOUND, "c")
     keep_spread(LATER, "d")
-    assert find_spread([VGG]) == FOUND
-    assert find_spread([ROBERTA]) == LATER
+    assert find_spread(VGG) == FOUND
+    assert find_spread(ROBERTA) == LATER
 
 
 def test_that_of_another_machine_is_never_found(monkeypatch):
@@ -71,7 +81,7 @@ def test_that_of_another_machine_is_never_found(monkeypatch):
         attrs.evolve(here, memory_bytes=1),
     ):
         monkeypatch.setattr(equal_cases, "describe", lambda other=other: other)
-        assert find_spread([VGG]) is None
+        assert find_spread(VGG) is None
 
 
 def test_two_machines_that_look_alike_are_told_apart_by_the_id_of_their_system(tmp_path):
@@ -88,12 +98,12 @@ def test_two_machines_that_look_alike_are_told_apart_by_the_id_of_their_system(t
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "[]", '{"schema": 2, "within": 1}', '{"schema": 1}', '{"schema": 3}', "\xff"],
+    ["{", "[]", '{"schema": 3, "within": 1}', '{"schema": 2}', '{"schema": 4}', "\xff"],
 )
 def test_a_file_that_holds_none_is_passed_over_and_named_with_the_remedy(text):
     keep_spread(FOUND, "c")
     keep_spread(LATER, "d").write_text(text, encoding="latin-1")
-    assert find_spread([BERT]) == FOUND
+    assert find_spread(BERT) == FOUND
     (said,) = list_unreadable()
     assert "d.json does not hold what equal cases differ by" in said
     assert "remove it" in said
@@ -103,21 +113,38 @@ def test_a_file_that_holds_none_is_passed_over_and_named_with_the_remedy(text):
 def test_a_file_of_another_version_is_passed_over_by_its_version_alone():
     """Its figures may mean something else, however like ours they look."""
     path = keep_spread(FOUND, "c")
-    path.write_text(path.read_text().replace('"schema": 2', '"schema": 1'))
-    assert find_spread([VGG]) is None
-    assert "it is of version 1, not 2" in list_unreadable()[0]
+    path.write_text(path.read_text().replace('"schema": 3', '"schema": 2'))
+    assert find_spread(VGG) is None
+    assert "it is of version 2, not 3" in list_unreadable()[0]
 
 
 def test_the_case_itself_goes_before_its_conditions_and_these_before_what_is_later():
     """By hand: each is measured before the one that it stands behind."""
-    case = VGG
-    own = attrs.evolve(FOUND, case_id=case.id, measured="2026-01-01", median_s=9.0)
-    alike = attrs.evolve(FOUND, conditions=describe_conditions(case), measured="2026-01-02")
+    own = attrs.evolve(
+        FOUND, case_id="vgg", conditions="on mobile", measured="2026-01-01", median_s=9.0
+    )
+    alike = attrs.evolve(FOUND, conditions="on mobile", measured="2026-01-02")
     longer = attrs.evolve(alike, measured="2026-01-03", median_s=0.9)
     later = attrs.evolve(FOUND, measured="2026-01-04")
     for number, one in enumerate((later, longer, alike, own)):
         keep_spread(one, f"c{number}")
-        assert find_spread([BERT, case]) == one
+        assert find_spread(BERT | VGG) == one
+
+
+def test_the_case_itself_with_other_weights_or_on_a_tier_of_another_speed_is_another():
+    """An id has the names of files and tiers, not what they hold and how fast they are."""
+    own = attrs.evolve(FOUND, case_id="vgg", conditions="on mobile")
+    later = attrs.evolve(LATER, conditions="on mobile")
+    keep_spread(own, "vgg")
+    keep_spread(later, "bert")
+    assert find_quick(BERT | VGG) == Quick(spread=own, like=("vgg",))
+    assert find_quick(ROBERTA | VGG).spread == own
+    for changed in (ask("vgg", subject="vgg:small 4567"), ask("vgg", conditions="on mobile; slow")):
+        assert find_quick(BERT | changed) == Quick(spread=later, like=("bert",))
+    # Of the same weights, though elsewhere, it is as good as before.
+    moved = {"elsewhere": VGG["vgg"]}
+    assert find_quick(moved) == Quick(spread=own, like=("elsewhere",))
+    assert find_quick(ROBERTA).like == ()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -143,7 +144,7 @@ def _find_file() -> Path:
 
 
 def identify_processor(root: Path = Path("/")) -> str:
-    """Return a digest of the processor and of the numpy that uses it.
+    """Return a digest of the processor, and of the numpy that uses it with its BLAS.
 
     *root* is where the kernel's files are.
     """
@@ -152,5 +153,13 @@ def identify_processor(root: Path = Path("/")) -> str:
     except OSError:
         said = ""
     lines = sorted({match[0] for match in IDENTIFYING.finditer(said)})
-    known = [*lines, str(find_processor(root)), os.uname().machine, version("numpy")]
+    known = [*lines, str(find_processor(root)), os.uname().machine, version("numpy"), _read_build()]
     return hashlib.sha256("\n".join(known).encode()).hexdigest()[:16]
+
+
+def _read_build() -> str:
+    """Return the file in which numpy keeps what it was built with, its BLAS among that."""
+    # Importing numpy, to be told the same, takes longer than all that `list` does.
+    found = find_spec("numpy")
+    file = Path(found.origin).with_name("__config__.py") if found and found.origin else None
+    return file.read_text(encoding="utf-8", errors="replace") if file and file.is_file() else ""

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from importlib.machinery import ModuleSpec
 
 import pytest
 
@@ -100,6 +101,19 @@ def test_what_is_kept_and_harmed_is_measured_again(measured, tmp_path, content):
     (file,) = tmp_path.rglob("speed-*.json")
     file.write_text(content)
     assert find_gflops(lambda _: None) == 2.0
+
+
+def test_another_blas_is_another_machine(monkeypatch, tmp_path):
+    """A numpy of one version is built with several, as the same wheel never is."""
+    builds = []
+    for blas in ("openblas", "accelerate"):
+        (tmp_path / blas).mkdir()
+        (tmp_path / blas / "__config__.py").write_text(f"CONFIG = {{'blas': {{'name': '{blas}'}}}}")
+        spec = ModuleSpec("numpy", None, origin=str(tmp_path / blas / "__init__.py"))
+        monkeypatch.setattr(device_speed, "find_spec", lambda _, spec=spec: spec)
+        builds.append(identify_processor())
+    monkeypatch.undo()
+    assert len({*builds, identify_processor()}) == 3
 
 
 def test_another_processor_is_another_machine(tmp_path):
