@@ -15,6 +15,7 @@ from torch.export import Dim
 from torch.utils import _pytree as pytree
 
 from edgebench import CaseFailed, DataError
+from edgebench_kit.torch import program_states
 from edgebench_kit.torch.lowered import open_module
 from edgebench_kit.torch.onnx_export import run_module
 from edgebench_kit.torch.programs import REGISTERING
@@ -227,6 +228,98 @@ def test_a_model_in_training_is_refused(saved):
     path = saved(pictures(), (torch.randn(2, 3, 8, 8),), ({0: BATCH},), training=True)
     with pytest.raises(DataError, match=r"num_batches_tracked' while it runs"):
         torch_export.look("net", path, TorchExportOptions())
+
+
+class Attending(nn.Module):
+    def __init__(self, share):
+        super().__init__()
+        self.share = share
+
+    def forward(self, x):
+        return nn.functional.scaled_dot_product_attention(x, x, x, dropout_p=self.share)
+
+
+class Recurring(nn.Module):
+    def __init__(self, kind, share):
+        super().__init__()
+        self.network = kind(4, 4, 2, dropout=share, batch_first=True)
+
+    def forward(self, x):
+        return self.network(x)[0]
+
+
+class Dropping(nn.Module):
+    """A model that drops in a graph within its own."""
+
+    def forward(self, x):
+        with torch.no_grad():
+            return nn.functional.dropout(x, 0.5)
+
+
+class Drawing(nn.Module):
+    """A model that draws in one of the ways that models do."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.way = way
+
+    def forward(self, x):
+        return x + self.way(x)
+
+
+@pytest.mark.filterwarnings("ignore:The tensor attributes")  # of the weights of nn.GRU, by torch
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        (Recurring(nn.GRU, 0.5), "its gru is on"),
+        (Recurring(nn.LSTM, 0.5), "its lstm is on"),
+        (Recurring(nn.RNN, 0.5), "its rnn_tanh is on"),
+        (Attending(0.5), "its scaled_dot_product_attention is on"),
+        (nn.FeatureAlphaDropout(0.5), "its feature_alpha_dropout is on"),
+        (Dropping(), "its dropout is on"),
+        (Drawing(torch.randn_like), "its randn_like gives others"),
+        (Drawing(lambda x: torch.rand(4)), "its rand gives others"),
+        (Drawing(lambda x: torch.bernoulli(x.sigmoid())), "its bernoulli gives others"),
+        (Drawing(lambda x: torch.multinomial(x[0].softmax(-1), 1)), "its multinomial gives others"),
+        (Drawing(lambda x: torch.empty(4).normal_()), "its normal gives others"),
+        (Drawing(lambda x: torch.empty(4).uniform_()), "its uniform gives others"),
+        (Drawing(nn.functional.gumbel_softmax), "its exponential gives others"),
+    ],
+)
+def test_what_draws_is_refused(saved, module, words):
+    path = saved(module, (torch.randn(1, 3, 4),), training=True)
+    with pytest.raises(DataError, match=words):
+        torch_export.look("net", path, TorchExportOptions())
+
+
+@pytest.mark.filterwarnings("ignore:The tensor attributes")
+@pytest.mark.parametrize(
+    ("module", "training"),
+    [
+        (Recurring(nn.GRU, 0.5), False),
+        (Recurring(nn.GRU, 0.0), True),
+        (nn.RReLU(), False),
+        (Attending(0.0), True),
+        (nn.Dropout(0.0), True),
+    ],
+)
+def test_what_could_draw_and_does_not_is_taken(saved, module, training):
+    path = saved(module, (torch.randn(1, 3, 4),), training=training)
+    torch_export.look("net", path, TorchExportOptions())
+
+
+def test_what_draws_is_what_torch_marks_as_drawing():
+    known, marked = program_states.DRAWING | program_states.DROPPING, set()
+    names = {one.name.partition("::") for one in torch._C._jit_get_all_schemas()}
+    for library, _, name in (one for one in names if one[0] in ("aten", "prims")):
+        packet = getattr(getattr(torch.ops, library), name, None)
+        each = [getattr(packet, one) for one in packet.overloads()] if packet else []
+        if any(torch.Tag.nondeterministic_seeded in one.tags for one in each):
+            marked.add(name.removesuffix("_"))
+    assert {"dropout", "randn_like"} <= marked
+    assert marked <= known
+    # What this version of torch does not have another may.
+    assert not {one for one in known - marked if hasattr(torch.ops.aten, one)}
 
 
 def test_open_sizes_are_asked_for_and_given_by_input_and_axis(saved):
