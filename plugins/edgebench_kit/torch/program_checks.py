@@ -17,6 +17,7 @@ from typing import Any
 
 from edgebench import DataError
 from edgebench_kit.torch.program_payloads import PLAIN_NAME
+from edgebench_kit.torch.program_sizes import SYMBOL
 
 OPERATOR = re.compile(
     r"torch\.ops\.(aten|prims|quantized_decomposed)\.(_{0,2}[a-z]\w*)\.[A-Za-z]\w*", re.ASCII
@@ -43,7 +44,7 @@ FUNCTIONS = re.compile(
     "|StrictGreaterThan|StrictLessThan|Ge|Le|Gt|Lt|And|Or|Not"
 )
 """What an expression of sizes may call."""
-WORDS = re.compile(r"true|false|oo|int_oo|z?[su]f?\d+", re.ASCII)
+WORDS = re.compile(rf"true|false|oo|int_oo|{SYMBOL.pattern}", re.ASCII)
 """What stands in one without a call: symbols too, as older versions write them."""
 EXPRESSION = (
     *(ast.Expression, ast.Call, ast.Name, ast.Load, ast.Constant, ast.keyword, ast.BinOp),

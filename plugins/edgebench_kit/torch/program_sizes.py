@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import math
+import operator
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,7 +21,6 @@ class _Unknown(Exception):
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "Integer": int,
-    "Float": lambda text, **_: float(text),
     "Rational": lambda above, below: above / below,
     "Add": lambda *terms: sum(terms),
     "Mul": lambda *factors: math.prod(factors),
@@ -43,6 +44,17 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "Identity": lambda a: a,
 }
 """What expressions of sizes call, as far as numbers come of it."""
+OPERATORS: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+"""The same, as older versions write them."""
+SYMBOL = re.compile(r"z?[su]f?\d+", re.ASCII)
+"""A symbol without a call, as these write it."""
 
 
 def read_size(said: Mapping[str, Any]) -> Size:
@@ -56,25 +68,14 @@ def read_size(said: Mapping[str, Any]) -> Size:
 
 def name_symbol(size: Size) -> str | None:
     """Return the symbol that a size is; None for a number and for an expression of some."""
-    if isinstance(size, int):
-        return None
-    node = ast.parse(size, mode="eval").body
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Symbol":
-        return _read_symbol(node)
-    return None
+    return None if isinstance(size, int) else _read_symbol(ast.parse(size, mode="eval").body)
 
 
 def list_symbols(size: Size) -> set[str]:
     """Return the symbols that stand in a size."""
     if isinstance(size, int):
         return set()
-    return {
-        _read_symbol(node)
-        for node in ast.walk(ast.parse(size, mode="eval"))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Symbol"
-    }
+    return set(filter(None, map(_read_symbol, ast.walk(ast.parse(size, mode="eval")))))
 
 
 def compute_size(size: Size, known: Mapping[str, int]) -> int | None:
@@ -90,30 +91,35 @@ def compute_size(size: Size, known: Mapping[str, int]) -> int | None:
 
 
 def _compute(node: ast.AST, known: Mapping[str, int]) -> Any:
-    if isinstance(node, ast.Constant):
+    if isinstance(node, ast.Constant) and not isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -_compute(node.operand, known)
-    if isinstance(node, ast.Name) and node.id in known:
-        return known[node.id]
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        if node.func.id == "Symbol":
-            return _look_up(_read_symbol(node), known)
-        if node.func.id in FUNCTIONS:
-            # What the precision of a float is said to be does not matter here.
-            return FUNCTIONS[node.func.id](*(_compute(one, known) for one in node.args))
+    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
+        return OPERATORS[type(node.op)](_compute(node.left, known), _compute(node.right, known))
+    if (symbol := _read_symbol(node)) and symbol in known:
+        return known[symbol]
+    # What the precision of a float is said to be does not matter here.
+    if (text := _read_text(node, "Float")) is not None:
+        return float(text)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS:
+        return FUNCTIONS[node.func.id](*(_compute(one, known) for one in node.args))
     raise _Unknown
 
 
-def _look_up(symbol: str, known: Mapping[str, int]) -> int:
-    if symbol not in known:
-        raise _Unknown
-    return known[symbol]
+def _read_symbol(node: ast.AST) -> str | None:
+    """Return the symbol that a part of an expression is, as a name alone or called one."""
+    if isinstance(node, ast.Name):
+        return node.id if SYMBOL.fullmatch(node.id) else None
+    return _read_text(node, "Symbol")
 
 
-def _read_symbol(node: ast.Call) -> str:
-    first = node.args[0] if node.args else None
-    return str(first.value) if isinstance(first, ast.Constant) else ""
+def _read_text(node: ast.AST, name: str) -> str | None:
+    """Return what a function is called with, if a part of an expression calls the one named."""
+    if not isinstance(node, ast.Call) or getattr(node.func, "id", "") != name or not node.args:
+        return None
+    first = node.args[0]
+    return str(first.value) if isinstance(first, ast.Constant) else None
 
 
 @attrs.frozen

@@ -320,6 +320,37 @@ def test_sizes_follow_from_the_symbols_in_them():
     assert name_symbol("Symbol('s5', integer=True)") == "s5"
 
 
+def test_sizes_as_older_versions_write_them_are_the_same():
+    assert (name_symbol("s5"), list_symbols("s5"), compute_size("s5", {"s5": 3})) == (
+        "s5",
+        {"s5"},
+        3,
+    )
+    text = "Max(1, 2*s5 - s0//2 + 7 % 4) / 1"
+    assert (name_symbol(text), list_symbols(text)) == (None, {"s0", "s5"})
+    assert compute_size(text, {"s0": 5, "s5": 4}) == 9
+    assert compute_size(text, {"s0": 5}) is None
+    assert (name_symbol("oo"), list_symbols("Max(oo, s0)")) == (None, {"s0"})
+
+
+@pytest.mark.parametrize(
+    "text", ["'a' * 10000000000000", "Mul('a', 10000000000000)", "Integer('5')"]
+)
+def test_a_text_is_no_size_however_often(text):
+    assert compute_size(text, {}) is None
+
+
+def test_a_batch_that_is_spread_over_another_dimension_is_refused(members, written):
+    document = json.loads(members["models/model.json"])
+    graph = document["graph_module"]["graph"]
+    batch = graph["tensor_values"]["input"]["sizes"][0]
+    batch["as_expr"]["expr_str"] = name_symbol(batch["as_expr"]["expr_str"])
+    (answer,) = [one["as_tensor"]["name"] for one in graph["outputs"]]
+    graph["tensor_values"][answer]["sizes"] = [batch, batch]
+    path = written({"models/model.json": json.dumps(document)})
+    assert "of shape (batch, batch), do not lie along its first dimension" in refusal(path)
+
+
 def test_the_file_itself_stays_as_it_was(whole):
     before = Path(whole).read_bytes()
     program, ends = look_into(whole, {})
