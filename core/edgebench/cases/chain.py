@@ -171,7 +171,7 @@ def structure(options: type[C], pairs: tuple[tuple[str, str], ...], where: str) 
     Raises:
         OptionError: A key that the class does not have, or a value that does not fit its type.
     """
-    fields = {field.name: field for field in attrs.fields(options)}
+    fields = {field.name: field for field in attrs.fields(options) if field.init}
     types = typing.get_type_hints(options)
     values: dict[str, Any] = {}
     for key, value in pairs:
@@ -224,7 +224,7 @@ def list_options(options: Any) -> dict[str, Any]:
     """Return the values of an options instance as plain JSON values, defaults included."""
     return {
         key: value if isinstance(value, bool | int | float | None) else str(value)
-        for key, value in attrs.asdict(options).items()
+        for key, value in attrs.asdict(options, filter=lambda field, _: field.init).items()
     }
 
 

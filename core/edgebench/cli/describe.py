@@ -195,6 +195,7 @@ def _describe_options(options: type) -> list[Item]:
             "doc": texts.get(field.name, ""),
         }
         for field in attrs.fields(options)
+        if field.init
     ]
 
 

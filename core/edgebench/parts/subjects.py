@@ -181,7 +181,9 @@ class Model(Part):
     directory that holds such a file."""
     options: type[attrs.AttrsInstance] = attrs.field(default=NoOptions, validator=options_class)
     """Of a model that is a file: what may be said of it in brackets, `m.ext(key=value)`, and of its
-    data, `--data 'PATH(key=value)'`; `--calibration PATH` is the value of `calibration`."""
+    data, `--data 'PATH(key=value)'`; `--calibration PATH` is the value of `calibration`. What
+    follows from them, a field with `init=False`, is not said: other files that are read because of
+    one, so that these count by what they hold too."""
     from_file: Callable[[Path, Any], Pipeline] | None = None
     """Build the pipeline of such a file or directory, with its options."""
     configured: Callable[[str, str], Model] | None = None

@@ -15,7 +15,7 @@ from edgebench_kit.onnx.written_options import value_ranges
 from edgebench_kit.own_data.finding import find_data
 from edgebench_kit.own_data.options import DataOptions, make_whole
 from edgebench_kit.own_files.requests import Prepared, bind_requests
-from edgebench_kit.own_files.sources import to_preprocess
+from edgebench_kit.own_files.sources import look_beside, to_preprocess
 
 CLASSES = "classes"
 """What a pipeline holds whose answers are classes, beside its stages."""
@@ -47,11 +47,17 @@ class FileOptions(DataOptions):
     """How a request, a picture's file or a text, becomes the input: `imagenet`, a directory with
     `preprocessor_config.json` or `tokenizer.json`, a file with a recipe, or `none` for tensors.
     Without it what lies beside the file."""
+    beside: tuple[Path | None, ...] = attrs.field(init=False, repr=False)
+    """The files beside the one that `preprocess` names, which are read with it."""
     metric: Literal["auto", "none", "top1", "top5", "accuracy", "f1", "miou"] = "auto"
     """The figure of merit of the first output, held against the labels; `auto` is `top1` of
     pictures and texts, `miou` of masks, and none of arrays. With one that is of classes, and where
     requests are pictures or texts, the answer that travels is the winning class and its score, or
     the class alone where the output is one, else all of every output."""
+
+    @beside.default
+    def _look_beside(self) -> tuple[Path | None, ...]:
+        return look_beside(self.preprocess)
 
 
 def open_requests(asked: file_data.Asked, options: FileOptions, data: Path | None) -> Dataset:

@@ -23,12 +23,22 @@ def to_preprocess(said: Any) -> Any:
 
     The processes that prepare work in directories of their own.
     """
-    return said if said in ("", IMAGENET, NONE) else Path(said).resolve()
+    return said if said in ("", IMAGENET, NONE) else Path(said).absolute()
 
 
 def list_beside(file: Path) -> list[Path]:
     """Return the files beside a model's file that say how its requests and answers are meant."""
-    return [path for name in BESIDE if (path := file.parent / name).is_file()]
+    return [path for path in look_beside(file) if path]
+
+
+def look_beside(said: object) -> tuple[Path | None, ...]:
+    """Return the files beside another that may be read with it, each at its own place, else None.
+
+    None of what is no file: a directory counts by all that it holds.
+    """
+    if not isinstance(said, Path) or said.is_dir():
+        return ()
+    return tuple(path if path.is_file() else None for path in map(said.with_name, BESIDE))
 
 
 @attrs.frozen(kw_only=True)

@@ -8,7 +8,9 @@ import attrs
 import pytest
 
 from edgebench.cases.case import BackendChoice
-from edgebench.parts.errors import ChainError, DataError
+from edgebench.cases.chain import structure, write_differing
+from edgebench.cases.inputs import read_model_options
+from edgebench.parts.errors import ChainError, DataError, OptionError
 from edgebench.parts.pipeline import Pipeline, Stage, TensorSpec
 from edgebench.parts.subjects import Model, Weights
 from edgebench.prepare import keys
@@ -27,6 +29,11 @@ SHEETS = """
     class Options:
         labels: Path | None = None
         factor: float = 1.0
+        near: Path | None = attrs.field(init=False)
+
+        @near.default
+        def _find_near(self):
+            return self.labels and self.labels.with_suffix(".near")
 
     def beside(path):
         path.open().close()
@@ -51,7 +58,7 @@ SHEETS = """
 @pytest.fixture
 def sheet(tmp_path):
     """A case of a model that is a file, with an option that is another."""
-    for name in ("a.csv", "a.more", "labels.npy", "given.npz"):
+    for name in ("a.csv", "a.more", "labels.npy", "labels.near", "given.npz"):
         tmp_path.joinpath(name).write_text(name)
     return toy_case(
         "look",
@@ -64,7 +71,7 @@ def sheet(tmp_path):
     )
 
 
-@pytest.mark.parametrize("file", ["a.csv", "a.more", "labels.npy"])
+@pytest.mark.parametrize("file", ["a.csv", "a.more", "labels.npy", "labels.near"])
 def test_a_file_that_changes_changes_what_is_built_of_it(world, sheet, tmp_path, file):
     writer = world(SHEETS).keys
     before = writer.base(sheet), writer.inputs(sheet)
@@ -75,7 +82,8 @@ def test_a_file_that_changes_changes_what_is_built_of_it(world, sheet, tmp_path,
 def test_a_file_that_moves_with_what_it_holds_changes_nothing(world, sheet, tmp_path):
     writer = world(SHEETS).keys
     before = writer.base(sheet)
-    tmp_path.joinpath("labels.npy").rename(tmp_path / "moved.npy")
+    for name in ("npy", "near"):
+        tmp_path.joinpath(f"labels.{name}").rename(tmp_path / f"moved.{name}")
     moved = attrs.evolve(sheet, options=[("labels", str(tmp_path / "moved.npy"))])
     assert writer.base(moved) == before
     assert writer.base(attrs.evolve(moved, options=())) != before
@@ -100,6 +108,15 @@ def test_what_a_model_is_follows_from_what_its_files_hold_and_not_from_where_the
 def test_weights_that_no_file_holds_take_as_long_whatever_they_are_drawn_with(recipes):
     drawn = [toy_case(weights=Weights(kind="random", seed=seed)) for seed in (1, 2)]
     assert len({recipes.keys.subject(case) for case in drawn}) == 1
+
+
+def test_what_follows_from_options_is_neither_said_nor_written(world, sheet):
+    recipes = world(SHEETS)
+    options = read_model_options(sheet, recipes.plugins)
+    assert options.near.name == "labels.near"
+    assert dict(write_differing(options)) == dict(sheet.options)
+    with pytest.raises(OptionError, match="has no option 'near'"):
+        structure(type(options), (("near", "x"),), "a.csv")
 
 
 def test_a_file_that_an_operator_is_given_is_part_of_its_key(world, sheet, tmp_path):

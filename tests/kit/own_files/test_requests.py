@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from edgebench import DataError, Model, TensorSpec, to_npz
+from edgebench.store.digests import describe_options
+from edgebench_kit.onnx.file_options import FileOptions
 from edgebench_kit.own_files import requests
 from edgebench_kit.own_files.class_labels import read_labels
 from edgebench_kit.own_files.datasets import name_classes
@@ -78,6 +80,42 @@ def test_a_path_is_whole_and_a_word_is_a_word(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert to_preprocess("imagenet") == "imagenet"
     assert to_preprocess("./imagenet") == tmp_path / "imagenet"
+
+
+BESIDE_A_FILE = ["config.json", "tokenizer_config.json", "special_tokens_map.json"]
+
+
+def test_a_file_of_a_recipe_is_keyed_with_all_that_is_read_beside_it(tmp_path):
+    file = tmp_path / "r.json"
+    (tmp_path / "weights.bin").touch()
+
+    def key():
+        options = FileOptions(preprocess=file)
+        assert attrs.evolve(options) == options
+        return str(describe_options(options))
+
+    seen = set()
+    file.write_text("{}")
+    for text in ("{}", " {}"):
+        seen.add(key())
+        for name in BESIDE_A_FILE:
+            (tmp_path / name).write_text(text)
+            seen.add(key())
+    (tmp_path / "config.json").rename(tmp_path / "processor_config.json")
+    seen.add(key())
+    file.write_text(" {}")
+    seen.add(key())
+    assert len(seen) == 9
+    (tmp_path / "weights.bin").write_text("others")
+    assert key() in seen
+
+
+def test_a_file_that_is_a_link_is_read_with_what_lies_beside_the_link(tmp_path):
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "blobs/1").write_text('{"model": {}, "added_tokens": []}')
+    (tmp_path / "tokenizer.json").symlink_to(tmp_path / "blobs/1")
+    found = find_source(tmp_path / "net/m.onnx", to_preprocess(tmp_path / "tokenizer.json"))
+    assert found.texts == tmp_path / "tokenizer.json"
 
 
 @given(SIZES, SIZES, st.sampled_from(["float32", "uint8", "float16"]), st.booleans(), st.booleans())
