@@ -28,8 +28,8 @@ def of_first(metric: Metric) -> Metric:
 
 def of_masks(
     name: str, output: OutputAxis, axis: int | None, size: tuple[int, int] | None
-) -> Metric:
-    """Return mIoU of an output that is scores of classes for each pixel.
+) -> tuple[Metric, int]:
+    """Return mIoU of an output that is scores of classes for each pixel, and how many classes.
 
     *axis* is that of the classes in a sample's scores, None where nobody said: the first. *size* is
     the height and width of the pictures that the model takes, None where that is not known.
@@ -64,7 +64,7 @@ def of_masks(
         refuse_last(scores.shape, "a mask", answer.shape)
         return metric.count(scores.argmax(axis=place), answer)
 
-    return attrs.evolve(metric, count=count)
+    return attrs.evolve(metric, count=count), classes
 
 
 def _ends_in_classes(scores: Sequence[int], mask: Sequence[int]) -> bool:

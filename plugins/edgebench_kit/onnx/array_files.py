@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def read_names(path: Path, specs: Sequence[TensorSpec]) -> set[str]:
     """Return the names of a file's arrays; that of a `.npy` file is the only input's."""
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         with _open_archive(path) as archive:
             return set(archive.files)
     if len(specs) > 1:
@@ -30,7 +30,7 @@ def read_names(path: Path, specs: Sequence[TensorSpec]) -> set[str]:
 
 def load_arrays(path: Path, specs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
     """Return the arrays of a file by name, that of a `.npy` file by the only input's."""
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         with _open_archive(path) as archive:
             return {name: archive[name] for name in archive.files}
     return dict.fromkeys(read_names(path, specs), read_array(path))
@@ -38,7 +38,7 @@ def load_arrays(path: Path, specs: Sequence[TensorSpec]) -> dict[str, NDArray[An
 
 def read_heads(path: Path, specs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
     """Return arrays as a file's arrays are, whose values are not read and take no memory."""
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         with _open_archive(path) as archive:
             return {name: _stand_in(archive.zip, name) for name in archive.files}
     return dict.fromkeys(read_names(path, specs), read_head(path))

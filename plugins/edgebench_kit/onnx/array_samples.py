@@ -22,6 +22,7 @@ from edgebench_kit.onnx.array_files import (
     read_heads,
     read_names,
 )
+from edgebench_kit.own_data.listings import list_directory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -110,11 +111,7 @@ class GivenSamples:
     def files(self) -> list[Path]:
         """The files that hold the samples."""
         if self.path.is_dir():
-            return sorted(one for one in self.path.iterdir() if one.suffix in {".npz", ".npy"})
-        if not self.path.is_file() or self.path.suffix not in {".npz", ".npy"}:
-            raise DataError(
-                f"{self.path} is no .npz or .npy file of inputs, and no directory of such"
-            )
+            return sorted(list_directory(self.path).arrays)
         return [self.path]
 
     @cached_property

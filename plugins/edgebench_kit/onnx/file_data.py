@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 AUTO, NONE, MASKS = "auto", "none", "miou"
 """Metrics: what goes with the answers there are, none, and that of masks."""
-ARRAYS = (".npz", ".npy")
 
 
 @attrs.frozen(kw_only=True)
@@ -44,18 +43,10 @@ class Asked:
     source: Source
     prepared: Prepared
     metric: str
-    find_masks: Callable[[], Metric]
-    """Return mIoU of its first output."""
+    find_masks: Callable[[], tuple[Metric, int]]
+    """Return mIoU of its first output, and of how many classes that has scores."""
     find_output: Callable[[], tuple[str, OutputAxis]]
     """Return its first output: its name, and its shape."""
-
-
-def are_arrays(path: Path) -> bool:
-    """Say whether what a user gave is arrays: a file of them, or a directory of such files."""
-    if path.is_dir():
-        inside = list(path.iterdir())
-        return any(one.suffix in ARRAYS for one in inside) and not any(map(Path.is_dir, inside))
-    return path.suffix in ARRAYS
 
 
 def draw_inputs(
@@ -100,7 +91,7 @@ def take_arrays(asked: Asked, options: DataOptions, data: Path, labels: Path | N
         DataError: They do not fit the file, or what was said of them.
     """
     names = [field.name for field in attrs.fields(DataOptions) if field.name != "calibration"]
-    refuse_options(options, f"is not for arrays, and {data} holds such", names)
+    refuse_options(options, f"is not used for the arrays in {data}", names)
     masks, other = asked.metric == MASKS, None
     if options.calibration is not None:
         other = GivenSamples(options.calibration, asked.specs, masks=masks)
@@ -109,7 +100,7 @@ def take_arrays(asked: Asked, options: DataOptions, data: Path, labels: Path | N
     given = GivenSamples(data, asked.specs, labels, masks=masks, calibration=other)
     given.check()
     metric = asked.metric if asked.metric != AUTO else NONE
-    if metric == NONE and given.labelled:
+    if metric == NONE and given.labelled and (labels or asked.metric == AUTO):
         raise DataError(
             f"{given.path} has labels, and no metric holds the answers against them; name "
             "one: metric=top1, top5, accuracy, f1 or miou"
@@ -118,7 +109,7 @@ def take_arrays(asked: Asked, options: DataOptions, data: Path, labels: Path | N
         raise DataError(
             f"metric={metric} needs labels: an array 'labels' in {given.path}, or labels=FILE.npy"
         )
-    measured = choose_metrics(metric, asked.find_masks)
+    measured, _ = choose_metrics(metric, asked.find_masks)
     given.check_arrays()
     return Dataset(
         name="given-inputs",
@@ -131,11 +122,13 @@ def take_arrays(asked: Asked, options: DataOptions, data: Path, labels: Path | N
 
 
 def take_data(asked: Asked, data: OwnData, labels: Path | None) -> Dataset:
-    """Return a user's own pictures or texts.
+    """Return a user's own pictures or texts, without labels where no metric is asked for.
 
     Raises:
         DataError: They do not fit the file, or what was said of them.
     """
+    if asked.metric == NONE:
+        refuse_options(data.options, "is of answers, and metric=none has none", ["classes"])
     if labels:
         raise DataError(f"labels are of arrays, and {data.path} holds {data.kind}; leave them out")
     masks = data.kind == "masks"
@@ -143,12 +136,15 @@ def take_data(asked: Asked, data: OwnData, labels: Path | None) -> Dataset:
     metric = usual if asked.metric == AUTO else asked.metric
     if (metric == MASKS) != masks and metric != NONE:
         raise DataError(f"metric={metric} is not for {data.kind}; {usual} is, or none")
-    count = None if masks else count_classes(asked, metric)
-    measured = choose_metrics(metric, asked.find_masks)
+    measured, count = choose_metrics(metric, asked.find_masks)
+    classes: Sequence[str] = ()
+    if metric != NONE:
+        count = count_classes(asked, metric) if count is None else count
+        classes = name_classes(asked.path, asked.source, count, data.options.classes)
     return open_own_data(
         data,
         asked.prepared,
-        name_classes(asked.path, asked.source, count, data.options.classes),
+        classes,
         asked.source,
         file=asked.path,
         metrics=lambda: measured,
@@ -163,23 +159,26 @@ def count_classes(asked: Asked, metric: str) -> int | None:
     """
     name, found = asked.find_output()
     shape = [size for place, size in enumerate(found.shape) if place != found.axis]
-    if len(shape) != 1 and metric != NONE:
+    if len(shape) != 1:
         written = ", ".join("?" if size is None else str(size) for size in shape)
         raise DataError(
             f"metric={metric} takes scores of shape (classes), and {name!r}, the first output of "
             f"{asked.path}, has the shape ({written}) for a sample; metric=none leaves it out"
         )
-    return shape[0] if len(shape) == 1 else None
+    return shape[0]
 
 
-def choose_metrics(name: str, find_masks: Callable[[], Metric]) -> Sequence[Metric]:
-    """Return the figures of merit of a name, none for none."""
+def choose_metrics(
+    name: str, find_masks: Callable[[], tuple[Metric, int]]
+) -> tuple[Sequence[Metric], int | None]:
+    """Return the figures of merit of a name, none for none, and how many classes masks may have."""
     if name == NONE:
-        return ()
+        return (), None
+    count = None
     if name == MASKS:
-        found = find_masks()
+        found, count = find_masks()
     elif name in {"top1", "top5"}:
         found = top(int(name.removeprefix("top")))
     else:
         found = f1() if name == "f1" else accuracy()
-    return [of_first(found)]
+    return [of_first(found)], count

@@ -51,9 +51,10 @@ class FileOptions(DataOptions):
     """The files beside the one that `preprocess` names, which are read with it."""
     metric: Literal["auto", "none", "top1", "top5", "accuracy", "f1", "miou"] = "auto"
     """The figure of merit of the first output, held against the labels; `auto` is `top1` of
-    pictures and texts, `miou` of masks, and none of arrays. With one that is of classes, and where
-    requests are pictures or texts, the answer that travels is the winning class and its score, or
-    the class alone where the output is one, else all of every output."""
+    pictures and texts, `miou` of masks, and none of arrays; with `none` pictures need no labels.
+    With one that is of classes, and where requests are pictures or texts, the answer that travels
+    is the winning class and its score, or the class alone where the output is one, else all of
+    every output."""
 
     @beside.default
     def _look_beside(self) -> tuple[Path | None, ...]:
@@ -70,9 +71,10 @@ def open_requests(asked: file_data.Asked, options: FileOptions, data: Path | Non
         return file_data.draw_inputs(asked, options, value_ranges(options.range), options.labels)
     if options.range:
         raise DataError("range is of random values, and inputs were given; leave one out")
-    if file_data.are_arrays(data):
+    found = find_data(data, options, labelled=options.metric != file_data.NONE)
+    if found.kind == "arrays":
         return file_data.take_arrays(asked, options, data, options.labels)
-    return file_data.take_data(asked, find_data(data, options), options.labels)
+    return file_data.take_data(asked, found, options.labels)
 
 
 def mark_classes(options: FileOptions, prepared: Prepared) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ import attrs
 
 from edgebench import DataError
 from edgebench_kit.own_data.divisions import pick_calibration
-from edgebench_kit.own_data.items import Groups, Source, Unlabelled
+from edgebench_kit.own_data.items import Groups, Source, Unlabelled, leave_labels
 from edgebench_kit.own_data.listings import (
     ARRAYS,
     OTHER_PICTURES,
@@ -18,15 +18,17 @@ from edgebench_kit.own_data.listings import (
     SPLIT_NAMES,
     Listing,
     group_splits,
+    holds_arrays,
     list_directory,
 )
 from edgebench_kit.own_data.options import READING, DataOptions, refuse_options
 from edgebench_kit.own_data.own import OwnData
 from edgebench_kit.own_data.picture_folders import (
-    PICTURE_FOLDERS,
     find_classes,
     find_masks,
+    find_pictures,
     find_split_masks,
+    refuse_boxes,
 )
 from edgebench_kit.own_data.picture_tables import names_pictures, read_pictures
 from edgebench_kit.own_data.saved_datasets import (
@@ -47,8 +49,10 @@ FORMS = (
 )
 
 
-def find_data(path: Path, options: DataOptions) -> OwnData:
+def find_data(path: Path, options: DataOptions, *, labelled: bool = True) -> OwnData:
     """Say what lies at a path: pictures with labels or masks, texts, or arrays.
+
+    Where it need not be *labelled*, labels and masks are left out, and pictures may have none.
 
     Raises:
         DataError: Nothing that is known; says what was found and what would do. Or an option is
@@ -57,10 +61,10 @@ def find_data(path: Path, options: DataOptions) -> OwnData:
     calibration = None
     if options.calibration is not None:
         alone = attrs.evolve(options, calibration=None)
-        given = _find(options.calibration, alone)
+        given = _find(options.calibration, alone, labelled=labelled)
         picked = attrs.evolve(given, read=partial(_pick, given))
         calibration = OwnData(path=options.calibration, options=alone, source=picked)
-    source = _find(path, options)
+    source = _find(path, options, labelled=labelled)
     if calibration is not None and calibration.source.things != source.things:
         raise DataError(
             f"{options.calibration} holds {calibration.source.things} and {path} {source.things}; "
@@ -75,12 +79,14 @@ def _pick(source: Source) -> Groups:
     return pick_calibration(source.read())
 
 
-def _find(path: Path, options: DataOptions) -> Source:
+def _find(path: Path, options: DataOptions, *, labelled: bool) -> Source:
     try:
         if path.is_dir():
-            return _find_in(list_directory(path), options)
+            found = _find_in(list_directory(path), options, labelled=labelled)
+            return found if labelled else leave_labels(found)
         if path.is_file():
-            return _find_file(path, options)
+            found = _find_file(path, options)
+            return found if labelled else leave_labels(found)
         if path.exists():
             raise DataError(f"{path} is a pipe or a device; give {FORMS}")
     except OSError as error:
@@ -128,21 +134,23 @@ def _read_table(
     return read_texts(table, options)
 
 
-def _find_in(listing: Listing, options: DataOptions) -> Source:
+def _find_in(listing: Listing, options: DataOptions, *, labelled: bool) -> Source:
     """Say what a directory holds."""
     if is_saved(listing.path):
         return read_saved(listing.path, options)
     if has_saved_splits(listing.path):
         return _find_saved(listing, options)
-    _refuse_boxes(listing)
-    if parts := _find_splits(listing, options):
+    refuse_boxes(listing, FORMS)
+    if listing.splits and (parts := _find_splits(listing, options, labelled=labelled)):
         others = (one for one in listing.folders if one not in parts and _holds_data(one))
         rest = (*others, *listing.pictures, *listing.tables)
         return add_notes(join_parts(listing.path, parts), note_rest(rest))
     masks, notes = find_split_masks(listing)
     if masks:
         return add_notes(join_parts(listing.path, masks), tuple(notes))
-    if source := _find_tables(listing, options) or find_masks(listing) or find_classes(listing):
+    if holds_arrays(listing):
+        return Source(kind="arrays", read=lambda: Groups(by_split={}))
+    if source := _find_whole(listing, options, labelled=labelled):
         return source
     if listing.pictures:
         raise Unlabelled(
@@ -150,11 +158,21 @@ def _find_in(listing: Listing, options: DataOptions) -> Source:
             "each class into a folder of its name, or add labels.csv with the columns file and "
             "label"
         )
-    if listing.arrays:
-        return Source(kind="arrays", read=lambda: Groups(by_split={}))
     if len(listing.folders) == 1 and _holds_data(listing.folders[0]):
         raise DataError(f"{listing.path} holds one folder; give {listing.folders[0]} itself")
     raise DataError(f"{listing.path} holds {listing.describe()}; give {FORMS}")
+
+
+def _find_whole(listing: Listing, options: DataOptions, *, labelled: bool) -> Source | None:
+    """Say what a directory without splits holds; None if there are no labels, and must be."""
+    tables = None
+    try:
+        tables = _find_tables(listing, options)
+    except Unlabelled:
+        if labelled or not listing.pictures:
+            raise
+    source = tables or find_masks(listing) or find_classes(listing)
+    return find_pictures(listing) if not (source or labelled) and listing.pictures else source
 
 
 def _holds_data(path: Path) -> bool:
@@ -162,26 +180,9 @@ def _holds_data(path: Path) -> bool:
     return bool(found.pictures or found.tables or found.splits or len(found.folders) > 1)
 
 
-def _refuse_boxes(listing: Listing) -> None:
-    """Refuse pictures with a text of boxes each, which otherwise would be one class.
-
-    Raises:
-        DataError: `labels/` beside `images/` holds texts and no pictures, itself or in splits.
-    """
-    folders = {one.name.casefold(): one for one in listing.folders}
-    if "labels" not in folders or not set(folders) & set(PICTURE_FOLDERS):
-        return
-    found = list_directory(folders["labels"])
-    inside = [found, *map(list_directory, found.splits)]
-    texts = [path for one in inside for path in one.others if path.suffix.lower() == ".txt"]
-    if texts and not any(one.pictures for one in inside):
-        raise DataError(
-            f"{listing.path} holds labels/ with a text for each picture, as {texts[0].name}, which "
-            f"is how YOLO keeps boxes; they are not read; give {FORMS}"
-        )
-
-
-def _find_splits(listing: Listing, options: DataOptions) -> dict[Path, Source | Unlabelled]:
+def _find_splits(
+    listing: Listing, options: DataOptions, *, labelled: bool
+) -> dict[Path, Source | Unlabelled]:
     """Return what the folders of splits hold; empty if there are none.
 
     Raises:
@@ -199,7 +200,7 @@ def _find_splits(listing: Listing, options: DataOptions) -> dict[Path, Source | 
             )
         return {}  # a class may be called `train`
     return {
-        path: _find_part(partial(_find_in, list_directory(path), options))
+        path: _find_part(partial(_find_in, list_directory(path), options, labelled=labelled))
         for path in group_splits(listing.splits).values()
     }
 

@@ -96,11 +96,32 @@ class Source:
     pairs: bool = False
     told: str = ""
     """Which columns are read, to be shown."""
+    labelled: bool = True
+    """Whether what is read has labels."""
 
     @property
     def things(self) -> str:
         """What must be alike of all that is put together."""
         return "pairs of texts" if self.pairs else self.kind
+
+
+def leave_labels(source: Source) -> Source:
+    """Return the source of the same inputs without labels; pictures are left of masks."""
+
+    def read() -> Groups:
+        groups = source.read()
+        return attrs.evolve(
+            groups,
+            by_split={
+                split: [
+                    attrs.evolve(one, label="") if isinstance(one, Item) else one for one in group
+                ]
+                for split, group in groups.by_split.items()
+            },
+        )
+
+    kind = "pictures" if source.kind == "masks" else source.kind
+    return attrs.evolve(source, kind=kind, read=read, told="", labelled=False)
 
 
 def show(text: str, most: int = 40) -> str:

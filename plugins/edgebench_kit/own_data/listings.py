@@ -100,6 +100,16 @@ def _leads_back(path: Path) -> bool:
     return path.parent.resolve().is_relative_to(path.resolve())
 
 
+def holds_arrays(listing: Listing) -> bool:
+    """Say whether arrays are what is meant: there are more of them than of all else that is read.
+
+    One may lie beside pictures, as their mean does, and one table beside many arrays.
+    """
+    inside = (list_directory(one) for one in listing.folders) if listing.arrays else ()
+    others = sum(len(one.pictures) + len(one.tables) for one in (listing, *inside))
+    return len(listing.arrays) > others
+
+
 def order_naturally(name: str) -> tuple[list[str | int], str]:
     """Order names as people do, numbers by their size."""
     parts = re.split("([0-9]+)", name)

@@ -90,7 +90,7 @@ def _tolerate(
     )
 
 
-def check_classes(path: Path, kind: str, numbers: Mapping[str, int]) -> None:
+def refuse_one_class(path: Path, kind: str, numbers: Mapping[str, int]) -> None:
     """Refuse data of one class, given the class number of each label.
 
     Raises:
@@ -117,6 +117,9 @@ def describe_data(
     if source.kind == "masks":
         values = f"{min(looked.values)} to {max(looked.values)}" if looked.values else "255 alone"
         return f"{name}: {counted} with masks of {values}; first: {_show_picture(first)}"
+    if not source.labelled:
+        shown = _show_picture(first) if source.kind == "pictures" else repr(show(first.text))
+        return f"{name}: {counted} without answers; first: {shown}"
     labels = [one.label for one in items] if source.kind != "tokens" else _join(items)
     tally = _tally(labels, numbers)
     classes = sorted(tally, key=order_naturally)

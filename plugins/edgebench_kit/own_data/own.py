@@ -15,16 +15,16 @@ from edgebench_kit.own_data.divisions import Division, divide, leave_calibration
 from edgebench_kit.own_data.items import Groups, Source, show
 from edgebench_kit.own_data.listings import order_naturally
 from edgebench_kit.own_data.looks import (
-    check_classes,
     describe_data,
     describe_division,
     describe_left,
     look_at_items,
     note_classes,
     note_groups,
+    refuse_one_class,
 )
 from edgebench_kit.own_data.options import DataOptions, refuse_options
-from edgebench_kit.own_data.readings import read_item
+from edgebench_kit.own_data.readings import IGNORED, read_item
 
 Kind = Literal["pictures", "texts", "masks", "tokens", "arrays"]
 
@@ -96,9 +96,13 @@ class OwnData:
     def number_classes(self, model_classes: Sequence[str]) -> Mapping[str, int]:
         """Return the class number of each label; empty for masks, whose pixels are numbers.
 
+        What has no labels is of class 0, which nobody asks for.
+
         Raises:
             DataError: A label is no class of the model.
         """
+        if not self.source.labelled:
+            return {"": 0}
         names, where = self.name_classes(model_classes), str(self.path)
         numbers = match_classes(sorted(self._labels, key=order_naturally), names, where)
         if self.calibration is None:
@@ -119,17 +123,19 @@ class OwnData:
         if not groups.items:
             self._refuse_all()
         numbers = self.number_classes(model_classes)
-        check_classes(self.path, self.kind, numbers)
-        looked = look_at_items(self.path, self.kind, groups, numbers, len(names) or 256)
+        if self.source.labelled:
+            refuse_one_class(self.path, self.kind, numbers)
+        looked = look_at_items(self.path, self.kind, groups, numbers, len(names) or IGNORED)
         notes = note_groups(groups)
         if self.calibration is not None:
-            notes += self.calibration.look_to_calibrate(numbers, len(names) or 256)
+            notes += self.calibration.look_to_calibrate(numbers, len(names) or IGNORED)
         if not self.division.splits["test"]:
             raise DataError(
                 f"{self.path}: no sample is left for the test split; all of it stands in the "
                 "other splits too"
             )
-        notes += note_classes(self.kind, numbers, names)
+        if self.source.labelled:
+            notes += note_classes(self.kind, numbers, names)
         return (
             describe_data(self.path, self.source, groups, looked, numbers),
             describe_division(self.division, looked, notes, len(groups.items)),
@@ -170,7 +176,7 @@ class OwnData:
         split: str,
         seed: int,  # noqa: ARG002 (datasets are asked with one)
         numbers: Mapping[str, int],
-        classes: int = 256,
+        classes: int = IGNORED,
     ) -> Iterator[Sample | Unreadable]:
         """Yield the samples of a split in the order of their ranks; the seed changes nothing.
 

@@ -46,6 +46,11 @@ def find_classes(listing: Listing) -> Source | None:
     return Source(kind="pictures", read=partial(_read_classes, listing.path, classes, notes))
 
 
+def find_pictures(listing: Listing) -> Source:
+    """Say that a directory has pictures without labels."""
+    return Source(kind="pictures", read=partial(_read_classes, listing.path, [listing], ()))
+
+
 def _name(listings: Sequence[Listing]) -> str:
     names = ", ".join(one.path.name for one in listings[:3])
     return names + (", ..." if len(listings) > 3 else "")
@@ -70,6 +75,27 @@ def _read_classes(root: Path, classes: Sequence[Listing], notes: tuple[str, ...]
 def _refuse(path: Path, root: Path) -> Unreadable:
     reason = FORMAT if path.exists() else "it is a link that leads nowhere"
     return Unreadable(name=name_file(path, root), reason=reason)
+
+
+def refuse_boxes(listing: Listing, forms: str) -> None:
+    """Refuse pictures with a text of boxes each, which otherwise would be one class.
+
+    *forms* is what to give in their place.
+
+    Raises:
+        DataError: `labels/` beside `images/` holds texts and no pictures, itself or in splits.
+    """
+    folders = {one.name.casefold(): one for one in listing.folders}
+    if "labels" not in folders or not set(folders) & set(PICTURE_FOLDERS):
+        return
+    found = list_directory(folders["labels"])
+    inside = [found, *map(list_directory, found.splits)]
+    texts = [path for one in inside for path in one.others if path.suffix.lower() == ".txt"]
+    if texts and not any(one.pictures for one in inside):
+        raise DataError(
+            f"{listing.path} holds labels/ with a text for each picture, as {texts[0].name}, which "
+            f"is how YOLO keeps boxes; they are not read; give {forms}"
+        )
 
 
 def find_masks(listing: Listing) -> Source | None:

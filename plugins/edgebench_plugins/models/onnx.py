@@ -190,8 +190,8 @@ def _find_scores(
     path: Path,
     find: Callable[[], tuple[str, OutputAxis]],
     size: tuple[int, int] | None,
-) -> Metric:
-    """Return mIoU of the first output, which is scores of masks."""
+) -> tuple[Metric, int]:
+    """Return mIoU of the first output, which is scores of masks, and of how many classes."""
     name, found = find()
     placed = _place_classes(options, path, name, found)
     return of_masks(name, found, None if placed is None else placed - 1, size)

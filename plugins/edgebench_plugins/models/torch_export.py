@@ -185,8 +185,8 @@ def _find_scores(
     ends: Ends,
     first: OutputAxis,
     size: tuple[int, int] | None,
-) -> Metric:
-    """Return mIoU of the first output, which is scores of masks."""
+) -> tuple[Metric, int]:
+    """Return mIoU of the first output, which is scores of masks, and of how many classes."""
     placed = _place_classes(options, path, ends)
     return of_masks(ends.outputs[0].name, first, None if placed is None else placed - 1, size)
 

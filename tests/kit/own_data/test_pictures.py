@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from edgebench import DataError, Unreadable
+from edgebench.store import splits
 from edgebench_kit.own_data import looks
 from edgebench_kit.own_data.datasets import make_dataset
 from edgebench_kit.own_data.finding import find_data
@@ -636,3 +637,78 @@ def test_a_link_to_a_directory_that_it_lies_in_is_not_followed(tmp_path):
     for name in FLOWERS:
         (tmp_path / "linked" / name).symlink_to(root / name)
     assert "20 pictures in 2 classes" in found(tmp_path / "linked").look(FLOWERS)[0]
+
+
+# --- without labels, where none are asked for -----------------------------------------------------
+
+
+def without(path, **options):
+    data = find_data(path, DataOptions(**options), labelled=False)
+    return data, data.look(())
+
+
+def test_pictures_need_no_labels_where_none_are_asked_for(tmp_path):
+    root = fill(tmp_path / "photos", range(40))
+    refused(root)
+    data, (line, splits) = without(root, calibration=fill(tmp_path / "more", range(50, 60)))
+    assert line == "photos: 40 pictures without answers; first: 0.jpg, 9x6 pixels"
+    assert splits.startswith("test 36, calibration 10, validation 4, training 0")
+    assert {answer for _, answer in everything(data, ())} == {0}
+    (root / "sizes.csv").write_text("file,width,height\n0.jpg,9,6\n")
+    assert without(root)[1][0] == line
+
+
+def test_labels_and_masks_are_left_out_where_none_are_asked_for(tmp_path):
+    root = flowers(tmp_path / "photos", 20)
+    fill(root / "daisy", [99])
+    fill(root / "rose", [99])
+    assert "two labels" in refused(root)
+    data, (line, splits) = without(root)
+    assert line == "photos: 42 pictures without answers; first: daisy/0.jpg, 9x6 pixels"
+    assert "1 duplicate dropped" in splits
+    assert len(everything(data, ())) == 41
+    for part in ("images", "masks"):
+        fill(tmp_path / "scenes" / part, range(5))
+    data, (line, _) = without(tmp_path / "scenes")
+    assert (data.kind, line.partition(";")[0]) == ("pictures", "scenes: 5 pictures without answers")
+
+
+def test_splits_need_no_labels_where_none_are_asked_for(tmp_path):
+    for split, numbers in (("train", range(20)), ("test", range(20, 30))):
+        fill(tmp_path / "photos" / split, numbers)
+    data, _ = without(tmp_path / "photos")
+    assert len(data.division.splits["test"]) == 10
+    assert [len(list(data.samples(one, 0, {"": 0}))) for one in SPLITS] == [16, 2, 2, 10]
+
+
+# --- arrays ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("there", "kind"),
+    [
+        (["0.npy", "1.npy", ".ipynb_checkpoints/0.npy", "notes/how.md"], "arrays"),
+        (["0.NPZ"], "arrays"),
+        (["0.npy", "1.npy", "2.npy", "index.csv", "look.png"], "arrays"),
+        (["mean.npy", "daisy/0.jpg", "rose/1.jpg"], "pictures"),
+        (["mean.npy", "std.npy", "train/daisy/0.jpg", "train/rose/1.jpg"], "pictures"),
+    ],
+)
+def test_arrays_are_what_is_meant_where_they_are_most(tmp_path, there, kind):
+    for name in there:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded(int(path.stem)) if path.suffix == ".jpg" else b"")
+    assert found(tmp_path).kind == kind
+
+
+def test_one_array_beside_pictures_with_a_table_is_not_what_is_meant(tmp_path):
+    fill(tmp_path, range(4))
+    rows = [f"{n}.jpg,{FLOWERS[n % 2]}" for n in range(4)]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,label", *rows]))
+    np.save(tmp_path / "mean.npy", np.zeros(3))
+    assert found(tmp_path).kind == "pictures"
+
+
+def test_data_is_tolerated_as_far_as_what_is_kept_of_it():
+    assert looks.MOST_UNREADABLE == splits.MOST_UNREADABLE

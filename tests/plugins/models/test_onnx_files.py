@@ -933,7 +933,7 @@ def test_arrays_take_calibration_data_of_their_own(scaled, tmp_path):
 @pytest.mark.parametrize("said", [{"label": "y"}, {"seed": 3}, {"encoding": "cp1252"}])
 def test_what_is_not_for_arrays_is_refused(scaled, own, tmp_path, said):
     np.savez(tmp_path / "own.npz", **own)
-    with pytest.raises(DataError, match="is not for arrays, and .* holds such; leave it out"):
+    with pytest.raises(DataError, match="is not used for the arrays in .*; leave it out"):
         requests(scaled, tmp_path / "own.npz", **said)
 
 
@@ -941,7 +941,7 @@ def test_inputs_that_are_not_there_are_refused(scaled, tmp_path):
     (tmp_path / "own.txt").write_text("1 2 3")
     (tmp_path / "empty").mkdir()
     for place, words in (
-        ("nowhere.npz", r"nowhere\.npz is no \.npz or \.npy file of inputs"),
+        ("nowhere.npz", r"nowhere\.npz is not there; give"),
         ("own.txt", r"own\.txt: no column is known to hold texts"),
         ("empty", "empty holds nothing; give"),
     ):
@@ -959,6 +959,7 @@ def test_labels_and_a_metric_need_each_other(scaled, own, tmp_path):
     data = saved(tmp_path / "own.npz", own)
     with pytest.raises(DataError, match=r"has labels, and no metric .* name one: metric=top1"):
         MODEL.inputs(scaled, OnnxOptions(), data)
+    assert not MODEL.inputs(scaled, OnnxOptions(metric="none"), data).metrics()
     del own["labels"]
     saved(data, own)
     with pytest.raises(DataError, match=r"metric=top1 needs labels: an array 'labels' in"):

@@ -367,12 +367,8 @@ def test_masks_lie_on_what_the_model_sees(tmp_path, streets, recipe, shape):
     assert mask.shape == shape
     (scores,) = session.run(None, make_inputs(model, payload))
     assert len(metric.count(scores[0], mask)) == 6
-    refuse(
-        path,
-        "metric=top1 is not for masks; miou is",
-        streets,
-        **attrs.asdict(attrs.evolve(options, metric="top1"), recurse=False),
-    )
+    said = {"preprocess": tmp_path / "r.json", "metric": "top1"}
+    refuse(path, "metric=top1 is not for masks; miou is", streets, **said)
 
 
 def test_classes_that_come_last_are_seen_before_anything_runs(tmp_path, streets):
@@ -385,6 +381,42 @@ def test_classes_that_come_last_are_seen_before_anything_runs(tmp_path, streets)
     refuse(path, "fit if the classes come last; say classes-axis=3, or 1", streets, **said)
     assert MODEL.inputs(path, OnnxOptions(**said, classes_axis="3"), streets).metrics()
     assert MODEL.inputs(path, OnnxOptions(**said, classes_axis="1"), streets).metrics()
+
+
+def test_masks_of_classes_that_the_model_has_not_are_seen_before_anything_runs(tmp_path, streets):
+    (tmp_path / "r.json").write_text(json.dumps({"resize": [30, 45]}))
+    path, said = foreign.masks(tmp_path / "m.onnx", (30, 45)), {"preprocess": tmp_path / "r.json"}
+    assert MODEL.inputs(path, OnnxOptions(**said), streets).look()
+    for mask in (streets / "masks").iterdir():
+        Image.fromarray(np.full((60, 90), 20, np.uint8)).save(mask)
+    refuse(path, "holds 20, which is none of 3 classes nor 255", streets, **said)
+    names = tmp_path / "names.txt"
+    names.write_text("road\nsky\n")
+    refuse(path, "names 2 classes and the model has 3", streets, **said, classes=names)
+
+
+# --- no answers -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_pictures_need_no_labels_for_no_metric(tmp_path, photos, labelled):
+    path = foreign.pixels(tmp_path / "m.onnx", ["N", 3, 24, 32])
+    (tmp_path / "r.json").write_text(json.dumps({"resize": [24, 32]}))
+    said = {"preprocess": tmp_path / "r.json"}
+    data = photos
+    if not labelled:
+        data = tmp_path / "flat"
+        data.mkdir()
+        for one in photos.glob("*/*.*"):
+            (data / f"{one.parent.name}{one.name}").write_bytes(one.read_bytes())
+    refuse(path, "which is which cannot be told" if labelled else "no labels", data, **said)
+    dataset = MODEL.inputs(path, OnnxOptions(**said, metric="none"), data)
+    told, _, request = dataset.look()
+    assert "24 pictures without answers" in told
+    assert request.startswith("a request is a picture file, resized to 24x32")
+    assert list(dataset.metrics()) == []
+    assert {answer for _, answer in dataset.samples("test", 0)} == {0}
+    refuse(path, "classes is of answers", data, **said, metric="none", classes=tmp_path / "r.json")
 
 
 # --- mistakes -------------------------------------------------------------------------------------
