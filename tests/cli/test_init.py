@@ -139,6 +139,7 @@ def test_what_came_in_between_is_not_written_over(tmp_path):
     target.symlink_to("nowhere")
     with pytest.raises(EdgebenchError, match="is there"):
         write_file(target, "text", force=False)
+    assert os.path.lexists(target)
     write_file(target, "text", force=True)
     assert (target.is_symlink(), target.read_text()) == (False, "text")
     assert len(list(tmp_path.iterdir())) == 1
@@ -209,6 +210,57 @@ def test_an_operator_that_cuts_is_placed_on_two_tiers_and_nothing_is_skipped(her
     assert here("plan", "--plugin", toy, "--json", "--requests", "9").json["bound_s"] is None
 
 
+@pytest.mark.parametrize(
+    ("words", "placements"),
+    [
+        (("--operator", "toy-round+identity"), ["mobile", "edge", "cloud"]),
+        (("--operator", "toy-round(digits=1)"), ["mobile", "edge", "cloud"]),
+        (("--operator", "both"), ["mobile-edge", "mobile-cloud"]),
+        (("--operator", "toy-r*"), ["mobile", "edge", "cloud"]),
+        (("--backend", "toy-n*"), ["mobile", "edge", "cloud"]),
+        (("--operator", "toy-cut+toy-round", "--tier", "phone=pi4", "--tier", "box=laptop",
+          "--link", "phone-box=4g"), ["phone-box"]),
+    ],
+)  # fmt: skip
+@pytest.mark.process
+def test_a_chain_has_the_placements_that_it_can_have(here, toy, tmp_path, words, placements):
+    Path("mine.toml").write_text('[hybrids]\nboth = "toy-round+toy-cut"\n', encoding="utf-8")
+    given = ("--model", "toy", "--yes", "--plugin", toy, "--registry", "mine.toml", *words)
+    more = () if "--backend" in words else ("--backend", "toy-numpy")
+    document = here("init", *given, *more, "--json").json
+    assert document["project"]["placements"] == placements
+    assert document["skipped"] == 0
+
+
+@pytest.mark.process
+def test_a_pattern_is_parted_where_its_operators_have_other_placements(here, toy, tmp_path):
+    words = (*TOY, "--yes", "--operator", "toy-[cr]*", "--plugin", toy)
+    assert here("init", *words).status == 0
+    said = tomllib.loads((tmp_path / "edgebench.toml").read_text())
+    assert [(one["operators"], one["placements"]) for one in said["suites"]["mine"]["cases"]] == [
+        (["toy-cut"], ["mobile-edge", "mobile-cloud"]),
+        (["toy-round"], ["mobile", "edge", "cloud"]),
+    ]
+
+
+@pytest.mark.process
+def test_where_a_chain_can_be_nowhere_the_reason_is_that_of_its_tiers(here, toy, mistaken):
+    words = ("--tier", "phone=pi4", "--tier", "box=laptop", "--link", "phone-box=4g")
+    chain = ("--operator", "toy-cut+toy-cut")
+    mistaken(here("init", *TOY, *words, *chain, "--plugin", toy), "nothing is written", "gives 3")
+
+
+@pytest.mark.process
+def test_links_of_one_pair_are_measured_in_turn(here, toy, tmp_path):
+    words = (*TOY, "--operator", "toy-cut", "--tier", "phone=pi4", "--tier", "box=laptop")
+    links = ("--link", "phone-box=wifi5,5ms", "--link", "box-phone=4g")
+    document = here("init", *words, *links, "--plugin", toy, "--json").json
+    said = tomllib.loads((tmp_path / "edgebench.toml").read_text())
+    assert said["project"]["sweep"] == ["phone-box=wifi5,5ms", "box-phone=4g"]
+    assert [one["source"].partition(":")[0] for one in said["links"]] == ["wifi5"]
+    assert (document["cases"], document["skipped"]) == (2, 0)
+
+
 CUTTER = """
 import attrs
 from edgebench import Operator, hookimpl
@@ -273,11 +325,11 @@ def asking(*lines):
 
 def test_an_answer_is_a_number_a_word_or_what_is_offered():
     choices = [("pi4", "A small one."), ("pi5", "A larger one.")]
-    asker, said = asking("2", "", "0", "3", "pi9", "2, 1", "")
+    asker, said = asking("2", "", "0", "3", "0000000012", "9" * 5000, "pi9", "2, 1", "")
     assert asker.ask("Which?", "pi4", choices) == "pi5"
     assert asker.ask("Which?", "pi4", choices) == "pi4"
     assert asker.ask("Which?", "pi4", choices) == "pi9"
-    assert asker.ask_several("Which?", ["pi4"], choices) == ("pi5", "pi4")
+    assert asker.ask_several("Which?", ["pi4"], choices) == ["pi5", "pi4"]
     assert asker.ask("Any?") == ""
     assert "there is no 3: 1 to 2\n" in said
     assert "   1  pi4  A small one.\n" in said
@@ -312,8 +364,16 @@ def test_what_is_refused_is_asked_again(registry):
     assert "no device is called 'phone-9'; did you mean" in "".join(said)
     asker, said = asking("much", "101", "2")
     assert asker.ask_for("Points?", _read_margin, "1") == "accuracy=2"
-    with pytest.raises(EdgebenchError, match="one lower-case word"):
-        choose_tiers([], registry, asking("my-phone")[0])
+    asker, said = asking("Phone-1", "a a", "pi", "pi4")
+    assert [tier.name for tier in choose_tiers([], registry, asker)] == ["pi"]
+    assert "one lower-case word" in "".join(said)
+    assert "'a' is given twice" in "".join(said)
+
+
+def test_what_stands_in_brackets_is_of_one_answer():
+    asker, _ = asking("cut(at=1, b=2)+round(bits=8),identity other", "cut(at=1, b")
+    assert asker.ask_several("Which?", []) == ["cut(at=1, b=2)+round(bits=8)", "identity", "other"]
+    assert asker.ask_several("Which?", []) == ["cut(at=1", "b"]
 
 
 def test_links_may_form_a_star(registry):

@@ -88,6 +88,16 @@ def test_a_count_of_blocks_gives_way_to_what_adds_them():
     assert words == ["--model=toy", "--batch=4"]
 
 
+@pytest.mark.parametrize("option", ["data", "input-data"])
+def test_other_data_is_not_calibrated_with_what_was_there(option):
+    project = Project(models=("toy",), data="mine", calibration="cal", seed=1)
+    args, _ = parse_words(["plan", f"--{option}", "other"])
+    filled, words = fill(args, project)
+    assert (filled.calibration, words) == (None, ["--model=toy", "--seed=1"])
+    args, _ = parse_words(["plan", "--calibration", "cal2"])
+    assert fill(args, project)[1] == ["--model=toy", "--data=mine", "--seed=1"]
+
+
 @pytest.mark.process
 def test_a_quick_run_goes_before_its_blocks_and_tells_of_the_sound_one(here, toy, written):
     written(TOY)

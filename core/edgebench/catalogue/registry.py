@@ -193,7 +193,16 @@ def _read_suite(table: Table, name: str, networks: Mapping[str, NetworkRow]) -> 
 
 
 def _read_links(table: Table, networks: Mapping[str, NetworkRow]) -> tuple[Link, ...]:
-    return tuple(read_like(one, "network", networks, Link) for one in table.tables("links"))
+    found: list[Link] = []
+    for one in table.tables("links"):
+        link = read_like(one, "network", networks, Link)
+        if any(link.joins(*other.between) for other in found):
+            why = (
+                f"joins {' and '.join(link.between)} again: leave one out, or measure them in turn"
+            )
+            raise one.error(f"{why} with --link, or `sweep` of [project]")
+        found.append(link)
+    return tuple(found)
 
 
 def _read_defaults(table: Table, known: Defaults) -> Defaults:

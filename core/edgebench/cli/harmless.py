@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -14,6 +14,7 @@ from edgebench.parts.errors import Missing
 from edgebench.parts.places import Backend
 
 if TYPE_CHECKING:
+    from edgebench.cases.case import BackendChoice
     from edgebench.catalogue.plugins import Plugins
 
 Kind = type[Backend] | type[Operator]
@@ -52,12 +53,20 @@ def _find_options(kind: Kind, name: str, plugins: Plugins) -> Any:
     return found.options
 
 
-def _list_of_backends(texts: Iterable[str], plugins: Plugins) -> Iterator[tuple[Kind, str, str]]:
+def list_choices(texts: Iterable[str], plugins: Plugins) -> Iterator[BackendChoice]:
+    """Yield each backend that these texts choose, for whichever tier.
+
+    Raises:
+        ChainError, OptionError, UnknownName: One of them is not what it must be.
+    """
     for text in texts:
         for one in expand_backends(text, plugins):
-            choices: Collection[Any] = one.values() if isinstance(one, Mapping) else (one,)
-            for choice in choices:
-                yield from ((Backend, choice.name, key) for key, _ in choice.options)
+            yield from one.values() if isinstance(one, Mapping) else (one,)
+
+
+def _list_of_backends(texts: Iterable[str], plugins: Plugins) -> Iterator[tuple[Kind, str, str]]:
+    for choice in list_choices(texts, plugins):
+        yield from ((Backend, choice.name, key) for key, _ in choice.options)
 
 
 def _list_of_chains(texts: Iterable[str], plugins: Plugins) -> Iterator[tuple[Kind, str, str]]:

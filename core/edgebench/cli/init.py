@@ -19,6 +19,7 @@ from edgebench.cli.project import FILE, Project
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.units import write_link
 from edgebench.records import quick
+from edgebench.store.roots import write_at_once
 
 if TYPE_CHECKING:
     from edgebench.cases.plan import Plan
@@ -103,14 +104,8 @@ def write_file(target: Path, text: str, *, force: bool) -> None:
     Raises:
         EdgebenchError: It is there already, or cannot be written.
     """
-    part = target.with_name(f".{FILE}.{os.getpid()}")
     try:
-        try:
-            part.write_text(text, encoding="utf-8")
-            # A link is refused where something is; a file that is put in its place is not.
-            (part.replace if force else target.hardlink_to)(target if force else part)
-        finally:
-            part.unlink(missing_ok=True)
+        write_at_once(target, text, over=force)
     except FileExistsError as error:
         raise EdgebenchError(f"{target} is there; --force writes over it") from error
     except OSError as error:

@@ -44,6 +44,7 @@ REFUSED: Mapping[str, str] = {
 INSTEAD: Mapping[str, tuple[str, ...]] = {
     "backend": ("backend",),
     "blocks": ("until", "precision", "max_blocks", "quick"),
+    "calibration": ("calibration", "data", "input_data"),
     "data": ("data", "input_data"),
     "link": ("link",),
     "operator": ("operator",),

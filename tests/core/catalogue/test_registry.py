@@ -731,6 +731,12 @@ def test_what_is_not_text_gives_the_line(tmp_path):
             id="a link to itself",
         ),
         pytest.param(
+            LINK + LINK.replace('["watch", "mobile"]', '["mobile", "watch"]'),
+            "6: [links] joins mobile and watch again: leave one out, or measure them in turn with "
+            "--link, or `sweep` of [project]",
+            id="a link that is there",
+        ),
+        pytest.param(
             LINK.replace('source = "measured"\n', ""),
             "1: [links] needs the key 'source'",
             id="a link that nobody answers for",
