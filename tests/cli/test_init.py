@@ -291,9 +291,9 @@ def test_where_a_link_is_given_a_cut_is_tried_too(here, toy, tmp_path):
 
 def test_paths_are_written_from_where_the_file_lies(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("work/data", "vgg", "label"):
+    for name in ("work/data", "vgg", "label", "photos", "photos(1)"):
         (tmp_path / name).mkdir(parents=True)
-    for name in ("work/m.onnx", "names.txt", "odd (1).onnx"):
+    for name in ("work/m.onnx", "names.txt", "odd (1).onnx", "a b (2).txt"):
         (tmp_path / name).touch()
     work = Path("work")
     known = ["vgg", "resnet:tiny"]
@@ -301,6 +301,11 @@ def test_paths_are_written_from_where_the_file_lies(tmp_path, monkeypatch):
         "work/m.onnx": "./m.onnx",
         "work/m.onnx(classes=names.txt,label=label)": "./m.onnx(classes=../names.txt,label=label)",
         "odd (1).onnx": "../odd (1).onnx",
+        "odd (1).onnx(classes=names.txt)": "../odd (1).onnx(classes=../names.txt)",
+        "photos(1)(label=label)": "../photos(1)(label=label)",
+        'photos(text="a b (2).txt")': '../photos(text="../a b (2).txt")',
+        f"photos(text={'x' * 300})": f"../photos(text={'x' * 300})",
+        "x" * 300: "x" * 300,
         "vgg": "vgg",
         "./vgg": "../vgg",
         "resnet:tiny": "resnet:tiny",

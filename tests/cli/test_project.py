@@ -147,6 +147,14 @@ def test_of_a_name_that_stands_in_it_unread_it_is_said_how_it_is_read(
     assert "edgebench.toml" not in mistaken(here(*given), " is called ")
 
 
+@pytest.mark.parametrize("text", ["tiers = 5", "suites = 5", "hybrids = 'x nosuch y'"])
+def test_a_file_that_is_wrong_and_unread_hides_no_mistake(here, toy, written, mistaken, text):
+    written(text + "\n[project]\nmodels = ['toy']\n")
+    said = mistaken(here("plan", "--plugin", toy, "--model", "toy", "--placement", "nosuch"))
+    assert "no tier is called 'nosuch'" in said
+    assert "edgebench.toml" not in said
+
+
 @pytest.mark.parametrize("name", ["--help", "--model=toy", "--db=x.db", "a suite"])
 def test_what_it_calls_a_suite_is_no_option(here, written, mistaken, name):
     written(f'[project]\nsuite = "{name}"')

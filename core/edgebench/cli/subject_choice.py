@@ -11,6 +11,8 @@ from pathlib import Path
 
 import attrs
 
+from edgebench.cases.case import write_options
+from edgebench.cases.expand import expand_subjects, find_model, is_there, split_options
 from edgebench.cli.asking import Asker, Choice
 from edgebench.cli.common import Common
 from edgebench.cli.possible import plan_project
@@ -117,8 +119,6 @@ def _look(found: Subject, args: argparse.Namespace, common: Common) -> None:
 
 def _find_options(models: Sequence[str], common: Common) -> Mapping[str, bool]:
     """Return the options that a model takes, and whether each is said of its data."""
-    from edgebench.cases.expand import expand_subjects, find_model
-
     try:
         (found,) = (one for text in models for one in expand_subjects(text, common.plugins, "", 0))
     except (EdgebenchError, ValueError):
@@ -166,17 +166,8 @@ def _add_answers(
 
 def _add_options(text: str, options: Mapping[str, str]) -> str:
     """Return a path with its options and more."""
-    from edgebench.cases.expand import split_options
-
-    if not options:
-        return text
     path, said = split_options(text)
-    pairs = {**dict(said), **options}.items()
-    return f"{path}({','.join(f'{name}={_quote(value)}' for name, value in pairs)})"
-
-
-def _quote(value: str) -> str:
-    return value if re.fullmatch(r"[\w./-]+", value) else f'"{value}"'
+    return path + write_options({**dict(said), **options}.items())
 
 
 # --- what lies in the folder ---------------------------------------------------------------------
@@ -226,23 +217,18 @@ def relocate(text: str, directory: Path, known: Iterable[str] = ()) -> str:
         directory: Where the file lies.
         known: Names that no path goes before, and which one may follow in `NAME=DIR`.
     """
-    name, equals, place = text.partition("=")
-    if equals and name in known:
-        return f"{name}={relocate(place, directory)}"
-    pieces = re.split(r"""([(),="])""", text)
-    whole = (text,) if Path(text).exists() else pieces
-    return "".join(
-        _rewrite(one, directory, known, first=number == 0) for number, one in enumerate(whole)
-    )
-
-
-def _rewrite(piece: str, directory: Path, known: Iterable[str], *, first: bool) -> str:
-    path = Path(piece)
-    plain = not ("/" in piece or "." in piece)
+    path, said = split_options(text)
+    name, equals, place = path.partition("=")
+    if equals and (name in known or not is_there(path)):
+        return f"{name}={relocate(place + text[len(path) :], directory)}"
     # Within brackets a word is a word, whatever lies here.
-    if not piece.strip() or piece in known or (plain and not first) or not path.exists():
-        return piece
-    if path.is_absolute():
-        return piece
+    pairs = [(key, _rewrite(value, directory) if set(value) & set("./") else value)
+             for key, value in said]  # fmt: skip
+    return (path if path in known else _rewrite(path, directory)) + write_options(pairs)
+
+
+def _rewrite(path: str, directory: Path) -> str:
+    if not path.strip() or Path(path).is_absolute() or not is_there(path):
+        return path
     found = os.path.relpath(path, directory)
     return found if found.startswith(os.pardir) else f"./{found}"
