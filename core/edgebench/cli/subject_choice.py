@@ -16,7 +16,7 @@ from edgebench.cases.expand import expand_subjects, find_model, is_there, split_
 from edgebench.cli.asking import Asker, Choice
 from edgebench.cli.common import Common
 from edgebench.cli.possible import plan_project
-from edgebench.cli.project import FILE, Project
+from edgebench.cli.project import Project
 from edgebench.cli.project_text import write_project
 from edgebench.parts.datasets import Dataset
 from edgebench.parts.errors import EdgebenchError
@@ -24,10 +24,12 @@ from edgebench.parts.subjects import Model
 
 MANY = 9
 """As many choices at most, of what lies in a folder."""
+NO_DATA = (".", "__", "edgebench.")
+"""How the name of none begins that is offered: hidden, of Python, or this program's own."""
 HEAD = 1 << 16
 """Bytes of a file of JSON by which it is seen whether it can be data."""
 REMEDY = re.compile(r"""\b([a-z_]+)=("[^"]*"|\w[\w.-]*)""")
-"""How errors write an option that would mend them: `text=COLUMN`, or `encoding=cp1252`."""
+"""How errors write an option that would mend them, each in full: `text=COLUMN`, `metric=top1`."""
 
 Subject = tuple[tuple[str, ...], str, str]
 """The models, the data and the calibration data."""
@@ -189,17 +191,17 @@ def _list_files(directory: Path, common: Common) -> list[str]:
 
 def _list_data(directory: Path, models: Iterable[str]) -> list[Choice]:
     """Return what lies in a directory and could be data: folders, and files that are no model."""
-    taken = {Path(one.partition("(")[0]).name for one in models} | {FILE}
+    taken = {Path(split_options(one)[0]).name for one in models}
     found = sorted(directory.iterdir(), key=lambda path: (path.is_file(), path.name))
     return [(path.name, "") for path in found
-            if not path.name.startswith(".") and path.name not in taken
+            if not path.name.startswith(NO_DATA) and path.name not in taken
             and _may_hold_data(path)][:MANY]  # fmt: skip
 
 
 def _may_hold_data(path: Path) -> bool:
     """Say whether a path may be data: of JSON a list, or a line for each sample."""
     if path.suffix.lower() != ".json" or not path.is_file():
-        return True
+        return path.suffix.lower() != ".py"
     try:
         with path.open("rb") as file:
             head = file.read(HEAD).strip()
