@@ -64,7 +64,7 @@ PROJECTS = st.builds(
 def tiers(draw):
     speeds = draw(st.sampled_from([{}, {"speed": draw(SIZES)}, {"gflops": draw(SIZES)}]))
     return TierRow(
-        name=draw(NAMES), cpus=draw(st.integers(1, 512)), memory_gib=draw(SIZES),
+        name=draw(NAMES), cpus=draw(st.integers(1, 512)), memory_gib=draw(st.floats(1e-6, 1e9)),
         accelerator=draw(st.just("") | SHOWN), threads=draw(st.integers(1, 64)),
         price_per_hour=draw(st.none() | st.just(0.0) | SIZES), summary=draw(SHOWN),
         source=draw(SHOWN), file=Path(), **speeds,
@@ -168,7 +168,8 @@ def test_what_came_in_between_is_not_written_over(tmp_path):
         ((*TOY, "--yes", "--max", "speed=1"), ["speed"]),
         ((*TOY, "--yes", "--backend", "nosuch"), ["edgebench: --backend: no backend is called"]),
         ((*TOY, "--yes", "--backend", "onnxruntime(library=/x.so)"),
-         ["edgebench.toml, as it would be written", "'library'", "run code"]),
+         ["edgebench: --backend: ", "'library'", "run code"]),
+        (("--model", "", "--yes"), ["--model: must not be empty"]),
         ((*TOY, "--yes", "--max", "size=1MB", "--max", "size=2MB"), ["--max", "size twice"]),
         (("nowhere", *TOY, "--yes"), ["nowhere is no directory"]),
         (("--model", "toyy", "--yes"), ["no model is called 'toyy'"]),

@@ -139,9 +139,10 @@ def _say(target: Path, found: Wishes, plan: Plan, common: Common) -> None:
         )
         return
     tiers = ", ".join(tier.name for tier in found.tiers)
+    cases = f"{len(plan.cases)} case{'s' * (len(plan.cases) != 1)}"
     common.show(
-        f"{target} is written: {len(plan.cases)} cases of {', '.join(found.project.models)} on "
-        f"{tiers}; with comments that say where the figures come from"
+        f"{target} is written: {cases} of {', '.join(found.project.models)} on {tiers}; "
+        "with comments that say where the figures come from"
     )
     for reason, number in Counter(one.reason for one in plan.skipped).items():
         common.show(f"{number} skipped: {reason}")

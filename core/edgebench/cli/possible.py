@@ -15,8 +15,8 @@ import attrs
 from edgebench.cases.expand import expand_chains
 from edgebench.cli.asking import Asker
 from edgebench.cli.common import Common
-from edgebench.cli.harmless import list_choices, why_harmful
-from edgebench.cli.project import FILE, Project, ProjectFile, refuse_harm
+from edgebench.cli.harmless import list_choices, refuse_harm, why_harmful
+from edgebench.cli.project import FILE, Project, ProjectFile
 from edgebench.parts.changes import Operator
 from edgebench.parts.errors import EdgebenchError, RegistryError
 
@@ -193,7 +193,7 @@ def plan_project(text: str, directory: Path, common: Common) -> Plan:
         try:
             file = ProjectFile.read(path)
             common = attrs.evolve(common, registries=(path, *common.registries))
-            refuse_harm(file, common)
+            refuse_harm(file.root, common)
         except RegistryError as error:
             raise RegistryError(_name_options(str(error), path)) from error
         with chdir(directory):

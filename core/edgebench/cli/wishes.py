@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from edgebench.analysis.bounds import find_twice, parse_bound
+from edgebench.analysis.bounds import parse_bound
 from edgebench.catalogue.rows import Product
 from edgebench.cli.asking import Asker
 from edgebench.cli.common import Common
 from edgebench.cli.numbers import margin
 from edgebench.cli.places import choose_links, choose_tiers, list_swept
 from edgebench.cli.possible import Possible
-from edgebench.cli.project import Project
+from edgebench.cli.project import Project, refuse_twice
 from edgebench.cli.project_text import write_project
 from edgebench.cli.subject_choice import choose_subject
 from edgebench.parts.errors import EdgebenchError
@@ -48,8 +48,7 @@ def settle(args: argparse.Namespace, common: Common, asker: Asker | None) -> Wis
         EdgebenchError: What cannot be guessed is neither said nor asked, or is not what it must be.
     """
     _refuse_unsaid(args, asker)
-    if twice := find_twice([parse_bound(one).figure for one in args.max]):
-        raise EdgebenchError(f"--max bounds {twice} twice; leave one out")
+    refuse_twice(args.max, "--max")
     models, data, calibration = choose_subject(args, common, asker)
     tiers = choose_tiers(args.tier, common.registry, asker)
     links = choose_links(args.link, tiers, common.registry, asker)
