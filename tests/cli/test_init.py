@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import TierRow
+from edgebench.cli import parse_words
 from edgebench.cli.asking import Asker
 from edgebench.cli.init import write_file
 from edgebench.cli.places import choose_links, choose_tiers
+from edgebench.cli.possible import Possible
 from edgebench.cli.project import Project, ProjectFile
 from edgebench.cli.project_text import write_project
 from edgebench.cli.subject_choice import relocate
@@ -382,6 +384,23 @@ def test_what_stands_in_brackets_is_of_one_answer():
     assert asker.ask_several("Which?", []) == ["cut(at=1", "b"]
 
 
+@pytest.mark.process
+def test_what_planning_would_refuse_is_asked_again_at_once(toy, tmp_path):
+    _, common = parse_words(["init", "--plugin", str(toy)])
+    survey = Project(models=("toy",), operators=("*",), placements=("mobile",))
+    possible = Possible.find(write_project(survey, (), ()), tmp_path, common)
+    asker, said = asking("toy-numpi", "toy-chip(library=/x.so)", "2 toy-chip(", "1 toy-nu*")
+    assert possible.choose_backends([], asker) == ["toy-chip", "toy-nu*"]
+    assert "no backend is called 'toy-numpi'; did you mean 'toy-numpy'?" in "".join(said)
+    assert "toy-chip has no option 'library'" in "".join(said)
+    asker, said = asking("toy-rond", "nothing*", "toy-round(digits=x)", "toy-round(digits=1), 1")
+    chosen = possible.choose_operators(["toy-nu*"], asker)
+    assert chosen == ["toy-round(digits=1)", "identity"]
+    for told in ("did you mean 'toy-round'", "no operator matches 'nothing*'", "digits must be"):
+        assert told in "".join(said)
+    assert (possible.knows(chosen), possible.knows(["toy-round"])) == (False, True)
+
+
 def test_links_may_form_a_star(registry):
     tiers = choose_tiers(["a=pi4", "b=pi5", "c=laptop"], registry, None)
     links = choose_links(["a-b=4g", "c-a=10mbit,5ms"], tiers, registry, None)
@@ -398,7 +417,18 @@ def test_on_a_terminal_it_asks_for_what_is_not_said(toy, tmp_path):
     )  # fmt: skip
     os.close(theirs)
     # The model, its data, the tiers, what they are, what joins them, operators, margin, bound.
-    for answer in ("toy", "", "mobile edge", "", "2", "", "identity toy-round", "3", "2s"):
+    for answer in (
+        "toy",
+        "",
+        "mobile edge",
+        "",
+        "2",
+        "",
+        "toy-rond",
+        "identity toy-round(digits=2)",
+        "3",
+        "2s",
+    ):
         os.write(ours, f"{answer}\n".encode())
     out, _ = process.communicate(timeout=120)
     os.close(ours)
@@ -406,8 +436,8 @@ def test_on_a_terminal_it_asks_for_what_is_not_said(toy, tmp_path):
     assert "Next:" in out.decode()
     said = tomllib.loads((tmp_path / "edgebench.toml").read_text())
     assert said["project"] == {
-        "models": ["toy"], "operators": ["identity", "toy-round"], "placements": ["mobile", "edge"],
-        "backends": ["toy-numpy"], "input_at": "mobile", "margin": "accuracy=3",
+        "models": ["toy"], "operators": ["identity", "toy-round(digits=2)"],
+        "placements": ["mobile", "edge"], "backends": ["toy-numpy"], "input_at": "mobile", "margin": "accuracy=3",
         "max": ["latency.p95=2s"],
     }  # fmt: skip
     assert list(said["tiers"]) == ["mobile", "edge"]

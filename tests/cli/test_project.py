@@ -564,6 +564,7 @@ def test_links_among_its_data_that_lead_outside_are_said(here, toy, written, tmp
     ]  # fmt: skip
 
 
+@pytest.mark.process
 def test_where_a_database_lies_that_is_a_link_is_said(here, toy, written, tmp_path):
     written(TOY)
     (tmp_path / "elsewhere").mkdir()

@@ -614,7 +614,8 @@ def test_what_is_not_text_gives_the_line(tmp_path):
         ),
         pytest.param(
             TIER.replace("0.5", "inf"),
-            "4: [tiers.watch] memory_gib: must be a number greater than 0, not inf",
+            "4: [tiers.watch] memory_gib: must be a number greater than 0 and less than 8589934592, "
+            "not inf",
             id="endless memory",
         ),
         pytest.param(
