@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 
 from edgebench.catalogue.registry import Registry
 from edgebench.catalogue.rows import TierRow
+from edgebench.cli import parse_words
 from edgebench.cli.asking import Asker
 from edgebench.cli.init import write_file
 from edgebench.cli.places import choose_links, choose_tiers
+from edgebench.cli.possible import Possible
 from edgebench.cli.project import Project, ProjectFile
 from edgebench.cli.project_text import write_project
 from edgebench.cli.subject_choice import relocate
@@ -65,7 +67,7 @@ def tiers(draw):
     cpus = draw(st.integers(1, 512))
     speeds = draw(st.sampled_from([{}, {"speed": draw(SIZES)}, {"gflops": draw(SIZES)}]))
     return TierRow(
-        name=draw(NAMES), cpus=cpus, memory_gib=draw(SIZES),
+        name=draw(NAMES), cpus=cpus, memory_gib=draw(st.floats(1e-6, 1e9)),
         accelerator=draw(st.just("") | SHOWN), threads=draw(st.integers(1, cpus)),
         price_per_hour=draw(st.none() | st.just(0.0) | SIZES), summary=draw(SHOWN),
         source=draw(SHOWN), file=Path(), **speeds,
@@ -140,6 +142,7 @@ def test_what_came_in_between_is_not_written_over(tmp_path):
     target.symlink_to("nowhere")
     with pytest.raises(EdgebenchError, match="is there"):
         write_file(target, "text", force=False)
+    assert os.path.lexists(target)
     write_file(target, "text", force=True)
     assert (target.is_symlink(), target.read_text()) == (False, "text")
     assert len(list(tmp_path.iterdir())) == 1
@@ -168,7 +171,8 @@ def test_what_came_in_between_is_not_written_over(tmp_path):
         ((*TOY, "--yes", "--max", "speed=1"), ["speed"]),
         ((*TOY, "--yes", "--backend", "nosuch"), ["edgebench: --backend: no backend is called"]),
         ((*TOY, "--yes", "--backend", "onnxruntime(library=/x.so)"),
-         ["edgebench.toml, as it would be written", "'library'", "run code"]),
+         ["edgebench: --backend: ", "'library'", "run code"]),
+        (("--model", "", "--yes"), ["--model: must not be empty"]),
         ((*TOY, "--yes", "--max", "size=1MB", "--max", "size=2MB"), ["--max", "size twice"]),
         (("nowhere", *TOY, "--yes"), ["nowhere is no directory"]),
         (("--model", "toyy", "--yes"), ["no model is called 'toyy'"]),
@@ -210,6 +214,57 @@ def test_an_operator_that_cuts_is_placed_on_two_tiers_and_nothing_is_skipped(her
     assert here("plan", "--plugin", toy, "--json", "--requests", "9").json["bound_s"] is None
 
 
+@pytest.mark.parametrize(
+    ("words", "placements"),
+    [
+        (("--operator", "toy-round+identity"), ["mobile", "edge", "cloud"]),
+        (("--operator", "toy-round(digits=1)"), ["mobile", "edge", "cloud"]),
+        (("--operator", "both"), ["mobile-edge", "mobile-cloud"]),
+        (("--operator", "toy-r*"), ["mobile", "edge", "cloud"]),
+        (("--backend", "toy-n*"), ["mobile", "edge", "cloud"]),
+        (("--operator", "toy-cut+toy-round", "--tier", "phone=pi4", "--tier", "box=laptop",
+          "--link", "phone-box=4g"), ["phone-box"]),
+    ],
+)  # fmt: skip
+@pytest.mark.process
+def test_a_chain_has_the_placements_that_it_can_have(here, toy, tmp_path, words, placements):
+    Path("mine.toml").write_text('[hybrids]\nboth = "toy-round+toy-cut"\n', encoding="utf-8")
+    given = ("--model", "toy", "--yes", "--plugin", toy, "--registry", "mine.toml", *words)
+    more = () if "--backend" in words else ("--backend", "toy-numpy")
+    document = here("init", *given, *more, "--json").json
+    assert document["project"]["placements"] == placements
+    assert document["skipped"] == 0
+
+
+@pytest.mark.process
+def test_a_pattern_is_parted_where_its_operators_have_other_placements(here, toy, tmp_path):
+    words = (*TOY, "--yes", "--operator", "toy-[cr]*", "--plugin", toy)
+    assert here("init", *words).status == 0
+    said = tomllib.loads((tmp_path / "edgebench.toml").read_text())
+    assert [(one["operators"], one["placements"]) for one in said["suites"]["mine"]["cases"]] == [
+        (["toy-cut"], ["mobile-edge", "mobile-cloud"]),
+        (["toy-round"], ["mobile", "edge", "cloud"]),
+    ]
+
+
+@pytest.mark.process
+def test_where_a_chain_can_be_nowhere_the_reason_is_that_of_its_tiers(here, toy, mistaken):
+    words = ("--tier", "phone=pi4", "--tier", "box=laptop", "--link", "phone-box=4g")
+    chain = ("--operator", "toy-cut+toy-cut")
+    mistaken(here("init", *TOY, *words, *chain, "--plugin", toy), "nothing is written", "gives 3")
+
+
+@pytest.mark.process
+def test_links_of_one_pair_are_measured_in_turn(here, toy, tmp_path):
+    words = (*TOY, "--operator", "toy-cut", "--tier", "phone=pi4", "--tier", "box=laptop")
+    links = ("--link", "phone-box=wifi5,5ms", "--link", "box-phone=4g")
+    document = here("init", *words, *links, "--plugin", toy, "--json").json
+    said = tomllib.loads((tmp_path / "edgebench.toml").read_text())
+    assert said["project"]["sweep"] == ["phone-box=wifi5,5ms", "box-phone=4g"]
+    assert [one["source"].partition(":")[0] for one in said["links"]] == ["wifi5"]
+    assert (document["cases"], document["skipped"]) == (2, 0)
+
+
 CUTTER = """
 import attrs
 from edgebench import Operator, hookimpl
@@ -240,9 +295,9 @@ def test_where_a_link_is_given_a_cut_is_tried_too(here, toy, tmp_path):
 
 def test_paths_are_written_from_where_the_file_lies(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("work/data", "vgg", "label"):
+    for name in ("work/data", "vgg", "label", "photos", "photos(1)"):
         (tmp_path / name).mkdir(parents=True)
-    for name in ("work/m.onnx", "names.txt", "odd (1).onnx"):
+    for name in ("work/m.onnx", "names.txt", "odd (1).onnx", "a b (2).txt"):
         (tmp_path / name).touch()
     work = Path("work")
     known = ["vgg", "resnet:tiny"]
@@ -250,6 +305,11 @@ def test_paths_are_written_from_where_the_file_lies(tmp_path, monkeypatch):
         "work/m.onnx": "./m.onnx",
         "work/m.onnx(classes=names.txt,label=label)": "./m.onnx(classes=../names.txt,label=label)",
         "odd (1).onnx": "../odd (1).onnx",
+        "odd (1).onnx(classes=names.txt)": "../odd (1).onnx(classes=../names.txt)",
+        "photos(1)(label=label)": "../photos(1)(label=label)",
+        'photos(text="a b (2).txt")': '../photos(text="../a b (2).txt")',
+        f"photos(text={'x' * 300})": f"../photos(text={'x' * 300})",
+        "x" * 300: "x" * 300,
         "vgg": "vgg",
         "./vgg": "../vgg",
         "resnet:tiny": "resnet:tiny",
@@ -274,11 +334,11 @@ def asking(*lines):
 
 def test_an_answer_is_a_number_a_word_or_what_is_offered():
     choices = [("pi4", "A small one."), ("pi5", "A larger one.")]
-    asker, said = asking("2", "", "0", "3", "pi9", "2, 1", "")
+    asker, said = asking("2", "", "0", "3", "0000000012", "9" * 5000, "pi9", "2, 1", "")
     assert asker.ask("Which?", "pi4", choices) == "pi5"
     assert asker.ask("Which?", "pi4", choices) == "pi4"
     assert asker.ask("Which?", "pi4", choices) == "pi9"
-    assert asker.ask_several("Which?", ["pi4"], choices) == ("pi5", "pi4")
+    assert asker.ask_several("Which?", ["pi4"], choices) == ["pi5", "pi4"]
     assert asker.ask("Any?") == ""
     assert "there is no 3: 1 to 2\n" in said
     assert "   1  pi4  A small one.\n" in said
@@ -313,8 +373,33 @@ def test_what_is_refused_is_asked_again(registry):
     assert "no device is called 'phone-9'; did you mean" in "".join(said)
     asker, said = asking("much", "101", "2")
     assert asker.ask_for("Points?", _read_margin, "1") == "accuracy=2"
-    with pytest.raises(EdgebenchError, match="one lower-case word"):
-        choose_tiers([], registry, asking("my-phone")[0])
+    asker, said = asking("Phone-1", "a a", "pi", "pi4")
+    assert [tier.name for tier in choose_tiers([], registry, asker)] == ["pi"]
+    assert "one lower-case word" in "".join(said)
+    assert "'a' is given twice" in "".join(said)
+
+
+def test_what_stands_in_brackets_is_of_one_answer():
+    asker, _ = asking("cut(at=1, b=2)+round(bits=8),identity other", "cut(at=1, b")
+    assert asker.ask_several("Which?", []) == ["cut(at=1, b=2)+round(bits=8)", "identity", "other"]
+    assert asker.ask_several("Which?", []) == ["cut(at=1", "b"]
+
+
+@pytest.mark.process
+def test_what_planning_would_refuse_is_asked_again_at_once(toy, tmp_path):
+    _, common = parse_words(["init", "--plugin", str(toy)])
+    survey = Project(models=("toy",), operators=("*",), placements=("mobile",))
+    possible = Possible.find(write_project(survey, (), ()), tmp_path, common)
+    asker, said = asking("toy-numpi", "toy-chip(library=/x.so)", "2 toy-chip(", "1 toy-nu*")
+    assert possible.choose_backends([], asker) == ["toy-chip", "toy-nu*"]
+    assert "no backend is called 'toy-numpi'; did you mean 'toy-numpy'?" in "".join(said)
+    assert "toy-chip has no option 'library'" in "".join(said)
+    asker, said = asking("toy-rond", "nothing*", "toy-round(digits=x)", "toy-round(digits=1), 1")
+    chosen = possible.choose_operators(["toy-nu*"], asker)
+    assert chosen == ["toy-round(digits=1)", "identity"]
+    for told in ("did you mean 'toy-round'", "no operator matches 'nothing*'", "digits must be"):
+        assert told in "".join(said)
+    assert (possible.knows(chosen), possible.knows(["toy-round"])) == (False, True)
 
 
 def test_links_may_form_a_star(registry):
@@ -333,7 +418,18 @@ def test_on_a_terminal_it_asks_for_what_is_not_said(toy, tmp_path):
     )  # fmt: skip
     os.close(theirs)
     # The model, its data, the tiers, what they are, what joins them, operators, margin, bound.
-    for answer in ("toy", "", "mobile edge", "", "2", "", "identity toy-round", "3", "2s"):
+    for answer in (
+        "toy",
+        "",
+        "mobile edge",
+        "",
+        "2",
+        "",
+        "toy-rond",
+        "identity toy-round(digits=2)",
+        "3",
+        "2s",
+    ):
         os.write(ours, f"{answer}\n".encode())
     out, _ = process.communicate(timeout=120)
     os.close(ours)
@@ -341,8 +437,8 @@ def test_on_a_terminal_it_asks_for_what_is_not_said(toy, tmp_path):
     assert "Next:" in out.decode()
     said = tomllib.loads((tmp_path / "edgebench.toml").read_text())
     assert said["project"] == {
-        "models": ["toy"], "operators": ["identity", "toy-round"], "placements": ["mobile", "edge"],
-        "backends": ["toy-numpy"], "input_at": "mobile", "margin": "accuracy=3",
+        "models": ["toy"], "operators": ["identity", "toy-round(digits=2)"],
+        "placements": ["mobile", "edge"], "backends": ["toy-numpy"], "input_at": "mobile", "margin": "accuracy=3",
         "max": ["latency.p95=2s"],
     }  # fmt: skip
     assert list(said["tiers"]) == ["mobile", "edge"]

@@ -160,6 +160,9 @@ def test_init_offers_no_recipe_as_data_and_asks_again_for_what_is_refused(settle
     (tmp_path / "prep.json").write_text('{\n "size": 3}\n')
     (tmp_path / "lines.json").write_text('{"a": 1}\n{"a": 2}\n')
     (tmp_path / "list.json").write_text(' [{"a": 1}]')
+    for name in ("edgebench.db", "edgebench.db-wal", "edgebench.toml", "mine.py", ".hidden"):
+        (tmp_path / name).touch()
+    (tmp_path / "__pycache__").mkdir()
     found, said = settle((), "m.onx", "", "./m.onnx", "nothing", "", "1")
     assert found == (("./m.onnx",), "./photos")
     assert "no model is called 'm.onx'" in said
@@ -179,6 +182,17 @@ def test_what_options_say_is_mended_by_what_is_asked_or_refused(settle, photos, 
         settle(words, "")
     with pytest.raises(EdgebenchError, match="nothing"):
         settle(("--model", "m.onnx", "--data", "nothing"))
+
+
+def test_init_offers_all_that_an_error_names(settle, tmp_path):
+    foreign.pixels(tmp_path / "m.onnx", ["N", 3, 24, 32])
+    arrays = {"photo": np.zeros((6, 3, 24, 32), np.float32), "labels": np.arange(6) % 3}
+    np.savez(tmp_path / "d.npz", **arrays)
+    found, said = settle(("--model", "m.onnx", "--data", "d.npz"), "2")
+    assert found == (("./m.onnx(metric=top5)",), "./d.npz")
+    asked = said[said.index("Which metric") :]
+    assert [line.split()[1] for line in asked.splitlines() if line.startswith("   ")] == [
+        "top1", "top5", "accuracy", "f1", "miou"]  # fmt: skip
 
 
 def test_init_asks_for_what_else_an_error_names(settle, tmp_path):

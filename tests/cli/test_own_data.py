@@ -43,6 +43,7 @@ def shelf(here, tmp_path):
     (tmp_path / "books/shelf.json").touch()
     (tmp_path / "a=b (c).csv").touch()
     (tmp_path / "read.csv").touch()
+    (tmp_path / "books(1)").mkdir()
     (tmp_path / "shelves.py").write_text(dedent(SHELVES))
 
     def plan(*words, plugins=()):
@@ -53,6 +54,8 @@ def shelf(here, tmp_path):
 
 
 MINE = ("--model", "books")
+LONG = "x" * 300
+"""No file can be called so."""
 
 
 def test_what_was_understood_is_said_first_and_stands_in_the_document(shelf, conforms):
@@ -71,6 +74,8 @@ def test_what_was_understood_is_said_first_and_stands_in_the_document(shelf, con
         ("./read.csv", "read.csv: column ''"),
         ("a=b (c).csv", "a=b (c).csv: column ''"),
         ('a=b (c).csv(text="x, y")', "a=b (c).csv: column 'x, y'"),
+        ("books(1)(text=x)", "books(1): column 'x'"),
+        (f"read.csv(text={'x' * 300})", f"read.csv: column '{'x' * 300}'"),
     ],
 )
 def test_a_path_may_hold_what_options_are_written_with(shelf, text, understood):
@@ -87,6 +92,11 @@ def test_a_path_may_hold_what_options_are_written_with(shelf, text, understood):
         (("--data", "read.csv(txt=a)"), "has no option 'txt'; did you mean 'text'?"),
         (("--data", "read.csv(text=a"), "there is no file or directory 'read.csv(text=a'"),
         (("--calibration", "no.csv"), "--calibration: there is no file or directory 'no.csv'"),
+        (("--data", LONG), f"--data: there is no file or directory '{LONG}'"),
+        (("--data", f"imagenet={LONG}"), f"{LONG} is no directory"),
+        (("--calibration", LONG), f"--calibration: there is no file or directory '{LONG}'"),
+        (("--model", LONG), f"no model is called '{LONG}'"),
+        (("--model", f"./{LONG}"), f"there is no file or directory './{LONG}'"),
     ],
 )
 def test_data_that_is_given_amiss_is_refused_in_one_line(shelf, mistaken, words, told):

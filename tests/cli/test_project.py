@@ -13,6 +13,7 @@ import attrs
 import pytest
 
 from edgebench.cli import parse_words
+from edgebench.cli.outside import list_outside
 from edgebench.cli.project import MOST_BYTES, Project, ProjectFile, fill
 
 from .. import pages
@@ -89,6 +90,22 @@ def test_a_count_of_blocks_gives_way_to_what_adds_them():
 
 
 @pytest.mark.process
+def test_a_seed_of_nothing_is_one(here, toy, written):
+    written(TOY.replace("seed = 5", "seed = 0"))
+    assert {one["seed"] for one in here("plan", "--json", "--plugin", toy).json["cases"]} == {0}
+
+
+@pytest.mark.parametrize("option", ["data", "input-data"])
+def test_other_data_is_not_calibrated_with_what_was_there(option):
+    project = Project(models=("toy",), data="mine", calibration="cal", seed=1)
+    args, _ = parse_words(["plan", f"--{option}", "other"])
+    filled, words = fill(args, project)
+    assert (filled.calibration, words) == (None, ["--model=toy", "--seed=1"])
+    args, _ = parse_words(["plan", "--calibration", "cal2"])
+    assert fill(args, project)[1] == ["--model=toy", "--data=mine", "--seed=1"]
+
+
+@pytest.mark.process
 def test_a_quick_run_goes_before_its_blocks_and_tells_of_the_sound_one(here, toy, written):
     written(TOY)
     document = here("plan", "--json", "--plugin", toy, "--quick").json
@@ -99,10 +116,15 @@ def test_a_quick_run_goes_before_its_blocks_and_tells_of_the_sound_one(here, toy
 
 
 @pytest.mark.process
-def test_a_model_or_a_suite_that_is_named_leaves_it_unread(here, toy, written):
+def test_a_model_or_a_suite_that_is_named_leaves_it_unread(here, toy, written, tmp_path):
     written("not toml at all")
     said = here("plan", "--plugin", toy, "--model", "toy", "--backend", "toy-numpy")
-    assert (said.status, said.err) == (0, "")
+    assert said.status == 0
+    assert said.err == "edgebench: edgebench.toml is not read: options say what to run\n"
+    written("[hybrids]\nboth = 'toy-round'")
+    read = ("--registry", tmp_path / "edgebench.toml")
+    more = ("--model", "toy", "--backend", "toy-numpy", "--operator", "both")
+    assert here("plan", "--plugin", toy, *more, *read).err == ""
 
 
 @pytest.mark.parametrize(
@@ -129,12 +151,22 @@ def test_of_a_name_that_stands_in_it_unread_it_is_said_how_it_is_read(
         models = ["toy"]
     """
     written(dedent(TOY) + dedent(more))
-    given = ("plan", "--plugin", toy, *words)
+    given = ("plan", "--quiet", "--plugin", toy, *words)
     mistaken(here(*given), "edgebench.toml here has ", "--registry edgebench.toml gives it")
     assert "no tier is called" not in here(*given, "--registry", "edgebench.toml").err
-    assert "edgebench.toml" not in here("plan", "--model", "toy", "--placement", "x").err
+    said = here("plan", "--quiet", "--model", "toy", "--placement", "x")
+    assert "edgebench.toml" not in said.err
     written("[project")
     assert "edgebench.toml" not in mistaken(here(*given), " is called ")
+
+
+@pytest.mark.parametrize("text", ["tiers = 5", "suites = 5", "hybrids = 'x nosuch y'"])
+def test_a_file_that_is_wrong_and_unread_hides_no_mistake(here, toy, written, mistaken, text):
+    written(text + "\n[project]\nmodels = ['toy']\n")
+    words = ("plan", "--quiet", "--plugin", toy, "--model", "toy", "--placement", "nosuch")
+    said = mistaken(here(*words))
+    assert "no tier is called 'nosuch'" in said
+    assert "edgebench.toml" not in said
 
 
 @pytest.mark.parametrize("name", ["--help", "--model=toy", "--db=x.db", "a suite"])
@@ -232,7 +264,7 @@ def test_run_measures_it_and_keeps_what_it_said(cli, toy, written, conforms):
         assert [one["figure"] for one in bounds if one["kind"] == "max"] == figures
     # Its tiers are needed to measure a case again.
     again = cli("run", "--case", document["cases"][0]["id"], "--plugin", toy)
-    assert (again.status, "tiers and links" in again.err) == (0, True)
+    assert (again.status, "was read for its tiers\n" in again.err) == (0, True)
 
 
 @pytest.mark.process
@@ -253,6 +285,25 @@ def test_every_key_is_on_the_page_and_no_other():
 
 
 # --- mistakes are placed -------------------------------------------------------------------------
+
+HUGE = """[project]
+models = ['toy']
+[tiers.a]
+summary = 'A.'
+source = 'measured'
+cpus = 1
+speed = 1.0
+memory_gib = 1e300
+"""
+SUITED = """[project]
+suite = 's'
+[suites.s]
+summary = 'S.'
+[[suites.s.cases]]
+models = ['toy']
+placements = ['mobile']
+{}
+"""
 
 
 @pytest.mark.parametrize(
@@ -276,6 +327,17 @@ def test_every_key_is_on_the_page_and_no_other():
         ("[project]\nsuite = '--case=01234567'", ["[project]", "'--case=01234567'"]),
         ("[project]\nsuite = '--help'", ["[project]", "'--help'"]),
         ("[project]\nmodels = ['a']\ndb = 'x'", ["line 3: [project] db:", "unknown key"]),
+        ("[project]\nmodels = ['a']\nblocks = 100000000000000000000",
+         ["line 3: [project] blocks:", "at most 9223372036854775807"]),
+        ("[project]\nmodels = ['a']\nseed = -1", ["line 3: [project] seed:", "at least 0"]),
+        ("[project]\nmodels = ['']", ["line 2: [project] models:", "must not be empty"]),
+        (HUGE, ["line 8: [tiers.a] memory_gib:", "less than 8589934592"]),
+        ("[project]\nmodels = ['toy']\noperators = ['h']\n[hybrids]\nh = 'toy-cut+nosuch'",
+         ["line 5: [hybrids] h:", "no operator is called 'nosuch'"]),
+        (SUITED.format("operators = ['identity']\nbackends = ['nosuch']"),
+         ["line 9: [suites.s.cases] backends:", "no backend is called 'nosuch'"]),
+        (SUITED.format("operators = ['nosuch']\nbackends = ['toy-numpy']"),
+         ["line 5: [suites.s.cases]", "'nosuch'"]),
         ("[tiers.a]\ncpus = 1", ["needs the table [project]", "edgebench init"]),
         ("[projekt]\nmodels = ['a']", ["line 1: projekt:", "did you mean 'project'"]),
         ("[project]\nmodels = ['toy']\n[tiers.a]\nfoo = 1", ["line 4: [tiers.a] foo:"]),
@@ -386,7 +448,11 @@ def test_options_that_could_load_or_ask_something_are_refused(
                 f"[project]\nsuite = 's'\n[suites.s]\nsummary = 'S.'\n[[suites.s.cases]]\n{lines}"
             )
     written(body)
-    mistaken(here("plan", "--plugin", tmp_path / "loads.py"), "must not run code", "command line")
+    said = here("plan", "--plugin", tmp_path / "loads.py")
+    mistaken(said, "must not run code", "command line")
+    text = body.splitlines()
+    line = next(number for number, one in enumerate(text, start=1) if kind in one or "h =" in one)
+    assert f"edgebench.toml, line {line}: [" in said.err
 
 
 LOADS = """
@@ -469,10 +535,43 @@ def test_paths_that_leave_its_folder_are_said(written, tmp_path):
         weights = "file:/etc/hosts"
     """)
     )
-    assert file.list_outside() == [
+    words = file.project.write_words()
+    assert list_outside(file.root, words) == [
         "../m.onnx(classes=/etc/names)", "../m.onnx", "/etc/names", "way", "../b", "/etc/hosts",
     ]  # fmt: skip
-    assert "it reads outside of its folder: " in file.describe([])
+    assert "it reads outside of its folder: " in file.describe(words)
+    # What stands on the command line in place of it is not the file's.
+    given = file.project.write_words(["data"])
+    assert list_outside(file.root, [*given, "--data=x"])[-2:] == ["way", "/etc/hosts"]
+
+
+def test_links_among_its_data_that_lead_outside_are_said(here, toy, written, tmp_path):
+    for name in ("pics/a", "pics/b", "more", "plain"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "pics/inside").symlink_to("../plain")
+    (tmp_path / "pics/self").symlink_to(".")
+    (tmp_path / "pics/a/x.jpg").symlink_to("/etc/hostname")
+    (tmp_path / "pics/b/etc").symlink_to("/etc")
+    (tmp_path / "more/way").symlink_to("../plain")
+    (tmp_path / "plain/x.jpg").symlink_to("/etc/hostname")
+    file = ProjectFile.read(written("""
+        [project]
+        models = ["toy"]
+        data = "pics(label=plain)"
+        calibration = "more"
+    """))  # fmt: skip
+    assert list_outside(file.root, file.project.write_words()) == [
+        "pics/a/x.jpg and 2 more links of pics", "plain/x.jpg", "more/way/x.jpg",
+    ]  # fmt: skip
+
+
+@pytest.mark.process
+def test_where_a_database_lies_that_is_a_link_is_said(here, toy, written, tmp_path):
+    written(TOY)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "edgebench.db").symlink_to("elsewhere/other.db")
+    said = here("plan", "--plugin", toy).err
+    assert f"edgebench.db is a link: results are kept in {tmp_path}/elsewhere/other.db\n" in said
 
 
 def test_what_it_holds_moves_no_cursor(here, written, mistaken):

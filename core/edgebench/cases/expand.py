@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -117,7 +118,7 @@ def _weights(kind: str, path: str, seed: int) -> Weights:
         return Weights(kind=kind, seed=seed)
     if not path:
         raise ChainError("weights from a file are written file:PATH")
-    if not Path(path).exists():
+    if not is_there(path):
         raise UnknownName(f"--weights file: there is no file or directory {path!r}")
     return Weights(kind=kind, path=Path(path).resolve(), seed=seed)
 
@@ -128,7 +129,7 @@ def _subject_of_file(text: str, plugins: Plugins) -> Subject | None:
     if "/" not in named and "." not in named and not names_directory(named, plugins):
         return None
     model = _find_claimant(path, plugins)
-    if not path.exists() and (model or "/" in named or named.startswith(".")):
+    if not is_there(path) and (model or "/" in named or named.startswith(".")):
         raise UnknownName(f"there is no file or directory {named!r}; give the path of a model")
     if model is None:
         return None
@@ -149,7 +150,7 @@ def names_directory(name: str, plugins: Plugins) -> bool:
     A model that is known goes before a directory of its name, which is then written `./name`.
     """
     known = name.partition(":")[0] in {line.name for line in plugins.listed(Model)}
-    return bool(name) and Path(name).is_dir() and not known
+    return bool(name) and is_there(name) and Path(name).is_dir() and not known
 
 
 def _find_claimant(path: Path, plugins: Plugins) -> Model | None:
@@ -171,7 +172,7 @@ def _find_claimant(path: Path, plugins: Plugins) -> Model | None:
         )
     if claims:
         return find_model(claims[0].name, plugins)
-    if path.exists():
+    if is_there(path):
         # What cannot be imported claims what nobody knows: it may be this.
         lost = [line.why_not for line in listed if line.part is None and line.why_not]
         why = f"no installed model claims {_describe(path, listed)}"
@@ -191,7 +192,7 @@ def _describe(path: Path, listed: Iterable[Listed]) -> str:
 def _claims(model: Part | None, path: Path) -> bool:
     if not isinstance(model, Model) or model.from_file is None:
         return False
-    if path.is_dir():
+    if is_there(path) and path.is_dir():
         return any(next(path.glob(pattern), None) for pattern in _patterns_inside(model))
     return any(fnmatchcase(path.name, one) for one in model.files if "/" not in one)
 
@@ -203,12 +204,27 @@ def _patterns_inside(model: Model) -> list[str]:
 
 def split_options(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     """Take the options off the end of a path, which may hold brackets itself."""
-    if Path(text).exists() or not text.endswith(")"):
+    if is_there(text) or not text.endswith(")"):
         return text, ()
     brackets = [at for at, letter in enumerate(text) if letter == "("]
-    there = [at for at in brackets if Path(text[:at]).exists()]
-    end = (there or brackets or [len(text)])[0]
+    there = [at for at in brackets if is_there(text[:at])]
+    # Of `photos(1)(label=x)` the options are the last, whether or not there is `photos` too.
+    end = (there[-1:] or brackets or [len(text)])[0]
     return text[:end], parse_options(text[end:], text[:end])
+
+
+def is_there(path: str | Path) -> bool:
+    """Say whether there is such a file or directory.
+
+    Raises:
+        UnknownName: That cannot be told, as within a directory that may not be searched.
+    """
+    try:
+        return Path(path).exists()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # nothing can be called so
+            return False
+        raise UnknownName(f"{str(path)!r} cannot be looked at: {error.strerror}") from error
 
 
 def _slug(stem: str) -> str:

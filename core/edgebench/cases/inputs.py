@@ -16,7 +16,7 @@ import attrs
 
 from edgebench.cases.case import CALIBRATION, Case
 from edgebench.cases.chain import structure, write_differing
-from edgebench.cases.expand import Subject, find_model
+from edgebench.cases.expand import Subject, find_model, is_there
 from edgebench.cases.study import Study
 from edgebench.catalogue.blame import blame
 from edgebench.catalogue.plugins import Plugins
@@ -99,7 +99,7 @@ def open_directory(dataset: Dataset, directory: Path) -> Dataset:
     """
     if dataset.from_directory is None:
         raise DataError(f"{dataset.name} is made here and takes no directory; leave --data out")
-    if not directory.is_dir():
+    if not (is_there(directory) and directory.is_dir()):
         raise DataError(
             f"--data {dataset.name}: {directory} is no directory; "
             f"it must be one with {dataset.layout}"

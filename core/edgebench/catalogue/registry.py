@@ -18,7 +18,7 @@ from edgebench.parts.errors import RegistryError, nearest
 from edgebench.parts.part import NAME
 from edgebench.parts.places import Link
 from edgebench.toml.profiles import DeviceRow, NetworkRow, read_like
-from edgebench.toml.tables import Table, text, texts
+from edgebench.toml.tables import Table, some_text, text, texts
 
 Row = TypeVar("Row")
 _TABLES = (
@@ -106,7 +106,7 @@ class Registry:
         tiers = _read_each(root.table("tiers"), partial(_read_tier, devices=devices))
         suites = _read_each(root.table("suites"), partial(_read_suite, networks=networks))
         hybrids = root.table("hybrids")
-        chains = {name: hybrids.read(name, _read_name) for name in _check_names(hybrids)}
+        chains = {name: hybrids.read(name, some_text) for name in _check_names(hybrids)}
         read = attrs.evolve(
             self,
             plugins=_merge_rows(self.plugins, _read_each(root.table("plugins"), _read_plugin)),
@@ -193,19 +193,22 @@ def _read_suite(table: Table, name: str, networks: Mapping[str, NetworkRow]) -> 
 
 
 def _read_links(table: Table, networks: Mapping[str, NetworkRow]) -> tuple[Link, ...]:
-    return tuple(read_like(one, "network", networks, Link) for one in table.tables("links"))
+    found: list[Link] = []
+    for one in table.tables("links"):
+        link = read_like(one, "network", networks, Link)
+        if any(link.joins(*other.between) for other in found):
+            why = (
+                f"joins {' and '.join(link.between)} again: leave one out, or measure them in turn"
+            )
+            raise one.error(f"{why} with --link, or `sweep` of [project]")
+        found.append(link)
+    return tuple(found)
 
 
 def _read_defaults(table: Table, known: Defaults) -> Defaults:
     """Return the defaults that are known, with those that a table has in place of theirs."""
     table.close(attrs.fields_dict(Defaults))
-    return attrs.evolve(known, **{key: table.read(key, _read_name) for key in table.values})
-
-
-def _read_name(value: Any) -> str:
-    if not text(value).strip():
-        raise ValueError("must not be empty")
-    return text(value)
+    return attrs.evolve(known, **{key: table.read(key, some_text) for key in table.values})
 
 
 def _read_plugin(table: Table, name: str) -> PluginRow:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import attrs
@@ -15,6 +16,8 @@ from edgebench.parts.errors import EdgebenchError
 Read = TypeVar("Read")
 Choice = tuple[str, str]
 """What is answered by a number, and what is said of it."""
+SEPARATOR = re.compile(r"[\s,]+(?![^()]*\))")
+"""Blanks or commas that do not stand within brackets."""
 
 
 def is_terminal() -> bool:
@@ -37,8 +40,7 @@ class Asker:
         Raises:
             EdgebenchError: Standard input ended.
         """
-        (answer,) = self.ask_several(question, (default,), choices, several=False)
-        return answer
+        return self.ask_for(question, str, default, choices)
 
     def ask_for(
         self,
@@ -52,46 +54,55 @@ class Asker:
         Raises:
             EdgebenchError: Standard input ended.
         """
-        while True:
-            answer = self.ask(question, default, choices)
-            try:
-                return read(answer)
-            except (EdgebenchError, ArgumentTypeError) as error:
-                self.say(f"{error}\n")
+        return self._ask(
+            question, [default], choices, lambda line: [line], lambda answers: read(answers[0])
+        )
 
     def ask_several(
         self,
         question: str,
         default: Sequence[str],
         choices: Sequence[Choice] = (),
-        *,
-        several: bool = True,
-    ) -> tuple[str, ...]:
-        """Return the answers to a question, which are separated by blanks or commas."""
-        self.say(f"\n{question}\n")
+        read: Callable[[Sequence[str]], list[str]] = list,
+    ) -> list[str]:
+        """Return what a reader makes of the answers, which blanks or commas separate.
+
+        What stands in brackets is of one answer: `shrink(by=2,seed=1), identity` is two.
+
+        Raises:
+            EdgebenchError: Standard input ended.
+        """
+        return self._ask(question, default, choices, SEPARATOR.split, read)
+
+    def _ask(
+        self,
+        question: str,
+        default: Sequence[str],
+        choices: Sequence[Choice],
+        split: Callable[[str], list[str]],
+        read: Callable[[Sequence[str]], Read],
+    ) -> Read:
         width = max((len(name) for name, _ in choices), default=0)
-        for number, (name, said) in enumerate(choices, start=1):
-            self.say(f"  {number:>2}  {name:<{width}}  {said}".rstrip() + "\n")
-        numbers = {name: str(number) for number, (name, _) in enumerate(choices, start=1)}
+        numbered = {str(number): name for number, (name, _) in enumerate(choices, start=1)}
+        numbers = {name: number for number, name in numbered.items()}
         offered = " ".join(numbers.get(one, one) for one in default if one)
         while True:
+            self.say(f"\n{question}\n")
+            for number, (name, said) in enumerate(choices, start=1):
+                self.say(f"  {number:>2}  {name:<{width}}  {said}".rstrip() + "\n")
             self.say(f"[{offered}] " if offered else "> ")
             line = self.hear()
             if not line:
                 raise EdgebenchError(f"no answer to {question!r}; see edgebench init --help")
-            given = line.strip()
-            words = given.replace(",", " ").split() if several else [given] * bool(given)
-            if wrong := [one for one in words if self._is_beyond(one, choices)]:
-                self.say(f"there is no {wrong[0]}: 1 to {len(choices)}\n")
-                continue
-            if words or not any(default):
-                return tuple(_pick(one, choices) for one in words) or tuple(default)
-            return tuple(default)
-
-    @staticmethod
-    def _is_beyond(word: str, choices: Sequence[Choice]) -> bool:
-        return bool(choices) and word.isdecimal() and not 1 <= int(word[:9]) <= len(choices)
+            words = [one for one in split(line.strip()) if one]
+            try:
+                return read([_pick(one, numbered) for one in words] or default)
+            except (EdgebenchError, ArgumentTypeError) as error:
+                self.say(f"{error}\n")
 
 
-def _pick(word: str, choices: Sequence[Choice]) -> str:
-    return choices[int(word) - 1][0] if choices and word.isdecimal() else word
+def _pick(word: str, numbered: Mapping[str, str]) -> str:
+    """Return what a number stands for where there are choices, and any other word as it is."""
+    if numbered and word.isdecimal() and word not in numbered:
+        raise EdgebenchError(f"there is no {word}: 1 to {len(numbered)}")
+    return numbered.get(word, word)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def read_data(
     Raises:
         EdgebenchError: It is not there, or given twice.
     """
-    from edgebench.cases.expand import split_options
+    from edgebench.cases.expand import is_there, split_options
 
     known = [line.name for line in common.plugins.listed(Dataset)] if args.data else []
     named: dict[str, Path] = {}
@@ -40,9 +40,9 @@ def read_data(
             named[name] = Path(directory).resolve()
             continue
         path, said = split_options(text)
-        if equals and NAME.fullmatch(name) and not Path(path).exists():
+        if equals and NAME.fullmatch(name) and not is_there(path):
             raise UnknownName.among("dataset", name, known)
-        if text in known and not Path(text).exists():
+        if text in known and not is_there(text):
             raise EdgebenchError(f"--data: the directory of {text} is written {text}=DIR")
         own.append((find_path(Path(path), "--data"), said))
     if len(own) > 1:
@@ -56,7 +56,9 @@ def find_path(path: Path, option: str) -> Path:
     Raises:
         EdgebenchError: It is not there.
     """
-    if not path.exists():
+    from edgebench.cases.expand import is_there
+
+    if not is_there(path):
         raise EdgebenchError(f"{option}: there is no file or directory {str(path)!r}")
     return path.resolve()
 
@@ -90,5 +92,5 @@ def _is_in_file(name: str) -> bool:
     except EdgebenchError:
         # What is wrong with a file that nobody asked for would hide what is wrong here.
         return False
-    tables = ("tiers", "hybrids", "suites")
-    return root is not None and any(name in root.values.get(key, ()) for key in tables)
+    tables = [root.values.get(key) for key in ("tiers", "hybrids", "suites")] if root else []
+    return any(isinstance(table, Mapping) and name in table for table in tables)

@@ -18,6 +18,7 @@ from edgebench.cli.numbers import margin
 from edgebench.cli.project import FILE, Project
 from edgebench.parts.errors import EdgebenchError
 from edgebench.parts.units import write_link
+from edgebench.store.roots import write_at_once
 
 if TYPE_CHECKING:
     from edgebench.cases.plan import Plan
@@ -102,14 +103,8 @@ def write_file(target: Path, text: str, *, force: bool) -> None:
     Raises:
         EdgebenchError: It is there already, or cannot be written.
     """
-    part = target.with_name(f".{FILE}.{os.getpid()}")
     try:
-        try:
-            part.write_text(text, encoding="utf-8")
-            # A link is refused where something is; a file that is put in its place is not.
-            (part.replace if force else target.hardlink_to)(target if force else part)
-        finally:
-            part.unlink(missing_ok=True)
+        write_at_once(target, text, over=force)
     except FileExistsError as error:
         raise EdgebenchError(f"{target} is there; --force writes over it") from error
     except OSError as error:
@@ -144,9 +139,10 @@ def _say(target: Path, found: Wishes, plan: Plan, common: Common) -> None:
         )
         return
     tiers = ", ".join(tier.name for tier in found.tiers)
+    cases = f"{len(plan.cases)} case{'s' * (len(plan.cases) != 1)}"
     common.show(
-        f"{target} is written: {len(plan.cases)} cases of {', '.join(found.project.models)} on "
-        f"{tiers}; with comments that say where the figures come from"
+        f"{target} is written: {cases} of {', '.join(found.project.models)} on {tiers}; "
+        "with comments that say where the figures come from"
     )
     for reason, number in Counter(one.reason for one in plan.skipped).items():
         common.show(f"{number} skipped: {reason}")

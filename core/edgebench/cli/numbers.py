@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 
-MOST = 2**63 - 1
-"""The largest whole number that the results database keeps."""
+from edgebench.toml.tables import MOST
 
 
 def natural(text: str) -> int:

@@ -41,11 +41,16 @@ def choose_tiers(
         tiers = tuple(_ask_tiers(own, registry, asker))
     else:
         tiers = tuple(read_tier(text, registry) for text in texts or own)
-    names = [tier.name for tier in tiers]
+    _check_names([tier.name for tier in tiers])
+    return tiers
+
+
+def _check_names(names: Sequence[str]) -> list[str]:
     for name in names:
+        check_name(name)
         if names.count(name) > 1:
             raise EdgebenchError(f"the tier {name!r} is given twice; leave one out")
-    return tiers
+    return list(names)
 
 
 def _list_tiers(registry: Registry) -> list[str]:
@@ -55,10 +60,10 @@ def _list_tiers(registry: Registry) -> list[str]:
 
 
 def _ask_tiers(own: Sequence[str], registry: Registry, asker: Asker) -> list[TierRow]:
-    names = asker.ask_several("Which tiers do you have, the one that holds the input first?", own)
     found = []
-    for name in names:
-        check_name(name)  # what is asked again is what it is, and not how it is called
+    for name in asker.ask_several(
+        "Which tiers do you have, the one that holds the input first?", own, read=_check_names
+    ):
         known = registry.tiers.get(name)
         choices = [(AS_IT_IS, known.summary)] if known else []
         choices += [(one, row.summary) for one, row in registry.devices.items()]
@@ -118,15 +123,24 @@ def choose_links(
         EdgebenchError: A link is malformed or of other tiers, or what joins two is not known.
     """
     names = [tier.name for tier in tiers]
-    links = [_read_link(text, registry) for text in texts]
-    for link in links:
+    links: list[Link] = []
+    for link in (_read_link(text, registry) for text in texts):
         for name in link.between:
             if name not in names:
                 raise UnknownName.among("tier", name, names)
+        # Of several for one pair, which are measured in turn, one is what there is elsewhere.
+        if not any(link.joins(*one.between) for one in links):
+            links.append(link)
     for number, name in enumerate(names[1:], start=1):
         if not any(link.joins(name, other) for link in links for other in names[:number]):
             links.append(_find_link((names[number - 1], name), registry, asker))
     return tuple(links)
+
+
+def list_swept(texts: Sequence[str], registry: Registry) -> tuple[str, ...]:
+    """Return of the texts of links those of which one pair has several, to be measured in turn."""
+    pairs = [frozenset(_read_link(text, registry).between) for text in texts]
+    return tuple(text for text, pair in zip(texts, pairs, strict=True) if pairs.count(pair) > 1)
 
 
 def _find_link(pair: tuple[str, str], registry: Registry, asker: Asker | None) -> Link:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
+from edgebench.cases.expand import expand_chains
 from edgebench.cli.asking import Asker
 from edgebench.cli.common import Common
-from edgebench.cli.project import FILE, Project, ProjectFile, refuse_harm
+from edgebench.cli.harmless import list_choices, refuse_harm, why_harmful
+from edgebench.cli.project import FILE, Project, ProjectFile
 from edgebench.parts.changes import Operator
-from edgebench.parts.errors import RegistryError
+from edgebench.parts.errors import EdgebenchError, RegistryError
 
 if TYPE_CHECKING:
     from edgebench.cases.case import Case
+    from edgebench.cases.operations import Chains
     from edgebench.cases.plan import Plan
 
 QUICK = frozenset(["calibration", "target"])
@@ -30,9 +33,10 @@ CUTTING = QUICK | {"placement", "links", "profile", "run"}
 
 @attrs.frozen(kw_only=True)
 class Possible:
-    """The cases of a survey, of single operators, each on one tier and on two."""
+    """The cases of a survey, of single operators and of what is asked for, on one tier and two."""
 
     cases: tuple[Case, ...]
+    chains: Chains
     operators: Mapping[str, Operator]
     nothing: str
     """The operator that changes nothing, the registry's default."""
@@ -48,19 +52,24 @@ class Possible:
         plan = plan_project(text, directory, attrs.evolve(common, quiet=True))
         return cls(
             cases=plan.cases,
+            chains=plan.chains,
             operators=common.plugins.all(Operator),
             nothing=common.registry.defaults.operator,
         )
 
-    def choose_backends(self, asker: Asker | None) -> list[str]:
-        """Return the backend that runs the most of what is offered, or those that are chosen."""
-        offered = self._list_offered([])
-        found = Counter(case.backend for case in self.cases if case.chain in offered)
+    def choose_backends(self, operators: Sequence[str], asker: Asker | None) -> list[str]:
+        """Return the backend that runs the most, or those that are chosen.
+
+        What is counted is what *operators* make, or where none is given what is offered.
+        """
+        counted = self._expand(operators) or self._list_offered([])
+        found = Counter(case.backend for case in self.cases if case.chain in counted)
         best = [name for name, _ in found.most_common(1)]
         if asker is None or len(found) < 2:
             return best
         choices = [(name, f"runs {number} of the cases") for name, number in found.most_common()]
-        return list(asker.ask_several("Which runtimes?", best, choices))
+        return asker.ask_several("Which runtimes?", best, choices,
+                                 lambda texts: self._check([], texts))  # fmt: skip
 
     def choose_operators(
         self, backends: Sequence[str], asker: Asker | None, *, cuts: bool = False
@@ -73,28 +82,52 @@ class Possible:
         if asker is None:
             return offered
         choices = [(name, self.operators[name].summary) for name in self._list_chains(backends)]
-        return list(asker.ask_several("What is to be tried?", offered, choices))
+        return asker.ask_several("What is to be tried?", offered, choices,
+                                 lambda texts: self._check(texts, []))  # fmt: skip
 
-    def choose_placements(self, operators: Sequence[str], backends: Sequence[str]) -> list[str]:
-        """Return the placements that an operator of these can have."""
-        return list(dict.fromkeys(
-            str(case.placement) for case in self._list_cases(backends) if case.chain in operators
-        ))  # fmt: skip
+    def _check(self, operators: Sequence[str], backends: Sequence[str]) -> list[str]:
+        """Return what was answered; refuse it where planning would."""
+        self._expand(operators)
+        if why := why_harmful(operators, backends, self.chains.plugins):
+            raise EdgebenchError(why)
+        return [*operators, *backends]
+
+    def _expand(self, operators: Iterable[str]) -> list[str]:
+        return [chain for text in operators for chain in expand_chains(text, self.chains)]
+
+    def knows(self, operators: Sequence[str]) -> bool:
+        """Say whether the survey has what these make, as far as they are possible."""
+        return self.operators.keys() >= set(self._expand(operators))
+
+    def choose_placements(
+        self, operators: Sequence[str], backends: Sequence[str], tiers: Sequence[str]
+    ) -> list[str]:
+        """Return the placements that one of these can have; where none can be had, each tier."""
+        chains = self._expand(operators)
+        found = [str(one.placement) for one in self._list_cases(backends) if one.chain in chains]
+        return list(dict.fromkeys(found or tiers))
 
     def list_products(
         self, operators: Sequence[str], placements: Sequence[str], backends: Sequence[str]
     ) -> list[tuple[list[str], list[str]]]:
         """Return operators with the placements that they can have, without what would be skipped.
 
-        One product where each operator can have each placement, or nothing is known of one.
+        One product where each operator can have each placement, or nothing is known of one. A
+        pattern stays one where what it stands for can have the same.
         """
         cases = self._list_cases(backends)
         found: dict[tuple[str, ...], list[str]] = {}
-        for name in operators:
-            own = {str(case.placement) for case in cases if case.chain == name}
-            if not own.intersection(placements):
+        for text in operators:
+            own: dict[str, tuple[str, ...]] = {}
+            for chain in self._expand([text]):
+                there = {str(case.placement) for case in cases if case.chain == chain}
+                if had := tuple(one for one in placements if one in there):
+                    own[chain] = had
+            if not own:
                 return [(list(operators), list(placements))]
-            found.setdefault(tuple(one for one in placements if one in own), []).append(name)
+            alike = len(set(own.values())) == 1
+            for name, had in ({text: next(iter(own.values()))} if alike else own).items():
+                found.setdefault(had, []).append(name)
         return [(names, list(own)) for own, names in found.items()]
 
     def explain(self, operators: Sequence[str], tiers: Sequence[str]) -> Mapping[str, list[str]]:
@@ -114,7 +147,12 @@ class Possible:
         return found
 
     def _list_cases(self, backends: Sequence[str]) -> list[Case]:
-        return [one for one in self.cases if not backends or one.backend in backends]
+        names = {one.name for one in list_choices(backends, self.chains.plugins)}
+        return [
+            case
+            for case in self.cases
+            if not backends or names.issuperset(one.name for one in case.backends)
+        ]
 
     def _list_chains(self, backends: Sequence[str]) -> list[str]:
         """Return the single operators that are possible, the one that does nothing first."""
@@ -155,7 +193,7 @@ def plan_project(text: str, directory: Path, common: Common) -> Plan:
         try:
             file = ProjectFile.read(path)
             common = attrs.evolve(common, registries=(path, *common.registries))
-            refuse_harm(file, common)
+            refuse_harm(file.root, common)
         except RegistryError as error:
             raise RegistryError(_name_options(str(error), path)) from error
         with chdir(directory):

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shlex
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from edgebench.analysis.bounds import find_twice, parse_bound
 from edgebench.cli.blaming import find_key
 from edgebench.cli.common import Common
 from edgebench.cli.numbers import margin
+from edgebench.cli.outside import list_outside
 from edgebench.parts.errors import ChainError, EdgebenchError, OptionError, UnknownName
 from edgebench.parts.part import NAME
 from edgebench.toml.tables import Table
@@ -44,6 +44,7 @@ REFUSED: Mapping[str, str] = {
 INSTEAD: Mapping[str, tuple[str, ...]] = {
     "backend": ("backend",),
     "blocks": ("until", "precision", "max_blocks", "quick"),
+    "calibration": ("calibration", "data", "input_data"),
     "data": ("data", "input_data"),
     "link": ("link",),
     "operator": ("operator",),
@@ -68,9 +69,14 @@ def _readable(check: Check) -> Callable[[object, object, Any], None]:
     return validate
 
 
-def _bounds_once(_: object, __: object, texts: Sequence[str]) -> None:
+def refuse_twice(texts: Sequence[str], option: str = "") -> None:
+    """Refuse bounds of which two are of one figure.
+
+    Raises:
+        OptionError: Two are, or one is no bound; what it says begins with the *option*.
+    """
     if twice := find_twice([parse_bound(text).figure for text in texts]):
-        raise ValueError(f"bounds {twice} twice; leave one out")
+        raise OptionError(f"{option} bounds {twice} twice; leave one out".strip())
 
 
 @attrs.frozen(kw_only=True)
@@ -94,7 +100,9 @@ class Project:
     requests: int | None = None
     batch: int | None = None
     seed: int | None = None
-    max: tuple[str, ...] = attrs.field(default=(), validator=[_readable(parse_bound), _bounds_once])
+    max: tuple[str, ...] = attrs.field(
+        default=(), validator=lambda _, __, texts: refuse_twice(texts)
+    )
     """What `recommend` keeps to."""
 
     def __attrs_post_init__(self) -> None:
@@ -162,42 +170,21 @@ class ProjectFile:
         try:
             yield
         except (ChainError, OptionError, UnknownName) as error:
-            table = self.root.table("project")
-            if key := find_key(table.values, str(error), given):
-                raise table.error(str(error), key) from error
+            for table in (self.root.table("project"), self.root.table("hybrids")):
+                if key := find_key(table.values, str(error), given):
+                    raise table.error(str(error), key) from error
             raise
 
-    def describe(self, words: Iterable[str]) -> str:
+    def describe(self, words: Sequence[str]) -> str:
         """Return in one line what it says, and which paths lie outside of its folder."""
         names = {key: list(self.root.values.get(key, ())) for key in ("tiers", "hybrids", "suites")}
         own = [f"{key} {', '.join(found)}" for key, found in names.items() if found]
         joined = ["-".join(one.values.get("between", ())) for one in self.root.tables("links")]
         own += [f"links {', '.join(joined)}"] if joined else []
         parts = [f"{self.root.file} says: run {shlex.join(words)}", *own]
-        if outside := self.list_outside():
+        if outside := list_outside(self.root, words):
             parts.append(f"it reads outside of its folder: {', '.join(outside)}")
         return "; ".join(parts)
-
-    def list_outside(self) -> list[str]:
-        """Return the paths that it names, as they are written, and that lie elsewhere."""
-        folder = self.root.file.resolve().parent
-        asked = self.project
-        texts = (*asked.models, asked.data, asked.calibration, asked.weights.partition(":")[2])
-        for suite in self.root.table("suites").values.values():
-            cases = suite.get("cases", ()) if isinstance(suite, Mapping) else ()
-            texts += tuple(str(one) for row in cases for one in row.get("models", ()))
-        # A path may stand alone, behind a name (`NAME=DIR`), or in brackets.
-        named = [one for text in texts for one in (text, *re.split(r"""[(),="']+""", text)) if one]
-        return [one for one in dict.fromkeys(named) if _leads_out(folder, one)]
-
-
-def _leads_out(folder: Path, text: str) -> bool:
-    try:
-        path = folder / text
-        told = Path(text).is_absolute() or ".." in Path(text).parts
-        return (told or path.exists()) and not path.resolve().is_relative_to(folder)
-    except (OSError, ValueError):  # no path at all
-        return False
 
 
 def _refuse_tables(root: Table) -> None:
@@ -217,19 +204,27 @@ def take_project(args: argparse.Namespace, common: Common) -> tuple[argparse.Nam
     Raises:
         EdgebenchError: The file is not what it must be.
     """
-    path = Path(FILE)
-    if args.suite or args.model or not os.path.lexists(path):
+    # Imported here because `--help` need not load what reads chains.
+    from edgebench.cli.harmless import refuse_harm
+
+    if not os.path.lexists(FILE):
         return args, common
-    file = ProjectFile.read(path)
-    common = attrs.evolve(common, registries=(path, *common.registries))
+    if args.suite or args.model:
+        if Path(FILE).resolve() not in [one.resolve() for one in common.registries]:
+            common.note(f"edgebench: {FILE} is not read: options say what to run")
+        return args, common
+    file = ProjectFile.read(Path(FILE))
+    if args.db.is_symlink():
+        common.note(f"edgebench: {args.db} is a link: results are kept in {args.db.resolve()}")
     if getattr(args, "case", None):
-        refuse_harm(file, common)
-        common.note(f"edgebench: {FILE} was read for its tiers and links")
+        common = _add_tables(file, common)
+        refuse_harm(file.root, common)
         return args, common
     filled, words = fill(args, file.project)
     # A run keeps what was measured, whatever becomes of the file.
-    common = attrs.evolve(common, words=(*common.words, *words))
-    refuse_harm(file, common)
+    common = attrs.evolve(common, words=(*common.words, *words),
+                          registries=(Path(FILE), *common.registries))  # fmt: skip
+    refuse_harm(file.root, common)
     common.note(f"edgebench: {file.describe(words)}")
     return argparse.Namespace(**{**vars(filled), "project": file}), common
 
@@ -246,9 +241,14 @@ def take_places(common: Common) -> Common:
         EdgebenchError: The file is not what it must be.
     """
     file = read_here()
-    if file is None or not {"tiers", "links"} & set(file.root.values):
+    return common if file is None else _add_tables(file, common)
+
+
+def _add_tables(file: ProjectFile, common: Common) -> Common:
+    """Return the options with all that a file has as a registry has it, and say what that is."""
+    if not (found := [key for key in TABLES if key in file.root.values and key != "project"]):
         return common
-    common.note(f"edgebench: {FILE} was read for its tiers and links")
+    common.note(f"edgebench: {FILE} was read for its {', '.join(found)}")
     return attrs.evolve(common, registries=(file.root.file, *common.registries))
 
 
@@ -259,26 +259,3 @@ def fill(args: argparse.Namespace, project: Project) -> tuple[argparse.Namespace
     words = project.write_words(given)
     filled = args.parser.parse_args([*words, *args.words])
     return argparse.Namespace(**{**vars(args), **vars(filled), "project": args.project}), words
-
-
-def refuse_harm(file: ProjectFile, common: Common) -> None:
-    """Refuse a file with options that could load a library or ask a server.
-
-    Raises:
-        RegistryError: It has one, or a chain or backend of it is not what it must be.
-    """
-    # Imported here because `--help` need not load what reads chains.
-    from edgebench.cli.harmless import why_harmful
-
-    registry, project = common.registry, file.project
-    rows = [one for name in file.root.table("suites").values
-            for one in registry.suites[name].products]  # fmt: skip
-    chains = [*file.root.table("hybrids").values.values()]
-    chains += [text for one in rows for text in one.operators]
-    backends = [text for one in rows for text in one.backends]
-    with file.blame():
-        why = why_harmful(
-            [*project.operators, *chains], [*project.backends, *backends], common.plugins
-        )
-    if why:
-        raise file.root.error(why)

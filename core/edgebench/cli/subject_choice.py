@@ -11,10 +11,12 @@ from pathlib import Path
 
 import attrs
 
+from edgebench.cases.case import write_options
+from edgebench.cases.expand import expand_subjects, find_model, is_there, split_options
 from edgebench.cli.asking import Asker, Choice
 from edgebench.cli.common import Common
 from edgebench.cli.possible import plan_project
-from edgebench.cli.project import FILE, Project
+from edgebench.cli.project import Project
 from edgebench.cli.project_text import write_project
 from edgebench.parts.datasets import Dataset
 from edgebench.parts.errors import EdgebenchError
@@ -22,10 +24,12 @@ from edgebench.parts.subjects import Model
 
 MANY = 9
 """As many choices at most, of what lies in a folder."""
+NO_DATA = (".", "__", "edgebench.")
+"""How the name of none begins that is offered: hidden, of Python, or this program's own."""
 HEAD = 1 << 16
 """Bytes of a file of JSON by which it is seen whether it can be data."""
 REMEDY = re.compile(r"""\b([a-z_]+)=("[^"]*"|\w[\w.-]*)""")
-"""How errors write an option that would mend them: `text=COLUMN`, or `encoding=cp1252`."""
+"""How errors write an option that would mend them, each in full: `text=COLUMN`, `metric=top1`."""
 
 Subject = tuple[tuple[str, ...], str, str]
 """The models, the data and the calibration data."""
@@ -117,8 +121,6 @@ def _look(found: Subject, args: argparse.Namespace, common: Common) -> None:
 
 def _find_options(models: Sequence[str], common: Common) -> Mapping[str, bool]:
     """Return the options that a model takes, and whether each is said of its data."""
-    from edgebench.cases.expand import expand_subjects, find_model
-
     try:
         (found,) = (one for text in models for one in expand_subjects(text, common.plugins, "", 0))
     except (EdgebenchError, ValueError):
@@ -166,17 +168,8 @@ def _add_answers(
 
 def _add_options(text: str, options: Mapping[str, str]) -> str:
     """Return a path with its options and more."""
-    from edgebench.cases.expand import split_options
-
-    if not options:
-        return text
     path, said = split_options(text)
-    pairs = {**dict(said), **options}.items()
-    return f"{path}({','.join(f'{name}={_quote(value)}' for name, value in pairs)})"
-
-
-def _quote(value: str) -> str:
-    return value if re.fullmatch(r"[\w./-]+", value) else f'"{value}"'
+    return path + write_options({**dict(said), **options}.items())
 
 
 # --- what lies in the folder ---------------------------------------------------------------------
@@ -198,17 +191,17 @@ def _list_files(directory: Path, common: Common) -> list[str]:
 
 def _list_data(directory: Path, models: Iterable[str]) -> list[Choice]:
     """Return what lies in a directory and could be data: folders, and files that are no model."""
-    taken = {Path(one.partition("(")[0]).name for one in models} | {FILE}
+    taken = {Path(split_options(one)[0]).name for one in models}
     found = sorted(directory.iterdir(), key=lambda path: (path.is_file(), path.name))
     return [(path.name, "") for path in found
-            if not path.name.startswith(".") and path.name not in taken
+            if not path.name.startswith(NO_DATA) and path.name not in taken
             and _may_hold_data(path)][:MANY]  # fmt: skip
 
 
 def _may_hold_data(path: Path) -> bool:
     """Say whether a path may be data: of JSON a list, or a line for each sample."""
     if path.suffix.lower() != ".json" or not path.is_file():
-        return True
+        return path.suffix.lower() != ".py"
     try:
         with path.open("rb") as file:
             head = file.read(HEAD).strip()
@@ -226,23 +219,18 @@ def relocate(text: str, directory: Path, known: Iterable[str] = ()) -> str:
         directory: Where the file lies.
         known: Names that no path goes before, and which one may follow in `NAME=DIR`.
     """
-    name, equals, place = text.partition("=")
-    if equals and name in known:
-        return f"{name}={relocate(place, directory)}"
-    pieces = re.split(r"""([(),="])""", text)
-    whole = (text,) if Path(text).exists() else pieces
-    return "".join(
-        _rewrite(one, directory, known, first=number == 0) for number, one in enumerate(whole)
-    )
-
-
-def _rewrite(piece: str, directory: Path, known: Iterable[str], *, first: bool) -> str:
-    path = Path(piece)
-    plain = not ("/" in piece or "." in piece)
+    path, said = split_options(text)
+    name, equals, place = path.partition("=")
+    if equals and (name in known or not is_there(path)):
+        return f"{name}={relocate(place + text[len(path) :], directory)}"
     # Within brackets a word is a word, whatever lies here.
-    if not piece.strip() or piece in known or (plain and not first) or not path.exists():
-        return piece
-    if path.is_absolute():
-        return piece
+    pairs = [(key, _rewrite(value, directory) if set(value) & set("./") else value)
+             for key, value in said]  # fmt: skip
+    return (path if path in known else _rewrite(path, directory)) + write_options(pairs)
+
+
+def _rewrite(path: str, directory: Path) -> str:
+    if not path.strip() or Path(path).is_absolute() or not is_there(path):
+        return path
     found = os.path.relpath(path, directory)
     return found if found.startswith(os.pardir) else f"./{found}"

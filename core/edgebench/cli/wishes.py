@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from edgebench.analysis.bounds import find_twice, parse_bound
+from edgebench.analysis.bounds import parse_bound
 from edgebench.catalogue.rows import Product
 from edgebench.cli.asking import Asker
 from edgebench.cli.common import Common
 from edgebench.cli.numbers import margin
-from edgebench.cli.places import choose_links, choose_tiers
+from edgebench.cli.places import choose_links, choose_tiers, list_swept
 from edgebench.cli.possible import Possible
-from edgebench.cli.project import Project
+from edgebench.cli.project import Project, refuse_twice
 from edgebench.cli.project_text import write_project
 from edgebench.cli.subject_choice import choose_subject
 from edgebench.parts.errors import EdgebenchError
@@ -48,24 +48,30 @@ def settle(args: argparse.Namespace, common: Common, asker: Asker | None) -> Wis
         EdgebenchError: What cannot be guessed is neither said nor asked, or is not what it must be.
     """
     _refuse_unsaid(args, asker)
-    if twice := find_twice([parse_bound(one).figure for one in args.max]):
-        raise EdgebenchError(f"--max bounds {twice} twice; leave one out")
+    refuse_twice(args.max, "--max")
     models, data, calibration = choose_subject(args, common, asker)
     tiers = choose_tiers(args.tier, common.registry, asker)
     links = choose_links(args.link, tiers, common.registry, asker)
     names = [tier.name for tier in tiers]
     start = Project(models=models, data=data, calibration=calibration, input_at=names[0])
-    survey = _survey(start, args.placement or names, names, args.backend)
-    possible = Possible.find(write_project(survey, tiers, links), args.directory, common)
-    backends = args.backend or possible.choose_backends(asker)
+
+    def survey(operators: Sequence[str]) -> Possible:
+        asked = _survey(start, operators, args.placement or names, names, args.backend)
+        return Possible.find(write_project(asked, tiers, links), args.directory, common)
+
+    possible = survey(args.operator)
+    backends = args.backend or possible.choose_backends(args.operator, asker)
     linked = bool(args.link or (asker and links)) and not args.placement
     operators = args.operator or possible.choose_operators(backends, asker, cuts=linked)
-    placements = args.placement or possible.choose_placements(operators, backends)
+    if not args.operator and not possible.knows(operators):
+        possible = survey(operators)
+    placements = args.placement or possible.choose_placements(operators, backends, names)
     project = attrs.evolve(
         start,
         operators=tuple(operators),
         placements=tuple(placements),
         backends=tuple(backends),
+        sweep=list_swept(args.link, common.registry),
         margin=args.margin or _ask_margin(asker),
         max=tuple(args.max) or _ask_bound(asker),
     )
@@ -93,13 +99,17 @@ def _refuse_unsaid(args: argparse.Namespace, asker: Asker | None) -> None:
 
 
 def _survey(
-    start: Project, placements: Sequence[str], tiers: Sequence[str], backends: Sequence[str]
+    start: Project,
+    operators: Sequence[str],
+    placements: Sequence[str],
+    tiers: Sequence[str],
+    backends: Sequence[str],
 ) -> Project:
     """Return a project of all that could be done, to see what can."""
     cut = [f"{tiers[0]}-{other}" for other in tiers[1:]]
     return attrs.evolve(
         start,
-        operators=("*",),
+        operators=("*", *operators),
         placements=tuple(dict.fromkeys([*placements, *cut])),
         backends=tuple(backends),
     )

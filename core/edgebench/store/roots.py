@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,17 +16,28 @@ def cache_root(variable: str, name: str) -> Path:
     return Path(cache) / "edgebench" / name
 
 
-def write_at_once(path: Path, text: str) -> None:
+def write_at_once(path: Path, text: str, *, over: bool = True) -> None:
     """Write a file that another process may read meanwhile, or write too: all of it, or nothing.
 
+    What is written is a new file, never what a link leads to that lay there before.
+
+    Args:
+        path: Where it is written.
+        text: What it holds.
+        over: Whether it takes the place of what is there.
+
     Raises:
+        FileExistsError: Something is there, be it a link to nothing, and is not written over.
         OSError: It cannot be written.
     """
-    made = path.with_name(f".{path.name}.{os.getpid()}")
+    made = path.with_name(f".{path.name}.{secrets.token_hex(8)}") if over else path
+    file = made.open("x", encoding="utf-8")
     try:
-        made.write_text(text, encoding="utf-8")
-        made.replace(path)
-    except OSError:
+        with file:
+            file.write(text)
+        if over:
+            made.replace(path)
+    except BaseException:
         with suppress(OSError):
             made.unlink(missing_ok=True)
         raise

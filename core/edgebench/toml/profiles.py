@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import attrs
 
 from edgebench.parts.errors import UnknownName
-from edgebench.toml.tables import Table, text
+from edgebench.toml.tables import Table, some_text, text
 
 Row = TypeVar("Row")
 
@@ -59,16 +59,10 @@ def read_like(
         raise table.error(str(UnknownName.among(key, name, known)), key)
     sources, facts = [f"{name}: {known[name].source}"], attrs.asdict(known[name])
     if "source" in table.values:
-        sources.insert(0, table.read("source", _some_text))
+        sources.insert(0, table.read("source", some_text))
     record: Any = kind
     taken = {one: facts[one] for one in attrs.fields_dict(record) if one in facts}
     taken = {one: fact for one, fact in taken.items() if one not in table.values}
     # What is taken over may be written as well: it is only not looked for.
     also = {key, "source", *taken} - given.keys()
     return table.row(kind, also, **{**taken, **given, "source": "; ".join(sources)})
-
-
-def _some_text(value: Any) -> str:
-    if not text(value).strip():
-        raise ValueError("must not be empty")
-    return text(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -21,6 +22,8 @@ KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|
 PART = re.compile(r"""[\w-]+|"[^"]*"|'[^']*'""")
 PLACE = re.compile(r" \(at line (\d+), column \d+\)")
 
+MOST = 2**63 - 1
+"""The largest whole number that the results database keeps."""
 NAMES: Mapping[type, str] = {
     bool: "true or false",
     dict: "a table",
@@ -219,25 +222,37 @@ def _tables(value: Any) -> list[Mapping[str, Any]]:
     return list(value)
 
 
+def some_text(value: Any) -> str:
+    """Return a text that is not empty."""
+    if not text(value).strip():
+        raise ValueError("must not be empty")
+    return text(value)
+
+
 def texts(value: Any) -> tuple[str, ...]:
     """Return a list of texts, none of which is empty, or holds what no path can."""
     for one in _exactly(list)(value):
+        if one == "":
+            raise ValueError("must not be empty, nor hold a text that is")
         if not isinstance(one, str) or not one or "\0" in one:
             raise ValueError(f"must be a list of texts, but holds {one!r}")
     return tuple(value)
 
 
-def _whole(value: Any) -> int:
+def _whole(value: Any, least: int = 1) -> int:
     number = _exactly(int)(value)
-    if number < 1:
-        raise ValueError(f"must be at least 1, not {number}")
+    if number < least:
+        raise ValueError(f"must be at least {least}, not {number}")
+    if number > MOST:
+        raise ValueError(f"must be at most {MOST}, not {number}")
     return number
 
 
-def _real(value: Any) -> float:
+def _real(value: Any, most: float = math.inf) -> float:
     number = value if type(value) is int else _exactly(float)(value)
-    if not 0 < number < float("inf"):
-        raise ValueError(f"must be a number greater than 0, not {number}")
+    if not 0 < number < most:
+        below = f" and less than {most}" if most < math.inf else ""
+        raise ValueError(f"must be a number greater than 0{below}, not {number}")
     return number
 
 
@@ -273,9 +288,11 @@ _READERS: Mapping[Any, Callable[[Any], Any]] = {
 }
 """By the type of a field."""
 _WRITTEN: Mapping[str, Callable[[Any], Any]] = {
+    "memory_gib": lambda value: _real(value, 2**33),
     "rate": lambda value: parse_rate(text(value)),
     "delay": lambda value: parse_delay(text(value)),
     "price_per_gb": _price,
     "price_per_hour": _price,
+    "seed": lambda value: _whole(value, 0),
 }
-"""By the key, where numbers are written with their unit, or may be nothing."""
+"""By the key, where numbers are written with their unit, may be nothing, or have other bounds."""

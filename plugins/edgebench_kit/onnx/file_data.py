@@ -103,7 +103,7 @@ def take_arrays(asked: Asked, options: DataOptions, data: Path, labels: Path | N
     if metric == NONE and given.labelled and (labels or asked.metric == AUTO):
         raise DataError(
             f"{given.path} has labels, and no metric holds the answers against them; name "
-            "one: metric=top1, top5, accuracy, f1 or miou"
+            "one: metric=top1, metric=top5, metric=accuracy, metric=f1 or metric=miou"
         )
     if metric != NONE and not given.labelled:
         raise DataError(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from textwrap import dedent
 
 import pytest
 
 from edgebench import ChainError, DataError
+from edgebench.cases.expand import is_there, split_options
 from edgebench.cases.inputs import find_dataset
 from edgebench.cases.plan import make_plan, plan_again
 from edgebench.cases.study import Study
@@ -276,3 +278,26 @@ def test_data_without_a_name_is_that_of_the_only_dataset_it_may_be(planned, shel
         planned("seer:two", source=GIVEN, input_data=shelf / "mine")
     with pytest.raises(ChainError, match="photos takes no options; leave the brackets out"):
         planned("seer:one", source=GIVEN, input_data=shelf / "mine", data_options=(("a", "b"),))
+
+
+def test_of_what_may_not_be_looked_for_it_is_not_said_that_it_is_not_there(tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0)
+    user = os.geteuid()
+    if not user:  # who may look everywhere
+        os.seteuid(65534)
+    try:
+        with pytest.raises(UnknownName, match="locked/in' cannot be looked at: Permission denied"):
+            is_there(locked / "in")
+    finally:
+        os.seteuid(user)
+
+
+def test_options_are_taken_off_the_longest_path_that_is_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("photos", "photos(1)"):
+        (tmp_path / name).mkdir()
+    assert split_options("photos(1)(label=x)") == ("photos(1)", (("label", "x"),))
+    assert split_options("photos(label=x)") == ("photos", (("label", "x"),))
+    assert split_options("photos(1)") == ("photos(1)", ())
+    assert split_options("nowhere(label=x)") == ("nowhere", (("label", "x"),))

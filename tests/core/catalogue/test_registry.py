@@ -621,7 +621,8 @@ def test_what_is_not_text_gives_the_line(tmp_path):
         ),
         pytest.param(
             TIER.replace("0.5", "inf"),
-            "4: [tiers.watch] memory_gib: must be a number greater than 0, not inf",
+            "4: [tiers.watch] memory_gib: must be a number greater than 0 and less than 8589934592, "
+            "not inf",
             id="endless memory",
         ),
         pytest.param(
@@ -736,6 +737,12 @@ def test_what_is_not_text_gives_the_line(tmp_path):
             LINK.replace('["watch", "mobile"]', '["watch", "watch"]'),
             "2: [links] between: must name two tiers, not ['watch', 'watch']",
             id="a link to itself",
+        ),
+        pytest.param(
+            LINK + LINK.replace('["watch", "mobile"]', '["mobile", "watch"]'),
+            "6: [links] joins mobile and watch again: leave one out, or measure them in turn with "
+            "--link, or `sweep` of [project]",
+            id="a link that is there",
         ),
         pytest.param(
             LINK.replace('source = "measured"\n', ""),
