@@ -116,6 +116,8 @@ def test_texts_become_tokens_where_they_arrive(cli, tmp_path):
         ),
         ("plain/m.onnx(preprocess=r.json)", "'sise' is no key of a recipe"),
         ("plain/m.onnx(preprocess=imagenet,metric=miou)", "metric=miou is not for pictures"),
+        ("plain/m.onnx(preprocess=imagenet,metric=f1)", "m.onnx has 3 classes; metric=top1 is of"),
+        ("plain/m.onnx(preprocess=side.json,classes=three.txt)", "the recipe makes (N, 3, "),
     ],
 )
 @pytest.mark.parametrize("command", ["plan", "run"])
@@ -125,6 +127,8 @@ def test_a_mistake_is_one_line_when_it_is_planned(
     net(tmp_path / "net" / "m.onnx")
     foreign.pixels(tmp_path / "plain" / "m.onnx", ["N", 3, 64, 64])
     (tmp_path / "two.txt").write_text("red\ngreen\n")
+    (tmp_path / "three.txt").write_text("red\ngreen\nblue\n")
+    (tmp_path / "side.json").write_text('{"resize": 64}')
     (tmp_path / "r.json").write_text('{"sise": 3}')
     mistaken(here(command, "--model", model, "--data", photos.name, *SHORT), words)
 

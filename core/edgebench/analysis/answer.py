@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from edgebench.analysis.accuracy import describe_open
-from edgebench.analysis.bounds import write_ms
+from edgebench.analysis.bounds import write_interval, write_ms
 from edgebench.analysis.quick import describe_quick, say_nothing_is_told
 from edgebench.analysis.verdicts import LEVEL
 from edgebench.parts.grouping import group_by
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 NAMED = 9
 """As many strategies are named in one list of a sentence; of more, how many there are."""
-TOO_WIDE = 100
-"""An interval whose upper end is more than so many times the lower says nothing."""
 
 
 @attrs.frozen(kw_only=True)
@@ -183,10 +181,7 @@ def describe_strategy(result: Result) -> str:
 def _describe_time(result: Result) -> str:
     if result.latency is None:
         return describe_strategy(result)
-    median, ends = result.latency.median, result.latency.interval()
-    low, high = map(write_ms, ends)
-    # Two blocks that differ may leave nothing known.
-    known = f"{low} to {high}" if ends[1] < TOO_WIDE * ends[0] else "interval not known"
+    median, known = result.latency.median, write_interval(result.latency.interval())
     return f"{describe_strategy(result)}, {write_ms(median)} ms ({known})"
 
 

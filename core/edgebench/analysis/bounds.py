@@ -25,6 +25,9 @@ request in the currency of the registry."""
 EXAMPLES = ("latency.median", "latency.mean", "latency.p90", "latency.p95", "latency.p99")
 NUMBER = re.compile(r"(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*([A-Za-z]*)")
 PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
+TOO_WIDE = 100
+"""An interval whose upper end is more than so many times the lower says nothing, as may that of two
+blocks that differ."""
 FARTHEST = 1e-6
 """The share beyond the farthest percentile: to tell it takes millions of requests."""
 
@@ -189,6 +192,13 @@ def _write_bytes(count: float) -> str:
 def write_ms(seconds: float) -> str:
     """Write seconds as milliseconds without their unit, for people."""
     return _digits(seconds * 1e3)
+
+
+def write_interval(ends: Sequence[float]) -> str:
+    """Write an interval of seconds in milliseconds, unless it is so wide that nothing is known."""
+    low, high = ends
+    known = high < TOO_WIDE * low
+    return f"{write_ms(low)} to {write_ms(high)}" if known else "interval not known"
 
 
 def _digits(value: float) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edgebench.records.quick import Setting
 
 NOT_KNOWN = "what equal cases differ by is not known: fewer than two rounds were measured whole"
+NOT_YET = "what equal cases differ by is told when the run has come to its end"
 COPIES = 20
 """Copies of a case that are measured: 190 pairs, of which 9 or 10 lie beyond the percentile."""
 FEWEST = 2
@@ -110,7 +111,7 @@ def describe_copies(run: Run, results: Sequence[Result]) -> str:
     if copies < FEWEST:
         return ""
     if run.aa_difference is None:
-        return NOT_KNOWN
+        return NOT_KNOWN if run.finished else NOT_YET
     return (
         f"equal cases differ by up to {run.aa_difference:.1%} on this machine (95th percentile of "
         f"{math.comb(copies, 2)} pairs of {copies} copies, each measured in {run.aa_blocks} blocks)"

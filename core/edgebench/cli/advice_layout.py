@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edgebench.analysis.answer import NAMED, describe_strategy
-from edgebench.analysis.bounds import Drop, write_figure, write_ms
+from edgebench.analysis.bounds import Drop, write_figure, write_interval, write_ms
 from edgebench.analysis.evidence import find_evidence
 from edgebench.cli.explanation_layout import lay_out_explanation
 from edgebench.cli.tables import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from edgebench.analysis.admission import Check
     from edgebench.analysis.advised import Advice, Candidate
@@ -71,7 +71,8 @@ def _lay_out_ranked(advice: Advice) -> Any:
         if joined:
             shown = ["\n".join(f"{n} {text}" for n, text in zip(names, shown, strict=True))]
         share = f"{one.probability:.0%}" if one.probability is not None else "-"
-        median = f"{write_ms(one.median)}\n{_span(one.ends)}"
+        span = write_interval(one.ends).replace(" to ", "..").removeprefix("interval ")
+        median = f"{write_ms(one.median)}\n{span}"
         rows.append(
             [
                 str(place),
@@ -83,11 +84,6 @@ def _lay_out_ranked(advice: Advice) -> Any:
             ]
         )
     return table("", columns, rows, folded=1)
-
-
-def _span(ends: Sequence[float]) -> str:
-    low, high = ends
-    return f"{write_ms(low)}..{write_ms(high)}"
 
 
 def _stand(candidate: Candidate) -> str:
@@ -134,8 +130,7 @@ def _write_failing(candidate: Candidate) -> str:
 
 
 def _write_median(candidate: Candidate) -> str:
-    low, high = candidate.ends
-    return f"{write_ms(candidate.median)} ms ({write_ms(low)} to {write_ms(high)})"
+    return f"{write_ms(candidate.median)} ms ({write_interval(candidate.ends)})"
 
 
 def _answer(advice: Advice) -> Iterator[str]:

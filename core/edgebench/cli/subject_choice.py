@@ -77,10 +77,8 @@ def _ask_subject(
     if not models:
         choices = [(name, "") for name in _list_files(args.directory, common)]
         offered = [*before, *(name for name, _ in choices), ""][0]
-        models = [asker.ask("Which model: a path, or a name of `edgebench list models`?",
-                            offered, choices)]  # fmt: skip
-        if not models[0]:
-            raise EdgebenchError("no model was named; see edgebench list models")
+        models = [asker.ask_for("Which model: a path, or a name of `edgebench list models`?",
+                                _read_name, offered, choices)]  # fmt: skip
         # What was chosen lies beside the file, and not where the command was given.
         models = [_beside(one, args.directory, choices) for one in models]
     if not data:
@@ -89,6 +87,17 @@ def _ask_subject(
                          choices=choices)  # fmt: skip
         data = _beside(data, args.directory, choices)
     return models, data
+
+
+def _read_name(text: str) -> str:
+    """Return the model that was named.
+
+    Raises:
+        EdgebenchError: None was.
+    """
+    if not text:
+        raise EdgebenchError("no model was named; see edgebench list models")
+    return text
 
 
 def _relocate_all(

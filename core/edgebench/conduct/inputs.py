@@ -26,7 +26,8 @@ def why_no_accuracy(case: Case, deployments: Deployments) -> str:
     if own := _stood_in_for(case, plugins):
         return f"inputs of {case.dataset} stand in for {own}; give --data {own}=DIR"
     if not dataset.metrics():
-        return f"{case.dataset} has no metric" if case.dataset else "no labelled inputs"
+        given = "no metric is asked for" if case.data is not None else "no labelled inputs"
+        return f"{case.dataset} has no metric" if case.dataset else given
     return ""
 
 

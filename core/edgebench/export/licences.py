@@ -20,5 +20,5 @@ def find_licence(case: Case, recipes: Recipes) -> str:
     if kind == "trained":
         return f"trained by edgebench on {case.dataset or 'given inputs'}: the terms of that apply"
     if case.weights.path is not None:
-        return f"not known: the weights are of the file {case.weights.path.name}"
-    return f"not known: the weights come with {case.subject}"
+        return f"licence not known: the weights are of the file {case.weights.path.name}"
+    return f"licence not known: the weights come with {case.subject}"

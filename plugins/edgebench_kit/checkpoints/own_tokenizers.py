@@ -35,6 +35,8 @@ LENGTH = 128
 """The tokens of a sample, where nobody says another number."""
 MANY = 10**9
 """From here on transformers means that a tokenizer has no bound."""
+POSITIONS = "max_position_embeddings"
+"""How `config.json` calls how many positions there are."""
 COUNTED_ON = (
     *("camembert", "data2vec-text", "ibert", "longformer", "mpnet", "roberta"),
     *("roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"),
@@ -49,7 +51,8 @@ def check_tokenizer(directory: Path, found: Configuration) -> None:
         DataError: There is none, it is damaged, or it does not fit.
     """
     path, said = directory / WHOLE, read_settings(directory)
-    _read_most(said.get("model_max_length", MANY), directory)
+    most = _read_most(said.get("model_max_length", MANY), directory)
+    _choose_length(directory, found.settings, found.length, most)
     if path.is_file():
         whole = read_whole(path)
         entries = whole.get_vocab()
@@ -133,7 +136,9 @@ def write_tokenizer(
             too small for a token of a text.
     """
     opened = _open(directory)
-    settings = made.to_dict()
+    # A family may call its positions otherwise.
+    positions = getattr(made, POSITIONS, None)
+    settings = {**made.to_dict(), POSITIONS: positions}
     tokenizer = getattr(opened, "backend_tokenizer", None)
     if tokenizer is None:
         raise DataError(
@@ -146,7 +151,7 @@ def write_tokenizer(
         raise DataError(f"the tokenizer in {directory} names no pad_token to fill texts up with")
     _check_padding(token, number, settings, directory)
     most = _read_most(opened.model_max_length, directory)
-    chosen = _choose_length(directory, made, length, most)
+    chosen = _choose_length(directory, settings, length, most)
     check_length(tokenizer, chosen, f"the tokenizer in {directory}", pairs=pairs)
     set_length(
         tokenizer,
@@ -239,15 +244,17 @@ def _read_most(said: Any, directory: Path) -> list[int]:
     return [int(said)] if said < MANY else []
 
 
-def _choose_length(directory: Path, made: Any, length: int | None, most: Sequence[int]) -> int:
+def _choose_length(
+    directory: Path, settings: Mapping[str, Any], length: int | None, most: Sequence[int]
+) -> int:
     """Return how many tokens a sample has: as many as were said, if there are positions for them.
 
     Raises:
         DataError: There are not.
     """
-    positions = getattr(made, "max_position_embeddings", None)
+    positions, padding = settings.get(POSITIONS), settings.get("pad_token_id") or 0
     if isinstance(positions, int) and positions > 0:
-        taken = (made.pad_token_id or 0) + 1 if made.model_type in COUNTED_ON else 0
+        taken = padding + 1 if settings.get("model_type") in COUNTED_ON else 0
         most = [*most, positions - taken]
     if length is None:
         return min([LENGTH, *most])

@@ -67,15 +67,20 @@ class PictureFinder:
             return None
         if self.within and (picture := self._by_end.get("/".join([self.within, *parts]))):
             return self.root / picture
-        ends = ("/".join(parts[start:]) for start in range(len(parts)))
-        end = next((end for end in ends if end in self._by_end), "")
+        end = self._find_end(parts)
         picture = self._by_end.get(end)
         whole = picture == end or end == "/".join(parts)
         return self.root / picture if picture and whole else None
 
+    def _find_end(self, parts: Sequence[str]) -> str:
+        """Return the longest end of a name that ends any path; empty if none does."""
+        ends = ("/".join(parts[start:]) for start in range(len(parts)))
+        return next((end for end in ends if end in self._by_end), "")
+
     def is_twice(self, name: str) -> bool:
         """Say whether several pictures have a name that is none for that reason."""
-        return self.find(name) is None and "/".join(_divide(name)) in self._by_end
+        end = self._find_end(_divide(name))
+        return self.find(name) is None and self._by_end.get(end, end) is None
 
 
 def _divide(name: str) -> list[str]:
@@ -169,5 +174,7 @@ def _read_row(row: Row, chosen: Chosen, finder: PictureFinder) -> Item | Unreada
     cell, label = row.cells[chosen.inputs[0]], name_label(row.cells[chosen.label])
     path = finder.find(cell) if isinstance(cell, str) else None
     if path is None:
-        return Unreadable(name=row.name, reason=f"there is no one picture {show(str(cell))!r}")
+        twice = isinstance(cell, str) and finder.is_twice(cell)
+        why = "there are several pictures" if twice else "there is no picture"
+        return Unreadable(name=row.name, reason=f"{why} {show(str(cell))!r}")
     return Item(name=name_file(path, finder.root), label=label or None, payload=path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from edgebench_kit.own_data.datasets import make_dataset
 from edgebench_kit.own_data.own import OwnData
 from edgebench_kit.own_files.class_labels import read_labels
 from edgebench_kit.own_files.picture_requests import PictureRequest
-from edgebench_kit.own_files.requests import Prepared
+from edgebench_kit.own_files.requests import Prepared, Request
 from edgebench_kit.own_files.sources import LABELS, Source
 
 UNNAMED = "LABEL_"
@@ -22,6 +23,8 @@ UNNAMED = "LABEL_"
 REMEDY = "say how a request becomes its input: preprocess=imagenet, preprocess=DIR with {}, or {}"
 RECIPES = REMEDY.format("preprocessor_config.json", "preprocess=FILE.json")
 TOKENIZERS = REMEDY.format("tokenizer.json", "preprocess=FILE.json").replace("imagenet, ", "", 1)
+TRIED = 3
+"""As many samples are made into inputs when the data is looked at."""
 FITTING = {"pictures": "pictures", "masks": "pictures", "texts": "texts"}
 """What a request is made of, by the kind of data."""
 
@@ -87,7 +90,21 @@ def open_own_data(
     dataset = make_dataset(data, classes, metrics=metrics)
     if data.kind == "masks" and isinstance(request, PictureRequest) and request.recipe.moves:
         dataset = _place_masks(dataset, request)
-    return add_line(dataset, f"{request.describe()}, {source.told}")
+    told = add_line(dataset, f"{request.describe()}, {source.told}")
+    return attrs.evolve(told, look=lambda: _look_and_try(told, request))
+
+
+def _look_and_try(dataset: Dataset, request: Request) -> Sequence[str]:
+    """Return what was understood, once some samples were made into inputs.
+
+    Raises:
+        DataError: What is made of one does not fit the model.
+    """
+    said = dataset.look() if dataset.look else ()
+    samples = dataset.samples("test", 0) if dataset.samples else ()
+    for payload, _ in islice((one for one in samples if not isinstance(one, Unreadable)), TRIED):
+        request.preprocess(request.decode(payload))
+    return said
 
 
 def add_line(dataset: Dataset, line: str) -> Dataset:

@@ -22,9 +22,9 @@ from edgebench.testing.results import case_of
         (Weights(kind="trained"), "trained by edgebench on dots: the terms of that apply"),
         (
             Weights(kind="file", path=Path("/me/a.pt")),
-            "not known: the weights are of the file a.pt",
+            "licence not known: the weights are of the file a.pt",
         ),
-        (Weights(), "not known: the weights come with toy:small"),
+        (Weights(), "licence not known: the weights come with toy:small"),
     ],
 )
 def test_what_is_not_known_of_weights_is_not_guessed(recipes, weights, said):

@@ -190,8 +190,9 @@ def test_texts_are_as_long_as_said_or_as_there_are_positions(made):
         directory, _ = made(family)
         assert read(directory).stages[0].inputs[0].shape == ("batch", most)
         assert read(directory, length=16).stages[0].inputs[0].shape == ("batch", 16)
-        said = refused(read, directory, length=most + 1)
-        assert said == f"length={most + 1}: the model in {directory} takes {most} at most"
+        for call in (look, read):
+            said = refused(call, directory, length=most + 1)
+            assert said == f"length={most + 1}: the model in {directory} takes {most} at most"
 
 
 def test_a_length_has_room_for_a_token_of_each_text(made):
