@@ -346,7 +346,12 @@ placements = ['mobile']
         ("[project]\nmodels = ['vgg:huge']", ["line 2: [project] models:", "vgg"]),
         ("[project]\nmodels = ['toy']\nplacements = ['moon']", ["line 3: [project] placements:"]),
         ("[project]\nmodels = ['toy']\nbackends = ['toy-numpi']", ["line 3: [project] backends:"]),
-        ("[project]\nmodels = ['toy']\ndata = 'nowhere'", ["nowhere", "--data"]),
+        ("[project]\nmodels = ['toy']\ndata = 'nowhere'",
+         ["line 3: [project] data:", "nowhere", "--data"]),
+        ("[project]\nmodels = ['toy']\ndata = './nowhere(label=x)'",
+         ["line 3: [project] data:", "'nowhere'"]),
+        ("[project]\nmodels = ['toy']\ncalibration = './nowhere'",
+         ["line 3: [project] calibration:", "'nowhere'"]),
     ],
 )  # fmt: skip
 def test_a_mistake_says_where_it_stands(here, toy, written, mistaken, text, words):

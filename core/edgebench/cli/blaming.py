@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -26,7 +27,7 @@ def find_key(values: Mapping[str, Any], said: str, given: Iterable[str]) -> str:
     if quoted is None or any(quoted[1] in _split("sweep", word) for word in given):
         return ""
     texts = [(key, text) for key, value in values.items() for text in _list_texts(value)]
-    whole = [key for key, text in texts if text == quoted[1]]
+    whole = [key for key, text in texts if quoted[1] in (text, os.path.normpath(text))]
     part = [key for key, text in texts if quoted[1] in _split(key, text)]
     return next(iter([*whole, *part]), "")
 
@@ -35,7 +36,8 @@ def _split(key: str, text: str) -> set[str]:
     """Return a text and its parts between brackets, commas and the like."""
     names = set(re.split(r"[^\w./*-]+", text))
     tiers = set(re.split(r"[^\w./*]+", text)) if key in HYPHENED else set()
-    return {text, *names, *tiers}
+    # An error writes a path without what leads nowhere, as ./ does.
+    return {text, *names, *map(os.path.normpath, names), *tiers}
 
 
 def _list_texts(value: Any) -> list[str]:

@@ -54,12 +54,12 @@ def find_path(path: Path, option: str) -> Path:
     """Return the whole path of what an option gives.
 
     Raises:
-        EdgebenchError: It is not there.
+        UnknownName: It is not there.
     """
     from edgebench.cases.expand import is_there
 
     if not is_there(path):
-        raise EdgebenchError(f"{option}: there is no file or directory {str(path)!r}")
+        raise UnknownName(f"{option}: there is no file or directory {str(path)!r}")
     return path.resolve()
 
 
