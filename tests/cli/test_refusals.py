@@ -73,8 +73,9 @@ def test_a_directory_of_other_files(refused, scaled, tmp_path):
     (own / "one.jpg").write_bytes(b"\xff\xd8")
     words = ("--model", scaled, "--input-data", own, *PRODUCT)
     assert "pictures and no labels" in refused(*words)
-    np.savez(own / "two.npz", x=np.ones((3, 8, 9), "f4"), scale=np.ones(3, "f4"))
-    assert "two.npz: input 'x' takes float32 of shape (3, 8, 8)" in refused(*words)
+    for name in ("two.npz", "three.npz"):  # more than pictures: these are what is meant
+        np.savez(own / name, x=np.ones((3, 8, 9), "f4"), scale=np.ones(3, "f4"))
+    assert "three.npz: input 'x' takes float32 of shape (3, 8, 8)" in refused(*words)
 
 
 def test_a_checkpoint_of_another_size_without_what_it_is_built_in(refused, python, tmp_path):

@@ -709,7 +709,7 @@ def test_labels_may_lie_in_a_file_of_their_own(scaled, own, tmp_path):
     answers = own.pop("labels")
     data = saved(tmp_path / "own.npz", own)
     np.save(tmp_path / "answers.npy", answers[::-1])
-    found = requests(scaled, data, metric="f1", labels=tmp_path / "answers.npy")
+    found = requests(scaled, data, metric="top1", labels=tmp_path / "answers.npy")
     assert [answer for _, answer in found] == answers[::-1][numbers(found, own)].tolist()
 
 
@@ -741,13 +741,31 @@ def test_a_directory_holds_a_request_a_file(scaled, own, tmp_path):
     assert [answer for _, answer in found] == own["labels"][numbers(found, own)].tolist()
 
 
-@pytest.mark.parametrize("metric", ["top1", "top5", "accuracy", "f1"])
+@pytest.mark.parametrize("metric", ["top1", "top5", "accuracy"])
 def test_each_metric_goes_by_its_name(scaled, own, tmp_path, metric):
     data = saved(tmp_path / "own.npz", own)
     (found,) = MODEL.inputs(scaled, OnnxOptions(metric=metric), data).metrics()
     assert found.name == metric
     scores = MODEL.postprocess({"logits": np.array([[0.1, 2, 0, 0, 0]], "f4")}, "")
     assert found.value(np.asarray(found.count(scores, 1), dtype=float)) == 1
+
+
+def test_f1_is_of_two_classes(scaled, own, tmp_path):
+    data = saved(tmp_path / "own.npz", own)
+    with pytest.raises(DataError, match="metric=f1 is F1 of class 1 of two, and .* has 5 classes"):
+        MODEL.inputs(scaled, OnnxOptions(metric="f1"), data)
+    nodes = [
+        helper.make_node("Conv", ["x", "w0"], ["map"]),
+        helper.make_node("Flatten", ["map"], ["logits"]),
+    ]
+    weights = foreign._drawn({"w0": (2, 3, 8, 8)})
+    path = foreign._saved(
+        tmp_path / "two.onnx", nodes, weights, [("x", ["N", 3, 8, 8])], [("logits", ["N", 2])]
+    )
+    data = saved(tmp_path / "two.npz", {"x": own["x"], "labels": own["labels"] % 2})
+    (found,) = MODEL.inputs(path, OnnxOptions(metric="f1"), data).metrics()
+    scores = MODEL.postprocess({"logits": np.array([[0.1, 2]], "f4")}, "")
+    assert (found.name, found.count(scores, 1)) == ("f1", (1, 0, 0))
 
 
 def masks(path):
