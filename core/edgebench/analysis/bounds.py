@@ -196,9 +196,14 @@ def write_ms(seconds: float) -> str:
 
 def write_interval(ends: Sequence[float]) -> str:
     """Write an interval of seconds in milliseconds, unless it is so wide that nothing is known."""
+    low, high = map(write_ms, ends)
+    return f"{low} to {high}" if is_known(ends) else "interval not known"
+
+
+def is_known(ends: Sequence[float]) -> bool:
+    """Say whether an interval is so narrow that it says something."""
     low, high = ends
-    known = high < TOO_WIDE * low
-    return f"{write_ms(low)} to {write_ms(high)}" if known else "interval not known"
+    return high < TOO_WIDE * low
 
 
 def _digits(value: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edgebench.analysis.answer import NAMED, describe_strategy
-from edgebench.analysis.bounds import Drop, write_figure, write_interval, write_ms
+from edgebench.analysis.bounds import Drop, is_known, write_figure, write_interval, write_ms
 from edgebench.analysis.evidence import find_evidence
 from edgebench.cli.explanation_layout import lay_out_explanation
 from edgebench.cli.tables import table
@@ -71,7 +71,7 @@ def _lay_out_ranked(advice: Advice) -> Any:
         if joined:
             shown = ["\n".join(f"{n} {text}" for n, text in zip(names, shown, strict=True))]
         share = f"{one.probability:.0%}" if one.probability is not None else "-"
-        span = write_interval(one.ends).replace(" to ", "..").removeprefix("interval ")
+        span = "..".join(map(write_ms, one.ends)) if is_known(one.ends) else "not known"
         median = f"{write_ms(one.median)}\n{span}"
         rows.append(
             [

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from edgebench.cli.common import Common
-from edgebench.cli.project import FILE, ProjectFile
+from edgebench.cli.project import FILE, read_here
 from edgebench.parts.datasets import Dataset
 from edgebench.parts.errors import EdgebenchError, UnknownName
 from edgebench.parts.part import NAME
@@ -88,9 +87,9 @@ def point_to_file() -> Iterator[None]:
 
 def _is_in_file(name: str) -> bool:
     try:
-        root = ProjectFile.read(Path(FILE)).root if os.path.lexists(FILE) else None
+        file = read_here()
     except EdgebenchError:
         # What is wrong with a file that nobody asked for would hide what is wrong here.
         return False
-    tables = [root.values.get(key) for key in ("tiers", "hybrids", "suites")] if root else []
+    tables = [file.root.values.get(key) for key in ("tiers", "hybrids", "suites")] if file else []
     return any(isinstance(table, Mapping) and name in table for table in tables)

@@ -109,10 +109,7 @@ def take_arrays(asked: Asked, options: DataOptions, data: Path, labels: Path | N
         raise DataError(
             f"metric={metric} needs labels: an array 'labels' in {given.path}, or labels=FILE.npy"
         )
-    if metric == "f1":
-        _, found = asked.find_output()
-        shape = [size for place, size in enumerate(found.shape) if place != found.axis]
-        _refuse_several(asked, shape[0] if len(shape) == 1 else None)
+    _refuse_several(asked, metric)
     measured, _ = choose_metrics(metric, asked.find_masks)
     given.check_arrays()
     return Dataset(
@@ -161,24 +158,31 @@ def count_classes(asked: Asked, metric: str) -> int | None:
     Raises:
         DataError: It is no scores of classes.
     """
-    name, found = asked.find_output()
-    shape = [size for place, size in enumerate(found.shape) if place != found.axis]
+    _refuse_several(asked, metric)
+    name, shape = _find_shape(asked)
     if len(shape) != 1:
         written = ", ".join("?" if size is None else str(size) for size in shape)
         raise DataError(
             f"metric={metric} takes scores of shape (classes), and {name!r}, the first output of "
             f"{asked.path}, has the shape ({written}) for a sample; metric=none leaves it out"
         )
-    if metric == "f1":
-        _refuse_several(asked, shape[0])
     return shape[0]
 
 
-def _refuse_several(asked: Asked, count: int | None) -> None:
+def _find_shape(asked: Asked) -> tuple[str, list[int | None]]:
+    """Return the name of the first output, and its shape for one sample."""
+    name, found = asked.find_output()
+    return name, [size for place, size in enumerate(found.shape) if place != found.axis]
+
+
+def _refuse_several(asked: Asked, metric: str) -> None:
     """Refuse F1 where the first output has scores of more than the two classes that it is of."""
-    if count is not None and count > 2:
+    if metric != "f1":
+        return
+    _, shape = _find_shape(asked)
+    if len(shape) == 1 and shape[0] is not None and shape[0] > 2:
         raise DataError(
-            f"metric=f1 is F1 of class 1 of two, and {asked.path} has {count} classes; "
+            f"metric=f1 is F1 of class 1 of two, and {asked.path} has {shape[0]} classes; "
             "metric=top1 is of several"
         )
 

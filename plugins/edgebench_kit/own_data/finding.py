@@ -83,17 +83,17 @@ def _find(path: Path, options: DataOptions, *, labelled: bool) -> Source:
     try:
         if path.is_dir():
             found = _find_in(list_directory(path), options, labelled=labelled)
-            return found if labelled else leave_labels(found)
-        if path.is_file():
+        elif path.is_file():
             found = _find_file(path, options)
-            return found if labelled else leave_labels(found)
-        if path.exists():
+        elif path.exists():
             raise DataError(f"{path} is a pipe or a device; give {FORMS}")
+        else:
+            raise DataError(f"{path} is not there; give {FORMS}")
+        return found if labelled else leave_labels(found)
     except OSError as error:
         raise DataError(
             f"{error.filename or path} cannot be looked at: {error.strerror or error}"
         ) from error
-    raise DataError(f"{path} is not there; give {FORMS}")
 
 
 def _find_file(path: Path, options: DataOptions) -> Source:
