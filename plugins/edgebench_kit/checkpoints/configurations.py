@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from edgebench import DataError
-from edgebench_kit.checkpoints.json_files import refuse_code
+from edgebench_kit.checkpoints.foreign_code import refuse_code
 from edgebench_kit.files.documents import read_table
 from edgebench_kit.own_data.noted_classes import check_classes, list_classes
 

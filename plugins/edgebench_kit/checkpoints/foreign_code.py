@@ -1,4 +1,4 @@
-"""JSON beside a checkpoint's weights: read, and refused where it would have code run."""
+"""Code that a checkpoint asks for: found in the JSON beside its weights, and refused."""
 
 from __future__ import annotations
 
