@@ -230,6 +230,25 @@ def test_a_promise_that_is_broken_is_told(broken, promise, number, monkeypatch):
     assert list(why) == [promise], why
 
 
+LEAK = """
+    LEAKED = []
+
+    @contextmanager
+    def open_session(stage, device, threads, options):
+        LEAKED.append([bytearray(b"x" * 100_000) for _ in range(10)])
+        with open_good(stage, device, threads, options) as session:
+            yield session
+"""
+
+
+def test_a_leak_into_memory_that_the_process_has_spare_is_told(broken):
+    # Too small to be mapped one by one; the last keeps what is freed below it from going back.
+    *spare, last = [bytearray(b"x" * 100_000) for _ in range(1000)]
+    del spare
+    assert list(broken("backend", SESSION, LEAK, OFFER)) == ["test_closing_releases_memory"]
+    del last
+
+
 def test_sums_that_round_otherwise_from_run_to_run_are_no_cache(verdicts):
     noisy = """
     def answer(session, inputs):

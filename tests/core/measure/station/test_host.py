@@ -198,8 +198,8 @@ import random, struct, sys, zmq
 from edgebench.measure.transport.wire import HEADER, MARK, Kind, Message, pack
 endpoint, count = sys.argv[1], int(sys.argv[2])
 chance = random.Random(7)
-socket = zmq.Context().socket(zmq.DEALER)
-# Too early an end would take with it what is still to be sent.
+context = zmq.Context()
+socket = context.socket(zmq.DEALER)
 socket.setsockopt(zmq.LINGER, 20_000)
 socket.connect(endpoint)
 [header] = pack(Message(kind=Kind.REQUEST))
@@ -212,6 +212,8 @@ for number in range(count):
     headed[chance.randrange(len(header))] = chance.randrange(256)
     socket.send_multipart(chance.choice([garbage, [headed], [early], [marks], [header]]))
 socket.close()
+# Only this waits for what is still to be sent; an end of the process would take it along.
+context.term()
 """
 
 
@@ -220,8 +222,8 @@ def test_strangers_are_refused_and_counted(running, python, payload, placement, 
     with running(placement, tier) as (processes, port):
         python(STRANGER, port.socket.getsockopt_string(zmq.LAST_ENDPOINT), 300)
         # What the stranger wrote may still wait for the host to read it, one of it for each of ours:
-        # serve until all has come, however slow the machine is.
-        deadline = time.monotonic() + 120
+        # serve until all has come.
+        deadline = time.monotonic() + 20
         for number in itertools.count():
             if tier == "mobile":
                 assert Driver(port=port).send_request(number, [payload]).latency > 0
