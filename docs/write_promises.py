@@ -5,6 +5,7 @@ With `--check` nothing is written, and the status is 1 if the page is not what i
 
 from __future__ import annotations
 
+import inspect
 import sys
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def write_promises() -> str:
         promises = {
             name: text for name, text in list_promises(contract).items() if (name, text) in own
         }
-        parts += [f"## `{contract.__name__}`\n", f"{(contract.__doc__ or '').strip()}\n"]
+        parts += [f"## `{contract.__name__}`\n", f"{inspect.cleandoc(contract.__doc__ or '')}\n"]
         parts += [*_list(promises), "", *_write_fields(contract)]
     return "\n".join(parts).rstrip("\n") + "\n"
 

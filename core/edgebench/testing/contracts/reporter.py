@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
@@ -55,7 +56,10 @@ def _without_figures(result: Result) -> Result:
 
 
 class ReporterContract(Contract):
-    """What a reporter promises: runs of every kind, laid out."""
+    """What a reporter promises: runs of every kind, laid out.
+
+    They are made up: a reporter that sends results to a server sends these too.
+    """
 
     kind = Reporter
 
@@ -94,8 +98,12 @@ class ReporterContract(Contract):
     def _render(self, what: str, run: RunResults) -> str | bytes:
         """Return what is laid out as a terminal or a file would have it."""
         reporter: Reporter = self.part
+        # Where a reporter keeps files beside what calls it, results that are made up have no place.
+        place = self.bench.scratch / "reports"
+        place.mkdir(exist_ok=True)
         try:
-            laid: Any = reporter.render(run)
+            with contextlib.chdir(place):
+                laid: Any = reporter.render(run)
         except Exception as error:
             raise AssertionError(f"of a run with {what} it fails: {one_line(error)}") from error
         if isinstance(laid, str | bytes):
