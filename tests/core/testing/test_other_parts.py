@@ -477,7 +477,9 @@ def test_a_tier_whose_name_cannot_be_placed_is_told(broken):
 def test_what_a_reporter_keeps_beside_its_caller_is_not_left_there(verdicts, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.iterdir())
-    render = "def render(results):\n    open('kept', 'a').write('1')\n    return open('kept').read()"
+    render = (
+        "def render(results):\n    open('kept', 'a').write('1')\n    return open('kept').read()"
+    )
     found = verdicts("reporter", *written("reporter", render))
     assert [one.why for one in found.values() if one.status == "not held"] == []
     assert sorted(tmp_path.iterdir()) == [*before, tmp_path / "bad_plugin.py"]
