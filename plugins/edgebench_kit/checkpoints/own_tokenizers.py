@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,8 +69,6 @@ def check_tokenizer(directory: Path, found: Configuration) -> None:
 def _read_entries(directory: Path) -> dict[str, int]:
     """Return the numbers of a tokenizer's entries, where one does not lie there whole.
 
-    There are none of a model of sentencepiece: its families number the pieces each in its own way.
-
     Raises:
         DataError: There is no tokenizer, or it is damaged.
     """
@@ -87,13 +86,33 @@ def _read_vocabulary(path: Path) -> dict[str, Any]:
     if path.suffix == ".json":
         return read_table(path)
     if path.suffix != ".txt":
-        return {}
+        return _number_pieces(path)
     try:
         # An entry may be a separator that splitlines would take for an end.
         lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     return {line: number for number, line in enumerate(lines)}
+
+
+def _number_pieces(path: Path) -> dict[str, int]:
+    """Return the numbers of the pieces of a model of sentencepiece; none without its package.
+
+    Families number pieces each in its own way, so that a name of ours stands for a piece's own. All
+    of them have a row for each piece or more.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    if find_spec("sentencepiece") is None:
+        return {}
+    from sentencepiece import SentencePieceProcessor
+
+    try:
+        pieces = SentencePieceProcessor(model_file=str(path)).get_piece_size()
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"{path} cannot be read as a model of sentencepiece: {error}") from error
+    return {f"piece {number}": number for number in range(pieces)}
 
 
 def write_own(directory: Path, found: Configuration) -> tuple[bytes, tuple[str, ...]]:

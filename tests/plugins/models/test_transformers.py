@@ -514,6 +514,26 @@ def test_what_was_added_to_a_vocabulary_is_held_against_the_network_too(copy):
     assert f"it has {entries + 1:,} entries" in refused(look, directory)
 
 
+def test_a_model_of_sentencepiece_by_itself_is_held_against_the_network_when_it_is_looked_at(copy):
+    sentencepiece = pytest.importorskip("sentencepiece", reason="sentencepiece is not installed")
+    directory = copy("bert")
+    (directory / "tokenizer.json").unlink()
+    path = directory / "sentencepiece.bpe.model"
+    with path.open("wb") as file:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(["the quick brown fox jumps over the lazy dog"] * 50),
+            model_writer=file,
+            vocab_size=30,
+            minloglevel=2,
+        )
+    change(directory, vocab_size=30)
+    look(directory)
+    change(directory, vocab_size=29)
+    assert "it has 30 entries, and they 29 rows" in refused(look, directory)
+    path.write_bytes(b"no model")
+    assert f"{path} cannot be read as a model of sentencepiece" in refused(look, directory)
+
+
 def test_a_vocabulary_that_is_not_utf_8_is_refused(copy):
     directory = copy("bert")
     write_vocabulary(directory, "vocab.txt")
