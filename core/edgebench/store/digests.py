@@ -88,22 +88,23 @@ def digest_paths(options: Any) -> dict[str, str]:
 def listing_digest(path: Path) -> str:
     """Return a digest of the names, sizes and times of change of all files of a directory.
 
-    A dataset may hold gigabytes; what changes a file without changing these is not noticed. What
+    A dataset may hold gigabytes, which are not read for this. Of the times of change the file
+    system's own counts too, which nobody sets: archives and copies bring the other with them. What
     edgebench itself writes beside data is left out: it changes while a run goes on.
     """
     if path.is_file():
         return content_digest(path)
     files = (file for file in _files(path) if not file.name.startswith(OWN))
-    return digest([[str(file.relative_to(path)), *_size_and_time(file)] for file in files])
+    return digest([[str(file.relative_to(path)), *_size_and_times(file)] for file in files])
 
 
-def _size_and_time(file: Path) -> tuple[int, int]:
+def _size_and_times(file: Path) -> tuple[int, int, int]:
     try:
         found = file.stat()
     except OSError:
         # A link to nothing: whoever reads the directory says so.
-        return -1, -1
-    return found.st_size, found.st_mtime_ns
+        return -1, -1, -1
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _files(directory: Path) -> Iterator[Path]:

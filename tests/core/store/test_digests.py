@@ -47,6 +47,15 @@ def test_a_listing_changes_with_names_sizes_and_times(folder):
     assert listing_digest(folder) == found[-1]
 
 
+def test_a_listing_changes_with_a_file_of_the_same_size_and_time(folder):
+    before, found = (folder / "a.bin").stat(), listing_digest(folder)
+    (folder / "a.bin").write_bytes((folder / "a.bin").read_bytes()[::-1])
+    os.utime(folder / "a.bin", ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = (folder / "a.bin").stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert listing_digest(folder) != found
+
+
 def test_a_listing_stays_while_a_run_writes_beside_the_data(folder):
     found = listing_digest(folder)
     for name in ("edgebench.db", "edgebench.db-wal", "edgebench.toml"):
