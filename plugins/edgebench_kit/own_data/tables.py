@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -30,6 +31,7 @@ LONGEST = 1 << 20
 SHOWN = 20
 """Rows of the beginning that say what a table is."""
 SEPARATORS = ",;\t|"
+QUOTED = re.compile(r'"(\\.|""|[^"\\])*"', re.DOTALL)
 NAMED = "sep="
 """What a first line begins with that says what separates the columns, as Excel writes it."""
 
@@ -59,6 +61,11 @@ class _Parsed:
     def odd(self) -> int:
         """How many records have not as many cells as the first."""
         return sum(len(cells) != len(self.records[0][1]) for _, cells in self.records)
+
+    @property
+    def has_quoted(self) -> bool:
+        """Whether a cell stands in quotes, those within it written twice or behind a backslash."""
+        return any(QUOTED.fullmatch(cell) for _, cells in self.records for cell in cells)
 
 
 @attrs.frozen(kw_only=True, slots=False, eq=False)
@@ -160,9 +167,11 @@ class Table:
             return quoted.records
         plain = _parse(separator, text, quoted=False)
         # Between tabs quotes often are plain characters, and each line is a row.
-        if not quoted.fault and (plain.odd or len(plain.records) == len(quoted.records)):
+        alike = len(plain.records) == len(quoted.records)
+        if not quoted.fault and quoted.odd <= plain.odd and (plain.odd or alike):
             return quoted.records
-        if plain.fault or (plain.odd and not tabs):
+        # Else a quote amiss in one row would leave in all others those that stand around cells.
+        if plain.fault or (not tabs and (plain.odd or plain.has_quoted)):
             worse = quoted if quoted.fault else plain
             raise DataError(f"{self.path}: the row from line {worse.line} on: {worse.fault}")
         return plain.records

@@ -52,6 +52,8 @@ PLAIN = [["a b", "x"], ["c", "y"]]
         ("t.tsv", 'text\tlabel\n"a b\tx\nc\ty\n', [['"a b', "x"], ["c", "y"]]),
         ("t.tsv", 'text\tlabel\n"a b\tx\nc"\ty\n', [['"a b', "x"], ['c"', "y"]]),
         ("t.tsv", 'text\tlabel\n"a\nb"\tx\nc\ty\n', [["a\nb", "x"], ["c", "y"]]),
+        # Quotes may open in one plain cell and close in the next.
+        ("t.tsv", 'text\tlabel\n"a b\tx"\nc\ty\n', [['"a b', 'x"'], ["c", "y"]]),
         ("t.jsonl", '{"text": "a b", "label": "x"}\n\n{"label": "y", "text": "c"}\n', PLAIN),
         ("t.json", '[{"text": "a b", "label": "x"}, {"label": "y", "text": "c"}]', PLAIN),
         ("t.ndjson", '{"text": "a\u2028b", "label": 1}\n[1]\nx\n{"label": 2}\n',
@@ -99,6 +101,9 @@ def test_a_table_in_another_encoding_is_read_as_is_said(tmp_path):
         (b"\n \n", "", "holds no row"),
         (b'text,label\n"a,x\nb,b,y\n"c,z\n', "", "the row from line 2 on: "),
         (b'text,label\na,x\n"b"c,d,y\n', "", "the row from line 3 on: .*written twice"),
+        # Taken for plain characters, quotes would stay around the cells of all other rows.
+        (b'text,label\n"a b",x\n"The "best" one",y\n', "", "the row from line 3 on: .*written twice"),
+        (b'text,label\n"a \\"b\\" c",x\n', "", "the row from line 2 on: .*written twice"),
     ],
 )  # fmt: skip
 def test_what_is_no_table_is_refused_with_its_line(tmp_path, content, encoding, said):
