@@ -48,7 +48,7 @@ def match_classes(
     if all(label in numbers for label in found):
         return numbers
     if all(NUMBER.fullmatch(label) for label in found):
-        _refuse_named(found, numbers, len(model_classes), where)
+        _refuse_named(found, numbers, model_classes, where)
         return _take_numbers(found, len(model_classes), where)
     if all(SILENT.fullmatch(name.strip()) for name in model_classes):
         raise DataError(_say_silent(found, model_classes, where))
@@ -65,10 +65,13 @@ def match_classes(
     )
 
 
-def _refuse_named(found: Sequence[str], numbers: Mapping[str, int], count: int, where: str) -> None:
+def _refuse_named(
+    found: Sequence[str], numbers: Mapping[str, int], model_classes: Sequence[str], where: str
+) -> None:
     """Refuse numbers of which some are names of classes with other numbers.
 
-    They may be either, and what they are taken for decides what is right.
+    They may be either, and what they are taken for decides what is right. So they may where each
+    class is called by a number of its own, as `1 star`.
 
     Raises:
         DataError: There are such.
@@ -77,10 +80,27 @@ def _refuse_named(found: Sequence[str], numbers: Mapping[str, int], count: int, 
         nameless = next(label for label in found if label not in numbers)
         raise DataError(
             f"{where}: the label {strange} is the name of the model's class {numbers[strange]}, "
-            f"and {nameless} is the name of none of its {count}: whether labels are names or "
-            "numbers cannot be told; give classes=FILE with the model's classes in their order, "
-            "one a line, as the data calls them"
+            f"and {nameless} is the name of none of its {len(model_classes)}: whether labels are "
+            "names or numbers cannot be told; give classes=FILE with the model's classes in their "
+            "order, one a line, as the data calls them"
         )
+    called = _find_numbers(model_classes)
+    if strange := next((one for one in found if called.get(int(one), int(one)) != int(one)), None):
+        place = called[int(strange)]
+        raise DataError(
+            f"{where}: the label {strange} may be the model's class {place}, "
+            f"{_quote(model_classes[place])}, or its class of that number; give classes=FILE with "
+            "the model's classes in their order, one a line, as the data calls them"
+        )
+
+
+def _find_numbers(model_classes: Sequence[str]) -> Mapping[int, int]:
+    """Return the class of each number in the names of classes, if all have one, each another."""
+    numbers = [re.findall(r"[0-9]+", name) for name in model_classes]
+    if not all(len(each) == 1 and NUMBER.fullmatch(each[0]) for each in numbers):
+        return {}
+    found = {int(number): place for place, (number,) in enumerate(numbers)}
+    return found if len(found) == len(numbers) else {}
 
 
 def _take_numbers(found: Sequence[str], count: int, where: str) -> Mapping[str, int]:

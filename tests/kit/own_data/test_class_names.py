@@ -65,6 +65,16 @@ def test_a_label_is_its_class(found, classes, numbers):
         # Classes in the order of folders, 10 before 2, of which one is new.
         (["1", "2", "4"], ["1", "10", "2", "3", "11"], "the label 1 is the name of the model's"),
         (["0", "1", "2"], ["1", "0", "x"], "whether labels are names or numbers cannot be told"),
+        (
+            ["1", "2"],
+            ["1 star", "2 stars", "3 stars"],
+            "the label 1 may be the model's class 0, '1 star'",
+        ),
+        (
+            ["2", "1"],
+            ["grade 3", "grade 2", "grade 1"],
+            "the label 2 may be the model's class 1, 'grade",
+        ),
         (["0.5", "1"], FLOWERS, "the label '0.5' is none of the model's 3 classes"),
     ],
 )
