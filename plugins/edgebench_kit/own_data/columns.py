@@ -24,9 +24,12 @@ FILES = (
     *("file_name", "filename", "file", "path", "filepath", "file_path", "image", "img", "picture"),
     *("image_path", "img_path", "image_name", "image_file", "image_id", "photo", "name", "id"),
 )
-LABELS = (
+SURE_LABELS = (
     # Names go before the numbers that stand for them, which another model counts otherwise.
     *("label_name", "label_text", "label", "labels", "class_name", "classname", "class"),
+)
+LABELS = (
+    *SURE_LABELS,
     *("category", "target", "sentiment"),
     *("gold_label", "quality", "is_duplicate", "intent", "emotion", "topic", "species", "breed"),
     *("tag", "rating", "stars", "score", "polarity", "y", "fine_label", "coarse_label"),
@@ -70,7 +73,7 @@ def choose_texts(
     if place is None:
         found = _find(columns, LABELS, without=inputs)
         place = found[0] if found else None
-    rest = [n for n, name in enumerate(map(_simplify, columns)) if name not in NUMBERS + SPLITS]
+    rest = [n for n, name in enumerate(map(simplify, columns)) if name not in NUMBERS + SPLITS]
     if len(rest) == 2 and not inputs and place in rest:
         inputs = tuple(one for one in rest if one != place)
     if len(rest) == 2 and place is None and inputs and len(inputs) == 1:
@@ -87,7 +90,7 @@ def _refuse_twins(where: str, columns: Sequence[str], places: Sequence[int]) -> 
     Raises:
         DataError: One of those at *places* has another of its name.
     """
-    names = [_simplify(name) for name in columns]
+    names = [simplify(name) for name in columns]
     for place in places:
         if (count := names.count(names[place])) > 1:
             raise DataError(
@@ -101,7 +104,7 @@ def _lack(
 ) -> DataError:
     lacked = " nor ".join(["texts"] * texts + ["labels"] * labels)
     # Of three columns and more, two may be the texts of a pair.
-    several = len([one for one in map(_simplify, columns) if one not in NUMBERS]) > 2
+    several = len([one for one in map(simplify, columns) if one not in NUMBERS]) > 2
     text = 'text=COLUMN (of pairs text="FIRST SECOND")' if several else "text=COLUMN"
     options = ", ".join([text] * texts + ["label=COLUMN"] * labels)
     numbers = "" if keys else " (with numbers from 1 where the first line is no header)"
@@ -118,7 +121,8 @@ def list_columns(columns: Sequence[str]) -> str:
     return shown + (f" and {len(columns) - 12} more" if len(columns) > 12 else "")
 
 
-def _simplify(name: str) -> str:
+def simplify(name: str) -> str:
+    """Return the name of a column without regard to case and to what separates words."""
     return name.strip().casefold().replace(" ", "_").replace("-", "_")
 
 
@@ -127,12 +131,12 @@ def _find(
 ) -> tuple[int, ...] | None:
     """Return the place of the column with the first of the known names, as one."""
     taken = {without} if isinstance(without, int) else set(without or ())
-    names = [None if n in taken else _simplify(name) for n, name in enumerate(columns)]
+    names = [None if n in taken else simplify(name) for n, name in enumerate(columns)]
     return next(((names.index(one),) for one in known if one in names), None)
 
 
 def _find_pair(columns: Sequence[str]) -> tuple[int, ...] | None:
-    names = [_simplify(name) for name in columns]
+    names = [simplify(name) for name in columns]
     return next(
         ((names.index(one), names.index(two)) for one, two in PAIRS if {one, two} <= set(names)),
         None,
@@ -155,7 +159,7 @@ def _take_texts(where: str, columns: Sequence[str], text: str) -> tuple[int, ...
 def _place(where: str, columns: Sequence[str], name: str, option: str) -> int:
     if (count := list(columns).count(name)) == 1:
         return list(columns).index(name)
-    near = [one for one in columns if _simplify(one) == _simplify(name)]
+    near = [one for one in columns if simplify(one) == simplify(name)]
     if not count and len(near) == 1:
         return list(columns).index(near[0])
     if count:
@@ -178,7 +182,7 @@ def _take_numbers(columns: Sequence[str], text: str, label: str) -> Chosen | Non
 def choose_words(columns: Sequence[str], label: str = "") -> Chosen | None:
     """Choose the columns of lists of words and of their labels; None where none are called so."""
     inputs = _find(columns, WORDS)
-    found = _find(columns, (_simplify(label),) if label else WORD_LABELS, without=inputs)
+    found = _find(columns, (simplify(label),) if label else WORD_LABELS, without=inputs)
     return Chosen(inputs=inputs, label=found[0]) if inputs and found else None
 
 
@@ -195,7 +199,7 @@ def choose_label(
     if label:
         return Chosen(inputs=(file,), label=_place(where, columns, label, "label"), header=header)
     found = _find(columns, LABELS, without=file) if header else None
-    names = [_simplify(name) for name in columns]
+    names = [simplify(name) for name in columns]
     known = NUMBERS + SPLITS if header else ()
     rest = [n for n in range(len(columns)) if n != file and names[n] not in known]
     if found is None and len(rest) != 1:
@@ -211,6 +215,6 @@ def find_splits(columns: Sequence[str], chosen: Chosen) -> tuple[int, ...]:
     taken = (*chosen.inputs, chosen.label)
     return tuple(
         place
-        for place, name in enumerate(map(_simplify, columns))
+        for place, name in enumerate(map(simplify, columns))
         if chosen.header and name in SPLITS and place not in taken
     )

@@ -37,7 +37,13 @@ from edgebench_kit.own_data.saved_datasets import (
     list_saved_splits,
     read_saved,
 )
-from edgebench_kit.own_data.split_groups import add_notes, join_parts, name_all, note_rest
+from edgebench_kit.own_data.split_groups import (
+    add_notes,
+    check_calibration,
+    join_parts,
+    name_all,
+    note_rest,
+)
 from edgebench_kit.own_data.table_items import read_texts
 from edgebench_kit.own_data.tables import ENDINGS, Table
 
@@ -65,11 +71,8 @@ def find_data(path: Path, options: DataOptions, *, labelled: bool = True) -> Own
         picked = attrs.evolve(given, read=partial(_pick, given))
         calibration = OwnData(path=options.calibration, options=alone, source=picked)
     source = _find(path, options, labelled=labelled)
-    if calibration is not None and calibration.source.things != source.things:
-        raise DataError(
-            f"{options.calibration} holds {calibration.source.things} and {path} {source.things}; "
-            "calibration data must be of the same kind"
-        )
+    if calibration is not None:
+        check_calibration({path: source, calibration.path: calibration.source})
     uses = source.uses if calibration is None else source.uses | calibration.source.uses
     refuse_options(options, f"is not used for the {source.kind} in {path}", READING - uses)
     return OwnData(path=path, options=options, source=source, calibration=calibration)

@@ -96,6 +96,10 @@ class Source:
     pairs: bool = False
     told: str = ""
     """Which columns are read, to be shown."""
+    columns: tuple[str, ...] = ()
+    """All of the table, where there is one with a header."""
+    label: str = ""
+    """That of the labels."""
     labelled: bool = True
     """Whether what is read has labels."""
 

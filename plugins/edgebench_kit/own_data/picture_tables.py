@@ -17,9 +17,9 @@ from edgebench_kit.own_data.items import Groups, Item, Source, name_file, show
 from edgebench_kit.own_data.listings import LEFT_BEHIND, PICTURES
 from edgebench_kit.own_data.options import DataOptions
 from edgebench_kit.own_data.table_items import (
-    describe_columns,
     group_rows,
     name_label,
+    tell_columns,
     walk_cells,
 )
 from edgebench_kit.own_data.tables import Row, Table
@@ -136,7 +136,7 @@ def read_pictures(table: Table, root: Path, options: DataOptions, within: str = 
         kind="pictures",
         read=partial(_read_rows, table, chosen, finder),
         uses=frozenset(("label", "encoding")),
-        told=describe_columns(table.first, chosen),
+        **tell_columns(table.first, chosen),
     )
 
 

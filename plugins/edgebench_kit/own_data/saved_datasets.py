@@ -26,11 +26,11 @@ from edgebench_kit.own_data.items import Groups, Item, Source
 from edgebench_kit.own_data.options import READING, DataOptions
 from edgebench_kit.own_data.split_groups import group_by_columns
 from edgebench_kit.own_data.table_items import (
-    describe_columns,
     make_text,
     make_words,
     name_label,
     settle_labels,
+    tell_columns,
 )
 from edgebench_kit.own_data.text_files import read_file
 
@@ -89,7 +89,7 @@ def read_saved(path: Path, options: DataOptions) -> Source:
         read=partial(_read_groups, path, kind, read, len(splits), names),
         uses=READING - {"encoding"},
         pairs=len(chosen.inputs) == 2,
-        told=describe_columns(columns, chosen),
+        **tell_columns(columns, chosen),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 
 from edgebench import DataError, Unreadable
+from edgebench_kit.own_data.columns import LABELS, SURE_LABELS, simplify
 from edgebench_kit.own_data.items import WHOLE, Group, Groups, Item, Source, Unlabelled, show
 from edgebench_kit.own_data.listings import SPLIT_NAMES, group_splits
 
@@ -88,7 +89,14 @@ def join_parts(path: Path, parts: Mapping[Path, Source | Unlabelled]) -> Source:
         Unlabelled: None has labels.
         DataError: They are of several kinds.
     """
-    sources = {one: source for one, source in parts.items() if isinstance(source, Source)}
+    found = {one: source for one, source in parts.items() if isinstance(source, Source)}
+    # Where two columns are left one is taken for labels, which in the table of another split it is
+    # not.
+    sources = {
+        one: source
+        for one, source in found.items()
+        if not any(_is_bare_beside(source, other) for other in found.values())
+    }
     if not sources:
         why = next(str(one) for one in parts.values())
         raise Unlabelled(f"{path}: no labels in {name_all(parts)}: {why}")
@@ -106,6 +114,40 @@ def join_parts(path: Path, parts: Mapping[Path, Source | Unlabelled]) -> Source:
     uses = frozenset[str]().union(*(source.uses for source in sources.values()))
     read = partial(_read_parts, path, sources, left)
     return attrs.evolve(first, told=told, uses=uses, read=read)
+
+
+def _is_bare_beside(source: Source, other: Source) -> bool:
+    """Say whether what is read as labels is none, by the table that lies beside it.
+
+    The labels of that are in a column that this one has not, and what is taken here is another
+    column there, or is called like none that holds labels.
+    """
+    own, others = (set(map(simplify, one.columns)) for one in (source, other))
+    label, wanted = simplify(source.label), simplify(other.label)
+    if not wanted or wanted in own:
+        return False
+    return label not in (SURE_LABELS if label in others else LABELS) and wanted in LABELS
+
+
+def check_calibration(sources: Mapping[Path, Source]) -> None:
+    """See that data, and behind it that for calibration, are of one kind and of the same labels.
+
+    Raises:
+        DataError: They are not, or one has not the column of the other's labels, and what is taken
+            for its own is another column there.
+    """
+    (path, source), (beside, other) = sources.items()
+    if source.things != other.things:
+        raise DataError(
+            f"{beside} holds {other.things} and {path} {source.things}; calibration data must be "
+            "of the same kind"
+        )
+    for where, one, whole in ((path, source, other), (beside, other, source)):
+        if _is_bare_beside(one, whole):
+            raise DataError(
+                f"{where} has no column {whole.label!r}, where the labels are in what is given "
+                "with it; add it, or say label=COLUMN"
+            )
 
 
 def name_all(paths: Iterable[Path]) -> str:

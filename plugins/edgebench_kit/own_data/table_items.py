@@ -46,8 +46,16 @@ def _make_source(
         read=partial(group_rows, table, chosen, lambda row: read(row, chosen)),
         uses=READING,
         pairs=len(chosen.inputs) == 2,
-        told=describe_columns(table.first, chosen),
+        **tell_columns(table.first, chosen),
     )
+
+
+def tell_columns(columns: Sequence[str], chosen: Chosen) -> dict[str, Any]:
+    """Return what a source tells of the columns that are read."""
+    told = {"told": describe_columns(columns, chosen)}
+    if not chosen.header:
+        return told
+    return {**told, "columns": tuple(columns), "label": columns[chosen.label]}
 
 
 def describe_columns(columns: Sequence[str], chosen: Chosen) -> str:

@@ -222,6 +222,34 @@ def test_where_tables_of_splits_have_other_columns_each_is_told(tmp_path):
     assert ", from 'text', labels from 'label'; first: " in told(tmp_path)[0]
 
 
+@pytest.mark.parametrize("columns", ["text,group", "text,score", "id,text,group"])
+def test_a_split_without_the_column_of_labels_has_none_whatever_column_is_left(tmp_path, columns):
+    left = columns.rpartition(",")[2]
+    number = "0," if columns.startswith("id") else ""
+    whole = f"{columns},label"
+    rows = [f"{number}t{n},{n % 3},{CLASSES[n % 2]}" for n in range(30)]
+    table(tmp_path / "train.csv", rows, whole)
+    rows = [f"{number}v{n},0,{CLASSES[n % 2]}" for n in range(8)]
+    table(tmp_path / "val.csv", rows, whole)
+    table(tmp_path / "test.csv", [f"{number}u{n},{n % 2}" for n in range(12)], columns)
+    first, second = told(tmp_path)[:2]
+    assert ": 38 texts in 2 classes (a 19, b 19), from 'text', labels from 'label'; " in first
+    assert "test.csv has no labels and stays out" in second
+    assert held(found(tmp_path))["test"] == {f"line {n} of val.csv" for n in range(2, 10)}
+    # By itself, the one column that is left holds labels.
+    table(tmp_path / "test.csv", [f"{number}u{n},{CLASSES[n % 2]}" for n in range(30)], columns)
+    assert f"labels from '{left}'" in told(tmp_path / "test.csv")[0]
+
+
+@pytest.mark.parametrize("group", ["group", "other"])
+def test_data_for_calibration_without_the_column_of_labels_is_refused(tmp_path, group):
+    rows = [f"t{n},{n % 3},{CLASSES[n % 2]}" for n in range(30)]
+    table(tmp_path / "data.csv", rows, f"text,{group},label")
+    table(tmp_path / "cal.csv", [f"u{n},{n % 2}" for n in range(12)], "text,group")
+    said = refused(tmp_path / "data.csv", calibration=tmp_path / "cal.csv")
+    assert f"{tmp_path / 'cal.csv'} has no column 'label', where the labels are" in said
+
+
 def test_what_lies_beside_splits_and_stays_out_is_told(tmp_path):
     for place, split in enumerate(("train", "test", "more")):
         classes(tmp_path / split, range(place * 100, place * 100 + 40))
