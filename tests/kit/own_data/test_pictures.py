@@ -671,6 +671,24 @@ def test_a_table_that_contradicts_the_folders_names_is_told(tmp_path):
     assert "differ" not in found(root).look(FLOWERS)[1]
 
 
+def test_numbers_that_are_names_of_classes_are_taken_for_no_numbers(tmp_path):
+    root = tmp_path / "digits"
+    for number in range(8, 13):
+        fill(root / str(number), [2 * number, 2 * number + 1])
+    names = tmp_path / "names.txt"
+    names.write_text("8\n9\n10\n11\n12\n")
+    data = found(root, classes=names)
+    silent = [f"LABEL_{number}" for number in range(5)]
+    assert data.number_classes(silent)["8"] == 0
+    assert "class numbers" not in data.look(silent)[1]
+    first = tmp_path / "first"
+    for number in range(11):
+        fill(first / str(number), [2 * number, 2 * number + 1])
+    assert "class numbers" not in found(first).look([str(number) for number in range(11)])[1]
+    said = found(first).look(["zero", "1", *"abcdefghi"])[1]
+    assert "labels are taken for class numbers: 0 is zero, 2 is a, 3 is b" in said
+
+
 def test_numbers_that_text_orders_otherwise_are_told_where_the_model_has_no_names(tmp_path):
     for number in range(11):
         fill(tmp_path / "digits" / str(number), [2 * number, 2 * number + 1])
