@@ -138,9 +138,9 @@ def describe_data(
 
 
 def _tally(labels: Sequence[str], numbers: Mapping[str, int]) -> Counter[str]:
-    """Count the labels of each class, by the one that is written first in the alphabet."""
+    """Count the labels of each class, by the one of them that is first in the alphabet."""
     written: dict[int, str] = {}
-    for label in sorted(numbers):
+    for label in sorted(set(labels)):
         written.setdefault(numbers[label], label)
     return Counter(written[numbers[label]] for label in labels)
 
