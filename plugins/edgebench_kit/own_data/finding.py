@@ -11,6 +11,12 @@ import attrs
 from edgebench import DataError
 from edgebench_kit.own_data.divisions import pick_calibration
 from edgebench_kit.own_data.items import Groups, Source, Unlabelled, leave_labels
+from edgebench_kit.own_data.label_tables import (
+    find_label_table,
+    labels_folders,
+    note_unused,
+    read_beside_classes,
+)
 from edgebench_kit.own_data.listings import (
     ARRAYS,
     OTHER_PICTURES,
@@ -47,8 +53,6 @@ from edgebench_kit.own_data.split_groups import (
 from edgebench_kit.own_data.table_items import read_texts
 from edgebench_kit.own_data.tables import ENDINGS, Table
 
-LABEL_TABLES = ("labels", "label", "metadata", "annotations")
-"""What a table of labels beside pictures is called."""
 FORMS = (
     "a folder for each class, a folder of pictures with labels.csv, images/ and masks/, "
     "a .csv, .tsv or .jsonl of texts and labels, .npz, or what datasets' save_to_disk wrote"
@@ -150,6 +154,7 @@ def _find_in(listing: Listing, options: DataOptions, *, labelled: bool) -> Sourc
         return add_notes(join_parts(listing.path, parts), note_rest(rest))
     masks, notes = find_split_masks(listing)
     if masks:
+        notes += note_unused(listing, "masks")
         return add_notes(join_parts(listing.path, masks), tuple(notes))
     if holds_arrays(listing):
         return Source(kind="arrays", read=lambda: Groups(by_split={}))
@@ -174,8 +179,11 @@ def _find_whole(listing: Listing, options: DataOptions, *, labelled: bool) -> So
     except Unlabelled:
         if labelled or not listing.pictures:
             raise
-    source = tables or find_masks(listing) or find_classes(listing)
-    return find_pictures(listing) if not (source or labelled) and listing.pictures else source
+    if tables:
+        return tables
+    if source := find_masks(listing) or find_classes(listing):
+        return add_notes(source, note_unused(listing, source.kind)) if labelled else source
+    return None if labelled or not listing.pictures else find_pictures(listing)
 
 
 def _holds_data(path: Path) -> bool:
@@ -210,10 +218,7 @@ def _find_splits(
 
 def _has_labels(listing: Listing, options: DataOptions) -> bool:
     """Say whether the tables of a directory are of what lies in its folders."""
-    if _find_split_tables(listing) or _find_label_table(listing):
-        return True
-    one = listing.tables[0] if len(listing.tables) == 1 else None
-    return one is not None and names_pictures(Table(path=one, encoding=options.encoding))
+    return bool(_find_split_tables(listing)) or labels_folders(listing, options)
 
 
 def _find_part(find: Callable[[], Source]) -> Source | Unlabelled:
@@ -247,12 +252,6 @@ def _find_split_tables(listing: Listing) -> list[Path]:
     return list(found.values()) if set(found) - {"calibration"} else []
 
 
-def _find_label_table(listing: Listing) -> Path | None:
-    """Return the table of labels beside pictures."""
-    named = [one for one in listing.tables if one.stem.casefold() in LABEL_TABLES]
-    return named[0] if named else None
-
-
 def _find_tables(listing: Listing, options: DataOptions) -> Source | None:
     """Say what the tables of a directory hold, those of splits or one; None if there is none.
 
@@ -270,7 +269,7 @@ def _find_tables(listing: Listing, options: DataOptions) -> Source | None:
         }
         rest = [one for one in listing.tables if one not in found]
         return add_notes(join_parts(listing.path, parts), note_rest(rest))
-    named = _find_label_table(listing)
+    named = find_label_table(listing)
     if pictures and not named and len(listing.tables) != 1:
         return None  # tables beside pictures say something else
     if not named and len(listing.tables) > 1:
@@ -279,17 +278,16 @@ def _find_tables(listing: Listing, options: DataOptions) -> Source | None:
             "them, or call them train, val and test"
         )
     table = Table(path=named or listing.tables[0], encoding=options.encoding)
-    if pictures and not listing.pictures and len(listing.folders) > 1:
-        return _read_beside_classes(table, listing, options)
+    if pictures and not listing.pictures and _may_be_classes(listing):
+        return read_beside_classes(table, listing, options)
     return _read_table(table, listing.path, options, pictures=pictures)
 
 
-def _read_beside_classes(table: Table, listing: Listing, options: DataOptions) -> Source | None:
-    """Say what a table beside folders of pictures holds; None if the folders say more."""
-    if not names_pictures(table):
-        return None
-    found = _find_part(partial(read_pictures, table, listing.path, options))
-    return found if isinstance(found, Source) else None
+def _may_be_classes(listing: Listing) -> bool:
+    """Say whether folders of pictures may be classes: there are several, not of splits alone."""
+    others = [one for one in listing.folders if one not in listing.splits]
+    pictures = any(list_directory(one).pictures for one in others)
+    return len(listing.folders) > 1 and (pictures or not listing.splits)
 
 
 def _read_split_table(listing: Listing, path: Path, options: DataOptions, pictures: bool) -> Source:

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from edgebench import DataError, Unreadable
-from edgebench_kit.own_data.class_names import SILENT, list_names, note_shared
+from edgebench_kit.own_data.class_names import SILENT, list_names, note_shared, simplify
 from edgebench_kit.own_data.divisions import Division
 from edgebench_kit.own_data.items import Groups, Item, Source, show
 from edgebench_kit.own_data.listings import order_naturally
@@ -138,9 +138,9 @@ def describe_data(
 
 
 def _tally(labels: Sequence[str], numbers: Mapping[str, int]) -> Counter[str]:
-    """Count the labels of each class, by the one that is written first in the alphabet."""
+    """Count the labels of each class, by the one of them that is first in the alphabet."""
     written: dict[int, str] = {}
-    for label in sorted(numbers):
+    for label in sorted(set(labels)):
         written.setdefault(numbers[label], label)
     return Counter(written[numbers[label]] for label in labels)
 
@@ -197,7 +197,8 @@ def note_groups(groups: Groups) -> list[str]:
 def note_classes(kind: str, numbers: Mapping[str, int], names: Sequence[str]) -> list[str]:
     """Say what labels were taken for that are numbers or differ in writing, and what has none."""
     notes = note_shared(numbers)
-    taken = [label for label, number in numbers.items() if label.isdecimal()]
+    called = {simplify(name) for name in names}
+    taken = [one for one in numbers if one.isdecimal() and simplify(one) not in called]
     # Whoever numbered the labels may have had another order, which nothing shows but this.
     spoken = [one for one in taken if names and not SILENT.fullmatch(names[numbers[one]].strip())]
     if spoken:

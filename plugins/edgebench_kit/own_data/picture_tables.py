@@ -102,6 +102,23 @@ def names_pictures(table: Table) -> bool:
     return any(cell.endswith(PICTURES) and "://" not in cell for cell in cells)
 
 
+def labels_bare_names(table: Table, root: Path, options: DataOptions) -> bool:
+    """Say whether a table labels pictures below a directory that it names without endings.
+
+    A table of classes may hold numbers that are such names too, but has a row for each class: more
+    pictures must be named than there are labels, and by half of the rows.
+    """
+    finder = PictureFinder(root)
+    try:
+        chosen = _choose_columns(table, finder, options)
+    except DataError:
+        return False
+    rows = [row for row in table.read_rows(header=chosen.header) if isinstance(row, Row)]
+    found = [one for row in rows if isinstance(one := _read_row(row, chosen, finder), Item)]
+    labels = {one.label for one in found} - {None}
+    return 2 * len(found) >= len(rows) and len({one.payload for one in found}) > len(labels) > 0
+
+
 def read_pictures(table: Table, root: Path, options: DataOptions, within: str = "") -> Source:
     """Say which columns of a table name the pictures below a directory, and their labels.
 
@@ -112,6 +129,16 @@ def read_pictures(table: Table, root: Path, options: DataOptions, within: str = 
         DataError: None does; says which columns there are.
     """
     finder = PictureFinder(root, within)
+    chosen = _choose_columns(table, finder, options)
+    return Source(
+        kind="pictures",
+        read=partial(_read_rows, table, chosen, finder),
+        uses=frozenset(("label", "encoding")),
+        **tell_columns(table.first, chosen),
+    )
+
+
+def _choose_columns(table: Table, finder: PictureFinder, options: DataOptions) -> Chosen:
     rows = table.peek(header=False)
     first = [finder.find(str(cell)) for cell in table.first]
     header = not any(first)
@@ -120,24 +147,18 @@ def read_pictures(table: Table, root: Path, options: DataOptions, within: str = 
         twice = next((cell for _, cell in walk_cells(rows) if finder.is_twice(cell)), None)
         if twice is not None:
             raise DataError(
-                f"{table.path}: {show(twice)} is there twice below {root}; name pictures with "
-                "their folders"
+                f"{table.path}: {show(twice)} is there twice below {finder.root}; name pictures "
+                "with their folders"
             )
         raise DataError(
-            f"{table.path}: no column names pictures below {root}, one each, with or without "
-            f"their endings; there are {list_columns(table.first)}"
+            f"{table.path}: no column names pictures below {finder.root}, one each, with or "
+            f"without their endings; there are {list_columns(table.first)}"
         )
     best = max(counts.values())
     places = [place for place, count in counts.items() if count == best]
     file = min(places, key=lambda place: (_rank(table.first[place]), place))
-    chosen = choose_label(str(table.path), table.first, file, options.label, header=header,
-                          keys=table.has_keys)  # fmt: skip
-    return Source(
-        kind="pictures",
-        read=partial(_read_rows, table, chosen, finder),
-        uses=frozenset(("label", "encoding")),
-        **tell_columns(table.first, chosen),
-    )
+    return choose_label(str(table.path), table.first, file, options.label, header=header,
+                        keys=table.has_keys)  # fmt: skip
 
 
 def _rank(name: str) -> int:

@@ -82,8 +82,8 @@ class PictureRequest:
         """Say in a phrase what becomes of a picture."""
         recipe, layout = self.recipe, "x".join(map(_name, self.shape[1:]))
         values = _describe_values(recipe, self.dtype)
-        resized = recipe.resize or recipe.within
-        steps = [f"resized to {_size(resized)}"] if resized else []
+        steps = [f"resized to {_size(recipe.resize)}"] if recipe.resize else []
+        steps += [f"resized to fit within {_size(recipe.within)}"] if recipe.within else []
         steps += [f"cropped to {_size(recipe.crop)}"] if recipe.crop else []
         steps += [f"padded to {_size(recipe.pad)}"] if recipe.pad else []
         return (

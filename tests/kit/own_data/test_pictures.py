@@ -435,6 +435,66 @@ def test_a_table_beside_folders_of_pictures_may_label_them(tmp_path):
     assert found(tmp_path).classes == ("a", "b")
 
 
+@pytest.mark.parametrize("name", ["{}", "{}.jpg"])
+def test_names_without_endings_label_pictures_in_folders_of_classes(tmp_path, name):
+    root = flowers(tmp_path / "flowers")
+    rows = "".join(f"{name.format(n)},{FLOWERS[n % 2]}\n" for n in range(19))
+    (root / "labels.csv").write_text(f"id,label\n{rows}")
+    first, second = found(root).look(FLOWERS)
+    assert "19 pictures in 2 classes (daisy 10, rose 9), from 'id', labels from 'label'" in first
+    assert "10 labels differ from the folders' names" in second
+    assert "1 picture has no label in a table, as rose/19.jpg, and stays out" in second
+
+
+@pytest.mark.parametrize("name", ["{}", "{}.jpg"])
+def test_a_table_labels_what_lies_in_folders_of_splits(tmp_path, name):
+    root = fill(tmp_path / "dogs" / "train", range(20)).parent
+    fill(root / "test", range(100, 105))
+    rows = "".join(f"{name.format(n)},{FLOWERS[n % 2]}\n" for n in range(20))
+    (root / "labels.csv").write_text(f"id,breed\n{rows}")
+    (root / "sample_submission.csv").write_text("id,daisy,rose\n100,0.5,0.5\n101,0.5,0.5\n")
+    first, second = found(root).look(FLOWERS)
+    assert "20 pictures in 2 classes (daisy 10, rose 10), from 'id', labels from 'breed'" in first
+    assert "5 pictures have no label in a table, as test/100.jpg, and stay out" in second
+
+
+def test_folders_of_splits_are_no_classes_whatever_a_table_of_labels_lacks(tmp_path):
+    for split in ("train", "test"):
+        fill(tmp_path / split, range(5))
+    (tmp_path / "labels.csv").write_text("id,label\n0,rose\n1,daisy\n2,rose\n")
+    assert "labels.csv: 0 is there twice below" in refused(tmp_path)
+    fill(tmp_path / "train", [10, 11])
+    (tmp_path / "labels.csv").write_text("id,a,b\n10,rose,x\n11,daisy,y\n")
+    assert "no column is known to hold labels" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("labels.csv", "number,label\n0,daisy\n1,rose\n"),
+        ("labels.csv", "number,label\n3,daisy\n3,rose\n2,daisy\n"),
+        ("Label.tsv", "class\tcount\nx\t10\nx\t11\nx\t200\nx\t201\nx\t202\n"),
+        ("metadata.csv", "file,width,height\n0.jpg,9,6\n1.jpg,9,6\n"),
+        ("annotations.csv", "id,by\na,me\nb,me\n"),
+    ],
+)
+def test_a_table_of_labels_that_is_not_used_is_said(tmp_path, name, content):
+    root = flowers(tmp_path / "flowers")
+    plain = found(root).look(FLOWERS)
+    (root / name).write_text(content)
+    note = f"{name} is not used: it labels no pictures here, one each"
+    assert found(root).look(FLOWERS) == (plain[0], f"{plain[1]}; {note}")
+
+
+def test_masks_go_before_a_table_that_names_pictures_without_endings(tmp_path):
+    root = with_masks(tmp_path / "street", end="_mask")
+    plain = found(root).look("abc")
+    rows = "".join(f"{n},{n % 3}\n" for n in range(20))
+    (root / "metadata.csv").write_text(f"id,depth\n{rows}")
+    note = "metadata.csv is not used: the masks are"
+    assert found(root).look("abc") == (plain[0], f"{plain[1]}; {note}")
+
+
 def test_tables_of_splits_label_the_pictures_in_folders_of_splits(tmp_path):
     for split, numbers in (("train", range(20)), ("test", range(20, 30))):
         fill(tmp_path / split, numbers)
@@ -525,6 +585,9 @@ def test_masks_of_splits_may_lie_below_those_of_all(tmp_path):
     first, second = found(tmp_path).look("abc")
     assert "25 pictures with masks of 0 to 2; first: training/0.jpg, 9x6 pixels" in first
     assert second.startswith("test 5, calibration 2, validation 2, training 16")
+    (tmp_path / "labels.csv").write_text("number,label\n0,road\n1,sky\n")
+    note = "labels.csv is not used: the masks are"
+    assert found(tmp_path).look("abc") == (first, f"{second}; {note}")
 
 
 def test_pictures_without_masks_that_stay_out_are_said(tmp_path):
@@ -606,6 +669,24 @@ def test_a_table_that_contradicts_the_folders_names_is_told(tmp_path):
         "\n".join(["file,label", *rows]).replace("daisy/", "a/").replace("rose/", "b/")
     )
     assert "differ" not in found(root).look(FLOWERS)[1]
+
+
+def test_numbers_that_are_names_of_classes_are_taken_for_no_numbers(tmp_path):
+    root = tmp_path / "digits"
+    for number in range(8, 13):
+        fill(root / str(number), [2 * number, 2 * number + 1])
+    names = tmp_path / "names.txt"
+    names.write_text("8\n9\n10\n11\n12\n")
+    data = found(root, classes=names)
+    silent = [f"LABEL_{number}" for number in range(5)]
+    assert data.number_classes(silent)["8"] == 0
+    assert "class numbers" not in data.look(silent)[1]
+    first = tmp_path / "first"
+    for number in range(11):
+        fill(first / str(number), [2 * number, 2 * number + 1])
+    assert "class numbers" not in found(first).look([str(number) for number in range(11)])[1]
+    said = found(first).look(["zero", "1", *"abcdefghi"])[1]
+    assert "labels are taken for class numbers: 0 is zero, 2 is a, 3 is b" in said
 
 
 def test_numbers_that_text_orders_otherwise_are_told_where_the_model_has_no_names(tmp_path):

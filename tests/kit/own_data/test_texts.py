@@ -327,6 +327,14 @@ def test_labels_that_differ_in_case_alone_are_one_class(tmp_path):
     assert second.endswith("; labels are taken for one class: BAD, bad")
 
 
+def test_classes_are_counted_as_the_data_calls_them(tmp_path):
+    path = table(tmp_path / "a.csv", 60, labels=("bad", "good"))
+    other = table(tmp_path / "b.csv", 60, 100, labels=("BAD", "GOOD"))
+    first, second = found(path, calibration=other).look(("bad", "good"))
+    assert "60 texts in 2 classes (bad 30, good 30)" in first
+    assert "labels are taken for one class: BAD, bad; GOOD, good" in second
+
+
 def test_a_sign_makes_another_label(tmp_path):
     path = table(tmp_path / "a.csv", 60, labels=("-1", "0", "1"))
     assert "the labels are 0, 1, -1, and the model calls its 3" in refused(path, ("0", "1", "2"))

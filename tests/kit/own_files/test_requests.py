@@ -67,8 +67,10 @@ def test_what_lies_beside_is_found_unless_something_is_said(tmp_path):
         ({"mean": 0.5, "std": 0.25, "channels": "grey"}, "float32", "by mean 0.5 and std 0.25, as"),
         ({"mean": [0.485, 0.456, 0.406]}, "float32", "by mean 0.485/0.456/0.406 and std 1, as"),
         ({}, "uint8", "RGB, pixels as they are, 0 to 255, as"),
+        ({"resize": [48, 40]}, "uint8", "a picture file, resized to 48x40, RGB"),
+        ({"within": 48, "pad": 48}, "uint8", "file, resized to fit within 48x48, padded to 48x48, RGB"),
     ],
-)
+)  # fmt: skip
 def test_what_becomes_of_pixels_is_said_in_numbers(recipe, dtype, said):
     request = PictureRequest(
         input="photo", dtype=dtype, shape=(None, 3, 2, 2), recipe=Recipe.read(recipe)
