@@ -156,7 +156,7 @@ def build_checkpoint(
         list_inputs(module), recipe, words=found.task == "tokens"
     )
     pipeline = _make_pipeline(model, found, module)
-    _check_answer(module, pipeline.stages[0], found, directory)
+    _check_answer(pipeline.stages[0], resources.get(RESOURCE), found, directory)
     doubts = (
         _check_filling(module, whole, resources[RESOURCE], directory)
         if whole.task == "texts"
@@ -186,25 +186,26 @@ def _make_pipeline(model: str, found: Configuration, module: nn.Module) -> Pipel
     return Pipeline(model=model, variant="default", stages=[stage], outputs=[OUTPUT])
 
 
-def _check_answer(module: nn.Module, stage: Stage, found: Configuration, directory: Path) -> None:
+def _check_answer(
+    stage: Stage, written: bytes | None, found: Configuration, directory: Path
+) -> None:
     """See that a network takes what its requests become, and answers with its classes.
+
+    *written* is its tokenizer as `own_tokenizers.write_tokenizer` wrote it, None of pictures.
 
     Raises:
         DataError: It does not.
     """
     import torch
 
-    side = 224
-    shapes = [
-        (1, *(size if isinstance(size, int) else side for size in spec.shape[1:]))
-        for spec in stage.inputs
-    ]
-    made = [
-        torch.ones(shape, dtype=getattr(torch, spec.dtype))
-        for spec, shape in zip(stage.inputs, shapes, strict=True)
-    ]
-    if found.task in WRITTEN and len(made) > 2:
-        made[2] = torch.zeros_like(made[2])
+    module: nn.Module = stage.live
+    if written:
+        # Some look for the token that ends a text, which is in none but tokenized ones.
+        (filled, _), _ = own_tokenizers.tokenize_word(written, list_inputs(module))
+        made = [torch.tensor(one) for one in filled]
+    else:
+        (spec,) = stage.inputs
+        made = [torch.ones([1, *(one if isinstance(one, int) else 224 for one in spec.shape[1:])])]
     try:
         with torch.no_grad():
             given = tuple(module(*made).shape)
@@ -212,7 +213,7 @@ def _check_answer(module: nn.Module, stage: Stage, found: Configuration, directo
         reason = next(iter(str(error).strip().splitlines()), "")
         raise DataError(
             f"the {found.architecture} in {directory} does not run on {stage.inputs[0].name} of "
-            f"shape {shapes[0]}: {type(error).__name__}: {reason[:300]}"
+            f"shape {tuple(made[0].shape)}: {type(error).__name__}: {reason[:300]}"
         ) from error
     if given != (1, *stage.outputs[0].shape[1:]):
         raise DataError(

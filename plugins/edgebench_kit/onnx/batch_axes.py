@@ -43,6 +43,8 @@ class OutputAxis:
     """The axis; None for an output without one."""
     shape: tuple[int | None, ...]
     """Its sizes for the smaller batch."""
+    dtype: str = ""
+    """The type of its values, empty where that was not asked for."""
 
 
 def find_input_axis(info: Any, path: Path, words: Iterable[str]) -> int:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 AUTO, NONE, MASKS = "auto", "none", "miou"
 """Metrics: what goes with the answers there are, none, and that of masks."""
+OF_LABELS = ("accuracy", "f1")
+"""Metrics that take a class alone as well as scores."""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,7 +48,7 @@ class Asked:
     find_masks: Callable[[], tuple[Metric, int]]
     """Return mIoU of its first output, and of how many classes that has scores."""
     find_output: Callable[[], tuple[str, OutputAxis]]
-    """Return its first output: its name, and its shape."""
+    """Return its first output: its name, and its shape and type."""
 
 
 def draw_inputs(
@@ -134,6 +136,8 @@ def take_data(asked: Asked, data: OwnData, labels: Path | None) -> Dataset:
         raise DataError(f"labels are of arrays, and {data.path} holds {data.kind}; leave them out")
     masks = data.kind == "masks"
     usual = MASKS if masks else "top1"
+    if asked.metric == AUTO and not masks and _gives_labels(asked):
+        usual = "accuracy"
     metric = usual if asked.metric == AUTO else asked.metric
     if (metric == MASKS) != masks and metric != NONE:
         raise DataError(f"metric={metric} is not for {data.kind}; {usual} is, or none")
@@ -155,18 +159,31 @@ def take_data(asked: Asked, data: OwnData, labels: Path | None) -> Dataset:
 def count_classes(asked: Asked, metric: str) -> int | None:
     """Return how many classes the first output has scores of; None where that does not show.
 
+    Of an output that is a class alone it does not.
+
     Raises:
-        DataError: It is no scores of classes.
+        DataError: It is no scores of classes, nor a class that the metric takes.
     """
     _refuse_several(asked, metric)
+    labels = _gives_labels(asked)
+    if labels and metric in OF_LABELS:
+        return None
     name, shape = _find_shape(asked)
-    if len(shape) != 1:
+    if labels or len(shape) != 1:
+        remedy = "metric=accuracy takes a class alone" if labels else "metric=none leaves it out"
         written = ", ".join("?" if size is None else str(size) for size in shape)
         raise DataError(
             f"metric={metric} takes scores of shape (classes), and {name!r}, the first output of "
-            f"{asked.path}, has the shape ({written}) for a sample; metric=none leaves it out"
+            f"{asked.path}, has the shape ({written}) for a sample; {remedy}"
         )
     return shape[0]
+
+
+def _gives_labels(asked: Asked) -> bool:
+    """Say whether the first output is a class alone: one whole number for a sample."""
+    _, shape = _find_shape(asked)
+    dtype = asked.find_output()[1].dtype
+    return shape in ([], [1]) and dtype.startswith(("int", "uint", "bool"))
 
 
 def _find_shape(asked: Asked) -> tuple[str, list[int | None]]:

@@ -51,10 +51,10 @@ class FileOptions(DataOptions):
     """The files beside the one that `preprocess` names, which are read with it."""
     metric: Literal["auto", "none", "top1", "top5", "accuracy", "f1", "miou"] = "auto"
     """The figure of merit of the first output, held against the labels; `auto` is `top1` of
-    pictures and texts, `miou` of masks, and none of arrays; with `none` pictures need no labels.
-    With one that is of classes, and where requests are pictures or texts, the answer that travels
-    is the winning class and its score, or the class alone where the output is one, else all of
-    every output."""
+    pictures and texts (`accuracy` where that output is a class alone), `miou` of masks, and none of
+    arrays; with `none` pictures need no labels. With one that is of classes, and where requests are
+    pictures or texts, the answer that travels is the winning class and its score, or the class
+    alone where the output is one, else all of every output."""
 
     @beside.default
     def _look_beside(self) -> tuple[Path | None, ...]:

@@ -151,6 +151,13 @@ def list_dimensions(info: Any) -> list[int | str]:
     ]
 
 
+def read_dtype(info: Any) -> str:
+    """Return the type of a tensor whose values can be sent, as numpy calls it."""
+    import onnx
+
+    return str(onnx.helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type).name)
+
+
 def describe_tensor(info: Any) -> TensorSpec | None:
     """Describe a tensor by what a graph notes of it; None if that is not enough to send it."""
     import onnx

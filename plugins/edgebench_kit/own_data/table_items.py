@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +131,11 @@ def _settle(one: Item | Unreadable, *, whole: bool) -> Item | Unreadable:
 
 
 def name_label(value: Any) -> str | None:
-    """Return a cell as the name of a class: empty where there is none, None where it is no name."""
-    if value is None:
+    """Return a cell as the name of a class: empty where there is none, None where it is no name.
+
+    A number that is none (NaN) is how some writers of JSON say that there is none.
+    """
+    if value is None or (isinstance(value, float) and isnan(value)):
         return ""
     if isinstance(value, bool):
         return str(value).lower()

@@ -34,7 +34,7 @@ def convert(stage: Stage, examples: Tensors) -> Stage:
     """Export the module as it is in eval mode, and compare the two on the examples.
 
     Raises:
-        CaseFailed: The program's outputs are not the module's.
+        CaseFailed: The program's outputs are not the module's, or it does not run where that does.
     """
     import copy
 
@@ -78,7 +78,15 @@ def _compare(stage: Stage, program: Any, module: Any, inputs: tuple[torch.Tensor
     """Run both on all examples and on the first alone."""
     run = program.module()
     for some in (inputs, take_first(stage.inputs, inputs)):
-        wanted, got = (name_outputs(each(*some), stage.outputs) for each in (module, run))
+        wanted = name_outputs(module(*some), stage.outputs)
+        try:
+            given = run(*some)
+        except RuntimeError as error:  # what torch took for granted of the examples
+            raise CaseFailed(
+                f"the exported program of {stage.model}:{stage.variant} does not run for a batch "
+                f"of {len(some[0])}, as the module does: {error}"
+            ) from error
+        got = name_outputs(given, stage.outputs)
         for spec in stage.outputs:
             right, other = (one[spec.name].detach().double().numpy() for one in (wanted, got))
             if excess := find_excess(right, other, TOLERANCE):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +159,7 @@ def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
     said = add_sizes(model, _read_said(options), source)
     foreign_ends.turn_ends(model, said, foreign_ends.settle_inputs(model, path, said), {})
     specs = foreign_ends.describe_inputs(model, said, one=True)
-    output = partial(_find_output, path, said)
+    output = cache(partial(_find_output, path, said))  # which may have to run the graph
     asked = file_data.Asked(
         path=path,
         specs=specs,
@@ -174,7 +174,7 @@ def inputs(path: Path, options: OnnxOptions, data: Path | None) -> Dataset:
 
 
 def _find_output(path: Path, said: Said) -> tuple[str, OutputAxis]:
-    """Return the first output that is no state, with its shape and the axis of the batch.
+    """Return the first output that is no state, with its shape, its type and the axis of the batch.
 
     Raises:
         DataError: Where its batch is has to be said.
@@ -182,7 +182,9 @@ def _find_output(path: Path, said: Said) -> tuple[str, OutputAxis]:
     model = foreign_graphs.read_header(path)
     settled = foreign_ends.settle_inputs(model, path, said)
     whole = partial(_read_settled, path, said)
-    return next(iter(foreign_ends.settle_outputs(model, path, said, settled, whole).items()))
+    name, found = next(iter(foreign_ends.settle_outputs(model, path, said, settled, whole).items()))
+    (info,) = (one for one in model.graph.output if one.name == name)
+    return name, attrs.evolve(found, dtype=graphs.read_dtype(info))
 
 
 def _find_scores(

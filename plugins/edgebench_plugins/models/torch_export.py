@@ -166,7 +166,7 @@ def _ask(path: Path, seen: _Seen, options: TorchExportOptions) -> file_data.Aske
     """Return what is to be known of a file before its requests are."""
     output, specs = seen.ends.describe_outputs()[0], seen.ends.describe_inputs(one=True)
     shape = tuple(size if isinstance(size, int) else None for size in output.shape)
-    first = OutputAxis(axis=0, shape=shape)
+    first = OutputAxis(axis=0, shape=shape, dtype=output.dtype)
     return file_data.Asked(
         path=path,
         specs=specs,

@@ -177,6 +177,16 @@ def test_numbers_with_nothing_behind_the_point_are_classes(tmp_path):
     assert found(path).classes == ("0", "1", "2", "10")
 
 
+def test_a_label_that_is_no_number_is_missing(tmp_path):
+    path = tmp_path / "t.jsonl"
+    labels = [float("nan") if n == 3 else float(n % 2) for n in range(200)]
+    rows = [json.dumps({"text": f"t {n}", "label": one}) for n, one in enumerate(labels)]
+    path.write_text("\n".join(rows))
+    data = found(path)
+    assert data.classes == ("0", "1")
+    assert "as line 4 of t.jsonl (it has no label)" in data.look(("bad", "good"))[1]
+
+
 def test_words_with_a_label_each_are_tokens(tmp_path):
     path = tmp_path / "ner.jsonl"
     rows = [{"tokens": ["Ada", f"sleeps{n}"], "ner_tags": ["B-PER", "O"]} for n in range(200)]

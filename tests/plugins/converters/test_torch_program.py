@@ -140,6 +140,21 @@ def test_a_program_that_computes_something_else_is_refused():
         convert(stage_of(Moody()), {"x": random(2, 4)})
 
 
+class Picking(nn.Module):
+    """One value of each row, found by what it is; torch then takes there to be two or more."""
+
+    def forward(self, x):
+        found = x[x.argsort(1) == 0]
+        torch._check(found.shape[0] // x.shape[0] >= 1)
+        return x + found.view(x.shape[0], -1)[:, -1:]
+
+
+def test_a_program_that_does_not_take_one_sample_is_refused_by_that():
+    said = r"toy:a does not run for a batch of 1, as the module does: .* failed for .* >= 2"
+    with pytest.raises(CaseFailed, match=said):
+        convert(stage_of(Picking()), {"x": random(3, 4)})
+
+
 def test_large_outputs_may_differ_in_proportion():
     class Large(nn.Module):
         def forward(self, x):

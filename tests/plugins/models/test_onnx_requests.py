@@ -547,6 +547,39 @@ def test_scores_that_are_not_of_classes_are_refused(tmp_path, photos):
     refuse(path, "metric=top1 takes scores of shape (classes)", photos, preprocess="imagenet")
 
 
+@pytest.mark.parametrize("kept", [0, 1])
+@pytest.mark.parametrize("kind", ["vit", "bert"])
+def test_a_class_alone_before_the_scores_is_held_against_the_label(
+    request, tmp_path, photos, kind, kept
+):
+    scored = request.getfixturevalue(kind)[0]
+    graph = onnx.load(scored)
+    node = helper.make_node("ArgMax", ["logits"], ["winner"], axis=1, keepdims=kept)
+    graph.graph.node.append(node)
+    shape = ["batch_size", 1][: 1 + kept]
+    graph.graph.output.insert(0, helper.make_tensor_value_info("winner", TensorProto.INT64, shape))
+    path = scored.with_name("winner.onnx")
+    onnx.save(graph, path)
+    data = photos if kind == "vit" else write_texts(tmp_path / "texts.csv")
+    said = {} if kind == "vit" else {"dims": "sequence_length=12"}
+    for name, metric in [("auto", "accuracy"), ("accuracy", "accuracy"), ("f1", "f1")]:
+        dataset = MODEL.inputs(path, OnnxOptions(metric=name, **said), data)
+        dataset.look()
+        assert [one.name for one in dataset.metrics()] == [metric]
+    (found,) = MODEL.inputs(path, OnnxOptions(**said), data).metrics()
+    wanted = list_samples(scored, data, **said)
+    bound, session = open_model(path, **said)
+    for (payload, answer), (same, right) in zip(
+        list_samples(path, data, **said), wanted, strict=True
+    ):
+        assert (payload, answer) == (same, right)
+        winner, scores = session.run(None, make_inputs(bound, payload))
+        given = bound.postprocess({"winner": winner, "logits": scores}, "")
+        assert found.count(given, answer) == (float(scores.argmax() == answer), 1)
+        assert json.loads(bound.encode(given)) == {"class": scores.argmax()}
+    refuse(path, "for a sample; metric=accuracy takes a class alone", data, metric="top1", **said)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -653,6 +653,39 @@ def test_a_family_that_mixes_what_fills_up_is_doubted_and_not_refused(copy):
     assert doubt.endswith("in a logit: a fnet reads what fills up too")
 
 
+def test_a_family_that_looks_for_the_end_of_a_text_is_asked_with_one(copy):
+    directory = copy("roberta")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
+    made = transformers.BartConfig(
+        **dict.fromkeys(("encoder_layers", "decoder_layers"), 2),
+        **dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 4),
+        **dict.fromkeys(("encoder_ffn_dim", "decoder_ffn_dim"), 64),
+        d_model=32,
+        init_std=0.3,
+        max_position_embeddings=64,
+        vocab_size=len(tokenizer),
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.cls_token_id,
+        eos_token_id=tokenizer.sep_token_id,
+        decoder_start_token_id=tokenizer.sep_token_id,
+        id2label=dict(enumerate(checkpoints.NAMES["texts"])),
+    )
+    torch.manual_seed(0)
+    (directory / "model.safetensors").unlink()
+    transformers.BartForSequenceClassification(made).save_pretrained(directory)
+    look(directory)
+    pipeline, payloads = read(directory), draw_payloads("roberta", 8)[:-1]
+    tensors = make_tensors(pipeline, payloads)
+    wanted = ask_pipeline(directory, "roberta", payloads)
+    assert np.ptp(wanted, axis=0).min() > 0.01
+    np.testing.assert_allclose(run(pipeline, tensors), wanted, rtol=0, atol=1e-4)
+    graph = export_module(pipeline.stages[0], tensors, ["logits"])
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    for count in (7, 1):
+        (got,) = session.run(None, {name: one[:count] for name, one in tensors.items()})
+        np.testing.assert_allclose(got, wanted[:count], rtol=0, atol=1e-4)
+
+
 def test_weights_that_are_no_numbers_are_refused(copy):
     directory = copy("resnet")
     file = directory / "model.safetensors"
