@@ -76,7 +76,7 @@ def find_data(path: Path, options: DataOptions, *, labelled: bool = True) -> Own
         calibration = OwnData(path=options.calibration, options=alone, source=picked)
     source = _find(path, options, labelled=labelled)
     if calibration is not None:
-        check_calibration({path: source, calibration.path: calibration.source})
+        check_calibration(path, source, calibration.path, calibration.source)
     uses = source.uses if calibration is None else source.uses | calibration.source.uses
     refuse_options(options, f"is not used for the {source.kind} in {path}", READING - uses)
     return OwnData(path=path, options=options, source=source, calibration=calibration)

@@ -129,14 +129,13 @@ def _is_bare_beside(source: Source, other: Source) -> bool:
     return label not in (SURE_LABELS if label in others else LABELS) and wanted in LABELS
 
 
-def check_calibration(sources: Mapping[Path, Source]) -> None:
-    """See that data, and behind it that for calibration, are of one kind and of the same labels.
+def check_calibration(path: Path, source: Source, beside: Path, other: Source) -> None:
+    """See that data, and *other* for calibration, are of one kind and of the same labels.
 
     Raises:
         DataError: They are not, or one has not the column of the other's labels, and what is taken
             for its own is another column there.
     """
-    (path, source), (beside, other) = sources.items()
     if source.things != other.things:
         raise DataError(
             f"{beside} holds {other.things} and {path} {source.things}; calibration data must be "

@@ -250,6 +250,12 @@ def test_data_for_calibration_without_the_column_of_labels_is_refused(tmp_path, 
     assert f"{tmp_path / 'cal.csv'} has no column 'label', where the labels are" in said
 
 
+def test_data_that_is_its_own_for_calibration_leaves_nothing_to_test_on(tmp_path):
+    texts(tmp_path / "data.csv", range(30))
+    said = refused(tmp_path / "data.csv", calibration=tmp_path / "data.csv")
+    assert "no sample is left for the test split" in said
+
+
 def test_what_lies_beside_splits_and_stays_out_is_told(tmp_path):
     for place, split in enumerate(("train", "test", "more")):
         classes(tmp_path / split, range(place * 100, place * 100 + 40))
