@@ -13,7 +13,7 @@ from edgebench import DataError, State, TensorSpec
 from edgebench_kit.onnx import batch_axes
 from edgebench_kit.onnx.batch_first import put_batch_first
 from edgebench_kit.onnx.fixed_inputs import fix_inputs
-from edgebench_kit.onnx.graphs import list_dimensions
+from edgebench_kit.onnx.graphs import list_dimensions, read_dtype
 from edgebench_kit.onnx.open_sizes import check_sizes, list_inputs, offer_names, set_sizes
 
 if TYPE_CHECKING:
@@ -220,13 +220,10 @@ def describe_states(model: Any, said: Said) -> tuple[State, ...]:
 
 def _describe(info: Any, batch: int | str | None = None) -> TensorSpec:
     """Describe a tensor, with another first dimension where one is given."""
-    import onnx
-
     shape = list_dimensions(info)
     if batch is not None:
         shape[0] = batch
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type).name
-    return TensorSpec(name=info.name, dtype=dtype, shape=shape)
+    return TensorSpec(name=info.name, dtype=read_dtype(info), shape=shape)
 
 
 def _check_kind(info: Any, path: Path, side: str) -> None:
@@ -238,8 +235,7 @@ def _check_kind(info: Any, path: Path, side: str) -> None:
         found = str(info.type.WhichOneof("value")).removesuffix("_type").replace("_", " ")
         raise DataError(f"{path}: {side} {info.name!r} is of the kind {found}, not a tensor")
     try:
-        dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
-        TensorSpec(name=info.name, dtype=dtype, shape=())
+        TensorSpec(name=info.name, dtype=read_dtype(info), shape=())
     except (KeyError, ValueError) as error:
         name = onnx.TensorProto.DataType.Name(kind.elem_type).lower()
         raise DataError(

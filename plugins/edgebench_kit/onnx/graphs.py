@@ -152,7 +152,11 @@ def list_dimensions(info: Any) -> list[int | str]:
 
 
 def read_dtype(info: Any) -> str:
-    """Return the type of a tensor whose values can be sent, as numpy calls it."""
+    """Return the type of a tensor's values, as numpy calls it.
+
+    Raises:
+        KeyError: It is none that is known.
+    """
     import onnx
 
     return str(onnx.helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type).name)
@@ -160,14 +164,11 @@ def read_dtype(info: Any) -> str:
 
 def describe_tensor(info: Any) -> TensorSpec | None:
     """Describe a tensor by what a graph notes of it; None if that is not enough to send it."""
-    import onnx
-
     kind = info.type.tensor_type
     if not kind.HasField("shape") or not kind.elem_type:
         return None
     try:
-        dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
-        return TensorSpec(name=info.name, dtype=dtype, shape=list_dimensions(info))
+        return TensorSpec(name=info.name, dtype=read_dtype(info), shape=list_dimensions(info))
     except (KeyError, ValueError):  # a type that no array on the wire has: text, bfloat16
         return None
 
